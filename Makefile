@@ -1,0 +1,65 @@
+# The one entry point: every way to build, check, run and test this project.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+MEMBERS := -e . -e images/proxy -e images/scripted-upstream
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Make .venv from the lock (the other targets call it)
+
+$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "setup: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "setup: 1/3 making $(VENV) with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "setup: no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@echo "setup: 2/3 installing $$(grep -c '==' locks/all.txt) hash-pinned packages (about 260 MB the first time)"
+	@$(UV) pip sync --python $(BIN)/python --require-hashes locks/all.txt
+	@echo "setup: 3/3 installing this project"
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS)
+	@touch $@
+
+.PHONY: lock
+lock: $(VENV)/.ready ## Resolve the dependencies anew into locks/
+	$(BIN)/python tools/lock.py
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: setup ## Formatting, ruff, mypy strict, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src images/proxy/src images/scripted-upstream/src tests tools
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: generate
+generate: setup ## Write the generated files anew (CRDs, references)
+	@$(BIN)/python tools/generate.py
+
+.PHONY: check
+check: lint ## All that needs no test run: lint, generated files and docs current
+	$(BIN)/python tools/generate.py --check
+
+.PHONY: test
+test: test-unit test-contract ## All tests that need no cluster
+
+.PHONY: test-unit
+test-unit: setup ## Fast tests of single parts; the core with 100 % branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage report
+
+.PHONY: test-contract
+test-contract: setup ## The processes with the real LiteLLM, SDKs and Claude Code CLI
+	$(BIN)/python -m pytest tests/contract

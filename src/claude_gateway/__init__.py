@@ -1,0 +1,1 @@
+"""Claude Gateway: one address for a team's LLM clients."""

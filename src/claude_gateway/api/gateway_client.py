@@ -1,0 +1,37 @@
+"""GatewayClient: who may call, and what they may name."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from claude_gateway.api.base import ModelPattern, SecretKeyRef, Spec
+
+
+class ClientKey(Spec):
+    """A key that identifies the client."""
+
+    secret_ref: SecretKeyRef = Field(
+        description="Where the key is. `claude-gateway key new` makes one; at least 16 characters."
+    )
+
+
+class GatewayClientSpec(Spec):
+    """Who may call, and what they may name."""
+
+    keys: Annotated[
+        tuple[ClientKey, ...],
+        Field(
+            min_length=1,
+            max_length=16,
+            description="Keys that the client may use. Two at once let one be rotated with no gap.",
+        ),
+    ]
+    models: Annotated[
+        tuple[ModelPattern, ...],
+        Field(
+            min_length=1,
+            max_length=64,
+            json_schema_extra={"uniqueItems": True},
+            description="Model names that the client may use; `*` matches any run of characters. Default: all.",
+        ),
+    ] = ("*",)

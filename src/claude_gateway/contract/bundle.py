@@ -1,0 +1,162 @@
+"""The bundle: everything that crosses from control plane to data plane, versioned, checked and whole.
+
+``pack`` gives the entries of a ConfigMap and of a Secret; ``unpack`` takes them back or says why not. There are no
+torn sets: an entry of the secret part is named by its content (``<ref>.<hash8>``), and ``unpack`` refuses a bundle
+when one entry that it needs is absent, so a reader keeps what it had.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import ValidationError
+
+from claude_gateway.contract.policy import Contract
+from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
+
+SCHEMA: Final = 1
+"""Version of the bundle's schema. A reader takes this one and the one before."""
+
+COMPRESS_ABOVE: Final = 64 * 1024
+"""Bytes of an entry above which it is stored gzipped, as ``<name>.gz``."""
+
+SIZE_LIMIT: Final = 1_000_000
+"""Bytes that the packed entries of one object may have: below the API server's 1 MiB with room for metadata."""
+
+_GZIP_SUFFIX: Final = ".gz"
+_UNPACKED_LIMIT: Final = 64 * 1024 * 1024
+
+
+class BundleError(Exception):
+    """A bundle that cannot be used; the message says which part and why, never a secret value."""
+
+
+class Meta(Contract):
+    """``meta.json``: what makes a bundle checkable. ``secrets`` are the entries of the secret part it needs."""
+
+    schema_version: int
+    revision: str
+    checksums: dict[str, str]
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """``gateway.json`` and ``litellm.yaml`` as bytes, and the values of the secret part by entry name."""
+
+    gateway: bytes
+    litellm: bytes
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    schema_version: int = SCHEMA
+
+    @property
+    def meta(self) -> Meta:
+        """The bundle's checkable identity; the same content has the same revision."""
+        checksums = {GATEWAY_JSON: _sha256(self.gateway), LITELLM_YAML: _sha256(self.litellm)}
+        secrets = tuple(sorted(self.secrets))
+        identity = json.dumps([self.schema_version, checksums, secrets], sort_keys=True)
+        return Meta(
+            schema_version=self.schema_version,
+            revision=_sha256(identity.encode())[:16],
+            checksums=checksums,
+            secrets=secrets,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A bundle as stored: the entries of the public part (a ConfigMap) and of the secret part (a Secret)."""
+
+    config: Mapping[str, bytes]
+    secrets: Mapping[str, bytes] = field(repr=False)
+
+
+def secret_entry(ref: str, value: bytes) -> str:
+    """Name an entry of the secret part by its content, so that a rotated value is a new entry."""
+    return f"{ref}.{_sha256(value)[:8]}"
+
+
+def pack(bundle: Bundle) -> Packed:
+    """Encode a bundle deterministically; entries above ``COMPRESS_ABOVE`` bytes are gzipped.
+
+    Raises BundleError if a part is above ``SIZE_LIMIT``.
+    """
+    meta = bundle.meta.model_dump_json(by_alias=True).encode()
+    config = {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
+    packed = Packed(config=_compress(config), secrets=_compress(bundle.secrets))
+    for part, entries in (("public", packed.config), ("secret", packed.secrets)):
+        size = sum(len(name) + len(data) for name, data in entries.items())
+        if size > SIZE_LIMIT:
+            raise BundleError(f"the {part} part has {size} bytes, at most {SIZE_LIMIT} fit")
+    return packed
+
+
+def unpack(packed: Packed) -> Bundle:
+    """Decode and verify a bundle; entries of the secret part that it does not name are left out.
+
+    Raises BundleError for an unknown schema version, a missing entry or a wrong checksum.
+    """
+    config = _decompress(packed.config)
+    if META_JSON not in config:
+        raise BundleError(f"{META_JSON} is missing")
+    try:
+        meta = Meta.model_validate_json(config[META_JSON])
+    except ValidationError as error:
+        raise BundleError(f"{META_JSON} cannot be read: {error.error_count()} errors") from None
+    if meta.schema_version not in (SCHEMA, SCHEMA - 1):
+        raise BundleError(f"schema version {meta.schema_version} is not supported, {SCHEMA} is")
+    for name in (GATEWAY_JSON, LITELLM_YAML):
+        if name not in config:
+            raise BundleError(f"{name} is missing")
+        if meta.checksums.get(name) != _sha256(config[name]):
+            raise BundleError(f"{name} does not match its checksum")
+    stored = _decompress({k: v for k, v in packed.secrets.items() if k.removesuffix(_GZIP_SUFFIX) in meta.secrets})
+    for entry in meta.secrets:
+        if entry not in stored:
+            raise BundleError(f"entry {entry} of the secret part is missing")
+        if entry != secret_entry(entry.rpartition(".")[0], stored[entry]):
+            raise BundleError(f"entry {entry} of the secret part does not match its name")
+    bundle = Bundle(
+        gateway=config[GATEWAY_JSON],
+        litellm=config[LITELLM_YAML],
+        secrets=stored,
+        schema_version=meta.schema_version,
+    )
+    if bundle.meta.revision != meta.revision:
+        raise BundleError(f"revision {meta.revision} does not match the content")
+    return bundle
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _compress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
+    stored: dict[str, bytes] = {}
+    for name, data in sorted(entries.items()):
+        if len(data) > COMPRESS_ABOVE:
+            stored[name + _GZIP_SUFFIX] = gzip.compress(data, mtime=0)
+        else:
+            stored[name] = data
+    return stored
+
+
+def _decompress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
+    plain: dict[str, bytes] = {}
+    for name, data in entries.items():
+        if not name.endswith(_GZIP_SUFFIX):
+            plain[name] = data
+            continue
+        decoder = zlib.decompressobj(wbits=31)
+        try:
+            # Bounded, so that a small entry cannot fill the pod's memory.
+            plain[name.removesuffix(_GZIP_SUFFIX)] = decoder.decompress(data, _UNPACKED_LIMIT)
+        except zlib.error:
+            raise BundleError(f"{name} is not a gzip stream") from None
+        if decoder.unconsumed_tail or not decoder.eof:
+            raise BundleError(f"{name} is cut off or unpacks to more than {_UNPACKED_LIMIT} bytes")
+    return plain

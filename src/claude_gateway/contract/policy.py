@@ -1,0 +1,115 @@
+"""``gateway.json``: what the gateway may do, with whom and where to."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Contract(BaseModel):
+    """A frozen value in camelCase JSON; a reader ignores fields that a newer writer added."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
+
+
+class Wire(StrEnum):
+    """The family of formats that an upstream speaks."""
+
+    ANTHROPIC = "Anthropic"
+    OPENAI = "OpenAI"
+
+
+class Format(StrEnum):
+    """The format of one request, named by the endpoint that takes it."""
+
+    MESSAGES = "Messages"
+    COUNT_TOKENS = "CountTokens"
+    CHAT = "Chat"
+    COMPLETIONS = "Completions"
+    RESPONSES = "Responses"
+    EMBEDDINGS = "Embeddings"
+
+
+class Parameters(Contract):
+    """Model settings used where the client sent none of its own."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    reasoning_effort: str | None = None
+
+
+class Timeouts(Contract):
+    """How long to wait for a target, in seconds."""
+
+    first_token: float = 120.0
+    idle: float = 300.0
+    total: float = 1800.0
+
+
+class Target(Contract):
+    """One upstream that can answer a route's requests.
+
+    ``id`` is named by content (``<namespace>/<route>/<index>.<hash8>``), so that the same id never means two
+    things; it is also the deployment's ``model_info.id`` in ``litellm.yaml``. A request whose format is in
+    ``formats`` takes the relay lane in ``wire``; every other one takes the LiteLLM lane. ``model`` is the
+    upstream's own name without provider; ``"*"`` stands for the name that the client sent. ``base_url`` is
+    without ``/v1`` for the Anthropic wire and with whatever prefix the server has for the OpenAI wire (both as
+    the vendors' SDKs take it). ``secret`` is the entry of the secret part that holds the API key.
+    """
+
+    id: str
+    provider: str
+    model: str
+    wire: Wire | None = None
+    formats: tuple[Format, ...] = ()
+    base_url: str | None = None
+    secret: str | None = None
+    max_output_tokens: int | None = None
+    parameters: Parameters = Parameters()
+    weight: int = 1
+    priority: int = 0
+
+
+class Route(Contract):
+    """Model names (``*`` matches any run of characters) and the targets behind them.
+
+    ``models`` holds only the names that this route won. ``name`` is ``<namespace>/<name>``.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    display_name: str | None = None
+    targets: tuple[Target, ...]
+    timeouts: Timeouts = Timeouts()
+
+
+class Client(Contract):
+    """Who may call, and which model names it may use (patterns like a route's)."""
+
+    name: str
+    models: tuple[str, ...] = ("*",)
+
+
+class Egress(Contract):
+    """Addresses that are refused by default and were allowed by the installation, not by route authors.
+
+    ``hosts`` holds exact host names or IP addresses; ``loopback`` allows the whole loopback range.
+    """
+
+    loopback: bool = False
+    hosts: tuple[str, ...] = ()
+
+
+class Policy(Contract):
+    """All of ``gateway.json``.
+
+    ``client_keys`` names the entry of the secret part that maps SHA-256 (hex) of a client key to the name of
+    its ``Client``; none: nobody may call.
+    """
+
+    routes: tuple[Route, ...] = ()
+    clients: tuple[Client, ...] = ()
+    client_keys: str | None = None
+    egress: Egress = Egress()
