@@ -1,0 +1,189 @@
+"""An upstream with next to no cost of its own: it reads whole requests and writes prepared bytes.
+
+``python -m tests.bench.upstream`` prints its port. What it answers depends on the path alone: Anthropic Messages
+or OpenAI Chat Completions, streamed when the body says so. A request header ``x-bench-events: N`` asks for a stream of
+N events at 50 events per second; without it all events come at once.
+"""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from typing import Final, cast
+
+import uvloop
+
+_RATE: Final = 50
+_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: "
+_TEXT: Final = "The quick brown fox jumps. " * 2
+
+
+def _whole(body: object) -> bytes:
+    data = json.dumps(body).encode()
+    return _HEAD + b"application/json\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def _sse(event: Mapping[str, object], *, named: bool) -> bytes:
+    prefix = b"event: %s\n" % str(event["type"]).encode() if named else b""
+    return _chunk(prefix + b"data: " + json.dumps(event).encode() + b"\n\n")
+
+
+_USAGE: Final = {"input_tokens": 11, "output_tokens": 20}
+_MESSAGE: Final = {
+    "id": "msg_bench",
+    "type": "message",
+    "role": "assistant",
+    "model": "bench",
+    "content": [{"type": "text", "text": _TEXT}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": _USAGE,
+}
+_CHAT: Final = {
+    "id": "chatcmpl-bench",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "bench",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": _TEXT}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 11, "completion_tokens": 20, "total_tokens": 31},
+}
+
+
+def _anthropic_stream() -> tuple[bytes, bytes, bytes]:
+    start = {"type": "message_start", "message": {**_MESSAGE, "content": [], "stop_reason": None}}
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": _TEXT}}
+    stop = {"type": "content_block_stop", "index": 0}
+    last = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": _USAGE}
+    return (
+        _sse(start, named=True) + _sse(block, named=True),
+        _sse(delta, named=True),
+        _sse(stop, named=True) + _sse(last, named=True) + _sse({"type": "message_stop"}, named=True) + b"0\r\n\r\n",
+    )
+
+
+def _chat_stream() -> tuple[bytes, bytes, bytes]:
+    def event(delta: dict[str, object], finish: str | None) -> dict[str, object]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [choice]}
+
+    return (
+        _sse(event({"role": "assistant", "content": ""}, None), named=False),
+        _sse(event({"content": _TEXT}, None), named=False),
+        _sse(event({}, "stop"), named=False) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
+    )
+
+
+_STREAM_HEAD: Final = _HEAD + b"text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_STREAMS: Final = {True: _anthropic_stream(), False: _chat_stream()}
+_WHOLE: Final = {True: _whole(_MESSAGE), False: _whole(_CHAT)}
+_BURST_EVENTS: Final = 20
+
+
+class Upstream(asyncio.Protocol):
+    """One connection: collects a request by its content-length, answers, waits for the next."""
+
+    def __init__(self, ticker: "Ticker") -> None:
+        self._ticker = ticker
+        self._buffer = bytearray()
+        self._need = -1
+        self._head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._ticker.streams.pop(self, None)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while True:
+            if self._need < 0:
+                end = self._buffer.find(b"\r\n\r\n")
+                if end < 0:
+                    return
+                self._head = bytes(self._buffer[:end])
+                del self._buffer[: end + 4]
+                self._need = int(self._header(b"content-length") or 0)
+            if len(self._buffer) < self._need:
+                return
+            body = bytes(self._buffer[: self._need])
+            del self._buffer[: self._need]
+            self._need = -1
+            self._answer(body)
+
+    def _header(self, name: bytes) -> bytes | None:
+        for line in self._head.split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.lower() == name:
+                return value.strip()
+        return None
+
+    def _answer(self, body: bytes) -> None:
+        anthropic = b"/messages" in self._head[:200]
+        if b'"stream":true' not in body and b'"stream": true' not in body:
+            self._transport.write(_WHOLE[anthropic])
+            return
+        first, event, last = _STREAMS[anthropic]
+        paced = self._header(b"x-bench-events")
+        if paced is None:
+            self._transport.write(_STREAM_HEAD + first + event * _BURST_EVENTS + last)
+            return
+        self._transport.write(_STREAM_HEAD + first)
+        self._ticker.streams[self] = int(paced)
+
+    def tick(self, left: int, *, anthropic: bool) -> None:
+        """Write one paced event, or the end of the stream."""
+        _, event, last = _STREAMS[anthropic]
+        self._transport.write(event if left else last)
+
+    @property
+    def anthropic(self) -> bool:
+        """Whether the running request is for the Anthropic wire."""
+        return b"/messages" in self._head[:200]
+
+
+class Ticker:
+    """Writes the events of all paced streams, spread evenly over each period."""
+
+    def __init__(self) -> None:
+        self.streams: dict[Upstream, int] = {}
+
+    async def run(self) -> None:
+        slices = 10
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        turn = 0
+        while True:
+            due += 1 / _RATE / slices
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            for stream in [s for s in self.streams if id(s) // 64 % slices == turn]:
+                left = self.streams[stream] - 1
+                stream.tick(max(left, 0), anthropic=stream.anthropic)
+                if left <= 0:
+                    del self.streams[stream]
+                else:
+                    self.streams[stream] = left
+            turn = (turn + 1) % slices
+
+
+async def main() -> None:
+    """Serve on an ephemeral loopback port until SIGTERM."""
+    loop = asyncio.get_running_loop()
+    ticker = Ticker()
+    server = await loop.create_server(lambda: Upstream(ticker), "127.0.0.1", 0, backlog=4096)
+    host, port = server.sockets[0].getsockname()[:2]
+    print(json.dumps({"event": "listening", "address": f"{host}:{port}"}), flush=True)
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    ticking = loop.create_task(ticker.run())
+    await stop.wait()
+    ticking.cancel()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
