@@ -1,0 +1,85 @@
+"""``python -m claude_gateway_proxy.agent``: runs until SIGTERM or SIGINT, then ends at once."""
+
+import asyncio
+import logging
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_proxy import logs
+from claude_gateway_proxy.agent.app import Pages
+from claude_gateway_proxy.agent.keeper import Keeper
+from claude_gateway_proxy.agent.processes import Process
+from claude_gateway_proxy.agent.settings import Settings
+from claude_gateway_proxy.agent.source import FolderSource, Source
+from claude_gateway_proxy.agent.status import Monitor
+
+_log: Final = logging.getLogger("claude_gateway_proxy.agent")
+
+
+async def serve(settings: Settings, source: Source) -> None:
+    """Run the agent until a signal ends it. Raises OSError if it cannot listen or has no run directory."""
+    loop = asyncio.get_running_loop()
+    # Two threads are plenty: one reads the source, one writes the run directory.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=2))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Process("gateway", settings.run_dir / GATEWAY_SOCKET)
+    litellm = Process("litellm", settings.run_dir / LITELLM_SOCKET)
+    keeper = Keeper(settings.run_dir / BUNDLE_DIR, changed=lambda: monitor.nudge(keeper.kept))
+    monitor = Monitor(gateway=gateway, litellm=litellm, kept=keeper.kept)
+    pages = Pages(keeper=keeper, monitor=monitor, processes=(gateway, litellm))
+    runner = web.AppRunner(pages.app(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    work: list[asyncio.Task[object]] = []
+    try:
+        await _listen(runner, settings)
+        work = [asyncio.create_task(part) for part in (keeper.run(source), monitor.run(), stop.wait())]
+        ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await runner.cleanup()
+        await gateway.close()
+        await litellm.close()
+    logs.emit(_log, "stopped")
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    host, port = settings.metrics_address
+    await web.TCPSite(runner, host or None, port).start()
+    bound = runner.addresses[0]
+    shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    logs.emit(_log, "listening", address=f"{shown}:{bound[1]}")
+
+
+def main() -> int:
+    """Read the settings and run; 2 for unusable settings, 1 for what the machine refuses."""
+    logs.configure("info")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = f"CLAUDE_GATEWAY_{problem['loc'][0]}".upper()
+            logs.emit(_log, "unusable setting", level=logging.ERROR, setting=name, error=problem["msg"])
+        return 2
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(serve(settings, FolderSource(settings.source_dir)))
+    except OSError as error:
+        logs.emit(_log, "cannot run", level=logging.ERROR, error=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

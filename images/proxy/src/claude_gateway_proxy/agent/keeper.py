@@ -1,0 +1,147 @@
+"""Keeps the run directory's bundle: verifies what the source offers and swaps it in, or keeps the last good one."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from claude_gateway.contract import folder
+from claude_gateway.contract.bundle import Bundle, BundleError, Packed, unpack
+from claude_gateway.contract.policy import Policy
+from claude_gateway.names import CURRENT, GATEWAY_JSON
+from claude_gateway_proxy.agent.source import Offer, Source
+from claude_gateway_proxy.logs import emit
+
+RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
+"""Waits before an offer is written again that the file system refused; the last one repeats."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """``revision`` is the one in the run directory, ``wanted`` the newest offered, ``error`` why they differ."""
+
+    revision: str | None = None
+    wanted: str | None = None
+    error: str | None = None
+
+
+def verify(packed: Packed) -> Bundle:
+    """Unpack a bundle and check that its policy can be read and that every secret named there came along.
+
+    Pure. The gateway would refuse the rest just as well, but then a restarted gateway would find no good one.
+    Raises BundleError; its message holds no value of the bundle.
+    """
+    bundle = unpack(packed)
+    try:
+        policy = Policy.model_validate_json(bundle.gateway)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise BundleError(f"{GATEWAY_JSON} cannot be read: {where}: {first['msg']}") from None
+    for entry in _secrets_of(policy):
+        if entry not in bundle.secrets:
+            raise BundleError(f"{GATEWAY_JSON} names the secret entry {entry}, which the bundle does not hold")
+    return bundle
+
+
+def _secrets_of(policy: Policy) -> Iterator[str]:
+    if policy.client_keys is not None:
+        yield policy.client_keys
+    for route in policy.routes:
+        yield from (target.secret for target in route.targets if target.secret is not None)
+
+
+class Keeper:
+    """Owns ``run_dir/bundle``; ``changed`` is called after each change of ``kept``."""
+
+    def __init__(self, path: Path, *, changed: Callable[[], None]) -> None:
+        """Find the last good bundle of an earlier run in ``path``, and remove what is not one.
+
+        Raises OSError if the folder cannot be made.
+        """
+        self.swaps = 0
+        self.refusals = 0
+        self._path = path
+        self._changed = changed
+        self._newest: Offer | None = None
+        self._arrived = asyncio.Event()
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.kept = Kept(revision=_last_good(path))
+
+    async def run(self, source: Source) -> None:
+        """Take offers until cancelled; only the newest one counts."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(source.run(self._offer))
+            tasks.create_task(self._keep())
+
+    def _offer(self, offer: Offer) -> None:
+        self._newest = offer
+        self._arrived.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            attempt = 0
+            while self._newest is not None and not await self._take(self._newest):
+                wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                attempt += 1
+                try:
+                    await asyncio.wait_for(self._arrived.wait(), wait)
+                except TimeoutError:
+                    continue
+                self._arrived.clear()
+                attempt = 0
+
+    async def _take(self, offer: Offer) -> bool:
+        """Swap one offer in or say why not; False asks for another attempt with the same offer."""
+        wanted = offer.revision
+        if offer.packed is None:
+            self._refuse(wanted=wanted or self.kept.wanted, error=offer.error or "the source has no bundle")
+            return True
+        try:
+            revision = await asyncio.to_thread(self._swap, offer.packed)
+        except BundleError as error:
+            self._refuse(wanted=wanted, error=str(error))
+            return True
+        except OSError as error:
+            self._refuse(wanted=wanted, error=f"the bundle cannot be written: {error}")
+            return False
+        before, self.kept = self.kept, Kept(revision=revision, wanted=revision)
+        if before.revision != revision:
+            self.swaps += 1
+            emit(_log, "bundle swapped", revision=revision, before=before.revision)
+        self._changed()
+        return True
+
+    def _swap(self, packed: Packed) -> str:
+        return folder.write(self._path, verify(packed))
+
+    def _refuse(self, *, wanted: str | None, error: str) -> None:
+        kept = Kept(revision=self.kept.revision, wanted=wanted, error=error)
+        if kept == self.kept:
+            return
+        self.kept = kept
+        self.refusals += 1
+        emit(_log, "bundle refused", level=logging.ERROR, revision=wanted, kept=kept.revision, error=error)
+        self._changed()
+
+
+def _last_good(path: Path) -> str | None:
+    """The revision that an earlier run left; a damaged one loses its name, or it would never be written anew."""
+    revision = folder.current(path)
+    if revision is None:
+        return None
+    try:
+        verify(folder.read(path, revision))
+    except BundleError as error:
+        emit(_log, "kept bundle is damaged", level=logging.ERROR, revision=revision, error=str(error))
+        (path / CURRENT).unlink()
+        return None
+    return revision

@@ -1,0 +1,91 @@
+"""What is live in the pod: asks its processes, keeps the newest report and wakes who waits for news."""
+
+import asyncio
+from typing import Final
+
+from claude_gateway.contract.report import PodReport, ProcessReport
+from claude_gateway_proxy.agent.keeper import Kept
+from claude_gateway_proxy.agent.processes import Process
+
+IDLE_SECONDS: Final = 1.0
+"""Time between two questions while nothing is expected to change."""
+SWAP_SECONDS: Final = 0.05
+"""The same while a new bundle is on its way into the processes."""
+SWAP_ROUNDS: Final = 400
+"""Quick rounds after a change; a process that has not loaded it by then is asked at leisure again."""
+
+News = tuple[str | None, ...]
+
+
+def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessReport | None) -> PodReport:
+    """Put the parts together; ``live`` is what both processes serve, if it is the same. Pure."""
+    both = gateway is not None and litellm is not None and gateway.revision == litellm.revision
+    return PodReport(
+        wanted=kept.wanted,
+        live=gateway.revision if gateway is not None and both else None,
+        error=kept.error,
+        gateway=gateway,
+        litellm=litellm,
+    )
+
+
+def news(report: PodReport) -> News:
+    """The parts of a report that are worth waking someone for: what is live, and what is wrong. Pure."""
+    parts: list[str | None] = [report.live, report.error]
+    for process in (report.gateway, report.litellm):
+        parts += [None, None] if process is None else [process.refused, process.error]
+    return tuple(parts)
+
+
+class Monitor:
+    """Holds the pod's newest report; ``run`` keeps it new."""
+
+    def __init__(self, *, gateway: Process, litellm: Process, kept: Kept) -> None:
+        """Nothing is asked before ``run``."""
+        self.report = pod_report(kept=kept, gateway=None, litellm=None)
+        self._processes = (gateway, litellm)
+        self._kept = kept
+        self._nudged = asyncio.Event()
+        self._turned = asyncio.Event()
+
+    def nudge(self, kept: Kept) -> None:
+        """Take note of the keeper's news and ask the processes at once."""
+        self._kept = kept
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Ask the processes until cancelled: often while a swap is under way, else once a second."""
+        quick = SWAP_ROUNDS
+        while True:
+            if self._nudged.is_set():
+                self._nudged.clear()
+                quick = SWAP_ROUNDS
+            await self.ask()
+            swapping = quick > 0 and self.report.live != self._kept.revision
+            quick -= 1
+            try:
+                await asyncio.wait_for(self._nudged.wait(), SWAP_SECONDS if swapping else IDLE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def ask(self) -> PodReport:
+        """Ask both processes now; gives the report and wakes those who wait if it has news."""
+        gateway, litellm = await asyncio.gather(*(process.report() for process in self._processes))
+        report = pod_report(kept=self._kept, gateway=gateway, litellm=litellm)
+        turned = news(report) != news(self.report)
+        self.report = report
+        if turned:
+            self._turned.set()
+            self._turned = asyncio.Event()
+        return report
+
+    async def wait(self, *, live: str | None, timeout_seconds: float) -> PodReport:
+        """Give the report as soon as another revision than ``live`` is live or errors change, else at the timeout."""
+        before = news(self.report)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while self.report.live == live and news(self.report) == before:
+                    await self._turned.wait()
+        except TimeoutError:
+            pass
+        return self.report
