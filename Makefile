@@ -27,6 +27,15 @@ $(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml images/proxy/pyproject
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS)
 	@touch $@
 
+.PHONY: setup-peer
+setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measure against, nothing else
+
+.venv-peer/.ready: locks/peer.txt $(VENV)/.ready
+	@echo "setup-peer: installing $$(grep -c '==' locks/peer.txt) hash-pinned packages"
+	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
+	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
+	@touch $@
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Resolve the dependencies anew into locks/
 	$(BIN)/python tools/lock.py
@@ -45,11 +54,12 @@ lint: setup ## Formatting, ruff, mypy strict, import contracts
 
 .PHONY: generate
 generate: setup ## Write the generated files anew (CRDs, references)
-	@$(BIN)/python tools/generate.py
+	@$(BIN)/python -m tools.generate
 
 .PHONY: check
 check: lint ## All that needs no test run: lint, generated files and docs current
-	$(BIN)/python tools/generate.py --check
+	$(BIN)/python tools/lock.py --check
+	$(BIN)/python -m tools.generate --check
 
 .PHONY: test
 test: test-unit test-contract ## All tests that need no cluster
