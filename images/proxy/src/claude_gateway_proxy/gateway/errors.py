@@ -29,7 +29,7 @@ _OPENAI_TYPES: Final = {
 
 
 @dataclass(eq=False, kw_only=True)
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - an answer like any other, raised
     """An answer that is not the one asked for.
 
     ``type`` is Anthropic's ``error.type`` and ``code`` OpenAI's ``error.code``; ``retry`` becomes ``x-should-retry``,

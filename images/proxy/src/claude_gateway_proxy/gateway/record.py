@@ -1,0 +1,108 @@
+"""What is remembered of one request: filled on its way, written once at its end as a log line and as metrics.
+
+The app makes a record and fills who and what; the exchange fills where it went and how it ended. Nothing of the
+conversation and no secret is ever put in.
+"""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal
+
+from claude_gateway.contract.policy import Format
+
+UNKNOWN: Final = "unknown"
+"""Stands for a client, route or provider that was not found, so that labels stay bounded."""
+
+CLIENT_GONE: Final = 499
+"""Status of a request whose client left before the answer began (nginx's number; nobody receives it)."""
+
+_MODEL_LIMIT: Final = 128
+_SESSION_LIMIT: Final = 64
+
+Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout"]
+"""``client_error``: the caller's request was at fault; ``refused``: we did not let it through (key, no config)."""
+
+
+class UpstreamError(StrEnum):
+    """Why one try at a target failed; the bounded label ``kind``."""
+
+    CONNECT = "connect"
+    ADDRESS = "address"
+    REDIRECT = "redirect"
+    CREDENTIAL = "credential"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    STATUS = "status"
+    FIRST_TOKEN = "first_token"  # noqa: S105 - a kind of timeout
+    STALLED = "stalled"
+    BROKEN = "broken"
+
+
+def _request_id() -> str:
+    return f"req_{os.urandom(12).hex()}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
+
+    ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names.
+    """
+
+    format: Format
+    started: float
+    request_id: str = field(default_factory=_request_id)
+    client: str = UNKNOWN
+    route: str = UNKNOWN
+    target: str = ""
+    provider: str = UNKNOWN
+    lane: Literal["", "relay", "litellm"] = ""
+    model: str = ""
+    session: str = ""
+    stream: bool = False
+    status: int = 0
+    outcome: Outcome = "ok"
+    attempts: int = 0
+    upstream_errors: list[tuple[str, str, UpstreamError]] = field(default_factory=list)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_creation_tokens: int = 0
+    first_byte: float | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+    def upstream_failed(self, *, target: str, provider: str, kind: UpstreamError) -> None:
+        """Note one failed try; a later target may still answer."""
+        self.upstream_errors.append((target, provider, kind))
+
+    def fields(self, *, now: float) -> dict[str, object]:
+        """The fields of the request's log line at its end; client-sent text is cut to a bound."""
+        line: dict[str, object] = {
+            "request_id": self.request_id,
+            "client": self.client,
+            "route": self.route,
+            "target": self.target,
+            "provider": self.provider,
+            "lane": self.lane,
+            "format": self.format.value,
+            "model": self.model[:_MODEL_LIMIT],
+            "session": self.session[:_SESSION_LIMIT],
+            "stream": self.stream,
+            "status": self.status,
+            "outcome": self.outcome,
+            "attempts": self.attempts,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_creation_tokens": self.cache_creation_tokens,
+            "ttft_ms": None if self.first_byte is None else round((self.first_byte - self.started) * 1000, 1),
+            "duration_ms": round((now - self.started) * 1000, 1),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+        }
+        if self.upstream_errors:
+            line["upstream_errors"] = [f"{target}: {kind.value}" for target, _, kind in self.upstream_errors]
+        return line

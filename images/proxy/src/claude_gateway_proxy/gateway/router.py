@@ -1,0 +1,159 @@
+"""Which route serves a model name, and which names a client may use: pure lookups, built once per snapshot.
+
+Names are exact or patterns in which ``*`` matches any run of characters. An exact name wins, then the pattern with
+the most literal characters, then the one with the fewest stars, then the first in the alphabet.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from claude_gateway.contract.policy import Client, Policy, Route
+
+_STAR: Final = "*"
+_MODEL_LIMIT: Final = 512
+"""Characters above which a model name is nobody's; it is the client's text and is matched with care."""
+
+_MEMO_LIMIT: Final = 4096
+_NEIGHBOURS: Final = 24
+_NEAREST: Final = 3
+_CUTOFF: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern cut at its stars: ``head * middle * middle * tail``."""
+
+    text: str
+    head: str
+    middle: tuple[str, ...]
+    tail: str
+
+    @classmethod
+    def of(cls, text: str) -> "Pattern":
+        """Cut a pattern that has at least one star."""
+        head, *rest = text.split(_STAR)
+        return cls(text=text, head=head, middle=tuple(part for part in rest[:-1] if part), tail=rest[-1])
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Sorts the most specific pattern first."""
+        stars = self.text.count(_STAR)
+        return (stars - len(self.text), stars, self.text)
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole name fits. Linear: each middle part is looked for once, leftmost first."""
+        end = len(name) - len(self.tail)
+        at = len(self.head)
+        if at > end or not name.startswith(self.head) or not name.endswith(self.tail):
+            return False
+        for part in self.middle:
+            found = name.find(part, at, end)
+            if found < 0:
+                return False
+            at = found + len(part)
+        return True
+
+
+class Patterns:
+    """Many patterns with the name that each stands for, found by their literal heads rather than one by one."""
+
+    def __init__(self, entries: Iterable[tuple[str, Route]]) -> None:
+        """Index ``(pattern, route)`` pairs."""
+        heads: dict[str, list[tuple[Pattern, Route]]] = defaultdict(list)
+        for text, route in entries:
+            pattern = Pattern.of(text)
+            heads[pattern.head].append((pattern, route))
+        self._heads = {head: tuple(sorted(found, key=lambda each: each[0].rank)) for head, found in heads.items()}
+        self._lengths = tuple(sorted({len(head) for head in heads}))
+
+    def best(self, name: str) -> Route | None:
+        """The route of the most specific pattern that the name fits."""
+        best: tuple[Pattern, Route] | None = None
+        for length in self._lengths:
+            if length > len(name):
+                break
+            for entry in self._heads.get(name[:length], ()):
+                if best is not None and best[0].rank < entry[0].rank:
+                    break
+                if entry[0].matches(name):
+                    best = entry
+                    break
+        return None if best is None else best[1]
+
+
+class Allowance:
+    """What one client may name."""
+
+    __slots__ = ("_names", "_patterns", "everything")
+
+    def __init__(self, client: Client) -> None:
+        """Prepare the client's names and patterns."""
+        self.everything = _STAR in client.models
+        self._names = frozenset(name for name in client.models if _STAR not in name)
+        self._patterns = tuple(Pattern.of(name) for name in client.models if _STAR in name)
+
+    def __contains__(self, model: str) -> bool:
+        return self.everything or model in self._names or any(pattern.matches(model) for pattern in self._patterns)
+
+
+class Routing:
+    """A policy's names, ready to be looked up."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Index the policy; a name that two routes claim was settled before, in the control plane."""
+        named = [(name, route) for route in policy.routes for name in route.models]
+        self._exact = {name: route for name, route in named if _STAR not in name}
+        self._patterns = Patterns((name, route) for name, route in named if _STAR in name)
+        self._memo: dict[str, Route] = {}
+        self._allowances = {client.name: Allowance(client) for client in policy.clients}
+        self._names = tuple(sorted(self._exact))
+        words: dict[str, list[str]] = defaultdict(list)
+        for name in self._names:
+            for word in set(_words(name)):
+                words[word].append(name)
+        self._words = dict(words)
+
+    def route(self, model: str) -> Route | None:
+        """The route that serves a model name, if any."""
+        route = self._exact.get(model) or self._memo.get(model)
+        if route is not None or len(model) > _MODEL_LIMIT:
+            return route
+        route = self._patterns.best(model)
+        if route is not None and len(self._memo) < _MEMO_LIMIT:
+            self._memo[model] = route
+        return route
+
+    def allowed(self, client: Client, model: str) -> bool:
+        """Whether the client may name this model, served or not."""
+        allowance = self._allowances.get(client.name)
+        return allowance is not None and model in allowance
+
+    def names(self, client: Client) -> Sequence[str]:
+        """The literal names that the client may use, sorted; a pattern stands for too many to list."""
+        allowance = self._allowances.get(client.name)
+        if allowance is None:
+            return ()
+        return self._names if allowance.everything else [name for name in self._names if name in allowance]
+
+    def nearest(self, client: Client, model: str) -> list[str]:
+        """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
+        if len(model) > _MODEL_LIMIT:
+            return []
+        likely = [name for name in self._likely(model) if self.allowed(client, name)]
+        return get_close_matches(model, likely, n=_NEAREST, cutoff=_CUTOFF)
+
+    def _likely(self, model: str) -> Iterable[str]:
+        at = bisect_left(self._names, model)
+        likely = dict.fromkeys(self._names[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS])
+        shared = sorted((self._words[word] for word in set(_words(model)) if word in self._words), key=len)
+        for names in shared[:3]:
+            likely.update(dict.fromkeys(names[:_NEIGHBOURS]))
+        return likely
+
+
+def _words(name: str) -> list[str]:
+    return "".join(char if char.isalnum() else " " for char in name.lower()).split()
