@@ -1,0 +1,237 @@
+"""The server: takes a request, decides the answer, sends it as asked, and notes both."""
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import replace
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import web
+
+from claude_gateway_scripted import anthropic, control, embeddings, openai_chat, openai_responses, plain
+from claude_gateway_scripted.answer import decide
+from claude_gateway_scripted.formats import Failure, Format, Stamp, encode
+from claude_gateway_scripted.journal import Journal, Recorded
+from claude_gateway_scripted.prompt import InvalidRequestError, directives
+from claude_gateway_scripted.reply import Reply
+from claude_gateway_scripted.script import Config, Json, Script
+
+MAX_BODY: Final = 64 * 1024 * 1024
+
+_FORMATS: Final = {
+    "/messages": anthropic.MESSAGES,
+    "/chat/completions": openai_chat.CHAT,
+    "/completions": openai_chat.COMPLETIONS,
+    "/responses": openai_responses.RESPONSES,
+}
+_ENDPOINT: Final = re.compile(
+    r"/v1(/messages|/messages/count_tokens|/chat/completions|/completions|/responses|/embeddings|/models(?:/[^/]+)?)/?$"
+)
+_JSON: Final = {"content-type": "application/json"}
+
+
+class Server:
+    """One listening stand-in: its settings, script and journal."""
+
+    def __init__(self, config: Config) -> None:
+        self.script = Script()
+        self.journal = Journal()
+        self.streams = 0
+        self._listener: asyncio.Server | None = None
+        self._web: web.Server | None = None
+        self.config = config
+        self._plain: dict[str, plain.Plain] = {}
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Use other settings from the next request on."""
+        self.config = config
+        self._plain = plain.encode_all(_FORMATS, count=config.plain_words) if config.plain_words else {}
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Gives the address listened on."""
+        loop = asyncio.get_running_loop()
+        self._web = web.Server(
+            self._handle,
+            request_factory=self._request,
+            handler_cancellation=True,
+            access_log=None,
+            read_bufsize=1 << 20,
+        )
+        self._listener = await loop.create_server(self._web, host, port, backlog=1024)
+        name = self._listener.sockets[0].getsockname()
+        return str(name[0]), int(name[1])
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening at once, and end what still runs after ``grace`` seconds (above 0)."""
+        if self._listener is None or self._web is None:
+            return
+        self._listener.close()
+        # Idle connections end now; without this they would be waited for as well.
+        self._web.pre_shutdown()
+        await self._web.shutdown(grace)
+
+    def _request(self, message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY + 1)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if request.path.startswith("/__"):
+            return control.handle(self, request.method, request.path, await request.read())
+        endpoint = match[1] if (match := _ENDPOINT.search(request.path)) else ""
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _failed(Failure(413, "Request exceeds the maximum size"), _shape(endpoint, request), _stamp())
+        if self._plain and endpoint in self._plain:
+            return await self._send_plain(request, endpoint, body)
+        entry = self.journal.add(
+            method=request.method,
+            path=request.raw_path.partition("?")[0],
+            query=request.query_string,
+            headers=request.headers.items(),
+            body=body,
+        )
+        try:
+            response = await self._answer(request, endpoint, body, entry)
+        except (asyncio.CancelledError, ConnectionError):
+            entry.disconnected = time.time()
+            raise
+        entry.status = entry.status or response.status
+        entry.ended = time.time()
+        return response
+
+    async def _answer(
+        self, request: web.BaseRequest, endpoint: str, body: bytes, entry: Recorded
+    ) -> web.StreamResponse:
+        shape, stamp = _shape(endpoint, request), _stamp()
+        if not endpoint:
+            if request.path == "/" or request.path.endswith("/api/hello"):
+                return web.Response(text="ok")
+            return _failed(Failure(404, f"Not found: {request.path}"), shape, stamp)
+        if not self._accepts(request):
+            return _failed(
+                Failure(401, "invalid x-api-key" if _is_anthropic(shape) else "Incorrect API key"), shape, stamp
+            )
+        if endpoint.startswith("/models"):
+            return self._models(endpoint, shape, stamp)
+        if request.method != "POST":
+            return _failed(Failure(405, "Method not allowed", headers={"allow": "POST"}), shape, stamp)
+        try:
+            data = _object(body)
+            if endpoint == "/messages/count_tokens":
+                return self._count(data, len(body), shape, stamp)
+            if endpoint == "/embeddings":
+                return self._embed(data, body, shape, stamp)
+            return await self._speak(request, data, body, shape, stamp, entry)
+        except InvalidRequestError as error:
+            return _failed(Failure(400, str(error)), shape, stamp)
+
+    async def _speak(
+        self, request: web.BaseRequest, data: Json, body: bytes, shape: Format, stamp: Stamp, entry: Recorded
+    ) -> web.StreamResponse:
+        prompt = shape.read(data)
+        found = directives(prompt.text)
+        step = self.script.take(body)
+        if found.status != 200 and step.status == 200:
+            step = replace(step, status=found.status)
+        step = replace(step, delay=step.delay or found.slow, chunk_delay=_first(step.chunk_delay, found.pace))
+        answer = decide(prompt, step=step, directives=found, config=self.config, size=len(body))
+        reply = Reply(request=request, shape=shape, stamp=stamp, step=step, config=self.config, entry=entry)
+        await asyncio.sleep(step.delay)
+        if step.status != 200:
+            return reply.failure()
+        if not prompt.stream:
+            return await reply.whole(encode(shape.document(answer, stamp)))
+        self.streams += 1
+        try:
+            return await reply.stream(shape.events(answer, prompt, stamp))
+        finally:
+            self.streams -= 1
+
+    async def _send_plain(self, request: web.BaseRequest, endpoint: str, body: bytes) -> web.StreamResponse:
+        ready = self._plain[endpoint]
+        if not plain.streams(body):
+            return web.Response(body=ready.document, headers=_JSON)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        self.streams += 1
+        try:
+            await response.prepare(request)
+            for chunk in ready.chunks:
+                if chunk.content and self.config.chunk_delay:
+                    await asyncio.sleep(self.config.chunk_delay)
+                await response.write(chunk.data)
+            await response.write_eof()
+        finally:
+            self.streams -= 1
+        return response
+
+    def _accepts(self, request: web.BaseRequest) -> bool:
+        keys = self.config.keys
+        shown = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        return keys is None or shown in keys
+
+    def _models(self, endpoint: str, shape: Format, stamp: Stamp) -> web.Response:
+        module = anthropic if _is_anthropic(shape) else openai_chat
+        if self.config.models != 200:
+            return _failed(Failure(self.config.models, "scripted failure"), shape, stamp)
+        name = endpoint.removeprefix("/models").removeprefix("/")
+        if name and name not in self.config.model_ids:
+            return _failed(Failure(404, f"model: {name}"), shape, stamp)
+        if name:
+            return self._json(module.model_list((name,))["data"][0], shape, stamp)
+        return self._json(module.model_list(self.config.model_ids), shape, stamp)
+
+    def _count(self, data: Json, size: int, shape: Format, stamp: Stamp) -> web.Response:
+        if self.config.count_tokens != 200:
+            return _failed(Failure(self.config.count_tokens, "count_tokens is not there"), shape, stamp)
+        return self._json(anthropic.count(data, size=size), shape, stamp)
+
+    def _embed(self, data: Json, body: bytes, shape: Format, stamp: Stamp) -> web.Response:
+        step = self.script.take(body)
+        if step.status != 200:
+            failed = Failure(step.status, step.error_message, type=step.error_type, headers=step.headers)
+            return _failed(failed, shape, stamp)
+        return self._json(embeddings.document(data), shape, stamp)
+
+    def _json(self, document: Json, shape: Format, stamp: Stamp) -> web.Response:
+        return web.Response(body=encode(document), headers={**_JSON, **shape.headers(stamp), **self.config.headers})
+
+
+def _first(value: float | None, other: float | None) -> float | None:
+    return other if value is None else value
+
+
+def _stamp() -> Stamp:
+    return Stamp(id=uuid4().hex[:24], created=int(time.time()))
+
+
+def _shape(endpoint: str, request: web.BaseRequest) -> Format:
+    """Give the format whose envelope an answer has; paths that two vendors share are told apart as they do."""
+    if endpoint in _FORMATS:
+        return _FORMATS[endpoint]
+    anthropics = endpoint.startswith("/messages") or "anthropic-version" in request.headers
+    return anthropic.MESSAGES if anthropics else openai_chat.CHAT
+
+
+def _is_anthropic(shape: Format) -> bool:
+    return shape is anthropic.MESSAGES
+
+
+def _object(body: bytes) -> Json:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("The request body is not valid JSON") from None
+    if not isinstance(data, dict):
+        raise InvalidRequestError("Input should be an object")
+    return data
+
+
+def _failed(failed: Failure, shape: Format, stamp: Stamp) -> web.Response:
+    headers = {**_JSON, **shape.headers(stamp), **failed.headers}
+    return web.Response(body=encode(shape.failure(failed, stamp)), status=failed.status, headers=headers)
