@@ -103,7 +103,7 @@ class Keeper:
         """Swap one offer in or say why not; False asks for another attempt with the same offer."""
         wanted = offer.revision
         if offer.packed is None:
-            self._refuse(wanted=wanted or self.kept.wanted, error=offer.error or "the source has no bundle")
+            self._without(wanted=wanted or self.kept.wanted, error=offer.error or "the source has no bundle")
             return True
         try:
             revision = await asyncio.to_thread(self._swap, offer.packed)
@@ -124,13 +124,24 @@ class Keeper:
         return folder.write(self._path, verify(packed))
 
     def _refuse(self, *, wanted: str | None, error: str) -> None:
+        """Report a bundle that cannot be used; the same trouble again is no news."""
+        if self._fault(wanted=wanted, error=error):
+            self.refusals += 1
+            kept = self.kept.revision
+            emit(_log, "bundle refused", level=logging.ERROR, revision=wanted, kept=kept, error=error)
+
+    def _without(self, *, wanted: str | None, error: str) -> None:
+        """Report that the source has nothing to judge, as before its first bundle."""
+        if self._fault(wanted=wanted, error=error):
+            emit(_log, "no bundle", level=logging.WARNING, kept=self.kept.revision, error=error)
+
+    def _fault(self, *, wanted: str | None, error: str) -> bool:
         kept = Kept(revision=self.kept.revision, wanted=wanted, error=error)
         if kept == self.kept:
-            return
+            return False
         self.kept = kept
-        self.refusals += 1
-        emit(_log, "bundle refused", level=logging.ERROR, revision=wanted, kept=kept.revision, error=error)
         self._changed()
+        return True
 
 
 def _last_good(path: Path) -> str | None:
