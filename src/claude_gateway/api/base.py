@@ -1,31 +1,142 @@
-"""What the objects have in common: the frozen camelCase model, references, object metadata, durations."""
+"""What the objects have in common: the frozen camelCase model, references, object metadata, field types."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from ipaddress import AddressValueError, IPv6Address
+from typing import Annotated, Any, ClassVar, Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import JsonSchemaValue
+
+from claude_gateway.api.rule import Rule, cel_string, matches
 
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 DURATION: Final = r"^([0-9]{1,5}(ms|s|m|h)){1,3}$"
+PROVIDER: Final = r"^[a-z0-9_-]+$"
+MODEL_PATTERN: Final = r"^[A-Za-z0-9*][A-Za-z0-9*._:/@+\[\]-]*$"
+BASE_URL: Final = (
+    r"^https?://([A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[-A-Za-z0-9._~/:+=]*)?$"
+)
+LONGEST_DURATION: Final = "24h"
+
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ACRONYMS: Final = {"url": "URL", "uri": "URI"}
+
+
+def seconds(duration: str) -> float:
+    """Give a duration such as ``1m30s`` in seconds."""
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
+
+
+def _is_address(url: str) -> bool:
+    """Whether a text of the form ``BASE_URL`` names a host and a port that can exist."""
+    host = urlsplit(url, allow_fragments=False).netloc
+    address, bracket, after = host.rpartition("]")
+    try:
+        # CEL's isIP refuses an IPv4 address in IPv6 clothes, and so do we.
+        exists = not bracket or IPv6Address(address.removeprefix("[")).ipv4_mapped is None
+    except AddressValueError:
+        return False
+    return exists and 1 <= int(after.rpartition(":")[2] if ":" in after else 1) <= 65535
+
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
-ModelPattern = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9*][A-Za-z0-9*._:/@+\[\]-]*$")]
-Duration = Annotated[str, Field(min_length=2, max_length=24, pattern=DURATION)]
+ProviderName = Annotated[
+    str,
+    Field(min_length=2, max_length=64),
+    matches(
+        PROVIDER,
+        wrong="not the name of a provider",
+        fix="write the part of `provider/model` before the slash, such as `anthropic`, `openai` or `hosted_vllm`",
+    ),
+]
+ModelPattern = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    matches(
+        MODEL_PATTERN,
+        wrong="not a model name",
+        fix="use letters, digits and `._:/@+[]-`, and `*` for any run of characters, such as `claude-sonnet-*`",
+    ),
+]
+Duration = Annotated[
+    str,
+    Field(min_length=2, max_length=24),
+    matches(
+        DURATION,
+        wrong="not a duration",
+        fix="write whole numbers with `ms`, `s`, `m` or `h`, such as `90s` or `1h30m`",
+    ),
+    Rule(
+        cel=f"!self.matches({cel_string(DURATION)}) || "
+        f"(duration(self) > duration('0s') && duration(self) <= duration('{LONGEST_DURATION}'))",
+        holds=lambda text: 0 < seconds(text) <= seconds(LONGEST_DURATION),
+        wrong="not a usable duration",
+        fix=f"write one above zero and of at most `{LONGEST_DURATION}`",
+    ),
+]
+BaseUrl = Annotated[
+    str,
+    Field(min_length=8, max_length=2048),
+    matches(
+        BASE_URL,
+        wrong="not a base URL",
+        fix="write `http://` or `https://`, a host and maybe a port and a path, without user, query or fragment, "
+        "such as `https://vllm.example:8000/v1`",
+    ),
+    Rule(
+        cel=f"!self.matches({cel_string(BASE_URL)}) || (isURL(self) && (url(self).getPort() == '' || "
+        "(int(url(self).getPort()) >= 1 && int(url(self).getPort()) <= 65535)) && "
+        "(!url(self).getHost().startsWith('[') || "
+        "(isIP(url(self).getHostname()) && ip(url(self).getHostname()).family() == 6)))",
+        holds=_is_address,
+        wrong="a base URL with a host or port that cannot exist",
+        fix="correct the address in brackets, or write a port from 1 to 65535",
+    ),
+]
+
+
+def json_name(field: str) -> str:
+    """Name a field as users write it: camelCase, acronyms in capitals (``base_url`` → ``baseURL``)."""
+    first, *others = field.split("_")
+    return first + "".join(_ACRONYMS.get(part, part.capitalize()) for part in others)
+
+
+def _declare_rules(schema: JsonSchemaValue, model: "type[Spec]") -> None:
+    for rule in model.rules:
+        rule.declare(schema)
 
 
 class Spec(BaseModel):
     """A frozen part of an object in camelCase; fields that it does not know are errors.
 
-    A reader of a live cluster, where the CRD may be newer, drops them before (``plan.world``).
+    A reader of a live cluster, where the CRD may be newer, drops them before (``plan.world``). A field that is null
+    counts as absent, as for an API server. ``rules`` are those that concern several fields.
     """
 
     model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"
+        frozen=True,
+        alias_generator=json_name,
+        extra="forbid",
+        json_schema_extra=_declare_rules,
     )
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: field for name, field in value.items() if field is not None}
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.rules:
+            rule.check(self)
+        return self
 
 
 class SecretKeyRef(Spec):
@@ -49,7 +160,7 @@ class SecretKeyRef(Spec):
 class Metadata(BaseModel):
     """The part of an object's metadata that decisions rest on."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, alias_generator=json_name, validate_by_name=True, extra="ignore")
 
     name: ObjectName
     namespace: str = "default"
@@ -57,8 +168,3 @@ class Metadata(BaseModel):
     generation: int = 0
     creation_timestamp: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     labels: dict[str, str] = {}
-
-
-def seconds(duration: str) -> float:
-    """Give a duration such as ``1m30s`` in seconds."""
-    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))

@@ -1,27 +1,37 @@
 """ClaudeCredential: what may be spent, and where it may be sent."""
 
+from typing import Final
+
 from pydantic import Field
 
-from claude_gateway.api.base import SecretKeyRef, Spec
+from claude_gateway.api.base import BaseUrl, ProviderName, SecretKeyRef, Spec
+from claude_gateway.api.rule import Rule
+
+WITHOUT_ADDRESS: Final = ("azure", "azure_ai", "custom_openai", "hosted_vllm", "openai_like")
+"""Providers that are a protocol rather than a place."""
 
 
 class ApiKey(Spec):
     """A provider's API key, tied to the one address it may go to."""
 
-    provider: str = Field(
-        min_length=2,
-        max_length=64,
-        pattern=r"^[a-z0-9_-]+$",
+    rules = (
+        Rule(
+            cel=f"has(self.baseURL) || !(self.provider in {list(WITHOUT_ADDRESS)})",
+            holds=lambda self: self.base_url is not None or self.provider not in WITHOUT_ADDRESS,
+            wrong="`baseURL` is missing, and this provider has no address of its own",
+            fix="set `baseURL` to the server that the key is for",
+        ),
+    )
+
+    provider: ProviderName = Field(
         description=(
             "Provider that the key is for, as in a target's `provider/model`: `anthropic`, `openai`, `gemini`, ... "
             "Only targets of this provider may use it."
         ),
     )
     secret_ref: SecretKeyRef = Field(description="Where the key is.")
-    base_url: str | None = Field(
+    base_url: BaseUrl | None = Field(
         default=None,
-        max_length=2048,
-        pattern=r"^https?://[^\s?#@]+$",
         description=(
             "The one address that the key is sent to. Default: the provider's own. Needed for providers that have "
             "no address of their own, such as `hosted_vllm` and `azure`."
@@ -31,5 +41,14 @@ class ApiKey(Spec):
 
 class ClaudeCredentialSpec(Spec):
     """Something that may be spent, together with where it may be sent."""
+
+    rules = (
+        Rule(
+            cel="[has(self.apiKey)].exists_one(given, given)",
+            holds=lambda self: [self.api_key is not None].count(True) == 1,
+            wrong="not exactly one kind of credential",
+            fix="set `apiKey`",
+        ),
+    )
 
     api_key: ApiKey = Field(description="A provider's API key.")

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from claude_gateway.api.base import ModelPattern, SecretKeyRef, Spec
+from claude_gateway.api.rule import Items
 
 
 class ClientKey(Spec):
@@ -18,20 +19,10 @@ class ClientKey(Spec):
 class GatewayClientSpec(Spec):
     """Who may call, and what they may name."""
 
-    keys: Annotated[
-        tuple[ClientKey, ...],
-        Field(
-            min_length=1,
-            max_length=16,
-            description="Keys that the client may use. Two at once let one be rotated with no gap.",
-        ),
-    ]
-    models: Annotated[
-        tuple[ModelPattern, ...],
-        Field(
-            min_length=1,
-            max_length=64,
-            json_schema_extra={"uniqueItems": True},
-            description="Model names that the client may use; `*` matches any run of characters. Default: all.",
-        ),
-    ] = ("*",)
+    keys: Annotated[tuple[ClientKey, ...], Items("key", most=16)] = Field(
+        description="Keys that the client may use. Two at once let one be rotated with no gap."
+    )
+    models: Annotated[tuple[ModelPattern, ...], Items("model", most=64, unique=True)] = Field(
+        default=("*",),
+        description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all.",
+    )

@@ -1,0 +1,157 @@
+"""The kinds of objects that users write: name, short name, what ``kubectl get`` shows, and examples."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_gateway.api.base import Spec
+from claude_gateway.api.claude_credential import ClaudeCredentialSpec
+from claude_gateway.api.gateway_client import GatewayClientSpec
+from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.names import API_VERSION, ConditionType, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of ``kubectl get``; ``wide`` ones only with ``-o wide``."""
+
+    name: str
+    path: str
+    description: str
+    type: str = "string"
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKind:
+    """One kind: how it is called, what its spec is, and manifests that show it at its simplest and at its fullest."""
+
+    kind: Kind
+    plural: str
+    short_name: str
+    spec: type[Spec]
+    description: str
+    columns: tuple[Column, ...]
+    examples: tuple[dict[str, Any], ...]
+
+
+def _condition(kind: ConditionType, part: str) -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{part}'
+
+
+_STATUS: Final = (
+    Column("Accepted", _condition(ConditionType.ACCEPTED, "status"), "Whether the object is sound."),
+    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names exists."),
+    Column("Reason", _condition(ConditionType.ACCEPTED, "reason"), "Why it is accepted or not."),
+    Column("Refs-Reason", _condition(ConditionType.RESOLVED_REFS, "reason"), "Why all exists or not.", wide=True),
+    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The same in a sentence.", wide=True),
+)
+_AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was made.", type="date")
+
+
+def _example(kind: Kind, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": str(kind), "metadata": {"name": name}, "spec": spec}
+
+
+_ROUTES: Final = (
+    _example(
+        Kind.MODEL_ROUTE,
+        "claude",
+        {"models": ["claude-*"], "targets": [{"model": "anthropic/*", "credential": "anthropic"}]},
+    ),
+    _example(
+        Kind.MODEL_ROUTE,
+        "smart",
+        {
+            "models": ["smart", "claude-opus-*"],
+            "displayName": "Smart",
+            "targets": [
+                {
+                    "model": "openai/gpt-5",
+                    "credential": "openai",
+                    "maxOutputTokens": 16384,
+                    "weight": 9,
+                    "parameters": {"reasoningEffort": "high"},
+                },
+                {"model": "gemini/gemini-2.5-pro", "credential": "gemini"},
+                {
+                    "model": "hosted_vllm/llama-3",
+                    "baseURL": "http://vllm.models.svc:8000/v1",
+                    "priority": 1,
+                    "parameters": {"temperature": 0.2, "topP": 0.9},
+                },
+            ],
+            "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
+        },
+    ),
+)
+_CREDENTIALS: Final = (
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "anthropic",
+        {"apiKey": {"provider": "anthropic", "secretRef": {"name": "anthropic"}}},
+    ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "vllm",
+        {
+            "apiKey": {
+                "provider": "hosted_vllm",
+                "secretRef": {"name": "vllm", "key": "token"},
+                "baseURL": "https://vllm.example/v1",
+            }
+        },
+    ),
+)
+_CLIENTS: Final = (
+    _example(Kind.GATEWAY_CLIENT, "alice", {"keys": [{"secretRef": {"name": "alice"}}]}),
+    _example(
+        Kind.GATEWAY_CLIENT,
+        "ci",
+        {
+            "keys": [{"secretRef": {"name": "ci", "key": "old"}}, {"secretRef": {"name": "ci", "key": "new"}}],
+            "models": ["claude-*", "smart"],
+        },
+    ),
+)
+
+KINDS: Final = (
+    ObjectKind(
+        kind=Kind.MODEL_ROUTE,
+        plural="modelroutes",
+        short_name="mr",
+        spec=ModelRouteSpec,
+        description="Names that clients send, and the models that answer.",
+        columns=(
+            Column("Models", ".spec.models", "Names that clients send."),
+            Column("First-Target", ".spec.targets[0].model", "The first of the models that can answer."),
+            *_STATUS,
+            _AGE,
+        ),
+        examples=_ROUTES,
+    ),
+    ObjectKind(
+        kind=Kind.CLAUDE_CREDENTIAL,
+        plural="claudecredentials",
+        short_name="ccred",
+        spec=ClaudeCredentialSpec,
+        description="Something that may be spent, together with the one place where it may be sent.",
+        columns=(
+            Column("Provider", ".spec.apiKey.provider", "Provider that the key is for."),
+            Column("Secret", ".spec.apiKey.secretRef.name", "Secret that holds the key."),
+            Column("Base-URL", ".spec.apiKey.baseURL", "Where the key goes, if not to the provider itself.", wide=True),
+            *_STATUS,
+            _AGE,
+        ),
+        examples=_CREDENTIALS,
+    ),
+    ObjectKind(
+        kind=Kind.GATEWAY_CLIENT,
+        plural="gatewayclients",
+        short_name="gwc",
+        spec=GatewayClientSpec,
+        description="Someone who may call the gateway, and the model names that they may use.",
+        columns=(Column("Models", ".spec.models", "Names that it may use; empty: all."), *_STATUS, _AGE),
+        examples=_CLIENTS,
+    ),
+)
+"""In the order in which a reader meets them."""

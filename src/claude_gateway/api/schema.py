@@ -1,0 +1,90 @@
+"""From pydantic's JSON schema to the structural schema that an API server takes.
+
+What an API server refuses is rewritten (references, ``anyOf`` with null, ``const``, exclusive bounds, sets) or left
+out (titles, defaults: an injected value would be a permanent difference for GitOps tools, so defaults stand in the
+descriptions). What has no structural form is an error of the model, raised when the CRDs are generated.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from claude_gateway.api.rule import VALIDATIONS
+
+JsonSchema = dict[str, Any]
+
+KEPT: Final = frozenset(
+    {
+        *("type", "format", "description", "enum", "pattern", "nullable", "required", VALIDATIONS),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minimum", "maximum"),
+    }
+)
+DROPPED: Final = frozenset({"title", "default", "$defs", "examples"})
+_ORDER: Final = {"type": -2, "description": -1, VALIDATIONS: 1, "required": 2, "properties": 3, "items": 3}
+"""Keywords that a reader of the YAML wants first or last; the others keep their order."""
+
+
+class NotStructural(Exception):  # noqa: N818 - names the finding
+    """A model that no structural schema describes; the message says where and what to write instead."""
+
+
+def structural(model: type[BaseModel]) -> JsonSchema:
+    """Give the structural schema of a model; raises NotStructural."""
+    schema = model.model_json_schema(mode="validation", by_alias=True)
+    return _convert(schema, defs=schema.get("$defs", {}), path=model.__name__)
+
+
+def _convert(schema: JsonSchema, *, defs: Mapping[str, JsonSchema], path: str) -> JsonSchema:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        # A field's own description beats that of the model it refers to.
+        schema = {**defs[name], **{key: value for key, value in schema.items() if key != "$ref"}}
+        return _convert(schema, defs={key: value for key, value in defs.items() if key != name}, path=path)
+    if "anyOf" in schema:
+        outer = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _alternatives(schema["anyOf"], outer=outer, defs=defs, path=path)
+    converted: JsonSchema = {}
+    for key, value in sorted(schema.items(), key=lambda item: _ORDER.get(item[0], 0)):
+        converted.update(_keyword(key, value, defs=defs, path=path))
+    return converted
+
+
+def _alternatives(
+    options: list[JsonSchema], *, outer: JsonSchema, defs: Mapping[str, JsonSchema], path: str
+) -> JsonSchema:
+    """Convert ``anyOf``: with null it is an optional field; integer or string has a keyword of its own."""
+    real = [option for option in options if option.get("type") != "null"]
+    if len(real) == 1:
+        return _convert({**real[0], **outer}, defs=defs, path=path)
+    if sorted(str(option.get("type")) for option in real) == ["integer", "string"]:
+        return {**_convert(outer, defs=defs, path=path), "x-kubernetes-int-or-string": True}
+    raise NotStructural(f"{path}: a union; write one optional field per variant and a rule that exactly one is set")
+
+
+def _keyword(key: str, value: Any, *, defs: Mapping[str, JsonSchema], path: str) -> JsonSchema:
+    """Convert one keyword into none, one or two."""
+    match key, value:
+        case "properties", _:
+            fields = {name: _convert(field, defs=defs, path=f"{path}.{name}") for name, field in value.items()}
+            return {"properties": fields}
+        case "items", _:
+            return {"items": _convert(value, defs=defs, path=f"{path}[]")}
+        case "additionalProperties", False:
+            return {}
+        case "additionalProperties", True:
+            return {"x-kubernetes-preserve-unknown-fields": True}
+        case "additionalProperties", _:
+            return {"additionalProperties": _convert(value, defs=defs, path=f"{path}.*")}
+        case "const", _:
+            return {"enum": [value]}
+        case (("exclusiveMinimum" | "exclusiveMaximum"), _):
+            return {key.removeprefix("exclusive").lower(): value, key: True}
+        case "uniqueItems", True:
+            return {"x-kubernetes-list-type": "set"}
+        case _ if key in KEPT:
+            return {key: value}
+        case _ if key in DROPPED:
+            return {}
+    hint = "write one optional field per variant and a rule that exactly one is set" if key == "oneOf" else "remove it"
+    raise NotStructural(f"{path}: `{key}` has no structural form; {hint}")
