@@ -287,6 +287,28 @@ def stream_broken(route: str) -> Failure:
     )
 
 
+def upstream_error(route: str, status: int, retry_after: float | None) -> Failure:
+    """The upstream answered with an error that is not in the caller's format (a load balancer's page, as a rule)."""
+    kinds = {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}
+    return Failure(
+        status=status,
+        type=kinds.get(status, "api_error" if status >= 500 else "invalid_request_error"),
+        code="upstream_error",
+        retry_after=retry_after,
+        message=f"the upstream of the route '{route}' answered with status {status} and no message",
+    )
+
+
+def litellm_down() -> Failure:
+    """The LiteLLM worker of this pod does not answer; targets of the relay lane are not affected."""
+    return Failure(
+        status=502,
+        type="api_error",
+        code="litellm_unreachable",
+        message="the LiteLLM worker is not running; it is needed for this target",
+    )
+
+
 def internal() -> Failure:
     """A bug of ours; the log has the traceback under the request's id."""
     return Failure(
