@@ -71,7 +71,7 @@ def test_nothing_is_lost_or_changed_but_the_label_is_added(requests: dict[str, f
 
 
 def test_a_process_label_of_its_own_is_kept() -> None:
-    text = 'up{process="agent"} 1\nup{process="gateway",zone="a"} 0\nup{zone="b",process="x"} 0\n'
+    text = '# TYPE up gauge\nup{process="agent"} 1\nup{process="gateway",zone="a"} 0\nup{zone="b",process="x"} 0\n'
 
     assert _merged(("agent", text)) == text
 
@@ -93,7 +93,8 @@ def test_a_family_of_two_types_keeps_the_first() -> None:
 
 def test_samples_without_a_family_and_with_a_time_are_kept() -> None:
     assert _merged(("gateway", "# a remark\n\ndepth 1 1700000000000\nwidth NaN\n")) == (
-        'depth{process="gateway"} 1 1700000000000\nwidth{process="gateway"} NaN\n'
+        '# TYPE depth untyped\ndepth{process="gateway"} 1 1700000000000\n'
+        '# TYPE width untyped\nwidth{process="gateway"} NaN\n'
     )
 
 

@@ -45,8 +45,8 @@ class Pages:
     async def status(self, request: web.Request) -> web.Response:
         """The PodReport as JSON, now or as a long poll.
 
-        ``?revision=R&timeout=S`` answers once another revision than R is live (R empty: once one is), once an error
-        comes or goes, or after S seconds (0 to 60, default 30). 503 if too many wait already.
+        ``?revision=R&timeout=S`` answers once another revision than R is live (R empty: once one is), once another
+        is wanted, once an error comes or goes, or after S seconds (0 to 60, default 30). 503 if too many wait.
         """
         live = request.query.get("revision")
         if live is None:

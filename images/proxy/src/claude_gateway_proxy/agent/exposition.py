@@ -57,8 +57,7 @@ def merge(pages: Iterable[tuple[str, Mapping[str, Family]]]) -> str:
     for name, family in merged.items():
         if family.help is not None:
             lines.append(f"# HELP {name} {family.help}")
-        if family.type is not None:
-            lines.append(f"# TYPE {name} {family.type}")
+        lines.append(f"# TYPE {name} {family.type or 'untyped'}")
         lines.extend(family.samples)
     return "".join(f"{line}\n" for line in lines)
 

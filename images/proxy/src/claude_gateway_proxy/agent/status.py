@@ -30,8 +30,8 @@ def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessRep
 
 
 def news(report: PodReport) -> News:
-    """The parts of a report that are worth waking someone for: what is live, and what is wrong. Pure."""
-    parts: list[str | None] = [report.live, report.error]
+    """The parts of a report that are worth waking someone for: all but the requests in flight. Pure."""
+    parts: list[str | None] = [report.live, report.wanted, report.error]
     for process in (report.gateway, report.litellm):
         parts += [None, None] if process is None else [process.refused, process.error]
     return tuple(parts)
@@ -80,7 +80,7 @@ class Monitor:
         return report
 
     async def wait(self, *, live: str | None, timeout_seconds: float) -> PodReport:
-        """Give the report as soon as another revision than ``live`` is live or errors change, else at the timeout."""
+        """Give the report as soon as another revision than ``live`` is live or there is news, else at the timeout."""
         before = news(self.report)
         try:
             async with asyncio.timeout(timeout_seconds):
