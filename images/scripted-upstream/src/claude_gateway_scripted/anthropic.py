@@ -148,7 +148,7 @@ def failure(failed: Failure, stamp: Stamp) -> Json:
     return {"type": "error", "error": error, "request_id": f"req_{stamp.id}"}
 
 
-def midstream(failed: Failure) -> bytes:
+def midstream(failed: Failure, _: int) -> bytes:
     """Give the event that ends a stream which had begun well."""
     return _event("error", error={"type": failed.type or "overloaded_error", "message": failed.message})
 

@@ -38,13 +38,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format as functions. ``read`` raises InvalidRequestError; ``events`` is the whole stream with its end."""
+    """A format as functions.
+
+    ``read`` raises InvalidRequestError; ``events`` is the whole stream with its end; ``midstream`` is the event that
+    ends a stream which had begun well, given how many events came before it.
+    """
 
     read: Callable[[Json], Prompt]
     document: Callable[[Answer, Stamp], Json]
     events: Callable[[Answer, Prompt, Stamp], Iterable[Chunk]]
     failure: Callable[[Failure, Stamp], Json]
-    midstream: Callable[[Failure], bytes]
+    midstream: Callable[[Failure, int], bytes]
     headers: Callable[[Stamp], dict[str, str]]
 
 

@@ -169,7 +169,7 @@ def failure(failed: Failure, _: Stamp) -> Json:
     }
 
 
-def midstream(failed: Failure) -> bytes:
+def midstream(failed: Failure, _: int) -> bytes:
     """Give the event that ends a stream which had begun well; no ``[DONE]`` follows it."""
     error = {"message": failed.message, "type": failed.type or "server_error", "param": None, "code": None}
     return sse({"error": error})

@@ -172,10 +172,10 @@ def _response(answer: Answer, stamp: Stamp, *, output: list[Json], status: str |
     }
 
 
-def midstream(failed: Failure) -> bytes:
+def midstream(failed: Failure, number: int) -> bytes:
     """Give the event that ends a stream which had begun well."""
     error = {"type": "error", "code": failed.type or "server_error", "message": failed.message, "param": None}
-    return sse({**error, "sequence_number": 999}, event="error")
+    return sse({**error, "sequence_number": number}, event="error")
 
 
 RESPONSES: Final = Format(

@@ -44,9 +44,9 @@ class Reply:
         step = self.step
         response = await self._begin("text/event-stream; charset=utf-8")
         pace = self.config.chunk_delay if step.chunk_delay is None else step.chunk_delay
-        for chunk in chunks:
+        for number, chunk in enumerate(chunks):
             if step.midstream and self.entry.sent >= step.midstream_after:
-                return await self._break(response)
+                return await self._break(response, number)
             if chunk.content and pace:
                 await asyncio.sleep(pace)
             await response.write(chunk.data)
@@ -61,7 +61,7 @@ class Reply:
             await response.write_eof()
             return response
         await response.write(document[: len(document) // 2])
-        return await self._break(response)
+        return await self._break(response, 0)
 
     async def _begin(self, content_type: str, *, length: int | None = None) -> web.StreamResponse:
         response = web.StreamResponse(headers=self._headers(content_type))
@@ -71,9 +71,10 @@ class Reply:
         await asyncio.sleep(self.step.first_delay)
         return response
 
-    async def _break(self, response: web.StreamResponse) -> web.StreamResponse:
+    async def _break(self, response: web.StreamResponse, number: int) -> web.StreamResponse:
         if self.step.midstream == "error":
-            await response.write(self.shape.midstream(Failure(200, self.step.error_message, type=self.step.error_type)))
+            failed = Failure(200, self.step.error_message, type=self.step.error_type)
+            await response.write(self.shape.midstream(failed, number))
             await response.write_eof()
             return response
         if self.step.midstream == "hang":
