@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := -e . -e images/proxy -e images/scripted-upstream
+TAG ?= dev
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 .PHONY: help
 help: ## List the targets
@@ -73,3 +75,18 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 .PHONY: test-contract
 test-contract: setup ## The processes with the real LiteLLM, SDKs and Claude Code CLI
 	$(BIN)/python -m pytest tests/contract
+
+.PHONY: test-image
+test-image: setup image-proxy ## The built image as it is run: read-only, not root, no network (needs docker)
+	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
+
+.PHONY: images
+images: image-proxy image-scripted-upstream ## Build all images (needs docker)
+
+.PHONY: image-proxy
+image-proxy: ## Build claude-gateway/proxy:$(TAG): gateway, litellm, agent and serve
+	docker build -f images/proxy/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/proxy:$(TAG) .
+
+.PHONY: image-scripted-upstream
+image-scripted-upstream: ## Build claude-gateway/scripted-upstream:$(TAG): the scripted model
+	docker build -f images/scripted-upstream/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/scripted-upstream:$(TAG) .
