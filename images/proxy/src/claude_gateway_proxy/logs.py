@@ -8,17 +8,27 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 _FIELDS: Final = "fields"
 
 
-def configure(level: str) -> None:
+class Stream(Protocol):
+    """What ``logging`` needs of a stream."""
+
+    def write(self, text: str, /) -> object:
+        """Take the text."""
+
+    def flush(self) -> object:
+        """Pass on what was taken."""
+
+
+def configure(level: str, *, stream: Stream | None = None) -> None:
     """Send everything that is logged in this process, libraries included, to standard output as JSON lines.
 
-    Raises ValueError for a level that ``logging`` does not know.
+    ``stream`` takes them instead, if given. Raises ValueError for a level that ``logging`` does not know.
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stdout if stream is None else stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 

@@ -20,8 +20,8 @@ CLIENT_GONE: Final = 499
 _MODEL_LIMIT: Final = 128
 _SESSION_LIMIT: Final = 64
 
-Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout"]
-"""``client_error``: the caller's request was at fault; ``refused``: we did not let it through (key, no config)."""
+Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
+"""``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
 
 
 class UpstreamError(StrEnum):
@@ -39,7 +39,8 @@ class UpstreamError(StrEnum):
     BROKEN = "broken"
 
 
-def _request_id() -> str:
+def new_request_id() -> str:
+    """A random id in the look of Anthropic's."""
     return f"req_{os.urandom(12).hex()}"
 
 
@@ -53,7 +54,7 @@ class Record:
 
     format: Format
     started: float
-    request_id: str = field(default_factory=_request_id)
+    request_id: str = field(default_factory=new_request_id)
     client: str = UNKNOWN
     route: str = UNKNOWN
     target: str = ""

@@ -25,9 +25,9 @@ _CUTOFF: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern cut at its stars: ``head * middle * middle * tail``."""
+    """A pattern cut at its stars: ``head * middle * middle * tail``; the smallest rank is the most specific one."""
 
-    text: str
+    rank: tuple[int, int, str]
     head: str
     middle: tuple[str, ...]
     tail: str
@@ -36,13 +36,8 @@ class Pattern:
     def of(cls, text: str) -> "Pattern":
         """Cut a pattern that has at least one star."""
         head, *rest = text.split(_STAR)
-        return cls(text=text, head=head, middle=tuple(part for part in rest[:-1] if part), tail=rest[-1])
-
-    @property
-    def rank(self) -> tuple[int, int, str]:
-        """Sorts the most specific pattern first."""
-        stars = self.text.count(_STAR)
-        return (stars - len(self.text), stars, self.text)
+        rank = (len(rest) - len(text), len(rest), text)
+        return cls(rank=rank, head=head, middle=tuple(part for part in rest[:-1] if part), tail=rest[-1])
 
     def matches(self, name: str) -> bool:
         """Whether the whole name fits. Linear: each middle part is looked for once, leftmost first."""

@@ -147,13 +147,15 @@ def _routes(parts: list[msgspec.Raw]) -> Iterator[Route]:
     for number, part in enumerate(parts):
         if number % _BATCH == _BATCH - 1:
             time.sleep(0.0005)
-        yield Route.model_validate_json(bytes(part))
+        try:
+            yield Route.model_validate_json(bytes(part))
+        except ValidationError as error:
+            raise BundleError(f"{GATEWAY_JSON} cannot be read: routes.{number}.{_first(error)}") from None
 
 
 def _first(error: ValidationError) -> str:
     details: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(str(part) for part in details[0]["loc"])
-    return f"{where}: {details[0]['msg']} ({error.title}, {len(details)} in all)"
+    return f"{'.'.join(str(part) for part in details[0]['loc'])}: {details[0]['msg']}"
 
 
 def _text(name: str, value: bytes) -> str:

@@ -1,0 +1,177 @@
+"""The gateway's ASGI application: from a path to an answer in the caller's own format.
+
+In order: endpoint, client, body, facts, route, permission, exchange, record. The client is known before its body is
+read, so that nobody without a key can make the gateway hold one.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from typing import Final
+
+from claude_gateway.contract.policy import Client, Format, Route, Wire
+from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.asgi import ClientGone, Receive, Scope, Send, read_body, send_whole
+from claude_gateway_proxy.gateway.auth import identify
+from claude_gateway_proxy.gateway.exchange import Call, Exchange
+from claude_gateway_proxy.gateway.facts import parse
+from claude_gateway_proxy.gateway.info import answer_get
+from claude_gateway_proxy.gateway.journal import Journal
+from claude_gateway_proxy.gateway.metrics import Metrics
+from claude_gateway_proxy.gateway.record import CLIENT_GONE, Outcome, Record
+from claude_gateway_proxy.gateway.snapshot import Live, Snapshot
+from claude_gateway_proxy.logs import emit
+
+_log: Final = logging.getLogger(__name__)
+
+_ENDPOINTS: Final = {
+    "/messages": Format.MESSAGES,
+    "/messages/count_tokens": Format.COUNT_TOKENS,
+    "/chat/completions": Format.CHAT,
+    "/completions": Format.COMPLETIONS,
+    "/responses": Format.RESPONSES,
+    "/embeddings": Format.EMBEDDINGS,
+}
+# A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
+FORMATS: Final = {prefix + path: format_ for path, format_ in _ENDPOINTS.items() for prefix in ("/v1", "/v1/v1")}
+
+_SHAPES: Final = {
+    format_: Wire.ANTHROPIC if format_ in (Format.MESSAGES, Format.COUNT_TOKENS) else Wire.OPENAI for format_ in Format
+}
+
+
+class App:
+    """Answers every request of the public listeners.
+
+    ``in_flight`` counts the model requests that are being answered; ``idle`` is set when the last of them ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        live: Live,
+        exchange: Exchange,
+        metrics: Metrics,
+        journal: Journal,
+        max_body_bytes: int,
+        log_requests: bool,
+    ) -> None:
+        """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``."""
+        self.draining = False
+        self.in_flight = 0
+        self.idle = asyncio.Event()
+        self._live = live
+        self._exchange = exchange
+        self._metrics = metrics
+        self._journal = journal
+        self._limit = max_body_bytes
+        self._log_requests = log_requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        format_ = FORMATS.get(scope["path"])
+        if format_ is None:
+            await answer_get(scope, send, snapshot=self._live.snapshot, draining=self.draining)
+            return
+        record = Record(format=format_, started=time.monotonic())
+        self.in_flight += 1
+        self.idle.clear()
+        try:
+            await self._guarded(record, scope, receive, send)
+        finally:
+            self._finish(record)
+            self.in_flight -= 1
+            if self.in_flight == 0:
+                self.idle.set()
+
+    async def _guarded(self, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
+        try:
+            await self._answer(record, scope, receive, send)
+        except errors.Failure as failure:
+            await self._refuse(record, failure, scope, send)
+        except ClientGone:
+            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+        except asyncio.CancelledError:
+            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+            raise
+        except Exception:
+            what = traceback.format_exc()
+            emit(_log, "request_failed", level=logging.ERROR, request_id=record.request_id, exception=what)
+            record.outcome = "internal_error"
+            if record.status == 0:
+                await self._refuse(record, errors.internal(), scope, send)
+
+    async def _answer(self, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise errors.wrong_method(scope["method"], "POST")
+        snapshot = self._live.snapshot
+        if snapshot is None:
+            raise errors.not_ready("no configuration was loaded yet")
+        headers = dict(scope["headers"])
+        record.session = headers.get(b"x-claude-code-session-id", b"").decode("latin-1")
+        client = identify(headers, snapshot.keys)
+        record.client = client.name
+        self._check_headers(headers)
+        raw = await read_body(receive, limit=self._limit)
+        record.bytes_in = len(raw)
+        body = parse(raw)
+        record.model, record.stream = body.model, body.stream
+        call = Call(
+            format=record.format,
+            path=scope["path"],
+            query=scope["query_string"],
+            headers=scope["headers"],
+            body=body,
+            snapshot=snapshot,
+            client=client,
+            route=_route(snapshot, client, record),
+            record=record,
+        )
+        await self._exchange.answer(call, receive, send)
+
+    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+        if int(headers.get(b"content-length", b"0")) > self._limit:
+            raise errors.body_too_large(self._limit)
+        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+        if encoding.strip().lower() not in ("", "identity"):
+            raise errors.encoded_body(encoding)
+
+    async def _refuse(self, record: Record, failure: errors.Failure, scope: Scope, send: Send) -> None:
+        status, headers, body = errors.render(failure, shape=_SHAPES[record.format], request_id=record.request_id)
+        if any(name == b"expect" for name, _ in scope["headers"]):
+            # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
+            # body from the next request.
+            headers.append((b"connection", b"close"))
+        record.status, record.bytes_out = status, len(body)
+        if record.outcome == "ok":
+            record.outcome = _outcome(status)
+        await send_whole(send, status=status, headers=headers, body=body)
+
+    def _finish(self, record: Record) -> None:
+        now = time.monotonic()
+        self._metrics.finished(record, now=now)
+        if self._log_requests:
+            self._journal.event("request", record.fields(now=now))
+
+
+def _route(snapshot: Snapshot, client: Client, record: Record) -> Route:
+    model = record.model
+    route = snapshot.routing.route(model)
+    if route is None:
+        raise errors.unknown_model(model, snapshot.routing.nearest(client, model))
+    record.route = route.name
+    if not snapshot.routing.allowed(client, model):
+        raise errors.model_not_allowed(model)
+    if not route.targets:
+        raise errors.no_targets(route.name)
+    return route
+
+
+def _outcome(status: int) -> Outcome:
+    if status in (401, 503):
+        return "refused"
+    if status < 500:
+        return "client_error"
+    return "timeout" if status == 504 else "upstream_error"

@@ -1,0 +1,69 @@
+"""uvicorn's HTTP protocol with bounds on a request's head, and with the manners of a server that is going away."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_HEAD_BYTES: Final = 64 * 1024
+_HEAD_SECONDS: Final = 30.0
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """The parser has no bound of its own: one connection could fill the memory, or stay open for nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **kwargs)
+        self._in_head = True
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the client a while to send its first head."""
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(_HEAD_SECONDS, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Count the head from here."""
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Let the connection end with this answer if the server is going away."""
+        self._in_head = False
+        super().on_headers_complete()
+        if self.app.draining:
+            self.finish()
+
+    def finish(self) -> None:
+        """End the connection with the answer that is under way; an idle one stays for the next request."""
+        if not self._in_head and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser and refuse a head that grows or lasts too long."""
+        super().data_received(data)
+        if not self._in_head:
+            if self._head_timer is not None:
+                self._stop_timer()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > _HEAD_BYTES:
+            if not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -1,0 +1,130 @@
+"""The gateway's process: listeners, background work, and how it goes away without cutting a stream."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from claude_gateway.contract.report import ProcessReport
+from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.internal import InternalApp
+from claude_gateway_proxy.gateway.journal import Journal
+from claude_gateway_proxy.gateway.listener import Listener, bind, bind_unix
+from claude_gateway_proxy.gateway.metrics import Metrics
+from claude_gateway_proxy.gateway.settings import Settings, host_and_port
+from claude_gateway_proxy.gateway.snapshot import Live, Loaded, Refused
+from claude_gateway_proxy.gateway.tls import Certificate
+from claude_gateway_proxy.logs import emit
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Process:
+    """All that lives as long as the process does."""
+
+    def __init__(self, settings: Settings, *, journal: Journal) -> None:
+        """Put the parts together; nothing runs yet. Raises OSError if an address or a file cannot be used."""
+        self._settings = settings
+        self._urgent = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._live = Live(settings.run_dir / BUNDLE_DIR, on_change=self._changed)
+        self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
+        self._exchange = Exchange(litellm_socket=settings.run_dir / LITELLM_SOCKET)
+        self._app = App(
+            live=self._live,
+            exchange=self._exchange,
+            metrics=self._metrics,
+            journal=journal,
+            max_body_bytes=settings.max_body_bytes,
+            log_requests=settings.log_level in ("debug", "info"),
+        )
+        self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
+        self._public = self._open()
+        internal = InternalApp(report=self._report, metrics=self._metrics)
+        self._internal = Listener(internal, bind_unix(settings.run_dir / GATEWAY_SOCKET))
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then until the running answers are complete; a second signal cuts them."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+        # With the configuration there, the first request finds it.
+        await self._live.check()
+        await self._internal.start()
+        for listener in self._public:
+            await listener.start()
+            emit(_log, "listening", address=listener.address, tls=listener.tls)
+        async with asyncio.TaskGroup() as group:
+            work = [group.create_task(self._live.run()), group.create_task(self._tick())]
+            if self._certificate is not None:
+                work.append(group.create_task(self._certificate.run()))
+            await self._stopping.wait()
+            await self._drain()
+            for task in work:
+                task.cancel()
+        await self._exchange.close()
+
+    def _open(self) -> Sequence[Listener]:
+        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)))
+        if self._certificate is None:
+            return [plain]
+        bound = bind(*host_and_port(self._settings.tls_listen))
+        return [plain, Listener(self._app, bound, context=self._certificate.context)]
+
+    def _signalled(self) -> None:
+        if self._stopping.is_set():
+            self._urgent.set()
+        self._stopping.set()
+
+    async def _tick(self) -> None:
+        while True:
+            for listener in (*self._public, self._internal):
+                await listener.tick()
+            await asyncio.sleep(1)
+
+    async def _drain(self) -> None:
+        self._app.draining = True
+        emit(_log, "draining", in_flight=self._app.in_flight, seconds=self._settings.shutdown_seconds)
+        for listener in self._public:
+            listener.stop_accepting()
+        if self._app.in_flight:
+            await _first(self._app.idle, self._urgent, seconds=self._settings.shutdown_seconds)
+        at_once = self._app.in_flight > 0
+        if at_once:
+            emit(_log, "answers_cut", level=logging.WARNING, in_flight=self._app.in_flight)
+        await asyncio.gather(*(listener.end(at_once=at_once) for listener in self._public))
+        await self._internal.end(at_once=at_once)
+        emit(_log, "stopped")
+
+    def _report(self) -> ProcessReport:
+        return self._live.report(in_flight=self._app.in_flight)
+
+    def _changed(self, change: Loaded | Refused) -> None:
+        if isinstance(change, Refused):
+            self._metrics.refused()
+            emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
+            return
+        snapshot = change.snapshot
+        self._metrics.loaded(revision=snapshot.revision, policy=snapshot.policy, now=time.time())
+        emit(
+            _log,
+            "config_loaded",
+            revision=snapshot.revision,
+            routes=len(snapshot.policy.routes),
+            clients=len(snapshot.policy.clients),
+            took_ms=round(change.seconds * 1000, 1),
+        )
+        if not snapshot.keys:
+            hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
+            emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+
+
+async def _first(*events: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

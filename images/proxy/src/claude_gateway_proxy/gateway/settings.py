@@ -1,0 +1,57 @@
+"""The gateway's settings, read once at start."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
+
+
+class Settings(BaseSettings):
+    """Environment variables with the prefix ``CLAUDE_GATEWAY_``."""
+
+    model_config = SettingsConfigDict(env_prefix="CLAUDE_GATEWAY_", frozen=True, extra="ignore")
+
+    run_dir: Path = Field(
+        description="The folder that the pod's processes share, in memory: bundle and sockets. Required."
+    )
+    listen: Address = Field(
+        default="0.0.0.0:4000", description="`host:port` that serves plain HTTP; port 0 takes a free one."
+    )
+    tls_listen: Address = Field(
+        default="0.0.0.0:4443", description="`host:port` that serves HTTPS; only used when there is a certificate."
+    )
+    tls_cert_file: Path | None = Field(
+        default=None, description="PEM file with the certificate chain; read anew when it changes."
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM file with the certificate's private key.")
+    max_body_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="The largest request body that is taken, in bytes."
+    )
+    shutdown_seconds: float = Field(
+        default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log lines to write; the line of each request is `info`."
+    )
+
+    @model_validator(mode="after")
+    def _certificate_is_whole(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file go together")
+        return self
+
+    @property
+    def certificate(self) -> tuple[Path, Path] | None:
+        """Certificate and key file, if HTTPS is wanted."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return self.tls_cert_file, self.tls_key_file
+
+
+def host_and_port(address: Address) -> tuple[str, int]:
+    """Split a listen address; an empty host is every address."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
