@@ -11,7 +11,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv from the lock (the other targets call it)
@@ -84,9 +84,9 @@ test-image: setup image-proxy ## The built image as it is run: read-only, not ro
 images: image-proxy image-scripted-upstream ## Build all images (needs docker)
 
 .PHONY: image-proxy
-image-proxy: ## Build claude-gateway/proxy:$(TAG): gateway, litellm, agent and serve
+image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
 	docker build -f images/proxy/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/proxy:$(TAG) .
 
 .PHONY: image-scripted-upstream
-image-scripted-upstream: ## Build claude-gateway/scripted-upstream:$(TAG): the scripted model
+image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)
 	docker build -f images/scripted-upstream/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/scripted-upstream:$(TAG) .
