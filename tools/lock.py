@@ -38,6 +38,7 @@ class Lock:
 LOCKS: Final = (
     Lock(JOINT, (*PROJECTS, "--group", "dev"), constrained=False),
     Lock("locks/proxy.txt", PROJECTS, part_of_joint=True),
+    Lock("locks/scripted.txt", ("images/scripted-upstream/pyproject.toml",), part_of_joint=True),
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),
 )
