@@ -1,13 +1,19 @@
 """The decision: from a World to everything that should be."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from claude_gateway.contract.bundle import Bundle
-from claude_gateway.contract.policy import Policy
-from claude_gateway.plan.problem import Problem
-from claude_gateway.plan.status import Event, ObjectStatus
-from claude_gateway.plan.world import World
+from claude_gateway.api.base import seconds
+from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.contract.bundle import Bundle, BundleError, pack
+from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
+from claude_gateway.names import Reason
+from claude_gateway.plan import claims, clients, credentials, render, targets
+from claude_gateway.plan.problem import ObjectRef, Problem, ordered
+from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
+from claude_gateway.plan.world import Item, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class Plan:
 
     ``bundle`` is None when it would be too large: what serves now stays. ``policy`` is the value behind
     ``gateway.json``. ``problems`` are all mistakes, those of reading included, in a fixed order. ``wake_at`` is when
-    to decide again although nothing changed.
+    to decide again although nothing changed; None as long as nothing depends on the time.
     """
 
     bundle: Bundle | None
@@ -27,6 +33,107 @@ class Plan:
     wake_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """Routes as the gateway will hold them, and which of them have at least one sound target."""
+
+    routes: tuple[Route, ...]
+    in_force: frozenset[ObjectRef]
+    problems: tuple[Problem, ...]
+
+
 def decide(world: World, now: datetime) -> Plan:
-    """Decide what the data plane does and what each object is told; pure, deterministic, never raises."""
-    return Plan(bundle=Bundle(gateway=b"{}", litellm=b"{}"), policy=Policy(), statuses=(), events=(), problems=world.problems)
+    """Decide what the data plane does and what each object is told; pure, deterministic, never raises.
+
+    A target with a Problem is left out and its route serves with the others. A route with no target left keeps its
+    names, so that they never fall to somebody else's wildcard; the gateway answers them with 503.
+    """
+    spent = credentials.resolve(world)
+    callers = clients.resolve(world)
+    routing = _routes(world, spent)
+    keys = render.client_keys(callers.names)
+    policy = Policy(
+        routes=routing.routes,
+        clients=callers.clients,
+        client_keys=next(iter(keys), None),
+        egress=world.settings.egress,
+    )
+    used = {target.secret for route in policy.routes for target in route.targets}
+    secrets = {key.entry: key.value for key in spent.keys.values() if key.entry in used}
+    bundle, too_large = _bundle(policy, {**secrets, **keys})
+    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
+    statuses, events = _statuses(world, problems, {*routing.in_force, *callers.refs}, now)
+    return Plan(bundle=bundle, policy=policy, statuses=statuses, events=events, problems=problems)
+
+
+def _routes(world: World, spent: credentials.Credentials) -> _Routes:
+    claimed = claims.settle(world.routes)
+    problems = list(claimed.problems)
+    routes: list[Route] = []
+    in_force: set[ObjectRef] = set()
+    for item in world.routes:
+        resolved: tuple[Target, ...] = ()
+        if item.spec is not None:
+            resolved, found = targets.resolve(item, item.spec, world, spent)
+            problems.extend(found)
+        names = claimed.won[item.ref]
+        if not names:
+            continue
+        if resolved:
+            in_force.add(item.ref)
+        routes.append(_route(item, names, resolved))
+    routes.sort(key=lambda route: route.name)
+    return _Routes(routes=tuple(routes), in_force=frozenset(in_force), problems=tuple(problems))
+
+
+def _route(item: Item[ModelRouteSpec], names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
+    name = f"{item.ref.namespace}/{item.ref.name}"
+    if item.spec is None:
+        return Route(name=name, models=names, targets=())
+    timeouts = item.spec.timeouts
+    return Route(
+        name=name,
+        models=names,
+        display_name=item.spec.display_name,
+        targets=resolved,
+        timeouts=Timeouts(
+            first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
+        ),
+    )
+
+
+def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None, list[Problem]]:
+    bundle = render.bundle(policy, secrets)
+    try:
+        pack(bundle)
+    except BundleError as error:
+        everything = ObjectRef(kind="Bundle", namespace="", name="bundle")
+        fix = "Remove routes, targets or clients that are not needed; what served before goes on serving."
+        return None, [Problem(everything, "size", Reason.TOO_LARGE, str(error), fix)]
+    return bundle, []
+
+
+def _statuses(
+    world: World, problems: Iterable[Problem], in_force: set[ObjectRef], now: datetime
+) -> tuple[tuple[ObjectStatus, ...], tuple[Event, ...]]:
+    """Tell every object how it stands; a Problem with a document number is about something else of that name."""
+    by_object: dict[ObjectRef, list[Problem]] = {}
+    for problem in problems:
+        if problem.document is None:
+            by_object.setdefault(problem.object, []).append(problem)
+    statuses: list[ObjectStatus] = []
+    events: list[Event] = []
+    items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
+    for item in items:
+        standing = Standing(
+            ref=item.ref,
+            generation=item.metadata.generation,
+            before=item.conditions,
+            problems=tuple(by_object.get(item.ref, ())),
+            readable=item.spec is not None,
+            in_force=item.ref in in_force,
+        )
+        status, told = report(standing, now)
+        statuses.append(status)
+        events.extend(told)
+    return tuple(statuses), tuple(events)

@@ -51,5 +51,7 @@ class Problem:
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Sort problems, so that the order of the manifests does not show."""
     return tuple(
-        sorted(problems, key=lambda p: (p.object, p.field, p.reason, p.message, -1 if p.document is None else p.document))
+        sorted(
+            problems, key=lambda p: (p.object, p.field, p.reason, p.message, -1 if p.document is None else p.document)
+        )
     )

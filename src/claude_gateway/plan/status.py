@@ -1,16 +1,32 @@
 """What an object is told about itself: conditions and, when one changes, events."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
-from claude_gateway.names import ConditionType
-from claude_gateway.plan.problem import ObjectRef
+from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+
+_ABOUT_REFERENCES: Final = frozenset(
+    (
+        Reason.CREDENTIAL_NOT_FOUND,
+        Reason.CREDENTIAL_NOT_USABLE,
+        Reason.CREDENTIAL_MISMATCH,
+        Reason.SECRET_NOT_FOUND,
+        Reason.SECRET_KEY_NOT_FOUND,
+        Reason.SECRET_NOT_LABELLED,
+        Reason.SECRET_VALUE_INVALID,
+    )
+)
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition as Kubernetes keeps it; ``status`` is ``True``, ``False`` or ``Unknown``."""
 
-    type: ConditionType
+    type: str
     status: str
     observed_generation: int
     last_transition_time: str
@@ -34,3 +50,72 @@ class Event:
     type: str
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an object stands: all its Problems, and whether something of it is in force in spite of them."""
+
+    ref: ObjectRef
+    generation: int
+    before: tuple[Condition, ...]
+    problems: tuple[Problem, ...]
+    readable: bool
+    in_force: bool
+
+
+def previous_conditions(status: object) -> tuple[Condition, ...]:
+    """Take what is needed of the conditions in a status; what is no condition is left out."""
+    raw = status.get("conditions") if isinstance(status, Mapping) else None
+    found = []
+    for entry in raw if isinstance(raw, list) else []:
+        if not isinstance(entry, Mapping):
+            continue
+        texts = [entry.get(name) for name in ("type", "status", "lastTransitionTime", "reason", "message")]
+        kind, state, since, reason, message = (text if isinstance(text, str) else "" for text in texts)
+        if kind and state and since:
+            found.append(Condition(kind, state, 0, since, reason, message))
+    return tuple(found)
+
+
+def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
+    """Give an object's conditions, and an event for each that is new, has another status or another reason."""
+    before = {condition.type: condition for condition in standing.before}
+    conditions: list[Condition] = []
+    events: list[Event] = []
+    for kind, (state, reason, message) in _verdicts(standing).items():
+        old = before.get(kind)
+        since = old.last_transition_time if old is not None and old.status == state else _time(now)
+        conditions.append(Condition(kind, state, standing.generation, since, reason, message))
+        if old is None or (old.status, old.reason) != (state, reason):
+            fine = state == "True" and reason != Reason.PARTIALLY_ACCEPTED
+            events.append(Event(standing.ref, "Normal" if fine else "Warning", reason, message))
+    return ObjectStatus(standing.ref, tuple(conditions)), events
+
+
+def _verdicts(standing: Standing) -> dict[ConditionType, tuple[str, Reason, str]]:
+    errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
+    of_references = [problem for problem in errors if problem.reason in _ABOUT_REFERENCES]
+    of_spec = [problem for problem in errors if problem.reason not in _ABOUT_REFERENCES]
+    accepted: tuple[str, Reason, str] = ("True", Reason.ACCEPTED, "The spec is sound.")
+    if of_spec and standing.in_force:
+        accepted = ("True", Reason.PARTIALLY_ACCEPTED, _told(of_spec))
+    elif of_spec:
+        accepted = ("False", of_spec[0].reason, _told(of_spec))
+    resolved: tuple[str, Reason, str] = ("True", Reason.RESOLVED, "Everything that the spec names is there.")
+    if not standing.readable:
+        resolved = ("Unknown", Reason.INVALID, "Not looked at before the spec is sound.")
+    elif of_references:
+        resolved = ("False", of_references[0].reason, _told(of_references))
+    return {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    """Put the first Problems into one message."""
+    told = " ".join(f"{problem.field}: {problem.message}. {problem.fix}" for problem in problems[:_SHOWN])
+    more = len(problems) - _SHOWN
+    return f"{told} And {more} more." if more > 0 else told
+
+
+def _time(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,17 +1,54 @@
-"""The World: everything that a decision rests on, as frozen values."""
+"""The World: everything that a decision rests on, read from manifests into frozen values."""
 
-from collections.abc import Iterable
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from datetime import UTC
+from typing import Any, Final, Generic, TypeVar
 
-from claude_gateway.api.base import Metadata, Spec
+from pydantic import TypeAdapter, ValidationError
+
+from claude_gateway.api.base import Metadata, ModelPattern, Spec
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.policy import Egress
-from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.names import API_VERSION, GROUP, LABEL_CREDENTIAL, Kind, Reason
+from claude_gateway.plan import schema
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity, ordered
+from claude_gateway.plan.secret import Secret, read_secret
+from claude_gateway.plan.status import Condition, previous_conditions
 
 SpecT = TypeVar("SpecT", bound=Spec)
+
+_DEFAULT_NAMESPACE: Final = "default"
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SPECS: Final[Mapping[str, type[Spec]]] = {
+    Kind.MODEL_ROUTE: ModelRouteSpec,
+    Kind.CLAUDE_CREDENTIAL: ClaudeCredentialSpec,
+    Kind.GATEWAY_CLIENT: GatewayClientSpec,
+}
+_TOP_LEVEL: Final = ("apiVersion", "kind", "metadata", "spec", "status")
+_SECRET_TOP_LEVEL: Final = ("apiVersion", "kind", "metadata", "data", "stringData", "type", "immutable")
+_METADATA: Final = (
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "uid",
+    "generation",
+    "creationTimestamp",
+    "resourceVersion",
+    "managedFields",
+    "ownerReferences",
+    "finalizers",
+    "generateName",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+_PATTERN: Final[TypeAdapter[str]] = TypeAdapter(ModelPattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +59,217 @@ class Settings:
     that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored.
     """
 
-    egress: Egress = Egress()
+    egress: Egress = field(default_factory=Egress)
     strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[SpecT]):
+    """One object. ``spec`` is None where it could not be read; the World's problems say why.
+
+    ``claims`` are the model names of a route, also of one whose spec could not be read, as far as they could.
+    ``conditions`` are those of its status before.
+    """
+
+    ref: ObjectRef
+    metadata: Metadata
+    spec: SpecT | None
+    claims: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def age(self) -> tuple[float, str, str]:
+        """What settles two claims to one thing: the lesser one wins."""
+        return (self.metadata.creation_timestamp.timestamp(), self.ref.namespace, self.ref.name)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What users wrote, parsed; ``problems`` are those of reading."""
 
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
+    routes: tuple[Item[ModelRouteSpec], ...] = ()
+    credentials: tuple[Item[ClaudeCredentialSpec], ...] = ()
+    clients: tuple[Item[GatewayClientSpec], ...] = ()
+    secrets: Mapping[ObjectRef, Secret] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
 def read(manifests: Iterable[object], settings: Settings) -> World:
-    """Parse plain manifests, from files or from an API server, into a World; never raises."""
-    return World(settings=settings)
+    """Parse plain manifests, from files or from an API server, into a World; never raises.
+
+    Of two objects of one kind, namespace and name the first is kept. Empty documents are left out.
+    """
+    reader = _Reader(settings)
+    for document, manifest in enumerate(manifests):
+        if manifest is not None:
+            reader.add(manifest, document)
+    return reader.world()
+
+
+class _Reader:
+    """Collects what one ``read`` finds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen: set[ObjectRef] = set()
+        self._items: dict[str, list[Item[Any]]] = {kind: [] for kind in _SPECS}
+        self._secrets: dict[ObjectRef, Secret] = {}
+        self._problems: list[Problem] = []
+
+    def world(self) -> World:
+        items = {kind: tuple(sorted(found, key=lambda item: item.ref)) for kind, found in self._items.items()}
+        return World(
+            settings=self._settings,
+            routes=items[Kind.MODEL_ROUTE],
+            credentials=items[Kind.CLAUDE_CREDENTIAL],
+            clients=items[Kind.GATEWAY_CLIENT],
+            secrets=dict(sorted(self._secrets.items())),
+            problems=ordered(self._problems),
+        )
+
+    def add(self, manifest: object, document: int) -> None:
+        """Read one manifest; what cannot be read becomes a Problem."""
+        if not isinstance(manifest, Mapping):
+            nowhere = ObjectRef(kind="", namespace="", name="")
+            self._problems.append(
+                Problem(
+                    object=nowhere,
+                    field="kind",
+                    reason=Reason.INVALID,
+                    message="this document is no object",
+                    fix="Write an object with apiVersion, kind, metadata and spec.",
+                    document=document,
+                )
+            )
+            return
+        ref = reference(manifest)
+        unknown = _unknown_kind(manifest, ref, document, strict=self._settings.strict)
+        if unknown is not None or not _is_ours(manifest):
+            self._problems.extend([unknown] if unknown else [])
+            return
+        metadata, problems = _metadata(manifest, ref, document)
+        self._problems.extend(problems)
+        if metadata is None:
+            return
+        if ref in self._seen:
+            self._problems.append(_duplicate(ref, document))
+            return
+        self._seen.add(ref)
+        self._read(manifest, ref, metadata)
+
+    def _read(self, manifest: Mapping[Any, Any], ref: ObjectRef, metadata: Metadata) -> None:
+        top_level = _SECRET_TOP_LEVEL if ref.kind == Kind.SECRET else _TOP_LEVEL
+        if self._settings.strict:
+            self._problems.extend(_unknown_fields(manifest, ref, top_level, at=""))
+            self._problems.extend(_unknown_fields(manifest["metadata"], ref, _METADATA, at="metadata."))
+        if ref.kind == Kind.SECRET:
+            labelled = metadata.labels.get(LABEL_CREDENTIAL) == "true"
+            secret, problems = read_secret(manifest, ref, labelled=labelled)
+            self._secrets[ref] = secret
+            self._problems.extend(problems)
+            return
+        raw = manifest.get("spec")
+        spec, problems = schema.parse(_SPECS[ref.kind], raw, ref=ref, strict=self._settings.strict)
+        self._problems.extend(problems)
+        self._items[ref.kind].append(
+            Item(
+                ref=ref,
+                metadata=metadata,
+                spec=spec,
+                claims=_claims(raw) if ref.kind == Kind.MODEL_ROUTE else (),
+                conditions=previous_conditions(manifest.get("status")),
+            )
+        )
+
+
+def reference(manifest: Mapping[Any, Any]) -> ObjectRef:
+    """Which object a manifest is, as it was written; what it does not say is empty, the namespace ``default``."""
+    metadata = manifest.get("metadata")
+    names = metadata if isinstance(metadata, Mapping) else {}
+    return ObjectRef(
+        kind=_text(manifest.get("kind")),
+        namespace=_text(names.get("namespace", _DEFAULT_NAMESPACE)),
+        name=_text(names.get("name")),
+    )
+
+
+def _text(value: object) -> str:
+    return schema.shown(value) if isinstance(value, str) else ""
+
+
+def _is_ours(manifest: Mapping[Any, Any]) -> bool:
+    written = (manifest.get("apiVersion"), manifest.get("kind"))
+    return written == ("v1", Kind.SECRET) or (written[0] == API_VERSION and written[1] in list(_SPECS))
+
+
+def _unknown_kind(manifest: Mapping[Any, Any], ref: ObjectRef, document: int, *, strict: bool) -> Problem | None:
+    """Say what is wrong with kind and apiVersion; None if they are known, or are none of our business."""
+    if _is_ours(manifest):
+        return None
+    version = _text(manifest.get("apiVersion"))
+    group = version.partition("/")[0]
+    located: Any = {"object": ref, "reason": Reason.UNKNOWN_KIND, "document": document}
+    if (ref.kind in _SPECS and (group == GROUP or strict)) or (ref.kind == Kind.SECRET and strict):
+        expected = "v1" if ref.kind == Kind.SECRET else API_VERSION
+        message = f"{ref.kind} has no apiVersion {version}" if version else "the apiVersion is missing"
+        return Problem(field="apiVersion", message=message, fix=f"Write apiVersion: {expected}.", **located)
+    if group == GROUP or (strict and not ref.kind):
+        like = difflib.get_close_matches(ref.kind, list(_SPECS), n=1) or list(_SPECS)
+        message = f"no kind {ref.kind!r} is known" if ref.kind else "the kind is missing"
+        return Problem(field="kind", message=message, fix=f"Did you mean {' or '.join(like)}?", **located)
+    if strict:
+        message = (
+            f"{ref.kind} of {version or 'no group'!r} is none of the kinds that are read, so it has no effect here"
+        )
+        fix = f"Remove it, or write one of {', '.join((*_SPECS, Kind.SECRET))}."
+        return Problem(field="kind", message=message, fix=fix, severity=Severity.WARNING, **located)
+    return None
+
+
+def _metadata(manifest: Mapping[Any, Any], ref: ObjectRef, document: int) -> tuple[Metadata | None, list[Problem]]:
+    """Read an object's metadata; one that cannot be read leaves nothing to report on but the Problems."""
+    raw = manifest.get("metadata")
+    if isinstance(raw, Mapping):
+        # kubectl writes `creationTimestamp: null`.
+        raw = {name: value for name, value in raw.items() if value is not None}
+    metadata, problems = schema.parse(Metadata, raw, ref=ref, strict=False, at="metadata", document=document)
+    if metadata is None:
+        return None, problems
+    if not _NAMESPACE.fullmatch(metadata.namespace):
+        fix = "Use lower-case letters, digits and `-`, at most 63."
+        message = "this is not the name of a namespace"
+        return None, [schema.invalid(ref, "metadata.namespace", message, fix, document=document)]
+    if metadata.creation_timestamp.tzinfo is None:
+        utc = metadata.creation_timestamp.replace(tzinfo=UTC)
+        metadata = metadata.model_copy(update={"creation_timestamp": utc})
+    return metadata, []
+
+
+def _duplicate(ref: ObjectRef, document: int) -> Problem:
+    return Problem(
+        object=ref,
+        field="metadata.name",
+        reason=Reason.DUPLICATE_OBJECT,
+        message=f"there is another {ref.kind} of this name in namespace {ref.namespace}, which is used",
+        fix="Rename or remove one of them.",
+        document=document,
+    )
+
+
+def _unknown_fields(raw: Mapping[Any, Any], ref: ObjectRef, known: Sequence[str], *, at: str) -> list[Problem]:
+    return [schema.unknown_field(ref, f"{at}{schema.shown(str(name))}", known) for name in raw if name not in known]
+
+
+def _claims(spec: object) -> tuple[str, ...]:
+    """Model names of a route as written, those that are none left out."""
+    models = spec.get("models") if isinstance(spec, Mapping) else None
+    return tuple(name for name in models if _is_pattern(name)) if isinstance(models, list | tuple) else ()
+
+
+def _is_pattern(name: object) -> bool:
+    try:
+        _PATTERN.validate_python(name, strict=True)
+    except ValidationError:
+        return False
+    return True

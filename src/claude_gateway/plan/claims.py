@@ -1,0 +1,96 @@
+"""Who has which model name: a name or pattern belongs to one route, and everybody is told."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.names import Reason
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+from claude_gateway.plan.world import Item
+
+_STARS: Final = re.compile(r"\*+")
+_LISTED: Final = ("claude", "anthropic")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Names that each route won, as the gateway will hold them, and the Problems of those that did not win."""
+
+    won: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
+    """Settle all claims: the older route wins, then the lesser namespace and name.
+
+    A route that could not be read keeps only what no other claims: so a mistake in it neither takes a name from
+    anybody nor lets its own names fall to somebody else's wildcard.
+    """
+    holders: dict[str, ObjectRef] = {}
+    won: dict[ObjectRef, tuple[str, ...]] = {}
+    problems: list[Problem] = []
+    for route in sorted(routes, key=lambda item: (item.spec is None, *item.age)):
+        mine: dict[str, None] = {}
+        for index, written in enumerate(route.claims):
+            name = canonical(written)
+            refused = _refused(route, index, written)
+            holder = holders.setdefault(name, route.ref) if refused is None else route.ref
+            if refused is not None:
+                problems.append(refused)
+            elif holder != route.ref:
+                problems.append(_taken(route, index, written, holder))
+            else:
+                mine[name] = None
+        won[route.ref] = tuple(mine)
+    readable = [route for route in routes if route.spec is not None]
+    kept = {route.ref for route in readable}
+    unlisted = [problem for route in readable for problem in _unlisted(route)]
+    return Claims(won=won, problems=(*(problem for problem in problems if problem.object in kept), *unlisted))
+
+
+def canonical(pattern: str) -> str:
+    """Give the one spelling of a pattern: ``a**`` means the same as ``a*`` and is the same claim."""
+    return _STARS.sub("*", pattern)
+
+
+def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem | None:
+    """A name that LiteLLM might take for a reference to a secret."""
+    if not written.lower().startswith(("os.environ/", "oidc/")):
+        return None
+    return Problem(
+        object=route.ref,
+        field=f"spec.models[{index}]",
+        reason=Reason.MODEL_NOT_ALLOWED,
+        message=f"`{written}` reads as a reference to a secret",
+        fix="Use another name.",
+    )
+
+
+def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: ObjectRef) -> Problem:
+    return Problem(
+        object=route.ref,
+        field=f"spec.models[{index}]",
+        reason=Reason.MODEL_TAKEN,
+        message=f"`{written}` belongs to {holder}, which is older or comes first by name",
+        fix="Use another name, or remove it from the other route.",
+    )
+
+
+def _unlisted(route: Item[ModelRouteSpec]) -> list[Problem]:
+    """Warn of a name for people that Claude Code's model picker cannot show (it keeps literal names of two kinds)."""
+    if route.spec is None or route.spec.display_name is None:
+        return []
+    if any(name.startswith(_LISTED) and "*" not in name for name in route.claims):
+        return []
+    return [
+        Problem(
+            object=route.ref,
+            field="spec.displayName",
+            reason=Reason.MODEL_NOT_LISTED,
+            message="Claude Code's model picker shows only names without `*` that begin with `claude` or `anthropic`",
+            fix="Add such a name to `spec.models`, or select the model in Claude Code by its name.",
+            severity=Severity.WARNING,
+        )
+    ]

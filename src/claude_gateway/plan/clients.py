@@ -1,0 +1,89 @@
+"""Who may call: clients and the hashes of their keys."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from claude_gateway.api.gateway_client import GatewayClientSpec
+from claude_gateway.contract import policy
+from claude_gateway.names import Reason
+from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.secret import find
+from claude_gateway.plan.world import Item, World
+
+SHORTEST_KEY: Final = 16
+"""Characters that a client's key has at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Clients with at least one usable key, the name of each key's client by the key's SHA-256, and the Problems."""
+
+    clients: tuple[policy.Client, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    refs: frozenset[ObjectRef] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+def resolve(world: World) -> Clients:
+    """Resolve all clients' keys; a key that two claim belongs to the older one."""
+    holders: dict[str, ObjectRef] = {}
+    clients: list[policy.Client] = []
+    refs: list[ObjectRef] = []
+    problems: list[Problem] = []
+    for item in sorted(world.clients, key=lambda item: item.age):
+        if item.spec is None:
+            continue
+        mine = False
+        for index, _ in enumerate(item.spec.keys):
+            outcome = _claim(item, item.spec, index, world, holders)
+            mine = mine or outcome is None
+            problems.extend([outcome] if outcome is not None else [])
+        if mine:
+            refs.append(item.ref)
+            clients.append(policy.Client(name=_name(item.ref), models=item.spec.models))
+    return Clients(
+        clients=tuple(sorted(clients, key=lambda client: client.name)),
+        names={digest: _name(ref) for digest, ref in sorted(holders.items())},
+        refs=frozenset(refs),
+        problems=tuple(problems),
+    )
+
+
+def _claim(
+    item: Item[GatewayClientSpec],
+    spec: GatewayClientSpec,
+    index: int,
+    world: World,
+    holders: dict[str, ObjectRef],
+) -> Problem | None:
+    """Claim one key for a client; None if it is the client's now."""
+    at = f"spec.keys[{index}].secretRef"
+    key = find(world.secrets, spec.keys[index].secret_ref, owner=item.ref, at=at)
+    if isinstance(key, Problem):
+        return key
+    problem = _key_problem(item.ref, key, at)
+    if problem is not None:
+        return problem
+    holder = holders.setdefault(hashlib.sha256(key.encode()).hexdigest(), item.ref)
+    if holder == item.ref:
+        return None
+    fix = "Give every client a key of its own: `claude-gateway key new`."
+    return Problem(item.ref, at, Reason.KEY_TAKEN, f"the key already belongs to {holder}", fix)
+
+
+def _key_problem(owner: ObjectRef, key: str, at: str) -> Problem | None:
+    fix = "Make one with `claude-gateway key new`."
+    if len(key) < SHORTEST_KEY:
+        message = f"the key has fewer than {SHORTEST_KEY} characters"
+        return Problem(owner, at, Reason.KEY_TOO_SHORT, message, fix)
+    if key.lower().startswith("sk-ant-"):
+        # Claude Code sends a key of this shape to Anthropic's own host too, whatever its base URL is.
+        message = "the key looks like Anthropic's own (`sk-ant-`), and Claude Code would send it to Anthropic"
+        return Problem(owner, at, Reason.KEY_NOT_ALLOWED, message, fix)
+    return None
+
+
+def _name(ref: ObjectRef) -> str:
+    return f"{ref.namespace}/{ref.name}"

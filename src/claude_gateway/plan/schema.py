@@ -1,0 +1,156 @@
+"""From a model's validation errors to Problems: the user's own field path, plain words, and never a value."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from claude_gateway.api.rule import ERROR_TYPE
+from claude_gateway.names import Reason
+from claude_gateway.plan.problem import ObjectRef, Problem
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_PRINTABLE: Final = re.compile(r"[ -~]{0,253}")
+_SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value|Datetime) should")
+_PLAIN: Final = (
+    (" after validation", ""),
+    ("valid tuple", "list"),
+    ("valid dictionary or instance of", "object, a"),
+    ("valid dictionary or object to extract fields from", "object"),
+    ("valid dictionary", "object"),
+    ("valid string", "text"),
+)
+
+
+def parse(
+    model: type[ModelT], raw: object, *, ref: ObjectRef, strict: bool, at: str = "spec", document: int | None = None
+) -> tuple[ModelT | None, list[Problem]]:
+    """Validate one part of a manifest; None and at least one Problem if it is not as the model says.
+
+    ``at`` is the part's own path. Fields that the model does not know are Problems if ``strict``, else dropped.
+    """
+    if not isinstance(raw, Mapping):
+        message = f"`{at}` is missing" if raw is None else f"`{at}` must be an object"
+        return None, [invalid(ref, at, message, f"Write `{at}` with its fields below it.", document=document)]
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
+    if unknown and not strict:
+        return parse(model, _without(raw, unknown), ref=ref, strict=True, at=at, document=document)
+    return None, [_problem(model, detail, ref, at, document) for detail in details]
+
+
+def invalid(ref: ObjectRef, field: str, message: str, fix: str, *, document: int | None = None) -> Problem:
+    """Give the Problem of something that is not as its schema says."""
+    return Problem(object=ref, field=field, reason=Reason.INVALID, message=message, fix=fix, document=document)
+
+
+def unknown_field(ref: ObjectRef, field: str, known: Sequence[str], *, document: int | None = None) -> Problem:
+    """Give the Problem of a field that nobody knows, with the known one that is most like it."""
+    name = field.rpartition(".")[2]
+    like = difflib.get_close_matches(name, known, n=1)
+    fix = f"Did you mean `{like[0]}`?" if like else f"Known here: {', '.join(known)}."
+    return invalid(ref, field, f"`{shown(name)}` is not a known field", fix, document=document)
+
+
+def shown(text: str) -> str:
+    """Give a text as it may be shown in a message: printable ASCII of at most 253 characters, or a placeholder."""
+    return text if _PRINTABLE.fullmatch(text) else "(unprintable)"
+
+
+def path(at: str, loc: Sequence[int | str]) -> str:
+    """Write a location as users read it: ``spec.targets[0].model``; a key that is no plain word ends the path."""
+    written = at
+    for part in loc:
+        if isinstance(part, int):
+            written += f"[{part}]"
+        elif _WORD.fullmatch(part):
+            written += f".{part}"
+        else:
+            break
+    return written
+
+
+def _problem(model: type[BaseModel], detail: ErrorDetails, ref: ObjectRef, at: str, document: int | None) -> Problem:
+    loc = detail["loc"]
+    field = path(at, loc)
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_field(ref, field, _known(model, loc[:-1]), document=document)
+    if kind == ERROR_TYPE:
+        return invalid(ref, field, context["wrong"], f"{_capital(context['fix'])}.", document=document)
+    known = _field(model, loc)
+    about = known.description if known is not None and known.description else None
+    if kind == "missing":
+        name = shown(str(loc[-1]))
+        fix = f"Add `{name}`: {about}" if about else f"Add `{name}`."
+        return invalid(ref, field, f"`{name}` is missing", fix, document=document)
+    unnamed = "" if not loc or field.endswith((str(loc[-1]), "]")) else f"`{shown(str(loc[-1]))}` "
+    fix = about or ("Write text, in quotes." if kind == "string_type" else "Correct the value.")
+    return invalid(ref, field, unnamed + _plain(detail["msg"]), fix, document=document)
+
+
+def _plain(message: str) -> str:
+    """Put a validator's words into a user's; they hold no input, only what the schema says."""
+    message = _SUBJECT.sub("must", message)
+    for theirs, ours in _PLAIN:
+        message = message.replace(theirs, ours)
+    return message
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _without(raw: Mapping[Any, Any], locs: Sequence[tuple[int | str, ...]]) -> dict[Any, Any]:
+    """Copy a tree without the given keys; only what is on the way to them is copied."""
+    copy: Any = dict(raw)
+    for loc in locs:
+        node = copy
+        for part in loc[:-1]:
+            child = node[part]
+            node[part] = dict(child) if isinstance(child, Mapping) else list(child)
+            node = node[part]
+        node.pop(loc[-1], None)
+    return dict(copy)
+
+
+def _field(model: type[BaseModel], loc: Sequence[int | str]) -> FieldInfo | None:
+    """The innermost field on a location."""
+    found: FieldInfo | None = None
+    here: type[BaseModel] | None = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        match = _by_alias(here).get(part) if here is not None else None
+        if match is None:
+            return found
+        found = match
+        here = next(_models(match.annotation), None)
+    return found
+
+
+def _known(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """Names of the fields that an object at a location can have."""
+    parent = _field(model, loc)
+    return list(_by_alias(next(_models(parent.annotation)) if parent is not None else model))
+
+
+def _by_alias(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Models within an annotation such as ``tuple[RouteTarget, ...] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

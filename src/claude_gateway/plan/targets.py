@@ -1,0 +1,106 @@
+"""A route's targets, each resolved or told why not."""
+
+import hashlib
+from collections.abc import Iterator
+
+from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
+from claude_gateway.contract import policy
+from claude_gateway.names import Kind, Reason
+from claude_gateway.plan import addresses, providers
+from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
+from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.world import Item, World
+
+
+def resolve(
+    route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials
+) -> tuple[tuple[policy.Target, ...], tuple[Problem, ...]]:
+    """Resolve a route's targets; one with any Problem is left out, the others serve without it."""
+    resolved: list[policy.Target] = []
+    problems: list[Problem] = []
+    for index, target in enumerate(spec.targets):
+        at = f"spec.targets[{index}]"
+        found = list(_problems(route.ref, target, at, world, credentials))
+        problems.extend(found)
+        if not found:
+            key = credentials.keys[_credential(route.ref, target.credential)] if target.credential else None
+            resolved.append(_target(f"{route.ref.namespace}/{route.ref.name}/{index}", target, key))
+    return tuple(resolved), tuple(problems)
+
+
+def _problems(
+    owner: ObjectRef, target: RouteTarget, at: str, world: World, credentials: Credentials
+) -> Iterator[Problem]:
+    provider, _, model = target.model.partition("/")
+    problem = provider_problem(provider, owner=owner, at=f"{at}.model") or _model_problem(owner, model, f"{at}.model")
+    if problem is not None:
+        yield problem
+    if target.credential is None:
+        refused = address_problem(target.base_url or "", world, owner=owner, at=f"{at}.baseURL")
+        yield from [refused] if refused else []
+    else:
+        wrong = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
+        yield from [wrong] if wrong else []
+
+
+def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
+    """Refuse what LiteLLM or an upstream could take for something other than a model's name.
+
+    A segment may be no address (some providers take one for a model), no step up a path, and no reference to a secret.
+    """
+    lower = model.lower()
+    segments = lower.split("/")
+    odd = any(segment in ("", ".", "..") or segment.startswith(("http:", "https:")) for segment in segments)
+    if not odd and "os.environ" not in segments and not lower.startswith("oidc/"):
+        return None
+    message = "this could be read as an address, a path or a reference to a secret"
+    return Problem(owner, at, Reason.MODEL_NOT_ALLOWED, message, "Write the model's name as the provider has it.")
+
+
+def _credential_problem(
+    owner: ObjectRef, name: str, provider: str, at: str, world: World, credentials: Credentials
+) -> Problem | None:
+    ref = _credential(owner, name)
+    key = credentials.keys.get(ref)
+    if key is not None:
+        if key.provider == provider:
+            return None
+        message = f"the key of {ref} is for `{key.provider}`, and this target is of `{provider}`"
+        fix = f"Name a credential whose provider is `{provider}`."
+        return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
+    if any(item.ref == ref for item in world.credentials):
+        message = f"{ref} cannot be used"
+        return Problem(owner, at, Reason.CREDENTIAL_NOT_USABLE, message, "See its own conditions or messages.")
+    message = f"there is no {ref}"
+    fix = f"Create it in namespace {owner.namespace}, or name one that exists there."
+    return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
+
+
+def _credential(owner: ObjectRef, name: str) -> ObjectRef:
+    return ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=owner.namespace, name=name)
+
+
+def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
+    """Render a sound target; with a credential, the credential's address is the only one that counts."""
+    provider, _, model = target.model.partition("/")
+    wire = providers.PROVIDERS[provider].wire
+    base_url = key.base_url if key is not None else addresses.normal(target.base_url or "", wire)
+    rendered = policy.Target(
+        id=name,
+        provider=provider,
+        model=model,
+        wire=wire,
+        formats=providers.relay_formats(provider, base_url),
+        base_url=base_url,
+        secret=None if key is None else key.entry,
+        max_output_tokens=target.max_output_tokens,
+        parameters=policy.Parameters(
+            temperature=target.parameters.temperature,
+            top_p=target.parameters.top_p,
+            reasoning_effort=target.parameters.reasoning_effort,
+        ),
+        weight=target.weight,
+        priority=target.priority,
+    )
+    digest = hashlib.sha256(rendered.model_dump_json().encode()).hexdigest()
+    return rendered.model_copy(update={"id": f"{name}.{digest[:8]}"})
