@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from claude_gateway import names
 from claude_gateway.contract.policy import Format, Policy
@@ -63,6 +63,7 @@ class Metrics:
     def __init__(self, *, in_flight: Callable[[], int]) -> None:
         """Define the metrics; ``in_flight`` is asked at each scrape."""
         registry = self._registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
 
         def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
             return _Family(Counter(name, text, labels, registry=registry), labels)

@@ -1,0 +1,47 @@
+"""Bundles of the gateway for tests: written by hand, as the control plane would render them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from claude_gateway.contract.bundle import Bundle, secret_entry
+from claude_gateway.contract.policy import Client, Egress, Format, Policy, Route, Target, Wire
+
+RELAYED = {
+    Wire.ANTHROPIC: (Format.MESSAGES, Format.COUNT_TOKENS),
+    Wire.OPENAI: (Format.CHAT, Format.COMPLETIONS, Format.RESPONSES, Format.EMBEDDINGS),
+}
+
+
+def target(*, wire: Wire = Wire.ANTHROPIC, base_url: str, model: str = "upstream-model", **more: object) -> Target:
+    """A keyless relay target."""
+    provider = "anthropic" if wire is Wire.ANTHROPIC else "hosted_vllm"
+    values = {"id": f"ns/{provider}/0.00000000", "provider": provider, "formats": RELAYED[wire], **more}
+    return Target.model_validate({**values, "wire": wire, "base_url": base_url, "model": model})
+
+
+def route(*models: str, name: str | None = None, targets: Sequence[Target] = (), **more: object) -> Route:
+    """A route of namespace ``ns``, named like its first model."""
+    values = {"name": name or f"ns/{models[0]}", "models": models, "targets": targets, **more}
+    return Route.model_validate(values)
+
+
+def bundle(
+    routes: Sequence[Route] = (),
+    *,
+    clients: Sequence[Client] = (Client(name="ns/dev"),),
+    keys: Mapping[str, str] | None = None,
+    secrets: Mapping[str, bytes] | None = None,
+    egress: Egress | None = None,
+) -> Bundle:
+    """A bundle whose ``keys`` map a client key, in plain, to the name of its client; None: no keys at all."""
+    values = dict(secrets or {})
+    entry = None
+    if keys is not None:
+        table = json.dumps({sha256(key.encode()).hexdigest(): name for key, name in keys.items()}).encode()
+        entry = secret_entry("client-keys", table)
+        values[entry] = table
+    policy = Policy(
+        routes=tuple(routes), clients=tuple(clients), client_keys=entry, egress=egress or Egress(loopback=True)
+    )
+    return Bundle(gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"model_list: []\n", secrets=values)
