@@ -1,0 +1,163 @@
+"""One try at one target: from sending the request to the point where its answer is worth passing on."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from claude_gateway_proxy.gateway import errors, sse
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.record import UpstreamError
+from claude_gateway_proxy.gateway.relay.session import AddressRefused
+
+WHOLE_LIMIT: Final = 1024 * 1024
+"""Bytes up to which an answer that is not streamed is taken in whole before anything is sent."""
+
+_CREDENTIAL: Final = frozenset({401, 403})
+_KINDS: Final = {
+    408: UpstreamError.STATUS,
+    429: UpstreamError.RATE_LIMITED,
+    503: UpstreamError.OVERLOADED,
+    529: UpstreamError.OVERLOADED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """An upstream's own error, to be passed on as it is."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class Missed(Exception):  # noqa: N818 - one try, not the request
+    """A target gave no answer. ``reply`` is what the caller gets if nothing else is tried.
+
+    ``kind`` is None where the fault is the request's own; ``retry`` says whether another target may do better.
+    """
+
+    def __init__(self, reply: Failure | Relayed, *, kind: UpstreamError | None, retry: bool) -> None:
+        super().__init__(kind)
+        self.reply = reply
+        self.kind = kind
+        self.retry = retry
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that has begun. ``head`` is what came so far, ``complete`` tells whether that is all of it.
+
+    ``events``: it is read as server-sent events. ``plain``: it is not compressed, so that it can be read at all.
+    """
+
+    response: aiohttp.ClientResponse
+    head: bytes
+    complete: bool
+    streamed: bool
+    events: bool
+    plain: bool
+
+
+async def begin(sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, hold: bool) -> Answer:
+    """Await the head and the first bytes of an answer; ``hold`` looks on until the model has said something.
+
+    Raises Missed; ``down`` is the reply where there is no connection. The caller closes ``Answer.response``.
+    """
+    try:
+        response = await sending
+    except AddressRefused:
+        failure = errors.address_refused(call.route.name)
+        raise Missed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
+    except (aiohttp.ClientError, OSError, ValueError):
+        raise Missed(down, kind=UpstreamError.CONNECT, retry=True) from None
+    try:
+        if 200 <= response.status < 300:
+            return await _first_bytes(response, call=call, hold=hold)
+        missed = await _refusal(response, call)
+    except (aiohttp.ClientError, OSError):
+        response.close()
+        raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
+    except BaseException:
+        response.close()
+        raise
+    response.close()
+    raise missed
+
+
+async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, hold: bool) -> Answer:
+    plain = response.headers.get("content-encoding", "identity").lower() == "identity"
+    events = response.headers.get("content-type", "").startswith("text/event-stream")
+    streamed = events or call.body.stream
+    head = await response.content.readany()
+    if not head:
+        raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
+    complete = False
+    if not streamed:
+        head, complete = await _gather(response, head)
+    elif hold and events and plain:
+        head = await _hold(response, head, call)
+    return Answer(response, head=head, complete=complete, streamed=streamed, events=events, plain=plain)
+
+
+async def _gather(response: aiohttp.ClientResponse, head: bytes) -> tuple[bytes, bool]:
+    """Read on to the end or the limit, so that an answer that breaks off can still come from another target."""
+    parts, size = [head], len(head)
+    while size < WHOLE_LIMIT:
+        chunk = await response.content.readany()
+        if not chunk:
+            return b"".join(parts), True
+        parts.append(chunk)
+        size += len(chunk)
+    return b"".join(parts), False
+
+
+async def _hold(response: aiohttp.ClientResponse, head: bytes, call: Call) -> bytes:
+    """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
+    while (verdict := sse.opening(head)) is sse.Opening.UNDECIDED:
+        chunk = await response.content.readany()
+        if not chunk:
+            break
+        head += chunk
+    if isinstance(verdict, int):
+        failure = errors.upstream_error(call.route.name, verdict, None)
+        raise Missed(failure, kind=_KINDS.get(verdict, UpstreamError.STATUS), retry=True)
+    return head
+
+
+async def _refusal(response: aiohttp.ClientResponse, call: Call) -> Missed:
+    """What an answer that is no success means for the caller and for the next target."""
+    route, status = call.route.name, response.status
+    if status in _CREDENTIAL:
+        return Missed(errors.upstream_refused_key(route), kind=UpstreamError.CREDENTIAL, retry=True)
+    if 300 <= status < 400:
+        return Missed(errors.upstream_redirected(route), kind=UpstreamError.REDIRECT, retry=True)
+    if not 400 <= status < 600:
+        return Missed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
+    retry = status in (408, 429) or status >= 500
+    kind = _KINDS.get(status, UpstreamError.STATUS) if retry else None
+    body = await _read_error(response)
+    if body is None:
+        retry_after = _seconds(response.headers.get("retry-after", ""))
+        return Missed(errors.upstream_error(route, status, retry_after), kind=kind, retry=retry)
+    return Missed(Relayed(status, headers=tuple(response.raw_headers), body=body), kind=kind, retry=retry)
+
+
+async def _read_error(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body of an error if it is a JSON object of a sane size."""
+    head = await response.content.readany()
+    body, complete = await _gather(response, head)
+    if not complete:
+        return None
+    try:
+        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return body
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

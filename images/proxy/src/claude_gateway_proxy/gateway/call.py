@@ -1,0 +1,27 @@
+"""One request on its way through the exchange, with all that was found out about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from claude_gateway.contract.policy import Client, Format, Route
+from claude_gateway_proxy.gateway.facts import Body
+from claude_gateway_proxy.gateway.record import Record
+from claude_gateway_proxy.gateway.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be answered.
+
+    ``headers`` have lower-case names; ``snapshot`` is the one that the request began with.
+    """
+
+    format: Format
+    path: str
+    query: bytes
+    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    body: Body = field(repr=False)
+    snapshot: Snapshot = field(repr=False)
+    client: Client
+    route: Route
+    record: Record

@@ -1,0 +1,154 @@
+"""From a routed request to its answer: choose a target, take its lane, fail over, pass the answer on.
+
+Another target is tried only while nothing was sent to the client, and only for what another target may do better:
+no connection, no first byte in time, our own credential refused, 408, 429, 5xx. The last failure decides the answer.
+"""
+
+import random
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+from claude_gateway.contract.policy import Format, Target
+from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.asgi import Receive, Send
+from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
+from claude_gateway_proxy.gateway.balance import order
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.facts import splice
+from claude_gateway_proxy.gateway.parameters import changes
+from claude_gateway_proxy.gateway.passing import pass_answer, pass_error
+from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record, UpstreamError
+from claude_gateway_proxy.gateway.relay.endpoint import Endpoint, endpoint
+from claude_gateway_proxy.gateway.relay.headers import request_headers
+from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
+from claude_gateway_proxy.gateway.relay.session import Upstreams
+from claude_gateway_proxy.gateway.via_litellm import LiteLLMLane
+from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
+
+if TYPE_CHECKING:
+    from claude_gateway_proxy.gateway.snapshot import Snapshot
+
+__all__ = ["Call", "Exchange"]
+
+
+class Exchange:
+    """Answers routed requests. Holds the connections to upstreams and to the LiteLLM worker; made once at start."""
+
+    def __init__(self, *, litellm_socket: Path) -> None:
+        """Connect lazily; ``litellm_socket`` need not exist until a target needs it. Needs a running event loop."""
+        self._pool = UpstreamPool()
+        self._litellm = LiteLLMLane(str(litellm_socket))
+        self._endpoints: dict[tuple[str, Format], Endpoint | None] = {}
+        self._endpoints_of: Snapshot | None = None
+
+    async def answer(self, call: Call, receive: Receive, send: Send) -> None:
+        """Send the whole answer.
+
+        Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
+        closes the connection; so does one whose client left.
+        """
+        record = call.record
+        upstreams = self._pool.lease(call.snapshot.policy.egress)
+        watch = Watch(receive, total=call.route.timeouts.total)
+        try:
+            with watch:
+                await self._answer(call, upstreams=upstreams, send=send, watch=watch)
+        except Ended as ended:
+            if ended.cause is not Cause.GONE:
+                record.outcome = "timeout"
+                raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
+            record.outcome = "cancelled"
+            record.status = record.status or CLIENT_GONE
+        finally:
+            watch.stop()
+            self._pool.release(upstreams)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+        await self._litellm.close()
+
+    async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
+        record, timeouts = call.record, call.route.timeouts
+        targets = order(call.route.targets, random.random)
+        for number, target in enumerate(targets, start=1):
+            more = number < len(targets)
+            record.attempts, record.target, record.provider = number, target.id, target.provider
+            watch.silence(timeouts.first_token if call.body.stream else timeouts.total)
+            try:
+                answer = await self._begin(call, target, upstreams=upstreams, watch=watch, hold=more)
+            except Missed as missed:
+                if missed.kind is not None:
+                    record.upstream_failed(target=target.id, provider=target.provider, kind=missed.kind)
+                if not (missed.retry and more):
+                    await _give(missed, call=call, send=send)
+                    return
+                continue
+            try:
+                watch.silence(timeouts.idle if answer.streamed else timeouts.total)
+                await pass_answer(answer, call=call, send=send, watch=watch)
+            finally:
+                # What was not read to its end is cut off: nobody wants it, and it may cost money.
+                answer.response.close()
+            return
+        raise errors.no_targets(call.route.name)
+
+    async def _begin(self, call: Call, target: Target, *, upstreams: Upstreams, watch: Watch, hold: bool) -> Answer:
+        """Try one target. Raises Missed, or Ended for what no other target can mend."""
+        try:
+            with watch:
+                sending, down = self._sending(call, target, upstreams)
+                return await begin(sending, call=call, down=down, hold=hold)
+        except Ended as ended:
+            if ended.cause is not Cause.SILENT:
+                raise
+            failure = errors.first_token_timeout(call.route.name, call.route.timeouts.first_token)
+            raise Missed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
+
+    def _sending(
+        self, call: Call, target: Target, upstreams: Upstreams
+    ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure]:
+        """The request on its lane, and what to say if there is nobody."""
+        found = changes(target, format=call.format, body=call.body)
+        where = self._endpoint(call, target)
+        if where is None:
+            call.record.lane = "litellm"
+            return self._litellm.send(target, call=call, body=splice(call.body, found)), errors.litellm_down()
+        call.record.lane = "relay"
+        if target.model not in ("*", call.body.model):
+            found["model"] = msgspec.json.encode(target.model)
+        headers = request_headers(call.headers, always=where.always, missing=where.missing)
+        sending = upstreams.send(where.address(call.query), headers=headers, body=splice(call.body, found))
+        return sending, errors.upstream_down(call.route.name)
+
+    def _endpoint(self, call: Call, target: Target) -> Endpoint | None:
+        """The target's relay endpoint, kept for the newest snapshot; None: the LiteLLM lane."""
+        if call.snapshot is not self._endpoints_of:
+            self._endpoints, self._endpoints_of = {}, call.snapshot
+        key = (target.id, call.format)
+        if key not in self._endpoints:
+            relayed = call.format in target.formats
+            self._endpoints[key] = (
+                endpoint(target, format=call.format, secrets=call.snapshot.secrets) if relayed else None
+            )
+        return self._endpoints[key]
+
+
+async def _give(missed: Missed, *, call: Call, send: Send) -> None:
+    """The last failure is the answer."""
+    if isinstance(missed.reply, Failure):
+        _set_outcome(call.record, missed)
+        raise missed.reply
+    await pass_error(missed.reply, call=call, send=send)
+
+
+def _set_outcome(record: Record, missed: Missed) -> None:
+    if missed.kind is UpstreamError.FIRST_TOKEN:
+        record.outcome = "timeout"
+    else:
+        record.outcome = "upstream_error" if missed.kind is not None else "client_error"

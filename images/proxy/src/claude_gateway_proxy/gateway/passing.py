@@ -1,0 +1,105 @@
+"""Passes an answer that has begun on to the client, byte for byte, and reads its usage while it goes by."""
+
+import time
+
+import aiohttp
+
+from claude_gateway_proxy.gateway import errors, usage
+from claude_gateway_proxy.gateway.asgi import Send
+from claude_gateway_proxy.gateway.attempt import Answer, Relayed
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.record import Outcome, Record, UpstreamError
+from claude_gateway_proxy.gateway.relay.headers import Headers, response_headers, upstream_request_id
+from claude_gateway_proxy.gateway.sse import Boundary, error_event
+from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
+
+
+async def pass_error(relayed: Relayed, *, call: Call, send: Send) -> None:
+    """Send an upstream's own error."""
+    record = call.record
+    fault_of_request = relayed.status < 500 and relayed.status not in (408, 429)
+    record.outcome = "client_error" if fault_of_request else "upstream_error"
+    await _start(send, record, status=relayed.status, headers=relayed.headers, length=len(relayed.body))
+    await _last(send, record, relayed.body)
+
+
+async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch) -> None:
+    """Send an answer; where it breaks off, an error event or a broken connection tells the client.
+
+    Raises Ended when the client left.
+    """
+    record = call.record
+    response = answer.response
+    record.first_byte = time.monotonic()
+    if answer.complete:
+        await _start(send, record, status=response.status, headers=response.raw_headers, length=len(answer.head))
+        await _last(send, record, answer.head)
+        if answer.plain:
+            usage.read(record, answer.head)
+        return
+    length = None if answer.streamed else response.content_length
+    await _start(send, record, status=response.status, headers=response.raw_headers, length=length)
+    boundary = Boundary()
+    try:
+        with watch:
+            await _pass_chunks(answer, record, send=send, watch=watch, boundary=boundary)
+    except Ended as ended:
+        if ended.cause is Cause.GONE:
+            raise
+        await _stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
+    except (aiohttp.ClientError, OSError):
+        # No error event: Claude Code streams again after a broken connection, but after an error event it asks
+        # once for an answer in one piece, which for a long answer is the worse of the two. Returning without
+        # the end of the body makes the server close the connection.
+        _failed(record, UpstreamError.BROKEN, "upstream_error")
+
+
+async def _pass_chunks(answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary) -> None:
+    meter = usage.Meter(record, events=answer.events)
+    read = answer.response.content.readany
+    chunk = answer.head
+    while chunk:
+        watch.pause()
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        watch.resume()
+        record.bytes_out += len(chunk)
+        boundary.feed(chunk)
+        if answer.plain:
+            meter.feed(chunk)
+        chunk = await read()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    if meter.failed:
+        _failed(record, UpstreamError.STATUS, "upstream_error")
+
+
+async def _stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
+    """End a stream that stalled by an error event, unless the upstream stopped in the middle of an event."""
+    timeouts = call.route.timeouts
+    _failed(call.record, UpstreamError.STALLED, "timeout")
+    if not (answer.events and answer.plain and boundary.clean):
+        return
+    failure = errors.stream_stalled(call.route.name, timeouts.idle if cause is Cause.SILENT else timeouts.total)
+    event = error_event(failure, format=call.format, request_id=call.record.request_id)
+    await _last(send, call.record, event)
+
+
+def _failed(record: Record, kind: UpstreamError, outcome: Outcome) -> None:
+    record.upstream_failed(target=record.target, provider=record.provider, kind=kind)
+    record.outcome = outcome
+
+
+async def _start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
+    record.request_id = upstream_request_id(headers) or record.request_id
+    record.status = status
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": response_headers(headers, request_id=record.request_id, length=length),
+        }
+    )
+
+
+async def _last(send: Send, record: Record, body: bytes) -> None:
+    record.bytes_out += len(body)
+    await send({"type": "http.response.body", "body": body, "more_body": False})

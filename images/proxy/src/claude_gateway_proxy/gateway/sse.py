@@ -1,0 +1,115 @@
+"""Server-sent events as bytes on their way: where events end, what comes first, and an error of our own at the end.
+
+Nothing here builds events from the bytes of a whole stream: a stream is passed on as it came.
+"""
+
+import re
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.gateway.errors import Failure, envelope
+
+HOLD_LIMIT: Final = 64 * 1024
+"""Bytes of a stream's beginning that are held back at most."""
+
+_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_PRELUDE: Final = frozenset(
+    {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
+)
+_ERROR_STATUS: Final = {
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "timeout_error": 504,
+    "api_error": 500,
+    "server_error": 500,
+    "internal_server_error": 500,
+}
+"""Error types within a stream that another target may not have, as the status they stand for."""
+
+
+class Opening(Enum):
+    """What the beginning of a stream says."""
+
+    UNDECIDED = "nothing yet that the model wrote"
+    ANSWER = "an answer"
+
+
+class Boundary:
+    """Tells whether what was passed on so far ends where an event ends."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Note the next bytes of the stream."""
+        self._last = chunk[-4:] if len(chunk) >= 4 else (self._last + chunk)[-4:]
+
+    @property
+    def clean(self) -> bool:
+        """Whether an event of our own may follow; also true before the first byte."""
+        return not self._last or self._last.endswith(_ENDS)
+
+
+def opening(data: bytes) -> Opening | int:
+    """Judge the first bytes of a stream: an error that another target may not have gives the status it stands for.
+
+    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other.
+    """
+    if len(data) >= HOLD_LIMIT:
+        return Opening.ANSWER
+    at = 0
+    for end in _END.finditer(data):
+        verdict = _event(data[at : end.start()])
+        if verdict is not Opening.UNDECIDED:
+            return verdict
+        at = end.end()
+    return Opening.UNDECIDED
+
+
+def error_event(failure: Failure, *, format: Format, request_id: str) -> bytes:  # noqa: A002 - our word for it
+    """An error as the last event of a stream in the caller's format; for Responses with the sequence left out."""
+    if format is Format.MESSAGES:
+        return b"event: error\ndata: " + envelope(failure, shape=Wire.ANTHROPIC, request_id=request_id) + b"\n\n"
+    if format is Format.RESPONSES:
+        body = {"type": "error", "code": failure.code or "server_error", "message": failure.message, "param": None}
+        return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
+    return b"data: " + envelope(failure, shape=Wire.OPENAI, request_id=request_id) + b"\n\n"
+
+
+def _event(text: bytes) -> Opening | int:
+    name, data = b"", b""
+    for line in text.splitlines():
+        field, _, value = line.partition(b":")
+        if field == b"event":
+            name = value.strip()
+        elif field == b"data":
+            data += value.strip()
+    if not data or name in _PRELUDE:
+        return Opening.UNDECIDED
+    if name == b"error" or data.startswith((b'{"error"', b'{"type":"error"')):
+        return _status(data)
+    return Opening.ANSWER
+
+
+def _status(data: bytes) -> Opening | int:
+    try:
+        event = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Opening.ANSWER
+    error = event.get("error", event) if isinstance(event, dict) else None
+    if not isinstance(error, dict):
+        return 500
+    for key in ("type", "code"):
+        status = _ERROR_STATUS.get(str(error.get(key)))
+        if status is not None:
+            return status
+    code = error.get("code")
+    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else Opening.ANSWER
