@@ -1,0 +1,55 @@
+"""``claude-gateway``: the one command of users, and of developers of routes."""
+
+import sys
+from importlib.metadata import version
+
+import click
+
+from claude_gateway.cli import options
+from claude_gateway.cli.crds import crds
+from claude_gateway.cli.doctor import doctor
+from claude_gateway.cli.env import env
+from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.key import key
+from claude_gateway.cli.lint import lint
+from claude_gateway.cli.render import render
+from claude_gateway.cli.run import run
+from claude_gateway.cli.serve import serve
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=options.epilog(
+        "claude-gateway key new me -o gateway/me.yaml     # a client key",
+        "claude-gateway serve -f gateway                  # serve the routes in gateway/*.yaml",
+        "claude-gateway run -f gateway -- claude          # Claude Code, pointed at the gateway",
+    ),
+)
+@click.version_option(version("claude-gateway"), prog_name="claude-gateway")
+def cli() -> None:
+    """One address for Claude Code and every other LLM client: serve routes written in YAML, and check them."""
+
+
+for _command in (serve, lint, render, doctor, env, run, key, crds):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line and exit with its code; Ctrl-C is 130, as shells expect."""
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("claude-gateway: stopped", err=True)
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain again when it flushes at the end.
+        sys.stderr.close()
+        sys.exit(Exit.OK)
+    sys.exit(result if isinstance(result, int) else Exit.OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The processes that ``serve`` starts: what each is told, and what of our environment it may see."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from claude_gateway.cli import options
+from claude_gateway.cli.addresses import Address
+
+GATEWAY: Final = "gateway"
+LITELLM: Final = "litellm"
+AGENT: Final = "agent"
+SCRIPTED: Final = "scripted model"
+
+_PREFIX: Final = "CLAUDE_GATEWAY_"
+# What a Python program needs to run and to reach the outside, and nothing more: provider keys that happen to be in
+# our environment never reach a process that talks to the world.
+_ALLOWED: Final = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    }
+)
+_SHUTDOWN_VARIABLE: Final = f"{_PREFIX}SHUTDOWN_SECONDS"
+SHUTDOWN_SECONDS: Final = 10.0
+"""How long streams may go on after Ctrl-C: a person waits for it, not a rollout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process: ``python -m module argument...``.
+
+    ``listens`` is the variable with its address, so that a restart keeps the port that port 0 became. ``grace`` is
+    how many seconds it may take to stop.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    listens: str | None = None
+    grace: float = 5.0
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What to execute; the lifeline ends it when we end, however that comes."""
+        return (sys.executable, "-m", "claude_gateway.cli.lifeline", self.module, *self.arguments)
+
+    def at(self, address: str) -> "Child":
+        """The same child, told to listen where it listens now."""
+        if self.listens is None:
+            return self
+        return replace(self, environment={**self.environment, self.listens: address})
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Where HTTPS is served and with what."""
+
+    listen: Address
+    certificate: Path
+    key: Path
+
+
+def environment(ambient: Mapping[str, str]) -> dict[str, str]:
+    """The part of our environment that a child may see."""
+    return {
+        name: value
+        for name, value in ambient.items()
+        if name in _ALLOWED
+        or name.startswith("LC_")
+        or (name.startswith(_PREFIX) and name not in (options.KEY_VARIABLE, options.URL_VARIABLE))
+    }
+
+
+def children(
+    *, run_dir: Path, source_dir: Path, listen: Address, metrics: Address, certificate: Certificate | None, level: str
+) -> tuple[Child, ...]:
+    """The processes of one proxy, in the order in which they are to be stopped."""
+    shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
+    gateway = {**shared, f"{_PREFIX}LISTEN": str(listen)}
+    gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))
+    if certificate is not None:
+        gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
+        gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
+        gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
+    agent = {**shared, f"{_PREFIX}SOURCE_DIR": str(source_dir), f"{_PREFIX}METRICS_LISTEN": str(metrics)}
+    return (
+        Child(
+            name=GATEWAY,
+            module="claude_gateway_proxy.gateway",
+            environment=gateway,
+            listens=f"{_PREFIX}LISTEN",
+            grace=_seconds(gateway[_SHUTDOWN_VARIABLE]) + 5.0,
+        ),
+        Child(name=LITELLM, module="claude_gateway_proxy.litellm", environment=shared),
+        Child(
+            name=AGENT,
+            module="claude_gateway_proxy.agent",
+            environment=agent,
+            listens=f"{_PREFIX}METRICS_LISTEN",
+        ),
+    )
+
+
+def scripted(listen: Address) -> Child:
+    """The built-in scripted model."""
+    return Child(
+        name=SCRIPTED,
+        module="claude_gateway_scripted",
+        arguments=("--listen", str(listen), "--greeting", "quickstart"),
+        environment=environment(os.environ),
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        # The gateway itself refuses the setting and says so.
+        return SHUTDOWN_SECONDS

@@ -1,0 +1,116 @@
+"""Client keys: where a command finds the one to use, and how a new one is made."""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from claude_gateway.api.base import SecretKeyRef
+from claude_gateway.cli import config, options
+from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.manifests import Document
+from claude_gateway.names import Kind
+
+PREFIX: Final = "cgw_"
+_HOW: Final = (
+    f"Give -f DIR with a GatewayClient, --key-file FILE or ${options.KEY_VARIABLE}; "
+    "`claude-gateway key new NAME -o FILE` makes one."
+)
+
+
+def make() -> str:
+    """A new key: 256 random bits, with a prefix that secret scanners can know."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def find(
+    *,
+    sources: Sequence[Path] = (),
+    client: str | None = None,
+    key_file: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """The client key to use: from a file, else from a GatewayClient in ``sources``, else from the environment.
+
+    Raises Trouble that says how to get one.
+    """
+    if key_file is not None:
+        return _from_file(key_file)
+    if sources:
+        return _from_sources(sources, client, variables or os.environ)
+    key = os.environ.get(options.KEY_VARIABLE, "").strip()
+    if not key:
+        raise Trouble("no client key", fix=_HOW)
+    return key
+
+
+def _from_file(path: Path) -> str:
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Trouble(f"the key file {path} cannot be read", fix="Check the path after --key-file.") from None
+    if not key or any(character.isspace() for character in key):
+        raise Trouble(
+            f"{path} does not hold a single key", fix="Put the key alone into it, or give the YAML folder with -f."
+        )
+    return key
+
+
+def _from_sources(sources: Sequence[Path], client: str | None, variables: Mapping[str, str]) -> str:
+    documents = config.gather(sources, variables).documents
+    clients = [d for d in documents if config.ref(d.manifest).kind == Kind.GATEWAY_CLIENT]
+    names = sorted({_shown(d) for d in clients})
+    if client is not None:
+        clients = [d for d in clients if client in (_shown(d), config.ref(d.manifest).name)]
+    where = ", ".join(str(source) for source in sources)
+    if not names:
+        raise Trouble(f"no GatewayClient in {where}", fix=_HOW)
+    if not clients:
+        raise Trouble(f"no GatewayClient {client} in {where}", fix=f"There are: {', '.join(names)}.")
+    if len(clients) > 1:
+        raise Trouble(f"{len(clients)} GatewayClients in {where}", fix=f"Name one: --client {' | '.join(names)}.")
+    return _key_of(clients[0], documents)
+
+
+def _key_of(client: Document, documents: Sequence[Document]) -> str:
+    """The first key of a client whose Secret is among the documents."""
+    owner = config.ref(client.manifest)
+    for reference in _references(client.manifest):
+        for document in documents:
+            found = config.ref(document.manifest)
+            if (found.kind, found.namespace, found.name) == (Kind.SECRET, owner.namespace, reference.name):
+                value = _value(document.manifest, reference.key)
+                if value:
+                    return value
+    raise Trouble(
+        f"{owner} has no key here",
+        fix="Add the file with its Secret with -f, or set the variable that the Secret names.",
+    )
+
+
+def _references(manifest: Mapping[str, Any]) -> list[SecretKeyRef]:
+    try:
+        keys = manifest["spec"]["keys"]
+        return [SecretKeyRef.model_validate(key["secretRef"]) for key in keys]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _value(secret: Mapping[str, Any], key: str) -> str:
+    plain, encoded = secret.get("stringData"), secret.get("data")
+    if isinstance(plain, dict) and isinstance(plain.get(key), str):
+        return str(plain[key]).strip()
+    if isinstance(encoded, dict) and isinstance(encoded.get(key), str):
+        try:
+            return base64.b64decode(encoded[key], validate=True).decode().strip()
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def _shown(client: Document) -> str:
+    owner = config.ref(client.manifest)
+    return f"{owner.namespace}/{owner.name}"

@@ -1,0 +1,169 @@
+"""From files to a decision: read them, fill in variables, decide, and find every Problem's place."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from claude_gateway.cli import envfile, findings, manifests
+from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.findings import Finding
+from claude_gateway.cli.manifests import Document, Place, UnreadableFileError
+from claude_gateway.contract.policy import Egress
+from claude_gateway.names import Kind
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+from claude_gateway.plan.world import Settings, read
+
+_DEFAULT_NAMESPACE: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The objects in all files, with variables filled in, by file; and what is wrong with files and variables."""
+
+    files: Mapping[Path, tuple[Document, ...]] = field(repr=False)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """All objects, in the order of the files."""
+        return tuple(document for documents in self.files.values() for document in documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A Plan for files; ``findings`` are all that is wrong, in the order of the files."""
+
+    gathered: Gathered = field(repr=False)
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that are no mere warnings."""
+        return tuple(finding for finding in self.findings if finding.is_error)
+
+
+def settings(*, loopback: bool = True) -> Settings:
+    """How files are read: strictly, and with a laptop's own servers allowed unless asked otherwise."""
+    return Settings(egress=Egress(loopback=loopback), strict=True)
+
+
+def gather(
+    sources: Sequence[Path], variables: Mapping[str, str], *, before: Mapping[Path, tuple[Document, ...]] | None = None
+) -> Gathered:
+    """Read all files; one that cannot be read is a finding, and counts as it was in ``before``."""
+    found: dict[Path, tuple[Document, ...]] = {}
+    problems: list[Finding] = []
+    for source in sources:
+        try:
+            paths = manifests.files(source)
+        except OSError as error:
+            gone = UnreadableFileError(Place(source), f"cannot be read: {error.strerror}", fix="Check the path.")
+            problems.append(findings.of_file(gone))
+            paths = [path for path in before or {} if path.parent == source]
+        for path in paths:
+            try:
+                documents = manifests.read(path)
+            except UnreadableFileError as error:
+                problems.append(findings.of_file(error))
+                found[path] = (before or {}).get(path, ())
+                continue
+            filled = [_fill(document, variables) for document in documents]
+            found[path] = tuple(document for document, _ in filled)
+            problems.extend(finding for _, unset in filled for finding in unset)
+    return Gathered(files=found, findings=tuple(problems))
+
+
+def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
+    """Decide, and give every Problem its place."""
+    documents = gathered.documents
+    plan = decide(read((document.manifest for document in documents), rules), datetime.now(UTC))
+    index = _index(documents)
+    problems = [_finding(problem, documents, index) for problem in plan.problems]
+    order = {path: position for position, path in enumerate(gathered.files)}
+    everything = sorted(
+        (*gathered.findings, *problems),
+        key=lambda f: (order.get(f.place.path, -1), f.place.line, f.place.column, f.reason, f.message),
+    )
+    return Decision(gathered=gathered, plan=plan, findings=tuple(everything))
+
+
+def load(sources: Sequence[Path], variables: Mapping[str, str], *, rules: Settings | None = None) -> Decision:
+    """Read and decide in one go, for commands that do it once. Raises Trouble if there is no YAML at all."""
+    gathered = gather(sources, variables)
+    if not gathered.files and not gathered.findings:
+        where = ", ".join(str(source) for source in sources)
+        raise Trouble(f"no YAML files in {where}", fix="Name a folder with *.yaml or *.yml files, or a file, with -f.")
+    return decide_on(gathered, rules=rules or settings())
+
+
+def ref(manifest: Mapping[str, Any]) -> ObjectRef:
+    """Which object a manifest is; what it does not say is empty."""
+    metadata = manifest.get("metadata")
+    names = metadata if isinstance(metadata, dict) else {}
+    namespace = names.get("namespace", _DEFAULT_NAMESPACE)
+    return ObjectRef(kind=_text(manifest.get("kind")), namespace=_text(namespace), name=_text(names.get("name")))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _fill(document: Document, variables: Mapping[str, str]) -> tuple[Document, list[Finding]]:
+    """Put variables into a Secret's ``stringData``; a value whose variable is not set is left out."""
+    data = document.manifest.get("stringData")
+    if document.manifest.get("kind") != Kind.SECRET or not isinstance(data, dict):
+        return document, []
+    filled: dict[Any, Any] = {}
+    unset: list[Finding] = []
+    for key, value in data.items():
+        name = envfile.reference(value) if isinstance(value, str) else None
+        if name is None:
+            filled[key] = value
+        elif variables.get(name):
+            filled[key] = variables[name]
+        else:
+            unset.append(_unset(document, str(key), name))
+    return replace(document, manifest={**document.manifest, "stringData": filled}), unset
+
+
+def _unset(document: Document, key: str, name: str) -> Finding:
+    path = f"stringData.{key}"
+    return Finding(
+        place=document.place(path),
+        severity=Severity.ERROR,
+        object=ref(document.manifest),
+        field=path,
+        reason=findings.VARIABLE_NOT_SET,
+        message=f"the environment variable {name} is not set",
+        fix=f"Run `export {name}=...` first, or put {name}=... into a file and give it with --env-file.",
+    )
+
+
+def _index(documents: Iterable[Document]) -> dict[ObjectRef, Document]:
+    found: dict[ObjectRef, Document] = {}
+    for document in documents:
+        found.setdefault(ref(document.manifest), document)
+    return found
+
+
+def _finding(problem: Problem, documents: Sequence[Document], index: Mapping[ObjectRef, Document]) -> Finding:
+    document = documents[problem.document] if problem.document is not None else index.get(problem.object)
+    if document is None:
+        # About the whole, such as a bundle that is too large.
+        path = documents[0].path if documents else Path()
+        place = Place(path)
+    else:
+        place = document.place(problem.field)
+    return Finding(
+        place=place,
+        severity=problem.severity,
+        object=problem.object,
+        field=problem.field,
+        reason=problem.reason.value,
+        message=problem.message,
+        fix=problem.fix,
+    )

@@ -1,0 +1,145 @@
+"""What ``serve`` prints: its own words, and its children's log lines in a form that people read."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from claude_gateway.cli import findings
+from claude_gateway.cli.findings import Finding
+
+_LOUD: Final = frozenset({"warning", "error", "critical"})
+_REQUEST: Final = "request"
+# Fields of a child's line that every line has, or that the text form shows elsewhere.
+_FIXED: Final = frozenset({"time", "level", "event", "logger", "process"})
+
+
+class Console:
+    """Standard output and error of ``serve``; ``json_lines`` makes every line a JSON object."""
+
+    def __init__(self, *, json_lines: bool, everything: bool = False) -> None:
+        self._json = json_lines
+        self._everything = everything
+
+    def say(self, text: str, *, event: str, **fields: object) -> None:
+        """Print one thing that is in order, with the time; as JSON: an event with its fields."""
+        if self._json:
+            _put(_own("info", event, text, fields))
+        else:
+            _put(f"{_clock()} {text}")
+
+    def block(self, text: str) -> None:
+        """Print lines for people only."""
+        if not self._json:
+            _put(text)
+
+    def warn(self, text: str, *, event: str, **fields: object) -> None:
+        """Print one thing that is not in order, on standard error."""
+        if self._json:
+            _put(_own("warning", event, text, fields))
+        else:
+            _put(f"{_clock()} {text}", error=True)
+
+    def findings(self, found: Iterable[Finding]) -> None:
+        """Print what is wrong in the files."""
+        for finding in found:
+            if self._json:
+                fields = {"place": str(finding.place), "reason": finding.reason, "fix": finding.fix}
+                _put(_own(finding.severity.value, "problem", finding.message, fields))
+            else:
+                _put(findings.text(finding), error=True)
+
+    def line(self, child: str, text: str) -> None:
+        """Pass on one line of a child."""
+        line = _parsed(text)
+        if self._json:
+            _put(json.dumps({"process": child, **(line or {"event": "output", "text": text})}, ensure_ascii=False))
+        elif line is None:
+            _put(f"{_clock()} {child}: {printable(text)}", error=True)
+        elif line.get("event") == _REQUEST:
+            _put(request(line))
+        elif line.get("level") in _LOUD:
+            _put(event(child, line), error=True)
+        elif self._everything:
+            _put(event(child, line))
+
+
+def request(line: Mapping[str, Any]) -> str:
+    """One request in one line, such as ``09:12:33 200 claude-x → default/claude (relay) alice 1.2 s …``."""
+    route = f"{line.get('route')} ({line.get('lane')})" if line.get("lane") else str(line.get("route"))
+    parts = [
+        _time(line),
+        str(line.get("status")),
+        str(line.get("format")),
+        f"{line.get('model') or '-'} → {route}",
+        str(line.get("client")),
+        _seconds(line.get("duration_ms")),
+    ]
+    if line.get("ttft_ms") is not None:
+        parts.append(f"first byte {_seconds(line['ttft_ms'])}")
+    read = sum(int(line.get(name) or 0) for name in ("input_tokens", "cache_read_tokens", "cache_creation_tokens"))
+    if read or line.get("output_tokens"):
+        parts.append(f"{read} → {line.get('output_tokens') or 0} tokens")
+    if int(line.get("attempts") or 0) > 1:
+        parts.append(f"{line['attempts']} attempts")
+    if line.get("outcome") not in (None, "ok"):
+        parts.append(str(line["outcome"]))
+    parts.extend(str(error) for error in line.get("upstream_errors") or ())
+    return printable("  ".join(parts))
+
+
+def event(child: str, line: Mapping[str, Any]) -> str:
+    """Any other event in one line; a traceback below it."""
+    fields = " ".join(
+        f"{name}={value}" for name, value in line.items() if name not in _FIXED and name != "exception" and value != ""
+    )
+    head = printable(f"{_time(line)} {child}: {line.get('level')}: {line.get('event')} {fields}".rstrip())
+    trace = line.get("exception")
+    if not trace:
+        return head
+    return "\n".join([head, *(printable(row) for row in str(trace).splitlines())])
+
+
+def printable(text: str) -> str:
+    """Text with control characters written out: what clients send must not steer the terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _own(level: str, event: str, text: str, fields: Mapping[str, object]) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line = {"time": now, "level": level, "event": event, "process": "serve", "message": text, **fields}
+    return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "event" in line else None
+
+
+def _time(line: Mapping[str, Any]) -> str:
+    try:
+        return datetime.fromisoformat(str(line.get("time"))).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return _clock()
+
+
+def _clock() -> str:
+    return datetime.now(UTC).astimezone().strftime("%H:%M:%S")
+
+
+def _seconds(milliseconds: object) -> str:
+    if not isinstance(milliseconds, int | float):
+        return "-"
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def _put(text: str, *, error: bool = False) -> None:
+    try:
+        print(text, file=sys.stderr if error else sys.stdout, flush=True)
+    except (BrokenPipeError, ValueError):
+        # Nobody reads any more (`| head`): serving goes on.
+        return

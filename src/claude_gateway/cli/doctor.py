@@ -1,0 +1,204 @@
+"""``doctor``: is everything all right, and if not, what to do? Ends with a real prompt and tool call per route."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import click
+
+from claude_gateway.cli import addresses, clientkey, config, live, options, probes, rundir, samples, web
+from claude_gateway.cli.config import Decision
+from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.cli.findings import plural
+from claude_gateway.contract.policy import Client, Policy, Route
+
+
+class Verdict(StrEnum):
+    """How a check ended; only a failure makes the exit code 1."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    WARN = "WARN"
+    SKIP = "SKIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's: what was looked at, what was seen, and what to do if it is not all right."""
+
+    verdict: Verdict
+    name: str
+    seen: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.verdict}  {self.name}: {self.seen}"
+        return f"{line}\n      {self.fix}" if self.fix else line
+
+
+@click.command(
+    short_help="Is everything all right? One real prompt and tool call per route.",
+    epilog=options.epilog(
+        "claude-gateway doctor -f gateway",
+        "claude-gateway doctor -f gateway --client ci --model claude-sonnet-4-5",
+        "claude-gateway doctor -f gateway --url https://llm.example.com --key-file key.txt",
+    ),
+)
+@options.files()
+@options.env_file()
+@options.url()
+@options.key_options
+@click.option(
+    "--model",
+    "models",
+    metavar="NAME",
+    multiple=True,
+    help="Try only these model names, each on the route that it leads to. Repeatable. Default: one name per route.",
+)
+@click.option("--no-prompts", is_flag=True, help="Send no prompt: nothing is spent.")
+@click.option("--no-loopback", is_flag=True, help="Judge the files as with `serve --no-loopback`.")
+def doctor(
+    *,
+    sources: tuple[Path, ...],
+    env_file: Path | None,
+    url: str,
+    client: str | None,
+    key_file: Path | None,
+    models: tuple[str, ...],
+    no_prompts: bool,
+    no_loopback: bool,
+) -> None:
+    """Check config, gateway, keys and live revision, then send one real prompt and one tool call per route.
+
+    A line each with PASS, FAIL, WARN or SKIP, and below it what to do. The prompts cost what a few tokens cost.
+    """
+    variables = options.variables(env_file)
+    decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback))
+    results = [*_report(_config(decision))]
+    reachable = [*_report(_gateway(url))]
+    results += reachable
+    if any(check.verdict is Verdict.FAIL for check in reachable):
+        sys.exit(Exit.PROBLEMS)
+    results += _report(_revision(url, decision))
+    try:
+        key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=variables)
+    except Trouble as trouble:
+        results += _report([Check(Verdict.FAIL, "key", trouble.message, trouble.fix)])
+        sys.exit(Exit.PROBLEMS)
+    accepted = [*_report(_key(url, key))]
+    results += accepted
+    if not no_prompts and all(check.verdict is not Verdict.FAIL for check in accepted):
+        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, client)))
+    failed = sum(check.verdict is Verdict.FAIL for check in results)
+    click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
+    sys.exit(Exit.PROBLEMS if failed else Exit.OK)
+
+
+def _report(checks: Iterator[Check] | Sequence[Check]) -> Iterator[Check]:
+    """Print each check as soon as it is done."""
+    for check in checks:
+        click.echo(str(check))
+        yield check
+
+
+def _config(decision: Decision) -> Iterator[Check]:
+    policy = decision.plan.policy
+    for finding in decision.findings:
+        seen = f"{finding.place}: {finding.about + ': ' if finding.about else ''}{finding.message}"
+        yield Check(Verdict.FAIL if finding.is_error else Verdict.WARN, "config", seen, finding.fix)
+    if not policy.clients:
+        fix = "Make one: claude-gateway key new NAME --dir DIR."
+        yield Check(Verdict.FAIL, "config", "no client may call: every request is refused", fix)
+    elif not decision.errors:
+        seen = f"{plural(len(policy.routes), 'route')}, {plural(len(policy.clients), 'client')}"
+        yield Check(Verdict.PASS, "config", seen)
+
+
+def _gateway(url: str) -> Iterator[Check]:
+    where = web.reachable_part(url)
+    try:
+        answer = web.fetch(f"{url}/readyz")
+    except web.UnreachableError as error:
+        fix = "Start it with `claude-gateway serve -f DIR`, or say where it is with --url."
+        yield Check(Verdict.FAIL, "gateway", f"nothing answers at {where}: {error}", fix)
+        return
+    if answer.status == 200:
+        yield Check(Verdict.PASS, "gateway", f"ready at {where}")
+        return
+    port = where.rpartition(":")[2]
+    owner = addresses.holder(int(port)) if port.isdigit() else None
+    by = f" by {owner}" if owner else ""
+    fix = (
+        "What `serve` prints says what it waits for."
+        if answer.status == 503
+        else f"The port is held{by}, which is no gateway: say where the gateway is with --url."
+    )
+    yield Check(Verdict.FAIL, "gateway", f"{where} answers /readyz with {answer.status}", fix)
+
+
+def _revision(url: str, decision: Decision) -> Iterator[Check]:
+    """Whether what the files say is what serves; only a ``serve`` on this machine can be asked."""
+    bundle = decision.plan.bundle
+    serving = rundir.find(url)
+    report = live.status(serving.agent) if serving else None
+    if bundle is None:
+        return
+    if report is None:
+        yield Check(
+            Verdict.SKIP, "revision", "the live revision can only be told for a `serve` of yours on this machine"
+        )
+        return
+    wanted = bundle.meta.revision
+    if report.live == wanted:
+        yield Check(Verdict.PASS, "revision", f"{wanted[:8]} is live")
+        return
+    why = live.refusal(report, wanted) or f"{(report.live or 'none')[:8]} is live, the files make {wanted[:8]}"
+    fix = "Give doctor the same -f, --env-file and --no-loopback as serve, or look at what serve prints."
+    yield Check(Verdict.FAIL, "revision", why, fix)
+
+
+def _key(url: str, key: str) -> Iterator[Check]:
+    try:
+        answer = web.fetch(f"{url}/v1/models?limit=1000", headers=probes.headers(key))
+    except web.UnreachableError as error:
+        yield Check(Verdict.FAIL, "key", f"no answer: {error}", "Look at what the gateway logs.")
+        return
+    if answer.status == 200:
+        yield Check(Verdict.PASS, "key", "the gateway knows it")
+        return
+    fix = "The gateway serves other files than these, or the key is old: see the client's Secret."
+    yield Check(Verdict.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
+
+
+def _client(decision: Decision, name: str | None) -> Client | None:
+    """The client as whom doctor calls, where the files tell; None for a key from elsewhere."""
+    clients = decision.plan.policy.clients
+    named = [c for c in clients if name is None or name in (c.name, c.name.rpartition("/")[2])]
+    return named[0] if len(named) == 1 else None
+
+
+def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:
+    names = [(samples.winner(model, policy.routes) or "no route", model) for model in models]
+    if not models:
+        yield from (
+            _unnamed(route) for route in policy.routes if not samples.name_for(route, policy.routes, client=client)
+        )
+        named = ((route.name, samples.name_for(route, policy.routes, client=client)) for route in policy.routes)
+        names = [(route, name) for route, name in named if name]
+    for route, model in names:
+        for probe in probes.for_model(model):
+            result = probe(url, key, model)
+            verdict = Verdict.PASS if result.ok else Verdict.FAIL
+            yield Check(verdict, f"route {route}, {result.what} to {model}", result.seen, result.fix)
+
+
+def _unnamed(route: Route) -> Check:
+    shown = ", ".join(route.models)
+    return Check(
+        Verdict.SKIP,
+        f"route {route.name}",
+        f"no name to try: {shown} are patterns, or not for this client, and the target takes any name",
+        "Name one with --model.",
+    )

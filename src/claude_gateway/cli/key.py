@@ -1,0 +1,106 @@
+"""``key new``: a client and its key, as YAML."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from claude_gateway.api.base import Metadata
+from claude_gateway.api.gateway_client import GatewayClientSpec
+from claude_gateway.cli import clientkey, options
+from claude_gateway.cli.errors import Trouble
+from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+
+
+@click.group(short_help="Make client keys.", epilog=options.EXIT_CODES)
+def key() -> None:
+    """Make client keys."""
+
+
+@key.command(
+    epilog=options.epilog(
+        "claude-gateway key new alice -o gateway/alice.yaml",
+        "claude-gateway key new ci --models 'claude-haiku-*' --models 'gpt-*' --dir gateway",
+        "claude-gateway key new alice --namespace team-a | kubectl apply -f -",
+    )
+)
+@click.argument("name")
+@click.option(
+    "--models",
+    metavar="PATTERN",
+    multiple=True,
+    help="Model names that the client may use; * matches any run of characters. Repeatable. Default: all.",
+)
+@click.option(
+    "--namespace", metavar="NAME", help="Namespace of the objects. Default: none, so kubectl or serve decide."
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file (0600)."
+)
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write to DIR/NAME.yaml (0600); the folder (0700) is made if it is not there.",
+)
+def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Path | None, folder: Path | None) -> None:
+    """Make a key for the client NAME: a GatewayClient and the Secret with the key, as YAML.
+
+    With -o or --dir the key goes to the file alone and the path is printed; an existing file is never overwritten.
+    Without them the YAML is printed, key included.
+    """
+    if output and folder:
+        raise click.UsageError("give -o or --dir, not both")
+    text = document(name, key=clientkey.make(), models=models, namespace=namespace)
+    if folder:
+        output = folder / f"{name}.yaml"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    _write(output, text)
+    click.echo(f"{output}: client {name} and its key")
+
+
+def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: str | None = None) -> str:
+    """The YAML of a client and its Secret. Raises click.BadParameter for a name or a pattern that objects refuse."""
+    metadata: dict[str, Any] = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    secret = {**metadata, "name": f"{name}-key"}
+    spec: dict[str, Any] = {"keys": [{"secretRef": {"name": secret["name"]}}]}
+    if models:
+        spec["models"] = list(models)
+    try:
+        Metadata.model_validate(metadata)
+    except ValidationError:
+        raise click.BadParameter(
+            f"{name!r} is no object name: small letters, digits, '-' and '.' only", param_hint="NAME"
+        ) from None
+    try:
+        GatewayClientSpec.model_validate(spec)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--models") from None
+    client = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": metadata, "spec": spec}
+    holder = {
+        "apiVersion": "v1",
+        "kind": Kind.SECRET.value,
+        "metadata": {**secret, "labels": {LABEL_CREDENTIAL: "true"}},
+        "stringData": {"key": key},
+    }
+    return str(yaml.safe_dump_all([client, holder], sort_keys=False))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Trouble(
+            f"{path} is already there and stays as it is", fix="Choose another file, or remove this one first."
+        ) from None
+    except OSError as error:
+        raise Trouble(f"{path} cannot be written: {error.strerror}", fix="Choose another place with -o.") from None

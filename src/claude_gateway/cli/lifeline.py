@@ -1,0 +1,40 @@
+"""Runs a module as ``python -m`` does, but not longer than the process that started it lives.
+
+``python -m claude_gateway.cli.lifeline MODULE ARGUMENT...``: standard input is a pipe whose other end only the
+starter holds. Its end of file means that the starter is gone, however it ended. Unlike PR_SET_PDEATHSIG this works on
+every Unix, and lets the module stop in order.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+_GRACE_SECONDS: Final = 5.0
+_GONE: Final = 70
+
+
+def main() -> None:
+    """Watch standard input from a thread, and run the module in this one, so that signals reach it as usual."""
+    pipe = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    threading.Thread(target=_end_with, args=(pipe,), name="lifeline", daemon=True).start()
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def _end_with(pipe: int) -> None:
+    while os.read(pipe, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(_GONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""``lint``: everything that is wrong in the files, each with its place and what to do."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from claude_gateway.cli import config, findings, options
+from claude_gateway.cli.errors import Exit
+
+
+@click.command(
+    short_help="Check YAML files: file, line, what is wrong, what to do.",
+    epilog=options.epilog(
+        "claude-gateway lint -f gateway",
+        "claude-gateway lint -f gateway --env-file .env",
+        "claude-gateway lint -f gateway --format github    # annotations in a GitHub workflow",
+    ),
+)
+@options.files()
+@options.env_file()
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="text: file:line:column, what is wrong, what to do. json: a list. github: workflow annotations.",
+)
+@click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
+def lint(
+    *, sources: tuple[Path, ...], env_file: Path | None, output: Literal["text", "json", "github"], no_loopback: bool
+) -> None:
+    """Check YAML files: every mistake with file, line and what to do. Warnings alone pass."""
+    rules = config.settings(loopback=not no_loopback)
+    decision = config.load(sources, options.variables(env_file), rules=rules)
+    if output == "json":
+        click.echo(findings.as_json(decision.findings))
+    elif output == "github":
+        for finding in decision.findings:
+            click.echo(findings.github(finding))
+    else:
+        for finding in decision.findings:
+            click.echo(findings.text(finding))
+        policy = decision.plan.policy
+        parts = (findings.plural(len(policy.routes), "route"), findings.plural(len(policy.clients), "client"))
+        click.echo(f"{findings.count(decision.findings)}; {' and '.join(parts)} would serve", err=True)
+    sys.exit(Exit.PROBLEMS if decision.errors else Exit.OK)

@@ -1,0 +1,183 @@
+"""YAML files as manifests that know where each of their fields stands."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+SUFFIXES: Final = (".yaml", ".yml")
+_LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INDEX: Final = re.compile(r"\[(\d+)\]\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file; line and column count from 1."""
+
+    path: Path
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+class UnreadableFileError(Exception):
+    """A file that is no YAML or no manifests; ``place`` says where, the message what and ``fix`` what to do."""
+
+    def __init__(self, place: Place, message: str, *, fix: str) -> None:
+        super().__init__(message)
+        self.place = place
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object as written. ``manifest`` may hold secrets, hence no part of it is in the repr."""
+
+    path: Path
+    manifest: Mapping[str, Any] = field(repr=False)
+    node: yaml.Node = field(repr=False)
+
+    def place(self, field_path: str) -> Place:
+        """Where a field such as ``spec.targets[0].credential`` stands, or its nearest ancestor that was written."""
+        node, key = _descend(self.node, field_path)
+        mark = (key or node).start_mark
+        return Place(self.path, mark.line + 1, mark.column + 1)
+
+
+def files(source: Path) -> list[Path]:
+    """The YAML files of a folder (not of folders in it), sorted; a file is itself. Raises OSError."""
+    if not source.is_dir():
+        return [source]
+    return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
+
+
+def parse(text: str, *, path: Path) -> list[Document]:
+    """Read the manifests of one file; the items of a ``kind: List`` are manifests of their own.
+
+    Raises UnreadableFileError; its message never quotes the file.
+    """
+    try:
+        return list(_documents(text, path=path))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise UnreadableFileError(place, f"not valid YAML: {what}", fix="Check indentation and quotes here.") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UnreadableFileError(
+            Place(path, line), "not valid YAML: a control character", fix="Remove the character from this line."
+        ) from None
+    except ValueError:
+        # Such as 2026-13-45. The error's own text may quote the value.
+        raise UnreadableFileError(
+            Place(path), "not valid YAML: a value looks like a number or a date and is none", fix="Put it in quotes."
+        ) from None
+    except RecursionError:
+        raise UnreadableFileError(Place(path), "nested too deeply", fix="Write it flatter.") from None
+
+
+def read(path: Path) -> list[Document]:
+    """Read the manifests of one file. Raises UnreadableFileError, also for a file that is gone."""
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"), path=path)
+    except UnicodeDecodeError:
+        raise UnreadableFileError(Place(path), "not a text file in UTF-8", fix="Save the file as UTF-8.") from None
+    except OSError as error:
+        raise UnreadableFileError(Place(path), f"cannot be read: {error.strerror}", fix="Check the path.") from None
+
+
+def _documents(text: str, *, path: Path) -> Iterator[Document]:
+    loader = _LOADER(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            _refuse_surprises(node, path=path)
+            value = loader.construct_document(node)
+            if value is None:
+                continue
+            if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
+                items, _ = _descend(node, "items")
+                yield from (
+                    _document(item, inner, path=path) for item, inner in zip(value["items"], items.value, strict=True)
+                )
+            else:
+                yield _document(value, node, path=path)
+    finally:
+        loader.dispose()
+
+
+def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
+    if isinstance(value, dict):
+        return Document(path=path, manifest=value, node=node)
+    mark = node.start_mark
+    raise UnreadableFileError(
+        Place(path, mark.line + 1, mark.column + 1),
+        "not an object: a manifest has apiVersion, kind, metadata and spec",
+        fix="Separate objects by a line with three dashes; remove what is no object.",
+    )
+
+
+def _refuse_surprises(root: yaml.Node, *, path: Path) -> None:
+    """Refuse a key written twice, which YAML readers take silently, and an alias that contains itself."""
+    stack: list[tuple[yaml.Node, tuple[int, ...]]] = [(root, ())]
+    done: set[int] = set()
+    while stack:
+        node, above = stack.pop()
+        if id(node) in above:
+            raise _at(node, path, "an alias contains itself", fix="Write the value out.")
+        if id(node) in done or isinstance(node, yaml.ScalarNode):
+            continue
+        done.add(id(node))
+        inside = (*above, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            stack.extend((child, inside) for child in node.value)
+            continue
+        seen: set[str] = set()
+        for key, value in node.value:
+            stack.append((value, inside))
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise _at(key, path, f"the key {key.value} is written twice", fix="Keep one of the two.")
+            seen.add(key.value)
+
+
+def _at(node: yaml.Node, path: Path, message: str, *, fix: str) -> UnreadableFileError:
+    return UnreadableFileError(Place(path, node.start_mark.line + 1, node.start_mark.column + 1), message, fix=fix)
+
+
+def _descend(node: yaml.Node, field_path: str) -> tuple[yaml.Node, yaml.Node | None]:
+    """Follow a field path as far as it was written; give the last node and the key that led to it."""
+    key: yaml.Node | None = None
+    rest = field_path
+    while rest:
+        index = _INDEX.match(rest)
+        if isinstance(node, yaml.SequenceNode) and index and int(index[1]) < len(node.value):
+            node, key, rest = node.value[int(index[1])], None, rest[index.end() :]
+            continue
+        step = _member(node, rest)
+        if step is None:
+            break
+        key, node = step
+        rest = rest[len(key.value) :].removeprefix(".")
+    return node, key
+
+
+def _member(node: yaml.Node, rest: str) -> tuple[yaml.ScalarNode, yaml.Node] | None:
+    """The member that a path begins with; the longest one, as keys of a Secret may hold dots."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    found: Sequence[tuple[yaml.ScalarNode, yaml.Node]] = [
+        (key, value)
+        for key, value in node.value
+        if isinstance(key, yaml.ScalarNode)
+        and rest.startswith(key.value)
+        and rest[len(key.value) :][:1] in ("", ".", "[")
+    ]
+    return max(found, key=lambda pair: len(pair[0].value), default=None)

@@ -1,0 +1,174 @@
+"""The start-up lines of ``serve``: what is served where, to whom, and how to use it. Never a key."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from claude_gateway.cli import config, samples
+from claude_gateway.cli.findings import plural
+from claude_gateway.cli.manifests import Document
+from claude_gateway.contract.policy import Policy, Route, Target
+from claude_gateway.names import Kind
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Everything that the start-up lines tell. ``url``, ``tls_url`` and ``metrics`` are URLs."""
+
+    url: str
+    tls_url: str | None
+    metrics: str
+    revision: str
+    policy: Policy
+    documents: tuple[Document, ...]
+    sources: tuple[Path, ...]
+    scripted_url: str | None
+
+
+def lines(served: Served) -> str:
+    """All start-up lines."""
+    where = ", ".join(map(str, served.sources))
+    head = [
+        f"claude-gateway {version('claude-gateway')}",
+        "",
+        f"  gateway   {served.url}" + (f", {served.tls_url}" if served.tls_url else ""),
+        f"  metrics   {served.metrics}/metrics, live revision: {served.metrics}/status",
+        f"  config    {where}: revision {served.revision[:8]}; an edit is live as soon as the file is saved",
+        "",
+    ]
+    parts = [*head, *_routes(served), "", *_clients(served.policy), ""]
+    parts += _use(served) if served.policy.clients else _no_client(served.sources)
+    return "\n".join(parts)
+
+
+def summary(policy: Policy) -> str:
+    """Such as ``12 routes, 3 clients``."""
+    return f"{plural(len(policy.routes), 'route')}, {plural(len(policy.clients), 'client')}"
+
+
+def _routes(served: Served) -> list[str]:
+    routes = served.policy.routes
+    if not routes:
+        return ["  no routes: every model name is unknown; add a ModelRoute"]
+    width = min(max(len(route.name) for route in routes), _SHOWN)
+    rows = [f"    {route.name:<{width}}  {', '.join(route.models)} → {_targets(route, served)}" for route in routes]
+    hidden = [f"    … and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    return ["  routes", *rows[:_SHOWN], *hidden]
+
+
+def _targets(route: Route, served: Served) -> str:
+    ordered = sorted(route.targets, key=lambda target: target.priority)
+    text = ""
+    for before, target in zip([None, *ordered[:-1]], ordered, strict=True):
+        if before is not None:
+            text += " or " if before.priority == target.priority else ", else "
+        text += _target(target, served)
+    return text
+
+
+def _target(target: Target, served: Served) -> str:
+    name = f"{target.provider}/{target.model}"
+    if served.scripted_url and target.base_url and target.base_url.startswith(served.scripted_url):
+        return f"{name} played by the scripted model"
+    address = f" at {target.base_url}" if target.base_url else ""
+    return f"{name}{address}{'' if target.secret else ' without a key'}"
+
+
+def _clients(policy: Policy) -> list[str]:
+    if not policy.clients:
+        return ["  NO CLIENT KEY: every request will be refused."]
+    width = min(max(len(client.name) for client in policy.clients), _SHOWN)
+    rows = [
+        f"    {client.name:<{width}}  {'all models' if '*' in client.models else ', '.join(client.models)}"
+        for client in policy.clients
+    ]
+    hidden = [f"    … and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    return ["  clients", *rows[:_SHOWN], *hidden]
+
+
+def _no_client(sources: Sequence[Path]) -> list[str]:
+    folder = next((source for source in sources if source.is_dir()), sources[0].parent)
+    return [
+        "  Make a key; it is live at once:",
+        f"    {program()} key new {_user()} --dir {shlex.quote(str(folder))}",
+    ]
+
+
+def _use(served: Served) -> list[str]:
+    arguments = key_arguments(served.documents, served.sources, served.url)
+    name = _sample(served.policy)
+    scripted = served.scripted_url is not None
+    note = [
+        "  The answers are SCRIPTED: no AI is asked. With ANTHROPIC_API_KEY or OPENAI_API_KEY set they are real.",
+        "",
+    ]
+    python = _python()
+    message = f'{{"model": "{name}", "max_tokens": 100, "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    ask = f'OpenAI().responses.create(model="{name}", input="Hello").output_text'
+    return [
+        *(note if scripted else []),
+        "  try it in another terminal",
+        f'    eval "$({program()} env {arguments})"',
+        '    curl "$ANTHROPIC_BASE_URL/v1/messages" -H "authorization: Bearer $ANTHROPIC_AUTH_TOKEN" \\',
+        f"      -H 'content-type: application/json' -d {shlex.quote(message)}",
+        f"    {python} -c {shlex.quote(f'from openai import OpenAI; print({ask})')}",
+        f"    {program()} run {arguments} -- claude -p Hello",
+        "",
+    ]
+
+
+def key_arguments(documents: Iterable[Document], sources: Sequence[Path], url: str) -> str:
+    """The options that let ``env`` and ``run`` find a client's key and this gateway."""
+    clients = [document for document in documents if config.ref(document.manifest).kind == Kind.GATEWAY_CLIENT]
+    homes = {document.path for document in clients}
+    used = [source for source in sources if any(source in (home, home.parent) for home in homes)] or list(sources)
+    parts = [part for source in used for part in ("-f", str(source))]
+    if len(clients) > 1:
+        owner = config.ref(clients[0].manifest)
+        parts += ["--client", f"{owner.namespace}/{owner.name}"]
+    if url != "http://127.0.0.1:4000":
+        parts += ["--url", url]
+    return shlex.join(parts)
+
+
+def program() -> str:
+    """How this program is called from here."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(_near(Path(sys.executable)))} -m claude_gateway.cli"
+    found = shutil.which(called.name)
+    if found and Path(found).samefile(called):
+        return called.name
+    return shlex.quote(_near(called))
+
+
+def _python() -> str:
+    """The interpreter whose packages include the SDKs, if this is a development environment; else any."""
+    beside = Path(sys.executable)
+    return shlex.quote(_near(beside)) if beside.parent == Path(sys.argv[0]).absolute().parent else "python"
+
+
+def _near(path: Path) -> str:
+    absolute = path.absolute()
+    return os.path.relpath(absolute) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def _sample(policy: Policy) -> str:
+    client = policy.clients[0]
+    for route in policy.routes:
+        name = samples.name_for(route, policy.routes, client=client)
+        if name:
+            return name
+    return "MODEL"
+
+
+def _user() -> str:
+    name = os.environ.get("USER", "").lower()
+    return name if name.isascii() and name.isalnum() else "me"

@@ -1,0 +1,94 @@
+"""``render``: what the files become, the bundle as the gateway and LiteLLM read it."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from claude_gateway.cli import config, findings, options
+from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.contract import folder
+from claude_gateway.contract.bundle import Bundle, BundleError
+from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
+
+
+@click.command(
+    short_help="Show what the files become.",
+    epilog=options.epilog(
+        "claude-gateway render -f gateway",
+        "claude-gateway render -f gateway -o build      # build/gateway.json, build/litellm.yaml, build/meta.json",
+        "claude-gateway render -f gateway --with-secrets -o /dev/shm/bundle",
+    ),
+)
+@options.files()
+@options.env_file()
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the files into this folder instead of printing them.",
+)
+@click.option(
+    "--with-secrets",
+    is_flag=True,
+    help="Write the whole bundle with its secret values (files 0600), in the layout that the agent watches. Needs -o.",
+)
+@click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
+def render(
+    *, sources: tuple[Path, ...], env_file: Path | None, output: Path | None, with_secrets: bool, no_loopback: bool
+) -> None:
+    """Show what the files become: gateway.json, litellm.yaml and meta.json.
+
+    The same files always give the same bytes. Values of secrets are not among them, only the names of their entries.
+    Mistakes go to standard error, and what is sound is rendered all the same.
+    """
+    if with_secrets and output is None:
+        raise click.UsageError("--with-secrets needs -o DIR: secret values are never printed")
+    rules = config.settings(loopback=not no_loopback)
+    decision = config.load(sources, options.variables(env_file), rules=rules)
+    for finding in decision.findings:
+        click.echo(findings.text(finding), err=True)
+    bundle = decision.plan.bundle
+    if bundle is None:
+        sys.exit(Exit.PROBLEMS)
+    if output is None:
+        _print(bundle)
+    elif with_secrets:
+        _write_whole(bundle, output)
+    else:
+        _write(bundle, output)
+    sys.exit(Exit.PROBLEMS if decision.errors else Exit.OK)
+
+
+def entries(bundle: Bundle) -> dict[str, bytes]:
+    """The public part, by file name."""
+    meta = bundle.meta.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+    return {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
+
+
+def _print(bundle: Bundle) -> None:
+    for name, data in entries(bundle).items():
+        click.echo(f"==> {name} <==")
+        click.echo(data.decode().rstrip("\n"))
+
+
+def _write(bundle: Bundle, output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, data in entries(bundle).items():
+            (output / name).write_bytes(data)
+    except OSError as error:
+        raise Trouble(f"{output} cannot be written: {error.strerror}", fix="Choose another folder with -o.") from None
+    click.echo(f"wrote {', '.join(str(output / name) for name in entries(bundle))}", err=True)
+
+
+def _write_whole(bundle: Bundle, output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True, mode=0o700)
+        revision = folder.write(output, bundle)
+    except OSError as error:
+        raise Trouble(f"{output} cannot be written: {error.strerror}", fix="Choose another folder with -o.") from None
+    except BundleError as error:
+        raise Trouble(f"the bundle cannot be written: {error}", fix="Split the routes over several gateways.") from None
+    click.echo(f"wrote revision {revision} with secret values into {output}", err=True)

@@ -1,0 +1,95 @@
+"""``run``: start a program with the settings that point it at the gateway."""
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from claude_gateway.cli import clientkey, options, tools, web
+from claude_gateway.cli.errors import Trouble
+
+
+@click.command(
+    short_help="Start Claude Code or another program with those settings.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog=options.epilog(
+        "claude-gateway run -f gateway -- claude",
+        "claude-gateway run -f gateway --client ci -- claude -p 'Say hello'",
+        "claude-gateway run --url https://llm.example.com --key-file key.txt -- python app.py",
+    ),
+)
+@options.files(required=False)
+@options.key_options
+@options.env_file()
+@options.url()
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+def run(
+    *,
+    sources: tuple[Path, ...],
+    client: str | None,
+    key_file: Path | None,
+    env_file: Path | None,
+    url: str,
+    command: tuple[str, ...],
+) -> None:
+    """Start a program with the settings of `claude-gateway env`: Claude Code, or anything built on an SDK.
+
+    Variables that would send it elsewhere are taken out of its environment, and named on standard error. `claude` is
+    looked for on PATH, then in the claude-agent-sdk package. The exit code is the program's own.
+    """
+    key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
+    path = find_program(command[0])
+    require_ready(url)
+    program = Path(command[0]).name
+    hidden = tools.hidden(program, os.environ)
+    settings = tools.for_program(program, url=url, key=key)
+    # The key's own variable has done its work; the program gets the key under the names that it reads.
+    ambient = {k: v for k, v in os.environ.items() if k not in hidden and k != options.KEY_VARIABLE}
+    if hidden:
+        click.echo(f"claude-gateway: for this program, not set: {', '.join(hidden)}", err=True)
+    try:
+        os.execve(path, command, {**ambient, **{s.name: s.value for s in settings}})  # noqa: S606 - the user's command
+    except OSError as error:
+        raise Trouble(f"{path} cannot be started: {error.strerror}", fix="Check that it is a program.") from None
+
+
+def find_program(name: str) -> str:
+    """The path of a program. Raises Trouble that says how to get Claude Code, if it is that which is missing."""
+    found = shutil.which(name)
+    if found is None and name == tools.CLAUDE:
+        found = _bundled_claude()
+    if found is not None:
+        return found
+    if name == tools.CLAUDE:
+        raise Trouble(
+            "Claude Code is not installed",
+            fix="Install it: curl -fsSL https://claude.ai/install.sh | bash, or pip install claude-agent-sdk.",
+        )
+    raise Trouble(f"there is no program {name} on PATH", fix="Check the name after --, or give its path.")
+
+
+def require_ready(url: str) -> None:
+    """Check that a gateway answers. Raises Trouble that says how to start one."""
+    start = "Start one with `claude-gateway serve -f DIR`, or say where it is with --url."
+    try:
+        answer = web.fetch(f"{url}/readyz")
+    except web.UnreachableError as error:
+        raise Trouble(f"no gateway answers at {url}: {error}", fix=start) from None
+    if answer.status == 503:
+        raise Trouble(
+            f"the gateway at {url} is not ready yet", fix="Try again; what `serve` prints says what it waits for."
+        )
+    if answer.status != 200:
+        raise Trouble(f"{url} answers, but is no gateway (/readyz gave {answer.status})", fix=start)
+
+
+def _bundled_claude() -> str | None:
+    """The Claude Code inside the claude-agent-sdk package, found without importing that."""
+    spec = find_spec("claude_agent_sdk")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        candidate = Path(folder) / "_bundled" / tools.CLAUDE
+        if os.access(candidate, os.X_OK):
+            return str(candidate)
+    return None

@@ -1,0 +1,189 @@
+"""Keeps child processes running: starts them, starts again what dies, and stops all in order."""
+
+import asyncio
+import json
+import os
+import signal
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from claude_gateway.cli.children import Child
+
+BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits before a child is started again; the last one repeats."""
+STEADY_SECONDS: Final = 30.0
+"""A child that ran this long has recovered: its next death waits the shortest again."""
+_LINE_LIMIT: Final = 1024 * 1024
+
+
+class Listener(Protocol):
+    """Who hears of the children."""
+
+    def line(self, child: str, text: str) -> None:
+        """One line that a child wrote."""
+
+    def died(self, child: str, how: str, wait: float) -> None:
+        """A child ended by itself and starts again in ``wait`` seconds."""
+
+    def restarted(self, child: str, pid: int) -> None:
+        """A child is up again."""
+
+
+class ChildFailedError(Exception):
+    """A child that never came up."""
+
+    def __init__(self, child: str, how: str) -> None:
+        super().__init__(f"{child} {how} before it was ready")
+        self.child = child
+
+
+class Supervised:
+    """One child, over all its lives."""
+
+    def __init__(self, child: Child, listener: Listener) -> None:
+        self.child = child
+        self.address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._listener = listener
+        self._process: asyncio.subprocess.Process | None = None
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start it, and again whenever it dies, until ``stop``. Raises ChildFailedError if it never came up."""
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            started = loop.time()
+            self._process = process = await self._spawn()
+            if self._stop.is_set():
+                self.kill()
+            elif attempt:
+                self._listener.restarted(self.child.name, process.pid)
+            await self._until_end(process)
+            if self._stop.is_set():
+                return
+            how = _ending(process.returncode)
+            if not self.address.done():
+                raise ChildFailedError(self.child.name, how)
+            if loop.time() - started > STEADY_SECONDS:
+                attempt = 0
+            wait = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+            attempt += 1
+            self._listener.died(self.child.name, how, wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait)
+
+    async def stop(self) -> None:
+        """Ask it to end; end it after its grace."""
+        self._stop.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self._send(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), self.child.grace)
+        except TimeoutError:
+            self.kill()
+            await process.wait()
+
+    def kill(self) -> None:
+        """End it and whatever it may have started."""
+        self._stop.set()
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        # A session of its own: Ctrl-C in the terminal is for us alone, we stop the children in order.
+        return await asyncio.create_subprocess_exec(
+            *self.child.command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=dict(self.child.environment),
+            start_new_session=True,
+            limit=_LINE_LIMIT,
+        )
+
+    async def _until_end(self, process: asyncio.subprocess.Process) -> None:
+        streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
+        await asyncio.gather(*(self._read(stream) for stream in streams), process.wait())
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                # Longer than the limit: it was dropped as far as it had come.
+                continue
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            if not self.address.done():
+                self._notice(text)
+            self._listener.line(self.child.name, text)
+
+    def _notice(self, text: str) -> None:
+        address = listening(text)
+        if address is not None:
+            self.address.set_result(address)
+            self.child = self.child.at(address)
+
+
+class Supervisor:
+    """All children; they are stopped in the order in which they were given."""
+
+    def __init__(self, children: Sequence[Child], listener: Listener) -> None:
+        self._children = {child.name: Supervised(child, listener) for child in children}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> dict[str, str]:
+        """Start all; give the address of each by its name. Raises ChildFailedError."""
+        self._tasks = [asyncio.create_task(child.run()) for child in self._children.values()]
+        addresses = [child.address for child in self._children.values()]
+        missing: set[asyncio.Future[str]] = set(addresses)
+        while missing:
+            waiting: list[asyncio.Future[Any]] = [*missing, *self._tasks]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            missing = {address for address in missing if not address.done()}
+        return dict(zip(self._children, (address.result() for address in addresses), strict=True))
+
+    async def stop(self) -> None:
+        """Stop one after the other, each within its grace."""
+        for child in self._children.values():
+            await child.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def kill(self) -> None:
+        """End all at once."""
+        for child in self._children.values():
+            child.kill()
+
+
+def listening(text: str) -> str | None:
+    """The address in a child's line ``{"event": "listening", "address": ...}``; None for every other line."""
+    if '"listening"' not in text:
+        return None
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or line.get("event") != "listening":
+        return None
+    return str(line.get("address", ""))
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

@@ -1,0 +1,64 @@
+"""Tells when files change: by the system's own notice, and every two seconds by looking, for what gives none."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from watchfiles import awatch
+
+from claude_gateway.cli import manifests
+
+_LOOK_MILLISECONDS: Final = 2000
+_QUIET_MILLISECONDS: Final = 50
+_LONGEST_MILLISECONDS: Final = 400
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+async def changes(
+    sources: Sequence[Path], others: Sequence[Path], *, since: Stamp, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Yield after each change of the YAML files of ``sources`` or of the files ``others``, until ``stop``.
+
+    ``since`` is what they looked like when they were last read.
+
+    Folders are watched, not files: editors replace a file by another. An event says only that something happened;
+    what counts is whether the files look different, so that links (as in a mounted ConfigMap) and network drives work.
+    """
+    folders = sorted({path if path.is_dir() else path.parent for path in (*sources, *others)})
+    before = since
+    async for _ in awatch(
+        *folders,
+        watch_filter=None,
+        debounce=_LONGEST_MILLISECONDS,
+        step=_QUIET_MILLISECONDS,
+        stop_event=stop,
+        rust_timeout=_LOOK_MILLISECONDS,
+        yield_on_timeout=True,
+        recursive=False,
+        raise_interrupt=False,
+    ):
+        now = stamp(sources, others)
+        if now != before:
+            before = now
+            yield
+
+
+def stamp(sources: Sequence[Path], others: Sequence[Path]) -> Stamp:
+    """What the files look like from outside."""
+    rows = []
+    for path in (*(path for source in sources for path in _files(source)), *others):
+        try:
+            state = path.stat()
+        except OSError:
+            continue
+        rows.append((str(path), state.st_mtime_ns, state.st_size, state.st_ino))
+    return tuple(rows)
+
+
+def _files(source: Path) -> list[Path]:
+    try:
+        return manifests.files(source)
+    except OSError:
+        return []

@@ -1,0 +1,81 @@
+"""HTTP as the CLI needs it: one request, the answer whole or line by line. No proxy, no redirect, no cookies."""
+
+import http.client
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+_ANSWER_LIMIT: Final = 4 * 1024 * 1024
+
+
+class UnreachableError(Exception):
+    """Nothing usable answered; the message is why, in few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; ``first_byte`` is seconds from the request to the first byte of its body."""
+
+    status: int
+    body: bytes
+    first_byte: float
+
+
+def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    timeout: float = 5.0,
+) -> Answer:
+    """Send one request and read the answer, up to 4 MiB. ``timeout`` in seconds is for each step of it.
+
+    Raises UnreachableError.
+    """
+    parts = urlsplit(url)
+    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    with _connection(parts.scheme, parts.netloc, timeout) as connection:
+        started = time.monotonic()
+        connection.request(method, path, body=body, headers={"user-agent": "claude-gateway-cli", **(headers or {})})
+        response = connection.getresponse()
+        first = response.read(1)
+        first_byte = time.monotonic() - started
+        return Answer(status=response.status, body=first + response.read(_ANSWER_LIMIT), first_byte=first_byte)
+
+
+def reachable_part(url: str) -> str:
+    """``host:port`` of a URL, for messages."""
+    return urlsplit(url).netloc
+
+
+@contextmanager
+def _connection(scheme: str, netloc: str, timeout: float) -> Iterator[http.client.HTTPConnection]:
+    connection: http.client.HTTPConnection | None = None
+    try:
+        if scheme == "https":
+            connection = http.client.HTTPSConnection(netloc, timeout=timeout, context=ssl.create_default_context())
+        else:
+            connection = http.client.HTTPConnection(netloc, timeout=timeout)
+        yield connection
+    except TimeoutError:
+        raise UnreachableError(f"no answer within {timeout:g} s") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UnreachableError(_reason(error)) from None
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
