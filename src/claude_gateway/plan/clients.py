@@ -10,6 +10,7 @@ from claude_gateway.contract import policy
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.secret import find
+from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import Item, World
 
 SHORTEST_KEY: Final = 16
@@ -18,35 +19,36 @@ SHORTEST_KEY: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Clients with at least one usable key, the name of each key's client by the key's SHA-256, and the Problems."""
+    """Clients with at least one usable key, and each key's client by the key's SHA-256.
 
-    clients: tuple[policy.Client, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict, repr=False)
-    refs: frozenset[ObjectRef] = frozenset()
-    problems: tuple[Problem, ...] = ()
+    ``acceptable`` are those with at least one key that is not refused, be it found or not.
+    """
+
+    clients: tuple[policy.Client, ...]
+    names: Mapping[str, str] = field(repr=False)
+    acceptable: frozenset[ObjectRef]
+    problems: tuple[Problem, ...]
 
 
 def resolve(world: World) -> Clients:
     """Resolve all clients' keys; a key that two claim belongs to the older one."""
     holders: dict[str, ObjectRef] = {}
     clients: list[policy.Client] = []
-    refs: list[ObjectRef] = []
+    acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
     for item in sorted(world.clients, key=lambda item: item.age):
         if item.spec is None:
             continue
-        mine = False
-        for index, _ in enumerate(item.spec.keys):
-            outcome = _claim(item, item.spec, index, world, holders)
-            mine = mine or outcome is None
-            problems.extend([outcome] if outcome is not None else [])
-        if mine:
-            refs.append(item.ref)
+        outcomes = [_claim(item, item.spec, index, world, holders) for index in range(len(item.spec.keys))]
+        problems.extend(outcome for outcome in outcomes if outcome is not None)
+        if None in outcomes:
             clients.append(policy.Client(name=_name(item.ref), models=item.spec.models))
+        if any(outcome is None or about_references(outcome) for outcome in outcomes):
+            acceptable.add(item.ref)
     return Clients(
         clients=tuple(sorted(clients, key=lambda client: client.name)),
         names={digest: _name(ref) for digest, ref in sorted(holders.items())},
-        refs=frozenset(refs),
+        acceptable=frozenset(acceptable),
         problems=tuple(problems),
     )
 

@@ -33,20 +33,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Usable keys by credential, and the Problems of all credentials."""
+    """Usable keys by credential; which credentials exist, and have a sound spec; the Problems of all."""
 
-    keys: Mapping[ObjectRef, Key] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    keys: Mapping[ObjectRef, Key]
+    known: frozenset[ObjectRef]
+    acceptable: frozenset[ObjectRef]
+    problems: tuple[Problem, ...]
 
 
 def resolve(world: World) -> Credentials:
     """Find each credential's key; one with any Problem is not usable."""
     keys: dict[ObjectRef, Key] = {}
+    acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
     for item in world.credentials:
         if item.spec is None:
             continue
         found = list(_spec_problems(item, item.spec, world))
+        acceptable.update(() if found else (item.ref,))
         api_key = item.spec.api_key
         value = find(world.secrets, api_key.secret_ref, owner=item.ref, at=f"{_AT}.secretRef")
         if isinstance(value, Problem):
@@ -54,7 +58,12 @@ def resolve(world: World) -> Credentials:
         elif not found:
             keys[item.ref] = _key(item, item.spec, value.encode())
         problems.extend(found)
-    return Credentials(keys=keys, problems=tuple(problems))
+    return Credentials(
+        keys=keys,
+        known=frozenset(item.ref for item in world.credentials),
+        acceptable=frozenset(acceptable),
+        problems=tuple(problems),
+    )
 
 
 def provider_problem(name: str, *, owner: ObjectRef, at: str) -> Problem | None:

@@ -35,10 +35,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Routes:
-    """Routes as the gateway will hold them, and which of them have at least one sound target."""
+    """Routes as the gateway will hold them, and which of them have a name and a target that is sound in itself."""
 
     routes: tuple[Route, ...]
-    in_force: frozenset[ObjectRef]
+    acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
 
 
@@ -62,7 +62,8 @@ def decide(world: World, now: datetime) -> Plan:
     secrets = {key.entry: key.value for key in spent.keys.values() if key.entry in used}
     bundle, too_large = _bundle(policy, {**secrets, **keys})
     problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
-    statuses, events = _statuses(world, problems, {*routing.in_force, *callers.refs}, now)
+    acceptable = spent.acceptable | callers.acceptable | routing.acceptable
+    statuses, events = _statuses(world, problems, acceptable, now)
     return Plan(bundle=bundle, policy=policy, statuses=statuses, events=events, problems=problems)
 
 
@@ -70,31 +71,27 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
     claimed = claims.settle(world.routes)
     problems = list(claimed.problems)
     routes: list[Route] = []
-    in_force: set[ObjectRef] = set()
+    acceptable: set[ObjectRef] = set()
     for item in world.routes:
-        resolved: tuple[Target, ...] = ()
-        if item.spec is not None:
-            resolved, found = targets.resolve(item, item.spec, world, spent)
-            problems.extend(found)
         names = claimed.won[item.ref]
-        if not names:
+        if item.spec is None:
+            routes.extend([Route(name=_name(item.ref), models=names, targets=())] if names else [])
             continue
-        if resolved:
-            in_force.add(item.ref)
-        routes.append(_route(item, names, resolved))
+        resolved = targets.resolve(item, item.spec, world, spent)
+        problems.extend(resolved.problems)
+        if names:
+            routes.append(_route(item.ref, item.spec, names, resolved.targets))
+            acceptable.update([item.ref] if resolved.acceptable else [])
     routes.sort(key=lambda route: route.name)
-    return _Routes(routes=tuple(routes), in_force=frozenset(in_force), problems=tuple(problems))
+    return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
 
 
-def _route(item: Item[ModelRouteSpec], names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
-    name = f"{item.ref.namespace}/{item.ref.name}"
-    if item.spec is None:
-        return Route(name=name, models=names, targets=())
-    timeouts = item.spec.timeouts
+def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
+    timeouts = spec.timeouts
     return Route(
-        name=name,
+        name=_name(ref),
         models=names,
-        display_name=item.spec.display_name,
+        display_name=spec.display_name,
         targets=resolved,
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
@@ -114,7 +111,7 @@ def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None
 
 
 def _statuses(
-    world: World, problems: Iterable[Problem], in_force: set[ObjectRef], now: datetime
+    world: World, problems: Iterable[Problem], acceptable: frozenset[ObjectRef], now: datetime
 ) -> tuple[tuple[ObjectStatus, ...], tuple[Event, ...]]:
     """Tell every object how it stands; a Problem with a document number is about something else of that name."""
     by_object: dict[ObjectRef, list[Problem]] = {}
@@ -131,9 +128,13 @@ def _statuses(
             before=item.conditions,
             problems=tuple(by_object.get(item.ref, ())),
             readable=item.spec is not None,
-            in_force=item.ref in in_force,
+            acceptable=item.ref in acceptable,
         )
         status, told = report(standing, now)
         statuses.append(status)
         events.extend(told)
     return tuple(statuses), tuple(events)
+
+
+def _name(ref: ObjectRef) -> str:
+    return f"{ref.namespace}/{ref.name}"

@@ -52,7 +52,7 @@ def environment_name(entry: str) -> str:
 def yaml(config: LiteLLMConfig) -> bytes:
     """Write a config as YAML in block style; strings are in double quotes, which JSON and YAML share for ASCII."""
     lines: list[str] = [_HEAD]
-    _write(lines, config.model_dump(mode="json", exclude_none=True), indent=0)
+    _write(lines, config.model_dump(mode="json", exclude_none=True), 0)
     return "".join(lines).encode()
 
 
@@ -83,15 +83,17 @@ def _deployment(route: Route, target: Target) -> Deployment:
     )
 
 
-def _write(lines: list[str], value: dict[str, Any], indent: int) -> None:
-    """Append a mapping; every string in it is printable ASCII, as the checks before made sure."""
+def _write(lines: list[str], value: dict[str, Any], indent: int, *, quoted: bool = False) -> None:
+    """Append a mapping; every string in it is printable ASCII, as the checks before made sure.
+
+    Keys are ``quoted`` where users chose them: a model may be called ``on`` or ``null``.
+    """
     space = " " * indent
     for key, entry in value.items():
-        # Names of settings are plain words; aliases are model names.
-        name = key if key.isidentifier() else json.dumps(key)
+        name = json.dumps(key) if quoted else key
         if isinstance(entry, dict) and entry:
             lines.append(f"{space}{name}:\n")
-            _write(lines, entry, indent + 2)
+            _write(lines, entry, indent + 2, quoted=key == "model_group_alias")
         elif isinstance(entry, list) and entry:
             lines.append(f"{space}{name}:\n")
             for element in entry:

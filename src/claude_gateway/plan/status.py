@@ -54,14 +54,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an object stands: all its Problems, and whether something of it is in force in spite of them."""
+    """How an object stands: all its Problems, and whether its spec is sound enough to do something in spite of them."""
 
     ref: ObjectRef
     generation: int
     before: tuple[Condition, ...]
     problems: tuple[Problem, ...]
     readable: bool
-    in_force: bool
+    acceptable: bool
+
+
+def about_references(problem: Problem) -> bool:
+    """Whether a Problem is that something else is missing or unfit, rather than the object's own spec."""
+    return problem.reason in _ABOUT_REFERENCES
 
 
 def previous_conditions(status: object) -> tuple[Condition, ...]:
@@ -79,7 +84,10 @@ def previous_conditions(status: object) -> tuple[Condition, ...]:
 
 
 def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
-    """Give an object's conditions, and an event for each that is new, has another status or another reason."""
+    """Give an object's conditions, and an event for each that is new or has another status or reason.
+
+    A condition that became ``Unknown`` is no event: the one that made it so is.
+    """
     before = {condition.type: condition for condition in standing.before}
     conditions: list[Condition] = []
     events: list[Event] = []
@@ -87,7 +95,7 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
         old = before.get(kind)
         since = old.last_transition_time if old is not None and old.status == state else _time(now)
         conditions.append(Condition(kind, state, standing.generation, since, reason, message))
-        if old is None or (old.status, old.reason) != (state, reason):
+        if state != "Unknown" and (old is None or (old.status, old.reason) != (state, reason)):
             fine = state == "True" and reason != Reason.PARTIALLY_ACCEPTED
             events.append(Event(standing.ref, "Normal" if fine else "Warning", reason, message))
     return ObjectStatus(standing.ref, tuple(conditions)), events
@@ -95,10 +103,10 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
 
 def _verdicts(standing: Standing) -> dict[ConditionType, tuple[str, Reason, str]]:
     errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
-    of_references = [problem for problem in errors if problem.reason in _ABOUT_REFERENCES]
-    of_spec = [problem for problem in errors if problem.reason not in _ABOUT_REFERENCES]
+    of_references = [problem for problem in errors if about_references(problem)]
+    of_spec = [problem for problem in errors if not about_references(problem)]
     accepted: tuple[str, Reason, str] = ("True", Reason.ACCEPTED, "The spec is sound.")
-    if of_spec and standing.in_force:
+    if of_spec and standing.acceptable:
         accepted = ("True", Reason.PARTIALLY_ACCEPTED, _told(of_spec))
     elif of_spec:
         accepted = ("False", of_spec[0].reason, _told(of_spec))

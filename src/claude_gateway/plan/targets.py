@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
@@ -9,23 +10,33 @@ from claude_gateway.names import Kind, Reason
 from claude_gateway.plan import addresses, providers
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import Item, World
 
 
-def resolve(
-    route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials
-) -> tuple[tuple[policy.Target, ...], tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others."""
+
+    targets: tuple[policy.Target, ...]
+    acceptable: bool
+    problems: tuple[Problem, ...]
+
+
+def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Targets:
     """Resolve a route's targets; one with any Problem is left out, the others serve without it."""
     resolved: list[policy.Target] = []
     problems: list[Problem] = []
+    acceptable = False
     for index, target in enumerate(spec.targets):
         at = f"spec.targets[{index}]"
         found = list(_problems(route.ref, target, at, world, credentials))
         problems.extend(found)
+        acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
             key = credentials.keys[_credential(route.ref, target.credential)] if target.credential else None
             resolved.append(_target(f"{route.ref.namespace}/{route.ref.name}/{index}", target, key))
-    return tuple(resolved), tuple(problems)
+    return Targets(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
 
 
 def _problems(
@@ -39,7 +50,7 @@ def _problems(
         refused = address_problem(target.base_url or "", world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []
     else:
-        wrong = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
+        wrong = _credential_problem(owner, target.credential, provider, f"{at}.credential", credentials)
         yield from [wrong] if wrong else []
 
 
@@ -58,7 +69,7 @@ def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
 
 
 def _credential_problem(
-    owner: ObjectRef, name: str, provider: str, at: str, world: World, credentials: Credentials
+    owner: ObjectRef, name: str, provider: str, at: str, credentials: Credentials
 ) -> Problem | None:
     ref = _credential(owner, name)
     key = credentials.keys.get(ref)
@@ -68,7 +79,7 @@ def _credential_problem(
         message = f"the key of {ref} is for `{key.provider}`, and this target is of `{provider}`"
         fix = f"Name a credential whose provider is `{provider}`."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
-    if any(item.ref == ref for item in world.credentials):
+    if ref in credentials.known:
         message = f"{ref} cannot be used"
         return Problem(owner, at, Reason.CREDENTIAL_NOT_USABLE, message, "See its own conditions or messages.")
     message = f"there is no {ref}"
