@@ -23,6 +23,8 @@ KEPT: Final = frozenset(
 DROPPED: Final = frozenset({"title", "default", "$defs", "examples"})
 _ORDER: Final = {"type": -2, "description": -1, VALIDATIONS: 1, "required": 2, "properties": 3, "items": 3}
 """Keywords that a reader of the YAML wants first or last; the others keep their order."""
+_UNION: Final = frozenset({"oneOf", "discriminator"})
+_VARIANTS: Final = "write one optional field per variant and a rule that exactly one is set"
 
 
 class NotStructural(Exception):  # noqa: N818 - names the finding
@@ -38,6 +40,8 @@ def structural(model: type[BaseModel]) -> JsonSchema:
 def _convert(schema: JsonSchema, *, defs: Mapping[str, JsonSchema], path: str) -> JsonSchema:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
+        if name not in defs:
+            raise NotStructural(f"{path}: {name} holds itself; a structural schema has an end")
         # A field's own description beats that of the model it refers to.
         schema = {**defs[name], **{key: value for key, value in schema.items() if key != "$ref"}}
         return _convert(schema, defs={key: value for key, value in defs.items() if key != name}, path=path)
@@ -59,7 +63,7 @@ def _alternatives(
         return _convert({**real[0], **outer}, defs=defs, path=path)
     if sorted(str(option.get("type")) for option in real) == ["integer", "string"]:
         return {**_convert(outer, defs=defs, path=path), "x-kubernetes-int-or-string": True}
-    raise NotStructural(f"{path}: a union; write one optional field per variant and a rule that exactly one is set")
+    raise NotStructural(f"{path}: a union has no structural form; {_VARIANTS}")
 
 
 def _keyword(key: str, value: Any, *, defs: Mapping[str, JsonSchema], path: str) -> JsonSchema:
@@ -86,5 +90,4 @@ def _keyword(key: str, value: Any, *, defs: Mapping[str, JsonSchema], path: str)
             return {key: value}
         case _ if key in DROPPED:
             return {}
-    hint = "write one optional field per variant and a rule that exactly one is set" if key == "oneOf" else "remove it"
-    raise NotStructural(f"{path}: `{key}` has no structural form; {hint}")
+    raise NotStructural(f"{path}: `{key}` has no structural form; {_VARIANTS if key in _UNION else 'remove it'}")

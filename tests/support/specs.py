@@ -1,0 +1,162 @@
+"""Specs that obey every rule of the API and specs that break one: one table for models and API servers."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_gateway.names import Kind
+
+Spec = dict[str, Any]
+
+TARGET: Final[Spec] = {"model": "openai/gpt-5", "credential": "openai"}
+SECRET: Final[Spec] = {"name": "openai"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A spec and, where it is refused, the field and a part of the message that says so."""
+
+    name: str
+    kind: Kind
+    spec: Spec
+    field: str = ""
+    message: str = ""
+
+
+def route(target: Spec | None = None, **spec: Any) -> Spec:
+    """A ModelRoute's spec with one target, changed as told."""
+    return {"models": ["smart"], "targets": [{**TARGET, **(target or {})}], **spec}
+
+
+def keyless(base_url: object, **target: Any) -> Spec:
+    """A ModelRoute's spec with one target that needs no key."""
+    return {"models": ["smart"], "targets": [{"model": "hosted_vllm/llama", "baseURL": base_url, **target}]}
+
+
+def credential(**api_key: Any) -> Spec:
+    """A ClaudeCredential's spec, changed as told."""
+    return {"apiKey": {"provider": "openai", "secretRef": SECRET, **api_key}}
+
+
+def client(**spec: Any) -> Spec:
+    """A GatewayClient's spec, changed as told."""
+    return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
+
+
+_ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GATEWAY_CLIENT
+
+VALID: Final = (
+    Case("the shortest route", _ROUTE, route()),
+    Case("a pattern", _ROUTE, route(models=["*haiku*", "us.anthropic.claude-*", "claude-sonnet-4-5[1m]"])),
+    Case("32 models", _ROUTE, route(models=[f"m{i}" for i in range(32)])),
+    Case("16 targets", _ROUTE, route(targets=[TARGET] * 16)),
+    Case("pass-through", _ROUTE, route({"model": "anthropic/*"})),
+    Case("a model with slashes", _ROUTE, route({"model": "cloudflare/@cf/meta/llama-3:8b"})),
+    Case("a keyless target", _ROUTE, keyless("http://vllm.models.svc:8000/v1")),
+    Case("an IPv6 address", _ROUTE, keyless("http://[fd00::1]:8000/v1/")),
+    Case("the last port", _ROUTE, keyless("https://vllm_1:65535")),
+    Case("all parameters", _ROUTE, route({"parameters": {"temperature": 2, "topP": 0.5, "reasoningEffort": "low"}})),
+    Case("Anthropic at its hottest", _ROUTE, route({"model": "anthropic/x", "parameters": {"temperature": 1}})),
+    Case("no parameters at all", _ROUTE, route({"model": "anthropic/x", "parameters": {}})),
+    Case("nulls count as absent", _ROUTE, route({"baseURL": None, "weight": None}, displayName=None, timeouts=None)),
+    Case("only a short total", _ROUTE, route(timeouts={"total": "1m"})),
+    Case("first token as long as total", _ROUTE, route(timeouts={"firstToken": "90s", "total": "1m30s"})),
+    Case("the longest timeouts", _ROUTE, route(timeouts={"idle": "24h", "total": "23h60m"})),
+    Case("an API key", _CREDENTIAL, credential()),
+    Case("an API key for an address", _CREDENTIAL, credential(provider="azure", baseURL="https://x.openai.azure.com")),
+    Case("a key inside the Secret", _CREDENTIAL, credential(secretRef={"name": "a.b", "key": "API_KEY.txt"})),
+    Case("a client", _CLIENT, client()),
+    Case("a client with all", _CLIENT, client(keys=[{"secretRef": SECRET}] * 16, models=["*", "claude-*"])),
+)
+
+_NOT_MODEL = "write it as LiteLLM does, such as `openai/gpt-5`"
+_NOT_URL = "write `http://` or `https://`, a host and maybe a port and a path"
+_NOT_DURATION = "write whole numbers with `ms`, `s`, `m` or `h`"
+_NO_LENGTH = "write one above zero and of at most `24h`"
+
+INVALID: Final = (
+    Case("both credential and address", _ROUTE, route({"baseURL": "http://h"}), "targets[0]", "exclude each other"),
+    Case("neither", _ROUTE, route(targets=[{"model": "openai/x"}]), "targets[0]", "name a ClaudeCredential"),
+    Case("no provider", _ROUTE, route({"model": "gpt-5"}), "targets[0].model", _NOT_MODEL),
+    Case("part of a wildcard", _ROUTE, route({"model": "anthropic/claude-*"}), "targets[0].model", _NOT_MODEL),
+    Case("a wildcard and more", _ROUTE, route({"model": "anthropic/*-x"}), "targets[0].model", _NOT_MODEL),
+    Case("a wildcard provider", _ROUTE, route({"model": "*/gpt-5"}), "targets[0].model", _NOT_MODEL),
+    Case("an environment variable", _ROUTE, route({"model": "os.environ/KEY"}), "targets[0].model", _NOT_MODEL),
+    Case("a line break", _ROUTE, route({"model": "openai/x\n"}), "targets[0].model", _NOT_MODEL),
+    Case("a user", _ROUTE, keyless("http://me:secret@host/"), "targets[0].baseURL", _NOT_URL),
+    Case("a query", _ROUTE, keyless("http://host/?a=b"), "targets[0].baseURL", _NOT_URL),
+    Case("a fragment", _ROUTE, keyless("http://host/#a"), "targets[0].baseURL", _NOT_URL),
+    Case("another scheme", _ROUTE, keyless("file:///etc/passwd"), "targets[0].baseURL", _NOT_URL),
+    Case("no scheme", _ROUTE, keyless("vllm:8000/v1"), "targets[0].baseURL", _NOT_URL),
+    Case("no host", _ROUTE, keyless("http:///v1"), "targets[0].baseURL", _NOT_URL),
+    Case("a space", _ROUTE, keyless("http://host /v1"), "targets[0].baseURL", _NOT_URL),
+    Case("a backslash", _ROUTE, keyless("http://host\\@evil/"), "targets[0].baseURL", _NOT_URL),
+    Case("port zero", _ROUTE, keyless("http://host:0/"), "targets[0].baseURL", _NOT_URL),
+    Case("no such port", _ROUTE, keyless("http://host:65536"), "targets[0].baseURL", "port from 1 to 65535"),
+    Case("no such IPv6 address", _ROUTE, keyless("http://[1::2::3]"), "targets[0].baseURL", "address in brackets"),
+    Case("IPv4 as IPv6", _ROUTE, keyless("http://[::ffff:127.0.0.1]"), "targets[0].baseURL", "address in brackets"),
+    Case("too hot", _ROUTE, route({"parameters": {"temperature": 2.5}}), "targets[0].parameters.temperature"),
+    Case(
+        "too hot for Anthropic",
+        _ROUTE,
+        route({"model": "anthropic/x", "parameters": {"temperature": 1.5}}),
+        "targets[0]",
+        "write one from 0 to 1",
+    ),
+    Case("a word for a number", _ROUTE, route({"weight": "heavy"}), "targets[0].weight"),
+    Case("a number as text", _ROUTE, route({"weight": "2"}), "targets[0].weight"),
+    Case("no weight", _ROUTE, route({"weight": 0}), "targets[0].weight"),
+    Case("negative priority", _ROUTE, route({"priority": -1}), "targets[0].priority"),
+    Case("no output", _ROUTE, route({"maxOutputTokens": 0}), "targets[0].maxOutputTokens"),
+    Case("another effort", _ROUTE, route({"parameters": {"reasoningEffort": "huge"}}), "targets[0].parameters"),
+    Case("no such credential name", _ROUTE, route({"credential": "Team Key"}), "targets[0].credential"),
+    Case("no models", _ROUTE, route(models=[]), "models"),
+    Case("33 models", _ROUTE, route(models=[f"m{i}" for i in range(33)]), "models"),
+    Case("a model twice", _ROUTE, route(models=["smart", "other", "smart"]), "models"),
+    Case("an empty name", _ROUTE, route(models=[""]), "models[0]"),
+    Case("a name with a space", _ROUTE, route(models=["my model"]), "models[0]", "not a model name"),
+    Case("a null among names", _ROUTE, route(models=["smart", None]), "models[1]"),
+    Case("no targets", _ROUTE, route(targets=[]), "targets"),
+    Case("17 targets", _ROUTE, route(targets=[TARGET] * 17), "targets"),
+    Case("a target that is text", _ROUTE, route(targets=["openai/gpt-5"]), "targets[0]"),
+    Case("an empty display name", _ROUTE, route(displayName=""), "displayName"),
+    Case("a bare number", _ROUTE, route(timeouts={"idle": "90"}), "timeouts.idle", _NOT_DURATION),
+    Case("days", _ROUTE, route(timeouts={"total": "1d"}), "timeouts.total", _NOT_DURATION),
+    Case("a fraction", _ROUTE, route(timeouts={"firstToken": "1.5s"}), "timeouts.firstToken", _NOT_DURATION),
+    Case("no time", _ROUTE, route(timeouts={"idle": "0s"}), "timeouts.idle", _NO_LENGTH),
+    Case("more than a day", _ROUTE, route(timeouts={"total": "24h1ms"}), "timeouts.total", _NO_LENGTH),
+    Case(
+        "first token after all",
+        _ROUTE,
+        route(timeouts={"firstToken": "2m", "total": "1m59s"}),
+        "timeouts",
+        "lower `firstToken` or raise `total`",
+    ),
+    Case(
+        "first token after the default total",
+        _ROUTE,
+        route(timeouts={"firstToken": "31m"}),
+        "timeouts",
+        "lower `firstToken` or raise `total`",
+    ),
+    Case("nothing to spend", _CREDENTIAL, {}, "apiKey"),
+    Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
+    Case(
+        "a provider in capitals", _CREDENTIAL, credential(provider="OpenAI"), "apiKey.provider", "such as `anthropic`"
+    ),
+    Case(
+        "a provider with a model",
+        _CREDENTIAL,
+        credential(provider="openai/gpt-5"),
+        "apiKey.provider",
+        "before the slash",
+    ),
+    Case("a protocol is no place", _CREDENTIAL, credential(provider="azure"), "apiKey", "set `baseURL` to the server"),
+    Case("a key of many words", _CREDENTIAL, credential(secretRef={"name": "a", "key": "a b"}), "apiKey.secretRef.key"),
+    Case("a Secret in capitals", _CREDENTIAL, credential(secretRef={"name": "A"}), "apiKey.secretRef.name"),
+    Case("an address with a user", _CREDENTIAL, credential(baseURL="https://a@b"), "apiKey.baseURL", _NOT_URL),
+    Case("no keys", _CLIENT, client(keys=[]), "keys"),
+    Case("17 keys", _CLIENT, client(keys=[{"secretRef": SECRET}] * 17), "keys"),
+    Case("no models for a client", _CLIENT, client(models=[]), "models"),
+    Case("the same model twice", _CLIENT, client(models=["a", "a"]), "models"),
+    Case("65 models for a client", _CLIENT, client(models=[f"m{i}" for i in range(65)]), "models"),
+)
