@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.support.gateway import System
 
 from claude_gateway_scripted import Scripted
-from tests.support.gateway import System
 
 
 @pytest.fixture
@@ -17,6 +17,6 @@ def scripted() -> Iterator[Scripted]:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    """Agent, gateway and LiteLLM process, with nothing applied yet; one set per module, because starting costs seconds."""
+    """Agent, gateway and LiteLLM process, with nothing applied yet; one set per module: starting costs seconds."""
     with System() as running:
         yield running

@@ -1,0 +1,39 @@
+"""One stack for all clients: the scripted upstream behind the gateway's real processes, on both wires."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.support.gateway import System, secret
+from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, OPENAI, OPENAI_KEY, ROUTES, Target
+
+from claude_gateway_scripted import Scripted
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[tuple[System, Scripted]]:
+    """The stack, configured once."""
+    with Scripted() as upstream, System() as system:
+        routes = ROUTES.format(url=upstream.url)
+        system.apply(routes, secret("anthropic", ANTHROPIC_KEY), secret("openai", OPENAI_KEY))
+        yield system, upstream
+
+
+@pytest.fixture
+def stack(running: tuple[System, Scripted]) -> Iterator[System]:
+    """The gateway; afterwards no key may stand in a log or in the public part of the bundle."""
+    yield running[0]
+    assert running[0].leaks(ANTHROPIC_KEY, OPENAI_KEY) == []
+
+
+@pytest.fixture
+def upstream(running: tuple[System, Scripted]) -> Scripted:
+    """The vendor behind the gateway, with an empty journal and script."""
+    running[1].forget()
+    return running[1]
+
+
+@pytest.fixture(params=[ANTHROPIC, OPENAI], ids=str)
+def target(request: pytest.FixtureRequest) -> Target:
+    """Each wire in turn."""
+    chosen: Target = request.param
+    return chosen

@@ -1,0 +1,58 @@
+"""The two upstreams of the client tests: one on each wire, both of them the scripted one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from claude_gateway_scripted import Recorded, digest
+
+ANTHROPIC_KEY: Final = "sk-ant-scripted-0123456789abcdef"
+OPENAI_KEY: Final = "sk-scripted-fedcba9876543210"
+
+ROUTES: Final = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: anthropic}}
+spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: vllm}}
+spec: {{apiKey: {{provider: hosted_vllm, secretRef: {{name: openai}}, baseURL: "{url}/v1"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: anthropic}}
+spec:
+  models: [claude-on-anthropic]
+  displayName: Claude
+  targets: [{{model: anthropic/scripted-claude, credential: anthropic}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: openai}}
+spec:
+  models: [claude-on-openai]
+  targets: [{{model: hosted_vllm/scripted-gpt, credential: vllm}}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model name that clients send, and what the upstream behind it must see."""
+
+    model: str
+    upstream_model: str
+    path: str
+    credential: str
+
+    def __str__(self) -> str:
+        return self.model
+
+    def saw(self, request: Recorded) -> bool:
+        """Tell whether a request came on this target's wire, with its model and its own key."""
+        found = (request.path, request.json["model"], request.credential)
+        return found == (self.path, self.upstream_model, self.credential)
+
+
+ANTHROPIC: Final = Target("claude-on-anthropic", "scripted-claude", "/v1/messages", digest(ANTHROPIC_KEY))
+OPENAI: Final = Target("claude-on-openai", "scripted-gpt", "/v1/chat/completions", digest(OPENAI_KEY))
