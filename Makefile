@@ -38,6 +38,19 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
 	@touch $@
 
+LISTEN ?= 127.0.0.1:4000
+QUICKSTART := .run/quickstart
+
+.PHONY: run
+run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPENAI_API_KEY, else scripted answers
+	@test -e $(QUICKSTART)/client.yaml || $(BIN)/claude-gateway key new quickstart -o $(QUICKSTART)/client.yaml
+	@if [ -n "$$ANTHROPIC_API_KEY" ]; then set -- anthropic; \
+	  elif [ -n "$$OPENAI_API_KEY" ]; then set -- openai; \
+	  else echo "run: no ANTHROPIC_API_KEY and no OPENAI_API_KEY: the answers are scripted, no AI is asked"; \
+	    set -- scripted --scripted-model 127.0.0.1:4001; fi; \
+	  example=$$1; shift; \
+	  exec $(BIN)/claude-gateway serve -f examples/quickstart/$$example -f $(QUICKSTART) --listen $(LISTEN) "$$@"
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Resolve the dependencies anew into locks/
 	$(BIN)/python tools/lock.py

@@ -17,6 +17,7 @@ from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import Settings, read
 
 _DEFAULT_NAMESPACE: Final = "default"
+_STAND_IN: Final = "variable-{}-is-not-set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,13 @@ def gather(
 def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
     """Decide, and give every Problem its place."""
     documents = gathered.documents
-    plan = decide(read((document.manifest for document in documents), rules), datetime.now(UTC))
+    now = datetime.now(UTC)
+    plan = decide(read((document.manifest for document in documents), rules), now)
+    checked = plan
+    if any(document.checked is not None for document in documents):
+        checked = decide(read((document.checked or document.manifest for document in documents), rules), now)
     index = _index(documents)
-    problems = [_finding(problem, documents, index) for problem in plan.problems]
+    problems = [_finding(problem, documents, index) for problem in checked.problems]
     order = {path: position for position, path in enumerate(gathered.files)}
     everything = sorted(
         (*gathered.findings, *problems),
@@ -118,6 +123,7 @@ def _fill(document: Document, variables: Mapping[str, str]) -> tuple[Document, l
     if document.manifest.get("kind") != Kind.SECRET or not isinstance(data, dict):
         return document, []
     filled: dict[Any, Any] = {}
+    stand_ins: dict[Any, Any] = {}
     unset: list[Finding] = []
     for key, value in data.items():
         name = envfile.reference(value) if isinstance(value, str) else None
@@ -126,8 +132,11 @@ def _fill(document: Document, variables: Mapping[str, str]) -> tuple[Document, l
         elif variables.get(name):
             filled[key] = variables[name]
         else:
+            stand_ins[key] = _STAND_IN.format(name)
             unset.append(_unset(document, str(key), name))
-    return replace(document, manifest={**document.manifest, "stringData": filled}), unset
+    manifest = {**document.manifest, "stringData": filled}
+    checked = {**manifest, "stringData": {**filled, **stand_ins}} if unset else None
+    return replace(document, manifest=manifest, checked=checked), unset
 
 
 def _unset(document: Document, key: str, name: str) -> Finding:

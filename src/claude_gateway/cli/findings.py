@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from claude_gateway.cli.manifests import Place, UnreadableFileError
@@ -48,6 +48,11 @@ def of_file(error: UnreadableFileError) -> Finding:
         message=str(error),
         fix=error.fix,
     )
+
+
+def as_warning(finding: Finding) -> Finding:
+    """The same finding, to be shown and not to be failed for."""
+    return replace(finding, severity=Severity.WARNING)
 
 
 def text(finding: Finding) -> str:

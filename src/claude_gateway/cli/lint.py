@@ -8,6 +8,7 @@ import click
 
 from claude_gateway.cli import config, findings, options
 from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.findings import VARIABLE_NOT_SET
 
 
 @click.command(
@@ -28,22 +29,33 @@ from claude_gateway.cli.errors import Exit
     show_default=True,
     help="text: file:line:column, what is wrong, what to do. json: a list. github: workflow annotations.",
 )
+@click.option(
+    "--allow-unset",
+    is_flag=True,
+    help="Variables that are not set are warnings: for CI, which has no keys.",
+)
 @click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
 def lint(
-    *, sources: tuple[Path, ...], env_file: Path | None, output: Literal["text", "json", "github"], no_loopback: bool
+    *,
+    sources: tuple[Path, ...],
+    env_file: Path | None,
+    output: Literal["text", "json", "github"],
+    allow_unset: bool,
+    no_loopback: bool,
 ) -> None:
     """Check YAML files: every mistake with file, line and what to do. Warnings alone pass."""
     rules = config.settings(loopback=not no_loopback)
     decision = config.load(sources, options.variables(env_file), rules=rules)
+    found = [findings.as_warning(f) if allow_unset and f.reason == VARIABLE_NOT_SET else f for f in decision.findings]
     if output == "json":
-        click.echo(findings.as_json(decision.findings))
+        click.echo(findings.as_json(found))
     elif output == "github":
-        for finding in decision.findings:
+        for finding in found:
             click.echo(findings.github(finding))
     else:
-        for finding in decision.findings:
+        for finding in found:
             click.echo(findings.text(finding))
         policy = decision.plan.policy
         parts = (findings.plural(len(policy.routes), "route"), findings.plural(len(policy.clients), "client"))
-        click.echo(f"{findings.count(decision.findings)}; {' and '.join(parts)} would serve", err=True)
-    sys.exit(Exit.PROBLEMS if decision.errors else Exit.OK)
+        click.echo(f"{findings.count(found)}; {' and '.join(parts)} would serve", err=True)
+    sys.exit(Exit.PROBLEMS if any(finding.is_error for finding in found) else Exit.OK)

@@ -36,11 +36,16 @@ class UnreadableFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object as written. ``manifest`` may hold secrets, hence no part of it is in the repr."""
+    """One object as written. ``manifest`` may hold secrets, hence no part of it is in the repr.
+
+    ``checked`` is to be checked instead, where a variable is not set: with something in its place, so that one
+    mistake is not reported at every object that rests on it.
+    """
 
     path: Path
     manifest: Mapping[str, Any] = field(repr=False)
     node: yaml.Node = field(repr=False)
+    checked: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def place(self, field_path: str) -> Place:
         """Where a field such as ``spec.targets[0].credential`` stands, or its nearest ancestor that was written."""

@@ -64,6 +64,8 @@ def _routes(served: Served) -> list[str]:
 
 
 def _targets(route: Route, served: Served) -> str:
+    if not route.targets:
+        return "NO TARGET that can be used: see the problems above"
     ordered = sorted(route.targets, key=lambda target: target.priority)
     text = ""
     for before, target in zip([None, *ordered[:-1]], ordered, strict=True):

@@ -23,6 +23,7 @@ _ADVICE: Final = {
     404: "No route has this name, or the provider does not know the target's model.",
     429: "The provider is at its limit: wait, or add a second target.",
     502: "The upstream failed or refused its key: see the credential's Secret and baseURL, and the gateway's log.",
+    503: "The route has no target that can be used: see the config's findings.",
     504: "The upstream is too slow: see spec.timeouts.firstToken.",
 }
 
