@@ -165,7 +165,7 @@ async def test_a_bad_bundle_is_reported_and_the_good_one_stays_also_over_a_resta
         better = folder.write(home / "source", _bundle("b"))
         await agent.until(lambda report: report.error is None)
         assert folder.current(home / "run" / "bundle") == better
-    refused = [line for line in agent.log if line["event"] == "bundle refused"]
+    refused = [line for line in agent.log if line["event"] == "bundle_refused"]
     assert [(line["revision"], line["kept"], line["level"]) for line in refused] == [(bad, good, "error")]
     assert KEY.decode() not in json.dumps(agent.log)
 

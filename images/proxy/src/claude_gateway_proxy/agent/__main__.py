@@ -70,13 +70,13 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = f"CLAUDE_GATEWAY_{problem['loc'][0]}".upper()
-            logs.emit(_log, "unusable setting", level=logging.ERROR, setting=name, error=problem["msg"])
+            logs.emit(_log, "setting_refused", level=logging.ERROR, setting=name, error=problem["msg"])
         return 2
     logs.configure(settings.log_level)
     try:
         asyncio.run(serve(settings, FolderSource(settings.source_dir)))
     except OSError as error:
-        logs.emit(_log, "cannot run", level=logging.ERROR, error=str(error))
+        logs.emit(_log, "start_failed", level=logging.ERROR, error=str(error))
         return 1
     return 0
 

@@ -116,7 +116,7 @@ class Keeper:
         before, self.kept = self.kept, Kept(revision=revision, wanted=revision)
         if before.revision != revision:
             self.swaps += 1
-            emit(_log, "bundle swapped", revision=revision, before=before.revision)
+            emit(_log, "bundle_swapped", revision=revision, before=before.revision)
         self._changed()
         return True
 
@@ -128,12 +128,12 @@ class Keeper:
         if self._fault(wanted=wanted, error=error):
             self.refusals += 1
             kept = self.kept.revision
-            emit(_log, "bundle refused", level=logging.ERROR, revision=wanted, kept=kept, error=error)
+            emit(_log, "bundle_refused", level=logging.ERROR, revision=wanted, kept=kept, error=error)
 
     def _without(self, *, wanted: str | None, error: str) -> None:
         """Report that the source has nothing to judge, as before its first bundle."""
         if self._fault(wanted=wanted, error=error):
-            emit(_log, "no bundle", level=logging.WARNING, kept=self.kept.revision, error=error)
+            emit(_log, "bundle_missing", kept=self.kept.revision, error=error)
 
     def _fault(self, *, wanted: str | None, error: str) -> bool:
         kept = Kept(revision=self.kept.revision, wanted=wanted, error=error)
@@ -152,7 +152,7 @@ def _last_good(path: Path) -> str | None:
     try:
         verify(folder.read(path, revision))
     except BundleError as error:
-        emit(_log, "kept bundle is damaged", level=logging.ERROR, revision=revision, error=str(error))
+        emit(_log, "bundle_damaged", level=logging.ERROR, revision=revision, error=str(error))
         (path / CURRENT).unlink()
         return None
     return revision
