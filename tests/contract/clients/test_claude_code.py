@@ -82,10 +82,13 @@ def test_the_session_is_logged_and_nothing_said_is(stack: System, upstream: Scri
     assert "very private" not in stack.logs
 
 
-def test_a_wrong_key_ends_at_once_with_a_reason(stack: System, upstream: Scripted, target: Target) -> None:
+def test_a_wrong_key_ends_at_once(stack: System, upstream: Scripted, target: Target) -> None:
+    before = len(stack.requests(count=0))
     done = claude(stack, target, "hello", key="cgw_wrong")
     assert done.rc == 1
-    assert "401" in done.stdout + done.stderr
+    assert "login" in done.stdout
+    # Without `x-should-retry: false` the CLI would try for minutes.
+    assert [line["status"] for line in stack.requests(count=before + 1)[before:]] == [401]
     assert upstream.requests == ()
 
 
