@@ -19,12 +19,10 @@ _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PRINTABLE: Final = re.compile(r"[ -~]{0,253}")
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value|Datetime) should")
 _PLAIN: Final = (
-    (" after validation", ""),
-    ("valid tuple", "list"),
-    ("valid dictionary or instance of", "object, a"),
-    ("valid dictionary or object to extract fields from", "object"),
-    ("valid dictionary", "object"),
-    ("valid string", "text"),
+    (re.compile(r" after validation"), ""),
+    (re.compile(r"a valid dictionary( or .*)?$"), "an object"),
+    (re.compile(r"a valid (tuple|list)"), "a list"),
+    (re.compile(r"a valid string"), "text"),
 )
 
 
@@ -102,7 +100,7 @@ def _plain(message: str) -> str:
     """Put a validator's words into a user's; they hold no input, only what the schema says."""
     message = _SUBJECT.sub("must", message)
     for theirs, ours in _PLAIN:
-        message = message.replace(theirs, ours)
+        message = theirs.sub(ours, message)
     return message
 
 

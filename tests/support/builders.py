@@ -1,0 +1,108 @@
+"""Manifests as users write them, made short: each builder gives a sound object, keywords change it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from claude_gateway.contract.policy import Egress
+from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.world import Settings, World, read
+
+NOW: Final = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+CLIENT_KEY: Final = "cgw_test-key-of-alice-0123456789"
+API_KEY: Final = "sk-test-upstream-key-0123456789"
+
+Manifest = dict[str, Any]
+
+
+def manifest(kind: str, name: str, spec: object, *, namespace: str = "default", created: str | None = None) -> Manifest:
+    """Any of our objects."""
+    metadata: Manifest = {"name": name, "namespace": namespace, "generation": 1}
+    if created is not None:
+        metadata["creationTimestamp"] = created
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def target(model: str = "anthropic/claude-sonnet-4-5", credential: str | None = "anthropic", **fields: Any) -> Manifest:
+    """One target; ``baseURL=`` makes it keyless."""
+    if "baseURL" in fields:
+        credential = None
+    return {"model": model, **({"credential": credential} if credential else {}), **fields}
+
+
+def route(
+    name: str = "sonnet",
+    *,
+    models: Sequence[str] = ("claude-sonnet-4-5",),
+    targets: Sequence[Manifest] | None = None,
+    namespace: str = "default",
+    created: str | None = None,
+    **fields: Any,
+) -> Manifest:
+    """A ModelRoute, by default to Anthropic with the credential ``anthropic``."""
+    spec = {"models": list(models), "targets": [target()] if targets is None else list(targets), **fields}
+    return manifest(Kind.MODEL_ROUTE, name, spec, namespace=namespace, created=created)
+
+
+def credential(
+    name: str = "anthropic",
+    *,
+    provider: str = "anthropic",
+    secret: str = "keys",
+    key: str = "api",
+    namespace: str = "default",
+    **fields: Any,
+) -> Manifest:
+    """A ClaudeCredential whose key is in the Secret ``keys``."""
+    api_key = {"provider": provider, "secretRef": {"name": secret, "key": key}, **fields}
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"apiKey": api_key}, namespace=namespace)
+
+
+def client(
+    name: str = "alice",
+    *,
+    secret: str = "keys",
+    keys: Sequence[str] = ("client",),
+    namespace: str = "default",
+    created: str | None = None,
+    **fields: Any,
+) -> Manifest:
+    """A GatewayClient whose keys are in the Secret ``keys``."""
+    refs = [{"secretRef": {"name": secret, "key": key}} for key in keys]
+    return manifest(Kind.GATEWAY_CLIENT, name, {"keys": refs, **fields}, namespace=namespace, created=created)
+
+
+def secret(
+    name: str = "keys",
+    values: Mapping[str, str] | None = None,
+    *,
+    namespace: str = "default",
+    labels: Mapping[str, str] | None = None,
+) -> Manifest:
+    """A labelled Secret with an API key in ``api`` and a client's key in ``client``."""
+    return {
+        "apiVersion": "v1",
+        "kind": Kind.SECRET.value,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": dict({LABEL_CREDENTIAL: "true"} if labels is None else labels),
+        },
+        "stringData": dict({"api": API_KEY, "client": CLIENT_KEY} if values is None else values),
+    }
+
+
+def sound() -> list[Manifest]:
+    """One of each, all well."""
+    return [secret(), credential(), client(), route()]
+
+
+def world(*manifests: object, strict: bool = True, egress: Egress | None = None) -> World:
+    """Read manifests into a World."""
+    return read(manifests, Settings(egress=egress or Egress(), strict=strict))
+
+
+def plan(*manifests: object, strict: bool = True, egress: Egress | None = None) -> Plan:
+    """Decide on manifests."""
+    return decide(world(*manifests, strict=strict, egress=egress), NOW)
