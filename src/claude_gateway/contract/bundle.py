@@ -8,6 +8,7 @@ when one entry that it needs is absent, so a reader keeps what it had.
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ SIZE_LIMIT: Final = 1_000_000
 
 _GZIP_SUFFIX: Final = ".gz"
 _UNPACKED_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes that all entries of one part may have unpacked, so that a small bundle cannot fill a pod's memory."""
+
+_ENTRY_NAME: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+"""What a ConfigMap or Secret takes as a key; a name in it is also a safe file name, but for those of dots alone."""
 
 
 class BundleError(Exception):
@@ -83,8 +88,10 @@ def secret_entry(ref: str, value: bytes) -> str:
 def pack(bundle: Bundle) -> Packed:
     """Encode a bundle deterministically; entries above ``COMPRESS_ABOVE`` bytes are gzipped.
 
-    Raises BundleError if a part is above ``SIZE_LIMIT``.
+    Raises BundleError if a part is above ``SIZE_LIMIT`` or an entry has a name that no Secret could hold.
     """
+    for name in bundle.secrets:
+        _check_name(name)
     meta = bundle.meta.model_dump_json(by_alias=True).encode()
     config = {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
     packed = Packed(config=_compress(config), secrets=_compress(bundle.secrets))
@@ -98,7 +105,7 @@ def pack(bundle: Bundle) -> Packed:
 def unpack(packed: Packed) -> Bundle:
     """Decode and verify a bundle; entries of the secret part that it does not name are left out.
 
-    Raises BundleError for an unknown schema version, a missing entry or a wrong checksum.
+    Raises BundleError for an unknown schema version, a missing entry, a wrong checksum or an impossible name.
     """
     config = _decompress(packed.config)
     if META_JSON not in config:
@@ -116,6 +123,7 @@ def unpack(packed: Packed) -> Bundle:
             raise BundleError(f"{name} does not match its checksum")
     stored = _decompress({k: v for k, v in packed.secrets.items() if k.removesuffix(_GZIP_SUFFIX) in meta.secrets})
     for entry in meta.secrets:
+        _check_name(entry)
         if entry not in stored:
             raise BundleError(f"entry {entry} of the secret part is missing")
         if entry != secret_entry(entry.rpartition(".")[0], stored[entry]):
@@ -129,6 +137,11 @@ def unpack(packed: Packed) -> Bundle:
     if bundle.meta.revision != meta.revision:
         raise BundleError(f"revision {meta.revision} does not match the content")
     return bundle
+
+
+def _check_name(entry: str) -> None:
+    if not _ENTRY_NAME.fullmatch(entry) or not entry.strip("."):
+        raise BundleError(f"entry {entry!r} of the secret part has a name that no Secret can hold")
 
 
 def _sha256(data: bytes) -> str:
@@ -147,16 +160,27 @@ def _compress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _decompress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
     plain: dict[str, bytes] = {}
-    for name, data in entries.items():
+    room = _UNPACKED_LIMIT
+    for name, data in sorted(entries.items()):
         if not name.endswith(_GZIP_SUFFIX):
             plain[name] = data
             continue
-        decoder = zlib.decompressobj(wbits=31)
-        try:
-            # Bounded, so that a small entry cannot fill the pod's memory.
-            plain[name.removesuffix(_GZIP_SUFFIX)] = decoder.decompress(data, _UNPACKED_LIMIT)
-        except zlib.error:
-            raise BundleError(f"{name} is not a gzip stream") from None
-        if decoder.unconsumed_tail or not decoder.eof:
-            raise BundleError(f"{name} is cut off or unpacks to more than {_UNPACKED_LIMIT} bytes")
+        plain[name.removesuffix(_GZIP_SUFFIX)] = unpacked = _gunzip(name, data, room)
+        room -= len(unpacked)
     return plain
+
+
+def _gunzip(name: str, data: bytes, room: int) -> bytes:
+    decoder = zlib.decompressobj(wbits=31)
+    try:
+        # One byte more than there is room for: zlib takes a limit of zero for none.
+        unpacked = decoder.decompress(data, room + 1)
+    except zlib.error:
+        raise BundleError(f"{name} is not a gzip stream") from None
+    if len(unpacked) > room:
+        raise BundleError(f"{name} unpacks to more than the {_UNPACKED_LIMIT} bytes that a part may have")
+    if not decoder.eof:
+        raise BundleError(f"{name} is cut off")
+    if decoder.unused_data:
+        raise BundleError(f"{name} goes on after its end")
+    return unpacked

@@ -4,8 +4,10 @@ Layout: ``current`` → ``revisions/<revision>``, and in it ``config/`` and ``se
 A reader that resolved ``current`` reads one consistent revision; the last two revisions are kept for it.
 """
 
+import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,35 +20,57 @@ _SECRETS: Final = "secrets"
 
 
 def write(folder: Path, bundle: Bundle) -> str:
-    """Write a bundle and make it the current one; give its revision.
+    """Write a bundle and make it the current one; give its revision. A folder has one writer at a time.
 
-    Folders are 0700 and files 0600. Raises BundleError if it is too large, OSError as the file system does.
+    A revision that is there whole is used again; a damaged one is replaced. Folders are 0700 and files 0600. Raises
+    BundleError if the bundle is too large, OSError as the file system does.
     """
     packed = pack(bundle)
     revision = bundle.meta.revision
-    home = folder / _REVISIONS / revision
-    if current(folder) == revision:
-        return revision
-    scratch = folder / _REVISIONS / f".{revision}.{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    for part, entries in ((_CONFIG, packed.config), (_SECRETS, packed.secrets)):
-        part_dir = scratch / part
-        part_dir.mkdir(parents=True, mode=0o700)
-        for name, data in entries.items():
-            fd = os.open(part_dir / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-    shutil.rmtree(home, ignore_errors=True)
-    scratch.rename(home)
+    revisions = folder / _REVISIONS
+    if not _holds(folder, revision, packed):
+        scratch = revisions / f".{revision}.{os.getpid()}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for made in (revisions, scratch, scratch / _CONFIG, scratch / _SECRETS):
+            made.mkdir(exist_ok=True, mode=0o700)
+        _write_entries(scratch / _CONFIG, packed.config)
+        _write_entries(scratch / _SECRETS, packed.secrets)
+        _remove(revisions / revision)
+        scratch.rename(revisions / revision)
     before = current(folder)
-    link = folder / f".{CURRENT}.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(Path(_REVISIONS) / revision)
-    link.rename(folder / CURRENT)
-    for other in (folder / _REVISIONS).iterdir():
-        if other.name not in (revision, before):
-            shutil.rmtree(other, ignore_errors=True)
+    if before != revision:
+        link = folder / f".{CURRENT}.{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(_REVISIONS) / revision)
+        link.rename(folder / CURRENT)
+        for other in revisions.iterdir():
+            if other.name not in (revision, before):
+                _remove(other)
     return revision
+
+
+def _holds(folder: Path, revision: str, packed: Packed) -> bool:
+    try:
+        return read(folder, revision) == packed
+    except BundleError:
+        return False
+
+
+def _remove(revision: Path) -> None:
+    """Take a revision away at once, so that no reader takes what is left of it for the whole."""
+    gone = revision.with_name(f".{revision.name.lstrip('.')}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        revision.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _write_entries(folder: Path, entries: Mapping[str, bytes]) -> None:
+    for name, data in entries.items():
+        fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
 
 
 def current(folder: Path) -> str | None:
