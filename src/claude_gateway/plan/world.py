@@ -23,6 +23,8 @@ from claude_gateway.plan.status import Condition, previous_conditions
 SpecT = TypeVar("SpecT", bound=Spec)
 
 _DEFAULT_NAMESPACE: Final = "default"
+_RESERVED_NAMESPACE: Final = "oidc"
+"""LiteLLM reads `oidc/...` as a reference to a token, and routes are named ``<namespace>/<name>`` there."""
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SPECS: Final[Mapping[str, type[Spec]]] = {
     Kind.MODEL_ROUTE: ModelRouteSpec,
@@ -236,9 +238,9 @@ def _metadata(manifest: Mapping[Any, Any], ref: ObjectRef, document: int) -> tup
     metadata, problems = schema.parse(Metadata, raw, ref=ref, strict=False, at="metadata", document=document)
     if metadata is None:
         return None, problems
-    if not _NAMESPACE.fullmatch(metadata.namespace):
+    if not _NAMESPACE.fullmatch(metadata.namespace) or metadata.namespace == _RESERVED_NAMESPACE:
         fix = "Use lower-case letters, digits and `-`, at most 63."
-        message = "this is not the name of a namespace"
+        message = "no namespace of this name can be used"
         return None, [schema.invalid(ref, "metadata.namespace", message, fix, document=document)]
     if metadata.creation_timestamp.tzinfo is None:
         utc = metadata.creation_timestamp.replace(tzinfo=UTC)
