@@ -204,6 +204,18 @@ async def _metrics(agent: Agent) -> dict[tuple[str, str], float]:
     return found
 
 
+async def test_the_long_poll_answers_when_something_goes_wrong(home: Path) -> None:
+    folder.write(home / "source", _bundle("a"))
+    async with _agent(home) as agent:
+        await agent.until(lambda report: report.wanted is not None)
+        waiting = asyncio.create_task(agent.status("?revision=&timeout=60"))
+        folder.write(home / "source", Bundle(gateway=b"{", litellm=b""))
+        report = await asyncio.wait_for(waiting, SECONDS)
+        while report.error is None:
+            report = await asyncio.wait_for(agent.status("?revision=&timeout=60"), SECONDS)
+        assert "gateway.json cannot be read" in report.error
+
+
 async def test_the_long_poll_answers_at_its_timeout_and_is_bounded(home: Path) -> None:
     async with _agent(home) as agent:
         assert (await agent.status("?revision=&timeout=0.01")).live is None
