@@ -1,11 +1,12 @@
 """The real Claude Code CLI through the real gateway, to both wires."""
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.support import cli, scan
 from tests.support.gateway import System
-from tests.support.targets import Target
+from tests.support.targets import ANTHROPIC, Target
 
 from claude_gateway_scripted import Scripted
 
@@ -72,6 +73,23 @@ def test_parallel_tools_go_round(stack: System, upstream: Scripted, target: Targ
     assert "content of one" in said
     assert "content of two" in said
     assert len(upstream.requests) == 2
+
+
+def test_a_command_is_run(stack: System, upstream: Scripted, target: Target) -> None:
+    prompt = '[[tool Bash {"command": "echo $((6*7))", "description": "multiply"}]]'
+    done = claude(stack, target, "--allowedTools", "Bash", "--", prompt)
+    assert (done.rc, done.stdout.strip()) == (0, 'tool said: ["42"]')
+
+
+def test_an_agent_of_its_own_asks_too(stack: System, upstream: Scripted, target: Target) -> None:
+    task = {"description": "errand", "prompt": "hello from inside", "subagent_type": "general-purpose"}
+    done = claude(stack, target, "--allowedTools", "Agent", "--", f"[[tool Agent {json.dumps(task)}]]")
+    assert done.rc == 0, done
+    assert all(target.saw(request) for request in upstream.requests)
+    agents = [request.header("x-claude-code-agent-id") for request in upstream.requests]
+    # Only the relay lane passes the client's headers on; the translated one is known by its prompt.
+    assert len(set(agents) - {None}) == (target is ANTHROPIC)
+    assert any(request.body.count(b"hello from inside") == 1 for request in upstream.requests[1:])
 
 
 def test_the_session_is_logged_and_nothing_said_is(stack: System, upstream: Scripted, target: Target) -> None:
