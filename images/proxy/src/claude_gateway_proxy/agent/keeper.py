@@ -145,7 +145,7 @@ class Keeper:
 
 
 def _last_good(path: Path) -> str | None:
-    """The revision that an earlier run left; a damaged one loses its name, or it would never be written anew."""
+    """The revision that an earlier run left; a damaged one loses its name, so that no process tries to load it."""
     revision = folder.current(path)
     if revision is None:
         return None
