@@ -98,10 +98,10 @@ UNREADABLE = [
     "http://ho st/",
     "http://host/\n",
     "http://host\t/",
-    "http://１２７.０.０.１/",
-    "http://ⓛocalhost/",
-    "http://127。0。0。1/",
-    "http://exämple.com/",
+    "http://\uff11\uff12\uff17.\uff10.\uff10.\uff11/",
+    "http://\u24dbocalhost/",
+    "http://127\u30020\u30020\u30021/",
+    "http://ex\u00e4mple.com/",
     "",
 ]
 

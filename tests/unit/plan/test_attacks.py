@@ -4,12 +4,12 @@ import itertools
 from typing import Any
 
 import pytest
+from tests.support import builders
+from tests.support.builders import client, credential, manifest, plan, route, secret, target
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import LABEL_CREDENTIAL, Reason
 from claude_gateway.plan.decide import Plan
-from tests.support import builders
-from tests.support.builders import client, credential, manifest, plan, route, secret, target
 
 VICTIM_KEY = "sk-victim-key-0123456789"
 
@@ -56,8 +56,8 @@ MODELS = [
     "anthropic/x?key=1",
     "anthropic/x#y",
     "anthropic/x%2f..%2fy",
-    "anthropic/modèle",
-    "anthropic/ｘ",
+    "anthropic/mod\u00e8le",
+    "anthropic/\uff58",
     "anthropic/x\u202ey",
     "anthropic/{model}",
     "anthropic/$HOME",
@@ -69,7 +69,7 @@ MODELS = [
     "Anthropic/x",
     "ANTHROPIC/x",
     "anthropic /x",
-    "аnthropic/x",
+    "\u0430nthropic/x",
     "auto_router/x",
     "custom/x",
     "huggingface/https://evil.example/x",
@@ -196,7 +196,7 @@ def test_no_parameter_smuggles_anything(fields: dict[str, Any], strict: bool) ->
         "https://evil.example\\@api.anthropic.com/",
         "https://evil.example/?x=https://api.anthropic.com",
         "https://evil.example#api.anthropic.com",
-        "https://１２７.０.０.１/",
+        "https://\uff11\uff12\uff17.\uff10.\uff10.\uff11/",
         "file:///etc/passwd",
         "unix:///run/litellm.sock",
         "http://host/\nx: y",
@@ -216,7 +216,9 @@ def test_no_address_reaches_inside(base_url: str, where: str) -> None:
     assert any("baseURL" in p.field for p in decided.problems)
 
 
-@pytest.mark.parametrize("namespace", ["../victim", "victim/x", "a.b", "", "A", "x" * 64, "oidc/x", "os.environ"])
+@pytest.mark.parametrize(
+    "namespace", ["../victim", "victim/x", "a.b", "", "A", "x" * 64, "oidc/x", "oidc", "os.environ"]
+)
 def test_no_namespace_names_another_place(namespace: str) -> None:
     decided = plan(
         secret(namespace=namespace),

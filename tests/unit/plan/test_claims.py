@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.support.builders import credential, plan, route, secret
 
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Severity
-from tests.support.builders import credential, plan, route, secret
 
 
 def names(decided: Plan) -> dict[str, tuple[str, ...]]:

@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.builders import CLIENT_KEY, client, plan, secret
 
 from claude_gateway.contract.policy import Client
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
-from tests.support.builders import CLIENT_KEY, client, plan, secret
 
 
 def keys(decided: Plan) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.support.builders import API_KEY, credential, plan, route, secret, target
 
 from claude_gateway.api.base import SecretKeyRef
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.credentials import entry_ref
 from claude_gateway.plan.decide import Plan
-from tests.support.builders import API_KEY, credential, plan, route, secret, target
 
 
 def decided(*manifests: Any, egress: Egress | None = None) -> Plan:

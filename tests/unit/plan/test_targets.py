@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.support.builders import credential, plan, route, secret, target
 
 from claude_gateway.contract.policy import Format, Parameters, Target, Wire
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan
-from tests.support.builders import credential, plan, route, secret, target
 
 COMPATIBLE = (Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS)
 

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from tests.support import builders
+from tests.support.builders import client, credential, manifest, route, secret, target, world
 
 from claude_gateway.names import API_VERSION, Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World
-from tests.support import builders
-from tests.support.builders import client, credential, manifest, route, secret, target, world
 
 
 def only(found: World) -> Problem:
@@ -100,7 +100,7 @@ def test_nulls_in_metadata_count_as_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["2026-01-01T00:00:00", date(2026, 1, 1), datetime(2026, 1, 1), "2026-01-01T00:00:00Z"]
+    "written", ["2026-01-01T00:00:00", date(2026, 1, 1), datetime.fromisoformat("2026-01-01"), "2026-01-01T00:00:00Z"]
 )
 def test_a_time_without_zone_is_utc(written: Any) -> None:
     (item,) = world(route(created=written)).routes
@@ -136,7 +136,7 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
             "not a known field",
             "Did you mean `topP`?",
         ),
-        ({"targets": [target(model=7)]}, "spec.targets[0].model", "must be text", "as LiteLLM"),
+        ({"targets": [{**target(), "model": 7}]}, "spec.targets[0].model", "must be text", "as LiteLLM"),
         ({"timeouts": {"idle": "soon"}}, "spec.timeouts.idle", "not a duration", "Write whole numbers"),
     ],
 )
@@ -196,7 +196,9 @@ def test_unknown_fields_around_the_spec_are_told_in_files() -> None:
 
 
 def test_claims_of_a_spec_that_cannot_be_read_are_kept_as_far_as_they_go() -> None:
-    (item,) = world(route(models=["claude-a", 5, "claude b", "claude-c"], zzz=1)).routes
+    written = route()
+    written["spec"] |= {"models": ["claude-a", 5, "claude b", "claude-c"], "zzz": 1}
+    (item,) = world(written).routes
     assert item.spec is None
     assert item.claims == ("claude-a", "claude-c")
 

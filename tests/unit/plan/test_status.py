@@ -1,0 +1,137 @@
+"""Conditions and events: truthful, stable, and told once."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.builders import NOW, credential, plan, route, secret, target, world
+
+from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.status import Condition, previous_conditions
+
+LATER = NOW + timedelta(minutes=5)
+
+
+def with_status(manifest: dict[str, Any], decided: Plan) -> dict[str, Any]:
+    """The manifest as an API server would give it back after our write."""
+    (status,) = [
+        s
+        for s in decided.statuses
+        if (s.object.kind, s.object.name) == (manifest["kind"], manifest["metadata"]["name"])
+    ]
+    conditions = [
+        {
+            "type": c.type,
+            "status": c.status,
+            "observedGeneration": c.observed_generation,
+            "lastTransitionTime": c.last_transition_time,
+            "reason": c.reason,
+            "message": c.message,
+        }
+        for c in status.conditions
+    ]
+    return {**manifest, "status": {"conditions": conditions, "other": 1}}
+
+
+def only(decided: Plan, name: str = "sonnet") -> dict[str, Condition]:
+    (status,) = [s for s in decided.statuses if s.object.name == name]
+    return {c.type: c for c in status.conditions}
+
+
+def events(decided: Plan, name: str = "sonnet") -> list[tuple[str, str]]:
+    return [(e.type, e.reason) for e in decided.events if e.object.name == name]
+
+
+def test_a_new_object_is_told_both_answers() -> None:
+    decided = plan(secret(), credential(), route())
+    assert only(decided) == {
+        ConditionType.ACCEPTED: Condition(
+            ConditionType.ACCEPTED, "True", 1, "2026-11-21T09:30:00Z", Reason.ACCEPTED, "The spec is sound."
+        ),
+        ConditionType.RESOLVED_REFS: Condition(
+            ConditionType.RESOLVED_REFS,
+            "True",
+            1,
+            "2026-11-21T09:30:00Z",
+            Reason.RESOLVED,
+            "Everything that the spec names is there.",
+        ),
+    }
+    assert events(decided) == [("Normal", Reason.ACCEPTED), ("Normal", Reason.RESOLVED)]
+
+
+def test_nothing_new_keeps_the_time_and_tells_nothing() -> None:
+    manifests = [credential(), route()]
+    before = plan(secret(), *manifests)
+    again = decide(world(secret(), *(with_status(m, before) for m in manifests)), LATER)
+    assert again.statuses == before.statuses
+    assert again.events == ()
+
+
+def test_a_change_is_told_once_with_its_time() -> None:
+    before = plan(secret(), credential(), route())
+    broken = with_status(route(targets=[target(credential="gone")]), before)
+    broken["metadata"]["generation"] = 2
+    after = decide(world(secret(), credential(), broken), LATER)
+    conditions = only(after)
+    assert conditions[ConditionType.ACCEPTED].last_transition_time == "2026-11-21T09:30:00Z"
+    assert conditions[ConditionType.RESOLVED_REFS].last_transition_time == "2026-11-21T09:35:00Z"
+    assert {c.observed_generation for c in conditions.values()} == {2}
+    (event,) = [e for e in after.events if e.object.name == "sonnet"]
+    assert (event.type, event.reason) == ("Warning", Reason.CREDENTIAL_NOT_FOUND)
+    assert "ClaudeCredential default/gone" in event.message
+
+
+def test_another_reason_is_told_although_the_status_stays() -> None:
+    before = plan(route(targets=[target("openai/x", credential="anthropic")]))
+    written = with_status(route(targets=[target("openai/x", credential="anthropic")]), before)
+    after = decide(world(secret(), credential(), written), LATER)
+    condition = only(after)[ConditionType.RESOLVED_REFS]
+    assert (condition.reason, condition.last_transition_time) == (Reason.CREDENTIAL_MISMATCH, "2026-11-21T09:30:00Z")
+    assert events(after) == [("Warning", Reason.CREDENTIAL_MISMATCH)]
+
+
+def test_an_unreadable_object_is_one_event_and_one_unknown() -> None:
+    decided = plan(route(nonsense=1))
+    conditions = only(decided)
+    assert conditions[ConditionType.RESOLVED_REFS].status == "Unknown"
+    assert events(decided) == [("Warning", Reason.INVALID)]
+
+
+def test_partly_accepted_is_a_warning() -> None:
+    decided = plan(route("a"), route("b", models=["claude-sonnet-4-5", "x"]))
+    assert ("Warning", Reason.PARTIALLY_ACCEPTED) in events(decided, "b")
+
+
+def test_a_message_names_the_first_problems_and_counts_the_others() -> None:
+    decided = plan(route(targets=[target(credential=f"c{i}") for i in range(5)]))
+    message = only(decided)[ConditionType.RESOLVED_REFS].message
+    assert message.count("there is no ClaudeCredential") == 3
+    assert message.endswith("And 2 more.")
+
+
+def test_a_duplicate_says_nothing_about_the_one_that_is_used() -> None:
+    decided = plan(secret(), credential(), route(), route(nonsense=1))
+    assert only(decided)[ConditionType.ACCEPTED].status == "True"
+
+
+def test_time_is_written_in_utc() -> None:
+    local = datetime.fromisoformat("2026-11-21T10:30:00+01:00")
+    decided = decide(world(route()), local)
+    assert only(decided)[ConditionType.ACCEPTED].last_transition_time == "2026-11-21T09:30:00Z"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        [],
+        {},
+        {"conditions": None},
+        {"conditions": {}},
+        {"conditions": [None, 5, {}, {"type": "Accepted"}, {"type": 1, "status": True, "lastTransitionTime": 5}]},
+    ],
+)
+def test_what_is_no_condition_is_left_out(status: object) -> None:
+    assert previous_conditions(status) == ()
