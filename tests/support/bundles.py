@@ -14,10 +14,18 @@ RELAYED = {
 
 
 def target(*, wire: Wire = Wire.ANTHROPIC, base_url: str, model: str = "upstream-model", **more: object) -> Target:
-    """A keyless relay target."""
+    """A keyless relay target, with an id named by its content as the control plane gives it."""
     provider = "anthropic" if wire is Wire.ANTHROPIC else "hosted_vllm"
-    values = {"id": f"ns/{provider}/0.00000000", "provider": provider, "formats": RELAYED[wire], **more}
-    return Target.model_validate({**values, "wire": wire, "base_url": base_url, "model": model})
+    values = {
+        "provider": provider,
+        "formats": RELAYED[wire],
+        "wire": wire,
+        "base_url": base_url,
+        "model": model,
+        **more,
+    }
+    digest = sha256(repr(sorted(values.items())).encode()).hexdigest()
+    return Target.model_validate({"id": f"ns/route/0.{digest[:8]}", **values})
 
 
 def route(*models: str, name: str | None = None, targets: Sequence[Target] = (), **more: object) -> Route:

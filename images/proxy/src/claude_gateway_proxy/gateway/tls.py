@@ -17,7 +17,7 @@ class Certificate:
     """A certificate and key in two PEM files. New handshakes get what the files hold; a broken pair is not taken."""
 
     def __init__(self, cert_file: Path, key_file: Path) -> None:
-        """Load the files. Raises OSError or ssl.SSLError if they cannot be used."""
+        """Load the files. Raises OSError if they cannot be used."""
         self._files = (cert_file, key_file)
         self._stamp = self._look()
         self._current = self._load()
@@ -40,7 +40,7 @@ class Certificate:
         self._stamp = stamp
         try:
             self._current = self._load()
-        except OSError as error:  # ssl.SSLError is one, too
+        except OSError as error:
             emit(_log, "certificate_refused", level=logging.ERROR, error=str(error), kept="the one before")
             return
         emit(_log, "certificate_loaded", file=str(self._files[0]))
@@ -52,7 +52,11 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(*self._files)
+        cert_file, key_file = self._files
+        try:
+            context.load_cert_chain(cert_file, key_file)
+        except OSError as error:  # ssl.SSLError is one, too
+            raise OSError(f"certificate {cert_file} and key {key_file} cannot be used: {error}") from None
         return context
 
     def _look(self) -> _Stamp:

@@ -1,0 +1,104 @@
+"""How the gateway goes away: running answers are completed, nothing new is begun elsewhere than on open connections."""
+
+import http.client
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.support.bundles import bundle, route, target
+from tests.support.lone_gateway import LoneGateway, reply
+from tests.support.waiting import until
+
+from claude_gateway_scripted.local import Scripted
+
+KEY = "cgw_key-of-dev"
+AUTH = {"authorization": f"Bearer {KEY}"}
+SLOW = {"text": "one two three four five six seven eight nine ten", "chunk_delay": 0.1}
+BODY = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "x"}], "stream": True}
+
+
+@pytest.fixture
+def upstream() -> Iterator[Scripted]:
+    with Scripted() as scripted:
+        yield scripted
+
+
+@contextmanager
+def streaming(upstream: Scripted, **settings: object) -> Iterator[tuple[LoneGateway, http.client.HTTPResponse]]:
+    """A gateway and a slow answer that has begun."""
+    upstream.script(SLOW)
+    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+    with LoneGateway(policy, **settings) as gateway:
+        connection = gateway.connect()
+        connection.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
+        response = connection.getresponse()
+        assert response.status == 200
+        yield gateway, response
+        connection.close()
+
+
+def test_a_running_stream_is_completed_after_sigterm(upstream: Scripted) -> None:
+    with streaming(upstream) as (gateway, response):
+        waiting = gateway.connect()
+        waiting.request("GET", "/readyz")
+        assert reply(waiting.getresponse()).status == 200
+        gateway.process.send(signal.SIGTERM)
+        until(lambda: gateway.process.lines("draining"), what="the drain")
+        with pytest.raises(ConnectionRefusedError):
+            gateway.call("GET", "/healthz")
+        assert gateway.status().in_flight == 1
+        waiting.request("GET", "/readyz")
+        late = reply(waiting.getresponse())
+        assert (late.status, late.headers["connection"]) == (503, "close")
+        assert b"message_stop" in response.read()
+        assert gateway.process.wait() == 0
+        assert gateway.requests(count=1)[0]["outcome"] == "ok"
+        assert not gateway.process.lines("answers_cut")
+
+
+def test_a_request_on_a_kept_connection_is_still_answered_while_draining(upstream: Scripted) -> None:
+    with streaming(upstream) as (gateway, response):
+        kept = gateway.connect()
+        kept.request("GET", "/healthz")
+        assert reply(kept.getresponse()).status == 200
+        gateway.process.send(signal.SIGTERM)
+        until(lambda: gateway.process.lines("draining"), what="the drain")
+        kept.request("POST", "/v1/messages", body=json.dumps({**BODY, "stream": False}), headers=AUTH)
+        answer = reply(kept.getresponse())
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert b"message_stop" in response.read()
+        assert gateway.process.wait() == 0
+
+
+def test_a_second_signal_cuts_the_stream(upstream: Scripted) -> None:
+    with streaming(upstream) as (gateway, response):
+        gateway.process.send(signal.SIGTERM)
+        until(lambda: gateway.process.lines("draining"), what="the drain")
+        gateway.process.send(signal.SIGINT)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+        assert gateway.process.wait() == 0
+        assert gateway.requests(count=1)[0]["outcome"] == "cancelled"
+        until(lambda: upstream.open_streams == 0, what="the upstream stream to end")
+
+
+def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Scripted) -> None:
+    with streaming(upstream, shutdown_seconds=0.2) as (gateway, response):
+        gateway.process.send(signal.SIGTERM)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+        assert gateway.process.wait() == 0
+        assert gateway.process.lines("answers_cut")[0]["in_flight"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_idle_gateway_ends_with_open_connections(number: signal.Signals) -> None:
+    with LoneGateway(bundle()) as gateway:
+        idle = gateway.connect()
+        idle.request("GET", "/healthz")
+        assert reply(idle.getresponse()).status == 200
+        gateway.process.send(number)
+        assert gateway.process.wait() == 0
+        idle.close()

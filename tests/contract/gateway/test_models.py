@@ -1,0 +1,56 @@
+"""The list of models as the vendors' own SDKs read it."""
+
+from collections.abc import Iterator
+
+import anthropic
+import openai
+import pytest
+from tests.support.bundles import bundle, route
+from tests.support.lone_gateway import LoneGateway
+
+from claude_gateway.contract.policy import Client
+
+KEY, FEW = "cgw_key-of-dev", "cgw_key-of-few"
+NAMES = sorted(f"model-{number}" for number in range(45))
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[LoneGateway]:
+    routes = [route(*NAMES, name="ns/all", display_name="All of them"), route("claude-*", "team/claude-1")]
+    clients = [Client(name="ns/dev"), Client(name="ns/few", models=("model-1*",))]
+    with LoneGateway(bundle(routes, clients=clients, keys={KEY: "ns/dev", FEW: "ns/few"})) as running:
+        yield running
+
+
+def test_the_anthropic_sdk_walks_the_pages(gateway: LoneGateway) -> None:
+    with anthropic.Anthropic(base_url=gateway.url, auth_token=KEY, api_key=None) as client:
+        models = list(client.models.list(limit=20))
+        assert [model.id for model in models] == [*NAMES, "team/claude-1"]
+        assert {model.display_name for model in models} == {"All of them", "team/claude-1"}
+        assert client.models.retrieve("claude-any").id == "claude-any"
+        with pytest.raises(anthropic.NotFoundError):
+            client.models.retrieve("gpt")
+
+
+def test_the_openai_sdk_gets_all_at_once(gateway: LoneGateway) -> None:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY) as client:
+        assert [model.id for model in client.models.list()] == [*NAMES, "team/claude-1"]
+        assert client.models.retrieve("team/claude-1").owned_by == "claude-gateway"
+
+
+def test_a_client_sees_its_own_models_and_nobody_without_a_key_any(gateway: LoneGateway) -> None:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=FEW) as client:
+        assert [model.id for model in client.models.list()] == [name for name in NAMES if name.startswith("model-1")]
+    with (
+        openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="wrong") as client,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        client.models.list()
+    assert gateway.call("GET", "/v1/models/model-1", headers={"anthropic-version": "x"}).status == 401
+
+
+def test_a_page_of_a_thousand_is_what_claude_code_asks_for(gateway: LoneGateway) -> None:
+    headers = {"authorization": f"Bearer {KEY}", "anthropic-version": "2023-06-01"}
+    answer = gateway.call("GET", "/v1/models?limit=1000", headers=headers)
+    assert len(answer.json["data"]) == 46
+    assert answer.json["has_more"] is False
