@@ -88,9 +88,14 @@ def read(folder: Path, revision: str) -> Packed:
     """
     home = folder / _REVISIONS / revision
     try:
-        return Packed(config=_entries(home / _CONFIG), secrets=_entries(home / _SECRETS))
+        before = home.stat()
+        packed = Packed(config=_entries(home / _CONFIG), secrets=_entries(home / _SECRETS))
+        # A folder that was taken away while it was listed looks like one with fewer entries.
+        if os.path.samestat(before, home.stat()):
+            return packed
     except FileNotFoundError:
-        raise BundleError(f"revision {revision} is no longer in the folder") from None
+        pass
+    raise BundleError(f"revision {revision} is no longer in the folder")
 
 
 def _entries(folder: Path) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,22 @@ def test_a_bundle_that_is_too_large_leaves_everything_as_it_was(tmp_path: Path) 
         folder.write(tmp_path, Bundle(gateway=os.urandom(2_000_000), litellm=b""))
     assert folder.current(tmp_path) == revision
     assert revisions(tmp_path) == {revision}
+
+
+def test_a_revision_that_was_replaced_while_it_was_read_is_gone(tmp_path: Path) -> None:
+    revision = folder.write(tmp_path, bundle(1))
+    home = tmp_path / "revisions" / revision
+    pipe = home / "config" / "a-pipe-that-makes-the-reader-wait"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(folder.read, tmp_path, revision)
+        writer = os.open(pipe, os.O_WRONLY)
+        home.rename(tmp_path / "before")
+        shutil.copytree(tmp_path / "before" / "config", home / "config", ignore=lambda *_: [pipe.name])
+        (home / "secrets").mkdir()
+        os.close(writer)
+        with pytest.raises(BundleError, match=f"revision {revision} is no longer in the folder"):
+            reading.result()
 
 
 def test_a_reader_sees_whole_revisions_only_while_a_writer_swaps(tmp_path: Path) -> None:
