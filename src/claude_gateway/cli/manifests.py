@@ -10,6 +10,7 @@ import yaml
 
 SUFFIXES: Final = (".yaml", ".yml")
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST: Final = 64
 _INDEX: Final = re.compile(r"\[(\d+)\]\.?")
 
 
@@ -83,8 +84,6 @@ def parse(text: str, *, path: Path) -> list[Document]:
         raise UnreadableFileError(
             Place(path), "not valid YAML: a value looks like a number or a date and is none", fix="Put it in quotes."
         ) from None
-    except RecursionError:
-        raise UnreadableFileError(Place(path), "nested too deeply", fix="Write it flatter.") from None
 
 
 def read(path: Path) -> list[Document]:
@@ -129,13 +128,15 @@ def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
 
 
 def _refuse_surprises(root: yaml.Node, *, path: Path) -> None:
-    """Refuse a key written twice, which YAML readers take silently, and an alias that contains itself."""
+    """Refuse a key written twice, which YAML readers take silently, and what nobody could walk through to its end."""
     stack: list[tuple[yaml.Node, tuple[int, ...]]] = [(root, ())]
     done: set[int] = set()
     while stack:
         node, above = stack.pop()
         if id(node) in above:
             raise _at(node, path, "an alias contains itself", fix="Write the value out.")
+        if len(above) > _DEEPEST:
+            raise _at(node, path, "nested too deeply", fix="Write it flatter.")
         if id(node) in done or isinstance(node, yaml.ScalarNode):
             continue
         done.add(id(node))

@@ -1,0 +1,182 @@
+"""``lint`` and ``render`` on files: places, formats, exit codes, and no secret anywhere."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from tests.support import builders
+from tests.support.command import call, write
+
+from claude_gateway.contract import folder
+from claude_gateway.contract.bundle import unpack
+from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
+
+BAD = """\
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {name: bad}
+spec:
+  models: [bad]
+  targets:
+    - model: openai/x
+      credential: nobody
+"""
+VARIABLES = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: keys, labels: {claudegateway.io/credential: "true"}}
+stringData:
+  client: $TEST_CLIENT_KEY
+  api: ${TEST_API_KEY}
+"""
+KEYS = {"TEST_CLIENT_KEY": builders.CLIENT_KEY, "TEST_API_KEY": builders.API_KEY}
+UNSET = dict.fromkeys(KEYS)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    write(tmp_path / "good.yaml", *builders.sound())
+    return tmp_path
+
+
+def test_sound_files_pass(good: Path) -> None:
+    outcome = call("lint", "-f", good)
+    assert (outcome.code, outcome.stdout) == (0, "")
+    assert "0 errors, 0 warnings; 1 route and 1 client would serve" in outcome.stderr
+
+
+def test_a_mistake_has_its_place_and_what_to_do(good: Path) -> None:
+    (good / "bad.yaml").write_text(BAD)
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 1
+    first, fix = outcome.stdout.splitlines()
+    assert first.startswith(f"{good}/bad.yaml:8:7: error: ModelRoute default/bad: ")
+    assert "[CredentialNotFound]" in first
+    assert fix.startswith("  ")
+
+
+def test_duplicates_are_errors_at_the_second_place(good: Path) -> None:
+    write(good / "second.yaml", builders.client(name="alice", secret="other"))
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 1
+    assert f"{good}/second.yaml:" in outcome.stdout
+    assert "[DuplicateObject]" in outcome.stdout
+
+
+def test_json_is_a_list_for_tools(good: Path) -> None:
+    (good / "bad.yaml").write_text(BAD)
+    found = json.loads(call("lint", "-f", good, "--format", "json").stdout)
+    assert found[0]["file"].endswith("bad.yaml")
+    assert (found[0]["line"], found[0]["column"], found[0]["severity"]) == (8, 7, "error")
+    assert found[0]["field"] == "spec.targets[0].credential"
+
+
+def test_github_annotations_are_escaped(good: Path) -> None:
+    (good / "a,b.yaml").write_text(BAD)
+    line = call("lint", "-f", good, "--format", "github").stdout.splitlines()[0]
+    assert line.startswith(
+        f"::error file={good}/a%2Cb.yaml,line=8,col=7,title=CredentialNotFound::ModelRoute default/bad"
+    )
+
+
+def test_a_file_that_is_no_yaml_hides_no_other_mistake(good: Path) -> None:
+    (good / "a.yaml").write_text("spec: [\n")
+    (good / "bad.yaml").write_text(BAD)
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 1
+    assert "a.yaml:2:1: error: not valid YAML" in outcome.stdout
+    assert "bad.yaml:8:7" in outcome.stdout
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Path:
+    write(tmp_path / "objects.yaml", builders.credential(), builders.client(), builders.route())
+    (tmp_path / "secret.yaml").write_text(VARIABLES)
+    return tmp_path
+
+
+def test_variables_fill_secrets(variables: Path) -> None:
+    assert call("lint", "-f", variables, environment=KEYS).code == 0
+
+
+def test_an_unset_variable_is_one_mistake_and_no_cascade(variables: Path) -> None:
+    outcome = call("lint", "-f", variables, environment={**KEYS, "TEST_API_KEY": None})
+    assert outcome.code == 1
+    first, fix = outcome.stdout.splitlines()
+    assert "secret.yaml:6:3: error: Secret default/keys: the environment variable TEST_API_KEY is not set" in first
+    assert "TEST_API_KEY=..." in fix
+
+
+def test_an_unset_variable_may_be_allowed_and_other_mistakes_still_fail(variables: Path) -> None:
+    outcome = call("lint", "-f", variables, "--allow-unset", environment=UNSET)
+    assert outcome.code == 0
+    assert "warning" in outcome.stdout
+    (variables / "bad.yaml").write_text(BAD)
+    assert call("lint", "-f", variables, "--allow-unset", environment=UNSET).code == 1
+
+
+def test_an_env_file_fills_secrets(variables: Path, tmp_path: Path) -> None:
+    file = tmp_path / "keys.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    assert call("lint", "-f", variables, "--env-file", file, environment=UNSET).code == 0
+
+
+def test_targets_on_this_machine_can_be_refused(tmp_path: Path) -> None:
+    local = builders.route(targets=[builders.target("openai/x", baseURL="http://127.0.0.1:1/v1")])
+    write(tmp_path / "x.yaml", local)
+    assert call("lint", "-f", tmp_path).code == 0
+    outcome = call("lint", "-f", tmp_path, "--no-loopback")
+    assert (outcome.code, "[AddressNotAllowed]" in outcome.stdout) == (1, True)
+
+
+def test_a_folder_without_yaml_is_a_mistake(tmp_path: Path) -> None:
+    outcome = call("lint", "-f", tmp_path)
+    assert outcome.code == 1
+    assert "no YAML files" in outcome.stderr
+
+
+def test_usage_mistakes_are_2() -> None:
+    assert call("lint").code == 2
+    assert call("lint", "-f", "/nowhere/at/all").code == 2
+    assert call("render", "-f", ".", "--with-secrets").code == 2
+
+
+def test_rendering_is_deterministic_and_shows_no_secret(good: Path, tmp_path: Path) -> None:
+    first, second = call("render", "-f", good), call("render", "-f", good)
+    assert first == second
+    assert first.code == 0
+    for name in (GATEWAY_JSON, LITELLM_YAML, META_JSON):
+        assert f"==> {name} <==" in first.stdout
+    for value in (builders.API_KEY, builders.CLIENT_KEY):
+        assert value not in first.stdout + first.stderr
+
+
+def test_rendering_goes_on_beside_a_mistake_and_fails(good: Path) -> None:
+    (good / "bad.yaml").write_text(BAD)
+    outcome = call("render", "-f", good)
+    assert outcome.code == 1
+    assert "default/sonnet" in outcome.stdout
+    assert "bad.yaml:8:7" in outcome.stderr
+
+
+def test_rendered_files_are_what_is_printed(good: Path, tmp_path: Path) -> None:
+    output = tmp_path / "build"
+    call("render", "-f", good, "-o", output)
+    printed = call("render", "-f", good).stdout
+    assert sorted(path.name for path in output.iterdir()) == [GATEWAY_JSON, LITELLM_YAML, META_JSON]
+    for path in output.iterdir():
+        assert path.read_text().rstrip("\n") in printed
+
+
+def test_a_whole_bundle_is_private_and_can_be_read_back(good: Path, tmp_path: Path) -> None:
+    output = tmp_path / "bundle"
+    assert call("render", "-f", good, "--with-secrets", "-o", output).code == 0
+    revision = folder.current(output)
+    assert revision is not None
+    bundle = unpack(folder.read(output, revision))
+    assert builders.API_KEY.encode() in bundle.secrets.values()
+    modes = {
+        stat.S_IMODE(path.stat().st_mode) for path in output.rglob("*") if path.is_file() and not path.is_symlink()
+    }
+    assert modes == {0o600}

@@ -1,0 +1,55 @@
+"""Which name leads to a route, and a name to try it with."""
+
+import pytest
+
+from claude_gateway.cli import samples
+from claude_gateway.contract.policy import Client, Route, Target
+
+
+def route(name: str, *models: str, target: str = "*") -> Route:
+    made = Target(id=f"{name}/0", provider="anthropic", model=target)
+    return Route(name=name, models=models, targets=(made,))
+
+
+ROUTES = (
+    route("all", "claude-*"),
+    route("haiku", "claude-*haiku*"),
+    route("exact", "claude-haiku-5-5"),
+    route("other", "team-*", target="claude-opus-5-5"),
+    route("closed", "house-*"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "winner"),
+    [
+        ("claude-sonnet-5-5", "all"),
+        ("claude-haiku-4-5", "haiku"),
+        ("claude-haiku-5-5", "exact"),
+        ("team-x", "other"),
+        ("gpt-5", None),
+    ],
+)
+def test_the_most_literal_name_wins(name: str, winner: str | None) -> None:
+    assert samples.winner(name, ROUTES) == winner
+
+
+@pytest.mark.parametrize(
+    ("position", "name"), [(0, "claude-sonnet-5-5"), (1, None), (2, "claude-haiku-5-5"), (3, "team-test"), (4, None)]
+)
+def test_a_route_is_tried_with_a_name_that_leads_to_it(position: int, name: str | None) -> None:
+    assert samples.name_for(ROUTES[position], ROUTES) == name
+
+
+def test_a_name_is_one_that_the_client_may_use() -> None:
+    routes = (route("r", "a", "b"),)
+    assert samples.name_for(routes[0], routes, client=Client(name="c", models=("b",))) == "b"
+    assert samples.name_for(routes[0], routes, client=Client(name="c", models=("x*",))) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [("*", "", True), ("a.b", "axb", False), ("a*c", "abc", True), ("a*", "ba", False), ("*[1m]", "x[1m]", True)],
+)
+def test_only_a_star_is_special(pattern: str, name: str, fits: bool) -> None:
+    assert samples.matches(pattern, name) is fits
