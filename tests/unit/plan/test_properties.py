@@ -60,16 +60,14 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
     if kind is Kind.GATEWAY_CLIENT:
         keys = draw(st.lists(st.sampled_from(["api", "client", "gone"]), min_size=1, max_size=3))
         return client(name, secret=draw(NAMES), keys=keys, namespace=namespace, created=draw(TIMES))
-    extra: dict[str, Any] = draw(
-        st.sampled_from([{}, {}, {}, {"displayName": "X"}, {"nonsense": 1}, {"timeouts": {"idle": "1s"}}])
-    )
+    extras: list[dict[str, Any]] = [{}, {}, {}, {"displayName": "X"}, {"nonsense": 1}, {"timeouts": {"idle": "1s"}}]
     return route(
         name,
         models=draw(st.lists(MODELS, min_size=1, max_size=3)),
         targets=draw(st.lists(targets(), min_size=1, max_size=3)),
         namespace=namespace,
         created=draw(TIMES),
-        **extra,
+        **draw(st.sampled_from(extras)),
     )
 
 

@@ -1,0 +1,38 @@
+"""A rendered ``litellm.yaml`` is one that LiteLLM itself takes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import litellm_probe
+from tests.support.builders import credential, plan, route, secret, target
+
+
+def test_litellm_takes_every_target(tmp_path: Path) -> None:
+    decided = plan(
+        secret(),
+        credential(),
+        credential("google", provider="gemini"),
+        route(models=["claude-a", "on"], targets=[target("anthropic/*", maxOutputTokens=10), target(weight=3)]),
+        route(
+            "others",
+            models=["gpt-5", "gpt-*"],
+            targets=[
+                target("openai/x", baseURL="http://vllm:8000/v1", parameters={"temperature": 0.00001}),
+                target("gemini/gemini-2.5-pro", credential="google"),
+                target("ollama/llama3:8b", baseURL="http://ollama:11434"),
+            ],
+        ),
+    )
+    assert decided.problems == ()
+    assert decided.bundle is not None
+    path = tmp_path / "litellm.yaml"
+    path.write_bytes(decided.bundle.litellm)
+    run = subprocess.run(
+        [sys.executable, "-m", litellm_probe.__name__, "config", str(path)], capture_output=True, check=True, timeout=60
+    )
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["ids"] == sorted(target.id for entry in decided.policy.routes for target in entry.targets)
+    assert {"claude-a", "on", "gpt-5", "default/sonnet", "default/others"} <= set(found["names"])
+    assert {"anthropic/*", "hosted_vllm/x", "gemini/gemini-2.5-pro", "ollama/llama3:8b"} <= set(found["models"])

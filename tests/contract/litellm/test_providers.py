@@ -1,0 +1,51 @@
+"""What the core says of LiteLLM's providers, asked of the real one."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.support import litellm_probe
+
+from claude_gateway.plan.providers import PROVIDERS, UNSUPPORTED
+
+KEEPS_TO_ITSELF = {"ollama": {"localhost"}, "ollama_chat": {"localhost"}}
+"""Hosts asked for other than the given one: Ollama's model list, without the key, where nothing listens in a pod."""
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not name.endswith(("_KEY", "_TOKEN", "_BASE"))}
+    run = subprocess.run(
+        [sys.executable, "-m", litellm_probe.__name__, "providers", *sorted(PROVIDERS)],
+        capture_output=True,
+        check=True,
+        env=environment,
+        timeout=110,
+    )
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def test_every_provider_of_litellm_is_either_supported_or_told_why_not(measured: dict[str, Any]) -> None:
+    assert sorted({*PROVIDERS, *UNSUPPORTED}) == measured["known"]
+    assert not PROVIDERS.keys() & UNSUPPORTED.keys()
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_a_key_goes_to_its_base_url_and_nowhere_else(measured: dict[str, Any], provider: str) -> None:
+    sent = measured["sent"][provider]
+    assert sent["arrived"]
+    assert set(sent["elsewhere"]) <= KEEPS_TO_ITSELF.get(provider, set())
+
+
+OWN_ADDRESS = sorted(name for name, known in PROVIDERS.items() if not known.needs_base_url and known.base_url is None)
+
+
+@pytest.mark.parametrize("provider", OWN_ADDRESS)
+def test_without_base_url_a_key_goes_to_the_providers_own_host(measured: dict[str, Any], provider: str) -> None:
+    hosts = measured["sent"][provider]["without_address"]
+    assert len(hosts) == 1
+    assert hosts[0] not in ("localhost", "api.openai.com", "api.anthropic.com", "huggingface.co")
