@@ -150,7 +150,6 @@ INVALID: Final = (
         "apiKey.provider",
         "before the slash",
     ),
-    Case("a protocol is no place", _CREDENTIAL, credential(provider="azure"), "apiKey", "set `baseURL` to the server"),
     Case("a key of many words", _CREDENTIAL, credential(secretRef={"name": "a", "key": "a b"}), "apiKey.secretRef.key"),
     Case("a Secret in capitals", _CREDENTIAL, credential(secretRef={"name": "A"}), "apiKey.secretRef.name"),
     Case("an address with a user", _CREDENTIAL, credential(baseURL="https://a@b"), "apiKey.baseURL", _NOT_URL),

@@ -1,27 +1,13 @@
 """ClaudeCredential: what may be spent, and where it may be sent."""
 
-from typing import Final
-
 from pydantic import Field
 
 from claude_gateway.api.base import BaseUrl, ProviderName, SecretKeyRef, Spec
 from claude_gateway.api.rule import Rule
 
-WITHOUT_ADDRESS: Final = ("azure", "azure_ai", "custom_openai", "hosted_vllm", "openai_like")
-"""Providers that are a protocol rather than a place."""
-
 
 class ApiKey(Spec):
     """A provider's API key, tied to the one address it may go to."""
-
-    rules = (
-        Rule(
-            cel=f"has(self.baseURL) || !(self.provider in {list(WITHOUT_ADDRESS)})",
-            holds=lambda self: self.base_url is not None or self.provider not in WITHOUT_ADDRESS,
-            wrong="`baseURL` is missing, and this provider has no address of its own",
-            fix="set `baseURL` to the server that the key is for",
-        ),
-    )
 
     provider: ProviderName = Field(
         description=(
