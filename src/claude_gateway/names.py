@@ -26,35 +26,60 @@ class ConditionType(StrEnum):
     """The questions that an object's status answers."""
 
     ACCEPTED = "Accepted"
+    """Whether the object's own spec is sound."""
     RESOLVED_REFS = "ResolvedRefs"
+    """Whether all that the object names is there and fit: credentials, Secrets, keys in them."""
 
 
 class Reason(StrEnum):
     """Why a condition is what it is, or what kind of Problem was found."""
 
     ACCEPTED = "Accepted"
+    """The spec is sound."""
     RESOLVED = "ResolvedRefs"
+    """Everything that the spec names is there."""
     PARTIALLY_ACCEPTED = "PartiallyAccepted"
+    """The object serves, but not all of it: the message names the parts that do not."""
     INVALID = "Invalid"
+    """A field is missing, unknown or not as its schema says; nothing else of the object was looked at."""
     UNKNOWN_KIND = "UnknownKind"
+    """The manifest has a kind or an apiVersion that this version does not know."""
     DUPLICATE_OBJECT = "DuplicateObject"
+    """Another object of the kind has the same name and namespace, and is used."""
     MODEL_TAKEN = "ModelTaken"
+    """An older route already claims the model name; then the one whose namespace and name sort first."""
     MODEL_NOT_ALLOWED = "ModelNotAllowed"
+    """The model name could be read as an address, a path or a reference to a secret."""
     MODEL_NOT_LISTED = "ModelNotListed"
+    """A warning: Claude Code's model picker shows none of the route's names, though it has a display name."""
     PROVIDER_UNKNOWN = "ProviderUnknown"
+    """LiteLLM knows no provider of this name."""
     PROVIDER_NOT_SUPPORTED = "ProviderNotSupported"
+    """The provider needs more than a key and a base URL, or does not keep a key to its base URL."""
     KEY_TAKEN = "KeyTaken"
+    """The client key already belongs to another GatewayClient."""
     KEY_TOO_SHORT = "KeyTooShort"
+    """The client key is short enough to be guessed."""
     KEY_NOT_ALLOWED = "KeyNotAllowed"
+    """The client key has a form that Claude Code would send to Anthropic itself."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"
+    """The namespace has no ClaudeCredential of this name."""
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"
+    """The ClaudeCredential is there but has a problem of its own."""
     CREDENTIAL_MISMATCH = "CredentialMismatch"
+    """The ClaudeCredential's key is for another provider than the target's."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a secret
+    """The namespace has no Secret of this name."""
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105
+    """The Secret has no such key."""
     SECRET_NOT_LABELLED = "SecretNotLabelled"  # noqa: S105
+    """The Secret's owner did not label it for use here."""
     SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105
+    """The value in the Secret is empty or not a key in plain ASCII."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
+    """Nothing may be sent to this address unless whoever runs the gateway allows it."""
     TOO_LARGE = "TooLarge"
+    """Everything together does not fit into a ConfigMap and a Secret; what served before goes on."""
 
 
 # The bundle: what crosses from control plane to data plane.

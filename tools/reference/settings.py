@@ -1,0 +1,62 @@
+"""``docs/reference/settings.md``: the environment variables of the processes, from their settings classes."""
+
+from collections.abc import Iterator
+from typing import Any, Final, get_args
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+from tools.reference.markdown import block, code, page, table
+
+from claude_gateway_proxy.agent.settings import Settings as AgentSettings
+from claude_gateway_proxy.gateway.settings import Settings as GatewaySettings
+from claude_gateway_proxy.litellm.settings import Settings as LiteLLMSettings
+
+PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
+    ("gateway", GatewaySettings, "Answers the clients."),
+    ("litellm", LiteLLMSettings, "Answers what needs translation, with LiteLLM as a library."),
+    ("agent", AgentSettings, "Brings new configuration to the two others and serves the metrics of the pod."),
+)
+INTRO: Final = """\
+Each process reads its settings once at start, from environment variables. `claude-gateway serve` sets them for the
+processes that it starts. Routes, keys and clients are no settings: they are objects that may change at any time, see
+[ModelRoute, ClaudeCredential, GatewayClient](crds.md)."""
+
+_BOUNDS: Final = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at most"), (Lt, "lt", "below"))
+
+
+def render() -> str:
+    """The whole page."""
+    parts = [part for name, settings, job in PROCESSES for part in _process(name, settings, job)]
+    return page("Settings of the processes", INTRO, parts, source="the settings classes of images/proxy")
+
+
+def _process(name: str, settings: type[BaseSettings], job: str) -> Iterator[str]:
+    yield f"## {name}"
+    yield job
+    yield block(f"python -m claude_gateway_proxy.{name}", "sh")
+    rows = [_row(settings, field, info) for field, info in settings.model_fields.items()]
+    yield table(("Variable", "Type", "Default", "Meaning"), rows)
+
+
+def _row(settings: type[BaseSettings], field: str, info: FieldInfo) -> tuple[str, ...]:
+    variable = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+    value = f"{info.default:g}" if isinstance(info.default, float) else info.default
+    default = "required" if info.is_required() else "none" if value is None else code(value)
+    return code(variable), _type(info), default, info.description or ""
+
+
+def _type(info: FieldInfo) -> str:
+    annotation: Any = info.annotation
+    options = [option for option in get_args(annotation) if option is not type(None)]
+    if options and all(isinstance(option, str) for option in options):
+        return " or ".join(code(option) for option in options)
+    kind = options[0] if options else annotation
+    words = {"str": "text", "Path": "path", "int": "integer", "float": "number", "bool": "true or false"}
+    bounds = [
+        f"{word} {getattr(item, name)}"
+        for item in info.metadata
+        for bound, name, word in _BOUNDS
+        if isinstance(item, bound)
+    ]
+    return ", ".join([words.get(kind.__name__, kind.__name__), *bounds])
