@@ -113,7 +113,7 @@ def test_a_message_names_the_first_problems_and_counts_the_others() -> None:
 
 def test_a_duplicate_says_nothing_about_the_one_that_is_used() -> None:
     decided = plan(secret(), credential(), route(), route(nonsense=1))
-    assert only(decided)[ConditionType.ACCEPTED].status == "True"
+    assert only(decided)[ConditionType.ACCEPTED].reason == Reason.ACCEPTED
 
 
 def test_time_is_written_in_utc() -> None:
