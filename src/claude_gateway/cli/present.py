@@ -12,7 +12,7 @@ from pathlib import Path
 from claude_gateway.cli import config, samples
 from claude_gateway.cli.findings import plural
 from claude_gateway.cli.manifests import Document
-from claude_gateway.contract.policy import Policy, Route, Target
+from claude_gateway.contract.policy import Format, Policy, Route, Target
 from claude_gateway.names import Kind
 
 _SHOWN = 40
@@ -105,7 +105,7 @@ def _no_client(sources: Sequence[Path]) -> list[str]:
 
 def _use(served: Served) -> list[str]:
     arguments = key_arguments(served.documents, served.sources, served.url)
-    name = _sample(served.policy)
+    name, gpt = _sample(served.policy, Format.MESSAGES), _sample(served.policy, Format.CHAT)
     scripted = served.scripted_url is not None
     note = [
         "  The answers are SCRIPTED: no AI is asked. With ANTHROPIC_API_KEY or OPENAI_API_KEY set they are real.",
@@ -113,7 +113,7 @@ def _use(served: Served) -> list[str]:
     ]
     python = _python()
     message = f'{{"model": "{name}", "max_tokens": 100, "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    ask = f'OpenAI().responses.create(model="{name}", input="Hello").output_text'
+    ask = f'OpenAI().responses.create(model="{gpt}", input="Hello").output_text'
     return [
         *(note if scripted else []),
         "  try it in another terminal",
@@ -162,9 +162,10 @@ def _near(path: Path) -> str:
     return os.path.relpath(absolute) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def _sample(policy: Policy) -> str:
+def _sample(policy: Policy, preferred: Format) -> str:
+    """A model name to show, of a route that takes a format as it is, if there is one."""
     client = policy.clients[0]
-    for route in policy.routes:
+    for route in sorted(policy.routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
         name = samples.name_for(route, policy.routes, client=client)
         if name:
             return name

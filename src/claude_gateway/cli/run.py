@@ -43,12 +43,12 @@ def run(
     path = find_program(command[0])
     require_ready(url)
     program = Path(command[0]).name
-    hidden = tools.hidden(program, os.environ)
     settings = tools.for_program(program, url=url, key=key)
+    hidden = tools.hidden(program, os.environ, settings)
     # The key's own variable has done its work; the program gets the key under the names that it reads.
     ambient = {k: v for k, v in os.environ.items() if k not in hidden and k != options.KEY_VARIABLE}
     if hidden:
-        click.echo(f"claude-gateway: for this program, not set: {', '.join(hidden)}", err=True)
+        click.echo(f"claude-gateway: hidden from this program: {', '.join(hidden)}", err=True)
     try:
         os.execve(path, command, {**ambient, **{s.name: s.value for s in settings}})  # noqa: S606 - the user's command
     except OSError as error:

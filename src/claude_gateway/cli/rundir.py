@@ -17,6 +17,8 @@ from typing import Final
 
 _SERVE_JSON: Final = "serve.json"
 _LOCK: Final = "lock"
+_LONGEST: Final = 50
+"""Bytes of a base path: a Unix socket's whole path may have 103 (macOS) or 107 (Linux)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,6 @@ def private() -> Iterator[Path]:
     """Make a folder of our own (0700), and remove it with everything in it at the end."""
     base = _base()
     _sweep(base)
-    # Short, because a Unix socket's path may have 107 bytes (macOS: 103).
     folder = Path(tempfile.mkdtemp(prefix=_prefix(), dir=base))
     lock = (folder / _LOCK).open("w")
     try:
@@ -71,7 +72,7 @@ def _base() -> Path:
     """``XDG_RUNTIME_DIR`` is in memory and ours alone; ``/dev/shm`` in memory; else the folder for temporary files."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     for path in (Path(runtime) if runtime else None, Path("/dev/shm")):  # noqa: S108 - mkdtemp makes it private
-        if path and path.is_dir() and os.access(path, os.W_OK | os.X_OK):
+        if path and len(os.fsencode(path)) <= _LONGEST and path.is_dir() and os.access(path, os.W_OK | os.X_OK):
             return path
     return Path(tempfile.gettempdir())
 

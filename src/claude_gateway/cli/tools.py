@@ -1,6 +1,6 @@
 """The settings that point a client at the gateway, by client; and those of a login that would win over them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,7 +85,8 @@ def for_program(program: str, *, url: str, key: str) -> tuple[Setting, ...]:
     return anthropic(url, key) + openai(url, key) + quiet
 
 
-def hidden(program: str, ambient: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables in the environment that would win over the gateway's settings; `run` takes them away."""
+def hidden(program: str, ambient: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:
+    """The variables in the environment that lead elsewhere than ``settings``; `run` takes them away."""
     names = _OVERRIDES if program == CLAUDE else _OVERRIDES + _OPENAI_OVERRIDES
-    return tuple(name for name in names if ambient.get(name))
+    same = {setting.name for setting in settings if ambient.get(setting.name) == setting.value}
+    return tuple(name for name in names if ambient.get(name) and name not in same)
