@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-MEMBERS := -e . -e images/proxy -e images/scripted-upstream
+MEMBERS := -e . -e operator -e images/proxy -e images/scripted-upstream
 TAG ?= dev
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
@@ -16,7 +16,7 @@ help: ## List the targets
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv from the lock (the other targets call it)
 
-$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
+$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml operator/pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "setup: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "setup: 1/3 making $(VENV) with $$($(PYTHON) --version)"
@@ -64,7 +64,7 @@ fmt: setup ## Format the code
 lint: setup ## Formatting, ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src images/proxy/src images/scripted-upstream/src tests tools
+	$(BIN)/mypy src operator/src images/proxy/src images/scripted-upstream/src tests tools
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: generate

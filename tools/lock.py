@@ -16,6 +16,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PROJECTS: Final = ("pyproject.toml", "images/proxy/pyproject.toml", "images/scripted-upstream/pyproject.toml")
+OPERATOR: Final = ("pyproject.toml", "operator/pyproject.toml")
 JOINT: Final = "locks/all.txt"
 FORBIDDEN: Final = ("litellm-enterprise",)
 """Packages under a licence that lets nobody ship or run them for free."""
@@ -36,8 +37,9 @@ class Lock:
 
 
 LOCKS: Final = (
-    Lock(JOINT, (*PROJECTS, "--group", "dev"), constrained=False),
+    Lock(JOINT, (*PROJECTS, "operator/pyproject.toml", "--group", "dev"), constrained=False),
     Lock("locks/proxy.txt", PROJECTS, part_of_joint=True),
+    Lock("locks/operator.txt", OPERATOR, part_of_joint=True),
     Lock("locks/scripted.txt", ("images/scripted-upstream/pyproject.toml",), part_of_joint=True),
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),

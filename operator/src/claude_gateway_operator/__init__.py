@@ -1,0 +1,1 @@
+"""The operator: LIST, decide, apply."""
