@@ -115,3 +115,32 @@ METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"
 METRIC_CONFIG_SWAPS: Final = "claude_gateway_config_swaps"
 METRIC_CONFIG_IN_SYNC: Final = "claude_gateway_config_in_sync"
 METRIC_PROCESS_UP: Final = "claude_gateway_process_up"
+
+# What a release owns in its namespace; ``release`` is the full name that every one of them begins with.
+REPORT_TOKEN: Final = "report-token"  # noqa: S105 - the entry's name
+"""Entry of the bundle Secret that agents ask of who wants to read their report; not part of the bundle."""
+
+
+def bundle_name(release: str) -> str:
+    """Name the ConfigMap and the Secret that hold the bundle."""
+    return f"{release}-bundle"
+
+
+def bootstrap_name(release: str) -> str:
+    """Name the GatewayClient and the Secret of the first client."""
+    return f"{release}-bootstrap"
+
+
+def operator_name(release: str) -> str:
+    """Name the operator's Deployment, which owns everything that the operator makes."""
+    return f"{release}-operator"
+
+
+def proxy_name(release: str) -> str:
+    """Name the data plane's Deployment."""
+    return f"{release}-proxy"
+
+
+def agent_name(release: str) -> str:
+    """Name the headless Service before the agents."""
+    return f"{release}-agent"
