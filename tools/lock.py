@@ -41,6 +41,7 @@ LOCKS: Final = (
     Lock("locks/proxy.txt", PROJECTS, part_of_joint=True),
     Lock("locks/operator.txt", OPERATOR, part_of_joint=True),
     Lock("locks/scripted.txt", ("images/scripted-upstream/pyproject.toml",), part_of_joint=True),
+    Lock("locks/e2e-clients.txt", ("locks/e2e-clients.in",), part_of_joint=True),
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),
 )
