@@ -29,6 +29,10 @@ class ConditionType(StrEnum):
     """Whether the object's own spec is sound."""
     RESOLVED_REFS = "ResolvedRefs"
     """Whether all that the object names is there and fit: credentials, Secrets, keys in them."""
+    PROGRAMMED = "Programmed"
+    """Whether every ready proxy pod serves the object as it is now. Only in a cluster."""
+    READY = "Ready"
+    """Whether the answer to all the other questions is yes. Only in a cluster."""
 
 
 class Reason(StrEnum):
@@ -76,10 +80,24 @@ class Reason(StrEnum):
     """The Secret's owner did not label it for use here."""
     SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105
     """The value in the Secret is empty or not a key in plain ASCII."""
+    SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105
+    """The operator has no right to read Secrets in the namespace."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Nothing may be sent to this address unless whoever runs the gateway allows it."""
     TOO_LARGE = "TooLarge"
     """Everything together does not fit into a ConfigMap and a Secret; what served before goes on."""
+    PROGRAMMED = "Programmed"
+    """Every ready proxy pod serves the object as it is now."""
+    READY = "Ready"
+    """The object is accepted, all that it names is there, and every ready proxy pod serves it."""
+    NOTHING_TO_SERVE = "NothingToServe"
+    """The object's problems leave nothing of it that could serve; the other conditions name them."""
+    NO_READY_PODS = "NoReadyPods"
+    """No proxy pod is ready."""
+    PENDING = "Pending"
+    """At least one ready proxy pod does not serve the object as it is now yet, or does not say what it serves."""
+    REFUSED = "Refused"
+    """A proxy pod could not load the newest configuration and serves an older one; the message says why."""
 
 
 # The bundle: what crosses from control plane to data plane.

@@ -157,6 +157,18 @@ class SecretKeyRef(Spec):
     )
 
 
+class GatewayRef(Spec):
+    """One release of Claude Gateway."""
+
+    name: ObjectName = Field(description="Full name of the release, such as `cg-claude-gateway`.")
+
+
+GATEWAY_REF: Final = (
+    "The release that this object is for, where several watch the namespace; the others leave it alone. "
+    "Default: every release that watches the namespace."
+)
+
+
 class Metadata(BaseModel):
     """The part of an object's metadata that decisions rest on."""
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from claude_gateway.api.base import BaseUrl, ProviderName, SecretKeyRef, Spec
+from claude_gateway.api.base import GATEWAY_REF, BaseUrl, GatewayRef, ProviderName, SecretKeyRef, Spec
 from claude_gateway.api.rule import Rule
 
 
@@ -38,3 +38,4 @@ class ClaudeCredentialSpec(Spec):
     )
 
     api_key: ApiKey = Field(description="A provider's API key.")
+    gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from claude_gateway.api.base import ModelPattern, SecretKeyRef, Spec
+from claude_gateway.api.base import GATEWAY_REF, GatewayRef, ModelPattern, SecretKeyRef, Spec
 from claude_gateway.api.rule import Items
 
 
@@ -26,3 +26,4 @@ class GatewayClientSpec(Spec):
         default=("*",),
         description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all.",
     )
+    gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

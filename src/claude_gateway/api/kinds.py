@@ -39,11 +39,14 @@ def _condition(kind: ConditionType, part: str) -> str:
 
 
 _STATUS: Final = (
+    Column("Ready", _condition(ConditionType.READY, "status"), "Whether it serves, all of it, on every pod."),
+    Column("Reason", _condition(ConditionType.READY, "reason"), "Why it is ready or not."),
     Column("Accepted", _condition(ConditionType.ACCEPTED, "status"), "Whether the object is sound."),
-    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names exists."),
-    Column("Reason", _condition(ConditionType.ACCEPTED, "reason"), "Why it is accepted or not."),
-    Column("Refs-Reason", _condition(ConditionType.RESOLVED_REFS, "reason"), "Why all exists or not.", wide=True),
-    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The same in a sentence.", wide=True),
+    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names is there."),
+    Column("Programmed", _condition(ConditionType.PROGRAMMED, "status"), "Whether every ready pod serves it."),
+    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The object's soundness in words.", wide=True),
+    Column("Refs-Message", _condition(ConditionType.RESOLVED_REFS, "message"), "The same for the refs.", wide=True),
+    Column("Pods-Message", _condition(ConditionType.PROGRAMMED, "message"), "The same for the pods.", wide=True),
 )
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was made.", type="date")
 
@@ -81,6 +84,7 @@ _ROUTES: Final = (
                 },
             ],
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
+            "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
 )
@@ -98,7 +102,8 @@ _CREDENTIALS: Final = (
                 "provider": "hosted_vllm",
                 "secretRef": {"name": "vllm", "key": "token"},
                 "baseURL": "https://vllm.example/v1",
-            }
+            },
+            "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
 )
@@ -110,6 +115,7 @@ _CLIENTS: Final = (
         {
             "keys": [{"secretRef": {"name": "ci", "key": "old"}}, {"secretRef": {"name": "ci", "key": "new"}}],
             "models": ["claude-*", "smart"],
+            "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
 )

@@ -4,7 +4,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from claude_gateway.api.base import DURATION, BaseUrl, Duration, ModelPattern, ObjectName, Spec, seconds
+from claude_gateway.api.base import (
+    DURATION,
+    GATEWAY_REF,
+    BaseUrl,
+    Duration,
+    GatewayRef,
+    ModelPattern,
+    ObjectName,
+    Spec,
+    seconds,
+)
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
 
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
@@ -147,3 +157,4 @@ class ModelRouteSpec(Spec):
         description="Models that can answer; one is enough."
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
+    gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

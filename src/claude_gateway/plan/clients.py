@@ -62,7 +62,7 @@ def _claim(
 ) -> Problem | None:
     """Claim one key for a client; None if it is the client's now."""
     at = f"spec.keys[{index}].secretRef"
-    key = find(world.secrets, spec.keys[index].secret_ref, owner=item.ref, at=at)
+    key = find(world.secrets, spec.keys[index].secret_ref, owner=item.ref, at=at, unreadable=world.unreadable)
     if isinstance(key, Problem):
         return key
     problem = _key_problem(item.ref, key, at)

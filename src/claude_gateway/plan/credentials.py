@@ -52,7 +52,8 @@ def resolve(world: World) -> Credentials:
         found = list(_spec_problems(item, item.spec, world))
         acceptable.update(() if found else (item.ref,))
         api_key = item.spec.api_key
-        value = find(world.secrets, api_key.secret_ref, owner=item.ref, at=f"{_AT}.secretRef")
+        at = f"{_AT}.secretRef"
+        value = find(world.secrets, api_key.secret_ref, owner=item.ref, at=at, unreadable=world.unreadable)
         if isinstance(value, Problem):
             found.append(value)
         elif not found:

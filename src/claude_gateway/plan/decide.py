@@ -1,17 +1,20 @@
 """The decision: from a World to everything that should be."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
-from claude_gateway.contract.bundle import Bundle, BundleError, pack
+from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
 from claude_gateway.plan import claims, clients, credentials, render, targets
+from claude_gateway.plan.judge import Judge, appoint
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
+from claude_gateway.plan.programmed import Fleet
+from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
 from claude_gateway.plan.world import Item, World
 
@@ -23,6 +26,9 @@ class Plan:
     ``bundle`` is None when it would be too large: what serves now stays. ``policy`` is the value behind
     ``gateway.json``. ``problems`` are all mistakes, those of reading included, in a fixed order. ``wake_at`` is when
     to decide again although nothing changed; None as long as nothing depends on the time.
+
+    Of use in a cluster only: ``packed`` is the bundle as it is stored, ``changed`` are the statuses that differ from
+    what the objects say, ``slices`` what the policy holds for each object, ``fleet`` the data plane; empty otherwise.
     """
 
     bundle: Bundle | None
@@ -31,6 +37,10 @@ class Plan:
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     wake_at: datetime | None = None
+    packed: Packed | None = None
+    changed: tuple[ObjectStatus, ...] = ()
+    slices: Slices = field(default_factory=dict)
+    fleet: Fleet = field(default_factory=Fleet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,15 @@ class _Routes:
     routes: tuple[Route, ...]
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What objects are told."""
+
+    statuses: tuple[ObjectStatus, ...]
+    changed: tuple[ObjectStatus, ...]
+    events: tuple[Event, ...]
 
 
 def decide(world: World, now: datetime) -> Plan:
@@ -60,11 +79,22 @@ def decide(world: World, now: datetime) -> Plan:
     )
     used = {target.secret for route in policy.routes for target in route.targets}
     secrets = {key.entry: key.value for key in spent.keys.values() if key.entry in used}
-    bundle, too_large = _bundle(policy, {**secrets, **keys})
+    bundle, packed, too_large = _bundle(policy, {**secrets, **keys})
     problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
     acceptable = spent.acceptable | callers.acceptable | routing.acceptable
-    statuses, events = _statuses(world, problems, acceptable, now)
-    return Plan(bundle=bundle, policy=policy, statuses=statuses, events=events, problems=problems)
+    judge = appoint(world, policy, bundle, client_keys=callers.names, spendable=frozenset(spent.keys))
+    told = _tell(world, problems, acceptable=acceptable, judge=judge, now=now)
+    return Plan(
+        bundle=bundle,
+        policy=policy,
+        statuses=told.statuses,
+        events=told.events,
+        problems=problems,
+        packed=packed,
+        changed=told.changed,
+        slices=judge.wanted if judge else {},
+        fleet=judge.fleet if judge else Fleet(),
+    )
 
 
 def _routes(world: World, spent: credentials.Credentials) -> _Routes:
@@ -99,26 +129,27 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
     )
 
 
-def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None, list[Problem]]:
+def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None, Packed | None, list[Problem]]:
     bundle = render.bundle(policy, secrets)
     try:
-        pack(bundle)
+        packed = pack(bundle)
     except BundleError as error:
         everything = ObjectRef(kind="Bundle", namespace="", name="bundle")
         fix = "Remove routes, targets or clients that are not needed; what served before goes on serving."
-        return None, [Problem(everything, "size", Reason.TOO_LARGE, str(error), fix)]
-    return bundle, []
+        return None, None, [Problem(everything, "size", Reason.TOO_LARGE, str(error), fix)]
+    return bundle, packed, []
 
 
-def _statuses(
-    world: World, problems: Iterable[Problem], acceptable: frozenset[ObjectRef], now: datetime
-) -> tuple[tuple[ObjectStatus, ...], tuple[Event, ...]]:
+def _tell(
+    world: World, problems: Iterable[Problem], *, acceptable: frozenset[ObjectRef], judge: Judge | None, now: datetime
+) -> _Told:
     """Tell every object how it stands; a Problem with a document number is about something else of that name."""
     by_object: dict[ObjectRef, list[Problem]] = {}
     for problem in problems:
         if problem.document is None:
             by_object.setdefault(problem.object, []).append(problem)
     statuses: list[ObjectStatus] = []
+    changed: list[ObjectStatus] = []
     events: list[Event] = []
     items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
     for item in items:
@@ -129,11 +160,13 @@ def _statuses(
             problems=tuple(by_object.get(item.ref, ())),
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
+            programmed=judge.verdict(item) if judge else None,
         )
-        status, told = report(standing, now)
+        status, news = report(standing, now)
         statuses.append(status)
-        events.extend(told)
-    return tuple(statuses), tuple(events)
+        changed.extend([status] if status.differs(item.conditions) else [])
+        events.extend(news)
+    return _Told(statuses=tuple(statuses), changed=tuple(changed), events=tuple(events))
 
 
 def _name(ref: ObjectRef) -> str:

@@ -56,14 +56,27 @@ def _entry(values: dict[str, bytes | None], ref: ObjectRef, part: str, name: obj
     return None
 
 
-def find(secrets: Mapping[ObjectRef, Secret], wanted: SecretKeyRef, *, owner: ObjectRef, at: str) -> str | Problem:
+def find(
+    secrets: Mapping[ObjectRef, Secret],
+    wanted: SecretKeyRef,
+    *,
+    owner: ObjectRef,
+    at: str,
+    unreadable: frozenset[str] = frozenset(),
+) -> str | Problem:
     """Look up a value for an object, in its own namespace only; white space around it is cut off.
+
+    ``unreadable`` are the namespaces whose Secrets may not be read.
 
     Only Secrets that their owner labelled are ever used. A value that cannot stand in a header is a Problem:
     ``http.client`` and LiteLLM would quote it in an exception.
     """
     name = f"{owner.namespace}/{wanted.name}"
     secret = secrets.get(ObjectRef(kind=Kind.SECRET, namespace=owner.namespace, name=wanted.name))
+    if secret is None and owner.namespace in unreadable:
+        message = f"there is no right to read Secrets in namespace {owner.namespace}"
+        fix = "Have whoever runs the gateway add the namespace to those that it watches, with its Role."
+        return Problem(owner, f"{at}.name", Reason.SECRET_FORBIDDEN, message, fix)
     if secret is None:
         fix = f'Create it in namespace {owner.namespace}, labelled {LABEL_CREDENTIAL}: "true".'
         return Problem(owner, f"{at}.name", Reason.SECRET_NOT_FOUND, f"there is no Secret {name}", fix)

@@ -50,6 +50,12 @@ def _problems(
         refused = address_problem(target.base_url or "", world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []
     else:
+        ref = _credential(owner, target.credential)
+        if ref in world.foreign:
+            message = f"{ref} is for another release of the gateway"
+            fix = "Remove its `gatewayRef`, or name another credential."
+            yield Problem(owner, f"{at}.credential", Reason.CREDENTIAL_NOT_FOUND, message, fix)
+            return
         wrong = _credential_problem(owner, target.credential, provider, f"{at}.credential", credentials)
         yield from [wrong] if wrong else []
 

@@ -17,6 +17,7 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.names import API_VERSION, GROUP, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity, ordered
+from claude_gateway.plan.programmed import PodState
 from claude_gateway.plan.secret import Secret, read_secret
 from claude_gateway.plan.status import Condition, previous_conditions
 
@@ -58,11 +59,13 @@ class Settings:
     """What the installation allows and how it reads.
 
     ``egress`` are addresses that route authors could not allow themselves. ``strict`` is for files: fields and kinds
-    that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored.
+    that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored. ``release`` is
+    the release that decides: objects whose ``gatewayRef`` names another one are left alone. None takes all.
     """
 
     egress: Egress = field(default_factory=Egress)
     strict: bool = True
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,12 @@ class Item(Generic[SpecT]):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What users wrote, parsed; ``problems`` are those of reading."""
+    """What users wrote, parsed; ``problems`` are those of reading.
+
+    ``foreign`` are the objects that are for other releases, ``unreadable`` the namespaces whose Secrets may not be
+    read. ``pods`` is the data plane as it is, None where it is not known at all (then nothing is said about it), and
+    ``slices`` are those of each revision that a pod may serve.
+    """
 
     settings: Settings = field(default_factory=Settings)
     routes: tuple[Item[ModelRouteSpec], ...] = ()
@@ -95,6 +103,10 @@ class World:
     clients: tuple[Item[GatewayClientSpec], ...] = ()
     secrets: Mapping[ObjectRef, Secret] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    foreign: frozenset[ObjectRef] = frozenset()
+    unreadable: frozenset[str] = frozenset()
+    pods: tuple[PodState, ...] | None = None
+    slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read(manifests: Iterable[object], settings: Settings) -> World:
@@ -118,6 +130,7 @@ class _Reader:
         self._items: dict[str, list[Item[Any]]] = {kind: [] for kind in _SPECS}
         self._secrets: dict[ObjectRef, Secret] = {}
         self._problems: list[Problem] = []
+        self._foreign: set[ObjectRef] = set()
 
     def world(self) -> World:
         items = {kind: tuple(sorted(found, key=lambda item: item.ref)) for kind, found in self._items.items()}
@@ -128,6 +141,7 @@ class _Reader:
             clients=items[Kind.GATEWAY_CLIENT],
             secrets=dict(sorted(self._secrets.items())),
             problems=ordered(self._problems),
+            foreign=frozenset(self._foreign),
         )
 
     def add(self, manifest: object, document: int) -> None:
@@ -149,6 +163,9 @@ class _Reader:
         unknown = _unknown_kind(manifest, ref, document, strict=self._settings.strict)
         if unknown is not None or not _is_ours(manifest):
             self._problems.extend([unknown] if unknown else [])
+            return
+        if self._settings.release not in (None, _gateway(manifest) or self._settings.release):
+            self._foreign.add(ref)
             return
         metadata, problems = _metadata(manifest, ref, document)
         self._problems.extend(problems)
@@ -194,6 +211,14 @@ def reference(manifest: Mapping[Any, Any]) -> ObjectRef:
         namespace=_text(names.get("namespace", _DEFAULT_NAMESPACE)),
         name=_text(names.get("name")),
     )
+
+
+def _gateway(manifest: Mapping[Any, Any]) -> str | None:
+    """The release that an object is for, as far as it says so, be the rest of it as it may."""
+    spec = manifest.get("spec")
+    named = spec.get("gatewayRef") if isinstance(spec, Mapping) else None
+    name = named.get("name") if isinstance(named, Mapping) else None
+    return name if isinstance(name, str) and name else None
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,67 @@
+"""Slices: what a revision holds for each object, as digests, so that two revisions can be compared object by object.
+
+Computed of the bundle alone, so that those of a revision that somebody else wrote can be computed too. ``litellm.yaml``
+is rendered of the same routes and adds nothing to them. Names of slices: ``route:<namespace>/<name>``,
+``client:<namespace>/<name>`` and ``key:<ref>``, where the ref is that of the secret part, without the hash of the
+value: all that spends one key of a Secret is one slice.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from claude_gateway.api.claude_credential import ClaudeCredentialSpec
+from claude_gateway.contract.bundle import Bundle
+from claude_gateway.contract.policy import Policy
+from claude_gateway.names import Kind
+from claude_gateway.plan.credentials import entry_ref
+from claude_gateway.plan.world import Item
+
+Slices = Mapping[str, str]
+"""Digests by the name of the slice."""
+
+
+def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
+    """Give the slices of a policy; ``client_keys`` has the client's name by the key's SHA-256."""
+    keys: dict[str, list[str]] = {}
+    for digest, holder in client_keys.items():
+        keys.setdefault(holder, []).append(digest)
+    spending: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for route in policy.routes:
+        found[f"route:{route.name}"] = _digest([route.model_dump_json()])
+        for target in route.targets:
+            if target.secret is not None:
+                spending.setdefault(target.secret.rpartition(".")[0], []).extend((target.secret, target.id))
+    for client in policy.clients:
+        found[f"client:{client.name}"] = _digest([client.model_dump_json(), *sorted(keys.get(client.name, ()))])
+    found.update((f"key:{ref}", _digest(sorted(ids))) for ref, ids in spending.items())
+    return found
+
+
+def slices_of(bundle: Bundle) -> Slices | None:
+    """Give the slices of a bundle that was read back; None if it is not as this version would have written it."""
+    try:
+        policy = Policy.model_validate_json(bundle.gateway)
+        keys = json.loads(bundle.secrets[policy.client_keys]) if policy.client_keys is not None else {}
+    except (ValidationError, ValueError, KeyError):
+        return None
+    if not isinstance(keys, dict) or not all(isinstance(name, str) for name in keys.values()):
+        return None
+    return slices(policy, keys)
+
+
+def name(item: Item[Any]) -> str:
+    """Name the slice of an object whose spec could be read."""
+    ref = item.ref
+    if isinstance(item.spec, ClaudeCredentialSpec):
+        return f"key:{entry_ref(ref.namespace, item.spec.api_key.secret_ref)}"
+    kind = "route" if ref.kind == Kind.MODEL_ROUTE else "client"
+    return f"{kind}:{ref.namespace}/{ref.name}"
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
