@@ -135,3 +135,20 @@ def test_time_is_written_in_utc() -> None:
 )
 def test_what_is_no_condition_is_left_out(status: object) -> None:
     assert previous_conditions(status) == ()
+
+
+def test_only_what_differs_is_to_be_told() -> None:
+    manifests = [credential(), route()]
+    before = plan(secret(), *manifests)
+    assert {status.object.name for status in before.changed} == {"anthropic", "sonnet"}
+    written = [with_status(m, before) for m in manifests]
+    assert decide(world(secret(), *written), LATER).changed == ()
+    foreign = {"type": "Audited", "status": "True", "lastTransitionTime": "2026-11-21T09:30:00Z"}
+    written[1]["status"]["conditions"].append(foreign)
+    assert decide(world(secret(), *written), LATER).changed == ()
+    written[1]["metadata"]["generation"] = 2
+    (told,) = decide(world(secret(), *written), LATER).changed
+    assert told.object.name == "sonnet"
+    written[1]["status"]["conditions"] = [foreign]
+    (told,) = decide(world(secret(), *written), LATER).changed
+    assert told.object.name == "sonnet"

@@ -121,7 +121,12 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
     [
         ({"displayname": "x"}, "spec.displayname", "`displayname` is not a known field", "Did you mean `displayName`?"),
         ({"display_name": "x"}, "spec.display_name", "not a known field", "Did you mean `displayName`?"),
-        ({"zzz": "x"}, "spec.zzz", "not a known field", "Known here: models, displayName, targets, timeouts, gatewayRef."),
+        (
+            {"zzz": "x"},
+            "spec.zzz",
+            "not a known field",
+            "Known here: models, displayName, targets, timeouts, gatewayRef.",
+        ),
         ({"a/b": "x"}, "spec", "is not a known field", "Known here"),
         ({"models": None}, "spec.models", "`models` is missing", "Add `models`: Names that clients send."),
         ({"models": "claude-a"}, "spec.models", "must be a list", "Names that clients send"),
