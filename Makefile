@@ -89,17 +89,49 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 test-contract: setup ## The processes with the real LiteLLM, SDKs and Claude Code CLI
 	$(BIN)/python -m pytest tests/contract
 
+.PHONY: test-chart
+test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
+	$(BIN)/python -m pytest tests/chart
+
 .PHONY: test-image
 test-image: setup image-proxy ## The built image as it is run: read-only, not root, no network (needs docker)
 	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
 
 .PHONY: images
-images: image-proxy image-scripted-upstream ## Build all images (needs docker)
+images: image-proxy image-operator image-scripted-upstream ## Build all images (needs docker)
 
 .PHONY: image-proxy
 image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
 	docker build -f images/proxy/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/proxy:$(TAG) .
 
+.PHONY: image-operator
+image-operator: ## Build the image of the operator, tagged TAG (dev)
+	docker build -f operator/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/operator:$(TAG) .
+
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)
 	docker build -f images/scripted-upstream/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/scripted-upstream:$(TAG) .
+
+.PHONY: image-e2e-clients
+image-e2e-clients: ## Build the image of the real clients for e2e tests, tagged TAG (dev)
+	docker build -f images/e2e-clients/Dockerfile -t claude-gateway/e2e-clients:$(TAG) .
+
+KEEP ?=
+E2E_CLUSTER = $(BIN)/python -m tests.support.kubecluster
+
+.PHONY: e2e
+e2e: e2e-images ## The product in a kind cluster of its own (needs docker, kind, helm, kubectl); KEEP=1 uses and keeps the cluster
+	E2E_KEEP=$(KEEP) $(BIN)/python -m pytest -s -o timeout=900 tests/e2e $(PYTEST)
+
+.PHONY: e2e-up
+e2e-up: e2e-images ## Make the cluster of the e2e tests, with the images, and leave it running
+	@$(E2E_CLUSTER) up
+
+.PHONY: e2e-down
+e2e-down: setup ## Delete the cluster of the e2e tests
+	@$(E2E_CLUSTER) down
+
+.PHONY: e2e-images
+e2e-images: setup
+	@$(E2E_CLUSTER) check
+	@$(MAKE) --no-print-directory images image-e2e-clients TAG=e2e REVISION=e2e

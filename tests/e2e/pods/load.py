@@ -1,0 +1,142 @@
+"""Runs in a pod: clients that ask without a pause, one JSON line per answer; bounded in time and number.
+
+``load.py NAME SPEC``: SPEC is a JSON list of groups (see ``Group``). It ends when ``/tmp/NAME.stop`` exists; open
+requests end first, then ``/tmp/NAME.done`` is made. Each answer's line has times of the system's clock. The key is the
+pod's own, out of its environment.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+MOST_SECONDS: Final = 300.0
+MOST_REQUESTS: Final = 40_000
+ANSWER_SECONDS: Final = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``workers`` at once ask ``url`` for ``model``; ``fresh`` opens a connection for each request.
+
+    ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop.
+    """
+
+    name: str
+    url: str
+    model: str
+    workers: int = 2
+    pause: float = 0.05
+    fresh: bool = False
+    stream: bool | None = None
+    rounds: int = 0
+    prompt: str = "Turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One request's outcome: which upstream model served it, and what was wrong (None for a whole answer)."""
+
+    group: str
+    stream: bool
+    started: float
+    ended: float = 0.0
+    served: str = ""
+    events: int = 0
+    problem: str | None = None
+
+
+class Run:
+    """All groups together."""
+
+    def __init__(self, name: str, groups: list[Group]) -> None:
+        self._stop = Path(f"/tmp/{name}.stop")
+        self._end = time.monotonic() + MOST_SECONDS
+        self._groups = groups
+        self._count = 0
+
+    async def run(self) -> None:
+        """Ask until told to stop."""
+        await asyncio.gather(*(self._group(group) for group in self._groups))
+
+    @property
+    def _over(self) -> bool:
+        return self._stop.exists() or time.monotonic() > self._end or self._count >= MOST_REQUESTS
+
+    async def _group(self, group: Group) -> None:
+        connector = aiohttp.TCPConnector(force_close=group.fresh, limit=0)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        headers = {"x-api-key": os.environ["ANTHROPIC_AUTH_TOKEN"], "anthropic-version": "2023-06-01"}
+        turns = itertools.cycle([True, False] if group.stream is None else [group.stream])
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as session:
+
+            async def work() -> None:
+                for done in itertools.count():
+                    if self._over or (group.rounds and done >= group.rounds):
+                        return
+                    self._count += 1
+                    print(json.dumps(asdict(await ask(session, group, stream=next(turns)))), flush=True)
+                    await asyncio.sleep(group.pause)
+
+            await asyncio.gather(*(work() for _ in range(group.workers)))
+
+
+async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> Answer:
+    """Send one request and read its answer to the end."""
+    started = time.time()
+    body = {
+        "model": group.model,
+        "max_tokens": 4096,
+        "stream": stream,
+        "messages": [{"role": "user", "content": f"{group.prompt} {started}"}],
+    }
+    served, events, problem = "", 0, None
+    try:
+        async with session.post(f"{group.url}/v1/messages", json=body) as response:
+            if response.status != 200:
+                problem = f"status {response.status}: {(await response.text())[:300]}"
+            elif stream:
+                served, events, problem = await _streamed(response)
+            else:
+                served = (await response.json())["model"]
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    return Answer(group.name, stream, started, time.time(), served, events, problem)
+
+
+async def _streamed(response: aiohttp.ClientResponse) -> tuple[str, int, str | None]:
+    """Give the model of a stream, the number of its events, and what is wrong with it."""
+    served, count, last = "", 0, ""
+    try:
+        async for line in response.content:
+            if not line.startswith(b"data: "):
+                continue
+            event = json.loads(line.removeprefix(b"data: "))
+            count, last = count + 1, event["type"]
+            if last == "message_start":
+                served = event["message"]["model"]
+            if last == "error":
+                return served, count, f"an error event: {event}"
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return served, count, f"cut off after {count} events: {type(error).__name__}: {error}"
+    return served, count, None if last == "message_stop" else f"cut off after {last or 'nothing'}"
+
+
+def main() -> None:
+    """Run the command line."""
+    name, spec = sys.argv[1:]
+    try:
+        asyncio.run(Run(name, [Group(**group) for group in json.loads(spec)]).run())
+    finally:
+        Path(f"/tmp/{name}.done").touch()
+
+
+if __name__ == "__main__":
+    main()
