@@ -3,7 +3,6 @@
 ``python -m tests.support.kubecluster check|up|down`` is what the Makefile calls.
 """
 
-import json
 import os
 import shutil
 import subprocess
