@@ -114,7 +114,7 @@ class ApiServer:
         self._processes.pop("kube-apiserver").stop()
 
     def call(self, method: str, path: str, body: object = None, *, token: str = "", kind: str = "") -> Any:
-        """One request, JSON in and out; ``kind`` is the body's content type. Raises ApiError, OSError when it is away."""
+        """One request, JSON in and out; ``kind`` is the body's type. Raises ApiError, OSError when it is away."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"authorization": f"Bearer {token or self.token}", "accept": "application/json"}
         if data is not None:

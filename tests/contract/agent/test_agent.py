@@ -2,128 +2,29 @@
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.waiting import until_async
+from tests.support.agent import SECONDS, Agent, Neighbour, bundle, running
 
 from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.policy import Policy, Route, Target
+from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import GATEWAY_SOCKET, LITELLM_SOCKET
 
 KEY = b"sk-very-secret-value"
-SECONDS = 30.0
 
 
 def _bundle(route: str) -> Bundle:
-    entry = secret_entry("default.key", KEY)
-    target = Target(id=f"default/{route}/0.abcdef01", provider="openai", model="m", secret=entry)
-    policy = Policy(routes=(Route(name=f"default/{route}", models=(route,), targets=(target,)),))
-    return Bundle(
-        gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"model_list: []\n", secrets={entry: KEY}
-    )
+    return bundle(route, key=KEY)
 
 
-@dataclass
-class Neighbour:
-    """A socket that answers as gateway and litellm worker do, with what the test puts in."""
-
-    path: Path
-    report: ProcessReport = field(default_factory=ProcessReport)
-    metrics: str = "# TYPE claude_gateway_requests_total counter\nclaude_gateway_requests_total 3\nprocess_threads 1\n"
-
-    @asynccontextmanager
-    async def up(self) -> AsyncIterator[None]:
-        async def status(_: web.Request) -> web.Response:
-            return web.json_response(text=self.report.model_dump_json(by_alias=True))
-
-        async def metrics(_: web.Request) -> web.Response:
-            return web.Response(text=self.metrics)
-
-        app = web.Application()
-        app.add_routes([web.get("/status", status), web.get("/metrics", metrics)])
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.UnixSite(runner, str(self.path)).start()
-        try:
-            yield
-        finally:
-            await runner.cleanup()
-
-
-@dataclass
-class Agent:
-    """The process, its log so far and a client for its pages."""
-
-    process: asyncio.subprocess.Process
-    log: list[dict[str, Any]]
-    http: aiohttp.ClientSession
-
-    async def status(self, query: str = "") -> PodReport:
-        async with self.http.get(f"/status{query}") as response:
-            assert response.status == 200
-            return PodReport.model_validate_json(await response.read())
-
-    async def until_live(self, revision: str) -> PodReport:
-        """Follow the long poll, as the command line does."""
-        async with asyncio.timeout(SECONDS):
-            report = await self.status()
-            while not report.live == report.wanted == revision:
-                report = await self.status(f"?revision={report.live or ''}&timeout=5")
-        return report
-
-    async def until(self, true: Callable[[PodReport], bool]) -> PodReport:
-        """Ask until something is true of the report."""
-
-        async def ask() -> PodReport | None:
-            report = await self.status()
-            return report if true(report) else None
-
-        report = await until_async(ask)
-        assert report is not None
-        return report
-
-
-@asynccontextmanager
-async def _agent(home: Path) -> AsyncIterator[Agent]:
-    env = {
-        "PATH": os.environ["PATH"],
-        "CLAUDE_GATEWAY_RUN_DIR": str(home / "run"),
-        "CLAUDE_GATEWAY_SOURCE_DIR": str(home / "source"),
-        "CLAUDE_GATEWAY_METRICS_LISTEN": "127.0.0.1:0",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "claude_gateway_proxy.agent"), env=env, stdout=-1, stderr=-2
-    )
-    assert process.stdout is not None
-    log: list[dict[str, Any]] = []
-    first = await asyncio.wait_for(process.stdout.readline(), SECONDS)
-    log.append(json.loads(first))
-    assert log[0]["event"] == "listening"
-
-    async def follow(stream: asyncio.StreamReader) -> None:
-        log.extend([json.loads(line) async for line in stream])
-
-    following = asyncio.create_task(follow(process.stdout))
-    try:
-        async with aiohttp.ClientSession(f"http://{log[0]['address']}") as http:
-            yield Agent(process, log, http)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), SECONDS)
-        await following
+def _agent(home: Path) -> AbstractAsyncContextManager[Agent]:
+    return running({"CLAUDE_GATEWAY_RUN_DIR": str(home / "run"), "CLAUDE_GATEWAY_SOURCE_DIR": str(home / "source")})
 
 
 @pytest.fixture

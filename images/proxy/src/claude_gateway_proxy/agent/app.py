@@ -9,6 +9,7 @@ from aiohttp import web
 from claude_gateway.contract.report import PodReport
 from claude_gateway_proxy.agent import exposition, metrics
 from claude_gateway_proxy.agent.keeper import Keeper
+from claude_gateway_proxy.agent.kubernetes import ReportToken
 from claude_gateway_proxy.agent.processes import Process
 from claude_gateway_proxy.agent.status import Monitor
 
@@ -18,11 +19,15 @@ MAX_WAITERS: Final = 32
 
 @dataclass(slots=True)
 class Pages:
-    """Answers of the agent; ``waiting`` counts the open long polls."""
+    """Answers of the agent; ``waiting`` counts the open long polls.
+
+    ``report_token`` is what ``/status`` asks for; None where only this machine can ask.
+    """
 
     keeper: Keeper
     monitor: Monitor
     processes: tuple[Process, ...]
+    report_token: ReportToken | None = None
     waiting: int = 0
 
     def app(self) -> web.Application:
@@ -46,8 +51,11 @@ class Pages:
         """The PodReport as JSON, now or as a long poll.
 
         ``?revision=R&timeout=S`` answers once another revision than R is live (R empty: once one is), once another
-        is wanted, once an error comes or goes, or after S seconds (0 to 60, default 30). 503 if too many wait.
+        is wanted, once an error comes or goes, or after S seconds (0 to 60, default 30). 503 if too many wait, 401
+        without the report token.
         """
+        if self.report_token is not None and not self.report_token.admits(request.headers.get("authorization")):
+            return web.Response(status=401, text="the report token is needed\n", headers={"www-authenticate": "Bearer"})
         live = request.query.get("revision")
         if live is None:
             return _status(self.monitor.report)

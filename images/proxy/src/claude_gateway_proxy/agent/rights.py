@@ -1,0 +1,15 @@
+"""What the agent may do in the cluster: the one list of it, which the chart's Role is compared with."""
+
+from typing import Any
+
+
+def rules(bundle_name: str) -> list[dict[str, Any]]:
+    """Rules of the Role in the pod's namespace: two objects by name, to be read."""
+    return [
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps", "secrets"],
+            "resourceNames": [bundle_name],
+            "verbs": ["get", "watch"],
+        }
+    ]
