@@ -1,7 +1,7 @@
 """Write the generated files, or check that they are current: ``python -m tools.generate [--check]``.
 
 Each is made of the one place where its content is decided: the CRDs and their reference of the models, the other
-references of settings, commands and names.
+references of settings, commands and names, and what the chart needs of them and of its commented values.
 """
 
 import argparse
@@ -11,12 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tools.reference import cli, crds, reasons, settings
+from tools.chart import crds as chart_crds
+from tools.chart import schema
+from tools.reference import cli, crds, reasons, settings, values
 
 from claude_gateway.api.crd import crd_yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "make generate"
+
+FOLDERS: Final = ("crds", chart_crds.FOLDER)
+"""Folders in which nothing lies but generated files."""
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli.render,
@@ -29,7 +34,8 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 def generated() -> dict[str, str]:
     """All generated files: path from the root → content."""
     files = {f"crds/{name}": text for name, text in crd_yaml().items()}
-    return files | {path: render() for path, render in PAGES.items()}
+    chart = {schema.PATH: schema.render(ROOT), values.PATH: values.render(ROOT)} | chart_crds.render()
+    return files | {path: render() for path, render in PAGES.items()} | chart
 
 
 def stale(root: Path) -> dict[str, str]:
@@ -40,7 +46,7 @@ def stale(root: Path) -> dict[str, str]:
         if present != text:
             lines = difflib.unified_diff(present.splitlines(), text.splitlines(), path, "generated", n=0, lineterm="")
             found[path] = "\n".join(list(lines)[:8])
-    unknown = {f"crds/{file.name}" for file in (root / "crds").glob("*")} - set(generated())
+    unknown = {f"{folder}/{file.name}" for folder in FOLDERS for file in (root / folder).glob("*")} - set(generated())
     return found | dict.fromkeys(sorted(unknown), "no model makes this file; remove it")
 
 
