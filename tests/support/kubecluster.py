@@ -13,6 +13,8 @@ from typing import Final
 from tests.support.kube import ARTIFACTS, CLUSTER, Kube, call
 from tests.support.waiting import until
 
+from claude_gateway.names import GROUP
+
 KUBECONFIG: Final = ARTIFACTS / "kubeconfig"
 NODE: Final = f"{CLUSTER}-control-plane"
 IMAGES: Final = ("proxy", "operator", "scripted-upstream", "e2e-clients")
@@ -21,6 +23,8 @@ BUILT: Final = "e2e"
 """Tag under which ``make e2e-images`` builds; in the cluster each image has a tag of its own content."""
 LOGS: Final = "/var/log/kept"
 """Folder in the node with the log of every container that ever ran in it."""
+SYSTEM: Final = ("default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage")
+CRDS: Final = tuple(f"{kind}.{GROUP}" for kind in ("modelroutes", "claudecredentials", "gatewayclients"))
 
 _TOOLS: Final = {
     "docker": "https://docs.docker.com/engine/install/ (Debian: apt-get install docker.io)",
@@ -67,6 +71,22 @@ def down() -> None:
     """Delete the cluster, if there is one."""
     call(["kind", "delete", "cluster", "--name", CLUSTER, "--kubeconfig", str(KUBECONFIG)])
     KUBECONFIG.unlink(missing_ok=True)
+
+
+def sweep(kube: Kube) -> None:
+    """Take out of a kept cluster what an earlier run left: releases first, then everything of the tests."""
+    for line in kube.helm("list", "-A", "-a", "--no-headers").splitlines():
+        name, namespace = line.split()[:2]
+        kube.helm("uninstall", name, "-n", namespace, "--wait")
+    kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found")
+    if leftover := namespaces(kube):
+        kube.kubectl("delete", "namespace", *leftover)
+
+
+def namespaces(kube: Kube) -> list[str]:
+    """Give the namespaces that are not the cluster's own."""
+    found = kube.kubectl("get", "namespaces", "-o", "name").split()
+    return [name for name in (line.removeprefix("namespace/") for line in found) if name not in SYSTEM]
 
 
 def tag(name: str) -> str:

@@ -17,7 +17,6 @@ _KINDS: Final = (
     "pods,deployments,replicasets,services,endpointslices,configmaps,leases,poddisruptionbudgets,networkpolicies,"
     "serviceaccounts,roles,rolebindings,jobs"
 )
-_SYSTEM: Final = ("kube-system", "kube-public", "kube-node-lease", "local-path-storage")
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -30,7 +29,7 @@ def dump(kube: Kube, folder: Path) -> None:
         "events.txt": ("get", "events", "--sort-by=.lastTimestamp"),
         "secrets.txt": ("get", "secrets"),
     }
-    for name in namespaces(kube):
+    for name in kubecluster.namespaces(kube):
         for file, arguments in wanted.items():
             try:
                 text = kube.kubectl(*arguments, "-n", name)
@@ -53,24 +52,18 @@ def leaks(kube: Kube, secrets: Iterable[str]) -> list[str]:
     ]
 
 
-def namespaces(kube: Kube) -> list[str]:
-    """Give the namespaces that are not the cluster's own."""
-    found = kube.kubectl("get", "namespaces", "-o", "name").split()
-    return [name for name in (line.removeprefix("namespace/") for line in found) if name not in _SYSTEM]
-
-
 def logs() -> Iterator[tuple[str, bytes]]:
     """Give path and text of each log of the tests' containers since the cluster was made."""
     with tarfile.open(fileobj=io.BytesIO(kubecluster.logs())) as archive:
         for member in archive:
             path = member.name.removeprefix("./")
             opened = archive.extractfile(member) if member.isfile() else None
-            if opened is not None and not path.startswith(_SYSTEM):
+            if opened is not None and not path.startswith(kubecluster.SYSTEM):
                 yield path, opened.read()
 
 
 def _objects(kube: Kube) -> Iterator[tuple[str, bytes]]:
-    for name in namespaces(kube):
+    for name in kubecluster.namespaces(kube):
         text = kube.kubectl("get", f"{_OURS},{_KINDS},events", "-n", name, "-o", "json")
         for item in json.loads(text)["items"]:
             place = f"{name}/{item['kind']}/{item['metadata']['name']}"
@@ -80,7 +73,7 @@ def _objects(kube: Kube) -> Iterator[tuple[str, bytes]]:
 
 def _releases(kube: Kube) -> Iterator[tuple[str, bytes]]:
     """What Helm keeps of a release: manifests and values, base64 twice and gzipped."""
-    for name in namespaces(kube):
+    for name in kubecluster.namespaces(kube):
         for item in kube.items("secrets", namespace=name):
             if item["type"] == "helm.sh/release.v1":
                 yield f"{name}/{item['metadata']['name']}", _plain(_release(item["data"]))

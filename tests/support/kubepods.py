@@ -132,16 +132,19 @@ class Load:
     They run detached, so that they outlast the connection to the API server.
     """
 
-    def __init__(self, kube: Kube, pod: str, groups: Sequence[Group]) -> None:
+    def __init__(self, kube: Kube, pod: str, groups: Sequence[Group], *, answered: bool = True) -> None:
+        """``answered``: begin with the test once a request of each group was answered, else at once."""
         self.answers: list[Answer] = []
-        self._kube, self._pod, self._groups = kube, pod, list(groups)
+        self.groups = list(groups)
+        self._kube, self._pod, self._answered = kube, pod, answered
         self._name = f"load-{next(_numbers)}"
 
     def __enter__(self) -> Self:
-        spec = json.dumps([asdict(group) for group in self._groups])
+        spec = json.dumps([asdict(group) for group in self.groups])
         start = f'python /programs/load.py {self._name} "$0" >/tmp/{self._name}.out 2>/tmp/{self._name}.err &'
         run(self._kube, self._pod, "sh", "-c", start, spec)
-        self.wait_for_more(len(self._groups))
+        if self._answered:
+            until(lambda: self._lines() >= len(self.groups), timeout=60, what=f"first answers: {self._problem()}")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -1,0 +1,198 @@
+"""A release of the chart, and one that is furnished with credentials, routes and a client."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import yaml
+from tests.e2e.pods.load import Group
+from tests.support import command, kubecluster, kubepods
+from tests.support.gateway import documents, secret
+from tests.support.kube import ARTIFACTS, Kube, Manifest, Pod
+from tests.support.targets import ROUTES, Target
+
+from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
+from claude_gateway_scripted import digest
+
+CHART: Final = "charts/claude-gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One ``helm install``. ``fullname`` is what its objects' names begin with."""
+
+    kube: Kube
+    name: str
+    namespace: str
+
+    @property
+    def fullname(self) -> str:
+        """The chart's default for it."""
+        return f"{self.name}-claude-gateway"
+
+    @property
+    def url(self) -> str:
+        """The Service's address, as clients in other namespaces write it."""
+        return f"http://{self.fullname}.{self.namespace}.svc.cluster.local:4000"
+
+    @property
+    def proxy(self) -> str:
+        """Name of the data plane's Deployment."""
+        return proxy_name(self.fullname)
+
+    @property
+    def operator(self) -> str:
+        """Name of the operator's Deployment."""
+        return operator_name(self.fullname)
+
+    @property
+    def bundle(self) -> str:
+        """Name of the ConfigMap and the Secret with the bundle."""
+        return bundle_name(self.fullname)
+
+    def install(self, *settings: str) -> None:
+        """Install it in a namespace of its own, and wait as ``helm install --wait`` does."""
+        self.kube.apply(kubepods.namespace(self.namespace))
+        self._helm("install", *settings)
+
+    def upgrade(self, *settings: str) -> None:
+        """Upgrade it."""
+        self._helm("upgrade", *settings)
+
+    def helm(self, verb: str, *arguments: str) -> str:
+        """Run another helm command about it."""
+        return self.kube.helm(verb, self.name, "-n", self.namespace, *arguments)
+
+    def _helm(self, verb: str, *settings: str) -> None:
+        values = ARTIFACTS / f"values-{self.name}.yaml"
+        values.write_text(yaml.safe_dump(_values()))
+        extra = [word for setting in settings for word in ("--set", setting)]
+        self.kube.helm(
+            verb, self.name, CHART, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "180s", *extra
+        )
+
+    def pods(self) -> list[Pod]:
+        """Give the proxy pods that are not being deleted."""
+        return self.kube.pods(namespace=self.namespace, selector=self.selector(self.proxy))
+
+    def selector(self, deployment: str) -> str:
+        """Give what selects a Deployment's pods."""
+        found = self.kube.get("deployment", namespace=self.namespace, name=deployment)["spec"]["selector"]
+        return ",".join(f"{key}={value}" for key, value in found["matchLabels"].items())
+
+    def secret(self, name: str, entry: str) -> str:
+        """Give a value out of a Secret."""
+        data = self.kube.get("secret", namespace=self.namespace, name=name)["data"]
+        return base64.b64decode(data[entry]).decode()
+
+    @property
+    def bootstrap_key(self) -> str:
+        """The first client's key."""
+        return self.secret(bootstrap_name(self.fullname), "key")
+
+    @property
+    def own_secrets(self) -> list[str]:
+        """What the operator made and nobody may print."""
+        return [self.bootstrap_key, self.secret(self.bundle, REPORT_TOKEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A release in use. ``pod`` runs clients with the key of one GatewayClient; ``secrets`` are all that were used."""
+
+    release: Release
+    pod: str
+    key: str = field(repr=False)
+    targets: list[Target]
+    secrets: list[str] = field(repr=False)
+
+    @classmethod
+    def furnish(cls, release: Release, *, client: str, model: str = "scripted-claude") -> "Gateway":
+        """Apply two credentials, two routes and a client, make a client pod, and wait until all is live."""
+        kube, place = release.kube, release.namespace
+        anthropic, openai = f"sk-ant-e2e-{secrets.token_hex(24)}", f"sk-e2e-{secrets.token_hex(24)}"
+        routes = ROUTES.format(url=kubepods.UPSTREAM_URL).replace("scripted-claude", model)
+        kube.apply(*(secret("anthropic", anthropic), secret("openai", openai)), *documents(routes), namespace=place)
+        key = new_client(release, client)
+        kube.apply(*kubepods.client(client, url=release.url, key=key))
+        kube.wait(
+            *("claudecredential/anthropic", "claudecredential/vllm", "modelroute/anthropic", "modelroute/openai"),
+            f"gatewayclient/{client}",
+            condition="Programmed",
+            namespace=place,
+        )
+        kube.wait(f"pod/{client}", condition="Ready", namespace=kubepods.CLIENTS)
+        targets = [
+            Target("claude-on-anthropic", model, "/v1/messages", digest(anthropic)),
+            Target("claude-on-openai", "scripted-gpt", "/v1/chat/completions", digest(openai)),
+        ]
+        return cls(release, client, key, targets, [anthropic, openai, key])
+
+    @property
+    def kube(self) -> Kube:
+        """The cluster."""
+        return self.release.kube
+
+    def load(self, *groups: Group) -> kubepods.Load:
+        """Give a load from the client pod."""
+        return kubepods.Load(self.kube, self.pod, groups)
+
+    def streams(self, *groups: Group) -> kubepods.Load:
+        """Give long streams from the client pod, which are under way for a while before anything is answered."""
+        return kubepods.Load(self.kube, self.pod, groups, answered=False)
+
+    def rotate(self, key: str) -> None:
+        """Note that the key of the Anthropic wire is another one now."""
+        self.targets[0] = replace(self.targets[0], credential=digest(key))
+
+    def steady(self) -> list[Group]:
+        """Give a load on both wires through the Service, over kept and over fresh connections."""
+        return [
+            Group(f"{target}-{'fresh' if fresh else 'kept'}", self.release.url, target.model, fresh=fresh, pause=0.1)
+            for target in self.targets
+            for fresh in (False, True)
+        ]
+
+    def wait_live(self, *names: str) -> None:
+        """Wait until these objects, as they are now, are served by every ready pod."""
+        self.kube.wait(*names, condition="Programmed", namespace=self.release.namespace)
+
+
+def new_client(release: Release, name: str) -> str:
+    """Make a client and its key as the documentation says, and give the key."""
+    file = ARTIFACTS / f"client-{release.name}-{name}.yaml"
+    file.unlink(missing_ok=True)
+    made = command.call("key", "new", name, "-o", file)
+    assert made.code == 0, made
+    release.kube.kubectl("apply", "-n", release.namespace, "-f", str(file))
+    (key,) = [
+        str(value) for manifest in documents(file.read_text()) for value in manifest.get("stringData", {}).values()
+    ]
+    file.unlink()
+    return key
+
+
+def route(
+    name: str, *, models: list[str], model: str, labels: Mapping[str, str] | None = None, **target: str
+) -> Manifest:
+    """Give a route with one target."""
+    spec = {"models": models, "targets": [{"model": model, **target}]}
+    metadata = {"name": name, "labels": dict(labels or {})}
+    return {"apiVersion": API_VERSION, "kind": "ModelRoute", "metadata": metadata, "spec": spec}
+
+
+def _values() -> dict[str, Any]:
+    """The images of this run, and requests that let three releases' worth of pods onto a small node."""
+
+    def image(name: str) -> dict[str, str]:
+        repository, _, tag = kubecluster.reference_of(name).partition(":")
+        return {"repository": repository, "tag": tag}
+
+    small = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
+    return {
+        "images": {"pullPolicy": "Never", "proxy": image("proxy"), "operator": image("operator")},
+        "operator": small,
+        "proxy": {"gateway": small, "litellm": small, "agent": small},
+    }
