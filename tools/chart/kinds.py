@@ -23,6 +23,10 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
+_PROBE: Final = (
+    *("initialDelaySeconds", "periodSeconds", "timeoutSeconds"),
+    *("failureThreshold", "successThreshold", "terminationGracePeriodSeconds"),
+)
 _TEXTS: Final[dict[str, Any]] = {"type": "object", "additionalProperties": {"type": "string"}}
 
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -45,19 +49,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     ),
     "resources": _closed({"requests": _QUANTITIES, "limits": _QUANTITIES, "claims": _list({"type": "object"})}),
     "quantity": _QUANTITY,
-    "probe": _closed(
-        {
-            name: _COUNT
-            for name in (
-                "initialDelaySeconds",
-                "periodSeconds",
-                "timeoutSeconds",
-                "failureThreshold",
-                "successThreshold",
-                "terminationGracePeriodSeconds",
-            )
-        }
-    ),
+    "probe": _closed(dict.fromkeys(_PROBE, _COUNT)),
     "port": {"type": "integer", "minimum": 1, "maximum": 65535},
     "loglevel": {"enum": ["debug", "info", "warning", "error"]},
     "tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"},

@@ -28,7 +28,7 @@ class Value:
 
 
 def read(root: Path) -> tuple[Value, ...]:
-    """All values of the chart below the repository's ``root``. Raises ValueError naming a line that is not documented."""
+    """All values of the chart below ``root``. Raises ValueError naming a line that is not documented."""
     text = (root / SOURCE).read_text(encoding="utf-8")
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):

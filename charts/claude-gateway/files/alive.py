@@ -1,4 +1,5 @@
-import socket, sys
+import socket
+import sys
 
 with socket.socket(socket.AF_UNIX) as link:
     link.settimeout(8)
