@@ -133,6 +133,14 @@ METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"
 METRIC_CONFIG_SWAPS: Final = "claude_gateway_config_swaps"
 METRIC_CONFIG_IN_SYNC: Final = "claude_gateway_config_in_sync"
 METRIC_PROCESS_UP: Final = "claude_gateway_process_up"
+METRIC_LOOKS: Final = "claude_gateway_operator_looks"
+METRIC_LOOK_DURATION: Final = "claude_gateway_operator_look_duration_seconds"
+METRIC_LOOK_COMPLETED: Final = "claude_gateway_operator_look_completed_timestamp_seconds"
+METRIC_WRITES: Final = "claude_gateway_operator_writes"
+METRIC_OBJECTS: Final = "claude_gateway_operator_conditions"
+METRIC_PROBLEMS: Final = "claude_gateway_operator_problems"
+METRIC_BUNDLE_BYTES: Final = "claude_gateway_operator_bundle_bytes"
+METRIC_PODS: Final = "claude_gateway_operator_pods"
 
 # What a release owns in its namespace; ``release`` is the full name that every one of them begins with.
 REPORT_TOKEN: Final = "report-token"  # noqa: S105 - the entry's name

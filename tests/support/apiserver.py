@@ -1,232 +1,212 @@
-"""A real API server with nothing behind it: etcd and kube-apiserver on loopback, RBAC on, tokens for ServiceAccounts.
+"""A real API server of the test's own: etcd and kube-apiserver as plain processes, no node, no docker."""
 
-Needs the two programs in the folder that ``KUBEBUILDER_ASSETS`` names. No controller runs: nothing is collected, and
-namespaces stay ``Active``.
-"""
-
+import base64
 import json
 import os
 import secrets
-import shutil
 import socket
 import ssl
-import tempfile
+import subprocess
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.support.processes import Process
-from tests.support.waiting import until
 
-APPLY: Final = "application/apply-patch+yaml"
-_ISSUER: Final = "https://kubernetes.default.svc"
-_START_SECONDS: Final = 90.0
+Manifest = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"
 
 
 class ApiError(Exception):
-    """An answer other than 2xx; ``message`` is what a user would see."""
+    """What the API server refused; ``status`` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status}: {message}")
+        """Say what it said."""
+        super().__init__(message)
         self.status = status
         self.message = message
 
 
 def assets() -> Path:
-    """The folder with the two programs. Raises AssertionError that says how to get them."""
-    folder = Path(os.environ.get("KUBEBUILDER_ASSETS", "/usr/local/kubebuilder/bin"))
-    missing = [name for name in ("etcd", "kube-apiserver") if not (folder / name).exists()]
-    hint = "get them with `setup-envtest use -p path` and set KUBEBUILDER_ASSETS to that path"
-    assert not missing, f"{folder} has no {' and no '.join(missing)}; {hint}"
-    return folder
+    """The folder with the two programs. Raises RuntimeError that says how to get them."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    folder = Path(named) if named else None
+    if folder is not None and all((folder / program).exists() for program in ("etcd", "kube-apiserver")):
+        return folder
+    raise RuntimeError(
+        "these tests need etcd and kube-apiserver: set KUBEBUILDER_ASSETS to a folder that holds both, for example "
+        'export KUBEBUILDER_ASSETS="$(go run sigs.k8s.io/controller-runtime/tools/setup-envtest@latest use 1.34 -p path)"'
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 class ApiServer:
-    """A context manager. Requests are made as cluster admin, or with ``token`` as whom that belongs to."""
+    """Runs from ``with`` to its end; ``home`` takes its data, its certificate and kubeconfigs."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cgw-apiserver-"))
-        self.token = secrets.token_urlsafe(32)
-        self.port = _free_port()
-        self.ca_file = self.folder / "certificates" / "apiserver.crt"
-        self._etcd_port = _free_port()
-        self._processes: dict[str, Process] = {}
-
-    @property
-    def url(self) -> str:
-        """The base URL; ``ca_file`` is what to trust there."""
-        return f"https://127.0.0.1:{self.port}"
-
-    @property
-    def etcd_url(self) -> str:
-        """The base URL of etcd, which also speaks JSON."""
-        return f"http://127.0.0.1:{self._etcd_port}"
+    def __init__(self, home: Path) -> None:
+        """Nothing runs yet."""
+        self.home = home
+        self.port = free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        self._admin = secrets.token_urlsafe(24)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._etcd = (free_port(), free_port())
+        self._tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
-        try:
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            (self.folder / "accounts.key").write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                )
-            )
-            (self.folder / "tokens.csv").write_text(f"{self.token},admin,admin,system:masters\n")
-            self._run("etcd", self._etcd_arguments())
-            self.start()
-        except BaseException:
-            self.close()
-            raise
+        programs = assets()
+        client, peer = self._etcd
+        self._start(
+            [
+                str(programs / "etcd"),
+                f"--data-dir={self.home / 'etcd'}",
+                f"--listen-client-urls=http://127.0.0.1:{client}",
+                f"--advertise-client-urls=http://127.0.0.1:{client}",
+                f"--listen-peer-urls=http://127.0.0.1:{peer}",
+                f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+                f"--initial-cluster=default=http://127.0.0.1:{peer}",
+                "--unsafe-no-fsync",
+            ],
+            "etcd",
+        )
+        key = self.home / "sa.key"
+        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        (self.home / "tokens.csv").write_text(f'{self._admin},admin,admin,"system:masters"\n')
+        self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End both processes and remove what they wrote."""
-        for name in ("kube-apiserver", "etcd"):
-            if name in self._processes:
-                self._processes[name].stop()
-        shutil.rmtree(self.folder)
-
     def start(self) -> None:
-        """Start the API server, again after ``stop``, and wait until it is ready."""
-        server = self._run("kube-apiserver", self._server_arguments())
-
-        def ready() -> bool:
-            assert server.returncode is None, f"kube-apiserver ended with {server.returncode}:\n{server.output[-4000:]}"
+        """Start the API server alone, as after ``stop``, and wait until it answers."""
+        key = self.home / "sa.key"
+        self._start(
+            [
+                str(assets() / "kube-apiserver"),
+                f"--etcd-servers=http://127.0.0.1:{self._etcd[0]}",
+                f"--secure-port={self.port}",
+                "--bind-address=127.0.0.1",
+                f"--cert-dir={self.home / 'certs'}",
+                f"--token-auth-file={self.home / 'tokens.csv'}",
+                "--authorization-mode=RBAC",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-signing-key-file={key}",
+                f"--service-account-key-file={key}",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--disable-admission-plugins=ServiceAccount",
+                "--shutdown-delay-duration=0s",
+            ],
+            "apiserver",
+        )
+        certificate = self.home / "certs" / "apiserver.crt"
+        end = time.monotonic() + 60
+        while True:
             try:
-                self.call("GET", "/readyz")
-                self.call("GET", "/api/v1/namespaces/default")
+                self._tls = ssl.create_default_context(cafile=str(certificate))
+                self.request("GET", "/readyz")
+                break
             except (OSError, ApiError):
-                return False
-            return True
-
-        until(ready, timeout=_START_SECONDS, what="kube-apiserver to be ready")
+                if time.monotonic() > end or self._processes[-1].poll() is not None:
+                    raise RuntimeError((self.home / "apiserver.log").read_text()[-3000:]) from None
+                time.sleep(0.1)
 
     def stop(self) -> None:
-        """End the API server; etcd and with it all objects stay."""
-        self._processes.pop("kube-apiserver").stop()
+        """End the API server alone; etcd keeps what it had."""
+        process = self._processes.pop()
+        process.terminate()
+        process.wait(30)
 
-    def call(self, method: str, path: str, body: object = None, *, token: str = "", kind: str = "") -> Any:
-        """One request, JSON in and out; ``kind`` is the body's type. Raises ApiError, OSError when it is away."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"authorization": f"Bearer {token or self.token}", "accept": "application/json"}
-        if data is not None:
-            headers["content-type"] = kind or "application/json"
-        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30, context=self._trust()) as answer:
-                text = answer.read()
-        except urllib.error.HTTPError as error:
-            raise ApiError(error.code, _message(error.read())) from None
-        return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in self._processes:
+            process.wait(30)
 
-    def apply(self, path: str, manifest: Mapping[str, Any], *, token: str = "", manager: str = "tests") -> Any:
-        """Server-side apply to the object's own path; gives it as it then is. Raises ApiError."""
-        return self.call("PATCH", f"{path}?fieldManager={manager}&force=true", manifest, token=token, kind=APPLY)
+    def _start(self, command: list[str], name: str) -> None:
+        with (self.home / f"{name}.log").open("ab") as log:
+            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log))
 
-    def namespace(self, name: str) -> str:
-        """Make a namespace; gives its name."""
-        self.apply(f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        return name
-
-    def account(self, namespace: str, name: str, *, rules: Sequence[Mapping[str, Any]] = ()) -> str:
-        """Make a ServiceAccount that may do what ``rules`` say in its namespace and no more; gives a token of it."""
-        meta = {"name": name, "namespace": namespace}
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-        version = "rbac.authorization.k8s.io/v1"
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
-        self.apply(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", account)
-        self.apply(
-            f"{rbac}/roles/{name}", {"apiVersion": version, "kind": "Role", "metadata": meta, "rules": list(rules)}
-        )
-        self.bind(namespace, role=name, account=f"{namespace}/{name}")
-        return self.account_token(namespace, name)
-
-    def bind(self, namespace: str, *, role: str, account: str) -> None:
-        """Give a Role of a namespace to a ServiceAccount (``namespace/name``), maybe of another namespace."""
-        home, _, name = account.partition("/")
-        binding = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": role, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
-        }
-        self.apply(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{role}", binding)
-
-    def account_token(self, namespace: str, name: str) -> str:
-        """Issue a token of a ServiceAccount, as a projected volume does."""
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        return str(self.call("POST", path, body)["status"]["token"])
-
-    def kubeconfig(self, *, token: str = "") -> Path:
-        """Write a kubeconfig for the admin, or for whom ``token`` belongs to."""
-        trusted = {"server": self.url, "certificate-authority": str(self.ca_file)}
-        config = {
+    def kubeconfig(self, token: str | None = None, *, name: str = "admin") -> Path:
+        """Write a kubeconfig for a token, or for the administrator."""
+        certificate = (self.home / "certs" / "apiserver.crt").read_bytes()
+        document = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": trusted}],
-            "users": [{"name": "test", "user": {"token": token or self.token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "clusters": [
+                {
+                    "name": "test",
+                    "cluster": {
+                        "server": self.url,
+                        "certificate-authority-data": base64.b64encode(certificate).decode(),
+                    },
+                }
+            ],
+            "users": [{"name": name, "user": {"token": token or self._admin}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
             "current-context": "test",
         }
-        path = self.folder / f"kubeconfig-{secrets.token_hex(4)}"
-        path.write_text(yaml.safe_dump(config))
+        path = self.home / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(document))
+        path.chmod(0o600)
         return path
 
-    def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca_file))
+    def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, content: str = "application/json"
+    ) -> Any:
+        """Make one request as the administrator. Raises ApiError with what the API server says."""
+        request = urllib.request.Request(  # noqa: S310 - https only
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"authorization": f"Bearer {self._admin}", "content-type": content},
+        )
+        try:
+            with urllib.request.urlopen(request, context=self._tls, timeout=30) as answer:  # noqa: S310
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode()
+            message = json.loads(said).get("message", said) if said.startswith("{") else said
+            raise ApiError(error.code, message) from None
+        return json.loads(text) if text.startswith(b"{") else text.decode()
 
-    def _run(self, name: str, arguments: Sequence[str]) -> Process:
-        process = Process([str(assets() / name), *arguments], log=self.folder / f"{name}.log")
-        self._processes[name] = process
-        return process
+    def get(self, path: str) -> Any:
+        """One object or list; None if it is not there."""
+        try:
+            return self.request("GET", path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
 
-    def _etcd_arguments(self) -> list[str]:
-        return [
-            f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={self.etcd_url}",
-            f"--advertise-client-urls={self.etcd_url}",
-            "--listen-peer-urls=http://127.0.0.1:0",
-            "--unsafe-no-fsync",
-        ]
+    def create(self, path: str, body: Mapping[str, Any]) -> Manifest:
+        """Create an object in a collection."""
+        made: Manifest = self.request("POST", path, body)
+        return made
 
-    def _server_arguments(self) -> list[str]:
-        accounts = self.folder / "accounts.key"
-        return [
-            f"--etcd-servers={self.etcd_url}",
-            f"--cert-dir={self.ca_file.parent}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            f"--secure-port={self.port}",
-            "--endpoint-reconciler-type=none",
-            "--authorization-mode=RBAC",
-            f"--token-auth-file={self.folder / 'tokens.csv'}",
-            f"--service-account-issuer={_ISSUER}",
-            f"--service-account-key-file={accounts}",
-            f"--service-account-signing-key-file={accounts}",
-            "--disable-admission-plugins=ServiceAccount",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            "--shutdown-delay-duration=0s",
-        ]
+    def apply(self, path: str, body: Mapping[str, Any], *, manager: str = "test", force: bool = True) -> Manifest:
+        """Apply an object."""
+        query = f"?fieldManager={manager}&force={str(force).lower()}"
+        applied: Manifest = self.request("PATCH", path + query, body, content=APPLY)
+        return applied
 
+    def merge(self, path: str, body: Mapping[str, Any]) -> Manifest:
+        """Change an object as ``kubectl patch --type=merge`` does."""
+        changed: Manifest = self.request("PATCH", path, body, content="application/merge-patch+json")
+        return changed
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    def delete(self, path: str) -> None:
+        """Delete an object."""
+        self.request("DELETE", path)
 
-
-def _message(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace")[:500]
+    def token(self, namespace: str, account: str) -> str:
+        """A token of a ServiceAccount, as the kubelet would mount it."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+        return str(self.request("POST", path, body)["status"]["token"])

@@ -44,7 +44,7 @@ def own_rules(release: str) -> list[Rule]:
             "apiGroups": [GROUP],
             "resources": ["gatewayclients"],
             "resourceNames": [bootstrap],
-            "verbs": ["create", "patch", "delete"],
+            "verbs": ["get", "create", "patch", "delete"],
         },
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
         {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [operator, proxy], "verbs": ["get"]},

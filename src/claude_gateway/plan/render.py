@@ -10,12 +10,15 @@ from claude_gateway.contract.litellm import (
     Deployment,
     LiteLLMConfig,
     LiteLLMParams,
+    LiteLLMSettings,
     ModelInfo,
     RouterSettings,
 )
 from claude_gateway.contract.policy import Policy, Route, Target, Wire
 from claude_gateway.plan.providers import litellm_name
 
+SETTINGS: Final = LiteLLMSettings()
+"""What LiteLLM reads once in a process: a change of it needs new pods."""
 _CLIENTS: Final = "clients"
 _NOT_SNAKE: Final = re.compile(r"[^a-zA-Z0-9]")
 _HEAD: Final = "# Rendered by Claude Gateway from its ModelRoutes; keys come from the variables named here.\n"
@@ -40,6 +43,7 @@ def litellm_config(policy: Policy) -> LiteLLMConfig:
     """Give LiteLLM's view of a policy: every target of every route, and literal model names as aliases of routes."""
     return LiteLLMConfig(
         model_list=tuple(_deployment(route, target) for route in policy.routes for target in route.targets),
+        litellm_settings=SETTINGS,
         router_settings=RouterSettings(model_group_alias=dict(_aliases(policy.routes))),
     )
 

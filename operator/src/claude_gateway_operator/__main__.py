@@ -1,0 +1,139 @@
+"""``python -m claude_gateway_operator``: runs until SIGTERM or SIGINT."""
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import kopf
+from pydantic import ValidationError
+
+from claude_gateway_operator import handlers, logs, metrics, watch
+from claude_gateway_operator.bootstrap import Bootstrap
+from claude_gateway_operator.doorbell import Doorbell
+from claude_gateway_operator.gather import Gatherer
+from claude_gateway_operator.kube import Kube
+from claude_gateway_operator.look import Look
+from claude_gateway_operator.loop import Loop
+from claude_gateway_operator.owner import Owner
+from claude_gateway_operator.reports import Reports
+from claude_gateway_operator.served import until_served
+from claude_gateway_operator.settings import Settings, address
+from claude_gateway_operator.store import Store
+from claude_gateway_operator.told import Teller
+from claude_gateway_operator.watch import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_log: Final = logging.getLogger("claude_gateway_operator")
+
+
+class Operator:
+    """All that runs beside Kopf: the loop, the watches, the long polls, the writer of statuses, the metrics."""
+
+    def __init__(self, connection: Kube, settings: Settings, owner: Owner) -> None:
+        """Needs a running event loop; nothing runs before ``run``."""
+        self._kube = connection
+        self._settings = settings
+        self._metrics = metrics.Metrics()
+        self._known = Known()
+        self.bell = Doorbell()
+        self._reports = Reports(port=settings.agent_port, ring=self.bell.ring)
+        self._teller = Teller(connection, ring=self.bell.ring, wrote=self._metrics.wrote)
+        look = Look(
+            connection=connection,
+            settings=settings,
+            gatherer=Gatherer(connection, settings),
+            store=Store(connection, settings, owner, self._known),
+            reports=self._reports,
+            teller=self._teller,
+            bootstrap=Bootstrap(connection, settings, owner),
+            metrics=self._metrics,
+        )
+        self._loop = Loop(look, bell=self.bell, resync=settings.resync_seconds, failed=self._metrics.failed)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Run until a signal, ``stop``, or until a part ends, which none should. Raises what that part raised."""
+        stop = stop or asyncio.Event()
+        server = await metrics.serve(self._metrics, *address(self._settings.metrics_listen))
+        works: list[Coroutine[Any, Any, None]] = [
+            self._loop.run(),
+            self._teller.run(),
+            *(
+                watch.follow(self._kube, subject, ring=self.bell.ring, known=self._known)
+                for subject in watch.subjects(self._settings)
+            ),
+        ]
+        self._tasks = [asyncio.create_task(work) for work in works]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: stop.set())
+        table = handlers.registry(
+            ring=self.bell.ring,
+            age=self._loop.age,
+            oldest=self._settings.unhealthy_after_seconds,
+            close=self._close,
+        )
+        host, port = address(self._settings.health_listen)
+        try:
+            await kopf.operator(
+                registry=table,
+                settings=handlers.settings(),
+                namespaces=self._settings.namespaces,
+                standalone=True,
+                liveness_endpoint=f"http://{host}:{port}/healthz",
+                stop_flag=stop,
+            )
+        finally:
+            await self._close()
+            await server.cleanup()
+        for task in self._tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _close(self) -> None:
+        """End everything; a look that runs is finished first."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reports.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Run the operator until a signal ends it. Raises OSError if it cannot listen."""
+    async with await Kube.open() as connection:
+        owner = await until_served(connection, settings)
+        logs.emit(
+            _log,
+            "started",
+            release=settings.release,
+            namespaces=settings.namespaces,
+            owned=owner.uid is not None,
+        )
+        await Operator(connection, settings, owner).run()
+    logs.emit(_log, "stopped")
+
+
+def main() -> int:
+    """Read the settings and run; 2 for unusable settings, 1 for what ended it against its will."""
+    logs.configure("info")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            setting = str(problem["loc"][0])
+            name = setting if setting.isupper() else f"CLAUDE_GATEWAY_OPERATOR_{setting}".upper()
+            logs.emit(_log, "setting_refused", level=logging.ERROR, setting=name, error=problem["msg"])
+        return 2
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except Exception as error:
+        logs.unexpected(_log, "failed", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

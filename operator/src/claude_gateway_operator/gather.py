@@ -1,0 +1,184 @@
+"""Gathers the World: everything that a decision rests on, listed anew for each look."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from claude_gateway.api.claude_credential import ClaudeCredentialSpec
+from claude_gateway.api.gateway_client import GatewayClientSpec
+from claude_gateway.api.kinds import KINDS
+from claude_gateway.contract.policy import Egress
+from claude_gateway.names import Kind
+from claude_gateway.plan import world as plan
+from claude_gateway.plan.problem import ObjectRef
+from claude_gateway.plan.world import Item, World
+from claude_gateway_operator import kube
+from claude_gateway_operator.kube import Forbidden, Kube, Manifest, NotFound, Retryable
+from claude_gateway_operator.logs import emit
+from claude_gateway_operator.settings import Settings
+from claude_gateway_operator.watch import CREDENTIALS
+
+BELIEVE_SECONDS: Final = 30.0
+"""How long a right that was there must be gone until that is believed: API servers refuse too while they start."""
+READS: Final = 16
+"""Secrets read at once."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Rights:
+    """Remembers which collections could be read, and since when they cannot."""
+
+    clock: Callable[[], float] = time.monotonic
+    _had: set[str] = field(default_factory=set)
+    _lost: dict[str, float] = field(default_factory=dict)
+
+    def has(self, collection: str) -> None:
+        """Take note that a collection could be read."""
+        self._had.add(collection)
+        if self._lost.pop(collection, None) is not None:
+            emit(_log, "right_given", collection=collection)
+
+    def lacks(self, collection: str, error: Forbidden) -> None:
+        """Take note that it could not. Raises Retryable while that may be a passing trouble."""
+        now = self.clock()
+        if collection not in self._lost:
+            self._lost[collection] = now
+            emit(_log, "right_missing", level=logging.WARNING, collection=collection, error=str(error))
+        if collection in self._had:
+            if now - self._lost[collection] < BELIEVE_SECONDS:
+                raise Retryable(str(error))
+            self._had.discard(collection)
+
+
+class Gatherer:
+    """Lists the kinds and the Secrets of all namespaces; values of Secrets are kept as long as they do not change."""
+
+    def __init__(self, connection: Kube, settings: Settings) -> None:
+        """Nothing is listed before ``gather``."""
+        self._kube = connection
+        self._settings = settings
+        self._rights = Rights()
+        self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
+        self._rules = plan.Settings(
+            egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
+            strict=False,
+            release=settings.release,
+        )
+
+    async def gather(self) -> World:
+        """Give the World but for what concerns pods. Raises KubeError."""
+        wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
+        pages = [
+            page
+            for found in await asyncio.gather(*(self._kind(*collection) for collection in wanted))
+            for page in found
+        ]
+        world = await asyncio.to_thread(_parse, pages, self._rules)
+        del pages
+        listed, unreadable = await self._listed()
+        needed = sorted(set(references(world)))
+        manifests, refused = await self._values(needed, listed, unreadable)
+        secrets = plan.read(manifests, self._rules).secrets
+        return replace(world, secrets=secrets, unreadable=unreadable | refused)
+
+    async def _kind(self, plural: str, namespace: str) -> list[bytes]:
+        collection = kube.path(plural, namespace)
+        try:
+            pages = await self._kube.pages(collection)
+        except Forbidden as error:
+            self._rights.lacks(collection, error)
+            return []
+        except NotFound as error:
+            # No such kind: its CRD is not there yet, or is being replaced. What serves goes on.
+            raise Retryable(str(error)) from None
+        self._rights.has(collection)
+        return pages
+
+    async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str]]:
+        """Labelled Secrets with their versions, and the namespaces whose Secrets may not be listed."""
+        listed: dict[ObjectRef, str] = {}
+        unreadable: set[str] = set()
+
+        async def of(namespace: str) -> None:
+            collection = kube.path("secrets", namespace, api="v1")
+            try:
+                pages = await self._kube.pages(collection, label=CREDENTIALS, metadata_only=True)
+            except Forbidden as error:
+                self._rights.lacks(collection, error)
+                unreadable.add(namespace)
+                return
+            self._rights.has(collection)
+            for item in items(pages):
+                metadata = item["metadata"]
+                ref = ObjectRef(kind=Kind.SECRET, namespace=namespace, name=metadata["name"])
+                listed[ref] = f"{metadata.get('uid')}/{metadata.get('resourceVersion')}"
+
+        await asyncio.gather(*(of(namespace) for namespace in self._settings.namespaces))
+        return listed, frozenset(unreadable)
+
+    async def _values(
+        self, needed: Iterable[ObjectRef], listed: dict[ObjectRef, str], unreadable: frozenset[str]
+    ) -> tuple[list[Manifest], frozenset[str]]:
+        """Secrets that objects name, as manifests; and the namespaces in which one may be listed but not read."""
+        gate = asyncio.Semaphore(READS)
+        refused: set[str] = set()
+        kept: dict[ObjectRef, tuple[str, Manifest]] = {}
+        unlabelled: list[Manifest] = []
+
+        async def of(ref: ObjectRef) -> None:
+            version = listed.get(ref)
+            before = self._read.get(ref)
+            if version is not None and before is not None and before[0] == version:
+                kept[ref] = before
+                return
+            url = kube.path("secrets", ref.namespace, ref.name, api="v1")
+            try:
+                async with gate:
+                    # One that is not labelled is none of our business, but its owner should know that it is there.
+                    found = await self._kube.get(url, metadata_only=version is None)
+            except Forbidden as error:
+                self._rights.lacks(url, error)
+                refused.add(ref.namespace)
+                return
+            self._rights.has(url)
+            if found is None:
+                return
+            if version is None:
+                unlabelled.append({"apiVersion": "v1", "kind": str(Kind.SECRET), "metadata": found["metadata"]})
+            else:
+                kept[ref] = (version, found)
+
+        await asyncio.gather(*(of(ref) for ref in needed if ref.namespace not in unreadable))
+        self._read = kept
+        return [*(manifest for _, manifest in kept.values()), *unlabelled], frozenset(refused)
+
+
+def references(world: World) -> Iterator[ObjectRef]:
+    """Secrets that objects name."""
+    found: tuple[Item[Any], ...] = (*world.credentials, *world.clients)
+    for item in found:
+        names: tuple[str, ...] = ()
+        if isinstance(item.spec, ClaudeCredentialSpec):
+            names = (item.spec.api_key.secret_ref.name,)
+        elif isinstance(item.spec, GatewayClientSpec):
+            names = tuple(key.secret_ref.name for key in item.spec.keys)
+        yield from (ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=name) for name in names)
+
+
+def _parse(pages: list[bytes], rules: plan.Settings) -> World:
+    return plan.read(items(pages), rules)
+
+
+def items(pages: Iterable[bytes]) -> Iterator[Manifest]:
+    """Objects of a LIST, one page decoded at a time; a list's items do not say their kind each, the list does."""
+    for page in pages:
+        document = json.loads(page)
+        kind = str(document.get("kind", "")).removesuffix("List")
+        for item in document.get("items") or ():
+            yield {"apiVersion": document.get("apiVersion"), "kind": kind, **item}

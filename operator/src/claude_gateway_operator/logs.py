@@ -1,0 +1,52 @@
+"""Log lines: one JSON object a line on standard output, those of libraries included.
+
+Fields: ``time`` (RFC 3339, UTC), ``level``, ``event`` (what happened, a few fixed words), ``logger``, then the event's
+own. The caller names every field that it logs, and none of them may be a secret. Of an exception nobody expected only
+its type and where it came from are written: its message could quote what it was given.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any, Final
+
+_FIELDS: Final = "fields"
+
+
+def configure(level: str) -> None:
+    """Send everything that is logged in this process to standard output as JSON lines."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def emit(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log one event with its fields; a value that JSON does not know is written as text."""
+    logger.log(level, event, extra={_FIELDS: fields})
+
+
+def unexpected(logger: logging.Logger, event: str, error: BaseException) -> None:
+    """Log an exception that nobody expected: its type and its way, not its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    way = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    emit(logger, event, level=logging.ERROR, error=type(error).__name__, way=way)
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render ``record``; the event's own fields come last and cannot hide the fixed ones."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line: dict[str, Any] = {
+            "time": time,
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        line = {**line, **getattr(record, _FIELDS, {}), **line}
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+        return json.dumps(line, default=str, ensure_ascii=False)

@@ -1,0 +1,146 @@
+"""One look at everything: gather, decide, write. What is as it should be is left alone."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from claude_gateway.names import API_VERSION, Reason, agent_name, bundle_name
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.problem import ObjectRef
+from claude_gateway.plan.slices import Slices
+from claude_gateway.plan.world import Item, World
+from claude_gateway_operator import kube, rollout, told
+from claude_gateway_operator.bootstrap import Bootstrap
+from claude_gateway_operator.gather import Gatherer, items
+from claude_gateway_operator.kube import Kube, Manifest
+from claude_gateway_operator.logs import emit
+from claude_gateway_operator.metrics import Metrics
+from claude_gateway_operator.reports import Endpoint, Reports, endpoints
+from claude_gateway_operator.settings import Settings
+from claude_gateway_operator.store import Store
+from claude_gateway_operator.told import Teller
+from claude_gateway_operator.watch import SERVICE_LABEL, SLICES_API
+
+ASK_SECONDS: Final = 2.0
+"""How long a look waits for pods that were never asked before."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one look leaves to the next."""
+
+    slices: dict[str, Slices] = field(default_factory=dict)
+    revision: str | None = None
+    began: bool = False
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything that a look needs; call it for one."""
+
+    connection: Kube
+    settings: Settings
+    gatherer: Gatherer
+    store: Store
+    reports: Reports
+    teller: Teller
+    bootstrap: Bootstrap
+    metrics: Metrics
+    memory: Memory = field(default_factory=Memory)
+
+    async def __call__(self) -> float | None:
+        """Look once; gives the seconds until the next look is due although nothing rings. Raises KubeError."""
+        began = time.monotonic()
+        if self.settings.bootstrap_enabled or not self.memory.began:
+            await self.bootstrap.ensure()
+        world, stored, pods = await asyncio.gather(self.gatherer.gather(), self.store.read(), self._pods())
+        if stored.token:
+            self.reports.follow(pods, stored.token)
+            await self.reports.settle(ASK_SECONDS)
+        if not self.memory.began and (found := stored.slices()) is not None:
+            self.memory.slices[found[0]] = found[1]
+        self.memory.began = True
+        world = replace(world, pods=tuple(self.reports.states(pods)), slices=dict(self.memory.slices))
+        now = datetime.now(UTC)
+        plan = await asyncio.to_thread(decide, world, now)
+        if plan.bundle is not None and plan.packed is not None:
+            revision = plan.bundle.meta.revision
+            written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
+            self.reports.follow(pods, written.token)
+            self._remember(revision, plan)
+        self.teller.hand(plan.changed, self._events(world, plan, now))
+        await rollout.roll(self.connection, self.settings)
+        seconds = time.monotonic() - began
+        self.metrics.show(plan)
+        self.metrics.looked(seconds)
+        emit(
+            _log,
+            "looked",
+            level=logging.DEBUG,
+            seconds=round(seconds, 3),
+            changed=len(plan.changed),
+            ready_pods=plan.fleet.ready,
+        )
+        return None if plan.wake_at is None else max(0.0, (plan.wake_at - now).total_seconds())
+
+    async def _pods(self) -> list[Endpoint]:
+        collection = kube.path("endpointslices", self.settings.namespace, api=SLICES_API)
+        label = f"{SERVICE_LABEL}={agent_name(self.settings.release)}"
+        return endpoints(items(await self.connection.pages(collection, label=label)))
+
+    def _remember(self, revision: str, plan: Plan) -> None:
+        """Keep the slices of revisions that pods may serve: those that some serve now, and the newest."""
+        memory = self.memory
+        if revision != memory.revision:
+            emit(_log, "bundle_written", revision=revision, before=memory.revision, problems=len(plan.problems))
+        kept = {known: parts for known, parts in memory.slices.items() if known in plan.fleet.served}
+        if memory.revision is not None and memory.revision in memory.slices:
+            kept[memory.revision] = memory.slices[memory.revision]
+        memory.slices = {**kept, revision: plan.slices}
+        memory.revision = revision
+
+    def _events(self, world: World, plan: Plan, now: datetime) -> list[Manifest]:
+        """Events of a look, warnings first, no more than are written; one about a bundle that became too large."""
+        found: list[Manifest] = []
+        too_large = next((p.message for p in plan.problems if p.reason == Reason.TOO_LARGE), None)
+        if too_large is not None and not self.memory.too_large:
+            about = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "namespace": self.settings.namespace,
+                "name": bundle_name(self.settings.release),
+            }
+            found.append(_event(about, "Warning", Reason.TOO_LARGE, too_large, now))
+            emit(_log, "bundle_too_large", level=logging.ERROR, error=too_large, kept=self.memory.revision)
+        self.memory.too_large = too_large is not None
+        wanted = told.ordered(plan.events)[: told.EVENTS]
+        uids = _uids(world, {event.object for event in wanted})
+        for event in wanted:
+            ref = event.object
+            about = {
+                "apiVersion": API_VERSION,
+                "kind": ref.kind,
+                "namespace": ref.namespace,
+                "name": ref.name,
+                "uid": uids[ref],
+            }
+            found.append(_event(about, event.type, event.reason, event.message, now))
+        return found
+
+
+def _event(about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
+    name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
+    return told.event(about, kind=kind, reason=reason, message=message, now=now, name=name)
+
+
+def _uids(world: World, refs: set[ObjectRef]) -> dict[ObjectRef, str]:
+    found: tuple[Item[Any], ...] = (*world.routes, *world.credentials, *world.clients)
+    return {item.ref: item.metadata.uid for item in found if item.ref in refs}

@@ -1,0 +1,84 @@
+"""The operator's Prometheus metrics, on a port of their own."""
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from claude_gateway import names
+from claude_gateway.plan.decide import Plan
+
+_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """All metrics of one operator."""
+
+    def __init__(self) -> None:
+        """Begin with zeros."""
+        self.registry = registry = CollectorRegistry()
+        self.looks = Counter(names.METRIC_LOOKS, "Looks at everything, by result.", ["result"], registry=registry)
+        self.seconds = Histogram(
+            names.METRIC_LOOK_DURATION, "Duration of completed looks.", buckets=_BUCKETS, registry=registry
+        )
+        self.completed = Gauge(
+            names.METRIC_LOOK_COMPLETED, "When the last look was completed (Unix time).", registry=registry
+        )
+        self.writes = Counter(
+            names.METRIC_WRITES, "Objects written, by what it was and result.", ["what", "result"], registry=registry
+        )
+        self.objects = Gauge(
+            names.METRIC_OBJECTS,
+            "Objects by kind, condition and its status.",
+            ["kind", "type", "status"],
+            registry=registry,
+        )
+        self.problems = Gauge(names.METRIC_PROBLEMS, "Mistakes found, by reason.", ["reason"], registry=registry)
+        self.bundle = Gauge(
+            names.METRIC_BUNDLE_BYTES, "Size of the bundle as stored, by part.", ["part"], registry=registry
+        )
+        self.pods = Gauge(
+            names.METRIC_PODS, "Ready proxy pods, and whether all serve one revision.", ["is"], registry=registry
+        )
+
+    def wrote(self, what: str, well: bool) -> None:
+        """Count a write."""
+        self.writes.labels(what, "ok" if well else "error").inc()
+
+    def looked(self, seconds: float) -> None:
+        """Count a completed look."""
+        self.looks.labels("ok").inc()
+        self.seconds.observe(seconds)
+        self.completed.set_to_current_time()
+
+    def failed(self) -> None:
+        """Count a look that failed."""
+        self.looks.labels("error").inc()
+
+    def show(self, plan: Plan) -> None:
+        """Show what a look decided."""
+        for gauge in (self.objects, self.problems):
+            gauge.clear()
+        for status in plan.statuses:
+            for condition in status.conditions:
+                self.objects.labels(status.object.kind, condition.type, condition.status).inc()
+        for problem in plan.problems:
+            self.problems.labels(problem.reason).inc()
+        if plan.packed is not None:
+            for part, entries in (("public", plan.packed.config), ("secret", plan.packed.secrets)):
+                self.bundle.labels(part).set(sum(map(len, entries.values())))
+        self.pods.labels("ready").set(plan.fleet.ready)
+        self.pods.labels("in_sync").set(plan.fleet.settled is not None)
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Answer ``/metrics``."""
+        return web.Response(body=generate_latest(self.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
+    """Serve ``/metrics``; the caller cleans the runner up. Raises OSError if it cannot listen."""
+    app = web.Application()
+    app.router.add_get("/metrics", metrics.page)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, host or None, port).start()
+    return runner

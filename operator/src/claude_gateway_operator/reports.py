@@ -1,0 +1,157 @@
+"""What the agents of the proxy pods report: one long poll to each, so that news comes as soon as it is there."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from pydantic import ValidationError
+
+from claude_gateway.contract.report import PodReport
+from claude_gateway.plan.programmed import PodState
+from claude_gateway_operator.logs import emit
+
+POLL_SECONDS: Final = 15.0
+"""How long an agent may wait for news before it answers that there are none."""
+FORGET_SECONDS: Final = 15.0
+"""Silence after which a pod's last report counts no more. Until then it does: a gateway keeps what it serves."""
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
+_LARGEST: Final = 64 << 10
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One proxy pod as an EndpointSlice has it."""
+
+    pod: str
+    address: str
+    ready: bool
+
+
+def endpoints(slices: Iterable[Mapping[str, Any]]) -> list[Endpoint]:
+    """Give each pod of some EndpointSlices once; one that is in an IPv4 and in an IPv6 slice has either address."""
+    found: dict[str, Endpoint] = {}
+    for piece in slices:
+        if piece.get("addressType") not in ("IPv4", "IPv6"):
+            continue
+        for entry in piece.get("endpoints") or ():
+            address = next(iter(entry.get("addresses") or ()), None)
+            if address is None:
+                continue
+            name = (entry.get("targetRef") or {}).get("name") or address
+            # Kubernetes: a condition that is not there counts as true.
+            ready = (entry.get("conditions") or {}).get("ready") is not False
+            host = f"[{address}]" if ":" in address else address
+            found.setdefault(name, Endpoint(pod=name, address=host, ready=ready))
+    return [found[name] for name in sorted(found)]
+
+
+class _Poll:
+    """The long poll to one agent."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.address = endpoint.address
+        self.report: PodReport | None = None
+        self.asked = asyncio.Event()
+        self.heard = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
+
+
+class Reports:
+    """Follows the agents of all pods; rings when one has news."""
+
+    def __init__(self, *, port: int, ring: Callable[[], None]) -> None:
+        """Needs a running event loop; asks nobody before ``follow``."""
+        self._port = port
+        self._ring = ring
+        self._token = ""
+        self._polls: dict[str, _Poll] = {}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=POLL_SECONDS + 5.0)
+        )
+
+    def follow(self, pods: Iterable[Endpoint], token: str) -> None:
+        """Ask these pods from now on, and no others."""
+        self._token = token
+        wanted = {pod.pod: pod for pod in pods}
+        for name, poll in list(self._polls.items()):
+            if name not in wanted or wanted[name].address != poll.address:
+                self._end(self._polls.pop(name))
+        for name, pod in wanted.items():
+            if name not in self._polls:
+                self._polls[name] = poll = _Poll(pod)
+                poll.task = asyncio.create_task(self._run(name, poll), name=f"reports of {name}")
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until every pod was asked once, at most for so long: what was not asked counts as not answering."""
+        waits = [asyncio.ensure_future(poll.asked.wait()) for poll in self._polls.values() if not poll.asked.is_set()]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=seconds)
+            for wait in late:
+                wait.cancel()
+
+    def states(self, pods: Iterable[Endpoint]) -> Iterator[PodState]:
+        """The pods with what they reported last."""
+        for pod in pods:
+            poll = self._polls.get(pod.pod)
+            yield PodState(name=pod.pod, ready=pod.ready, report=None if poll is None else poll.report)
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        tasks = [poll.task for poll in self._polls.values() if poll.task is not None]
+        for poll in self._polls.values():
+            self._end(poll)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._session.close()
+
+    def _end(self, poll: _Poll) -> None:
+        if poll.task is not None:
+            poll.task.cancel()
+
+    async def _run(self, name: str, poll: _Poll) -> None:
+        failures = 0
+        while True:
+            report: PodReport | None
+            try:
+                report = await self._ask(poll)
+                failures, poll.heard = 0, time.monotonic()
+            except (TimeoutError, aiohttp.ClientError, OSError, ValidationError) as error:
+                if failures == 0:
+                    emit(_log, "agent_silent", pod=name, error=type(error).__name__)
+                report = poll.report if time.monotonic() - poll.heard < FORGET_SECONDS else None
+                failures += 1
+            news = _news(report) != _news(poll.report)
+            poll.report = report
+            poll.asked.set()
+            if news:
+                self._ring()
+            if failures:
+                await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES)) - 1])
+
+    async def _ask(self, poll: _Poll) -> PodReport:
+        """Ask for a report: at once the first time and after a failure, else once there is news."""
+        known = poll.report
+        query = {} if known is None else {"revision": known.live or "", "timeout": f"{POLL_SECONDS:g}"}
+        async with self._session.get(
+            f"http://{poll.address}:{self._port}/status",
+            params=query,
+            headers={"authorization": f"Bearer {self._token}"},
+            allow_redirects=False,
+        ) as response:
+            response.raise_for_status()
+            return PodReport.model_validate_json(await response.content.read(_LARGEST))
+
+
+def _news(report: PodReport | None) -> object:
+    """What of a report is worth a look: all but the requests in flight."""
+    if report is None:
+        return None
+    parts = [report.wanted, report.live, report.error]
+    for process in (report.gateway, report.litellm):
+        parts += [None] if process is None else [process.revision or "", process.refused, process.error]
+    return parts

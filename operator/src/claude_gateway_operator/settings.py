@@ -1,0 +1,68 @@
+"""The operator's settings, read once at start."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
+_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=253)]
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+
+
+Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Environment variables with the prefix ``CLAUDE_GATEWAY_OPERATOR_``, and ``POD_NAMESPACE``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLAUDE_GATEWAY_OPERATOR_", frozen=True, extra="ignore", validate_by_name=True
+    )
+
+    namespace: Name = Field(
+        validation_alias="POD_NAMESPACE", description="The namespace that the release lives in. Required."
+    )
+    release: Name = Field(description="Full name of the release; all that it owns is called after it. Required.")
+    watch_namespaces: Names = Field(
+        default=(), description="Further namespaces whose objects are served, separated by commas."
+    )
+    egress_loopback: bool = Field(default=False, description="Whether targets may be on loopback addresses.")
+    egress_hosts: Texts = Field(
+        default=(), description="Hosts that are refused by default and are allowed here, separated by commas."
+    )
+    bootstrap_enabled: bool = Field(default=False, description="Whether to make the first client and its key.")
+    bootstrap_secret_name: Name | None = Field(
+        default=None, description="An existing, labelled Secret with the first client's key, instead of a new one."
+    )
+    bootstrap_secret_key: str = Field(default="key", description="The key inside that Secret.")
+    agent_port: int = Field(default=9090, ge=1, le=65535, description="Port of the agents in the proxy pods.")
+    health_listen: Address = Field(default="0.0.0.0:8080", description="`host:port` that serves `/healthz`.")
+    metrics_listen: Address = Field(default="0.0.0.0:9090", description="`host:port` that serves `/metrics`.")
+    resync_seconds: float = Field(
+        default=120.0, gt=0, description="Seconds after which to look at everything again though nothing changed."
+    )
+    unhealthy_after_seconds: float = Field(
+        default=300.0, gt=0, description="Seconds without a completed look after which `/healthz` answers 500."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log lines to write."
+    )
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """All namespaces whose objects are served, the release's own first."""
+        return tuple(dict.fromkeys((self.namespace, *self.watch_namespaces)))
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Split ``host:port``; an empty host is every address."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)

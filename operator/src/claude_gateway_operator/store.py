@@ -1,0 +1,108 @@
+"""The bundle in the cluster: a Secret that is written first and a ConfigMap that makes it count."""
+
+import base64
+import binascii
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from claude_gateway.contract.bundle import BundleError, Packed, unpack
+from claude_gateway.names import REPORT_TOKEN, bundle_name
+from claude_gateway.plan.slices import Slices, slices_of
+from claude_gateway_operator import kube
+from claude_gateway_operator.kube import Kube, Manifest
+from claude_gateway_operator.logs import emit
+from claude_gateway_operator.owner import Owner
+from claude_gateway_operator.settings import Settings
+from claude_gateway_operator.watch import Known
+
+ROOM: Final = 1_000_000
+"""Bytes of values that the Secret may have: old entries are dropped early rather than the new ones refused."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is in the cluster: entries of both parts, and whether both objects are ours and whole."""
+
+    config: Mapping[str, bytes] = field(default_factory=dict)
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    token: str = field(default="", repr=False)
+    owned: bool = False
+
+    def slices(self) -> tuple[str, Slices] | None:
+        """The revision that is stored and its slices; None if it is not whole."""
+        try:
+            bundle = unpack(Packed(config=self.config, secrets=self.values))
+        except BundleError:
+            return None
+        found = slices_of(bundle)
+        return None if found is None else (bundle.meta.revision, found)
+
+
+class Store:
+    """Reads and writes the ConfigMap and the Secret ``<release>-bundle``."""
+
+    def __init__(self, connection: Kube, settings: Settings, owner: Owner, known: Known) -> None:
+        """``known`` learns of our own writes, so that they ring no bell."""
+        self._kube = connection
+        self._owner = owner
+        self._known = known
+        self._name = bundle_name(settings.release)
+        self._config_url = kube.path("configmaps", settings.namespace, self._name, api="v1")
+        self._secret_url = kube.path("secrets", settings.namespace, self._name, api="v1")
+
+    async def read(self) -> Stored:
+        """What is there now. Raises KubeError."""
+        config = await self._kube.get(self._config_url)
+        secret = await self._kube.get(self._secret_url)
+        entries = _decoded((config or {}).get("binaryData"))
+        entries |= {name: text.encode() for name, text in ((config or {}).get("data") or {}).items()}
+        values = _decoded((secret or {}).get("data"))
+        token = values.pop(REPORT_TOKEN, b"").decode(errors="replace")
+        owned = all(found is not None and self._owner.owns(found["metadata"]) for found in (config, secret))
+        return Stored(config=entries, values=values, token=token, owned=owned)
+
+    async def write(self, packed: Packed, stored: Stored, *, prune: bool) -> Stored:
+        """Bring both objects up to date, the Secret first; what is as it should be is left alone.
+
+        Until ``prune`` the Secret keeps the entries of before, which pods may still need. Raises KubeError.
+        """
+        values = dict(packed.secrets) if prune else {**stored.values, **packed.secrets}
+        if sum(map(len, values.values())) > ROOM:
+            emit(_log, "old_entries_dropped", level=logging.WARNING, entries=len(values) - len(packed.secrets))
+            values = dict(packed.secrets)
+        token = stored.token or secrets.token_urlsafe(32)
+        if not stored.owned or values != stored.values or token != stored.token:
+            entries = {**values, REPORT_TOKEN: token.encode()}
+            await self._apply(self._secret_url, {"kind": "Secret", "data": _encoded(entries)})
+        if not stored.owned or packed.config != stored.config:
+            await self._apply(self._config_url, {"kind": "ConfigMap", **_parts(packed.config)})
+        return Stored(config=packed.config, values=values, token=token, owned=True)
+
+    async def _apply(self, url: str, body: Manifest) -> None:
+        found = await self._kube.apply(url, {"apiVersion": "v1", "metadata": self._owner.metadata(self._name), **body})
+        self._known.note(found)
+
+
+def _parts(config: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
+    """Entries as ``data`` where people can read them, as ``binaryData`` where they are compressed."""
+    plain = {name: data.decode() for name, data in config.items() if not name.endswith(".gz")}
+    return {"data": plain, "binaryData": _encoded({n: data for n, data in config.items() if n not in plain})}
+
+
+def _encoded(entries: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(value).decode() for name, value in sorted(entries.items())}
+
+
+def _decoded(entries: Mapping[str, Any] | None) -> dict[str, bytes]:
+    decoded: dict[str, bytes] = {}
+    for name, value in (entries or {}).items():
+        try:
+            decoded[name] = base64.b64decode(value)
+        except (binascii.Error, ValueError):
+            continue
+    return decoded

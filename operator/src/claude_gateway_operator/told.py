@@ -1,0 +1,138 @@
+"""Tells objects how they stand: statuses and Events, written beside the looks, so that many of them delay no edit."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from claude_gateway.api.kinds import KINDS
+from claude_gateway.names import API_VERSION, FIELD_MANAGER
+from claude_gateway.plan.status import Event, ObjectStatus
+from claude_gateway_operator import kube
+from claude_gateway_operator.kube import Kube, KubeError, Manifest, NotFound
+from claude_gateway_operator.logs import emit
+
+if TYPE_CHECKING:
+    from claude_gateway.plan.problem import ObjectRef
+
+AT_ONCE: Final = 16
+"""Writes at once; more are not faster."""
+EVENTS: Final = 100
+"""Events of one look, warnings first: what concerns thousands of objects at once is in their conditions."""
+_AGAIN_SECONDS: Final = 5.0
+
+_PLURALS: Final = {str(kind.kind): kind.plural for kind in KINDS}
+_log: Final = logging.getLogger(__name__)
+
+
+class Teller:
+    """Writes the newest statuses that were handed in, as far as they differ from what objects say."""
+
+    def __init__(self, connection: Kube, *, ring: Callable[[], None], wrote: Callable[[str, bool], None]) -> None:
+        """``wrote`` is called for each write with what it was and whether it went well."""
+        self._kube = connection
+        self._ring = ring
+        self._wrote = wrote
+        self._statuses: dict[ObjectRef, ObjectStatus] = {}
+        self._events: list[Manifest] = []
+        self._handed = asyncio.Event()
+
+    def hand(self, changed: Iterable[ObjectStatus], events: Iterable[Manifest]) -> None:
+        """Replace what is still to be written: statuses are looked at anew each time, Events add up."""
+        self._statuses = {status.object: status for status in changed}
+        self._events = [*self._events, *itertools.islice(events, EVENTS)][:EVENTS]
+        self._handed.set()
+
+    async def run(self) -> None:
+        """Write what was handed in, until cancelled."""
+        while True:
+            await self._handed.wait()
+            self._handed.clear()
+            failed = not all(await asyncio.gather(*(self._work() for _ in range(AT_ONCE))))
+            if failed:
+                await asyncio.sleep(_AGAIN_SECONDS)
+                self._ring()
+
+    async def _work(self) -> bool:
+        """Write one after the other until nothing is left; False if one of them must be tried again."""
+        done = True
+        while self._statuses or self._events:
+            if self._statuses:
+                ref = next(iter(self._statuses))
+                done = await self._status(self._statuses.pop(ref)) and done
+            else:
+                await self._event(self._events.pop())
+        return done
+
+    async def _status(self, status: ObjectStatus) -> bool:
+        ref = status.object
+        url = kube.path(_PLURALS[ref.kind], ref.namespace, ref.name)
+        try:
+            await self._kube.apply(f"{url}/status", document(status))
+        except NotFound:
+            return True
+        except KubeError as error:
+            self._wrote("status", False)
+            emit(_log, "status_not_written", level=logging.WARNING, object=str(ref), error=str(error))
+            return False
+        self._wrote("status", True)
+        return True
+
+    async def _event(self, event: Manifest) -> None:
+        try:
+            await self._kube.create(kube.path("events", event["metadata"]["namespace"], api="v1"), event)
+        except KubeError as error:
+            self._wrote("event", False)
+            emit(_log, "event_not_written", level=logging.WARNING, reason=event["reason"], error=str(error))
+            return
+        self._wrote("event", True)
+
+
+def document(status: ObjectStatus) -> Manifest:
+    """Give a status as it is applied."""
+    ref = status.object
+    return {
+        "apiVersion": API_VERSION,
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace},
+        "status": {
+            "conditions": [
+                {
+                    "type": condition.type,
+                    "status": condition.status,
+                    "observedGeneration": condition.observed_generation,
+                    "lastTransitionTime": condition.last_transition_time,
+                    "reason": condition.reason,
+                    "message": condition.message,
+                }
+                for condition in status.conditions
+            ]
+        },
+    }
+
+
+def event(about: Mapping[str, Any], *, kind: str, reason: str, message: str, now: datetime, name: str) -> Manifest:
+    """Give an Event about an object; ``kind`` is ``Normal`` or ``Warning``, ``name`` the Event's own."""
+    time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    namespace = about["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": dict(about),
+        "type": kind,
+        "reason": reason,
+        "message": message[:1024],
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+        "source": {"component": FIELD_MANAGER},
+        "reportingComponent": FIELD_MANAGER,
+    }
+
+
+def ordered(events: Iterable[Event]) -> list[Event]:
+    """Sort Events by how much they matter: warnings first."""
+    return sorted(events, key=lambda told: told.type != "Warning")

@@ -1,0 +1,89 @@
+"""Watches of what Kopf cannot watch with the few rights that we have: single objects, Secrets without values."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from claude_gateway.names import LABEL_CREDENTIAL, agent_name, bundle_name
+from claude_gateway_operator import kube
+from claude_gateway_operator.kube import Kube, KubeError
+from claude_gateway_operator.logs import emit
+from claude_gateway_operator.settings import Settings
+
+SLICES_API: Final = "discovery.k8s.io/v1"
+SERVICE_LABEL: Final = "kubernetes.io/service-name"
+CREDENTIALS: Final = f"{LABEL_CREDENTIAL}=true"
+_PAUSES: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
+"""Seconds before a failed watch is tried again; the last one repeats."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What to watch: a collection, and by label or field which objects of it."""
+
+    collection: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    metadata_only: bool = False
+
+
+def subjects(settings: Settings) -> list[Subject]:
+    """All that is watched besides our kinds."""
+    own, release = settings.namespace, settings.release
+    bundle = {"fieldSelector": f"metadata.name={bundle_name(release)}"}
+    agents = {"labelSelector": f"{SERVICE_LABEL}={agent_name(release)}"}
+    return [
+        Subject(kube.path("configmaps", own, api="v1"), bundle, metadata_only=True),
+        Subject(kube.path("secrets", own, api="v1"), bundle, metadata_only=True),
+        Subject(kube.path("endpointslices", own, api=SLICES_API), agents),
+        *(
+            Subject(kube.path("secrets", namespace, api="v1"), {"labelSelector": CREDENTIALS}, metadata_only=True)
+            for namespace in settings.namespaces
+        ),
+    ]
+
+
+class Known:
+    """Which versions of objects are no news, because we wrote or saw them."""
+
+    def __init__(self) -> None:
+        """Everything is news."""
+        self._versions: dict[str, str] = {}
+
+    def note(self, manifest: Mapping[str, Any]) -> None:
+        """Take note of an object as we wrote it."""
+        metadata = manifest.get("metadata", {})
+        self._versions[metadata.get("uid", "")] = metadata.get("resourceVersion", "")
+
+    def news(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event of a watch says something that we do not know; the same is no news again."""
+        metadata = event.get("object", {}).get("metadata", {})
+        uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
+        if event.get("type") == "BOOKMARK":
+            return False
+        if event.get("type") == "DELETED":
+            self._versions.pop(uid, None)
+            return True
+        known = self._versions.get(uid)
+        self._versions[uid] = version
+        return bool(known != version)
+
+
+async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None], known: Known) -> None:
+    """Ring for all news of a subject, until cancelled; a watch that ends or fails begins anew."""
+    failures = 0
+    while True:
+        try:
+            events = connection.watch(subject.collection, subject.query, metadata_only=subject.metadata_only)
+            async for event in events:
+                failures = 0
+                if known.news(event):
+                    ring()
+        except KubeError as error:
+            level = logging.INFO if failures == 0 else logging.WARNING
+            emit(_log, "watch_failed", level=level, error=str(error), failures=failures + 1)
+            failures += 1
+        await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
