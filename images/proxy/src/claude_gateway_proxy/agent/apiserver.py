@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -55,15 +55,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a watch; ``object`` is the whole object, or little more than its version for ``BOOKMARK``."""
+    """One line of a watch; the next one may begin at ``version``. The ``object`` of a ``BOOKMARK`` is a shell."""
 
     type: str
-    object: dict[str, Any]
-
-    @property
-    def version(self) -> str:
-        """The version from which a watch goes on after this event."""
-        return version(self.object)
+    object: dict[str, Any] = field(repr=False)
+    version: str
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
@@ -74,18 +70,10 @@ class Event:
             if kind == _ERROR:
                 code = found.get("code")
                 raise ApiError(f"the watch ended: {found.get('message', code)}", expired=code == _GONE)
-            return cls(type=str(kind), object={**found, "metadata": dict(found["metadata"])})
+            return cls(type=str(kind), object=found, version=str(found["metadata"]["resourceVersion"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             # Nothing of the line is told: it may hold a Secret.
             raise ApiError("the watch gave a line that is no event") from None
-
-
-def version(found: dict[str, Any]) -> str:
-    """The ``resourceVersion`` of an object. Raises ApiError if it has none."""
-    try:
-        return str(found["metadata"]["resourceVersion"])
-    except (KeyError, TypeError):
-        raise ApiError("an object came without a version") from None
 
 
 def entries(found: Mapping[str, Any]) -> dict[str, bytes]:

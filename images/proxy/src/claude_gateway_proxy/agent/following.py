@@ -18,7 +18,6 @@ from claude_gateway_proxy.agent.apiserver import (
     Connection,
     Named,
     entries,
-    version,
 )
 from claude_gateway_proxy.logs import emit
 
@@ -58,7 +57,11 @@ class Follower:
         self._failures = 0
 
     async def run(self) -> None:
-        """Get once, then watch, until cancelled: a lost watch resumes, one that cannot begins with another get."""
+        """Get once, then watch, until cancelled: a lost watch resumes, one that cannot begins with another get.
+
+        A watch after a get begins with what is there, not at the version of the object: an API server that started
+        after the object's last change would call that too old each time.
+        """
         while True:
             self._proven = False
             try:
@@ -80,7 +83,6 @@ class Follower:
         if self._since is None:
             found = await connection.get(self.named)
             self._saw(None if found is None else entries(found))
-            self._since = None if found is None else version(found)
 
     async def _watch(self, connection: Connection) -> None:
         async with connection.watch(self.named, since=self._since, seconds=self._watch_seconds) as events:

@@ -1,0 +1,313 @@
+"""The agent at a real API server, under a ServiceAccount that may get and watch two named objects and nothing else."""
+
+import asyncio
+import base64
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.agent import SECONDS, Agent, bundle, running
+from tests.support.apiserver import ApiError, ApiServer
+from tests.support.relay import Relay
+from tests.support.waiting import until_async
+
+from claude_gateway.contract import folder
+from claude_gateway.contract.bundle import SCHEMA, Bundle, pack, secret_entry, unpack
+from claude_gateway.names import REPORT_TOKEN
+from claude_gateway_proxy.agent import rights
+from claude_gateway_proxy.agent.apiserver import Cluster
+from claude_gateway_proxy.agent.kubernetes import KubernetesSource
+from claude_gateway_proxy.agent.source import Offer
+
+NAME = "cg-bundle"
+ACCOUNT = "cg-proxy"
+REPORT = "report-token-of-the-test"
+FIRST, SECOND = b"sk-first-secret-value", b"sk-second-secret-value"
+
+
+def _texts(entries: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(data).decode() for name, data in entries.items()}
+
+
+@dataclass
+class Release:
+    """The two objects as the operator writes them, and what a pod has to read them."""
+
+    api: ApiServer
+    namespace: str
+    home: Path
+
+    @property
+    def token_file(self) -> Path:
+        return self.home / "token"
+
+    def secret(self, bundle: Bundle, *, report_token: str = REPORT) -> None:
+        data = _texts({**pack(bundle).secrets, REPORT_TOKEN: report_token.encode()})
+        self._apply("Secret", "secrets", {"data": data})
+
+    def config(self, bundle: Bundle) -> None:
+        packed = pack(bundle).config
+        plain = {name: data.decode() for name, data in packed.items() if not name.endswith(".gz")}
+        zipped = _texts({name: data for name, data in packed.items() if name.endswith(".gz")})
+        self._apply("ConfigMap", "configmaps", {"data": plain, "binaryData": zipped})
+
+    def publish(self, bundle: Bundle) -> str:
+        """Secret first, as the contract says; gives the revision."""
+        self.secret(bundle)
+        self.config(bundle)
+        return bundle.meta.revision
+
+    def delete(self, resource: str) -> None:
+        self.api.call("DELETE", f"/api/v1/namespaces/{self.namespace}/{resource}/{NAME}")
+
+    def renew_account(self) -> str:
+        """Replace the ServiceAccount: the token that it had before is worth nothing. Gives a new one."""
+        self.api.call("DELETE", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{ACCOUNT}")
+        return self.api.account(self.namespace, ACCOUNT, rules=rights.rules(NAME))
+
+    def agent(self, *, port: int = 0) -> AbstractAsyncContextManager[Agent]:
+        environment = {
+            "CLAUDE_GATEWAY_SOURCE": "kubernetes",
+            "CLAUDE_GATEWAY_RUN_DIR": str(self.home / "run"),
+            "CLAUDE_GATEWAY_BUNDLE_NAME": NAME,
+            "CLAUDE_GATEWAY_NAMESPACE_FILE": str(self.home / "namespace"),
+            "CLAUDE_GATEWAY_TOKEN_FILE": str(self.token_file),
+            "CLAUDE_GATEWAY_CA_FILE": str(self.api.ca_file),
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(port or self.api.port),
+        }
+        return running(environment, token=REPORT)
+
+    def kept(self) -> str | None:
+        """The revision in the run directory."""
+        return folder.current(self.home / "run" / "bundle")
+
+    def _apply(self, kind: str, resource: str, content: Mapping[str, Any]) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/{resource}/{NAME}"
+        meta = {"name": NAME, "namespace": self.namespace}
+        self.api.apply(path, {"apiVersion": "v1", "kind": kind, "metadata": meta, **content})
+
+
+@pytest.fixture
+def release(api: ApiServer, namespace: str, tmp_path: Path) -> Release:
+    made = Release(api=api, namespace=namespace, home=tmp_path)
+    (tmp_path / "namespace").write_text(namespace)
+    made.token_file.write_text(api.account(namespace, ACCOUNT, rules=rights.rules(NAME)))
+    return made
+
+
+async def _live(agent: Agent, revision: str) -> None:
+    await until_async(lambda: _answers(agent, 200), what="the report to be open")
+    await agent.until(lambda report: report.wanted == revision and report.error is None)
+
+
+def _says(text: str) -> Any:
+    return lambda report: text in (report.error or "")
+
+
+async def test_the_rights_are_enough_and_nothing_else_can_be_read(release: Release) -> None:
+    token = release.token_file.read_text()
+    for resource in ("configmaps", "secrets"):
+        for path in (f"{resource}", f"{resource}/other", f"{resource}?watch=1", "pods"):
+            with pytest.raises(ApiError, match="403"):
+                release.api.call("GET", f"/api/v1/namespaces/{release.namespace}/{path}", token=token)
+    revision = release.publish(bundle("a", key=FIRST))
+    async with release.agent() as agent:
+        await _live(agent, revision)
+    assert release.kept() == revision
+
+
+async def test_every_edit_is_swapped_in_also_a_rotated_key(release: Release) -> None:
+    async with release.agent() as agent:
+        edits = (bundle("a", key=FIRST), bundle("b", key=FIRST), bundle("b", key=SECOND))
+        for wanted in edits:
+            await _live(agent, release.publish(wanted))
+            assert release.kept() == wanted.meta.revision
+        assert [line["revision"] for line in agent.events("bundle_swapped")] == [edit.meta.revision for edit in edits]
+        assert not agent.events("bundle_refused")
+    log = json.dumps(agent.log)
+    assert not [value for value in (FIRST.decode(), SECOND.decode(), REPORT) if value in log]
+
+
+async def test_a_bundle_as_large_as_they_get_travels(release: Release) -> None:
+    noise = random.Random(1).randbytes(600_000)
+    large = bundle("a", key=FIRST)
+    large = replace(large, litellm=noise, secrets={**large.secrets, secret_entry("default.large", noise): noise})
+    async with release.agent() as agent:
+        await _live(agent, release.publish(bundle("a", key=FIRST)))
+        await _live(agent, release.publish(large))
+    assert unpack(folder.read(release.home / "run" / "bundle", large.meta.revision)) == large
+
+
+async def test_halves_in_the_wrong_order_are_no_trouble_and_a_lasting_tear_is_told(release: Release) -> None:
+    first, second = bundle("a", key=FIRST), bundle("a", key=SECOND)
+    async with release.agent() as agent:
+        await _live(agent, release.publish(first))
+        release.config(second)
+        release.secret(second)
+        await _live(agent, second.meta.revision)
+        assert not agent.events("bundle_refused")
+
+        release.config(first)
+        report = await agent.until(_says("of the secret part is missing"))
+        assert report.wanted == first.meta.revision
+        assert release.kept() == second.meta.revision
+        release.secret(first)
+        await _live(agent, first.meta.revision)
+
+
+async def test_a_schema_that_is_too_new_is_refused_and_the_one_before_is_taken(release: Release) -> None:
+    schema = SCHEMA + 1
+    ours = bundle("a", key=FIRST)
+    async with release.agent() as agent:
+        await _live(agent, release.publish(ours))
+        newer = release.publish(replace(bundle("b", key=FIRST), schema_version=schema))
+        report = await agent.until(_says(f"schema version {schema} is not supported"))
+        assert (report.wanted, release.kept()) == (newer, ours.meta.revision)
+        await _live(agent, release.publish(replace(bundle("b", key=FIRST), schema_version=SCHEMA - 1)))
+
+
+@pytest.mark.parametrize("resource", ["configmaps", "secrets"])
+async def test_a_deleted_object_leaves_the_last_good_bundle(release: Release, resource: str) -> None:
+    wanted = bundle("a", key=FIRST)
+    async with release.agent() as agent:
+        await _live(agent, release.publish(wanted))
+        release.delete(resource)
+        if resource == "secrets":
+            # The token was in it: nobody may read until there is another one.
+            await until_async(lambda: _answers(agent, 401), what="the report to be closed")
+        else:
+            await agent.until(_says(f"there is no ConfigMap {release.namespace}/{NAME}"))
+        assert release.kept() == wanted.meta.revision
+        await agent.event("bundle_missing")
+        release.publish(wanted)
+        await _live(agent, wanted.meta.revision)
+        await _live(agent, release.publish(bundle("b", key=FIRST)))
+
+
+async def _answers(agent: Agent, code: int) -> bool:
+    return await agent.code("/status", authorization=f"Bearer {agent.token}") == code
+
+
+async def test_an_api_server_that_goes_and_comes_back_is_followed_again(release: Release) -> None:
+    wanted = bundle("a", key=FIRST)
+    async with release.agent() as agent:
+        await _live(agent, release.publish(wanted))
+        release.api.stop()
+        try:
+            report = await agent.until(_says("the API server cannot be reached"))
+            assert report.wanted == release.kept() == wanted.meta.revision
+        finally:
+            await asyncio.to_thread(release.api.start)
+        await _live(agent, wanted.meta.revision)
+        await _live(agent, release.publish(bundle("b", key=FIRST)))
+        assert {line["object"].split()[0] for line in agent.events("watch_resumed")} == {"ConfigMap", "Secret"}
+
+
+async def test_an_agent_that_starts_while_the_api_server_is_away_keeps_what_it_had(release: Release) -> None:
+    wanted = bundle("a", key=FIRST)
+    async with Relay(release.api.port) as relay:
+        async with release.agent(port=relay.port) as agent:
+            await _live(agent, release.publish(wanted))
+        await relay.cut()
+        async with release.agent(port=relay.port) as agent:
+            await agent.event("bundle_missing")
+            assert release.kept() == wanted.meta.revision
+            assert await agent.code("/status", authorization=f"Bearer {REPORT}") == 401
+            await relay.mend()
+            await _live(agent, wanted.meta.revision)
+            await _live(agent, release.publish(bundle("b", key=FIRST)))
+
+
+async def test_a_token_that_was_replaced_is_read_anew(release: Release) -> None:
+    async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
+        await _live(agent, release.publish(bundle("a", key=FIRST)))
+        token = release.renew_account()
+        # The API server remembers for ten seconds that a token was good; one that was restarted does not.
+        release.api.stop()
+        await asyncio.to_thread(release.api.start)
+        await agent.until(_says("401 Unauthorized"))
+        release.token_file.write_text(token)
+        await _live(agent, release.publish(bundle("b", key=FIRST)))
+
+
+async def test_a_version_that_expired_meanwhile_is_left_behind(release: Release) -> None:
+    async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
+        await _live(agent, release.publish(bundle("a", key=FIRST)))
+        await relay.cut()
+        wanted = release.publish(bundle("b", key=FIRST))
+        # What a new API server remembers of changes begins with its start.
+        release.api.stop()
+        await asyncio.to_thread(release.api.start)
+        await relay.mend()
+        await _live(agent, wanted)
+        await _live(agent, release.publish(bundle("c", key=FIRST)))
+
+
+async def test_connections_that_are_reset_lose_no_edit(release: Release) -> None:
+    async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
+        await _live(agent, release.publish(bundle("a", key=FIRST)))
+        for route in ("b", "c", "d"):
+            await relay.cut()
+            wanted = release.publish(bundle(route, key=FIRST))
+            await relay.mend()
+            await _live(agent, wanted)
+
+
+async def test_the_report_is_for_who_shows_the_token_and_a_new_token_counts_at_once(release: Release) -> None:
+    wanted = bundle("a", key=FIRST)
+    async with release.agent() as agent:
+        assert await agent.code("/status", authorization=f"Bearer {REPORT}") == 401
+        await _live(agent, release.publish(wanted))
+        for shown in ("", "Bearer", "Bearer ", f"Basic {REPORT}", f"Bearer {REPORT}x", "Bearer x", REPORT):
+            assert await agent.code("/status", authorization=shown) == 401
+            assert await agent.code("/status?revision=x", authorization=shown) == 401
+        for page in ("/healthz", "/metrics"):
+            assert await agent.code(page) == 200
+
+        release.secret(wanted, report_token="another-one")
+        await until_async(lambda: _answers(replace(agent, token="another-one"), 200), what="the new token")
+        assert await agent.code("/status", authorization=f"Bearer {REPORT}") == 401
+
+
+@asynccontextmanager
+async def _offers(release: Release, *, port: int, watch_seconds: int) -> AsyncIterator[asyncio.Queue[Offer]]:
+    cluster = Cluster(url=f"https://127.0.0.1:{port}", token_file=release.token_file, ca_file=release.api.ca_file)
+    source = KubernetesSource(cluster, namespace=release.namespace, name=NAME, watch_seconds=watch_seconds)
+    offers: asyncio.Queue[Offer] = asyncio.Queue()
+    task = asyncio.create_task(source.run(offers.put_nowait))
+    try:
+        yield offers
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _offered(offers: asyncio.Queue[Offer], revision: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while (await offers.get()).revision != revision:
+            pass
+
+
+async def test_a_watch_that_falls_silent_is_given_up(release: Release) -> None:
+    async with Relay(release.api.port) as relay:
+        first = release.publish(bundle("a", key=FIRST))
+        async with _offers(release, port=relay.port, watch_seconds=2) as offers:
+            await _offered(offers, first)
+            relay.hush()
+            await _offered(offers, release.publish(bundle("b", key=FIRST)))
+
+
+async def test_a_watch_that_the_server_ends_in_time_goes_on(release: Release) -> None:
+    first = release.publish(bundle("a", key=FIRST))
+    async with _offers(release, port=release.api.port, watch_seconds=1) as offers:
+        await _offered(offers, first)
+        for route in ("b", "c"):
+            await asyncio.sleep(2)
+            await _offered(offers, release.publish(bundle(route, key=FIRST)))
+        assert offers.empty()
