@@ -121,7 +121,7 @@ E2E_CLUSTER = $(BIN)/python -m tests.support.kubecluster
 
 .PHONY: e2e
 e2e: e2e-images ## The product in a kind cluster of its own (needs docker, kind, helm, kubectl); KEEP=1 uses and keeps the cluster
-	E2E_KEEP=$(KEEP) $(BIN)/python -m pytest -s -o timeout=900 tests/e2e $(PYTEST)
+	E2E_KEEP=$(KEEP) $(BIN)/python -m pytest -s -o timeout=900 $(or $(TESTS),tests/e2e)
 
 .PHONY: e2e-up
 e2e-up: e2e-images ## Make the cluster of the e2e tests, with the images, and leave it running

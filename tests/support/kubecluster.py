@@ -3,6 +3,7 @@
 ``python -m tests.support.kubecluster check|up|down`` is what the Makefile calls.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -75,9 +76,8 @@ def down() -> None:
 
 def sweep(kube: Kube) -> None:
     """Take out of a kept cluster what an earlier run left: releases first, then everything of the tests."""
-    for line in kube.helm("list", "-A", "-a", "--no-headers").splitlines():
-        name, namespace = line.split()[:2]
-        kube.helm("uninstall", name, "-n", namespace, "--wait")
+    for found in json.loads(kube.helm("list", "-A", "-a", "-o", "json")):
+        kube.helm("uninstall", found["name"], "-n", found["namespace"], "--wait")
     kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found")
     if leftover := namespaces(kube):
         kube.kubectl("delete", "namespace", *leftover)
