@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +22,24 @@ _FLUSH_SECONDS: Final = 5
 class Listener:
     """Serves one ASGI app on one socket."""
 
-    def __init__(self, app: Any, bound: socket.socket, *, context: ssl.SSLContext | None = None) -> None:
-        """Serve ``app`` on a socket that is bound, with TLS if there is a ``context``."""
+    def __init__(
+        self,
+        app: Any,
+        bound: socket.socket,
+        *,
+        context: ssl.SSLContext | None = None,
+        max_age_seconds: float = 0,
+    ) -> None:
+        """Serve ``app`` on a socket that is bound, with TLS if there is a ``context``.
+
+        No connection gets much older than ``max_age_seconds``, unless that is 0.
+        """
         self.tls = context is not None
         self._socket = bound
         self._server = Server(
             Config(
                 app,
-                http=Protocol,
+                http=partial(Protocol, max_age_seconds=max_age_seconds),  # type: ignore[arg-type]
                 interface="asgi3",
                 ws="none",
                 lifespan="off",

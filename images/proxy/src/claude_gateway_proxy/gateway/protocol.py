@@ -1,21 +1,32 @@
-"""uvicorn's HTTP protocol with bounds on a request's head, and with the manners of a server that is going away."""
+"""uvicorn's HTTP protocol with bounds on heads and ages, and with the manners of a server that is going away."""
 
 import asyncio
+import random
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _HEAD_BYTES: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
+_JITTER: Final = 0.1
+"""Part of the age by which it differs between connections, so that clients of one moment do not come back as one."""
+_QUIET_SECONDS: Final = 2
+"""How long an old connection must have been idle to be closed: a client in mid-conversation hears of it first."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Protocol(HttpToolsProtocol):
-    """The parser has no bound of its own: one connection could fill the memory, or stay open for nothing."""
+    """The parser has no bound of its own: one connection could fill the memory, or stay open for nothing.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what uvicorn gives."""
+    A connection may live for ever, too, and then all of a client's requests go to the pod that it once found.
+    """
+
+    def __init__(self, *args: Any, max_age_seconds: float, **kwargs: Any) -> None:
+        """Take what uvicorn gives; a ``max_age_seconds`` of 0 is no limit."""
         super().__init__(*args, **kwargs)
+        self._max_age_seconds = max_age_seconds
+        self._old = False
+        self._age_timer: asyncio.TimerHandle | None = None
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -24,10 +35,15 @@ class Protocol(HttpToolsProtocol):
         """Give the client a while to send its first head."""
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(_HEAD_SECONDS, transport.close)
+        if self._max_age_seconds:
+            spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
+            self._age_timer = self.loop.call_later(self._max_age_seconds * spread, self._age)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         self._stop_timer()
+        if self._age_timer is not None:
+            self._age_timer.cancel()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -37,10 +53,10 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """Let the connection end with this answer if the server is going away."""
+        """Let the connection end with this answer if it is old or the server is going away."""
         self._in_head = False
         super().on_headers_complete()
-        if self.app.draining:
+        if self._old or self.app.draining:
             self.finish()
 
     def finish(self) -> None:
@@ -62,6 +78,19 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _age(self) -> None:
+        """The connection is old: it ends with an answer that says so, or in a pause.
+
+        An answer that has begun without saying so is no end, because the client may already send its next request.
+        """
+        self._old = True
+        self.timeout_keep_alive = _QUIET_SECONDS
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(_QUIET_SECONDS, self.timeout_keep_alive_handler)
+        elif not self._in_head and not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

@@ -69,11 +69,12 @@ class Process:
         await self._exchange.close()
 
     def _open(self) -> Sequence[Listener]:
-        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)))
+        age = self._settings.max_connection_age_seconds
+        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), max_age_seconds=age)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
-        return [plain, Listener(self._app, bound, context=self._certificate.context)]
+        return [plain, Listener(self._app, bound, context=self._certificate.context, max_age_seconds=age)]
 
     def _signalled(self) -> None:
         if self._stopping.is_set():

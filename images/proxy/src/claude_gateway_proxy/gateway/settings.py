@@ -33,6 +33,14 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
     )
+    max_connection_age_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description=(
+            "How old a client's connection may get, in seconds, give or take a tenth (0: no limit). Then its next "
+            "answer says `connection: close`, or it is closed while idle: such clients find pods that came later."
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )
