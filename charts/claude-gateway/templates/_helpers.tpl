@@ -30,8 +30,8 @@ is cut and gets a part of its hash, so that two long names stay two.
 {{- end -}}
 
 {{- define "claude-gateway.selector" -}}
-app.kubernetes.io/name: {{ include "claude-gateway.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "claude-gateway.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -116,7 +116,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

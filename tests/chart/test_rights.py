@@ -1,0 +1,102 @@
+"""Who may do what: exactly what the code's own lists say, and nothing in the cluster at large."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.chart import NAMESPACE, Manifest, Rendered, containers, render
+
+from claude_gateway_operator.rights import own_rules, watched_rules
+from claude_gateway_proxy.agent.rights import rules as agent_rules
+
+TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def flat(rules: list[dict[str, Any]]) -> set[tuple[str, str, str, str]]:
+    """Rules as single rights: group, resource, name, verb."""
+    return {
+        (group, resource, name, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+        for verb in rule["verbs"]
+    }
+
+
+def granted(rendered: Rendered, account: str) -> dict[str, set[tuple[str, str, str, str]]]:
+    """Namespace → rights that bindings give to a ServiceAccount of the release."""
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}
+    found: dict[str, set[tuple[str, str, str, str]]] = {}
+    for binding in rendered.all("RoleBinding"):
+        place = binding["metadata"]["namespace"]
+        if subject in binding["subjects"]:
+            roles = [role for role in rendered.all("Role") if role["metadata"]["namespace"] == place]
+            role = next(role for role in roles if role["metadata"]["name"] == binding["roleRef"]["name"])
+            found.setdefault(place, set()).update(flat(role["rules"]))
+    return found
+
+
+def test_the_operator_may_do_what_its_code_does(everything: Rendered) -> None:
+    watched = flat(watched_rules())
+    assert granted(everything, "cg-claude-gateway-operator") == {
+        NAMESPACE: watched | flat(own_rules("cg-claude-gateway")),
+        "team-a": watched,
+        "team-b": watched,
+    }
+
+
+def test_the_agent_may_read_two_objects(everything: Rendered) -> None:
+    assert granted(everything, "cg-claude-gateway-proxy") == {NAMESPACE: flat(agent_rules("cg-claude-gateway-bundle"))}
+
+
+def test_nothing_of_the_release_has_rights_in_the_whole_cluster(everything: Rendered) -> None:
+    assert everything.all("ClusterRoleBinding") == []
+    for role in everything.all("ClusterRole"):
+        labels = role["metadata"]["labels"]
+        assert any(name.startswith("rbac.authorization.k8s.io/aggregate-to-") for name in labels)
+        assert {rule["apiGroups"][0] for rule in role["rules"]} == {"claudegateway.io"}
+
+
+def test_users_get_the_kinds_by_the_built_in_roles(default: Rendered) -> None:
+    view = default.one("ClusterRole", "ai.cg-claude-gateway-view")
+    edit = default.one("ClusterRole", "ai.cg-claude-gateway-edit")
+
+    assert {verb for *_, verb in flat(view["rules"])} == {"get", "list", "watch"}
+    assert {verb for *_, verb in flat(edit["rules"])} == {"create", "update", "patch", "delete", "deletecollection"}
+    assert not {resource for _, resource, _, _ in flat(edit["rules"]) if "/" in resource}
+    assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(("switch", "kinds"), [("create", {"Role", "RoleBinding"}), ("aggregate", {"ClusterRole"})])
+def test_rights_can_be_left_to_others(switch: str, kinds: set[str]) -> None:
+    assert not {found["kind"] for found in render({"rbac": {switch: False}}).manifests} & kinds
+
+
+def test_without_crds_and_users_rights_nothing_is_outside_the_namespace() -> None:
+    values: Manifest = {"crds": {"install": False}, "rbac": {"aggregate": False}}
+    assert {found["metadata"].get("namespace") for found in render(values).manifests} == {NAMESPACE}
+
+
+def test_a_token_is_mounted_where_it_is_used_and_nowhere_else(everything: Rendered) -> None:
+    for account in everything.all("ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+    mounted = {
+        f"{name}/{container}"
+        for name, pod in everything.pods()
+        for container, found in containers(pod).items()
+        if any(mount["mountPath"] == TOKENS for mount in found.get("volumeMounts", ()))
+    }
+    assert mounted == {"cg-claude-gateway-operator/operator", "cg-claude-gateway-proxy/agent"}
+    assert [pod["automountServiceAccountToken"] for _, pod in everything.pods()] == [False] * 3
+
+
+def test_accounts_of_others_can_be_named() -> None:
+    account = {"create": False, "name": "given"}
+    rendered = render({"proxy": {"serviceAccount": account}, "operator": {"serviceAccount": account}})
+
+    assert rendered.all("ServiceAccount") == []
+    assert {pod["serviceAccountName"] for name, pod in rendered.pods() if not name.endswith("-test")} == {"given"}
+    subjects = [subject for binding in rendered.all("RoleBinding") for subject in binding["subjects"]]
+    assert {json.dumps(subject["name"]) for subject in subjects} == {'"given"'}
+    assert NAMESPACE in {subject["namespace"] for subject in subjects}

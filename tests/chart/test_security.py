@@ -1,0 +1,112 @@
+"""Pods pass where the ``restricted`` Pod Security Standard is enforced, and write nowhere but in memory."""
+
+import ipaddress
+from typing import Any
+
+import pytest
+from tests.support.chart import Manifest, Rendered, containers, render
+
+METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
+VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}
+OURS = {"operator", "trust", "litellm", "agent", "gateway", "test"}
+
+
+def both(default: Rendered, everything: Rendered) -> list[tuple[str, Manifest]]:
+    return [*default.pods(), *everything.pods()]
+
+
+def test_every_pod_is_restricted(default: Rendered, everything: Rendered) -> None:
+    for name, pod in both(default, everything):
+        assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(pod), name
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert {kind for volume in pod.get("volumes", ()) for kind in volume if kind != "name"} <= VOLUMES
+
+
+def test_every_container_is_restricted(default: Rendered, everything: Rendered) -> None:
+    for _, pod in both(default, everything):
+        for name, container in containers(pod).items():
+            if name in OURS:
+                security = container["securityContext"]
+                assert security["allowPrivilegeEscalation"] is False
+                assert security["readOnlyRootFilesystem"] is True
+                assert security["capabilities"] == {"drop": ["ALL"]}
+                assert not [port for port in container.get("ports", ()) if "hostPort" in port]
+
+
+def test_users_settings_are_laid_over_those_of_the_chart(everything: Rendered) -> None:
+    for part, names in (("operator", ["operator"]), ("proxy", ["gateway", "litellm", "agent"])):
+        pod = everything.pod(part)
+        assert (pod["securityContext"]["fsGroup"], pod["securityContext"]["runAsUser"]) == (1000, 65532)
+        found = containers(pod)
+        assert [found[name]["securityContext"]["runAsUser"] for name in names] == [1000] * len(names)
+
+
+def test_every_container_has_requests_and_a_memory_limit(default: Rendered, everything: Rendered) -> None:
+    for _, pod in both(default, everything):
+        for name, container in containers(pod).items():
+            if name in OURS:
+                assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+                assert "memory" in container["resources"]["limits"]
+
+
+def test_the_shared_folder_is_in_memory_and_bounded(default: Rendered) -> None:
+    run = next(volume for volume in default.pod("proxy")["volumes"] if volume["name"] == "run")
+    assert run["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+
+
+def allows(policy: Manifest, address: str, port: int) -> bool:
+    """Whether a rule of egress with networks lets a TCP connection to that address go."""
+    target = ipaddress.ip_address(address)
+
+    def inside(network: str) -> bool:
+        return target in ipaddress.ip_network(network)
+
+    for rule in policy["spec"]["egress"]:
+        ports = [found["port"] for found in rule.get("ports", ())]
+        blocks: list[dict[str, Any]] = [peer["ipBlock"] for peer in rule.get("to", ()) if "ipBlock" in peer]
+        named = any(inside(block["cidr"]) and not any(map(inside, block.get("except", ()))) for block in blocks)
+        if (named or "to" not in rule) and (not ports or port in ports):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize("part", ["proxy", "operator"])
+def test_no_pod_may_ask_for_the_machines_credentials(default: Rendered, part: str, address: str) -> None:
+    policy = default.one("NetworkPolicy", f"cg-claude-gateway-{part}")
+    assert not any(allows(policy, address, port) for port in (80, 443, 8080, 6443))
+
+
+def test_models_and_api_server_may_be_called(default: Rendered) -> None:
+    proxy = default.one("NetworkPolicy", "cg-claude-gateway-proxy")
+    operator = default.one("NetworkPolicy", "cg-claude-gateway-operator")
+    assert all(allows(proxy, address, port) for address in ("160.79.104.10", "2607:6bc0::10") for port in (443, 8000))
+    assert all(allows(operator, "10.96.0.1", port) for port in (443, 6443))
+    assert not allows(operator, "160.79.104.10", 8000)
+    assert {"namespaceSelector": {}} in proxy["spec"]["egress"][-1]["to"]
+
+
+def test_egress_can_be_narrowed(everything: Rendered) -> None:
+    proxy = everything.one("NetworkPolicy", "cg-claude-gateway-proxy")
+    assert allows(proxy, "203.0.113.9", 443)
+    assert allows(proxy, "10.96.0.1", 443)
+    assert allows(proxy, "10.0.0.7", 9999)
+    assert not allows(proxy, "203.0.113.9", 8000)
+    assert not allows(proxy, "160.79.104.10", 443)
+    assert not allows(proxy, "10.96.0.1", 6443)
+
+
+def test_metrics_can_be_closed_to_all_but_the_operator() -> None:
+    rendered = render({"networkPolicy": {"metricsFrom": []}})
+    operator = rendered.one("NetworkPolicy", "cg-claude-gateway-operator")
+    proxy = rendered.one("NetworkPolicy", "cg-claude-gateway-proxy")
+    assert "ingress" not in operator["spec"]
+    peers = next(rule["from"] for rule in proxy["spec"]["ingress"] if rule["ports"][0]["port"] == "metrics")
+    components = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in peers]
+    assert components == ["operator"]
+
+
+def test_policies_can_be_left_to_others() -> None:
+    assert render({"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []

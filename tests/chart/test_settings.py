@@ -1,0 +1,140 @@
+"""Every setting of every process is set by the chart, from a value or because the pod is built so."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+from tests.chart.test_values import nested
+from tests.support.chart import Manifest, Rendered, containers, environment, render
+
+from claude_gateway_operator.settings import Settings as OperatorSettings
+from claude_gateway_proxy.agent.settings import Settings as AgentSettings
+from claude_gateway_proxy.gateway.settings import Settings as GatewaySettings
+from claude_gateway_proxy.litellm.settings import Settings as LiteLLMSettings
+
+PROCESSES: dict[str, tuple[str, type[BaseSettings]]] = {
+    "operator": ("operator", OperatorSettings),
+    "gateway": ("proxy", GatewaySettings),
+    "litellm": ("proxy", LiteLLMSettings),
+    "agent": ("proxy", AgentSettings),
+}
+
+# Process → setting → values that change it, and what it then is.
+REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
+    "operator": {
+        "release": ({"fullnameOverride": "llm"}, "llm"),
+        "watch_namespaces": (nested("operator.watchNamespaces", ["a", "b"]), "a,b"),
+        "egress_loopback": (nested("egress.allowLoopback", True), "true"),
+        "egress_hosts": (nested("egress.allowHosts", ["10.0.0.1", "h"]), "10.0.0.1,h"),
+        "bootstrap_enabled": (nested("bootstrap.enabled", False), "false"),
+        "bootstrap_secret_name": (nested("bootstrap.existingSecret", {"name": "old"}), "old"),
+        "bootstrap_secret_key": (nested("bootstrap.existingSecret", {"name": "old", "key": "k"}), "k"),
+        "resync_seconds": (nested("operator.resyncSeconds", 7), "7"),
+        "unhealthy_after_seconds": (nested("operator.unhealthyAfterSeconds", 8), "8"),
+        "log_level": (nested("operator.logLevel", "debug"), "debug"),
+    },
+    "gateway": {
+        "tls_listen": (nested("tls.secretName", "s"), ":4443"),
+        "tls_cert_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.crt"),
+        "tls_key_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.key"),
+        "max_body_bytes": (nested("proxy.gateway.maxBodyBytes", 1048576), "1048576"),
+        "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
+        "log_level": (nested("proxy.gateway.logLevel", "debug"), "debug"),
+    },
+    "litellm": {
+        "shutdown_seconds": (nested("proxy.litellm.drainSeconds", 30), "30"),
+        "log_level": (nested("proxy.litellm.logLevel", "debug"), "debug"),
+    },
+    "agent": {
+        "bundle_name": ({"fullnameOverride": "llm"}, "llm-bundle"),
+        "log_level": (nested("proxy.agent.logLevel", "debug"), "debug"),
+    },
+}
+
+POD_NAMESPACE = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+# What follows from how the pods are built.
+BUILT_SO: dict[str, dict[str, Any]] = {
+    "operator": {
+        "namespace": POD_NAMESPACE,
+        "agent_port": "9090",
+        "health_listen": ":8080",
+        "metrics_listen": ":9090",
+    },
+    "gateway": {"run_dir": "/run/claude-gateway", "listen": ":4000"},
+    "litellm": {"run_dir": "/run/claude-gateway"},
+    "agent": {
+        "run_dir": "/run/claude-gateway",
+        "source": "kubernetes",
+        "namespace": POD_NAMESPACE,
+        "metrics_listen": ":9090",
+    },
+}
+
+# What the process finds at the places where Kubernetes puts it into every pod.
+FOUND = {
+    "agent": {
+        *("source_dir", "namespace_file", "token_file", "ca_file"),
+        *("kubernetes_service_host", "kubernetes_service_port"),
+    }
+}
+
+
+def variable(settings: type[BaseSettings], field: str) -> str:
+    alias = settings.model_fields[field].validation_alias
+    return str(alias) if alias else f"{settings.model_config['env_prefix']}{field}".upper()
+
+
+def variables(rendered: Rendered, process: str) -> Mapping[str, Any]:
+    full = next(found["metadata"]["name"] for found in rendered.all("Deployment")).rpartition("-")[0]
+    deployment = rendered.one("Deployment", f"{full}-{PROCESSES[process][0]}")
+    return environment(containers(deployment["spec"]["template"]["spec"])[process])
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_setting_was_forgotten(process: str) -> None:
+    known = {*REACHED[process], *BUILT_SO[process], *FOUND.get(process, ())}
+    assert known == set(PROCESSES[process][1].model_fields)
+
+
+@pytest.mark.parametrize(("process", "setting"), [(process, name) for process in REACHED for name in REACHED[process]])
+def test_a_setting_follows_its_value(default: Rendered, process: str, setting: str) -> None:
+    values, expected = REACHED[process][setting]
+    name = variable(PROCESSES[process][1], setting)
+    assert variables(render(values), process)[name] == expected
+    assert variables(default, process).get(name) != expected
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_the_rest_is_as_the_pod_is_built(default: Rendered, process: str) -> None:
+    settings = PROCESSES[process][1]
+    found = variables(default, process)
+    assert {name: found[variable(settings, name)] for name in BUILT_SO[process]} == BUILT_SO[process]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("rendering", ["default", "everything"])
+def test_the_process_takes_what_it_is_given(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, rendering: str, process: str
+) -> None:
+    found = variables(request.getfixturevalue(rendering), process)
+    settings = PROCESSES[process][1]
+    known = {variable(settings, name) for name in settings.model_fields}
+    ours = {name for name in found if name.startswith("CLAUDE_GATEWAY_")}
+    assert ours <= known
+    for name, value in {"KUBERNETES_SERVICE_HOST": "10.96.0.1", **found}.items():
+        monkeypatch.setenv(name, value if isinstance(value, str) else "from-the-cluster")
+    settings()
+
+
+@pytest.mark.parametrize("process", ["gateway", "litellm"])
+def test_both_ways_to_models_know_proxies_and_authorities(everything: Rendered, process: str) -> None:
+    found = variables(everything, process)
+    assert found["HTTPS_PROXY"] == found["HTTP_PROXY"] == "http://proxy.example.com:3128"
+    assert found["NO_PROXY"] == "localhost,127.0.0.1,.svc,.cluster.local"
+    assert found["SSL_CERT_FILE"] == "/run/claude-gateway/ca.pem"
+
+
+@pytest.mark.parametrize("process", ["operator", "agent"])
+def test_who_talks_to_the_cluster_knows_no_proxy(everything: Rendered, process: str) -> None:
+    assert not {"HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE"} & set(variables(everything, process))

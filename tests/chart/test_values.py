@@ -1,0 +1,123 @@
+"""What values the chart takes, and what it says about others."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import yaml
+from tests.support.chart import CHART, Manifest, Refused, helm, render
+from tools.chart import schema
+from tools.chart.values import Value, read
+
+DEFAULTS: Manifest = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def nested(path: str, value: Any) -> Manifest:
+    """A tree that has ``value`` at the dotted path."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return value  # type: ignore[no-any-return]
+
+
+def sections(values: tuple[Value, ...]) -> list[str]:
+    return [found for value in values if value.inside for found in (value.path, *sections(value.inside))]
+
+
+SCHEMA: Manifest = yaml.safe_load(schema.render(Path()))
+SECTIONS = sections(read(Path()))
+
+
+def test_lint_finds_nothing() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+def test_the_schema_is_one_and_takes_the_defaults() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    jsonschema.Draft7Validator(SCHEMA).validate(DEFAULTS)
+
+
+@pytest.mark.parametrize("section", ["", *SECTIONS])
+def test_a_name_with_a_typo_is_refused_everywhere(section: str) -> None:
+    path = f"{section}.replicsa".removeprefix(".")
+    messages = [error.message for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(nested(path, 1))]
+    assert messages == ["Additional properties are not allowed ('replicsa' was unexpected)"]
+
+
+REFUSED = [
+    ("proxy.replicas", "two"),
+    ("proxy.replicas", -1),
+    ("proxy.gateway.logLevel", "verbose"),
+    ("proxy.gateway.maxBodyBytes", 10),
+    ("proxy.gateway.resources", {"limts": {}}),
+    ("proxy.gateway.resources", {"limits": {"memory": "lots"}}),
+    ("proxy.gateway.readinessProbe", {"perodSeconds": 1}),
+    ("proxy.gateway.extraEnv", [{"nam": "X"}]),
+    ("proxy.gateway.extraEnv", [{"name": "X", "value": 1}]),
+    ("proxy.rollingUpdate", {"maxsurge": 1}),
+    ("proxy.podLabels", {"a": 1}),
+    ("proxy.topologySpreadConstraints", {"maxSkew": 1}),
+    ("operator.watchNamespaces", "team-a"),
+    ("operator.watchNamespaces", ["Team_A"]),
+    ("operator.resyncSeconds", 0),
+    ("images.pullPolicy", "Sometimes"),
+    ("images.pullSecrets", ["registry"]),
+    ("images.proxy.digest", "sha256:1234"),
+    ("images.proxy.tag", "a b"),
+    ("images.proxy.repository", ""),
+    ("egress.httpsProxy", "proxy:3128"),
+    ("egress.allowHosts", ["same", "same"]),
+    ("egress.allowLoopback", "yes"),
+    ("fullnameOverride", "Gateway"),
+    ("service.type", "ExternalName"),
+    ("service.port", 70000),
+    ("networkPolicy.apiServer.ports", ["https"]),
+    ("ingress.tls", [{"secret": "x"}]),
+    ("httpRoute.timeouts", {"requests": "0s"}),
+    ("podDisruptionBudget.maxUnavailable", [1]),
+    ("tls.secretName", "not a name"),
+    ("crds.install", "auto"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), REFUSED)
+def test_a_wrong_value_is_refused_by_helm_with_its_path(path: str, value: Any) -> None:
+    with pytest.raises(Refused, match="values don't meet the specifications of the schema") as refused:
+        render(nested(path, value))
+    assert path.split(".")[-1] in str(refused.value)
+
+
+CONTRADICTIONS: list[tuple[Manifest, str]] = [
+    ({"caBundle": {"configMap": "a", "secret": "b"}}, "caBundle: name a configMap or a secret, not both"),
+    ({"proxy": {"terminationGracePeriodSeconds": 600}}, "proxy.terminationGracePeriodSeconds: at least .* 615"),
+    ({"operator": {"watchNamespaces": ["ai"]}}, "operator.watchNamespaces: the release's own namespace"),
+    ({"ingress": {"enabled": True}}, "ingress.hosts: name at least one host"),
+    ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs: name at least one Gateway"),
+    ({"autoscaling": {"enabled": True, "minReplicas": 11}}, "autoscaling.minReplicas: not above maxReplicas"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), CONTRADICTIONS)
+def test_values_that_contradict_each_other_are_refused_with_what_to_do(values: Manifest, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        render(values)
+
+
+def test_an_older_kubernetes_is_refused() -> None:
+    with pytest.raises(Refused, match=r"chart requires kubeVersion: >=1\.29\.0-0"):
+        render(kubernetes="1.28.9")
+
+
+TAKEN: list[Manifest] = [
+    {"global": {"anything": {"at": "all"}}, "enabled": False},
+    {"proxy": {"replicas": 0, "affinity": {"podAntiAffinity": {}}, "preStopSeconds": 0}},
+    {"proxy": {"gateway": {"resources": {"limits": {"cpu": 1, "memory": "1.5Gi", "example.com/nic": "1"}}}}},
+    {"podDisruptionBudget": {"maxUnavailable": "25%"}},
+    {"networkPolicy": {"metricsFrom": [], "models": {"inCluster": False, "cidrs": []}, "dns": False}},
+    {"crds": {"install": False}, "rbac": {"create": False, "aggregate": False}, "bootstrap": {"enabled": False}},
+]
+
+
+@pytest.mark.parametrize("values", TAKEN)
+def test_values_at_the_edge_are_taken(values: Manifest) -> None:
+    assert render(values).manifests
