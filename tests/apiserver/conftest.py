@@ -1,20 +1,39 @@
-"""One real API server for all tests of a run; each test has a namespace of its own."""
+"""One API server for all tests of the level; every test has namespaces of its own."""
 
-from collections.abc import Iterator
-from uuid import uuid4
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from tests.support.apiserver import ApiServer
+from tests.support.operator import namespace
+from tests.support.waiting import until
+
+CRDS = Path(__file__).parents[2] / "crds"
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def api() -> Iterator[ApiServer]:
-    """The API server; a test that stops it starts it again."""
-    with ApiServer() as running:
-        yield running
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server that knows our kinds."""
+    with ApiServer(tmp_path_factory.mktemp("apiserver")) as server:
+        for file in sorted(CRDS.glob("*.yaml")):
+            document = yaml.safe_load(file.read_text())
+            name = document["metadata"]["name"]
+            server.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
+        for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+            until(lambda kind=kind: server.get(f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)  # type: ignore[misc]
+        yield server
 
 
 @pytest.fixture
-def namespace(api: ApiServer) -> str:
-    """A fresh namespace."""
-    return api.namespace(f"test-{uuid4().hex[:8]}")
+def new_namespace(api: ApiServer) -> Callable[[], str]:
+    """Makes a namespace that nobody else uses."""
+    return lambda: namespace(api, f"test-{next(_numbers)}")
+
+
+@pytest.fixture
+def home(new_namespace: Callable[[], str]) -> str:
+    """The namespace of a release."""
+    return new_namespace()

@@ -65,6 +65,9 @@ VALID: Final = (
     Case("an API key for an address", _CREDENTIAL, credential(provider="azure", baseURL="https://x.openai.azure.com")),
     Case("a key inside the Secret", _CREDENTIAL, credential(secretRef={"name": "a.b", "key": "API_KEY.txt"})),
     Case("a client", _CLIENT, client()),
+    Case("a route for one release", _ROUTE, route(gatewayRef={"name": "cg-claude-gateway"})),
+    Case("a credential for one release", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "cg"}}),
+    Case("a client for one release", _CLIENT, client(gatewayRef={"name": "cg"})),
     Case("a client with all", _CLIENT, client(keys=[{"secretRef": SECRET}] * 16, models=["*", "claude-*"])),
 )
 
@@ -153,6 +156,9 @@ INVALID: Final = (
     Case("a key of many words", _CREDENTIAL, credential(secretRef={"name": "a", "key": "a b"}), "apiKey.secretRef.key"),
     Case("a Secret in capitals", _CREDENTIAL, credential(secretRef={"name": "A"}), "apiKey.secretRef.name"),
     Case("an address with a user", _CREDENTIAL, credential(baseURL="https://a@b"), "apiKey.baseURL", _NOT_URL),
+    Case("a release without a name", _ROUTE, route(gatewayRef={}), "gatewayRef.name"),
+    Case("a release in capitals", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "CG"}}, "gatewayRef.name"),
+    Case("a release that is text", _CLIENT, client(gatewayRef="cg"), "gatewayRef"),
     Case("no keys", _CLIENT, client(keys=[]), "keys"),
     Case("17 keys", _CLIENT, client(keys=[{"secretRef": SECRET}] * 17), "keys"),
     Case("no models for a client", _CLIENT, client(models=[]), "models"),

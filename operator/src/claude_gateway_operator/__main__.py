@@ -1,6 +1,7 @@
 """``python -m claude_gateway_operator``: runs until SIGTERM or SIGINT."""
 
 import asyncio
+import gc
 import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -127,6 +128,9 @@ def main() -> int:
             logs.emit(_log, "setting_refused", level=logging.ERROR, setting=name, error=problem["msg"])
         return 2
     logs.configure(settings.log_level)
+    # A look makes hundreds of thousands of values, none of them in a cycle: by default a third of its time went into
+    # looking for cycles (measured with 5,000 routes).
+    gc.set_threshold(100_000, 50, 100)
     try:
         asyncio.run(serve(settings))
     except Exception as error:

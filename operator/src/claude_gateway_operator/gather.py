@@ -1,7 +1,7 @@
 """Gathers the World: everything that a decision rests on, listed anew for each look."""
 
 import asyncio
-import json
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -74,23 +74,19 @@ class Gatherer:
     async def gather(self) -> World:
         """Give the World but for what concerns pods. Raises KubeError."""
         wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
-        pages = [
-            page
-            for found in await asyncio.gather(*(self._kind(*collection) for collection in wanted))
-            for page in found
-        ]
-        world = await asyncio.to_thread(_parse, pages, self._rules)
-        del pages
+        found = await asyncio.gather(*(self._kind(*collection) for collection in wanted))
+        world = await asyncio.to_thread(plan.read, itertools.chain(*found), self._rules)
+        del found
         listed, unreadable = await self._listed()
         needed = sorted(set(references(world)))
         manifests, refused = await self._values(needed, listed, unreadable)
         secrets = plan.read(manifests, self._rules).secrets
         return replace(world, secrets=secrets, unreadable=unreadable | refused)
 
-    async def _kind(self, plural: str, namespace: str) -> list[bytes]:
+    async def _kind(self, plural: str, namespace: str) -> list[Manifest]:
         collection = kube.path(plural, namespace)
         try:
-            pages = await self._kube.pages(collection)
+            found = await self._kube.list(collection)
         except Forbidden as error:
             self._rights.lacks(collection, error)
             return []
@@ -98,7 +94,7 @@ class Gatherer:
             # No such kind: its CRD is not there yet, or is being replaced. What serves goes on.
             raise Retryable(str(error)) from None
         self._rights.has(collection)
-        return pages
+        return found
 
     async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str]]:
         """Labelled Secrets with their versions, and the namespaces whose Secrets may not be listed."""
@@ -108,13 +104,13 @@ class Gatherer:
         async def of(namespace: str) -> None:
             collection = kube.path("secrets", namespace, api="v1")
             try:
-                pages = await self._kube.pages(collection, label=CREDENTIALS, metadata_only=True)
+                found = await self._kube.list(collection, label=CREDENTIALS, metadata_only=True)
             except Forbidden as error:
                 self._rights.lacks(collection, error)
                 unreadable.add(namespace)
                 return
             self._rights.has(collection)
-            for item in items(pages):
+            for item in found:
                 metadata = item["metadata"]
                 ref = ObjectRef(kind=Kind.SECRET, namespace=namespace, name=metadata["name"])
                 listed[ref] = f"{metadata.get('uid')}/{metadata.get('resourceVersion')}"
@@ -169,16 +165,3 @@ def references(world: World) -> Iterator[ObjectRef]:
         elif isinstance(item.spec, GatewayClientSpec):
             names = tuple(key.secret_ref.name for key in item.spec.keys)
         yield from (ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=name) for name in names)
-
-
-def _parse(pages: list[bytes], rules: plan.Settings) -> World:
-    return plan.read(items(pages), rules)
-
-
-def items(pages: Iterable[bytes]) -> Iterator[Manifest]:
-    """Objects of a LIST, one page decoded at a time; a list's items do not say their kind each, the list does."""
-    for page in pages:
-        document = json.loads(page)
-        kind = str(document.get("kind", "")).removesuffix("List")
-        for item in document.get("items") or ():
-            yield {"apiVersion": document.get("apiVersion"), "kind": kind, **item}

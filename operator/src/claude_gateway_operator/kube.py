@@ -4,6 +4,7 @@ Objects are plain values; requests are made by path, because typed clients cost 
 write is a server-side apply with our field manager, which creates what is not there.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -27,7 +28,6 @@ _WATCH_SILENCE: Final = 75.0
 """Seconds without a line, bookmarks included (one a minute), after which a watch counts as dead."""
 _APPLY: Final = "application/apply-patch+yaml"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1,application/json"
-_HEAD: Final = 16 << 10
 _RETRYABLE: Final = frozenset((401, 408, 409, 429))
 
 
@@ -87,15 +87,15 @@ class Kube:
     ) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def pages(self, collection: str, *, label: str | None = None, metadata_only: bool = False) -> list[bytes]:
-        """List a collection as the pages of the answer, not decoded yet. Raises KubeError."""
+    async def list(self, collection: str, *, label: str | None = None, metadata_only: bool = False) -> list[Manifest]:
+        """All objects of a collection. Raises KubeError."""
         accept = _METADATA.format(list="List") if metadata_only else "application/json"
         query = {"limit": str(PAGE)} | ({"labelSelector": label} if label else {})
-        found: list[bytes] = []
+        found: list[Manifest] = []
         while True:
             body = await self._request("GET", f"{collection}?{urlencode(query)}", accept=accept)
-            found.append(body)
-            more = _continuation(body)
+            page, more = await asyncio.to_thread(_page, body)
+            found += page
             if not more:
                 return found
             query["continue"] = more
@@ -221,8 +221,13 @@ def _decode(body: bytes) -> Manifest:
     return value
 
 
-def _continuation(page: bytes) -> str | None:
-    """Where a LIST goes on. An API server writes that before the items, so the page need not be decoded for it."""
-    head, items, _ = page[:_HEAD].partition(b'"items"')
-    metadata = json.loads(head + b'"items":[]}') if items else _decode(page)
-    return metadata["metadata"].get("continue") or None
+def _page(body: bytes) -> tuple[list[Manifest], str | None]:
+    """One page of a LIST, and where it goes on. Items do not say their kind each, the list does; who manages which
+    field is most of an object and of no use here.
+    """
+    document = _decode(body)
+    kind = {"apiVersion": document.get("apiVersion"), "kind": str(document.get("kind", "")).removesuffix("List")}
+    found = [{**kind, **item} for item in document.get("items") or ()]
+    for item in found:
+        item["metadata"].pop("managedFields", None)
+    return found, document.get("metadata", {}).get("continue")

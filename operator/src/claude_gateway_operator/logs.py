@@ -20,6 +20,9 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    if level != "debug":
+        # Kopf tells of every event that it delivered and every probe that it answered.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
 
 
 def emit(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: Any) -> None:

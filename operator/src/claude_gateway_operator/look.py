@@ -16,7 +16,7 @@ from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import kube, rollout, told
 from claude_gateway_operator.bootstrap import Bootstrap
-from claude_gateway_operator.gather import Gatherer, items
+from claude_gateway_operator.gather import Gatherer
 from claude_gateway_operator.kube import Kube, Manifest
 from claude_gateway_operator.logs import emit
 from claude_gateway_operator.metrics import Metrics
@@ -94,7 +94,7 @@ class Look:
     async def _pods(self) -> list[Endpoint]:
         collection = kube.path("endpointslices", self.settings.namespace, api=SLICES_API)
         label = f"{SERVICE_LABEL}={agent_name(self.settings.release)}"
-        return endpoints(items(await self.connection.pages(collection, label=label)))
+        return endpoints(await self.connection.list(collection, label=label))
 
     def _remember(self, revision: str, plan: Plan) -> None:
         """Keep the slices of revisions that pods may serve: those that some serve now, and the newest."""
