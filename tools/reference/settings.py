@@ -40,7 +40,8 @@ def _process(name: str, settings: type[BaseSettings], job: str) -> Iterator[str]
 
 
 def _row(settings: type[BaseSettings], field: str, info: FieldInfo) -> tuple[str, ...]:
-    variable = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+    own = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+    variable = info.validation_alias if isinstance(info.validation_alias, str) else own
     value = f"{info.default:g}" if isinstance(info.default, float) else info.default
     default = "required" if info.is_required() else "none" if value is None else code(value)
     return code(variable), _type(info), default, info.description or ""

@@ -157,6 +157,8 @@ async def _poll_long(agent: Agent) -> None:
         ("CLAUDE_GATEWAY_METRICS_LISTEN", "9090", 2),
         ("CLAUDE_GATEWAY_LOG_LEVEL", "loud", 2),
         ("CLAUDE_GATEWAY_METRICS_LISTEN", "192.0.2.1:1", 1),
+        ("CLAUDE_GATEWAY_SOURCE", "kubernetes", 2),
+        ("KUBERNETES_SERVICE_PORT", "https", 2),
     ],
 )
 async def test_a_start_that_cannot_work_says_what_is_wrong(home: Path, name: str, value: str, code: int) -> None:
@@ -169,3 +171,4 @@ async def test_a_start_that_cannot_work_says_what_is_wrong(home: Path, name: str
     said = json.loads(output.splitlines()[-1])
     assert said["level"] == "error"
     assert name == said.get("setting") or value in said["error"] or "assign" in said["error"]
+    assert said["event"] in ("setting_refused", "start_failed")

@@ -4,7 +4,6 @@ Plain aiohttp: Kubernetes' own client takes more than twice the memory, in every
 """
 
 import base64
-import binascii
 import json
 import socket
 import ssl
@@ -87,7 +86,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, bytes]:
             text, binary = {}, text
         stored = {str(name): str(value).encode() for name, value in text.items()}
         return stored | {str(name): base64.b64decode(value, validate=True) for name, value in binary.items()}
-    except (KeyError, TypeError, AttributeError, binascii.Error, UnicodeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise ApiError("an object came with entries that cannot be read") from None
 
 
