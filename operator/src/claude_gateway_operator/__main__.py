@@ -77,13 +77,15 @@ class Operator:
             close=self._close,
         )
         host, port = address(self._settings.health_listen)
+        # Kopf takes a URL, and one without a host for this machine alone, where no kubelet reaches it.
+        shown = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - the setting says every address
         try:
             await kopf.operator(
                 registry=table,
                 settings=handlers.settings(),
                 namespaces=self._settings.namespaces,
                 standalone=True,
-                liveness_endpoint=f"http://{host}:{port}/healthz",
+                liveness_endpoint=f"http://{shown}:{port}/healthz",
                 stop_flag=stop,
             )
         finally:
