@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
             name = document["metadata"]["name"]
             server.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
         for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
-            until(lambda kind=kind: server.get(f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)  # type: ignore[misc]
+            until(partial(server.serves, f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)
         yield server
 
 

@@ -1,6 +1,7 @@
 """A pod's agent as the operator sees it: reports what the test says, to whom has the token."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from typing import Self
@@ -81,8 +82,6 @@ class FakeAgent:
         self.tokens.add(request.headers.get("authorization", ""))
         live = request.query.get("revision")
         if live is not None and (self._report.live or "") == live:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._turned.wait(), float(request.query["timeout"]))
-            except TimeoutError:
-                pass
         return web.Response(text=self._report.model_dump_json(by_alias=True), content_type="application/json")

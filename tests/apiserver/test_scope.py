@@ -1,0 +1,227 @@
+"""Several namespaces, several releases, rights that are missing, an API server that goes away."""
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.apiserver.conftest import CRDS
+from tests.support.apiserver import ApiServer
+from tests.support.builders import client, credential, route, secret, sound
+from tests.support.cluster import Cluster, url
+from tests.support.operator import RBAC, Operator, deployment, grant, namespace
+from tests.support.waiting import until
+
+from claude_gateway.names import Kind, Reason, proxy_name
+from claude_gateway_operator.rights import watched_rules
+from claude_gateway_operator.rollout import ANNOTATION
+
+ROUTE, CREDENTIAL, CLIENT = Kind.MODEL_ROUTE.value, Kind.CLAUDE_CREDENTIAL.value, Kind.GATEWAY_CLIENT.value
+
+
+@pytest.fixture
+def cluster(api: ApiServer, home: str) -> Cluster:
+    """The namespace of the release."""
+    return Cluster(api, home)
+
+
+def test_a_namespace_that_opted_in_is_served(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team, stranger = new_namespace(), new_namespace()
+    with Operator(api, cluster.home, watch=[team]).install():
+        cluster.put(*sound(), namespace=stranger)
+        cluster.put(*sound(), namespace=team)
+        until(lambda: cluster.routes() == {f"{team}/sonnet"})
+        until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
+        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("", "")
+
+
+def test_a_namespace_without_rights_does_not_stop_the_others(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    closed, team = new_namespace(), new_namespace()
+    operator = Operator(api, cluster.home, watch=[closed, "not-there", team]).install(without=[closed, "not-there"])
+    with operator:
+        cluster.put(*sound(), namespace=closed)
+        cluster.put(*sound(), namespace=team)
+        until(lambda: cluster.routes() == {f"{team}/sonnet"})
+        cluster.put(route("second", models=["second"]), namespace=team)
+        until(lambda: len(cluster.routes()) == 2)
+        assert operator.healthy() == 200
+        assert operator.alive()
+        grant(api, cluster.home, within=closed, name="later", rules=watched_rules())
+        cluster.put(route("nudge", models=["nudge"]), namespace=team)
+        until(lambda: f"{closed}/sonnet" in cluster.routes() or not cluster.routes(), what="the new rights")
+
+
+def test_secrets_that_may_not_be_read_are_a_condition(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team = new_namespace()
+    blind = [rule for rule in watched_rules() if rule["resources"] != ["secrets"]]
+    operator = Operator(api, cluster.home, watch=[team]).install(without=[team])
+    grant(api, cluster.home, within=team, name="blind", rules=blind)
+    with operator:
+        cluster.put(*sound(), namespace=team)
+        cluster.put(*sound())
+        until(
+            lambda: (
+                cluster.condition(CREDENTIAL, "anthropic", "ResolvedRefs", namespace=team)
+                == ("False", Reason.SECRET_FORBIDDEN)
+            )
+        )
+        assert cluster.condition(CLIENT, "alice", "ResolvedRefs", namespace=team) == ("False", Reason.SECRET_FORBIDDEN)
+        assert cluster.condition(CREDENTIAL, "anthropic", "Accepted", namespace=team)[0] == "True"
+        until(lambda: cluster.routes() == {f"{cluster.home}/sonnet"})
+
+
+def test_secrets_that_may_be_listed_but_not_read_are_a_condition_too(api: ApiServer, cluster: Cluster) -> None:
+    operator = Operator(api, cluster.home).install(without=[cluster.home])
+    rules = [
+        {**rule, "verbs": ["list", "watch"]} if rule["resources"] == ["secrets"] else rule for rule in watched_rules()
+    ]
+    own = {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "resourceNames": ["cg-bundle", "cg-bootstrap"],
+        "verbs": ["get"],
+    }
+    grant(api, cluster.home, within=cluster.home, name="half", rules=[*rules, own])
+    with operator:
+        cluster.put(*sound())
+        until(lambda: cluster.condition(CREDENTIAL, "anthropic", "ResolvedRefs") == ("False", Reason.SECRET_FORBIDDEN))
+
+
+def test_two_releases_that_watch_one_namespace(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    shared, other_home = new_namespace(), new_namespace()
+    other = Cluster(api, other_home, "second")
+    with (
+        Operator(api, cluster.home, watch=[shared]).install(),
+        Operator(api, other_home, "second", watch=[shared]).install(),
+    ):
+        cluster.put(
+            secret(),
+            credential(),
+            route("a", models=["a"], gatewayRef={"name": "cg"}),
+            route("b", models=["b"], gatewayRef={"name": "second"}),
+            route("both", models=["both"]),
+            namespace=shared,
+        )
+        until(lambda: cluster.routes() == {f"{shared}/a", f"{shared}/both"})
+        until(lambda: other.routes() == {f"{shared}/b", f"{shared}/both"})
+        cluster.put(route("a", models=["a"], gatewayRef={"name": "second"}), namespace=shared)
+        until(lambda: cluster.routes() == {f"{shared}/both"})
+        until(lambda: other.routes() == {f"{shared}/a", f"{shared}/b", f"{shared}/both"})
+        until(lambda: cluster.condition(ROUTE, "a", "Accepted", namespace=shared)[0] == "True")
+
+
+def test_the_secret_is_written_first(api: ApiServer, cluster: Cluster) -> None:
+    """An operator that may not write Secrets must not write a ConfigMap that needs new entries either."""
+    operator = Operator(api, cluster.home).install()
+    role = f"{RBAC}/namespaces/{cluster.home}/roles/cg-own"
+    rules = api.get(role)["rules"]
+    with operator:
+        cluster.put(*sound())
+        revision = until(lambda: cluster.revision() if cluster.routes() else None)
+        api.merge(role, {"rules": [rule for rule in rules if rule["resources"] != ["secrets"]]})
+        cluster.put(secret(values={"api": "sk-test-rotated-0123456789", "client": "cgw_test-other-0123456789"}))
+        until(lambda: operator.metric('looks_total{result="error"}') > 0)
+        assert cluster.revision() == revision
+        api.merge(role, {"rules": rules})
+        until(lambda: cluster.revision() not in (None, revision))
+
+
+def test_the_first_client(api: ApiServer, cluster: Cluster) -> None:
+    operator = Operator(api, cluster.home, BOOTSTRAP_ENABLED="true").install()
+    with operator:
+        until(lambda: cluster.clients() == {f"{cluster.home}/cg-bootstrap"})
+        made = api.get(url("Secret", cluster.home, "cg-bootstrap"))
+        key = base64.b64decode(made["data"]["key"]).decode()
+        assert key.startswith("cgw_")
+        assert len(key) == 47
+        assert made["metadata"]["ownerReferences"]
+        assert api.get(url(CLIENT, cluster.home, "cg-bootstrap"))["spec"]["gatewayRef"] == {"name": "cg"}
+        cluster.drop(CLIENT, "cg-bootstrap")
+        until(lambda: api.get(url(CLIENT, cluster.home, "cg-bootstrap")), what="the client again")
+        assert key not in operator.lines()
+    with operator:
+        until(lambda: cluster.clients() == {f"{cluster.home}/cg-bootstrap"})
+        assert api.get(url("Secret", cluster.home, "cg-bootstrap"))["data"] == made["data"]
+    with Operator(api, cluster.home, BOOTSTRAP_ENABLED="false"):
+        until(lambda: cluster.clients() == set())
+        assert api.get(url(CLIENT, cluster.home, "cg-bootstrap")) is None
+
+
+def test_the_first_client_with_a_key_that_is_there(api: ApiServer, cluster: Cluster) -> None:
+    cluster.put(secret("master", {"old": "cgw_an-old-master-key-0123456789"}))
+    settings = {"BOOTSTRAP_ENABLED": "true", "BOOTSTRAP_SECRET_NAME": "master", "BOOTSTRAP_SECRET_KEY": "old"}
+    with Operator(api, cluster.home, **settings).install():
+        until(lambda: cluster.clients() == {f"{cluster.home}/cg-bootstrap"})
+        assert api.get(url("Secret", cluster.home, "cg-bootstrap")) is None
+
+
+def test_a_client_of_that_name_that_is_not_ours_is_not_removed(api: ApiServer, cluster: Cluster) -> None:
+    cluster.put(secret(), client("cg-bootstrap"))
+    with Operator(api, cluster.home).install():
+        until(lambda: cluster.clients() == {f"{cluster.home}/cg-bootstrap"})
+
+
+def test_a_fresh_deployment_is_not_rolled_and_one_with_another_checksum_is(api: ApiServer, cluster: Cluster) -> None:
+    made = deployment(api, cluster.home, proxy_name("cg"))
+    path = f"/apis/apps/v1/namespaces/{cluster.home}/deployments/{proxy_name('cg')}"
+    with Operator(api, cluster.home, RESYNC_SECONDS="0.5").install() as operator:
+        until(lambda: operator.metric('looks_total{result="ok"}') >= 2)
+        assert api.get(path)["metadata"]["generation"] == made["metadata"]["generation"]
+        api.merge(path, {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: "of-other-settings"}}}}})
+        until(lambda: api.get(path)["spec"]["template"]["metadata"]["annotations"][ANNOTATION] != "of-other-settings")
+        generation = api.get(path)["metadata"]["generation"]
+        looks = operator.metric('looks_total{result="ok"}')
+        until(lambda: operator.metric('looks_total{result="ok"}') >= looks + 2)
+        assert api.get(path)["metadata"]["generation"] == generation
+        api.delete(path)
+        looks = operator.metric('looks_total{result="ok"}')
+        until(lambda: operator.metric('looks_total{result="ok"}') >= looks + 2)
+        assert api.get(path) is None
+
+
+@pytest.fixture
+def own_api(tmp_path: Path) -> Iterator[ApiServer]:
+    """An API server that the test may stop."""
+    with ApiServer(tmp_path) as server:
+        yield server
+
+
+def install_crds(server: ApiServer) -> None:
+    for file in sorted(CRDS.glob("*.yaml")):
+        document = yaml.safe_load(file.read_text())
+        name = document["metadata"]["name"]
+        server.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
+    for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+        until(lambda kind=kind: server.serves(f"/apis/claudegateway.io/v1alpha1/{kind}"))  # type: ignore[misc]
+
+
+def test_it_waits_for_the_kinds_and_outlives_the_api_server(own_api: ApiServer) -> None:
+    home = namespace(own_api, "gateway")
+    cluster = Cluster(own_api, home)
+    with Operator(own_api, home, UNHEALTHY_AFTER_SECONDS="3").install() as operator:
+        until(lambda: "kinds_missing" in operator.lines())
+        install_crds(own_api)
+        cluster.put(*sound())
+        until(lambda: cluster.routes() == {f"{home}/sonnet"})
+        until(lambda: operator.healthy() == 200)
+        own_api.stop()
+        operator_feels_it(operator)
+        until(lambda: operator.healthy() == 500, timeout=60)
+        own_api.start()
+        cluster.put(route("after", models=["after"]))
+        until(lambda: len(cluster.routes()) == 2, timeout=60)
+        until(lambda: operator.healthy() == 200, timeout=60)
+        assert operator.alive()
+
+
+def operator_feels_it(operator: Operator) -> None:
+    until(lambda: "watch_failed" in operator.lines(), timeout=60)
