@@ -1,103 +1,35 @@
 """The agent at a real API server, under a ServiceAccount that may get and watch two named objects and nothing else."""
 
 import asyncio
-import base64
 import json
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.agent import SECONDS, Agent, bundle, running
-from tests.support.apiserver import ApiError, ApiServer
+from tests.support.agent import SECONDS, Agent, bundle
+from tests.support.apiserver import ApiServer
+from tests.support.bundled import ACCOUNT, NAME, REPORT, Bundled
 from tests.support.relay import Relay
 from tests.support.waiting import until_async
 
 from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import SCHEMA, Bundle, pack, secret_entry, unpack
-from claude_gateway.names import REPORT_TOKEN
-from claude_gateway_proxy.agent import rights
-from claude_gateway_proxy.agent.apiserver import Cluster
+from claude_gateway.contract.bundle import SCHEMA, secret_entry, unpack
 from claude_gateway_proxy.agent.kubernetes import KubernetesSource
 from claude_gateway_proxy.agent.source import Offer
 
-NAME = "cg-bundle"
-ACCOUNT = "cg-proxy"
-REPORT = "report-token-of-the-test"
 FIRST, SECOND = b"sk-first-secret-value", b"sk-second-secret-value"
 
 
-def _texts(entries: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: base64.b64encode(data).decode() for name, data in entries.items()}
-
-
-@dataclass
-class Release:
-    """The two objects as the operator writes them, and what a pod has to read them."""
-
-    api: ApiServer
-    namespace: str
-    home: Path
-
-    @property
-    def token_file(self) -> Path:
-        return self.home / "token"
-
-    def secret(self, bundle: Bundle, *, report_token: str = REPORT) -> None:
-        data = _texts({**pack(bundle).secrets, REPORT_TOKEN: report_token.encode()})
-        self._apply("Secret", "secrets", {"data": data})
-
-    def config(self, bundle: Bundle) -> None:
-        packed = pack(bundle).config
-        plain = {name: data.decode() for name, data in packed.items() if not name.endswith(".gz")}
-        zipped = _texts({name: data for name, data in packed.items() if name.endswith(".gz")})
-        self._apply("ConfigMap", "configmaps", {"data": plain, "binaryData": zipped})
-
-    def publish(self, bundle: Bundle) -> str:
-        """Secret first, as the contract says; gives the revision."""
-        self.secret(bundle)
-        self.config(bundle)
-        return bundle.meta.revision
-
-    def delete(self, resource: str) -> None:
-        self.api.call("DELETE", f"/api/v1/namespaces/{self.namespace}/{resource}/{NAME}")
-
-    def renew_account(self) -> str:
-        """Replace the ServiceAccount: the token that it had before is worth nothing. Gives a new one."""
-        self.api.call("DELETE", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{ACCOUNT}")
-        return self.api.account(self.namespace, ACCOUNT, rules=rights.rules(NAME))
-
-    def agent(self, *, port: int = 0) -> AbstractAsyncContextManager[Agent]:
-        environment = {
-            "CLAUDE_GATEWAY_SOURCE": "kubernetes",
-            "CLAUDE_GATEWAY_RUN_DIR": str(self.home / "run"),
-            "CLAUDE_GATEWAY_BUNDLE_NAME": NAME,
-            "CLAUDE_GATEWAY_NAMESPACE_FILE": str(self.home / "namespace"),
-            "CLAUDE_GATEWAY_TOKEN_FILE": str(self.token_file),
-            "CLAUDE_GATEWAY_CA_FILE": str(self.api.ca_file),
-            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "KUBERNETES_SERVICE_PORT": str(port or self.api.port),
-        }
-        return running(environment, token=REPORT)
-
-    def kept(self) -> str | None:
-        """The revision in the run directory."""
-        return folder.current(self.home / "run" / "bundle")
-
-    def _apply(self, kind: str, resource: str, content: Mapping[str, Any]) -> None:
-        path = f"/api/v1/namespaces/{self.namespace}/{resource}/{NAME}"
-        meta = {"name": NAME, "namespace": self.namespace}
-        self.api.apply(path, {"apiVersion": "v1", "kind": kind, "metadata": meta, **content})
-
-
 @pytest.fixture
-def release(api: ApiServer, namespace: str, tmp_path: Path) -> Release:
-    made = Release(api=api, namespace=namespace, home=tmp_path)
-    (tmp_path / "namespace").write_text(namespace)
-    made.token_file.write_text(api.account(namespace, ACCOUNT, rules=rights.rules(NAME)))
+def release(api: ApiServer, home: str, tmp_path: Path) -> Bundled:
+    """A release whose objects are not there yet."""
+    made = Bundled(api=api, namespace=home, home=tmp_path)
+    (tmp_path / "namespace").write_text(home)
+    made.token_file.write_text(made.account())
     return made
 
 
@@ -110,19 +42,33 @@ def _says(text: str) -> Any:
     return lambda report: text in (report.error or "")
 
 
-async def test_the_rights_are_enough_and_nothing_else_can_be_read(release: Release) -> None:
-    token = release.token_file.read_text()
-    for resource in ("configmaps", "secrets"):
-        for path in (f"{resource}", f"{resource}/other", f"{resource}?watch=1", "pods"):
-            with pytest.raises(ApiError, match="403"):
-                release.api.call("GET", f"/api/v1/namespaces/{release.namespace}/{path}", token=token)
+async def test_it_needs_to_read_two_objects_and_may_do_nothing_else(release: Bundled) -> None:
+    verbs = ("get", "watch", "list", "create", "update", "patch", "delete")
+    may = {
+        (verb, resource, name)
+        for verb in verbs
+        for resource in ("configmaps", "secrets", "pods")
+        for name in (NAME, "other", "")
+        if _may(release, verb=verb, resource=resource, name=name)
+    }
+    assert may == {(verb, resource, NAME) for verb in ("get", "watch") for resource in ("configmaps", "secrets")}
+
     revision = release.publish(bundle("a", key=FIRST))
     async with release.agent() as agent:
         await _live(agent, revision)
     assert release.kept() == revision
 
 
-async def test_every_edit_is_swapped_in_also_a_rotated_key(release: Release) -> None:
+def _may(release: Bundled, **asked: str) -> bool:
+    spec = {
+        "user": f"system:serviceaccount:{release.namespace}:{ACCOUNT}",
+        "resourceAttributes": {"namespace": release.namespace, **asked},
+    }
+    answer = release.api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": spec})
+    return bool(answer["status"]["allowed"])
+
+
+async def test_every_edit_is_swapped_in_also_a_rotated_key(release: Bundled) -> None:
     async with release.agent() as agent:
         edits = (bundle("a", key=FIRST), bundle("b", key=FIRST), bundle("b", key=SECOND))
         for wanted in edits:
@@ -134,7 +80,7 @@ async def test_every_edit_is_swapped_in_also_a_rotated_key(release: Release) -> 
     assert not [value for value in (FIRST.decode(), SECOND.decode(), REPORT) if value in log]
 
 
-async def test_a_bundle_as_large_as_they_get_travels(release: Release) -> None:
+async def test_a_bundle_as_large_as_they_get_travels(release: Bundled) -> None:
     noise = random.Random(1).randbytes(600_000)
     large = bundle("a", key=FIRST)
     large = replace(large, litellm=noise, secrets={**large.secrets, secret_entry("default.large", noise): noise})
@@ -144,7 +90,7 @@ async def test_a_bundle_as_large_as_they_get_travels(release: Release) -> None:
     assert unpack(folder.read(release.home / "run" / "bundle", large.meta.revision)) == large
 
 
-async def test_halves_in_the_wrong_order_are_no_trouble_and_a_lasting_tear_is_told(release: Release) -> None:
+async def test_halves_in_the_wrong_order_are_no_trouble_and_a_lasting_tear_is_told(release: Bundled) -> None:
     first, second = bundle("a", key=FIRST), bundle("a", key=SECOND)
     async with release.agent() as agent:
         await _live(agent, release.publish(first))
@@ -161,7 +107,7 @@ async def test_halves_in_the_wrong_order_are_no_trouble_and_a_lasting_tear_is_to
         await _live(agent, first.meta.revision)
 
 
-async def test_a_schema_that_is_too_new_is_refused_and_the_one_before_is_taken(release: Release) -> None:
+async def test_a_schema_that_is_too_new_is_refused_and_the_one_before_is_taken(release: Bundled) -> None:
     schema = SCHEMA + 1
     ours = bundle("a", key=FIRST)
     async with release.agent() as agent:
@@ -173,7 +119,7 @@ async def test_a_schema_that_is_too_new_is_refused_and_the_one_before_is_taken(r
 
 
 @pytest.mark.parametrize("resource", ["configmaps", "secrets"])
-async def test_a_deleted_object_leaves_the_last_good_bundle(release: Release, resource: str) -> None:
+async def test_a_deleted_object_leaves_the_last_good_bundle(release: Bundled, resource: str) -> None:
     wanted = bundle("a", key=FIRST)
     async with release.agent() as agent:
         await _live(agent, release.publish(wanted))
@@ -194,11 +140,11 @@ async def _answers(agent: Agent, code: int) -> bool:
     return await agent.code("/status", authorization=f"Bearer {agent.token}") == code
 
 
-async def test_an_api_server_that_goes_and_comes_back_is_followed_again(release: Release) -> None:
+async def test_an_api_server_that_goes_and_comes_back_is_followed_again(release: Bundled) -> None:
     wanted = bundle("a", key=FIRST)
     async with release.agent() as agent:
         await _live(agent, release.publish(wanted))
-        release.api.stop()
+        await asyncio.to_thread(release.api.stop)
         try:
             report = await agent.until(_says("the API server cannot be reached"))
             assert report.wanted == release.kept() == wanted.meta.revision
@@ -209,7 +155,7 @@ async def test_an_api_server_that_goes_and_comes_back_is_followed_again(release:
         assert {line["object"].split()[0] for line in agent.events("watch_resumed")} == {"ConfigMap", "Secret"}
 
 
-async def test_an_agent_that_starts_while_the_api_server_is_away_keeps_what_it_had(release: Release) -> None:
+async def test_an_agent_that_starts_while_the_api_server_is_away_keeps_what_it_had(release: Bundled) -> None:
     wanted = bundle("a", key=FIRST)
     async with Relay(release.api.port) as relay:
         async with release.agent(port=relay.port) as agent:
@@ -224,32 +170,33 @@ async def test_an_agent_that_starts_while_the_api_server_is_away_keeps_what_it_h
             await _live(agent, release.publish(bundle("b", key=FIRST)))
 
 
-async def test_a_token_that_was_replaced_is_read_anew(release: Release) -> None:
+async def test_a_token_that_was_replaced_is_read_anew(release: Bundled) -> None:
     async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
         await _live(agent, release.publish(bundle("a", key=FIRST)))
         token = release.renew_account()
         # The API server remembers for ten seconds that a token was good; one that was restarted does not.
-        release.api.stop()
+        await asyncio.to_thread(release.api.stop)
         await asyncio.to_thread(release.api.start)
         await agent.until(_says("401 Unauthorized"))
         release.token_file.write_text(token)
         await _live(agent, release.publish(bundle("b", key=FIRST)))
 
 
-async def test_a_version_that_expired_meanwhile_is_left_behind(release: Release) -> None:
-    async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
+async def test_a_version_that_expired_meanwhile_is_left_behind(release: Bundled) -> None:
+    async with Relay(release.api.port) as relay, release.agent(port=relay.port, log_level="debug") as agent:
         await _live(agent, release.publish(bundle("a", key=FIRST)))
         await relay.cut()
         wanted = release.publish(bundle("b", key=FIRST))
         # What a new API server remembers of changes begins with its start.
-        release.api.stop()
+        await asyncio.to_thread(release.api.stop)
         await asyncio.to_thread(release.api.start)
         await relay.mend()
         await _live(agent, wanted)
+        assert [line for line in agent.events("watch_lost") if "too old resource version" in line["error"]]
         await _live(agent, release.publish(bundle("c", key=FIRST)))
 
 
-async def test_connections_that_are_reset_lose_no_edit(release: Release) -> None:
+async def test_connections_that_are_reset_lose_no_edit(release: Bundled) -> None:
     async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
         await _live(agent, release.publish(bundle("a", key=FIRST)))
         for route in ("b", "c", "d"):
@@ -259,7 +206,7 @@ async def test_connections_that_are_reset_lose_no_edit(release: Release) -> None
             await _live(agent, wanted)
 
 
-async def test_the_report_is_for_who_shows_the_token_and_a_new_token_counts_at_once(release: Release) -> None:
+async def test_the_report_is_for_who_shows_the_token_and_a_new_token_counts_at_once(release: Bundled) -> None:
     wanted = bundle("a", key=FIRST)
     async with release.agent() as agent:
         assert await agent.code("/status", authorization=f"Bearer {REPORT}") == 401
@@ -276,8 +223,8 @@ async def test_the_report_is_for_who_shows_the_token_and_a_new_token_counts_at_o
 
 
 @asynccontextmanager
-async def _offers(release: Release, *, port: int, watch_seconds: int) -> AsyncIterator[asyncio.Queue[Offer]]:
-    cluster = Cluster(url=f"https://127.0.0.1:{port}", token_file=release.token_file, ca_file=release.api.ca_file)
+async def _offers(release: Bundled, *, port: int, watch_seconds: int) -> AsyncIterator[asyncio.Queue[Offer]]:
+    cluster = release.cluster(port=port)
     source = KubernetesSource(cluster, namespace=release.namespace, name=NAME, watch_seconds=watch_seconds)
     offers: asyncio.Queue[Offer] = asyncio.Queue()
     task = asyncio.create_task(source.run(offers.put_nowait))
@@ -294,7 +241,7 @@ async def _offered(offers: asyncio.Queue[Offer], revision: str) -> None:
             pass
 
 
-async def test_a_watch_that_falls_silent_is_given_up(release: Release) -> None:
+async def test_a_watch_that_falls_silent_is_given_up(release: Bundled) -> None:
     async with Relay(release.api.port) as relay:
         first = release.publish(bundle("a", key=FIRST))
         async with _offers(release, port=relay.port, watch_seconds=2) as offers:
@@ -303,7 +250,7 @@ async def test_a_watch_that_falls_silent_is_given_up(release: Release) -> None:
             await _offered(offers, release.publish(bundle("b", key=FIRST)))
 
 
-async def test_a_watch_that_the_server_ends_in_time_goes_on(release: Release) -> None:
+async def test_a_watch_that_the_server_ends_in_time_goes_on(release: Bundled) -> None:
     first = release.publish(bundle("a", key=FIRST))
     async with _offers(release, port=release.api.port, watch_seconds=1) as offers:
         await _offered(offers, first)

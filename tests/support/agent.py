@@ -122,9 +122,12 @@ async def running(environment: Mapping[str, str], *, token: str = "") -> AsyncIt
         *(sys.executable, "-m", "claude_gateway_proxy.agent"), env=env, stdout=-1, stderr=-2
     )
     assert process.stdout is not None
-    first = json.loads(await asyncio.wait_for(process.stdout.readline(), SECONDS))
-    assert first["event"] == "listening", first
-    log = [first]
+    log: list[dict[str, Any]] = []
+    while not log or log[-1]["event"] != "listening":
+        line = await asyncio.wait_for(process.stdout.readline(), SECONDS)
+        assert line, log
+        log.append(json.loads(line))
+    address = log[-1]["address"]
 
     async def follow(stream: asyncio.StreamReader) -> None:
         async for line in stream:
@@ -132,7 +135,7 @@ async def running(environment: Mapping[str, str], *, token: str = "") -> AsyncIt
 
     following = asyncio.create_task(follow(process.stdout))
     try:
-        async with aiohttp.ClientSession(f"http://{first['address']}") as http:
+        async with aiohttp.ClientSession(f"http://{address}") as http:
             yield Agent(process, log, http, token)
     finally:
         if process.returncode is None:

@@ -110,9 +110,10 @@ class Follower:
         self._put(replace(self.state, trouble=None))
 
     def _failed(self, error: str, *, level: int = logging.WARNING) -> None:
+        """Count an attempt that failed; the first of a row is worth a line, the others are the same trouble."""
         self._failures += 1
-        if self._failures == 1:
-            emit(_log, "watch_lost", level=level, object=str(self.named), error=error)
+        seen = level if self._failures == 1 else logging.DEBUG
+        emit(_log, "watch_lost", level=seen, object=str(self.named), error=error)
         if self._failures >= TROUBLE:
             self._put(replace(self.state, trouble=error))
 
