@@ -58,7 +58,7 @@ BUILT_SO: dict[str, dict[str, Any]] = {
     "operator": {
         "namespace": POD_NAMESPACE,
         "agent_port": "9090",
-        "health_listen": ":8080",
+        "health_listen": "[$(POD_IP)]:8080",
         "metrics_listen": ":9090",
     },
     "gateway": {"run_dir": "/run/claude-gateway", "listen": ":4000"},
@@ -123,7 +123,8 @@ def test_the_process_takes_what_it_is_given(
     ours = {name for name in found if name.startswith("CLAUDE_GATEWAY_")}
     assert ours <= known
     for name, value in {"KUBERNETES_SERVICE_HOST": "10.96.0.1", **found}.items():
-        monkeypatch.setenv(name, value if isinstance(value, str) else "from-the-cluster")
+        text = value if isinstance(value, str) else "from-the-cluster"
+        monkeypatch.setenv(name, text.replace("$(POD_IP)", "10.244.0.7"))
     settings()
 
 
