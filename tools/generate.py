@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tools.reference import cli, crds, reasons, settings
+from tools.reference import cli, crds, metrics, reasons, settings
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -21,6 +21,7 @@ COMMAND: Final = "make generate"
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
+    "docs/reference/metrics.md": metrics.render,
     "docs/reference/reasons.md": reasons.render,
     "docs/reference/settings.md": settings.render,
 }
