@@ -40,10 +40,11 @@ def _condition(kind: ConditionType, part: str) -> str:
 
 _STATUS: Final = (
     Column("Accepted", _condition(ConditionType.ACCEPTED, "status"), "Whether the object is sound."),
-    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names exists."),
     Column("Reason", _condition(ConditionType.ACCEPTED, "reason"), "Why it is accepted or not."),
-    Column("Refs-Reason", _condition(ConditionType.RESOLVED_REFS, "reason"), "Why all exists or not.", wide=True),
-    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The same in a sentence.", wide=True),
+    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names is there."),
+    Column("Refs-Reason", _condition(ConditionType.RESOLVED_REFS, "reason"), "Why all is there or not."),
+    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The reason in a sentence.", wide=True),
+    Column("Refs-Message", _condition(ConditionType.RESOLVED_REFS, "message"), "The same for the refs.", wide=True),
 )
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was made.", type="date")
 
