@@ -14,12 +14,13 @@ from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
 from claude_gateway_proxy.agent.metrics import own_families
 from claude_gateway_proxy.gateway.metrics import Metrics as GatewayMetrics
+from claude_gateway_proxy.litellm.metrics import Metrics as LiteLLMMetrics
 
 INTRO: Final = f"""\
 The agent serves the metrics of all processes of its pod on one page, `/metrics` on `CLAUDE_GATEWAY_METRICS_LISTEN`, in
 Prometheus' text format. Every sample has the label `{LABEL}` besides those below: `gateway`, `litellm` or `agent`.
-Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. Each
-process has the usual `process_*` metrics too."""
+Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
+usual `process_*` metrics are left out here."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]
@@ -28,12 +29,13 @@ Row = tuple[str, str, str, str]
 def render() -> str:
     """The whole page."""
     heads = ("Metric", "Type", "Labels", "Meaning")
-    parts = ["## gateway", table(heads, _gateway()), "## agent", table(heads, _agent())]
+    registries = {
+        "gateway": GatewayMetrics(in_flight=lambda: 0)._registry,  # noqa: SLF001
+        "litellm": LiteLLMMetrics(in_flight=lambda: 0)._registry,  # noqa: SLF001
+    }
+    tables = {name: _registered(registry) for name, registry in registries.items()} | {"agent": _agent()}
+    parts = [part for name, rows in tables.items() for part in (f"## {name}", table(heads, rows))]
     return page("Metrics", INTRO, parts, source="the metrics of images/proxy")
-
-
-def _gateway() -> list[Row]:
-    return _registered(GatewayMetrics(in_flight=lambda: 0)._registry)  # noqa: SLF001
 
 
 def _registered(registry: CollectorRegistry) -> list[Row]:
