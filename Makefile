@@ -103,3 +103,7 @@ image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)
 	docker build -f images/scripted-upstream/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/scripted-upstream:$(TAG) .
+
+.PHONY: bench
+bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
+	$(BIN)/python -m tests.bench
