@@ -109,12 +109,19 @@ def test_limits_and_stop_reasons_come_through(client: anthropic.Anthropic, upstr
     assert (text(message), message.stop_reason) == ("word1 word2 word3", "max_tokens")
 
 
-def test_tokens_are_counted(client: anthropic.Anthropic, upstream: Scripted, target: Target) -> None:
-    small = client.messages.count_tokens(model=target.model, messages=user("hello"))
-    large = client.messages.count_tokens(model=target.model, messages=user("hello " * 500))
+def test_tokens_are_counted_by_the_vendor(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    small = client.messages.count_tokens(model=ANTHROPIC.model, messages=user("hello"))
+    large = client.messages.count_tokens(model=ANTHROPIC.model, messages=user("hello " * 500))
     assert 0 < small.input_tokens < 200 < large.input_tokens
-    on_anthropic = [request.path for request in upstream.requests] == ["/v1/messages/count_tokens"] * 2
-    assert on_anthropic is (target is ANTHROPIC)
+    assert [request.path for request in upstream.requests] == ["/v1/messages/count_tokens"] * 2
+
+
+def test_tokens_that_nobody_can_count_are_not_guessed(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    with pytest.raises(anthropic.APIStatusError, match="cannot be counted") as caught:
+        client.messages.count_tokens(model=OPENAI.model, messages=user("hello"))
+    assert caught.value.status_code == 501
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert upstream.requests == ()
 
 
 def test_models_are_listed(client: anthropic.Anthropic) -> None:
