@@ -1,5 +1,7 @@
 """``doctor``: is everything all right, and if not, what to do? Ends with a real prompt and tool call per route."""
 
+import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +92,7 @@ def doctor(
     accepted = [*_report(_key(url, key))]
     results += accepted
     if not no_prompts and all(check.verdict is not Verdict.FAIL for check in accepted):
-        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, client)))
+        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, key)))
     failed = sum(check.verdict is Verdict.FAIL for check in results)
     click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed else Exit.OK)
@@ -172,11 +174,14 @@ def _key(url: str, key: str) -> Iterator[Check]:
     yield Check(Verdict.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
 
 
-def _client(decision: Decision, name: str | None) -> Client | None:
-    """The client as whom doctor calls, where the files tell; None for a key from elsewhere."""
-    clients = decision.plan.policy.clients
-    named = [c for c in clients if name is None or name in (c.name, c.name.rpartition("/")[2])]
-    return named[0] if len(named) == 1 else None
+def _client(decision: Decision, key: str) -> Client | None:
+    """The client whose key it is, as the files tell; None for a key that is not in them."""
+    policy, bundle = decision.plan.policy, decision.plan.bundle
+    if bundle is None or policy.client_keys is None:
+        return None
+    names = json.loads(bundle.secrets[policy.client_keys])
+    name = names.get(hashlib.sha256(key.encode()).hexdigest())
+    return next((client for client in policy.clients if client.name == name), None)
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:

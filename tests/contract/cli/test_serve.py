@@ -123,6 +123,24 @@ def test_a_stream_runs_to_its_end_after_the_signal(start: Starter) -> None:
     assert serve.process.wait() == 0
 
 
+def test_a_second_signal_ends_what_still_runs(start: Starter) -> None:
+    serve = start()
+    body = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 50,
+        "stream": True,
+        "messages": [{"role": "user", "content": "[[pace 60]] a b c"}],
+    }
+    headers = {"x-api-key": builders.CLIENT_KEY}
+    with httpx.stream("POST", f"{serve.url}/v1/messages", json=body, headers=headers, timeout=60):
+        children = list(serve.processes().values())
+        serve.process.send(signal.SIGINT)
+        serve.wait_for("stopping")
+        serve.process.send(signal.SIGINT)
+        assert serve.process.wait() == 130
+    assert not psutil.wait_procs(children, timeout=0)[1]
+
+
 def test_no_child_outlives_a_serve_that_is_killed(start: Starter) -> None:
     serve = start()
     assert serve.url
