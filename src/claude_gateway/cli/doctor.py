@@ -13,7 +13,7 @@ import click
 from claude_gateway.cli import addresses, clientkey, config, live, options, probes, rundir, samples, web
 from claude_gateway.cli.config import Decision
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.cli.findings import plural
+from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.contract.policy import Client, Policy, Route
 
 
@@ -109,7 +109,9 @@ def _config(decision: Decision) -> Iterator[Check]:
     policy = decision.plan.policy
     for finding in decision.findings:
         seen = f"{finding.place}: {finding.about + ': ' if finding.about else ''}{finding.message}"
-        yield Check(Verdict.FAIL if finding.is_error else Verdict.WARN, "config", seen, finding.fix)
+        # The running `serve` may well have a variable that this shell has not.
+        soft = not finding.is_error or finding.reason == VARIABLE_NOT_SET
+        yield Check(Verdict.WARN if soft else Verdict.FAIL, "config", seen, finding.fix)
     if not policy.clients:
         fix = "Make one: claude-gateway key new NAME --dir DIR."
         yield Check(Verdict.FAIL, "config", "no client may call: every request is refused", fix)
@@ -155,6 +157,9 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
     wanted = bundle.meta.revision
     if report.live == wanted:
         yield Check(Verdict.PASS, "revision", f"{wanted[:8]} is live")
+        return
+    if any(finding.reason == VARIABLE_NOT_SET for finding in decision.findings):
+        yield Check(Verdict.SKIP, "revision", "cannot be told while variables are not set here")
         return
     why = live.refusal(report, wanted) or f"{(report.live or 'none')[:8]} is live, the files make {wanted[:8]}"
     fix = "Give doctor the same -f, --env-file and --no-loopback as serve, or look at what serve prints."
