@@ -7,7 +7,8 @@ from typing import Any
 import anthropic
 import pytest
 from tests.support.gateway import System
-from tests.support.targets import ANTHROPIC, OPENAI, Target
+from tests.support.targets import ANTHROPIC, COMPATIBLE, OPENAI, Target
+from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
 
@@ -126,7 +127,7 @@ def test_tokens_that_nobody_can_count_are_not_guessed(client: anthropic.Anthropi
 
 def test_models_are_listed(client: anthropic.Anthropic) -> None:
     models = {model.id: model.display_name for model in client.models.list()}
-    assert set(models) == {ANTHROPIC.model, OPENAI.model}
+    assert set(models) == {ANTHROPIC.model, OPENAI.model, COMPATIBLE.model}
     assert models[ANTHROPIC.model] == "Claude"
 
 
@@ -183,6 +184,17 @@ def test_a_failure_in_the_middle_of_a_stream_is_an_error(
     ):
         stream.until_done()
     assert json.dumps(caught.value.body).count('"type": "error"') == 1
+
+
+def test_a_client_that_leaves_ends_the_upstreams_work(
+    client: anthropic.Anthropic, upstream: Scripted, target: Target
+) -> None:
+    upstream.script({"text": "one two three", "midstream": "hang"})
+    with client.messages.stream(model=target.model, max_tokens=99, messages=user("hello")) as stream:
+        assert next(stream.text_stream)
+        assert upstream.last.disconnected is None
+    until(lambda: upstream.last.disconnected is not None, what="the upstream to be left")
+    assert upstream.open_streams == 0
 
 
 async def test_the_async_client_works_too(stack: System, upstream: Scripted, target: Target) -> None:
