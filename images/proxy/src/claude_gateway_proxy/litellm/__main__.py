@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import sys
+import warnings
 
 from pydantic import ValidationError
 
@@ -27,6 +28,8 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # Pydantic's quote the values that they are about, which may be content.
+    warnings.simplefilter("ignore")
     # A stream takes two descriptors; shells and container runtimes often give 1,024.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

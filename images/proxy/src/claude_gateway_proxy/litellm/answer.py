@@ -50,7 +50,7 @@ def document(answer: Any, *, format: Format) -> Json:  # noqa: A002 - our word f
 
 def plain(answer: Any) -> Json:
     """LiteLLM's object as a dictionary of our own."""
-    return dict(answer) if isinstance(answer, Mapping) else dict(answer.model_dump())
+    return dict(answer) if isinstance(answer, Mapping) else dict(answer.model_dump(warnings=False))
 
 
 def new_id(prefix: str) -> str:
@@ -82,6 +82,7 @@ def chat(answer: Json, *, whole: bool) -> Json:
 def completion(answer: Json) -> Json:
     """A text completion, or a chunk of one."""
     document = _present(answer, drop=(*_OWN, "usage"))
+    document["id"] = "cmpl-" + str(answer.get("id")).removeprefix("chatcmpl-").removeprefix("cmpl-")
     document["choices"] = [
         {
             "index": choice.get("index") or 0,
@@ -114,8 +115,8 @@ def response(answer: Json, *, ident: str) -> Json:
     document["id"] = ident
     document["output"] = [output_item(item) for item in answer.get("output") or ()]
     document["usage"] = _usage(answer.get("usage"), _RESPONSES_USAGE, _RESPONSES_DETAILS)
-    if document.get("text") == {}:
-        document["text"] = {"format": {"type": "text"}}
+    document["metadata"] = {}
+    document["text"] = document.get("text") or {"format": {"type": "text"}}
     return document
 
 
@@ -141,7 +142,9 @@ def _choice(choice: Json, *, whole: bool) -> Json:
     if whole:
         content.setdefault("content", None)
     if "tool_calls" in content:
-        content["tool_calls"] = [_pruned(each) for each in content["tool_calls"]]
+        # Only the parts of a streamed call are numbered.
+        dropped = {"index"} if whole else frozenset[str]()
+        content["tool_calls"] = [_present(_pruned(each), drop=dropped) for each in content["tool_calls"]]
     found[part] = content
     return found
 

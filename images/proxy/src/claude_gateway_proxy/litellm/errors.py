@@ -4,6 +4,7 @@ LiteLLM wraps an upstream's error into a text with its own class names; the upst
 ``retry-after`` are what the caller needs, and 529 must stay 529 for Claude Code to change its model.
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -44,8 +45,12 @@ _STATUSES: Final = {
 
 _PREFIXES: Final = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout)\b(?: \w+Error)?\s*(?::|-)\s*)+")
 _TAILS: Final = re.compile(
-    r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried).*", re.DOTALL
+    r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried|Original exception: ).*"
+    r"|\s*Traceback \(most recent call.*",
+    re.DOTALL,
 )
+_BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")""")
+_CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
 _QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
 _USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
 _TOO_LONG: Final = re.compile(
@@ -53,7 +58,9 @@ _TOO_LONG: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"\d[\d,]{2,}")
-_CONNECTION: Final = re.compile(r"cannot connect to host|connection error|server disconnected|connection reset", re.I)
+_CONNECTION: Final = re.compile(
+    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed", re.I
+)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -138,11 +145,12 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     if status is None or (status >= 500 and _no_connection(chain)):
         if not _no_connection(chain):
             return internal()
-        return _bad_gateway("upstream_unreachable", "the upstream could not be reached, or broke off its answer")
+        return _unreachable()
     if 300 <= status < 400:
         return _bad_gateway("upstream_redirected", "the upstream answered with a redirect, which is not followed")
     text = _clean(_text(error), target)
-    too_long = status in (400, 413) and (_named(chain, "ContextWindowExceededError") or _TOO_LONG.search(text))
+    named = status == 400 and _named(chain, "ContextWindowExceededError")
+    too_long = named or (status in (400, 413) and _TOO_LONG.search(text) is not None)
     return Failure(
         status=400 if too_long else status,
         type=_TYPES.get(400 if too_long else status, "api_error" if status >= 500 else "invalid_request_error"),
@@ -156,13 +164,18 @@ def of_event(data: dict[str, Any], *, target: Target) -> Failure:
     """What an error event within an upstream's stream means; ``data`` is its parsed ``error`` object or the event."""
     error = data.get("error", data)
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
+    message = str(fields.get("message") or "the upstream reported an error")
+    if _CONNECTION.search(message):
+        return _unreachable()
     code = fields.get("code")
     status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
-    return Failure(
-        status=status,
-        type=_TYPES.get(status, "api_error"),
-        message=_clean(str(fields.get("message") or "the upstream reported an error"), target),
-    )
+    if status == 500 and "overloaded" in message.lower():
+        status = 529  # LiteLLM drops the type of an error within a stream
+    return Failure(status=status, type=_TYPES.get(status, "api_error"), message=_clean(message, target))
+
+
+def _unreachable() -> Failure:
+    return _bad_gateway("upstream_unreachable", "the upstream could not be reached, or broke off its answer")
 
 
 def _bad_gateway(code: str, message: str) -> Failure:
@@ -181,13 +194,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(chain: list[BaseException]) -> int | None:
-    """The upstream's status; LiteLLM's own where there is none. 529 hides below a 500."""
-    codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
-    if 529 in codes:
-        return 529
+    """The upstream's status, which is the innermost: LiteLLM knows few of them, and makes a 500 of a 529."""
     if _named(chain[:1], "Timeout") or any(type(each).__name__.endswith("TimeoutException") for each in chain):
         return 504
-    return next((code for code in codes if 300 <= code < 600), None)
+    codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
+    return next((code for code in reversed(codes) if 300 <= code < 600), None)
 
 
 def _named(chain: list[BaseException], name: str) -> bool:
@@ -218,8 +229,10 @@ def _text(error: BaseException) -> str:
 
 
 def _clean(text: str, target: Target) -> str:
-    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", text))
-    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text)).replace("litellm.", "")
+    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
+    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text))
+    if text in ("b''", 'b""'):
+        text = ""
     if target.api_key:
         text = text.replace(target.api_key, "[key]")
     return text[:_MESSAGE_LIMIT].strip() or "the upstream gave no reason"
@@ -227,12 +240,12 @@ def _clean(text: str, target: Target) -> str:
 
 def _upstream_words(text: str) -> str | None:
     """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
+    literal = _BYTES.search(text)
+    if literal is not None:
+        text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
     start = text.find("{")
     if start < 0:
         return None
-    if text[max(0, start - 2) : start] in ("b'", 'b"'):
-        text = text.replace("\\'", "'").replace('\\"', '\\\\"').replace("\\\\", "\\")
-        start = text.find("{")
     try:
         found, _ = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):

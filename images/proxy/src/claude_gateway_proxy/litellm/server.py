@@ -94,7 +94,10 @@ class _Process:
 
 
 def bind(path: Path) -> socket.socket:
-    """A bound Unix socket that only this user may open; one that a dead process left is replaced. Raises OSError."""
+    """A listening Unix socket that only this user may open; one that a dead process left is replaced.
+
+    Raises OSError.
+    """
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
@@ -102,4 +105,5 @@ def bind(path: Path) -> socket.socket:
         bound.bind(str(path))
     finally:
         os.umask(mask)
+    bound.listen(_BACKLOG)
     return bound

@@ -59,6 +59,7 @@ async def _messages(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator
         elif event.startswith(b"event: message_start"):
             data = _data(event)
             data["message"] = message(data["message"])
+            data["message"]["model"] = str(data["message"].get("model")).removeprefix(f"{target.provider}/")
             yield _event("message_start", data)
         elif event.startswith(b"event: error"):
             raise of_event(_data(event), target=target)
@@ -110,24 +111,28 @@ async def _chunks(chunks: AsyncIterator[Any], *, usage: bool, whole: bool, targe
         if raw.get("error"):
             raise of_event(raw, target=target)
         document = completion(raw) if whole else chat(raw, whole=False)
+        if not any(map(_says_something, document["choices"])):
+            document["choices"] = []
         if usage:
             yield _chunk(document)
             continue
         counts = document.pop("usage", None)
-        if last is not None:
-            if counts is not None:
-                last["usage"] = counts
-            yield _chunk(last)
-            last = None
-        if not document["choices"]:
-            continue
+        if last is not None and counts is not None:
+            last["usage"] = counts
         if any(choice["finish_reason"] for choice in document["choices"]):
+            if last is not None:
+                yield _chunk(last)
             last = document
-        else:
+        elif document["choices"]:
             yield _chunk(document)
     if last is not None:
         yield _chunk(last)
     yield _DONE
+
+
+def _says_something(choice: Json) -> bool:
+    """LiteLLM puts an empty choice into the chunk that has the usage, where OpenAI has none."""
+    return bool(choice["finish_reason"] or choice.get("delta") or choice.get("text"))
 
 
 def _chunk(document: Json) -> bytes:
