@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class Worker:
         self.run_dir = Path(tempfile.mkdtemp(prefix="cgw-worker-"))
         self.socket = self.run_dir / LITELLM_SOCKET
         self._environment = {"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir), **(environment or {})}
-        self.http = self.another()
+        self.http = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://w", timeout=60)
 
     def __enter__(self) -> Self:
         self.process = Process(
@@ -69,10 +70,6 @@ class Worker:
         self.http.close()
         self.process.stop()
         shutil.rmtree(self.run_dir)
-
-    def another(self) -> httpx.Client:
-        """One more client, with connections of its own."""
-        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://w", timeout=60)
 
     def apply(self, wanted: Bundle) -> str:
         """Write a bundle, and wait until it is live. Gives its revision."""
@@ -97,6 +94,17 @@ class Worker:
         """POST, and read the answer while it comes."""
         with self.http.stream("POST", path, headers=headers(target, model), content=encoded(body)) as response:
             yield response
+
+    @contextmanager
+    def ask_and_leave(self, path: str, target: str, body: Any) -> Iterator[None]:
+        """POST, and close the connection at the end of the context without having read anything."""
+        content = encoded(body)
+        fields = {**headers(target, "m"), "host": "w", "content-length": str(len(content))}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.socket))
+            connection.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+            yield
 
 
 def headers(target: str, model: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ def worker(upstream: Scripted) -> Iterator[Worker]:
                 deployment("openai", "openai/gpt-5", api_base=upstream.openai_url),
                 deployment("mistral", "mistral/m", api_base=upstream.openai_url),
                 deployment("keyless", "hosted_vllm/m", api_base=upstream.openai_url, secret=None),
+                deployment("keyless-anthropic", "anthropic/m", api_base=upstream.url, secret=None),
                 deployment("any", "hosted_vllm/*", api_base=upstream.openai_url),
             )
         )

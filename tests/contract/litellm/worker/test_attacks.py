@@ -160,6 +160,12 @@ def test_the_environments_keys_are_nobodys(worker: Worker, upstream: Scripted) -
         assert each.credential != digest(KEY)
 
 
+def test_an_anthropic_server_may_need_no_key(worker: Worker, upstream: Scripted) -> None:
+    for path in ("/v1/chat/completions", "/v1/responses"):
+        worker.post(path, "keyless-anthropic", BODIES[path]).raise_for_status()
+    assert {each.credential for each in upstream.requests} == {digest("none")}
+
+
 @pytest.mark.parametrize(
     "tool",
     [

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tests.support.processes import Process, python
 from tests.support.waiting import until
-from tests.support.worker import ENTRY, KEY, LOOPBACK, Worker, bundle, deployment, events, headers
+from tests.support.worker import ENTRY, KEY, LOOPBACK, Worker, bundle, deployment, events
 
 from claude_gateway.contract.bundle import Bundle, secret_entry
 from claude_gateway.contract.policy import Policy
@@ -21,6 +21,17 @@ from claude_gateway_scripted.local import Scripted
 HELLO = [{"role": "user", "content": "hello"}]
 CHAT: dict[str, Any] = {"messages": HELLO}
 MESSAGES: dict[str, Any] = {"max_tokens": 50, "messages": HELLO}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/messages": MESSAGES,
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": {"prompt": "hello"},
+    "/v1/responses": {"input": "hello"},
+}
+
+
+def model_list(*infos: dict[str, str], model: str = "a/b") -> bytes:
+    entries = [{"model_name": "r", "litellm_params": {"model": model}, "model_info": info} for info in infos]
+    return json.dumps({"model_list": entries}).encode()
 
 
 def test_the_socket_is_for_one_user_and_replaces_a_stale_one(upstream: Scripted) -> None:
@@ -49,15 +60,7 @@ def test_litellm_is_imported_when_a_target_needs_it_only(upstream: Scripted) -> 
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/messages", MESSAGES),
-        ("/v1/chat/completions", CHAT),
-        ("/v1/completions", {"prompt": "hello"}),
-        ("/v1/responses", {"input": "hello"}),
-    ],
-)
+@pytest.mark.parametrize(("path", "body"), BODIES.items())
 @pytest.mark.parametrize("provider", ["vllm", "anthropic", "openai"])
 def test_a_caller_that_leaves_ends_the_upstreams_work(
     worker: Worker, upstream: Scripted, provider: str, path: str, body: dict[str, Any], stream: bool
@@ -69,12 +72,8 @@ def test_a_caller_that_leaves_ends_the_upstreams_work(
             next(chunks)
     else:
         upstream.script({"delay": 60})
-        request = worker.http.build_request("POST", path, headers=headers(provider, "m"), json=body)
-        with ThreadPoolExecutor(1) as pool:
-            with worker.another() as impatient:
-                asking = pool.submit(impatient.send, request)
-                until(lambda: upstream.requests, what="the request")
-            asking.exception(30)
+        with worker.ask_and_leave(path, provider, body):
+            until(lambda: upstream.requests, what="the request")
     until(lambda: upstream.last.disconnected is not None, what="the upstream to be left")
     until(lambda: worker.status().in_flight == 0, what="the request to be over")
 

@@ -10,6 +10,8 @@ from claude_gateway_proxy.litellm.targets import Target
 
 _COUNTING: Final = "anthropic"
 _COMPATIBLE: Final = "hosted_vllm"
+_KEYLESS: Final = "none"
+"""Sent to a server that needs no key: LiteLLM calls some providers only with one."""
 
 
 async def call(library: Any, target: Target, *, model: str, format: Format, fields: Json) -> Any:  # noqa: A002
@@ -36,8 +38,8 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
 
 
 def _parameters(target: Target, *, model: str) -> Json:
-    parameters: Json = {"model": model, "max_retries": 0, "num_retries": 0}
-    for name in ("api_base", "api_key", "timeout"):
+    parameters: Json = {"model": model, "max_retries": 0, "num_retries": 0, "api_key": target.api_key or _KEYLESS}
+    for name in ("api_base", "timeout"):
         value = getattr(target, name)
         if value is not None:
             parameters[name] = value
@@ -87,7 +89,9 @@ async def _adapted_messages(arguments: Json) -> Any:
 async def _count(library: Any, target: Target, *, model: str, fields: Json) -> Mapping[str, int]:
     if target.provider != _COUNTING:
         raise cannot_count(target.provider)
-    found = await library.acount_tokens(model=model, api_key=target.api_key, api_base=target.api_base, **fields)
+    found = await library.acount_tokens(
+        model=model, api_key=target.api_key or _KEYLESS, api_base=target.api_base, **fields
+    )
     if found.error or found.tokenizer_type == "local_tokenizer":
         # LiteLLM estimates where its provider did not answer.
         raise cannot_count(target.provider)

@@ -63,6 +63,9 @@ class _Process:
         )
         # With the configuration there, the first request finds it.
         await self._live.check()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn handles the signal, and at its end raises it once more for whoever was there before.
+            asyncio.get_running_loop().add_signal_handler(number, lambda: None)
         following = asyncio.create_task(self._live.run())
         following.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
         emit(_log, "listening", address=str(path))
