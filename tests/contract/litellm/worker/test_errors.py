@@ -137,3 +137,30 @@ def test_a_key_in_an_upstreams_words_goes_no_further(worker: Worker, upstream: S
     answer = worker.post("/v1/chat/completions", "vllm", CHAT)
     assert answer.json()["error"]["message"] == "no such key [key], see https://example.com/x"
     assert KEY not in worker.process.output
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions", "/v1/responses"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_model_that_does_not_think_is_not_told_to(
+    worker: Worker, upstream: Scripted, path: str, stream: bool
+) -> None:
+    ident = f"thoughtless{path}{stream}"
+    worker.apply(bundle(deployment(ident, "hosted_vllm/m", api_base=upstream.openai_url)))
+    efforts: dict[str, dict[str, Any]] = {
+        "/v1/messages": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
+        "/v1/chat/completions": {"reasoning_effort": "medium"},
+        "/v1/responses": {"reasoning": {"effort": "medium"}},
+    }
+    upstream.script({"status": 400, "error_message": '"llama3.2" does not support thinking'})
+    for _ in range(2):
+        answer = worker.post(path, ident, {**BODIES[path], **efforts[path], "stream": stream})
+        assert answer.status_code == 200
+    assert [each.json.get("reasoning_effort") for each in upstream.requests] == ["medium", None, None]
+
+
+def test_another_complaint_is_the_callers(worker: Worker, upstream: Scripted) -> None:
+    worker.apply(bundle(deployment("strict", "hosted_vllm/m", api_base=upstream.openai_url)))
+    upstream.script({"status": 400, "error_message": "messages: too few"})
+    answer = worker.post("/v1/chat/completions", "strict", {**CHAT, "reasoning_effort": "low"})
+    assert answer.status_code == 400
+    assert len(upstream.requests) == 1

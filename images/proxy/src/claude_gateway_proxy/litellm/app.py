@@ -11,11 +11,12 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.litellm import errors, fields, stream
+from claude_gateway_proxy.litellm import effort, errors, fields, stream
 from claude_gateway_proxy.litellm.answer import document
 from claude_gateway_proxy.litellm.asgi import JSON, TEXT, ClientGone, Receive, Scope, Send, gone, read_body, send_whole
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.errors import Failure
+from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
@@ -33,6 +34,9 @@ FORMATS: Final = {
     "/v1/responses": Format.RESPONSES,
     "/v1/embeddings": Format.EMBEDDINGS,
 }
+_THOUGHTLESS_MOST: Final = 10_000
+"""Targets that are remembered as not to be told how much to think."""
+
 _TARGET: Final = HEADER_TARGET.encode()
 _MODEL: Final = HEADER_MODEL.encode()
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -45,6 +49,7 @@ class App:
         """Take targets from ``live`` and LiteLLM from ``library``."""
         self._live = live
         self._library = library
+        self._thoughtless: set[str] = set()
         self.in_flight = 0
         self.metrics = Metrics(in_flight=lambda: self.in_flight)
 
@@ -98,7 +103,7 @@ class App:
             return
         dialled.set(target.dial)
         try:
-            answer = await call(await self._library.get(), target, model=model, format=format, fields=wanted)
+            answer = await self._call(target, model=model, format=format, wanted=wanted)
             if wanted.get("stream"):
                 usage = bool(wanted.get("stream_options", {}).get("include_usage"))
                 await _send_stream(send, answer, format=format, usage=usage, target=target)
@@ -108,6 +113,22 @@ class App:
             await _send_failure(send, _failure(error, target=target, format=format), format)
             return
         await send_whole(send, status=200, kind=JSON, body=encoded)
+
+    async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:  # noqa: A002
+        library = await self._library.get()
+        plain = effort.without(wanted)
+        if plain is wanted or target.id in self._thoughtless:
+            return await call(library, target, model=model, format=format, fields=plain)
+        try:
+            return await call(library, target, model=model, format=format, fields=wanted)
+        except Exception as error:  # LiteLLM raises anything
+            failure = _failure(error, target=target, format=format)
+            if not effort.is_refused(failure):
+                raise failure from None
+        answer = await call(library, target, model=model, format=format, fields=plain)
+        if len(self._thoughtless) < _THOUGHTLESS_MOST:
+            self._thoughtless.add(target.id)
+        return answer
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
         ident = headers.get(_TARGET, b"").decode("latin-1")

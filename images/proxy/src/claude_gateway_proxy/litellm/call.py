@@ -56,7 +56,7 @@ def _metered(arguments: Json) -> Json:
 
 async def _messages(library: Any, arguments: Json) -> Any:
     if arguments.get("stream") and _is_native(library, str(arguments["model"])):
-        return await _adapted_messages(arguments)
+        return await adapted_messages(arguments)
     return await library.anthropic_messages(**arguments)
 
 
@@ -73,7 +73,7 @@ def _is_native(library: Any, model: str) -> bool:
     return ProviderConfigManager.get_provider_anthropic_messages_config(model=name, provider=known) is not None
 
 
-async def _adapted_messages(arguments: Json) -> Any:
+async def adapted_messages(arguments: Json) -> Any:
     """Stream Messages through LiteLLM's Chat adapter.
 
     Its native stream needs parts of LiteLLM's proxy server, which is not installed. The only Messages provider that

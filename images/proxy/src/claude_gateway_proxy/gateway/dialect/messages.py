@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway_proxy.gateway.dialect.blocks import content, text_of
-from claude_gateway_proxy.gateway.dialect.tools import choice, plain_tools, used_names
+from claude_gateway_proxy.gateway.dialect.tools import absent, choice, plain_tools, used_names
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ def plain_messages(raw: bytes) -> bytes:
         return raw
     plain: Json = {key: value for key, value in request.items() if key in _KEPT}
     plain["messages"] = list(_folded(messages))
-    system = _system(request.get("system"))
+    system = "\n\n".join(filter(None, (_system(request.get("system")), absent(request.get("tools")))))
     if system:
         plain["system"] = system
     tools = plain_tools(request.get("tools"), used=used_names(messages))

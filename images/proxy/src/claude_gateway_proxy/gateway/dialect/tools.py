@@ -8,6 +8,9 @@ Json = dict[str, Any]
 PLACEHOLDER: Final = "DeferredToolPlaceholder"
 """What Claude Code sends to keep deferred loading on while no deferred tool is loaded."""
 
+_OWN_TYPES: Final = (None, "custom")
+"""Types of the tools that a client runs itself."""
+
 
 def plain_tools(tools: Any, *, used: frozenset[str]) -> list[Json]:
     """The tools that a model may call.
@@ -17,6 +20,13 @@ def plain_tools(tools: Any, *, used: frozenset[str]) -> list[Json]:
     """
     found = tools if isinstance(tools, list) else []
     return [_plain(tool) for tool in found if isinstance(tool, dict) and _callable(tool, used)]
+
+
+def absent(tools: Any) -> str:
+    """What to tell a model that was offered tools of Anthropic's servers, so that it makes no results up."""
+    found = tools if isinstance(tools, list) else []
+    names = [str(tool.get("name")) for tool in found if isinstance(tool, dict) and tool.get("type") not in _OWN_TYPES]
+    return f"These tools are not available here: {', '.join(names)}. If you would need one, say so." if names else ""
 
 
 def choice(tool_choice: Any, tools: Sequence[Json]) -> Json:
@@ -57,7 +67,7 @@ def _names(blocks: Any) -> Iterator[str]:
 
 
 def _callable(tool: Json, used: frozenset[str]) -> bool:
-    if tool.get("type") not in (None, "custom") or not isinstance(tool.get("name"), str):
+    if tool.get("type") not in _OWN_TYPES or not isinstance(tool.get("name"), str):
         return False
     return tool["name"] != PLACEHOLDER and (not tool.get("defer_loading") or tool["name"] in used)
 
