@@ -195,7 +195,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _status(chain: list[BaseException]) -> int | None:
     """The upstream's status, which is the innermost: LiteLLM knows few of them, and makes a 500 of a 529."""
-    if _named(chain[:1], "Timeout") or any(type(each).__name__.endswith("TimeoutException") for each in chain):
+    if any("Timeout" in type(each).__name__ for each in chain):
         return 504
     codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
     return next((code for code in reversed(codes) if 300 <= code < 600), None)

@@ -45,11 +45,10 @@ def _call(block: Json) -> list[Json]:
 
 
 def _result(block: Json) -> list[Json]:
-    """A tool's result. LiteLLM drops ``is_error``, so that a failure is also said in words."""
+    """A tool's result. A failure is said in words, since LiteLLM drops ``is_error``."""
     parts = content(block.get("content"))
     result: Json = {"type": "tool_result", "tool_use_id": block.get("tool_use_id")}
     if block.get("is_error") is True:
-        result["is_error"] = True
         parts = [*_text(_FAILED), *parts]
     texts = [text_of(part) for part in parts]
     result["content"] = "\n".join(texts) if all(texts) else parts
