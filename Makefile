@@ -86,7 +86,7 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 	$(BIN)/coverage report
 
 .PHONY: test-contract
-test-contract: setup ## The processes with the real LiteLLM, SDKs and Claude Code CLI
+test-contract: setup setup-peer ## The processes with the real LiteLLM, SDKs and Claude Code CLI
 	$(BIN)/python -m pytest tests/contract
 
 .PHONY: test-image
