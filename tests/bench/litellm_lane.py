@@ -79,9 +79,9 @@ async def _measure(endpoint: Endpoint) -> _Measured:
 
 def _direct(upstream: int) -> list[float]:
     log = Path(tempfile.mkstemp(prefix="bench-direct-")[1])
-    command = python("tests.bench.litellm_direct", f"http://127.0.0.1:{upstream}/v1", "600")
+    command = python("tests.bench.litellm_direct", f"http://127.0.0.1:{upstream}/v1", "400")
     with pin(Process(command, log=log), GATEWAY_CORES) as process:
-        if process.wait(timeout=120):
+        if process.wait(timeout=300):
             raise SystemExit(f"bench: the direct call failed:\n{process.output}")
         spent: list[float] = json.loads(process.output.strip().splitlines()[-1])
     log.unlink()
