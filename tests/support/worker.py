@@ -74,7 +74,9 @@ class Worker:
     def apply(self, wanted: Bundle) -> str:
         """Write a bundle, and wait until it is live. Gives its revision."""
         revision = self.offer(wanted)
-        until(lambda: self.status().revision == revision, what=f"revision {revision}")
+        report = until(lambda: r if revision in ((r := self.status()).revision, r.refused) else None, what=revision)
+        assert report is not None
+        assert report.refused is None, report.error
         return revision
 
     def offer(self, wanted: Bundle) -> str:

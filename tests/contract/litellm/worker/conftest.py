@@ -7,6 +7,14 @@ from tests.support.worker import Worker, bundle, deployment
 
 from claude_gateway_scripted.local import Scripted
 
+ENVIRONMENT = {
+    **dict.fromkeys(("OPENAI_API_KEY", "HOSTED_VLLM_API_KEY", "ANTHROPIC_API_KEY", "MISTRAL_API_KEY"), "sk-canary"),
+    "OPENAI_ORGANIZATION": "canary-of-the-environment",
+    "OPENAI_ORG_ID": "canary-of-the-environment",
+    "CANARY": "canary-of-the-environment",
+}
+"""What somebody's shell could hold."""
+
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Scripted]:
@@ -18,7 +26,7 @@ def upstream() -> Iterator[Scripted]:
 @pytest.fixture(scope="module")
 def worker(upstream: Scripted) -> Iterator[Worker]:
     """A worker with one target per provider, all at the scripted upstream."""
-    with Worker(environment={"OPENAI_API_KEY": "sk-canary", "CANARY": "canary-of-the-environment"}) as running:
+    with Worker(environment=ENVIRONMENT) as running:
         running.apply(
             bundle(
                 deployment("vllm", "hosted_vllm/m", api_base=upstream.openai_url),
@@ -26,6 +34,8 @@ def worker(upstream: Scripted) -> Iterator[Worker]:
                 deployment("openai", "openai/gpt-5", api_base=upstream.openai_url),
                 deployment("mistral", "mistral/m", api_base=upstream.openai_url),
                 deployment("keyless", "hosted_vllm/m", api_base=upstream.openai_url, secret=None),
+                deployment("keyless-openai", "openai/gpt-5", api_base=upstream.openai_url, secret=None),
+                deployment("keyless-mistral", "mistral/m", api_base=upstream.openai_url, secret=None),
                 deployment("keyless-anthropic", "anthropic/m", api_base=upstream.url, secret=None),
                 deployment("any", "hosted_vllm/*", api_base=upstream.openai_url),
             )

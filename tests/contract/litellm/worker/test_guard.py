@@ -108,49 +108,48 @@ def test_what_is_allowed_is_allowed_to_the_targets_port_only(
     assert not secret_service.requests
 
 
+class Moving(ThreadingHTTPServer):
+    """A server whose every path has moved: to ``elsewhere`` if it is given, else to another path of its own."""
+
+    def __init__(self, elsewhere: str | None) -> None:
+        super().__init__(("127.0.0.1", 0), MovingHandler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.to = f"{elsewhere or self.url}/moved"
+        self.paths: list[str] = []
+
+
+class MovingHandler(BaseHTTPRequestHandler):
+    """Answers one request with a redirect that keeps method and body."""
+
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Moving)
+        self.server.paths.append(self.path)
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(307 if not self.path.startswith("/moved") else 404)
+        self.send_header("location", self.server.to + self.path)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.mark.parametrize("far", [False, True], ids=["same host", "another host"])
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_no_redirect_is_followed(worker: Worker, secret_service: Scripted, provider: str) -> None:
-    with _redirecting(secret_service.url) as (base, hits):
-        worker.apply(bundle(deployment("moved", f"{provider}/m", api_base=f"{base}/v1")))
+def test_no_redirect_is_followed(worker: Worker, secret_service: Scripted, provider: str, far: bool) -> None:
+    with Moving(secret_service.url if far else None) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        worker.apply(bundle(deployment("moved", f"{provider}/m", api_base=f"{server.url}/v1")))
         for path, body in BODIES.items():
             for stream in (False, True):
                 answer = worker.post(path, "moved", {**body, "stream": stream} if "embed" not in path else body)
                 assert answer.status_code in (400, 500, 501, 502), (path, stream, answer.text)
-        assert hits()
+        server.shutdown()
+    assert server.paths
+    assert not [path for path in server.paths if path.startswith("/moved")]
     assert not secret_service.requests
-
-
-class _redirecting:  # noqa: N801 - used as a function
-    """A server that sends every request on to ``url``."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._hits = 0
-
-    def __enter__(self) -> tuple[str, Any]:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer._hits += 1
-                self.rfile.read(int(self.headers.get("content-length") or 0))
-                self.send_response(307)
-                self.send_header("location", f"{outer._url}{self.path}")
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            do_GET = do_POST  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_address[1]}", lambda: self._hits
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def test_a_configured_proxy_may_be_on_loopback() -> None:
