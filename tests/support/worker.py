@@ -76,7 +76,7 @@ class Worker:
         revision = self.offer(wanted)
         report = until(lambda: r if revision in ((r := self.status()).revision, r.refused) else None, what=revision)
         assert report is not None
-        assert report.refused is None, report.error
+        assert report.revision == revision, report.error
         return revision
 
     def offer(self, wanted: Bundle) -> str:
