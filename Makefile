@@ -86,7 +86,7 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 	$(BIN)/coverage report
 
 .PHONY: test-contract
-test-contract: setup ## The processes with the real LiteLLM, SDKs and Claude Code CLI
+test-contract: setup setup-peer ## The processes with the real LiteLLM, SDKs and Claude Code CLI
 	$(BIN)/python -m pytest tests/contract
 
 .PHONY: test-chart
@@ -135,3 +135,7 @@ e2e-down: setup ## Delete the cluster of the e2e tests
 e2e-images: setup
 	@$(E2E_CLUSTER) check
 	@$(MAKE) --no-print-directory images image-e2e-clients TAG=e2e REVISION=e2e
+
+.PHONY: bench
+bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
+	$(BIN)/python -m tests.bench

@@ -70,6 +70,8 @@ def run(
         given = {
             "PATH": os.environ["PATH"],
             "HOME": home,
+            "TMPDIR": home,
+            "CLAUDE_CODE_TMPDIR": home,
             "LANG": "C.UTF-8",
             "ANTHROPIC_BASE_URL": url,
             "ANTHROPIC_AUTH_TOKEN": key,

@@ -25,14 +25,20 @@ def python(module: str, *arguments: str) -> list[str]:
 class Process:
     """A running child and what it printed; a context manager that ends it.
 
-    Output of both kinds goes to ``log``, a file of its own. ``environment`` is added to the parent's.
+    Output of both kinds goes to ``log``; without one, to a file that is gone once the child is stopped.
+    ``environment`` is added to the parent's.
     """
 
     def __init__(
         self, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
         self.arguments = list(arguments)
-        self.log = log or Path(tempfile.mkstemp(prefix="process-", suffix=".log")[1])
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._kept: str | None = None
+        if log is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="process-")
+            log = Path(self._scratch.name) / "log"
+        self.log = log
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
                 self.arguments,
@@ -61,7 +67,7 @@ class Process:
     @property
     def output(self) -> str:
         """Everything printed so far."""
-        return self.log.read_text(errors="replace")
+        return self.log.read_text(errors="replace") if self._kept is None else self._kept
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
         """Give the JSON lines printed so far, those of one ``event`` if given; other lines are left out."""
@@ -98,7 +104,11 @@ class Process:
                 self._child.wait(GRACE)
             except subprocess.TimeoutExpired:
                 self._child.kill()
-        return self._child.wait()
+        returncode = self._child.wait()
+        if self._scratch is not None and self._kept is None:
+            self._kept = self.output
+            self._scratch.cleanup()
+        return returncode
 
     def __repr__(self) -> str:
         return f"{' '.join(self.arguments[1:4])} (pid {self.pid})"

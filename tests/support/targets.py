@@ -20,6 +20,11 @@ metadata: {{name: vllm}}
 spec: {{apiKey: {{provider: hosted_vllm, secretRef: {{name: openai}}, baseURL: "{url}/v1"}}}}
 ---
 apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: openai}}
+spec: {{apiKey: {{provider: openai, secretRef: {{name: openai}}, baseURL: "{url}/v1"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: anthropic}}
 spec:
@@ -33,6 +38,13 @@ metadata: {{name: openai}}
 spec:
   models: [claude-on-openai]
   targets: [{{model: hosted_vllm/scripted-gpt, credential: vllm}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: compatible}}
+spec:
+  models: [gpt-compatible]
+  targets: [{{model: openai/scripted-gpt, credential: openai}}]
 """
 
 
@@ -56,3 +68,5 @@ class Target:
 
 ANTHROPIC: Final = Target("claude-on-anthropic", "scripted-claude", "/v1/messages", digest(ANTHROPIC_KEY))
 OPENAI: Final = Target("claude-on-openai", "scripted-gpt", "/v1/chat/completions", digest(OPENAI_KEY))
+COMPATIBLE: Final = Target("gpt-compatible", "scripted-gpt", "/v1/chat/completions", digest(OPENAI_KEY))
+"""An ``openai/`` target at another address than OpenAI's own: such servers rarely have the Responses API."""

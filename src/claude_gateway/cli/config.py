@@ -55,7 +55,7 @@ def settings(*, loopback: bool = True) -> Settings:
 def gather(
     sources: Sequence[Path], variables: Mapping[str, str], *, before: Mapping[Path, tuple[Document, ...]] | None = None
 ) -> Gathered:
-    """Read all files; one that cannot be read is a finding, and counts as it was in ``before``."""
+    """Read all files; what cannot be read, a folder too, is a finding, and counts as it was in ``before``."""
     found: dict[Path, tuple[Document, ...]] = {}
     problems: list[Finding] = []
     for source in sources:
@@ -64,8 +64,11 @@ def gather(
         except OSError as error:
             gone = UnreadableFileError(Place(source), f"cannot be read: {error.strerror}", fix="Check the path.")
             problems.append(findings.of_file(gone))
-            paths = [path for path in before or {} if path.parent == source]
+            found.update({path: was for path, was in (before or {}).items() if source in (path, path.parent)})
+            continue
         for path in paths:
+            if path in found:
+                continue
             try:
                 documents = manifests.read(path)
             except UnreadableFileError as error:

@@ -45,7 +45,13 @@ class Console:
         """Print what is wrong in the files."""
         for finding in found:
             if self._json:
-                fields = {"place": str(finding.place), "reason": finding.reason, "fix": finding.fix}
+                fields = {
+                    "place": str(finding.place),
+                    "object": finding.about,
+                    "field": finding.field,
+                    "reason": finding.reason,
+                    "fix": finding.fix,
+                }
                 _put(_own(finding.severity.value, "problem", finding.message, fields))
             else:
                 _put(findings.text(finding), error=True)

@@ -80,5 +80,5 @@ def _files(decision: Decision, bad: set[ObjectRef], memory: Memory) -> dict[Path
 
 
 def _kept(path: Path, documents: tuple[Document, ...], gathered: Gathered) -> bool:
-    unreadable = any(finding.object is None and finding.place.path == path for finding in gathered.findings)
+    unreadable = any(f.object is None and f.place.path in (path, path.parent) for f in gathered.findings)
     return unreadable or documents != gathered.files[path]

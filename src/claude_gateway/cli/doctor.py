@@ -1,5 +1,7 @@
 """``doctor``: is everything all right, and if not, what to do? Ends with a real prompt and tool call per route."""
 
+import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import click
 from claude_gateway.cli import addresses, clientkey, config, live, options, probes, rundir, samples, web
 from claude_gateway.cli.config import Decision
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.cli.findings import plural
+from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.contract.policy import Client, Policy, Route
 
 
@@ -90,7 +92,7 @@ def doctor(
     accepted = [*_report(_key(url, key))]
     results += accepted
     if not no_prompts and all(check.verdict is not Verdict.FAIL for check in accepted):
-        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, client)))
+        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, key)))
     failed = sum(check.verdict is Verdict.FAIL for check in results)
     click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed else Exit.OK)
@@ -107,7 +109,9 @@ def _config(decision: Decision) -> Iterator[Check]:
     policy = decision.plan.policy
     for finding in decision.findings:
         seen = f"{finding.place}: {finding.about + ': ' if finding.about else ''}{finding.message}"
-        yield Check(Verdict.FAIL if finding.is_error else Verdict.WARN, "config", seen, finding.fix)
+        # The running `serve` may well have a variable that this shell has not.
+        soft = not finding.is_error or finding.reason == VARIABLE_NOT_SET
+        yield Check(Verdict.WARN if soft else Verdict.FAIL, "config", seen, finding.fix)
     if not policy.clients:
         fix = "Make one: claude-gateway key new NAME --dir DIR."
         yield Check(Verdict.FAIL, "config", "no client may call: every request is refused", fix)
@@ -154,6 +158,9 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
     if report.live == wanted:
         yield Check(Verdict.PASS, "revision", f"{wanted[:8]} is live")
         return
+    if any(finding.reason == VARIABLE_NOT_SET for finding in decision.findings):
+        yield Check(Verdict.SKIP, "revision", "cannot be told while variables are not set here")
+        return
     why = live.refusal(report, wanted) or f"{(report.live or 'none')[:8]} is live, the files make {wanted[:8]}"
     fix = "Give doctor the same -f, --env-file and --no-loopback as serve, or look at what serve prints."
     yield Check(Verdict.FAIL, "revision", why, fix)
@@ -172,11 +179,14 @@ def _key(url: str, key: str) -> Iterator[Check]:
     yield Check(Verdict.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
 
 
-def _client(decision: Decision, name: str | None) -> Client | None:
-    """The client as whom doctor calls, where the files tell; None for a key from elsewhere."""
-    clients = decision.plan.policy.clients
-    named = [c for c in clients if name is None or name in (c.name, c.name.rpartition("/")[2])]
-    return named[0] if len(named) == 1 else None
+def _client(decision: Decision, key: str) -> Client | None:
+    """The client whose key it is, as the files tell; None for a key that is not in them."""
+    policy, bundle = decision.plan.policy, decision.plan.bundle
+    if bundle is None or policy.client_keys is None:
+        return None
+    names = json.loads(bundle.secrets[policy.client_keys])
+    name = names.get(hashlib.sha256(key.encode()).hexdigest())
+    return next((client for client in policy.clients if client.name == name), None)
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:

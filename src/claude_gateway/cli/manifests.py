@@ -1,6 +1,7 @@
 """YAML files as manifests that know where each of their fields stands."""
 
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,8 +57,8 @@ class Document:
 
 
 def files(source: Path) -> list[Path]:
-    """The YAML files of a folder (not of folders in it), sorted; a file is itself. Raises OSError."""
-    if not source.is_dir():
+    """The YAML files of a folder (not of folders in it), sorted; a file is itself. Raises OSError if it is gone."""
+    if not stat.S_ISDIR(source.stat().st_mode):
         return [source]
     return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
 

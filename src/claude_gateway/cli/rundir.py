@@ -36,9 +36,11 @@ def private() -> Iterator[Path]:
     base = _base()
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_prefix(), dir=base))
-    lock = (folder / _LOCK).open("w")
+    # The name appears when the lock is held: another `serve` must not take a new folder for an abandoned one.
+    lock = (folder / f".{_LOCK}").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folder / f".{_LOCK}").rename(folder / _LOCK)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -131,8 +131,6 @@ class Service:
                 revision=revision,
                 seconds=round(took, 3),
             )
-            if not step.plan.policy.clients:
-                self._console.warn("no client key: every request is refused", event="no_client_keys")
         return revision
 
     async def _write(self, home: Path, bundle: Bundle | None) -> str | None:
@@ -234,7 +232,7 @@ class Service:
             self._supervisor.kill()
             return
         self._signal = number
-        self._console.say("stopping: running answers may end; again to stop at once", event="stopping")
+        self._console.say("stopping once running answers are complete; Ctrl-C again stops at once", event="stopping")
         self._stop.set()
 
     def line(self, child: str, text: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tests.contract.gateway.test_tls import certify, ec_key
 from tests.support import builders
 from tests.support.command import write
 from tests.support.serve import Starter, command
@@ -123,6 +124,24 @@ def test_a_stream_runs_to_its_end_after_the_signal(start: Starter) -> None:
     assert serve.process.wait() == 0
 
 
+def test_a_second_signal_ends_what_still_runs(start: Starter) -> None:
+    serve = start()
+    body = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 50,
+        "stream": True,
+        "messages": [{"role": "user", "content": "[[pace 60]] a b c"}],
+    }
+    headers = {"x-api-key": builders.CLIENT_KEY}
+    with httpx.stream("POST", f"{serve.url}/v1/messages", json=body, headers=headers, timeout=60):
+        children = list(serve.processes().values())
+        serve.process.send(signal.SIGINT)
+        serve.wait_for("stopping")
+        serve.process.send(signal.SIGINT)
+        assert serve.process.wait() == 130
+    assert not psutil.wait_procs(children, timeout=0)[1]
+
+
 def test_no_child_outlives_a_serve_that_is_killed(start: Starter) -> None:
     serve = start()
     assert serve.url
@@ -216,6 +235,34 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
     assert run.returncode == 1
     assert "FAIL  route default/broken, prompt to broken: 502 " in run.stdout
     assert not [secret for secret in SECRETS if secret in run.stdout + run.stderr]
+
+
+def test_doctor_does_without_the_variables_of_serve(start: Starter, folder: Path) -> None:
+    values = {"api": "$TEST_API", "client": builders.CLIENT_KEY}
+    base = folder / "base.yaml"
+    base.write_text("---".join(part for part in base.read_text().split("---") if "kind: Secret" not in part))
+    write(folder / "secret.yaml", builders.secret(values=values))
+    serve = start(TEST_API=builders.API_KEY)
+    run = subprocess.run(
+        command("doctor", "-f", folder, "--url", serve.url),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(serve.memory)},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "WARN  config: " in run.stdout
+    assert "SKIP  revision: " in run.stdout
+    assert "PASS  route default/sonnet, prompt to claude-sonnet-4-5: " in run.stdout
+
+
+def test_it_serves_https_with_a_certificate(start: Starter, tmp_path: Path) -> None:
+    certificate, key = certify(tmp_path, "127.0.0.1", ec_key())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    serve = start("--tls-cert", str(certificate), "--tls-key", str(key), "--tls-listen", f"127.0.0.1:{port}")
+    assert serve.url.startswith("http://")
+    assert httpx.get(f"https://127.0.0.1:{port}/readyz", verify=False).status_code == 200
 
 
 def test_doctor_says_that_nothing_answers(folder: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import anthropic
 import pytest
 from tests.support.gateway import System
-from tests.support.targets import ANTHROPIC, OPENAI, Target
+from tests.support.targets import ANTHROPIC, COMPATIBLE, OPENAI, Target
+from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
 
@@ -109,17 +110,24 @@ def test_limits_and_stop_reasons_come_through(client: anthropic.Anthropic, upstr
     assert (text(message), message.stop_reason) == ("word1 word2 word3", "max_tokens")
 
 
-def test_tokens_are_counted(client: anthropic.Anthropic, upstream: Scripted, target: Target) -> None:
-    small = client.messages.count_tokens(model=target.model, messages=user("hello"))
-    large = client.messages.count_tokens(model=target.model, messages=user("hello " * 500))
+def test_tokens_are_counted_by_the_vendor(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    small = client.messages.count_tokens(model=ANTHROPIC.model, messages=user("hello"))
+    large = client.messages.count_tokens(model=ANTHROPIC.model, messages=user("hello " * 500))
     assert 0 < small.input_tokens < 200 < large.input_tokens
-    on_anthropic = [request.path for request in upstream.requests] == ["/v1/messages/count_tokens"] * 2
-    assert on_anthropic is (target is ANTHROPIC)
+    assert [request.path for request in upstream.requests] == ["/v1/messages/count_tokens"] * 2
+
+
+def test_tokens_that_nobody_can_count_are_not_guessed(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    with pytest.raises(anthropic.APIStatusError, match="cannot be counted") as caught:
+        client.messages.count_tokens(model=OPENAI.model, messages=user("hello"))
+    assert caught.value.status_code == 501
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert upstream.requests == ()
 
 
 def test_models_are_listed(client: anthropic.Anthropic) -> None:
     models = {model.id: model.display_name for model in client.models.list()}
-    assert set(models) == {ANTHROPIC.model, OPENAI.model}
+    assert set(models) == {ANTHROPIC.model, OPENAI.model, COMPATIBLE.model}
     assert models[ANTHROPIC.model] == "Claude"
 
 
@@ -176,6 +184,17 @@ def test_a_failure_in_the_middle_of_a_stream_is_an_error(
     ):
         stream.until_done()
     assert json.dumps(caught.value.body).count('"type": "error"') == 1
+
+
+def test_a_client_that_leaves_ends_the_upstreams_work(
+    client: anthropic.Anthropic, upstream: Scripted, target: Target
+) -> None:
+    upstream.script({"text": "one two three", "midstream": "hang"})
+    with client.messages.stream(model=target.model, max_tokens=99, messages=user("hello")) as stream:
+        assert next(stream.text_stream)
+        assert upstream.last.disconnected is None
+    until(lambda: upstream.last.disconnected is not None, what="the upstream to be left")
+    assert upstream.open_streams == 0
 
 
 async def test_the_async_client_works_too(stack: System, upstream: Scripted, target: Target) -> None:

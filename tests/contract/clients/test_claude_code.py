@@ -92,6 +92,13 @@ def test_an_agent_of_its_own_asks_too(stack: System, upstream: Scripted, target:
     assert any(request.body.count(b"hello from inside") == 1 for request in upstream.requests[1:])
 
 
+def test_the_context_is_shown_without_a_billed_request(stack: System, upstream: Scripted, target: Target) -> None:
+    done = claude(stack, target, "/context")
+    assert done.rc == 0, done
+    assert "System prompt" in done.stdout
+    assert {request.path for request in upstream.requests} <= {"/v1/messages/count_tokens"}
+
+
 def test_the_session_is_logged_and_nothing_said_is(stack: System, upstream: Scripted, target: Target) -> None:
     before = len(stack.requests(count=0))
     done = claude(stack, target, *STREAM, "a very private matter")

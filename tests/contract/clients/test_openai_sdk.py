@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 from tests.support.gateway import System
-from tests.support.targets import ANTHROPIC, OPENAI, Target
+from tests.support.targets import ANTHROPIC, COMPATIBLE, OPENAI, Target
 
 from claude_gateway_scripted import Scripted
 from claude_gateway_scripted.embeddings import vector
@@ -70,10 +71,13 @@ def test_chat_is_streamed_with_usage(client: openai.OpenAI, upstream: Scripted, 
     assert target.saw(upstream.last)
 
 
-def test_chat_without_wanted_usage_has_none(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
+def test_chat_without_wanted_usage_has_no_chunk_for_it(
+    client: openai.OpenAI, upstream: Scripted, target: Target
+) -> None:
     chunks = list(client.chat.completions.create(model=target.model, messages=user("hello"), stream=True))
+    # Clients that did not ask trip over a chunk without choices.
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "echo: hello"
-    assert [chunk.usage for chunk in chunks if chunk.usage is not None] == []
+    assert chunks[-1].choices[0].finish_reason == "stop"
 
 
 def test_chat_tools_go_round(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
@@ -134,6 +138,16 @@ def test_responses_tools_go_round(client: openai.OpenAI, upstream: Scripted, tar
     assert target.saw(upstream.last)
 
 
+def test_a_compatible_server_is_asked_in_chat_completions_only(
+    client: openai.OpenAI, stack: System, upstream: Scripted
+) -> None:
+    client.chat.completions.create(model=COMPATIBLE.model, messages=user("hello"))
+    assert client.responses.create(model=COMPATIBLE.model, input="hello").output_text == "echo: hello"
+    with anthropic.Anthropic(base_url=stack.url, api_key=stack.key) as other:
+        other.messages.create(model=COMPATIBLE.model, max_tokens=99, messages=user("hello"))
+    assert [COMPATIBLE.saw(request) for request in upstream.requests] == [True] * 3
+
+
 def test_completions_are_answered_and_streamed(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
     assert client.completions.create(model=target.model, prompt="hello", max_tokens=99).choices[0].text == "echo: hello"
     chunks = client.completions.create(model=target.model, prompt="a b c", max_tokens=99, stream=True)
@@ -156,7 +170,7 @@ def test_embeddings_of_a_vendor_that_has_none_are_refused(client: openai.OpenAI,
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
-    assert {model.id for model in client.models.list()} == {ANTHROPIC.model, OPENAI.model}
+    assert {model.id for model in client.models.list()} == {ANTHROPIC.model, OPENAI.model, COMPATIBLE.model}
     assert client.models.retrieve(OPENAI.model).object == "model"
 
 

@@ -191,6 +191,26 @@ def test_one_connection_serves_many_requests(gateway: LoneGateway) -> None:
     connection.close()
 
 
+def test_an_offer_to_upgrade_is_ignored_and_the_body_is_not_lost(gateway: LoneGateway, upstream: Scripted) -> None:
+    body = json.dumps(message("claude-a")).encode()
+    head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: {len(body)}\r\n"
+    offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+    with gateway.dial() as connection:
+        for _ in range(2):
+            connection.sendall(f"{head}{offer}".encode() + body)
+            assert heard(connection).status == 200
+    assert not [name for name, _ in upstream.last.headers if "pgrade" in name.lower()]
+
+
+def test_requests_sent_ahead_are_answered_in_order(gateway: LoneGateway) -> None:
+    body = json.dumps(message("claude-a")).encode()
+    head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with gateway.dial() as connection:
+        connection.sendall((head.encode() + body) * 3 + b"GET /nope HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"404"]
+
+
 def test_each_request_is_one_log_line_without_content_or_key(gateway: LoneGateway, upstream: Scripted) -> None:
     headers = {**AUTH, "x-claude-code-session-id": "s-1"}
     for stream in (False, True):

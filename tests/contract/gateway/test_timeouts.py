@@ -104,6 +104,7 @@ async def test_a_stream_that_stalls_within_an_event_is_cut_off() -> None:
             answer = await gw.post("/v1/messages", _STREAM)
             with pytest.raises(Exception, match=r"not.*complete"):
                 await answer.read()
+            answer.close()
             (record,) = await gw.records()
     assert record["outcome"] == "timeout"
 

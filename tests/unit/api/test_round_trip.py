@@ -120,7 +120,7 @@ def sets_hold(schema: dict[str, Any], value: Any) -> bool:
         distinct = schema.get("x-kubernetes-list-type") != "set" or len(set(value)) == len(value)
         return distinct and all(sets_hold(schema["items"], item) for item in value)
     fields = schema.get("properties", {})
-    return all(sets_hold(fields[name], part) for name, part in value.items()) if fields else True
+    return not fields or all(sets_hold(fields[name], part) for name, part in value.items() if name in fields)
 
 
 def fits_schema(kind: str, spec: Any) -> bool:

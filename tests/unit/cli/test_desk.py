@@ -1,5 +1,6 @@
 """What is served while files are edited: the last good of everything that became bad."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_file_that_is_no_yaml_goes_on_as_it_was(folder: Path) -> None:
     (folder / "a.yaml").unlink()
     third = look(folder, second.memory)
     assert "default/a" not in models(third.plan.policy)
+
+
+@pytest.mark.parametrize("one_file", [False, True])
+def test_a_source_that_is_gone_goes_on_as_it_was(folder: Path, one_file: bool) -> None:
+    source = folder / "a.yaml" if one_file else folder
+    first = desk.look((source,), {}, Memory(), rules=RULES)
+    shutil.rmtree(folder)
+    second = desk.look((source,), {}, first.memory, rules=RULES)
+    assert second.decision.findings
+    assert second.kept_files
+    assert second.plan.policy == first.plan.policy
+    assert desk.look((source,), {}, second.memory, rules=RULES).plan.policy == first.plan.policy
 
 
 @pytest.mark.parametrize(("old", "new"), [("kind: ModelRoute", "kind: ModelRout"), ("name: a", "nam: a")])

@@ -201,6 +201,10 @@ PRESSED = pack(LARGE).config[f"{GATEWAY_JSON}.gz"]
 BOMB = gzip.compress(bytes(65 * 1024 * 1024))
 
 
+def test_the_time_of_compression_does_not_show() -> None:
+    assert PRESSED[4:8] == bytes(4)
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [

@@ -1,18 +1,17 @@
 """What is counted, and that label sets come and go with the configuration."""
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.bundles import route, target
+from tests.support.bundles import bundle, route, target
 
-from claude_gateway.contract.policy import Client, Format, Policy
+from claude_gateway.contract.policy import Client, Format
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.record import Record, UpstreamError
+from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 
 
-def _policy(*routes: str, clients: tuple[str, ...] = ("ns/dev",)) -> Policy:
-    return Policy(
-        routes=tuple(route(name, targets=[target(base_url="http://x")]) for name in routes),
-        clients=tuple(Client(name=name) for name in clients),
-    )
+def _snapshot(*routes: str, clients: tuple[str, ...] = ("ns/dev",)) -> Snapshot:
+    found = [route(name, targets=[target(base_url="http://x")]) for name in routes]
+    return build(bundle(found, clients=[Client(name=name) for name in clients]))
 
 
 def _record(route_name: str, *, client: str = "ns/dev", provider: str = "anthropic", attempts: int = 1) -> Record:
@@ -69,20 +68,22 @@ def test_a_request_that_reached_no_target_has_no_duration_of_one() -> None:
 
 def test_a_new_revision_replaces_the_old_one_and_forgets_what_is_gone() -> None:
     metrics = Metrics(in_flight=lambda: 0)
-    metrics.loaded(revision="r1", policy=_policy("a", "b", clients=("ns/dev", "ns/old")), now=1.0)
+    first = _snapshot("a", "b", clients=("ns/dev", "ns/old"))
+    metrics.loaded(first, now=1.0)
     for name in ("ns/a", "ns/b"):
         metrics.finished(_record(name), now=12.0)
     metrics.finished(_record("ns/a", client="ns/old"), now=12.0)
     metrics.finished(_record("ns/a", provider="gone"), now=12.0)
-    metrics.loaded(revision="r2", policy=_policy("a"), now=2.0)
+    second = _snapshot("a")
+    metrics.loaded(second, now=2.0)
     text = metrics.text().decode()
     assert "ns/b" not in text
     assert "ns/old" not in text
     assert "gone" not in text
     found = _samples(metrics)
     assert found["claude_gateway_requests_total{client=ns/dev,format=Messages,route=ns/a,status=200}"] == 2
-    assert found["claude_gateway_config_info{revision=r2}"] == 1
-    assert "claude_gateway_config_info{revision=r1}" not in found
+    assert found[f"claude_gateway_config_info{{revision={second.revision}}}"] == 1
+    assert f"claude_gateway_config_info{{revision={first.revision}}}" not in found
     assert found["claude_gateway_config_loaded_timestamp_seconds{}"] == 2.0
 
 
@@ -90,7 +91,7 @@ def test_hundreds_of_revisions_leave_no_label_sets_behind() -> None:
     metrics = Metrics(in_flight=lambda: 0)
     sizes = []
     for number in range(200):
-        metrics.loaded(revision=f"r{number}", policy=_policy(f"m-{number}"), now=1.0)
+        metrics.loaded(_snapshot(f"m-{number}"), now=1.0)
         record = _record(f"ns/m-{number}", attempts=2)
         record.upstream_failed(target="t", provider="anthropic", kind=UpstreamError.CONNECT)
         metrics.finished(record, now=12.0)

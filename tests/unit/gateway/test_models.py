@@ -3,18 +3,17 @@
 import json
 
 import pytest
-from tests.support.bundles import route
+from tests.support.bundles import bundle, route
 
-from claude_gateway.contract.policy import Client, Policy, Wire
+from claude_gateway.contract.policy import Client, Wire
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.models import listing, single
-from claude_gateway_proxy.gateway.router import Routing
+from claude_gateway_proxy.gateway.snapshot import build
 
 _ALL = Client(name="ns/all")
 _FEW = Client(name="ns/few", models=("b", "a-*"))
-_ROUTING = Routing(
-    Policy(routes=(route("d", "b", display_name="Bee"), route("c", "a-1"), route("a-*")), clients=(_ALL, _FEW))
-)
+_ROUTES = [route("d", "b", display_name="Bee"), route("c", "a-1"), route("a-*")]
+_ROUTING = build(bundle(_ROUTES, clients=[_ALL, _FEW])).routing
 
 
 def _page(query: str, client: Client = _ALL) -> tuple[list[str], bool]:

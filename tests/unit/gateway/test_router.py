@@ -5,16 +5,17 @@ from fnmatch import fnmatchcase
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.bundles import route
+from tests.support.bundles import bundle, route
 
-from claude_gateway.contract.policy import Client, Policy
+from claude_gateway.contract.policy import Client
 from claude_gateway_proxy.gateway.router import Pattern, Routing
+from claude_gateway_proxy.gateway.snapshot import build
 
 _ALL = Client(name="ns/all")
 
 
 def _routing(*models: str, clients: tuple[Client, ...] = (_ALL,)) -> Routing:
-    return Routing(Policy(routes=tuple(route(model, name=model) for model in models), clients=clients))
+    return build(bundle([route(model, name=model) for model in models], clients=clients)).routing
 
 
 def _winner(model: str, *models: str) -> str | None:

@@ -10,7 +10,7 @@ from tests.support.bundles import bundle, route, target
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, secret_entry
-from claude_gateway.contract.policy import Client, Policy
+from claude_gateway.contract.policy import Client, Egress, Policy, Route
 from claude_gateway_proxy.gateway.snapshot import Live, Loaded, Refused, build
 
 _SECRET = b"sk-upstream"
@@ -26,12 +26,12 @@ def _full() -> Bundle:
 def test_a_snapshot_has_all_that_a_request_needs() -> None:
     snapshot = build(_full())
     assert snapshot.revision == _full().meta.revision
-    assert snapshot.policy == Policy.model_validate_json(_full().gateway)
+    assert snapshot.egress == Egress(loopback=True)
+    assert (set(snapshot.clients), set(snapshot.providers)) == ({"ns/dev"}, {"anthropic"})
     assert snapshot.secrets == {_ENTRY: "sk-upstream"}
     assert snapshot.keys == {sha256(b"cgw_a").hexdigest(): Client(name="ns/dev")}
     found = snapshot.routing.route("m-77")
-    assert found is not None
-    assert found.name == "ns/m-77"
+    assert found == Policy.model_validate_json(_full().gateway).routes[77]
 
 
 def test_nothing_secret_is_in_its_text() -> None:
@@ -66,7 +66,8 @@ def test_parts_that_do_not_fit_are_refused_by_name(broken: Bundle, words: str) -
 
 
 def test_a_field_of_a_newer_writer_is_ignored() -> None:
-    assert build(_gateway(b'{"routes":[],"brandNew":{"a":1}}')).policy == Policy()
+    snapshot = build(_gateway(b'{"routes":[{"name":"r","models":["m"],"targets":[],"new":[1]}],"brandNew":{"a":1}}'))
+    assert snapshot.routing.route("m") == Route(name="r", models=("m",), targets=())
 
 
 async def test_a_folder_is_followed_and_what_is_broken_is_not(tmp_path: Path) -> None:

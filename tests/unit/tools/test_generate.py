@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tools import generate
 
+from claude_gateway import names
 from claude_gateway.names import ConditionType, Reason
 
 FILES = generate.generated()
@@ -64,3 +65,9 @@ def test_the_settings_page_has_every_variable_of_every_process() -> None:
     for variable in ("RUN_DIR", "LISTEN", "TLS_CERT_FILE", "SOURCE_DIR", "METRICS_LISTEN", "SHUTDOWN_SECONDS"):
         assert f"| `CLAUDE_GATEWAY_{variable}` | " in page
     assert " |  |\n" not in page
+
+
+def test_the_metrics_page_has_every_metric_that_has_a_name() -> None:
+    page = FILES["docs/reference/metrics.md"]
+    named = {value for name, value in vars(names).items() if name.startswith("METRIC_")}
+    assert [name for name in sorted(named) if f"| `{name}` |" not in page and f"| `{name}_total` |" not in page] == []

@@ -1,5 +1,6 @@
 """One try at one target: from sending the request to the point where its answer is worth passing on."""
 
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,9 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.record import UpstreamError
 from claude_gateway_proxy.gateway.relay.session import AddressRefused
+from claude_gateway_proxy.logs import emit
+
+_log: Final = logging.getLogger(__name__)
 
 WHOLE_LIMIT: Final = 1024 * 1024
 """Bytes up to which an answer that is not streamed is taken in whole before anything is sent."""
@@ -72,7 +76,9 @@ async def begin(sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down:
     except AddressRefused:
         failure = errors.address_refused(call.route.name)
         raise Missed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
-    except (aiohttp.ClientError, OSError, ValueError):
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        # The caller learns that there is no connection; why not (a name, a certificate) is for the gateway's owner.
+        emit(_log, "upstream_unreachable", level=logging.WARNING, target=call.record.target, error=_reason(error))
         raise Missed(down, kind=UpstreamError.CONNECT, retry=True) from None
     try:
         if 200 <= response.status < 300:
@@ -157,6 +163,16 @@ async def _read_error(response: aiohttp.ClientResponse) -> bytes | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return body
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer, without the library's full text: that of a proxy's error has the proxy's password."""
+    kind = type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{kind}: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{kind}: status {error.status}"
+    return f"{kind}: {error.strerror}" if isinstance(error, OSError) and error.strerror else kind
 
 
 def _seconds(text: str) -> float | None:

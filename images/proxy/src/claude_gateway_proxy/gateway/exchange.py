@@ -53,17 +53,20 @@ class Exchange:
         closes the connection; so does one whose client left.
         """
         record = call.record
-        upstreams = self._pool.lease(call.snapshot.policy.egress)
+        upstreams = self._pool.lease(call.snapshot.egress)
         watch = Watch(receive, total=call.route.timeouts.total)
         try:
             with watch:
                 await self._answer(call, upstreams=upstreams, send=send, watch=watch)
         except Ended as ended:
-            if ended.cause is not Cause.GONE:
-                record.outcome = "timeout"
+            if ended.cause is Cause.GONE:
+                record.outcome = "cancelled"
+                record.status = record.status or CLIENT_GONE
+                return
+            record.outcome = "timeout"
+            record.upstream_failed(target=record.target, provider=record.provider, kind=UpstreamError.STALLED)
+            if record.status == 0:
                 raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
-            record.outcome = "cancelled"
-            record.status = record.status or CLIENT_GONE
         finally:
             watch.stop()
             self._pool.release(upstreams)
@@ -118,7 +121,7 @@ class Exchange:
         where = self._endpoint(call, target)
         if where is None:
             call.record.lane = "litellm"
-            return self._litellm.send(target, call=call, body=splice(call.body, found)), errors.litellm_down()
+            return self._litellm.request(target, call=call, body=splice(call.body, found)), errors.litellm_down()
         call.record.lane = "relay"
         if target.model not in ("*", call.body.model):
             found["model"] = msgspec.json.encode(target.model)

@@ -7,8 +7,9 @@ from typing import Final, Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from claude_gateway import names
-from claude_gateway.contract.policy import Format, Policy
+from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.record import UNKNOWN, Record
+from claude_gateway_proxy.gateway.snapshot import Snapshot
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
 """OpenTelemetry's buckets for GenAI durations, with room for long answers."""
@@ -106,15 +107,14 @@ class Metrics:
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)
 
-    def loaded(self, *, revision: str, policy: Policy, now: float) -> None:
-        """Note a new live revision (``now`` in Unix time) and forget what is no longer configured."""
+    def loaded(self, snapshot: Snapshot, *, now: float) -> None:
+        """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
         self._info.clear()
-        self._info.labels(revision).set(1)
+        self._info.labels(snapshot.revision).set(1)
         self._loaded.set(now)
-        routes = {UNKNOWN, *(route.name for route in policy.routes)}
-        providers = {UNKNOWN, *(target.provider for route in policy.routes for target in route.targets)}
+        routes, providers = {UNKNOWN, *snapshot.routing.routes}, {UNKNOWN, *snapshot.providers}
         known = {
-            "client": {UNKNOWN, *(client.name for client in policy.clients)},
+            "client": {UNKNOWN, *snapshot.clients},
             "route": routes,
             "provider": providers,
             "gen_ai_request_model": routes,

@@ -41,7 +41,7 @@ def single(routing: Routing, client: Client, name: str, *, shape: Wire) -> bytes
 
     Raises Failure 404 for a name that is not served or not for this client.
     """
-    if routing.route(name) is None or not routing.allowed(client, name):
+    if routing.display_name(name) is None or not routing.allowed(client, name):
         raise unknown_model(name, routing.nearest(client, name))
     return msgspec.json.encode(_openai(name) if shape is Wire.OPENAI else _anthropic(routing, name))
 
@@ -60,9 +60,7 @@ def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str]
 
 
 def _anthropic(routing: Routing, name: str) -> dict[str, object]:
-    route = routing.route(name)
-    shown = route.display_name if route is not None and route.display_name else name
-    return {"type": "model", "id": name, "display_name": shown, "created_at": _CREATED}
+    return {"type": "model", "id": name, "display_name": routing.display_name(name), "created_at": _CREATED}
 
 
 def _openai(name: str) -> dict[str, object]:

@@ -2,9 +2,12 @@
 
 import asyncio
 import random
+import re
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from claude_gateway.names import INTERNAL_HEADER_PREFIX
 
 _HEAD_BYTES: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
@@ -13,6 +16,9 @@ _JITTER: Final = 0.1
 _QUIET_SECONDS: Final = 2
 """How long an old connection must have been idle to be closed: a client in mid-conversation hears of it first."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_UPGRADE_WITHIN: Final = 16 * 1024
 
 
 class Protocol(HttpToolsProtocol):
@@ -66,6 +72,8 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser and refuse a head that grows or lasts too long."""
+        if (self._in_head or not self.cycle.more_body) and data.find(b"pgrade", 0, _UPGRADE_WITHIN) >= 0:
+            data = _without_upgrade(data)
         super().data_received(data)
         if not self._in_head:
             if self._head_timer is not None:
@@ -96,3 +104,13 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Rename the header ``Upgrade``, which HTTP lets a server ignore.
+
+    The parser would take the body for the new protocol's: Java's HTTP client offers ``h2c`` with every first request.
+    """
+    end = data.find(b"\r\n\r\n")
+    head, rest = (data, b"") if end < 0 else (data[:end], data[end:])
+    return _UPGRADE.sub(f"\r\n{INTERNAL_HEADER_PREFIX}upgrade:".encode(), head) + rest

@@ -110,13 +110,13 @@ class Process:
             emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
             return
         snapshot = change.snapshot
-        self._metrics.loaded(revision=snapshot.revision, policy=snapshot.policy, now=time.time())
+        self._metrics.loaded(snapshot, now=time.time())
         emit(
             _log,
             "config_loaded",
             revision=snapshot.revision,
-            routes=len(snapshot.policy.routes),
-            clients=len(snapshot.policy.clients),
+            routes=len(snapshot.routing.routes),
+            clients=len(snapshot.clients),
             took_ms=round(change.seconds * 1000, 1),
         )
         if not snapshot.keys:

@@ -1,9 +1,8 @@
 """The configuration in force: an immutable snapshot, swapped whole when the bundle folder names a new revision."""
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,26 +12,33 @@ from pydantic import ValidationError
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, unpack
-from claude_gateway.contract.policy import Client, Policy, Route
+from claude_gateway.contract.policy import Client, Egress, Policy, Route
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import GATEWAY_JSON
-from claude_gateway_proxy.gateway.router import Routing
+from claude_gateway_proxy.gateway.router import Entry, Routing
 
 _POLL_SECONDS: Final = 0.1
 _RETRY_SECONDS: Final = 2.0
 _BATCH: Final = 50
-"""Routes that are checked between two pauses of the loading thread."""
+_PAUSE_SECONDS: Final = 0.0005
+"""After each batch of routes the loading thread pauses: a request must not wait for the rest of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One revision, ready to serve. ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key."""
+    """One revision, ready to serve.
+
+    ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key. ``providers`` and ``clients`` are
+    all the names that there are.
+    """
 
     revision: str
-    policy: Policy
-    secrets: Mapping[str, str] = field(repr=False)
+    egress: Egress
     routing: Routing = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
     keys: Mapping[str, Client] = field(repr=False)
+    clients: frozenset[str] = field(repr=False)
+    providers: frozenset[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,39 +124,49 @@ def load(bundle_dir: Path, revision: str) -> Snapshot:
 
 def build(bundle: Bundle) -> Snapshot:
     """Build the snapshot of a bundle. Raises BundleError if its parts do not fit together."""
-    policy = _policy(bundle.gateway)
     secrets = {name: _text(name, value) for name, value in bundle.secrets.items()}
-    needed = {target.secret for route in policy.routes for target in route.targets if target.secret is not None}
-    for missing in sorted(needed - secrets.keys()):
-        raise BundleError(f"entry {missing} of the secret part is needed by a target and missing")
-    keys: Mapping[str, Client] = {}
-    if policy.client_keys is not None:
-        # Out of the snapshot's secrets: only the lookup needs the hashes.
-        keys = _keys(policy, secrets.pop(policy.client_keys, None))
-    return Snapshot(revision=bundle.meta.revision, policy=policy, secrets=secrets, routing=Routing(policy), keys=keys)
-
-
-def _policy(data: bytes) -> Policy:
-    """Decode ``gateway.json`` route by route with pauses: one call for thousands would hold the event loop up."""
     try:
-        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        routes = msgspec.json.decode(parts.pop("routes", b"[]"), type=list[msgspec.Raw])
-        rest = json.loads(msgspec.json.encode(parts))
-        return Policy.model_validate({**rest, "routes": tuple(_routes(routes))})
-    except ValidationError as error:
-        raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
+        policy, parts = _split(bundle.gateway)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BundleError(f"{GATEWAY_JSON} is not the JSON that it should be: {error}") from None
-
-
-def _routes(parts: list[msgspec.Raw]) -> Iterator[Route]:
-    for number, part in enumerate(parts):
+    except ValidationError as error:
+        raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
+    entries: list[Entry] = []
+    providers: set[str] = set()
+    for number, raw in enumerate(parts):
         if number % _BATCH == _BATCH - 1:
-            time.sleep(0.0005)
-        try:
-            yield Route.model_validate_json(bytes(part))
-        except ValidationError as error:
-            raise BundleError(f"{GATEWAY_JSON} cannot be read: routes.{number}.{_first(error)}") from None
+            time.sleep(_PAUSE_SECONDS)
+        route = _route(number, raw)
+        entries.append(Entry.of(route, raw))
+        for target in route.targets:
+            providers.add(target.provider)
+            if target.secret is not None and target.secret not in secrets:
+                raise BundleError(f"entry {target.secret} of the secret part is needed by {target.id} and missing")
+    # Out of the snapshot's secrets: only the lookup needs the hashes.
+    keys = {} if policy.client_keys is None else _keys(policy, secrets.pop(policy.client_keys, None))
+    return Snapshot(
+        revision=bundle.meta.revision,
+        egress=policy.egress,
+        routing=Routing(entries, policy.clients),
+        secrets=secrets,
+        keys=keys,
+        clients=frozenset(client.name for client in policy.clients),
+        providers=frozenset(providers),
+    )
+
+
+def _split(data: bytes) -> tuple[Policy, list[bytes]]:
+    """Decode ``gateway.json`` but for its routes: thousands in one call would hold the event loop up."""
+    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    routes = msgspec.json.decode(parts.pop("routes", b"[]"), type=list[msgspec.Raw])
+    return Policy.model_validate_json(msgspec.json.encode(parts)), [bytes(route) for route in routes]
+
+
+def _route(number: int, raw: bytes) -> Route:
+    try:
+        return Route.model_validate_json(raw)
+    except ValidationError as error:
+        raise BundleError(f"{GATEWAY_JSON} cannot be read: routes.{number}.{_first(error)}") from None
 
 
 def _first(error: ValidationError) -> str:

@@ -1,5 +1,6 @@
 """The LiteLLM lane: the worker next door answers in the caller's format what no upstream answers in it by itself."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 import aiohttp
@@ -32,11 +33,11 @@ class LiteLLMLane:
     def __init__(self, socket: str) -> None:
         self._session = unix_session(socket)
 
-    async def send(self, target: Target, *, call: Call, body: bytes) -> aiohttp.ClientResponse:
-        """POST ``body`` and wait for the head of the answer.
+    def request(self, target: Target, *, call: Call, body: bytes) -> Awaitable[aiohttp.ClientResponse]:
+        """Prepare the POST of ``body``; awaited, it gives the head of the answer.
 
-        Raises Failure (400) for a model name that does not fit in a header, aiohttp.ClientError or OSError where the
-        worker does not answer.
+        Raises Failure (400) for a model name that does not fit in a header; the awaitable raises aiohttp.ClientError
+        or OSError where the worker does not answer.
         """
         model = call.body.model if target.model == "*" else target.model
         if not model.isascii():
@@ -45,9 +46,7 @@ class LiteLLMLane:
             body = plain_messages(body)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
-        return await self._session.post(
-            _URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False
-        )
+        return self._session.post(_URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False)
 
     async def close(self) -> None:
         """Close every connection."""

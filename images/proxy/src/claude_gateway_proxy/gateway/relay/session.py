@@ -4,6 +4,7 @@ An aiohttp session per egress rule: a connection that was allowed by an older ru
 """
 
 import socket
+import time
 import urllib.request
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -23,6 +24,9 @@ CONNECT_SECONDS: Final = 10.0
 
 _KEEP_ALIVE_SECONDS: Final = 30.0
 _DNS_SECONDS: Final = 10
+_STALE_SECONDS: Final = 1.0
+"""A stale connection shows within a round trip; what breaks later was at work on the request."""
+
 _HEADERS_LIMIT: Final = 32 * 1024
 _OURS: Final = ("Accept", "User-Agent", "Content-Type", "Accept-Encoding")
 """Headers that aiohttp would add by itself; the client's own, or none, go to the upstream."""
@@ -93,15 +97,20 @@ class Upstreams:
         self._check_literal(url)
         proxy = self._proxy_for(url)
         session = self._proxied if proxy and self._proxied is not None else self._direct
+        began = time.monotonic()
         try:
-            return await _post(session, url, headers=headers, body=body, proxy=proxy)
-        except aiohttp.ServerDisconnectedError:
-            # A kept connection that the server closed just now: it saw nothing of this request. Once more.
             return await _post(session, url, headers=headers, body=body, proxy=proxy)
         except aiohttp.ClientConnectorDNSError as error:
             if isinstance(error.os_error, AddressRefused):
                 raise error.os_error from None
             raise
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if time.monotonic() - began > _STALE_SECONDS:
+                raise
+            # As a rule a kept connection that the server closed just now, without a look at this request. Once more.
+            return await _post(session, url, headers=headers, body=body, proxy=proxy)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,80 @@
+"""Tools: those that the client runs itself, loaded or not, without Anthropic's own kinds and settings."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+PLACEHOLDER: Final = "DeferredToolPlaceholder"
+"""What Claude Code sends to keep deferred loading on while no deferred tool is loaded."""
+
+_OWN_TYPES: Final = (None, "custom")
+"""Types of the tools that a client runs itself."""
+
+
+def plain_tools(tools: Any, *, used: frozenset[str]) -> list[Json]:
+    """The tools that a model may call.
+
+    A deferred tool counts only once it is in ``used``. Tools with a type of their own (``web_search_…``, ``bash_…``)
+    run on Anthropic's servers or need its models; they are left out.
+    """
+    found = tools if isinstance(tools, list) else []
+    return [_plain(tool) for tool in found if isinstance(tool, dict) and _callable(tool, used)]
+
+
+def absent(tools: Any) -> str:
+    """What to tell a model that was offered tools of Anthropic's servers, so that it makes no results up."""
+    found = tools if isinstance(tools, list) else []
+    names = [str(tool.get("name")) for tool in found if isinstance(tool, dict) and tool.get("type") not in _OWN_TYPES]
+    return f"These tools are not available here: {', '.join(names)}. If you would need one, say so." if names else ""
+
+
+def choice(tool_choice: Any, tools: Sequence[Json]) -> Json:
+    """``tool_choice`` as far as it still holds, and the switch against parallel calls under OpenAI's name.
+
+    LiteLLM drops Anthropic's switch and passes the other one on.
+    """
+    if not isinstance(tool_choice, dict):
+        return {}
+    kind, name = tool_choice.get("type"), tool_choice.get("name")
+    found: Json = {}
+    if kind == "tool":
+        known = any(tool["name"] == name for tool in tools)
+        found["tool_choice"] = {"type": "tool", "name": name} if known else {"type": "auto"}
+    elif kind in ("auto", "any", "none"):
+        found["tool_choice"] = {"type": kind}
+    if tool_choice.get("disable_parallel_tool_use") is True:
+        found["parallel_tool_calls"] = False
+    return found
+
+
+def used_names(messages: Sequence[Json]) -> frozenset[str]:
+    """Names of tools that the conversation has loaded or called."""
+    return frozenset(name for message in messages for name in _names(message.get("content")))
+
+
+def _names(blocks: Any) -> Iterator[str]:
+    for block in blocks if isinstance(blocks, list) else ():
+        if not isinstance(block, dict):
+            continue
+        kind = block.get("type")
+        if kind == "tool_result":
+            yield from _names(block.get("content"))
+        elif kind in ("tool_reference", "tool_use"):
+            name = block.get("tool_name" if kind == "tool_reference" else "name")
+            if isinstance(name, str):
+                yield name
+
+
+def _callable(tool: Json, used: frozenset[str]) -> bool:
+    if tool.get("type") not in _OWN_TYPES or not isinstance(tool.get("name"), str):
+        return False
+    return tool["name"] != PLACEHOLDER and (not tool.get("defer_loading") or tool["name"] in used)
+
+
+def _plain(tool: Json) -> Json:
+    schema = tool.get("input_schema")
+    plain: Json = {"name": tool["name"], "input_schema": schema if isinstance(schema, dict) else {"type": "object"}}
+    if isinstance(tool.get("description"), str):
+        plain["description"] = tool["description"]
+    return plain

@@ -1,0 +1,183 @@
+"""LiteLLM's answers as the owner of the format would give them: ids, usage, and nothing of LiteLLM's own."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.fields import Json
+
+_OWN: Final = frozenset(
+    {"provider_specific_fields", "thinking_blocks", "_hidden_params", "_response_headers", "_response_ms"}
+)
+"""Fields that LiteLLM adds at several levels."""
+
+_CHAT_USAGE: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_CHAT_DETAILS: Final = {
+    "prompt_tokens_details": ("cached_tokens", "audio_tokens"),
+    "completion_tokens_details": (
+        "reasoning_tokens",
+        "audio_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+    ),
+}
+_RESPONSES_USAGE: Final = ("input_tokens", "output_tokens", "total_tokens")
+_RESPONSES_DETAILS: Final = {
+    "input_tokens_details": ("cached_tokens",),
+    "output_tokens_details": ("reasoning_tokens",),
+}
+_EMPTY_MESSAGE: Final = ("annotations", "images", "tool_calls", "reasoning_items")
+"""Lists of a chat message that mean nothing when they are empty."""
+
+
+def document(answer: Any, *, format: Format) -> Json:  # noqa: A002 - our word for it
+    """A whole answer as the JSON document to send."""
+    match format:
+        case Format.MESSAGES:
+            return message(plain(answer))
+        case Format.CHAT:
+            return chat(plain(answer), whole=True)
+        case Format.COMPLETIONS:
+            return completion(plain(answer))
+        case Format.RESPONSES:
+            return response(plain(answer), ident=new_id("resp_"))
+        case Format.EMBEDDINGS:
+            return embeddings(plain(answer))
+        case Format.COUNT_TOKENS:
+            return dict(answer)
+
+
+def plain(answer: Any) -> Json:
+    """LiteLLM's object as a dictionary of our own."""
+    return dict(answer) if isinstance(answer, Mapping) else dict(answer.model_dump(warnings=False))
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id in the vendors' manner."""
+    return f"{prefix}{uuid4().hex}"
+
+
+def message(answer: Json) -> Json:
+    """An answer in the Messages format."""
+    answer = {key: value for key, value in answer.items() if key not in _OWN and key != "stop_details"}
+    if not str(answer.get("id")).startswith("msg_"):
+        answer["id"] = new_id("msg_")
+    answer["content"] = [_without(block, _OWN) for block in answer.get("content") or ()]
+    answer.setdefault("stop_sequence", None)
+    answer["usage"] = _known_counts(answer.get("usage"))
+    return answer
+
+
+def chat(answer: Json, *, whole: bool) -> Json:
+    """A chat completion, or with ``whole`` unset a chunk of one."""
+    document = _present(answer, drop=(*_OWN, "usage", "citations"))
+    document["choices"] = [_choice(choice, whole=whole) for choice in answer.get("choices") or ()]
+    usage = chat_usage(answer.get("usage"))
+    if usage is not None:
+        document["usage"] = usage
+    return document
+
+
+def completion(answer: Json) -> Json:
+    """A text completion, or a chunk of one."""
+    document = _present(answer, drop=(*_OWN, "usage"))
+    document["id"] = "cmpl-" + str(answer.get("id")).removeprefix("chatcmpl-").removeprefix("cmpl-")
+    document["choices"] = [
+        {
+            "index": choice.get("index") or 0,
+            "text": choice.get("text") or "",
+            "logprobs": choice.get("logprobs"),
+            "finish_reason": choice.get("finish_reason"),
+        }
+        for choice in answer.get("choices") or ()
+    ]
+    usage = chat_usage(answer.get("usage"))
+    if usage is not None:
+        document["usage"] = usage
+    return document
+
+
+def embeddings(answer: Json) -> Json:
+    """A list of embeddings."""
+    usage = answer.get("usage") or {}
+    return {
+        "object": "list",
+        "data": [_present(each) for each in answer.get("data") or ()],
+        "model": answer.get("model"),
+        "usage": {key: usage.get(key) or 0 for key in ("prompt_tokens", "total_tokens")},
+    }
+
+
+def response(answer: Json, *, ident: str) -> Json:
+    """A response of the Responses format, under an id of ours: LiteLLM's holds names of its own."""
+    document = _without(answer, _OWN)
+    document["id"] = ident
+    document["output"] = [output_item(item) for item in answer.get("output") or ()]
+    document["usage"] = _usage(answer.get("usage"), _RESPONSES_USAGE, _RESPONSES_DETAILS)
+    document["metadata"] = {}
+    document["text"] = document.get("text") or {"format": {"type": "text"}}
+    return document
+
+
+def output_item(item: Any) -> Json:
+    """One item of a response's output."""
+    found: Json = _pruned(plain(item))
+    return found
+
+
+def chat_usage(usage: Any) -> Json | None:
+    """Token counts as OpenAI gives them; None where there are none."""
+    return _usage(usage, _CHAT_USAGE, _CHAT_DETAILS)
+
+
+def _choice(choice: Json, *, whole: bool) -> Json:
+    found = _present(choice, drop=_OWN)
+    found.setdefault("finish_reason", None)
+    part = "message" if whole else "delta"
+    content = _present(choice.get(part) or {}, drop=_OWN)
+    for name in _EMPTY_MESSAGE:
+        if content.get(name) == []:
+            del content[name]
+    if whole:
+        content.setdefault("content", None)
+    if "tool_calls" in content:
+        # Only the parts of a streamed call are numbered.
+        dropped = {"index"} if whole else frozenset[str]()
+        content["tool_calls"] = [_present(_pruned(each), drop=dropped) for each in content["tool_calls"]]
+    found[part] = content
+    return found
+
+
+def _usage(usage: Any, names: Iterable[str], details: Mapping[str, Iterable[str]]) -> Json | None:
+    counts = None if usage is None else plain(usage)
+    if not counts or not any(counts.get(name) for name in names):
+        return None
+    found: Json = {name: counts.get(name) or 0 for name in names}
+    for name, parts in details.items():
+        known = counts.get(name)
+        found[name] = {part: (known.get(part) if isinstance(known, Mapping) else None) or 0 for part in parts}
+    return found
+
+
+def _known_counts(usage: Any) -> Json:
+    return {"input_tokens": 0, "output_tokens": 0, **{k: v for k, v in dict(usage or {}).items() if v is not None}}
+
+
+def _present(value: Json, *, drop: Iterable[str] = ()) -> Json:
+    """Without what is null or named."""
+    dropped = frozenset(drop)
+    return {key: each for key, each in value.items() if each is not None and key not in dropped}
+
+
+def _without(value: Json, names: frozenset[str]) -> Json:
+    return {key: each for key, each in value.items() if key not in names}
+
+
+def _pruned(value: Any) -> Any:
+    """Without nulls and LiteLLM's fields at any depth; a call's arguments are a string, so they stay as they are."""
+    if isinstance(value, Mapping):
+        return {key: _pruned(each) for key, each in value.items() if each is not None and key not in _OWN}
+    if isinstance(value, list | tuple):
+        return [_pruned(each) for each in value]
+    return value

@@ -1,0 +1,279 @@
+"""What went wrong, in the caller's envelope: our own failures, and LiteLLM's exceptions read for what they hide.
+
+LiteLLM wraps an upstream's error into a text with its own class names; the upstream's words, status and
+``retry-after`` are what the caller needs, and 529 must stay 529 for Claude Code to change its model.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.guard import AddressRefused
+from claude_gateway_proxy.litellm.targets import Target
+
+_MESSAGE_LIMIT: Final = 4_000
+_CHAIN_LIMIT: Final = 16
+
+_TYPES: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_OPENAI_TYPES: Final = {429: "rate_limit_error", 408: "timeout", 504: "timeout"}
+_STATUSES: Final = {
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "api_error": 500,
+    "server_error": 500,
+    "invalid_request_error": 400,
+}
+"""Types of an error within a stream, which has no status of its own."""
+
+_PREFIXES: Final = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout)\b(?: \w+Error)?\s*(?::|-)\s*)+")
+_TAILS: Final = re.compile(
+    r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried|Original exception: ).*"
+    r"|\s*Traceback \(most recent call.*",
+    re.DOTALL,
+)
+_BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")""")
+_CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
+_QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
+_USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
+_TOO_LONG: Final = re.compile(
+    r"maximum context length|context length|context window|context_length_exceeded|prompt is too long|too many tokens",
+    re.IGNORECASE,
+)
+_NUMBER: Final = re.compile(r"\d[\d,]{2,}")
+_CONNECTION: Final = re.compile(
+    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed", re.I
+)
+
+
+@dataclass(eq=False, kw_only=True)
+class Failure(Exception):  # noqa: N818 - an answer like any other, raised
+    """An answer that is not the one asked for.
+
+    ``type`` is Anthropic's ``error.type`` and ``code`` OpenAI's ``error.code``; ``retry`` becomes ``x-should-retry``
+    and ``retry_after`` (as the upstream wrote it) the header of that name. Nothing in it is secret.
+    """
+
+    status: int
+    type: str
+    message: str
+    code: str | None = None
+    retry: bool | None = None
+    retry_after: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.type}: {self.message}"
+
+
+def bad_request(message: str) -> Failure:
+    """The request is not what its format asks for, or asks for what cannot be done here."""
+    return Failure(status=400, type="invalid_request_error", message=message, retry=False)
+
+
+def unknown_path(path: str) -> Failure:
+    """Nothing is served under this path."""
+    return Failure(status=404, type="not_found_error", message=f"nothing is served at '{path[:128]}'", retry=False)
+
+
+def unknown_target(ident: str) -> Failure:
+    """No revision that this process knows has the target; the gateway may be ahead of it."""
+    return Failure(
+        status=503,
+        type="api_error",
+        code="target_unknown",
+        message=f"the LiteLLM worker does not know the target '{ident[:256]}' yet",
+    )
+
+
+def cannot_count(provider: str) -> Failure:
+    """The provider has no way to count tokens exactly, and an estimate would be a lie."""
+    return Failure(
+        status=501,
+        type="not_supported_error",
+        code="not_supported",
+        message=f"tokens cannot be counted exactly for the provider '{provider}'",
+        retry=False,
+    )
+
+
+def empty_answer() -> Failure:
+    """The upstream ended its stream before it said anything."""
+    return _bad_gateway("upstream_broken", "the upstream ended its answer before it began")
+
+
+def internal() -> Failure:
+    """A bug of ours or of LiteLLM's; the log has where."""
+    return Failure(status=500, type="api_error", code="internal_error", message="the request could not be translated")
+
+
+def envelope(failure: Failure, *, format: Format) -> bytes:  # noqa: A002 - our word for it
+    """The JSON body of a failure in the caller's format."""
+    if format in (Format.MESSAGES, Format.COUNT_TOKENS):
+        return msgspec.json.encode({"type": "error", "error": {"type": failure.type, "message": failure.message}})
+    default = "invalid_request_error" if failure.status < 500 else "server_error"
+    kind = _OPENAI_TYPES.get(failure.status, default)
+    return msgspec.json.encode(
+        {"error": {"message": failure.message, "type": kind, "param": None, "code": failure.code}}
+    )
+
+
+def of_exception(error: Exception, *, target: Target, format: Format) -> Failure:  # noqa: A002
+    """What an exception of LiteLLM means for the caller."""
+    chain = list(_chain(error))
+    if any(isinstance(each, AddressRefused) for each in chain):
+        return _bad_gateway("upstream_address_refused", "the target's host resolves to an address that is not allowed")
+    status = _status(chain)
+    if status == 504:
+        return Failure(status=504, type="timeout_error", code="upstream_timeout", message="the upstream took too long")
+    if status is None or (status >= 500 and _no_connection(chain)):
+        if not _no_connection(chain):
+            return internal()
+        return _unreachable()
+    if 300 <= status < 400:
+        return _bad_gateway("upstream_redirected", "the upstream answered with a redirect, which is not followed")
+    text = _clean(_text(error), target)
+    named = status == 400 and _named(chain, "ContextWindowExceededError")
+    too_long = named or (status in (400, 413) and _TOO_LONG.search(text) is not None)
+    return Failure(
+        status=400 if too_long else status,
+        type=_TYPES.get(400 if too_long else status, "api_error" if status >= 500 else "invalid_request_error"),
+        code="context_length_exceeded" if too_long else None,
+        message=_prompt_too_long(text) if too_long and format is Format.MESSAGES else text,
+        retry_after=_retry_after(chain),
+    )
+
+
+def of_event(data: dict[str, Any], *, target: Target) -> Failure:
+    """What an error event within an upstream's stream means; ``data`` is its parsed ``error`` object or the event."""
+    error = data.get("error", data)
+    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
+    message = str(fields.get("message") or "the upstream reported an error")
+    if _CONNECTION.search(message):
+        return _unreachable()
+    code = fields.get("code")
+    status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
+    if status == 500 and "overloaded" in message.lower():
+        status = 529  # LiteLLM drops the type of an error within a stream
+    return Failure(status=status, type=_TYPES.get(status, "api_error"), message=_clean(message, target))
+
+
+def _unreachable() -> Failure:
+    return _bad_gateway("upstream_unreachable", "the upstream could not be reached, or broke off its answer")
+
+
+def _bad_gateway(code: str, message: str) -> Failure:
+    return Failure(status=502, type="api_error", code=code, message=message)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    for _ in range(_CHAIN_LIMIT):
+        if found is None:
+            return
+        yield found
+        # LiteLLM keeps what it caught under this name where it raises anew in another place.
+        original = getattr(found, "original_exception", None)
+        found = found.__cause__ or found.__context__ or (original if isinstance(original, BaseException) else None)
+
+
+def _status(chain: list[BaseException]) -> int | None:
+    """The upstream's status, which is the innermost: LiteLLM knows few of them, and makes a 500 of a 529."""
+    if any("Timeout" in type(each).__name__ for each in chain):
+        return 504
+    codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
+    return next((code for code in reversed(codes) if 300 <= code < 600), None)
+
+
+def _named(chain: list[BaseException], name: str) -> bool:
+    return any(type(each).__name__ == name for each in chain)
+
+
+def _no_connection(chain: list[BaseException]) -> bool:
+    for each in chain:
+        module = type(each).__module__.partition(".")[0]
+        if isinstance(each, OSError):
+            return True
+        if module == "aiohttp" and "Connect" in "".join(base.__name__ for base in type(each).__mro__):
+            return True
+        if module in ("httpx", "httpcore", "aiohttp") and type(each).__name__ in (
+            "ConnectError",
+            "ReadError",
+            "WriteError",
+            "RemoteProtocolError",
+            "ClientPayloadError",
+        ):
+            return True
+    return _CONNECTION.search(str(chain[0])) is not None
+
+
+def _text(error: BaseException) -> str:
+    message = getattr(error, "message", None)
+    return message if isinstance(message, str) else str(error)
+
+
+def _clean(text: str, target: Target) -> str:
+    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
+    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text))
+    if text in ("b''", 'b""'):
+        text = ""
+    if target.api_key:
+        text = text.replace(target.api_key, "[key]")
+    return text[:_MESSAGE_LIMIT].strip() or "the upstream gave no reason"
+
+
+def _upstream_words(text: str) -> str | None:
+    """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
+    literal = _BYTES.search(text)
+    if literal is not None:
+        text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    error = found.get("error", found) if isinstance(found, dict) else found
+    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    return message if isinstance(message, str) and message else None
+
+
+def _prompt_too_long(text: str) -> str:
+    """Anthropic's wording, which makes Claude Code compact its conversation and try again."""
+    if text.startswith("prompt is too long"):
+        return text
+    numbers = sorted({int(found.replace(",", "")) for found in _NUMBER.findall(text)})
+    if len(numbers) >= 2:
+        return f"prompt is too long: {numbers[-1]} tokens > {numbers[0]} maximum"
+    return f"prompt is too long: {text}"
+
+
+def _retry_after(chain: list[BaseException]) -> str | None:
+    for each in chain:
+        response = getattr(each, "response", None)
+        for headers in (
+            getattr(each, "litellm_response_headers", None),
+            getattr(response, "headers", None),
+            getattr(each, "headers", None),
+        ):
+            value = None if headers is None else headers.get("retry-after")
+            if isinstance(value, str) and len(value) < 64 and value.isascii() and value.isprintable():
+                return value
+    return None

@@ -1,0 +1,155 @@
+"""Which of a client's fields reach LiteLLM: those that the format's owner documents, and nothing else.
+
+LiteLLM's functions take routing, keys, headers, callbacks, retries and mock answers as keywords next to the model's
+own parameters. An allowlist is the only safe reading of a body: what it does not name is dropped.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.errors import bad_request
+
+Json = dict[str, Any]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MESSAGES: Final = _names(
+    "max_tokens messages output_config stop_sequences stream system temperature thinking tool_choice tools top_k top_p "
+    # Set by the dialect, not by Anthropic's clients: what the Messages format has no word for.
+    "parallel_tool_calls"
+)
+_CHAT: Final = _names(
+    "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
+    "modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort response_format "
+    "safety_identifier seed service_tier stop stream stream_options temperature tool_choice tools top_logprobs top_p "
+    "user verbosity web_search_options"
+)
+_COMPLETIONS: Final = _names(
+    "best_of echo frequency_penalty logit_bias logprobs max_tokens n presence_penalty prompt seed stop stream "
+    "stream_options suffix temperature top_p user"
+)
+_RESPONSES: Final = _names(
+    "include input instructions max_output_tokens max_tool_calls parallel_tool_calls prompt_cache_key reasoning "
+    "safety_identifier service_tier stream temperature text tool_choice tools top_logprobs top_p truncation user"
+)
+_EMBEDDINGS: Final = _names("dimensions encoding_format input user")
+
+ALLOWED: Final[Mapping[Format, frozenset[str]]] = {
+    Format.MESSAGES: _MESSAGES,
+    Format.COUNT_TOKENS: _names("messages system tools"),
+    Format.CHAT: _CHAT,
+    Format.COMPLETIONS: _COMPLETIONS,
+    Format.RESPONSES: _RESPONSES,
+    Format.EMBEDDINGS: _EMBEDDINGS,
+}
+
+_REQUIRED: Final[Mapping[Format, Mapping[str, tuple[type, ...]]]] = {
+    Format.MESSAGES: {"messages": (list,), "max_tokens": (int,)},
+    Format.COUNT_TOKENS: {"messages": (list,)},
+    Format.CHAT: {"messages": (list,)},
+    Format.COMPLETIONS: {"prompt": (str, list)},
+    Format.RESPONSES: {"input": (str, list)},
+    Format.EMBEDDINGS: {"input": (str, list)},
+}
+
+_STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
+"""Fields of Responses that refer to what a server keeps; nothing is kept here, and to ignore them would be wrong."""
+
+_TOOL_TYPES: Final[Mapping[Format, frozenset[str | None]]] = {
+    Format.MESSAGES: frozenset({None, "custom"}),
+    Format.COUNT_TOKENS: frozenset({None, "custom"}),
+    Format.CHAT: frozenset({"function", "custom"}),
+}
+"""Tools that the caller runs. LiteLLM acts on some others by itself, which no client may make it do."""
+
+_RESPONSES_REFUSED: Final = ("mcp", "shell", "local_shell", "advisor")
+_REFERENCES: Final = ("os.environ/", "oidc/")
+
+
+def read(body: bytes, *, format: Format) -> Json:  # noqa: A002 - our word for it
+    """Parse a body and keep what LiteLLM may see. Raises Failure (400)."""
+    try:
+        document = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body is not valid JSON: {error}") from None
+    if format is Format.RESPONSES:
+        _refuse_state(document)
+    kept = {name: value for name, value in document.items() if name in ALLOWED[format] and value is not None}
+    for name, kinds in _REQUIRED[format].items():
+        if not isinstance(kept.get(name), kinds) or isinstance(kept.get(name), bool):
+            raise bad_request(f"{name}: {'Field required' if name not in kept else 'has the wrong type'}")
+    _refuse_references(kept)
+    _check_parts(kept, format=format)
+    return kept
+
+
+def _refuse_state(document: Json) -> None:
+    for name in _STATEFUL:
+        if document.get(name) is not None:
+            raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")
+    if document.get("background"):
+        raise bad_request("background: not supported for this model")
+
+
+def _refuse_references(kept: Json) -> None:
+    # LiteLLM takes such strings for the names of secrets. The environment holds none, but files could be read.
+    for name, value in kept.items():
+        if isinstance(value, str) and value.lstrip().startswith(_REFERENCES):
+            raise bad_request(f"{name}: must not begin with 'os.environ/' or 'oidc/'")
+
+
+def _check_parts(kept: Json, *, format: Format) -> None:  # noqa: A002
+    for name, check in _CHECKS.items():
+        if name in kept:
+            check(name, kept[name])
+    tools = kept.get("tools", ())
+    for number, tool in enumerate(tools):
+        kind = tool.get("type")
+        known = _TOOL_TYPES.get(format)
+        if (known is not None and kind not in known) or str(kind).startswith(_RESPONSES_REFUSED):
+            raise bad_request(f"tools.{number}: tools of type '{str(kind)[:64]}' are not supported for this model")
+
+
+def _is_list_of_objects(name: str, value: Any) -> None:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise bad_request(f"{name}: must be a list of objects")
+
+
+def _is_object(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise bad_request(f"{name}: must be an object")
+
+
+def _is_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise bad_request(f"{name}: must be true or false")
+
+
+def _is_number(name: str, value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise bad_request(f"{name}: must be a number")
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, Any], None]]] = {
+    "messages": _is_list_of_objects,
+    "tools": _is_list_of_objects,
+    "functions": _is_list_of_objects,
+    "thinking": _is_object,
+    "output_config": _is_object,
+    "stream_options": _is_object,
+    "response_format": _is_object,
+    "reasoning": _is_object,
+    "text": _is_object,
+    "stream": _is_flag,
+    "temperature": _is_number,
+    "top_p": _is_number,
+    "top_k": _is_number,
+    "max_completion_tokens": _is_number,
+    "max_output_tokens": _is_number,
+}

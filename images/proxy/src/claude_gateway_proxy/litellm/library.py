@@ -1,0 +1,87 @@
+"""LiteLLM itself: imported once something needs it, in a thread, and told to keep to itself.
+
+A pure Claude installation never pays the two seconds and 100 MB of the import.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from typing import Any, Final
+
+from claude_gateway_proxy.litellm.call import adapted_messages
+from claude_gateway_proxy.logs import emit
+
+_log: Final = logging.getLogger(__name__)
+
+_CHATTY: Final = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp", "asyncio")
+"""Loggers of libraries whose lines may hold addresses, keys in them, or content."""
+
+
+class Library:
+    """LiteLLM's module, or what it takes to get it."""
+
+    def __init__(self) -> None:
+        self._loading: asyncio.Task[Any] | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the next ``get`` needs no waiting."""
+        return self._loading is not None and self._loading.done()
+
+    def preload(self) -> None:
+        """Begin to import, if nobody did; needs a running event loop."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(_load())
+
+    async def get(self) -> Any:
+        """LiteLLM's module. A caller that is cancelled while it waits does not stop the import."""
+        self.preload()
+        if self._loading is None:
+            raise RuntimeError("the import has not begun")
+        return await asyncio.shield(self._loading)
+
+
+async def _load() -> Any:
+    began = time.monotonic()
+    module = await asyncio.to_thread(import_litellm)
+    await _warm()
+    emit(_log, "litellm_loaded", took_ms=round((time.monotonic() - began) * 1000))
+    return module
+
+
+async def _warm() -> None:
+    """Answer one request without an upstream: much of LiteLLM is imported by the first, half a second of it."""
+    answer = await adapted_messages(
+        {
+            "model": "hosted_vllm/none",
+            "max_tokens": 1,
+            "messages": [{"role": "user", "content": "hello"}],
+            "stream": True,
+            "mock_response": "hello",
+        }
+    )
+    async for _ in answer:
+        pass
+
+
+def import_litellm() -> Any:
+    """Import LiteLLM and set it up for this process. The environment must have been reduced before."""
+    # LiteLLM looks for its proxy server in every Messages request; where it is not installed, each failed import
+    # costs 0.1 s. None in this place makes the import fail at once.
+    sys.modules["litellm.proxy.proxy_server"] = None  # type: ignore[assignment]
+    import litellm
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.drop_params = True
+    litellm.modify_params = True
+    litellm.disable_streaming_logging = True
+    litellm.turn_off_message_logging = True
+    litellm.num_retries = 0
+    # One pool for all that goes through OpenAI's SDK; without it some calls open a connection each and never close it.
+    litellm.aclient_session = AsyncHTTPHandler(timeout=None).client
+    return litellm

@@ -1,0 +1,38 @@
+"""The worker's Prometheus metrics: its configuration and its load. Requests are counted by the gateway."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+
+from claude_gateway import names
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """All metrics of this process, in a registry of their own."""
+
+    def __init__(self, *, in_flight: Callable[[], int]) -> None:
+        """Define the metrics; ``in_flight`` is asked at each scrape."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = self._registry = CollectorRegistry()
+        self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
+        self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
+        self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
+        running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
+        running.set_function(in_flight)
+
+    def loaded(self, *, revision: str, now: float) -> None:
+        """Note a new live revision (``now`` in Unix time)."""
+        self._info.clear()
+        self._info.labels(revision).set(1)
+        self._loaded.set(now)
+
+    def refused(self) -> None:
+        """Note a revision that could not be loaded."""
+        self._errors.inc()
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

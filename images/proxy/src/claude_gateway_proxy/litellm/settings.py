@@ -1,0 +1,23 @@
+"""The LiteLLM worker's settings, read once at start."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables with the prefix ``CLAUDE_GATEWAY_``."""
+
+    model_config = SettingsConfigDict(env_prefix="CLAUDE_GATEWAY_", frozen=True, extra="ignore")
+
+    run_dir: Path = Field(
+        description="The folder that the pod's processes share, in memory: bundle and sockets. Required."
+    )
+    shutdown_seconds: float = Field(
+        default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log lines to write."
+    )

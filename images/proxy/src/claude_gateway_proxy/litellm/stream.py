@@ -1,0 +1,148 @@
+"""LiteLLM's streams as server-sent events in the caller's format. Each event is a whole ``bytes`` object."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.answer import chat, completion, message, new_id, output_item, plain, response
+from claude_gateway_proxy.litellm.errors import Failure, envelope, of_event
+from claude_gateway_proxy.litellm.fields import Json
+from claude_gateway_proxy.litellm.targets import Target
+
+_DONE: Final = b"data: [DONE]\n\n"
+_END: Final = b"\n\n"
+_PRELUDE: Final = (
+    b"event: message_start",
+    b"event: ping",
+    b"event: response.created",
+    b"event: response.in_progress",
+)
+
+
+def is_prelude(event: bytes) -> bool:
+    """Whether an event comes before anything that the model said, so that an error may still get its real status."""
+    return event.startswith(_PRELUDE)
+
+
+def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: Target) -> AsyncIterator[bytes]:  # noqa: A002
+    """Write what LiteLLM streams; ``usage`` says whether the client asked for it (Chat and Completions).
+
+    Raises Failure where the stream reports an error, and whatever LiteLLM raises.
+    """
+    if format is Format.MESSAGES:
+        return _messages(chunks, target)
+    if format is Format.RESPONSES:
+        return _responses(chunks, target)
+    return _chunks(chunks, usage=usage, whole=format is Format.COMPLETIONS, target=target)
+
+
+def error_event(failure: Failure, *, format: Format) -> bytes:  # noqa: A002
+    """An error as the last event of a stream."""
+    if format is Format.MESSAGES:
+        return b"event: error\ndata: " + envelope(failure, format=format) + _END
+    if format is Format.RESPONSES:
+        body = {"type": "error", "code": failure.code or failure.type, "message": failure.message, "param": None}
+        return b"event: error\ndata: " + msgspec.json.encode(body) + _END
+    return b"data: " + envelope(failure, format=format) + _END
+
+
+async def _messages(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:
+    """LiteLLM's events as they are, but for the two that lack something."""
+    async for event in _whole_events(chunks):
+        if event.startswith(b"event: message_delta"):
+            data = _data(event)
+            data["delta"].setdefault("stop_sequence", None)
+            data["delta"].pop("stop_details", None)
+            yield _event("message_delta", data)
+        elif event.startswith(b"event: message_start"):
+            data = _data(event)
+            data["message"] = message(data["message"])
+            data["message"]["model"] = str(data["message"].get("model")).removeprefix(f"{target.provider}/")
+            yield _event("message_start", data)
+        elif event.startswith(b"event: error"):
+            raise of_event(_data(event), target=target)
+        else:
+            yield event
+
+
+async def _whole_events(chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in chunks:
+        if not rest and chunk.endswith(_END) and chunk.count(_END) == 1:
+            yield chunk
+            continue
+        *whole, rest = (rest + chunk).split(_END)
+        for event in whole:
+            if event:
+                yield event + _END
+    if rest.strip():
+        yield rest + _END
+
+
+async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:
+    ident = new_id("resp_")
+    number = 0
+    async for chunk in chunks:
+        data = plain(chunk)
+        kind = str(getattr(data["type"], "value", data["type"]))
+        if kind == "error":
+            raise of_event(data, target=target)
+        data = {key: value for key, value in data.items() if value is not None and not key.startswith("_")}
+        data |= {"type": kind, "sequence_number": number}
+        if "response" in data:
+            data["response"] = response(plain(data["response"]), ident=ident)
+        if "item" in data:
+            data["item"] = output_item(data["item"])
+        number += 1
+        yield _event(kind, data)
+
+
+async def _chunks(chunks: AsyncIterator[Any], *, usage: bool, whole: bool, target: Target) -> AsyncIterator[bytes]:
+    """Chunks of Chat or, with ``whole``, of Completions; the counts go where the client expects them.
+
+    A client that did not ask for usage gets it in the chunk that ends the answer, where it disturbs nobody, and not
+    in a chunk without choices, which simple clients trip over.
+    """
+    last: Json | None = None
+    async for chunk in chunks:
+        raw = plain(chunk)
+        if raw.get("error"):
+            raise of_event(raw, target=target)
+        document = completion(raw) if whole else chat(raw, whole=False)
+        if not any(map(_says_something, document["choices"])):
+            document["choices"] = []
+        if usage:
+            yield _chunk(document)
+            continue
+        counts = document.pop("usage", None)
+        if last is not None and counts is not None:
+            last["usage"] = counts
+        if any(choice["finish_reason"] for choice in document["choices"]):
+            if last is not None:
+                yield _chunk(last)
+            last = document
+        elif document["choices"]:
+            yield _chunk(document)
+    if last is not None:
+        yield _chunk(last)
+    yield _DONE
+
+
+def _says_something(choice: Json) -> bool:
+    """LiteLLM puts an empty choice into the chunk that has the usage, where OpenAI has none."""
+    return bool(choice["finish_reason"] or choice.get("delta") or choice.get("text"))
+
+
+def _chunk(document: Json) -> bytes:
+    return b"data: " + msgspec.json.encode(document) + _END
+
+
+def _event(name: str, data: Json) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + _END
+
+
+def _data(event: bytes) -> Json:
+    found: Any = msgspec.json.decode(b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:")))
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,43 @@
+"""``make bench``: measure what the architecture promises, goal and measured side by side, into docs/benchmarks.md.
+
+Load goes to loopback only and is bounded in count and time: about five minutes in all. Exits 1 when a goal is missed.
+"""
+
+import os
+import sys
+import time
+from typing import Final
+
+import psutil
+import uvloop
+from tests.bench import bench_decide, edits, litellm_lane, relay, startup, streams
+from tests.bench.report import Row, table, write
+from tests.bench.stack import LOAD_CORES, Stack
+
+_LOADED: Final = {"relay": relay.rows, "streams": streams.rows, "litellm": litellm_lane.rows, "edits": edits.rows}
+_QUICK: Final = {"startup": startup.rows, "decide": bench_decide.rows}
+
+
+def main() -> int:
+    """Run all benchmarks, or those named on the command line (which then do not write the page)."""
+    psutil.Process(os.getpid()).cpu_affinity(LOAD_CORES)
+    began = time.monotonic()
+    wanted = set(sys.argv[1:])
+    rows: list[Row] = []
+    for name, measure in _LOADED.items():
+        if not wanted or name in wanted:
+            print(f"bench: {name} ...", file=sys.stderr, flush=True)
+            with Stack() as stack:
+                rows += uvloop.run(measure(stack))
+    for name, quick in _QUICK.items():
+        if not wanted or name in wanted:
+            print(f"bench: {name} ...", file=sys.stderr, flush=True)
+            rows += quick()
+    print(table(rows))
+    if not wanted:
+        write(rows, minutes=(time.monotonic() - began) / 60)
+    return int(any(row.met is False for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

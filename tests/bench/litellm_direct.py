@@ -1,0 +1,37 @@
+"""LiteLLM's own function, called directly: the floor of the LiteLLM lane.
+
+``python -m tests.bench.litellm_direct BASE_URL COUNT`` prints the milliseconds of each call as a JSON list.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+
+async def main(base_url: str, count: int) -> list[float]:
+    """Call ``litellm.anthropic_messages`` one after the other; the first calls warm it up."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    # Otherwise each call looks for LiteLLM's proxy server in vain, which costs 0.1 s: the floor is without that.
+    sys.modules["litellm.proxy.proxy_server"] = None  # type: ignore[assignment]
+    import litellm
+
+    litellm.drop_params = True
+    spent = []
+    for number in range(count + 50):
+        began = time.perf_counter()
+        await litellm.anthropic_messages(
+            model="hosted_vllm/bench",
+            api_base=base_url,
+            api_key="none",
+            max_tokens=1024,
+            messages=[{"role": "user", "content": "go on"}],
+        )
+        if number >= 50:
+            spent.append((time.perf_counter() - began) * 1e3)
+    return spent
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(sys.argv[1], int(sys.argv[2])))))

@@ -1,0 +1,80 @@
+"""Which connections are kept, and for whom."""
+
+import logging
+import socket
+
+import pytest
+from multidict import CIMultiDict
+from tests.support.bundles import route, target
+from tests.support.inprocess import gateway, upstream, whole
+from tests.support.waiting import until_async
+from yarl import URL
+
+from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
+from claude_gateway_proxy.gateway.relay.session import AddressRefused, GuardedResolver, Upstreams
+
+_OPEN = Egress(loopback=True)
+
+
+async def _ask(upstreams: Upstreams, url: str) -> bytes:
+    response = await upstreams.send(URL(url), headers=CIMultiDict(), body=b"{}")
+    return await response.read()
+
+
+async def _is(count: int, wanted: int) -> bool:
+    return count == wanted
+
+
+async def test_a_connection_that_a_new_rule_forbids_is_not_used_again() -> None:
+    pool = UpstreamPool()
+    async with upstream(whole(b"{}")) as up:
+        running = pool.lease(_OPEN)
+        assert await _ask(running, up.url) == b"{}"
+        strict = pool.lease(Egress())
+        for url in (up.url, up.url.replace("127.0.0.1", "localhost")):
+            with pytest.raises(AddressRefused):
+                await _ask(strict, url)
+        # The request that began under the old rule ends under it, and takes its connections along.
+        assert await _ask(running, up.url) == b"{}"
+        assert (up.open, len(up.seen)) == (1, 2)
+        pool.release(running)
+        await until_async(lambda: _is(up.open, 0), what="the old connection to be closed")
+        pool.release(strict)
+    await pool.close()
+
+
+async def test_an_equal_rule_of_a_new_revision_keeps_the_connections() -> None:
+    pool = UpstreamPool()
+    async with upstream(whole(b"{}")) as up:
+        for _ in range(3):
+            lease = pool.lease(Egress(loopback=True))
+            assert await _ask(lease, up.url) == b"{}"
+            pool.release(lease)
+        assert (up.open, up.ended) == (1, 0)
+        await pool.close()
+
+
+async def test_of_several_addresses_the_allowed_ones_stay() -> None:
+    resolver = GuardedResolver(Egress(hosts=("127.0.0.1",)))
+    found = await resolver.resolve("localhost", 80, socket.AF_UNSPEC)
+    assert {result["host"] for result in found} == {"127.0.0.1"}
+    with pytest.raises(AddressRefused):
+        await GuardedResolver(Egress()).resolve("localhost", 80, socket.AF_UNSPEC)
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [("http://127.0.0.1:1", "Connect call failed"), ("http://nobody.invalid", "DNS")],
+)
+async def test_the_log_says_why_there_is_no_connection(base: str, words: str, caplog: pytest.LogCaptureFixture) -> None:
+    there = target(base_url=base)
+    async with gateway(route("c", targets=[there])) as gw:
+        with caplog.at_level(logging.WARNING, "claude_gateway_proxy"):
+            answer = await gw.post("/v1/messages", {"model": "c"})
+            assert answer.status == 502
+            await answer.read()
+    (entry,) = [record for record in caplog.records if record.getMessage() == "upstream_unreachable"]
+    fields = entry.__dict__["fields"]
+    assert fields["target"] == there.id
+    assert words in fields["error"]

@@ -1,0 +1,80 @@
+"""What of a body LiteLLM may see."""
+
+import json
+from typing import Any
+
+import pytest
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm import effort
+from claude_gateway_proxy.litellm.errors import Failure
+from claude_gateway_proxy.litellm.fields import ALLOWED, read
+
+BODIES: dict[Format, dict[str, Any]] = {
+    Format.MESSAGES: {"messages": [], "max_tokens": 5},
+    Format.COUNT_TOKENS: {"messages": []},
+    Format.CHAT: {"messages": []},
+    Format.COMPLETIONS: {"prompt": "x"},
+    Format.RESPONSES: {"input": "x"},
+    Format.EMBEDDINGS: {"input": ["x"]},
+}
+NEVER = {
+    "api_key",
+    "api_base",
+    "base_url",
+    "model",
+    "headers",
+    "extra_headers",
+    "extra_body",
+    "metadata",
+    "timeout",
+    "num_retries",
+    "fallbacks",
+    "mock_response",
+    "client",
+    "user_api_key",
+    "organization",
+    "cache",
+    "callbacks",
+}
+
+
+@pytest.mark.parametrize("format", Format)
+def test_only_what_is_listed_comes_through(format: Format) -> None:  # noqa: A002 - our word for it
+    body = {**BODIES[format], **dict.fromkeys(NEVER, "evil"), "litellm_x": 1, "aws_x": 1, "vertex_x": 1, "azure_x": 1}
+    assert read(json.dumps(body).encode(), format=format) == BODIES[format]
+    assert not ALLOWED[format] & NEVER
+    assert not [name for name in ALLOWED[format] if name.startswith(("litellm", "aws_", "vertex_", "azure_", "_"))]
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("text", ["os.environ/X", " os.environ/X", "oidc/file/x"])
+def test_references_are_refused_wherever_a_text_may_stand(format: Format, text: str) -> None:  # noqa: A002
+    for name in ALLOWED[format] - {"messages", "tools", "functions", "max_tokens"}:
+        with pytest.raises(Failure) as raised:
+            read(json.dumps({**BODIES[format], name: text}).encode(), format=format)
+        assert raised.value.status == 400
+        assert raised.value.message.startswith(name)
+
+
+def test_nulls_are_absent() -> None:
+    body = {**BODIES[Format.MESSAGES], "tools": None, "stream": None, "thinking": None}
+    assert read(json.dumps(body).encode(), format=Format.MESSAGES) == BODIES[Format.MESSAGES]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"a": 1, "thinking": {}, "output_config": {"effort": "low"}}, {"a": 1}),
+        ({"output_config": {"effort": "low", "format": {}}}, {"output_config": {"format": {}}}),
+        ({"reasoning_effort": "low"}, {}),
+        ({"reasoning": {}}, {}),
+    ],
+)
+def test_without_effort(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert effort.without(fields) == expected
+
+
+def test_without_effort_leaves_others_alone() -> None:
+    fields = {"messages": [], "output_config": {"format": {}}}
+    assert effort.without(fields) is fields

@@ -1,0 +1,70 @@
+"""Targets from a bundle, and what becomes of those that are no longer configured."""
+
+import pytest
+from tests.support.worker import ENTRY, KEY, bundle, deployment
+
+from claude_gateway.contract.bundle import BundleError, secret_entry
+from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.litellm.guard import Dial
+from claude_gateway_proxy.litellm.live import retire
+from claude_gateway_proxy.litellm.targets import ModelRefused, Target, build
+
+
+def target(ident: str = "t", model: str = "openai/*") -> Target:
+    return Target(id=ident, model=model, api_base=None, api_key="k", timeout=None, dial=None)
+
+
+def test_a_target_has_its_key_from_the_bundle() -> None:
+    table = build(bundle(deployment("t", "hosted_vllm/m", api_base="http://vllm:8000/v1", gw_preload=True)))
+    found = table.targets["t"]
+    assert (found.api_key, found.api_base, found.dial) == (KEY, "http://vllm:8000/v1", Dial("vllm", 8000))
+    assert table.preload
+    assert table.egress == Egress(loopback=True)
+    assert KEY not in repr(found)
+    assert KEY not in repr(table)
+
+
+def test_a_keyless_target_has_none() -> None:
+    table = build(bundle(deployment("t", "anthropic/m", api_base=None, secret=None)))
+    assert table.targets["t"].api_key is None
+    assert not table.preload
+
+
+@pytest.mark.parametrize("value", [b"os.environ/HOME", b"oidc/file/etc/passwd", b"\xff"])
+def test_a_key_that_is_a_reference_or_no_text_is_refused(value: bytes) -> None:
+    entry = secret_entry("evil", value)
+    wanted = bundle(deployment("t", "openai/m", api_base=None, secret=entry), secrets={entry: value})
+    with pytest.raises(BundleError, match=r"evil\.\w+"):
+        build(wanted)
+
+
+def test_entries_are_named_in_errors_and_values_are_not() -> None:
+    with pytest.raises(BundleError) as raised:
+        build(bundle(deployment("t", "openai/m", api_base=None), deployment("t", "openai/m", api_base=None)))
+    assert KEY not in str(raised.value)
+    assert ENTRY
+
+
+def test_an_open_target_takes_the_clients_model() -> None:
+    assert target().resolved("gpt-5") == "openai/gpt-5"
+    assert target().resolved("org/model:8b@x+y_z.1") == "openai/org/model:8b@x+y_z.1"
+    assert target(model="openai/gpt-5").resolved("anything at all") == "openai/gpt-5"
+
+
+@pytest.mark.parametrize(
+    "model", ["", "/a", "a/", "a//b", "../a", "a/../b", ".", "a?b", "a#b", "a%2fb", "a b", "ä", "a\n"]
+)
+def test_a_model_that_leads_elsewhere_is_refused(model: str) -> None:
+    with pytest.raises(ModelRefused):
+        target().resolved(model)
+
+
+def test_retired_targets_stay_for_a_while_and_not_in_any_number() -> None:
+    old = {"a": target("a"), "b": target("b")}
+    retired = retire({}, old=old, new={"b": old["b"]}, now=0.0)
+    assert list(retired) == ["a"]
+    assert list(retire(retired, old={}, new={}, now=599.0)) == ["a"]
+    assert not retire(retired, old={}, new={}, now=601.0)
+    assert not retire(retired, old={}, new={"a": old["a"]}, now=1.0)
+    many = {str(number): target(str(number)) for number in range(6_000)}
+    assert list(retire(retired, old=many, new={}, now=1.0)) == [str(number) for number in range(1_000, 6_000)]
