@@ -70,7 +70,7 @@ class Release:
         values.write_text(yaml.safe_dump(_values()))
         extra = [word for setting in settings for word in ("--set", setting)]
         self.kube.helm(
-            verb, self.name, CHART, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "180s", *extra
+            verb, self.name, CHART, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s", *extra
         )
 
     def pods(self) -> list[Pod]:

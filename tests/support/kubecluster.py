@@ -81,6 +81,7 @@ def sweep(kube: Kube) -> None:
     kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found")
     if leftover := namespaces(kube):
         kube.kubectl("delete", "namespace", *leftover)
+    node("sh", "-c", f"rm -rf {LOGS}/*")
 
 
 def namespaces(kube: Kube) -> list[str]:
