@@ -93,6 +93,14 @@ test-contract: setup setup-peer ## The processes with the real LiteLLM, SDKs and
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
 	$(BIN)/python -m pytest tests/chart
 
+.PHONY: test-operator
+test-operator: setup ## The operator's wiring against an emulated API server
+	$(BIN)/python -m pytest tests/operator
+
+.PHONY: test-apiserver
+test-apiserver: setup ## CRDs, operator and agent on a real API server (needs KUBEBUILDER_ASSETS: etcd, kube-apiserver)
+	$(BIN)/python -m pytest tests/apiserver
+
 .PHONY: test-image
 test-image: setup image-proxy ## The built image as it is run: read-only, not root, no network (needs docker)
 	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
