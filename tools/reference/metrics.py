@@ -1,4 +1,4 @@
-"""``docs/reference/metrics.md``: the metrics of a pod, asked of the objects that serve them."""
+"""``docs/reference/metrics.md``: the metrics of the processes, asked of the objects that serve them."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 from tools.reference.markdown import code, page, table
 
 from claude_gateway.contract.report import PodReport
+from claude_gateway_operator.metrics import Metrics as OperatorMetrics
 from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
 from claude_gateway_proxy.agent.metrics import own_families
@@ -20,7 +21,8 @@ INTRO: Final = f"""\
 The agent serves the metrics of all processes of its pod on one page, `/metrics` on `CLAUDE_GATEWAY_METRICS_LISTEN`, in
 Prometheus' text format. Every sample has the label `{LABEL}` besides those below: `gateway`, `litellm` or `agent`.
 Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
-usual `process_*` metrics are left out here."""
+usual `process_*` metrics are left out here. The operator serves its own page, on
+`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, without that label."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]
@@ -34,8 +36,9 @@ def render() -> str:
         "litellm": LiteLLMMetrics(in_flight=lambda: 0)._registry,  # noqa: SLF001
     }
     tables = {name: _registered(registry) for name, registry in registries.items()} | {"agent": _agent()}
+    tables["operator"] = _registered(OperatorMetrics().registry)
     parts = [part for name, rows in tables.items() for part in (f"## {name}", table(heads, rows))]
-    return page("Metrics", INTRO, parts, source="the metrics of images/proxy")
+    return page("Metrics", INTRO, parts, source="the metrics of images/proxy and operator")
 
 
 def _registered(registry: CollectorRegistry) -> list[Row]:

@@ -8,33 +8,39 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from tools.reference.markdown import block, code, page, table
 
+from claude_gateway_operator.settings import Settings as OperatorSettings
 from claude_gateway_proxy.agent.settings import Settings as AgentSettings
 from claude_gateway_proxy.gateway.settings import Settings as GatewaySettings
 from claude_gateway_proxy.litellm.settings import Settings as LiteLLMSettings
 
 PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
-    ("gateway", GatewaySettings, "Answers the clients."),
-    ("litellm", LiteLLMSettings, "Answers what needs translation, with LiteLLM as a library."),
-    ("agent", AgentSettings, "Brings new configuration to the two others and serves the metrics of the pod."),
+    ("claude_gateway_proxy.gateway", GatewaySettings, "Answers the clients."),
+    ("claude_gateway_proxy.litellm", LiteLLMSettings, "Answers what needs translation, with LiteLLM as a library."),
+    (
+        "claude_gateway_proxy.agent",
+        AgentSettings,
+        "Brings new configuration to the two others and serves the metrics of the pod.",
+    ),
+    ("claude_gateway_operator", OperatorSettings, "In a cluster: decides on all objects and tells how they stand."),
 )
 INTRO: Final = """\
-Each process reads its settings once at start, from environment variables. `claude-gateway serve` sets them for the
-processes that it starts. Routes, keys and clients are no settings: they are objects that may change at any time, see
-[ModelRoute, ClaudeCredential, GatewayClient](crds.md)."""
+Each process reads its settings once at start, from environment variables. `claude-gateway serve` and the chart set them
+for the processes that they start. Routes, keys and clients are no settings: they are objects that may change at any
+time, see [ModelRoute, ClaudeCredential, GatewayClient](crds.md)."""
 
 _BOUNDS: Final = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at most"), (Lt, "lt", "below"))
 
 
 def render() -> str:
     """The whole page."""
-    parts = [part for name, settings, job in PROCESSES for part in _process(name, settings, job)]
-    return page("Settings of the processes", INTRO, parts, source="the settings classes of images/proxy")
+    parts = [part for module, settings, job in PROCESSES for part in _process(module, settings, job)]
+    return page("Settings of the processes", INTRO, parts, source="the settings classes of images/proxy and operator")
 
 
-def _process(name: str, settings: type[BaseSettings], job: str) -> Iterator[str]:
-    yield f"## {name}"
+def _process(module: str, settings: type[BaseSettings], job: str) -> Iterator[str]:
+    yield f"## {module.rpartition('.')[2].removeprefix('claude_gateway_')}"
     yield job
-    yield block(f"python -m claude_gateway_proxy.{name}", "sh")
+    yield block(f"python -m {module}", "sh")
     rows = [_row(settings, field, info) for field, info in settings.model_fields.items()]
     yield table(("Variable", "Type", "Default", "Meaning"), rows)
 

@@ -23,6 +23,8 @@ def configure(level: str) -> None:
     if level != "debug":
         # Kopf tells of every event that it delivered and every probe that it answered.
         logging.getLogger("kopf").setLevel(logging.WARNING)
+        # A line for each probe and scrape, each of which is as good as the last.
+        logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
 def emit(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
