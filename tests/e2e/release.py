@@ -11,12 +11,37 @@ from tests.e2e.pods.load import Group
 from tests.support import command, kubecluster, kubepods
 from tests.support.gateway import documents, secret
 from tests.support.kube import ARTIFACTS, Kube, Manifest, Pod
-from tests.support.targets import ROUTES, Target
+from tests.support.targets import Target
 
 from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
 from claude_gateway_scripted import digest
 
 CHART: Final = "charts/claude-gateway"
+OBJECTS: Final = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: anthropic}}
+spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: vllm}}
+spec: {{apiKey: {{provider: hosted_vllm, secretRef: {{name: openai}}, baseURL: "{url}/v1"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: anthropic}}
+spec:
+  models: [claude-on-anthropic]
+  targets: [{{model: anthropic/{model}, credential: anthropic}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: openai}}
+spec:
+  models: [claude-on-openai]
+  targets: [{{model: hosted_vllm/scripted-gpt, credential: vllm}}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +138,7 @@ class Gateway:
         """Apply two credentials, two routes and a client, make a client pod, and wait until all is live."""
         kube, place = release.kube, release.namespace
         anthropic, openai = f"sk-ant-e2e-{secrets.token_hex(24)}", f"sk-e2e-{secrets.token_hex(24)}"
-        routes = ROUTES.format(url=kubepods.UPSTREAM_URL).replace("scripted-claude", model)
+        routes = OBJECTS.format(url=kubepods.UPSTREAM_URL, model=model)
         kube.apply(*(secret("anthropic", anthropic), secret("openai", openai)), *documents(routes), namespace=place)
         key = new_client(release, client)
         kube.apply(*kubepods.client(client, url=release.url, key=key))

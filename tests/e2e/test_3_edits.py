@@ -110,7 +110,7 @@ def test_a_bad_object_hurts_no_other(gateway: Gateway) -> None:
     place, kube = gateway.release.namespace, gateway.kube
     before = _transitions(gateway)
     bad = {
-        "no-provider": route("no-provider", models=["bad-1"], model="nosuch/model"),
+        "no-provider": route("no-provider", models=["bad-1"], model="nosuch/model", baseURL=kubepods.UPSTREAM_URL),
         "no-credential": route("no-credential", models=["bad-2"], model="openai/gpt", credential="absent"),
         "taken": route("taken", models=[gateway.targets[0].model], model="anthropic/x", credential="anthropic"),
     }
