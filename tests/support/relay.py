@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Relay:
@@ -14,7 +14,7 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         self._mute: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -35,9 +35,6 @@ class Relay:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for pair in list(self._open.items()):
-            for end in pair:
-                end.transport.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -47,20 +44,27 @@ class Relay:
         self._mute.update(*self._open.items())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        ends = [writer]
         try:
             there_reader, there = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._open[writer] = there
-        pumps = [asyncio.create_task(self._pump(*ends)) for ends in ((reader, there), (there_reader, writer))]
-        self._tasks.update(pumps)
-        for pump in pumps:
-            pump.add_done_callback(self._tasks.discard)
-        await asyncio.wait(pumps)
-        del self._open[writer]
-        for end in (writer, there):
-            end.transport.abort()
+            ends.append(there)
+            self._open[writer] = there
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, there))
+                pumps.create_task(self._pump(there_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            # Cut, or nobody answers there: both ends find out below.
+            pass
+        finally:
+            self._open.pop(writer, None)
+            self._tasks.discard(task)
+            for end in ends:
+                end.transport.abort()
+            # A transport is closed in the turn after the one that aborts it.
+            await asyncio.sleep(0)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
