@@ -88,7 +88,12 @@ def children(
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
         gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
-    agent = {**shared, f"{_PREFIX}SOURCE_DIR": str(source_dir), f"{_PREFIX}METRICS_LISTEN": str(metrics)}
+    agent = {
+        **shared,
+        f"{_PREFIX}SOURCE": "folder",
+        f"{_PREFIX}SOURCE_DIR": str(source_dir),
+        f"{_PREFIX}METRICS_LISTEN": str(metrics),
+    }
     return (
         Child(
             name=GATEWAY,
