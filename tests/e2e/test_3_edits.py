@@ -114,7 +114,7 @@ def test_a_bad_object_hurts_no_other(gateway: Gateway) -> None:
         "no-credential": route("no-credential", models=["bad-2"], model="openai/gpt", credential="absent"),
         "taken": route("taken", models=[gateway.targets[0].model], model="anthropic/x", credential="anthropic"),
     }
-    good = route("good", models=["good"], model="anthropic/good", credential="anthropic")
+    good = route("good", models=["good"], model="anthropic/good", baseURL=kubepods.UPSTREAM_URL)
     with gateway.load(*gateway.steady()) as load:
         kube.apply(*bad.values(), good, namespace=place)
         gateway.wait_live("modelroute/good")

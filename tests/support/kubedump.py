@@ -29,7 +29,13 @@ def dump(kube: Kube, folder: Path) -> None:
         "events.txt": ("get", "events", "--sort-by=.lastTimestamp"),
         "secrets.txt": ("get", "secrets"),
     }
-    for name in kubecluster.namespaces(kube):
+    try:
+        places = kubecluster.namespaces(kube)
+    except CommandError as error:
+        # The API server is what failed: the logs say why.
+        places = []
+        (folder / "error.txt").write_text(str(error))
+    for name in places:
         for file, arguments in wanted.items():
             try:
                 text = kube.kubectl(*arguments, "-n", name)
