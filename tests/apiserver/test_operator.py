@@ -42,6 +42,7 @@ def test_a_full_pass_with_the_least_rights(operator: Operator, cluster: Cluster)
     assert operator.metric('looks_total{result="error"}') == 0
     assert operator.metric('writes_total{result="error",what="event"}') == 0
     assert operator.healthy() == 200
+    assert "forbidden" not in operator.lines()
 
 
 def events(cluster: Cluster) -> set[str]:

@@ -18,6 +18,8 @@ POLL_SECONDS: Final = 15.0
 """How long an agent may wait for news before it answers that there are none."""
 FORGET_SECONDS: Final = 15.0
 """Silence after which a pod's last report counts no more. Until then it does: a gateway keeps what it serves."""
+CONNECT_SECONDS: Final = 1.5
+"""How long a pod may take to be reached: a look waits for the first answer of a new one."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
 _LARGEST: Final = 64 << 10
 
@@ -72,7 +74,8 @@ class Reports:
         self._token = ""
         self._polls: dict[str, _Poll] = {}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=POLL_SECONDS + 5.0)
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=POLL_SECONDS + 5.0, sock_connect=CONNECT_SECONDS),
         )
 
     def follow(self, pods: Iterable[Endpoint], token: str) -> None:

@@ -11,7 +11,7 @@ from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION, FIELD_MANAGER
 from claude_gateway.plan.status import Event, ObjectStatus
 from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, KubeError, Manifest, NotFound
+from claude_gateway_operator.kube import Kube, KubeError, Manifest, NotFound, Retryable
 from claude_gateway_operator.logs import emit
 
 if TYPE_CHECKING:
@@ -56,15 +56,14 @@ class Teller:
                 self._ring()
 
     async def _work(self) -> bool:
-        """Write one after the other until nothing is left; False if one of them must be tried again."""
-        done = True
+        """Write one after the other until nothing is left; False if the API server is in trouble."""
         while self._statuses or self._events:
-            if self._statuses:
-                ref = next(iter(self._statuses))
-                done = await self._status(self._statuses.pop(ref)) and done
-            else:
+            if not self._statuses:
                 await self._event(self._events.pop())
-        return done
+            elif not await self._status(self._statuses.pop(next(iter(self._statuses)))):
+                # The next look finds out again what is still to be told.
+                return False
+        return True
 
     async def _status(self, status: ObjectStatus) -> bool:
         ref = status.object
@@ -76,7 +75,7 @@ class Teller:
         except KubeError as error:
             self._wrote("status", False)
             emit(_log, "status_not_written", level=logging.WARNING, object=str(ref), error=str(error))
-            return False
+            return not isinstance(error, Retryable)
         self._wrote("status", True)
         return True
 
