@@ -1,0 +1,45 @@
+"""The documentation: its links lead somewhere, and its commands exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from claude_gateway.cli.__main__ import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    page
+    for page in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("charts/**/*.md"),
+        *ROOT.glob("images/*/*.md"),
+    )
+    if ".venv" not in page.parts
+)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"claude-gateway (?:\.\.\. )?([a-z]+)")
+TARGET = re.compile(r"^make ([a-z0-9-]+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        if not link.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in TARGET.findall(page.read_text()):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name} names make {target}"
+
+
+def test_commands_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    named = set(COMMAND.findall(blocks))
+    assert named
+    assert named <= set(cli.commands)
