@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -39,7 +40,7 @@ class Process:
             self._scratch = tempfile.TemporaryDirectory(prefix="process-")
             log = Path(self._scratch.name) / "log"
         self.log = log
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, _heeding_hangups():
             self._child = subprocess.Popen(
                 self.arguments,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
@@ -112,6 +113,16 @@ class Process:
 
     def __repr__(self) -> str:
         return f"{' '.join(self.arguments[1:4])} (pid {self.pid})"
+
+
+@contextmanager
+def _heeding_hangups() -> Iterator[None]:
+    """Let a child start with SIGHUP as usual, also where the tests themselves run under ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
