@@ -18,12 +18,13 @@ from tests.support.waiting import until_async
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
+from claude_gateway_proxy.follower import Follower
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.listener import Listener, bind
 from claude_gateway_proxy.gateway.metrics import Metrics
-from claude_gateway_proxy.gateway.snapshot import Live
+from claude_gateway_proxy.gateway.snapshot import build
 
 KEY: Final = "cgw_test-key"
 
@@ -190,7 +191,7 @@ async def gateway(
     run_dir = Path(tempfile.mkdtemp(prefix="cgw-"))
     bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress)
     folder.write(run_dir / "bundle", bundle)
-    live = Live(run_dir / "bundle", on_change=lambda _: None)
+    live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
     await live.check()
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)

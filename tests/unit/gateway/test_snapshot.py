@@ -11,7 +11,8 @@ from tests.support.bundles import bundle, route, target
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, secret_entry
 from claude_gateway.contract.policy import Client, Egress, Policy, Route
-from claude_gateway_proxy.gateway.snapshot import Live, Loaded, Refused, build
+from claude_gateway_proxy.follower import Follower, Loaded, Refused
+from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 
 _SECRET = b"sk-upstream"
 _ENTRY = secret_entry("ns.team", _SECRET)
@@ -71,10 +72,10 @@ def test_a_field_of_a_newer_writer_is_ignored() -> None:
 
 
 async def test_a_folder_is_followed_and_what_is_broken_is_not(tmp_path: Path) -> None:
-    seen: list[Loaded | Refused] = []
-    live = Live(tmp_path, on_change=seen.append)
+    seen: list[Loaded[Snapshot] | Refused] = []
+    live = Follower(tmp_path, build=build, on_change=seen.append)
     await live.check()
-    assert live.snapshot is None
+    assert live.current is None
     assert live.report(in_flight=2).in_flight == 2
     good = folder.write(tmp_path, _full())
     await live.check()
@@ -94,11 +95,11 @@ async def test_a_folder_is_followed_and_what_is_broken_is_not(tmp_path: Path) ->
 
 
 async def test_an_old_snapshot_is_let_go(tmp_path: Path) -> None:
-    live = Live(tmp_path, on_change=lambda _: None)
+    live = Follower(tmp_path, build=build, on_change=lambda _: None)
     folder.write(tmp_path, _full())
     await live.check()
-    assert live.snapshot is not None
-    old = weakref.ref(live.snapshot.routing)
+    assert live.current is not None
+    old = weakref.ref(live.current.routing)
     folder.write(tmp_path, bundle([route("other")]))
     await live.check()
     gc.collect()

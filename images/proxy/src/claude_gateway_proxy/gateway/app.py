@@ -11,6 +11,7 @@ import traceback
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Format, Route, Wire
+from claude_gateway_proxy.follower import Follower
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import ClientGone, Receive, Scope, Send, read_body, send_whole
 from claude_gateway_proxy.gateway.auth import identify
@@ -20,7 +21,7 @@ from claude_gateway_proxy.gateway.info import answer_get
 from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Outcome, Record
-from claude_gateway_proxy.gateway.snapshot import Live, Snapshot
+from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class App:
     def __init__(
         self,
         *,
-        live: Live,
+        live: Follower[Snapshot],
         exchange: Exchange,
         metrics: Metrics,
         journal: Journal,
@@ -72,7 +73,7 @@ class App:
         """Answer one request."""
         format_ = FORMATS.get(scope["path"])
         if format_ is None:
-            await answer_get(scope, send, snapshot=self._live.snapshot, draining=self.draining)
+            await answer_get(scope, send, snapshot=self._live.current, draining=self.draining)
             return
         record = Record(format=format_, started=time.monotonic())
         self.in_flight += 1
@@ -106,7 +107,7 @@ class App:
     async def _answer(self, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise errors.wrong_method(scope["method"], "POST")
-        snapshot = self._live.snapshot
+        snapshot = self._live.current
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])

@@ -9,6 +9,7 @@ from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_proxy.follower import Follower, Loaded, Refused
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
@@ -16,7 +17,7 @@ from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.listener import Listener, bind, bind_unix
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.settings import Settings, host_and_port
-from claude_gateway_proxy.gateway.snapshot import Live, Loaded, Refused
+from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.tls import Certificate
 from claude_gateway_proxy.logs import emit
 
@@ -31,7 +32,7 @@ class Process:
         self._settings = settings
         self._urgent = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._live = Live(settings.run_dir / BUNDLE_DIR, on_change=self._changed)
+        self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         self._exchange = Exchange(litellm_socket=settings.run_dir / LITELLM_SOCKET)
         self._app = App(
@@ -104,12 +105,12 @@ class Process:
     def _report(self) -> ProcessReport:
         return self._live.report(in_flight=self._app.in_flight)
 
-    def _changed(self, change: Loaded | Refused) -> None:
+    def _changed(self, change: Loaded[Snapshot] | Refused) -> None:
         if isinstance(change, Refused):
             self._metrics.refused()
             emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
             return
-        snapshot = change.snapshot
+        snapshot = change.value
         self._metrics.loaded(snapshot, now=time.time())
         emit(
             _log,

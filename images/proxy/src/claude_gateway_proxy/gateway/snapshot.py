@@ -1,19 +1,15 @@
 """The configuration in force: an immutable snapshot, swapped whole when the bundle folder names a new revision."""
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from pydantic import ValidationError
 
-from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import Bundle, BundleError, unpack
+from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.policy import Client, Egress, Policy, Route
-from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import GATEWAY_JSON
 from claude_gateway_proxy.gateway.router import Entry, Routing
 
@@ -39,87 +35,6 @@ class Snapshot:
     keys: Mapping[str, Client] = field(repr=False)
     clients: frozenset[str] = field(repr=False)
     providers: frozenset[str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A new snapshot is in force; ``seconds`` is what it took to read and build it."""
-
-    snapshot: Snapshot
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A revision could not be loaded; what was in force stays so."""
-
-    revision: str
-    error: str
-
-
-class Live:
-    """Follows a bundle folder. A revision that cannot be loaded leaves the one before in force."""
-
-    def __init__(self, bundle_dir: Path, *, on_change: Callable[[Loaded | Refused], None]) -> None:
-        """Follow ``bundle_dir`` once ``run`` does; ``on_change`` is called in the event loop after each attempt."""
-        self.snapshot: Snapshot | None = None
-        self._bundle_dir = bundle_dir
-        self._on_change = on_change
-        self._refused: Refused | None = None
-        self._retry_at = 0.0
-
-    def report(self, *, in_flight: int) -> ProcessReport:
-        """What serves now, and what was refused since."""
-        return ProcessReport(
-            revision=None if self.snapshot is None else self.snapshot.revision,
-            refused=None if self._refused is None else self._refused.revision,
-            error=None if self._refused is None else self._refused.error,
-            in_flight=in_flight,
-        )
-
-    async def run(self) -> None:
-        """Poll the folder until cancelled: one ``readlink`` each time, and a thread for what is new."""
-        while True:
-            await self.check()
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def check(self) -> None:
-        """Load the current revision if it is new, or was refused a while ago."""
-        revision = folder.current(self._bundle_dir)
-        if revision is None or not self._wanted(revision):
-            return
-        began = time.monotonic()
-        try:
-            snapshot = await asyncio.to_thread(load, self._bundle_dir, revision)
-        except (BundleError, OSError) as error:
-            self._refuse(Refused(revision=revision, error=str(error)))
-            return
-        self.snapshot, self._refused = snapshot, None
-        self._on_change(Loaded(snapshot=snapshot, seconds=time.monotonic() - began))
-
-    def _wanted(self, revision: str) -> bool:
-        if self.snapshot is not None and self.snapshot.revision == revision:
-            self._refused = None
-            return False
-        again = self._refused is not None and self._refused.revision == revision
-        return not again or time.monotonic() >= self._retry_at
-
-    def _refuse(self, refused: Refused) -> None:
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
-        if refused != self._refused:
-            self._refused = refused
-            self._on_change(refused)
-
-
-def load(bundle_dir: Path, revision: str) -> Snapshot:
-    """Read, verify and build one revision.
-
-    Raises BundleError with the part and the reason, never a secret value; OSError as the file system does.
-    """
-    bundle = unpack(folder.read(bundle_dir, revision))
-    if bundle.meta.revision != revision:
-        raise BundleError(f"the folder of revision {revision} holds {bundle.meta.revision}")
-    return build(bundle)
 
 
 def build(bundle: Bundle) -> Snapshot:

@@ -13,11 +13,13 @@ from typing import Final
 import uvicorn
 
 from claude_gateway.names import BUNDLE_DIR, LITELLM_SOCKET
+from claude_gateway_proxy.follower import Loaded, Refused
 from claude_gateway_proxy.litellm import guard
 from claude_gateway_proxy.litellm.app import App
 from claude_gateway_proxy.litellm.library import Library
-from claude_gateway_proxy.litellm.live import Live, Loaded, Refused
+from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.settings import Settings
+from claude_gateway_proxy.litellm.targets import Table
 from claude_gateway_proxy.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -78,12 +80,12 @@ class _Process:
                 await following
         emit(_log, "stopped")
 
-    def _changed(self, change: Loaded | Refused) -> None:
+    def _changed(self, change: Loaded[Table] | Refused) -> None:
         if isinstance(change, Refused):
             self._app.metrics.refused()
             emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
             return
-        table = change.table
+        table = change.value
         if table.preload:
             self._library.preload()
         self._app.metrics.loaded(revision=table.revision, now=time.time())
