@@ -14,7 +14,7 @@ from tests.support.agent import SECONDS, Agent, bundle
 from tests.support.apiserver import ApiServer
 from tests.support.bundled import ACCOUNT, NAME, REPORT, Bundled
 from tests.support.relay import Relay
-from tests.support.waiting import until_async
+from tests.support.waiting import closed, until_async
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import SCHEMA, secret_entry, unpack
@@ -233,6 +233,7 @@ async def _offers(release: Bundled, *, port: int, watch_seconds: int) -> AsyncIt
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await closed()
 
 
 async def _offered(offers: asyncio.Queue[Offer], revision: str) -> None:

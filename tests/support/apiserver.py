@@ -81,7 +81,11 @@ class ApiServer:
         key = self.home / "sa.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
         (self.home / "tokens.csv").write_text(f'{self._admin},admin,admin,"system:masters"\n')
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def start(self) -> None:
@@ -93,6 +97,9 @@ class ApiServer:
                 f"--etcd-servers=http://127.0.0.1:{self._etcd[0]}",
                 f"--secure-port={self.port}",
                 "--bind-address=127.0.0.1",
+                # Otherwise it looks for a default route, and there may be none; and it needs no Service of its own.
+                "--advertise-address=127.0.0.1",
+                "--endpoint-reconciler-type=none",
                 f"--cert-dir={self.home / 'certs'}",
                 f"--token-auth-file={self.home / 'tokens.csv'}",
                 "--authorization-mode=RBAC",

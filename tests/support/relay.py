@@ -4,6 +4,8 @@ import asyncio
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.waiting import closed
+
 
 class Relay:
     """Passes bytes between clients and one port; an async context manager, ``port`` is its own."""
@@ -38,6 +40,7 @@ class Relay:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await closed()
 
     def hush(self) -> None:
         """Leave every connection open, and let nothing more through them; new ones work."""
@@ -63,8 +66,7 @@ class Relay:
             self._tasks.discard(task)
             for end in ends:
                 end.transport.abort()
-            # A transport is closed in the turn after the one that aborts it.
-            await asyncio.sleep(0)
+            await closed()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:

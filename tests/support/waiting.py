@@ -30,3 +30,9 @@ async def until_async(ask: Callable[[], Awaitable[T]], *, what: str = "") -> T:
             raise AssertionError(f"waited {PATIENCE:g} s in vain{f' for {what}' if what else ''}; last: {answer!r}")
         await asyncio.sleep(_PAUSE)
     return answer
+
+
+async def closed() -> None:
+    """Let what was aborted close: a transport, and the one beneath it under TLS, do so in later turns of the loop."""
+    for _ in range(10):
+        await asyncio.sleep(0)
