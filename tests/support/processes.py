@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,13 @@ class Process:
 
 @contextmanager
 def _heeding_hangups() -> Iterator[None]:
-    """Let a child start with SIGHUP as usual, also where the tests themselves run under ``nohup``."""
+    """Let a child start with SIGHUP as usual, also where the tests themselves run under ``nohup``.
+
+    Only the main thread may say so; what another one starts is as the tests are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         yield
