@@ -114,6 +114,10 @@ GATEWAY_SOCKET: Final = "gateway.sock"
 LITELLM_SOCKET: Final = "litellm.sock"
 """Serves the LiteLLM lane to the gateway, and ``/status`` and ``/metrics`` to the agent."""
 
+# Headers of clients.
+HEADER_GATEWAY_KEY: Final = "x-gateway-key"
+"""Carries the gateway's own key where ``authorization`` is the client's login at the upstream."""
+
 # Headers between gateway and LiteLLM worker; a client's own are dropped.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"

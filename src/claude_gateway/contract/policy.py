@@ -15,10 +15,19 @@ class Contract(BaseModel):
 
 
 class Wire(StrEnum):
-    """The family of formats that an upstream speaks."""
+    """How requests and answers look on their way: paths, credentials, framing and errors.
+
+    Anthropic, Bedrock and Vertex carry the same Messages in different frames, and can be changed into each other.
+    """
 
     ANTHROPIC = "Anthropic"
+    BEDROCK = "Bedrock"
+    VERTEX = "Vertex"
     OPENAI = "OpenAI"
+
+
+CLAUDE_WIRES = frozenset({Wire.ANTHROPIC, Wire.BEDROCK, Wire.VERTEX})
+"""Wires whose formats are Messages and CountTokens."""
 
 
 class Format(StrEnum):
@@ -48,6 +57,21 @@ class Timeouts(Contract):
     total: float = 1800.0
 
 
+class Aws(Contract):
+    """Where a Bedrock target is; its secret is JSON with ``accessKeyId``, ``secretAccessKey`` and, where there is one,
+    ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity.
+    """
+
+    region: str
+
+
+class Google(Contract):
+    """Where a Vertex target is; its secret is a service account's key file. No secret: the pod's own identity."""
+
+    project: str
+    location: str
+
+
 class Target(Contract):
     """One upstream that can answer a route's requests.
 
@@ -56,7 +80,9 @@ class Target(Contract):
     ``formats`` takes the relay lane in ``wire``; every other one takes the LiteLLM lane. ``model`` is the
     upstream's own name without provider; ``"*"`` stands for the name that the client sent. ``base_url`` is
     without ``/v1`` for the Anthropic wire and with whatever prefix the server has for the OpenAI wire (both as
-    the vendors' SDKs take it). ``secret`` is the entry of the secret part that holds the API key.
+    the vendors' SDKs take it). ``secret`` is the entry of the secret part that holds the API key. ``aws`` and
+    ``google`` are set for targets of these clouds. ``forward_client_token`` sends the client's own credential on
+    instead of one of ours; such a client has sent the gateway's key in a header of its own.
     """
 
     id: str
@@ -70,19 +96,28 @@ class Target(Contract):
     parameters: Parameters = Parameters()
     weight: int = 1
     priority: int = 0
+    aws: Aws | None = None
+    google: Google | None = None
+    forward_client_token: bool = False
 
 
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
-    ``models`` holds only the names that this route won. ``name`` is ``<namespace>/<name>``.
+    ``models`` holds only the names that this route won. ``name`` is ``<namespace>/<name>``. ``alias`` is one more
+    name for clients that list only names of a certain kind, such as Claude Code. ``safeguards_model`` is the name of
+    the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of tokens
+    by an estimate, where a target cannot count.
     """
 
     name: str
     models: tuple[str, ...]
     display_name: str | None = None
+    alias: str | None = None
     targets: tuple[Target, ...]
     timeouts: Timeouts = Timeouts()
+    safeguards_model: str | None = None
+    estimate_tokens: bool = False
 
 
 class Client(Contract):

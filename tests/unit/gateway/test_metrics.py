@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.bundles import bundle, route, target
 
-from claude_gateway.contract.policy import Client, Format
+from claude_gateway.contract.policy import Client, Format, Wire
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
@@ -16,6 +16,7 @@ def _snapshot(*routes: str, clients: tuple[str, ...] = ("ns/dev",)) -> Snapshot:
 
 def _record(route_name: str, *, client: str = "ns/dev", provider: str = "anthropic", attempts: int = 1) -> Record:
     return Record(
+        wire=Wire.ANTHROPIC,
         format=Format.MESSAGES,
         started=10.0,
         first_byte=10.5,
@@ -60,7 +61,7 @@ def test_a_request_is_counted_with_its_tokens_and_times() -> None:
 
 def test_a_request_that_reached_no_target_has_no_duration_of_one() -> None:
     metrics = Metrics(in_flight=lambda: 0)
-    metrics.finished(Record(format=Format.CHAT, started=0.0, status=401), now=1.0)
+    metrics.finished(Record(wire=Wire.OPENAI, format=Format.CHAT, started=0.0, status=401), now=1.0)
     found = _samples(metrics)
     assert found["claude_gateway_requests_total{client=unknown,format=Chat,route=unknown,status=401}"] == 1
     assert not [name for name in found if name.startswith("gen_ai")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.policy import Format, Wire
 from claude_gateway_proxy.gateway.record import Record
 from claude_gateway_proxy.gateway.usage import OBJECT_LIMIT, Meter, read
 
@@ -33,7 +33,7 @@ _RESPONSES = (
 
 
 def _record() -> Record:
-    return Record(format=Format.MESSAGES, started=0.0)
+    return Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=0.0)
 
 
 def _counts(record: Record) -> tuple[int, int, int, int]:

@@ -37,10 +37,6 @@ _ENDPOINTS: Final = {
 # A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
 FORMATS: Final = {prefix + path: format_ for path, format_ in _ENDPOINTS.items() for prefix in ("/v1", "/v1/v1")}
 
-_SHAPES: Final = {
-    format_: Wire.ANTHROPIC if format_ in (Format.MESSAGES, Format.COUNT_TOKENS) else Wire.OPENAI for format_ in Format
-}
-
 
 class App:
     """Answers every request of the public listeners.
@@ -75,7 +71,8 @@ class App:
         if format_ is None:
             await answer_get(scope, send, snapshot=self._live.current, draining=self.draining)
             return
-        record = Record(format=format_, started=time.monotonic())
+        wire = Wire.ANTHROPIC if format_ in (Format.MESSAGES, Format.COUNT_TOKENS) else Wire.OPENAI
+        record = Record(wire=wire, format=format_, started=time.monotonic())
         self.in_flight += 1
         self.idle.clear()
         try:
@@ -120,6 +117,7 @@ class App:
         body = parse(raw)
         record.model, record.stream = body.model, body.stream
         call = Call(
+            wire=record.wire,
             format=record.format,
             path=scope["path"],
             query=scope["query_string"],
@@ -140,7 +138,7 @@ class App:
             raise errors.encoded_body(encoding)
 
     async def _refuse(self, record: Record, failure: errors.Failure, scope: Scope, send: Send) -> None:
-        status, headers, body = errors.render(failure, shape=_SHAPES[record.format], request_id=record.request_id)
+        status, headers, body = errors.render(failure, shape=record.wire, request_id=record.request_id)
         if any(name == b"expect" for name, _ in scope["headers"]):
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.

@@ -1,7 +1,7 @@
 """One try at one target: from sending the request to the point where its answer is worth passing on."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,9 @@ _KINDS: Final = {
     503: UpstreamError.OVERLOADED,
     529: UpstreamError.OVERLOADED,
 }
+
+
+Read = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ class Missed(Exception):  # noqa: N818 - one try, not the request
 class Answer:
     """An answer that has begun. ``head`` is what came so far, ``complete`` tells whether that is all of it.
 
-    ``events``: it is read as server-sent events. ``plain``: it is not compressed, so that it can be read at all.
+    ``read`` gives the next bytes, none at the end. ``events``: it is read as server-sent events. ``plain``: it is not
+    compressed, so that it can be read at all.
     """
 
     response: aiohttp.ClientResponse
+    read: Read
     head: bytes
     complete: bool
     streamed: bool
@@ -98,22 +103,23 @@ async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, hold: bo
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
     streamed = events or call.body.stream
-    head = await response.content.readany()
+    read = response.content.readany
+    head = await read()
     if not head:
         raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
     complete = False
     if not streamed:
-        head, complete = await _gather(response, head)
+        head, complete = await _gather(read, head)
     elif hold and events and plain:
-        head = await _hold(response, head, call)
-    return Answer(response, head=head, complete=complete, streamed=streamed, events=events, plain=plain)
+        head = await _hold(read, head, call)
+    return Answer(response, read=read, head=head, complete=complete, streamed=streamed, events=events, plain=plain)
 
 
-async def _gather(response: aiohttp.ClientResponse, head: bytes) -> tuple[bytes, bool]:
+async def _gather(read: Read, head: bytes) -> tuple[bytes, bool]:
     """Read on to the end or the limit, so that an answer that breaks off can still come from another target."""
     parts, size = [head], len(head)
     while size < WHOLE_LIMIT:
-        chunk = await response.content.readany()
+        chunk = await read()
         if not chunk:
             return b"".join(parts), True
         parts.append(chunk)
@@ -121,10 +127,10 @@ async def _gather(response: aiohttp.ClientResponse, head: bytes) -> tuple[bytes,
     return b"".join(parts), False
 
 
-async def _hold(response: aiohttp.ClientResponse, head: bytes, call: Call) -> bytes:
+async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
     while (verdict := sse.opening(head)) is sse.Opening.UNDECIDED:
-        chunk = await response.content.readany()
+        chunk = await read()
         if not chunk:
             break
         head += chunk
@@ -154,8 +160,8 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call) -> Missed:
 
 async def _read_error(response: aiohttp.ClientResponse) -> bytes | None:
     """The body of an error if it is a JSON object of a sane size."""
-    head = await response.content.readany()
-    body, complete = await _gather(response, head)
+    read = response.content.readany
+    body, complete = await _gather(read, await read())
     if not complete:
         return None
     try:

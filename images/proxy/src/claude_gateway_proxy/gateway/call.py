@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from claude_gateway.contract.policy import Client, Format, Route
+from claude_gateway.contract.policy import Client, Format, Route, Wire
 from claude_gateway_proxy.gateway.facts import Body
 from claude_gateway_proxy.gateway.record import Record
 from claude_gateway_proxy.gateway.snapshot import Snapshot
@@ -13,9 +13,11 @@ from claude_gateway_proxy.gateway.snapshot import Snapshot
 class Call:
     """What is to be answered.
 
-    ``headers`` have lower-case names; ``snapshot`` is the one that the request began with.
+    ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``snapshot`` is
+    the one that the request began with.
     """
 
+    wire: Wire
     format: Format
     path: str
     query: bytes

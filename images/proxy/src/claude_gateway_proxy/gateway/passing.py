@@ -56,7 +56,6 @@ async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch) -
 
 async def _pass_chunks(answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary) -> None:
     meter = usage.Meter(record, events=answer.events)
-    read = answer.response.content.readany
     chunk = answer.head
     while chunk:
         watch.pause()
@@ -66,7 +65,7 @@ async def _pass_chunks(answer: Answer, record: Record, *, send: Send, watch: Wat
         boundary.feed(chunk)
         if answer.plain:
             meter.feed(chunk)
-        chunk = await read()
+        chunk = await answer.read()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if meter.failed:
         _failed(record, UpstreamError.STATUS, "upstream_error")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.policy import Format, Wire
 
 UNKNOWN: Final = "unknown"
 """Stands for a client, route or provider that was not found, so that labels stay bounded."""
@@ -52,6 +52,7 @@ class Record:
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names.
     """
 
+    wire: Wire
     format: Format
     started: float
     request_id: str = field(default_factory=new_request_id)
@@ -88,6 +89,7 @@ class Record:
             "target": self.target,
             "provider": self.provider,
             "lane": self.lane,
+            "wire": self.wire.value,
             "format": self.format.value,
             "model": self.model[:_MODEL_LIMIT],
             "session": self.session[:_SESSION_LIMIT],
