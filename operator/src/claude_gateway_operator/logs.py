@@ -33,10 +33,14 @@ def emit(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fie
 
 
 def unexpected(logger: logging.Logger, event: str, error: BaseException) -> None:
-    """Log an exception that nobody expected: its type and its way, not its message."""
+    """Log an exception that nobody expected: its type (``error``) and its way (``at``), not its message."""
+    emit(logger, event, level=logging.ERROR, **_told(error))
+
+
+def _told(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)
-    way = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    emit(logger, event, level=logging.ERROR, error=type(error).__name__, way=way)
+    at = [f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "at": at}
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,13 +49,18 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render ``record``; the event's own fields come last and cannot hide the fixed ones."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        error = record.exc_info[1] if record.exc_info else None
+        message = record.getMessage()
+        if error is not None:
+            # What asyncio and others add below the first line is the representation of the exception.
+            message = message.partition("\n")[0]
         line: dict[str, Any] = {
             "time": time,
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": message,
             "logger": record.name,
         }
         line = {**line, **getattr(record, _FIELDS, {}), **line}
-        if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
+        if error is not None:
+            line.update(_told(error))
         return json.dumps(line, default=str, ensure_ascii=False)

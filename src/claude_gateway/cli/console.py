@@ -96,15 +96,12 @@ def request(line: Mapping[str, Any]) -> str:
 
 
 def event(child: str, line: Mapping[str, Any]) -> str:
-    """Any other event in one line; a traceback below it."""
+    """Any other event in one line; below it the way of an exception."""
     fields = " ".join(
-        f"{name}={value}" for name, value in line.items() if name not in _FIXED and name != "exception" and value != ""
+        f"{name}={value}" for name, value in line.items() if name not in _FIXED and name != "at" and value != ""
     )
     head = printable(f"{_time(line)} {child}: {line.get('level')}: {line.get('event')} {fields}".rstrip())
-    trace = line.get("exception")
-    if not trace:
-        return head
-    return "\n".join([head, *(printable(row) for row in str(trace).splitlines())])
+    return "\n".join([head, *(f"  {printable(str(frame))}" for frame in line.get("at") or ())])
 
 
 def printable(text: str) -> str:

@@ -165,12 +165,12 @@ def test_text_shows_requests_and_what_is_wrong(capsys: pytest.CaptureFixture[str
     shown = console.Console(json_lines=False)
     shown.line("gateway", json.dumps(REQUEST))
     shown.line("agent", json.dumps({"event": "bundle swapped", "level": "info"}))
-    shown.line("litellm", json.dumps({"event": "broken", "level": "error", "why": "x", "exception": "Trace\nback"}))
+    shown.line("litellm", json.dumps({"event": "broken", "level": "error", "why": "x", "at": ["a.py:1 f", "b.py:2 g"]}))
     shown.line("litellm", "no json")
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 1
     assert "swapped" not in captured.out + captured.err
-    assert "litellm: error: broken why=x\nTrace\nback\n" in captured.err
+    assert "litellm: error: broken why=x\n  a.py:1 f\n  b.py:2 g\n" in captured.err
     assert "litellm: no json" in captured.err
 
 

@@ -7,7 +7,6 @@ read, so that nobody without a key can make the gateway hold one.
 import asyncio
 import logging
 import time
-import traceback
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Format, Route, Wire
@@ -22,7 +21,7 @@ from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Outcome, Record
 from claude_gateway_proxy.gateway.snapshot import Snapshot
-from claude_gateway_proxy.logs import emit
+from claude_gateway_proxy.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 
@@ -94,9 +93,8 @@ class App:
         except asyncio.CancelledError:
             record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
             raise
-        except Exception:
-            what = traceback.format_exc()
-            emit(_log, "request_failed", level=logging.ERROR, request_id=record.request_id, exception=what)
+        except Exception as error:
+            unexpected(_log, "request_failed", error, request_id=record.request_id)
             record.outcome = "internal_error"
             if record.status == 0:
                 await self._refuse(record, errors.internal(), scope, send)

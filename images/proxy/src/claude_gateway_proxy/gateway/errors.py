@@ -310,7 +310,7 @@ def litellm_down() -> Failure:
 
 
 def internal() -> Failure:
-    """A bug of ours; the log has the traceback under the request's id."""
+    """A bug of ours; the log says where, under the request's id."""
     return Failure(
         status=500, type="api_error", code="internal_error", message="the gateway failed to handle this request"
     )
