@@ -38,6 +38,19 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
 	@touch $@
 
+CLIENTS := claude-code-newest claude-code-old vercel-ai
+
+.PHONY: setup-clients
+setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs and the Vercel AI SDK into .clients (needs npm; 620 MB)
+
+.clients/%/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json tests/clients/%/.npmrc
+	@command -v npm >/dev/null || \
+	  { echo "setup-clients: npm is needed for the real clients of the tests; on Debian: apt-get install npm" >&2; exit 1; }
+	@echo "setup-clients: installing $*, pinned by hashes"
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@cd $(@D) && npm ci --silent
+	@touch $@
+
 LISTEN ?= 127.0.0.1:4000
 QUICKSTART := .run/quickstart
 
@@ -86,7 +99,7 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 	$(BIN)/coverage report
 
 .PHONY: test-contract
-test-contract: setup setup-peer ## The processes with the real LiteLLM, SDKs and Claude Code CLI
+test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI
 	$(BIN)/python -m pytest tests/contract
 
 .PHONY: test-chart

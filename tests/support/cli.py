@@ -1,7 +1,7 @@
-"""The genuine Claude Code CLI, the one inside the claude-agent-sdk wheel, in an environment made of nothing.
+"""The genuine Claude Code CLI from npm, in two pinned releases, in an environment made of nothing.
 
-HOME and the working folder are throw-away, so that no login, setting or key of the machine is used. A loopback proxy
-that refuses everything is set for all other hosts, and says which ones were wanted.
+``make setup-clients`` installs both. HOME and the working folder are throw-away, so that no login, setting or key of
+the machine is used. A loopback proxy that refuses everything is set for all other hosts, and says which were wanted.
 """
 
 import json
@@ -13,9 +13,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+Release = Literal["newest", "old"]
+"""``old`` is about half a year older than ``newest``: teams do not update on the same day."""
+
+RELEASES: Final[tuple[Release, ...]] = ("newest", "old")
+
+CLIENTS: Final = Path(__file__).parents[2] / ".clients"
+"""Where ``make setup-clients`` installs."""
 
 PATIENCE: Final = 90.0
 """Seconds until a run is ended: a cold start of the binary from a slow disk takes a while."""
@@ -46,14 +53,30 @@ class Result:
         return [event["event"] for event in self.events if event.get("type") == "stream_event"]
 
 
-def path() -> Path:
-    """Give the CLI's place. Raises AssertionError when the wheel is not installed or has none for this platform."""
-    spec = find_spec("claude_agent_sdk")
-    assert spec is not None, "claude-agent-sdk is not installed: make setup"
-    assert spec.origin is not None
-    binary = Path(spec.origin).parent / "_bundled" / "claude"
-    assert binary.is_file(), f"{binary} is missing: the wheel of this platform has no CLI"
-    return binary
+def path(release: Release = "newest") -> Path:
+    """Give the CLI's binary. Raises AssertionError when it is not installed."""
+    folder = CLIENTS / f"claude-code-{release}" / "node_modules" / "@anthropic-ai"
+    # The package of the platform, so that no Node is needed; npm takes the one that fits from the lock.
+    binaries = [place for place in sorted(folder.glob("claude-code-*/claude*")) if os.access(place, os.X_OK)]
+    assert binaries, f"Claude Code ({release}) is not installed: make setup-clients (needs npm)"
+    return binaries[0]
+
+
+def base_environment(home: Path | str, *, proxy: str | None = None) -> dict[str, str]:
+    """Give all that a run may know of the machine; ``proxy`` is for every host but this one."""
+    given = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "CLAUDE_CODE_TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+    if proxy is not None:
+        given |= {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
+    return given
 
 
 def run(
@@ -64,27 +87,22 @@ def run(
     model: str | None = None,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    release: Release = "newest",
 ) -> Result:
-    """Run the CLI against a gateway until it ends. Raises TimeoutExpired when it does not."""
-    with tempfile.TemporaryDirectory(prefix="cc-") as home, _deny_proxy() as (proxy, hosts):
+    """Run the CLI against a gateway until it ends. Raises TimeoutExpired when it does not.
+
+    ``environment`` is set on top of ``base_environment``; an empty value leaves a variable out.
+    """
+    with tempfile.TemporaryDirectory(prefix="cc-") as home, deny_proxy() as (proxy, hosts):
         given = {
-            "PATH": os.environ["PATH"],
-            "HOME": home,
-            "TMPDIR": home,
-            "CLAUDE_CODE_TMPDIR": home,
-            "LANG": "C.UTF-8",
+            **base_environment(home, proxy=proxy),
             "ANTHROPIC_BASE_URL": url,
             "ANTHROPIC_AUTH_TOKEN": key,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "HTTPS_PROXY": proxy,
-            "HTTP_PROXY": proxy,
-            "NO_PROXY": "127.0.0.1",
             **(environment or {}),
         }
-        command = [str(path()), *(["--model", model] if model else []), *arguments]
         ended = subprocess.run(
-            command,
-            env=given,
+            [str(path(release)), *(["--model", model] if model else []), *arguments],
+            env={name: value for name, value in given.items() if value},
             cwd=cwd or home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -96,7 +114,8 @@ def run(
 
 
 @contextmanager
-def _deny_proxy() -> Iterator[tuple[str, list[str]]]:
+def deny_proxy() -> Iterator[tuple[str, list[str]]]:
+    """Run a proxy that refuses everything; gives its URL and what was asked of it, as ``METHOD host:port``."""
     hosts: list[str] = []
 
     class Deny(socketserver.StreamRequestHandler):
