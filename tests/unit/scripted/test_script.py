@@ -205,3 +205,16 @@ async def test_it_serves_an_async_test_too() -> None:
     async with Scripted() as upstream, httpx.AsyncClient() as client:
         assert (await client.post(f"{upstream.url}/v1/messages", json=BODY)).status_code == 200
         assert len(upstream.requests) == 1
+
+
+def test_raw_texts_are_the_whole_body_and_a_refusal_is_none(upstream: Scripted) -> None:
+    texts = [": a comment\n\n", "event: new\r\ndata: {}\r\n\r\n"]
+    upstream.script({"raw": texts}, {"raw": ["<html>"], "status": 502, "headers": {"content-type": "text/html"}})
+    upstream.script({"refuse": True})
+    assert post(upstream, STREAMED).text == "".join(texts)
+    page = post(upstream)
+    assert (page.status_code, page.headers["content-type"], page.text) == (502, "text/html", "<html>")
+    with pytest.raises(httpx.RemoteProtocolError):
+        post(upstream)
+    with pytest.raises(ScriptError, match="raw"):
+        upstream.script({"raw": "text"})

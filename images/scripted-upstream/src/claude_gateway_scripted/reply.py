@@ -32,6 +32,24 @@ class Reply:
             headers=self._headers("application/json"),
         )
 
+    async def raw(self, pieces: Iterable[str]) -> web.StreamResponse:
+        """Send these texts as they are, each in a write of its own."""
+        streamed = self.step.status == 200
+        response = await self._begin("text/event-stream; charset=utf-8" if streamed else "application/json")
+        for piece in pieces:
+            if self.step.chunk_delay:
+                await asyncio.sleep(self.step.chunk_delay)
+            await response.write(piece.encode())
+            self.entry.sent += 1
+        await response.write_eof()
+        return response
+
+    def refuse(self) -> web.Response:
+        """Drop the connection; what is given is never sent."""
+        if self.request.transport is not None:
+            self.request.transport.abort()
+        return web.Response()
+
     async def whole(self, document: bytes) -> web.StreamResponse:
         """Send the answer as one document."""
         step = self.step
@@ -64,7 +82,7 @@ class Reply:
         return await self._break(response, 0)
 
     async def _begin(self, content_type: str, *, length: int | None = None) -> web.StreamResponse:
-        response = web.StreamResponse(headers=self._headers(content_type))
+        response = web.StreamResponse(status=self.step.status, headers=self._headers(content_type))
         response.content_length = length
         await response.prepare(self.request)
         self.entry.status = response.status

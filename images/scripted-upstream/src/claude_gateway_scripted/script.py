@@ -23,7 +23,9 @@ class Step:
     ``tools`` (pairs of name and input) replace the answer, ``usage`` its token counts (keys of ``Usage``). Delays in
     seconds: ``delay`` before the headers, ``first_delay`` between headers and first byte, ``chunk_delay`` before each
     content chunk. ``midstream`` breaks the answer after ``midstream_after`` content chunks: an error event, a dropped
-    connection or silence. ``match`` keeps the step for a request whose body contains it; ``times`` uses it repeatedly.
+    connection or silence. ``raw`` are the pieces that the answer's body consists of, whatever the format would say;
+    ``refuse`` drops the connection before any answer. ``match`` keeps the step for a request whose body contains it;
+    ``times`` uses it repeatedly.
     """
 
     status: int = 200
@@ -40,6 +42,8 @@ class Step:
     chunk_delay: float | None = None
     midstream: Midstream | None = None
     midstream_after: int = 1
+    raw: tuple[str, ...] | None = None
+    refuse: bool = False
     match: str = ""
     times: int = 1
 
@@ -55,7 +59,10 @@ class Step:
                 tools = tuple((str(name), dict(arguments)) for name, arguments in tools)
             except (TypeError, ValueError):
                 raise ScriptError("tools must be a list of [name, {input}]") from None
-        return cls(**{**data, "tools": tools})
+        raw = data.get("raw")
+        if raw is not None and not (isinstance(raw, list | tuple) and all(isinstance(piece, str) for piece in raw)):
+            raise ScriptError("raw must be a list of texts")
+        return cls(**{**data, "tools": tools, "raw": None if raw is None else tuple(raw)})
 
 
 @dataclass(frozen=True, slots=True)

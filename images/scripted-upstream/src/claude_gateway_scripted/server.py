@@ -150,6 +150,10 @@ class Server:
         answer = decide(prompt, step=step, directives=found, config=self.config, size=len(body))
         reply = Reply(request=request, shape=shape, stamp=stamp, step=step, config=self.config, entry=entry)
         await asyncio.sleep(step.delay)
+        if step.refuse:
+            return reply.refuse()
+        if step.raw is not None:
+            return await reply.raw(step.raw)
         if step.status != 200:
             return reply.failure()
         if not prompt.stream:
