@@ -99,6 +99,25 @@ async def test_the_last_failure_is_the_answer_with_its_own_headers(status: str) 
     assert (record["outcome"], record["attempts"]) == ("upstream_error", 2)
 
 
+@pytest.mark.parametrize("busy", ["429 Too Many Requests", "529 Overloaded"])
+@pytest.mark.parametrize("failing", [_failing("401 Unauthorized"), drop, _failing("500 Error"), _nonsense])
+async def test_a_broken_target_after_a_busy_one_leaves_the_busy_ones_answer(busy: str, failing: Reply) -> None:
+    busy_reply = _failing(busy, headers="retry-after-ms: 1500\r\n")
+    async with upstream(busy_reply) as first, upstream(failing) as second, gateway(_two(first, second)) as gw:
+        answer = await gw.post("/v1/messages", _BODY)
+        assert (answer.status, await answer.read()) == (int(busy[:3]), _ERROR)
+        assert answer.headers["retry-after-ms"] == "1500"
+        (record,) = await gw.records()
+    assert (record["outcome"], record["attempts"]) == ("upstream_error", 2)
+
+
+async def test_a_fault_of_the_request_is_told_even_after_a_busy_target() -> None:
+    busy, bad = _failing("529 Overloaded"), _failing("400 Bad Request", b'{"type":"error","error":{"type":"x"}}')
+    async with upstream(busy) as first, upstream(bad) as second, gateway(_two(first, second)) as gw:
+        answer = await gw.post("/v1/messages", _BODY)
+        assert (answer.status, await answer.read()) == (400, b'{"type":"error","error":{"type":"x"}}')
+
+
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
 @pytest.mark.parametrize("keyless", [True, False])
 async def test_a_refused_credential_of_ours_is_never_the_callers_fault(status: str, keyless: bool) -> None:
@@ -128,12 +147,16 @@ async def test_no_connection_to_any_target_is_a_502_in_the_callers_format() -> N
 
 
 @pytest.mark.parametrize(("status", "type_"), [("503 Unavailable", "api_error"), ("404 Not Found", "not_found_error")])
-async def test_an_error_page_becomes_an_envelope(status: str, type_: str) -> None:
-    page = _failing(status, b"<html>nginx</html>", kind="text/html", headers="retry-after: 3\r\n")
+@pytest.mark.parametrize("body", [b"<html>nginx</html>", b"", b'"text"', b"<!-- -->" * 200_000])
+@pytest.mark.parametrize("after", ["3", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_an_error_page_becomes_an_envelope(status: str, type_: str, body: bytes, after: str) -> None:
+    page = _failing(status, body, kind="text/html", headers=f"retry-after: {after}\r\n")
     async with upstream(page) as bad, gateway(route("c", targets=[_target(bad.url, 0)])) as gw:
         answer = await gw.post("/v1/messages", _BODY)
         content = await answer.json()
-    assert (answer.status, content["error"]["type"], answer.headers["retry-after"]) == (int(status[:3]), type_, "3")
+    assert (answer.status, content["error"]["type"], answer.headers["retry-after"]) == (int(status[:3]), type_, after)
+    assert answer.headers["content-type"] == "application/json"
+    assert content["request_id"] == answer.headers["request-id"]
 
 
 async def test_a_redirect_is_not_followed() -> None:

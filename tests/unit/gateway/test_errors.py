@@ -1,13 +1,16 @@
-"""What the gateway says itself, in both envelopes."""
+"""The error table: what the gateway says itself, in every envelope, and how an upstream's own error is passed on."""
 
 import inspect
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.errors import Failure, envelope, render
+from claude_gateway_proxy.gateway.errors import Failure, Relayed, envelope, relayed, render
 
 _ARGUMENTS = {
     "model": "m",
@@ -23,62 +26,101 @@ _ARGUMENTS = {
     "endpoint": "/v1/x",
     "reason": "why",
     "seconds": 3.5,
-    "status": 502,
-    "retry_after": None,
+    "status": 529,
 }
-_STATUS_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-    413: "request_too_large",
-    415: "invalid_request_error",
-    500: "api_error",
-    502: "api_error",
-    503: "api_error",
-    504: "timeout_error",
+# The whole table: function → status, Anthropic's error.type, x-should-retry.
+_TABLE: dict[str, tuple[int, str, bool | None]] = {
+    "bad_key": (401, "authentication_error", False),
+    "no_keys": (401, "authentication_error", False),
+    "login_needed": (401, "authentication_error", False),
+    "model_not_allowed": (400, "invalid_request_error", False),
+    "bad_request": (400, "invalid_request_error", None),
+    "bad_json": (400, "invalid_request_error", None),
+    "unknown_model": (404, "not_found_error", False),
+    "unknown_path": (404, "not_found_error", False),
+    "wrong_method": (405, "invalid_request_error", False),
+    "body_too_large": (413, "request_too_large", False),
+    "body_too_slow": (408, "timeout_error", None),
+    "encoded_body": (415, "invalid_request_error", False),
+    "format_not_served": (400, "invalid_request_error", False),
+    "not_countable": (501, "not_supported_error", False),
+    "not_ready": (503, "api_error", None),
+    "no_targets": (503, "api_error", False),
+    "upstream_down": (502, "api_error", None),
+    "upstream_refused_key": (502, "api_error", False),
+    "upstream_redirected": (502, "api_error", False),
+    "address_refused": (502, "api_error", False),
+    "first_token_timeout": (504, "timeout_error", None),
+    "stream_stalled": (504, "timeout_error", None),
+    "stream_broken": (502, "api_error", None),
+    "upstream_error": (529, "overloaded_error", None),
+    "litellm_down": (502, "api_error", None),
+    "internal": (500, "api_error", None),
 }
 
 
-def _every_failure() -> list[Failure]:
-    found = []
-    for _, function in inspect.getmembers(errors, inspect.isfunction):
-        if inspect.signature(function).return_annotation is Failure:
-            found.append(function(*(_ARGUMENTS[name] for name in inspect.signature(function).parameters)))
+def _every_failure() -> dict[str, Failure]:
+    found = {}
+    for name in errors.__all__:
+        function = getattr(errors, name)
+        if inspect.isfunction(function) and inspect.signature(function).return_annotation is Failure:
+            found[name] = function(*(_ARGUMENTS[each] for each in inspect.signature(function).parameters))
     return found
 
 
-@pytest.mark.parametrize("failure", _every_failure(), ids=lambda failure: failure.message[:40])
+_EVERY = _every_failure()
+
+
+def test_the_table_has_every_failure() -> None:
+    table = {name: (failure.status, failure.type, failure.retry) for name, failure in _EVERY.items()}
+    assert table == _TABLE
+
+
+def _told(body: Any, shape: Wire) -> Any:
+    """The message in an envelope, which must have exactly the shape of its wire."""
+    if shape is Wire.BEDROCK:
+        assert set(body) == {"message"}
+        return body["message"]
+    if shape is Wire.OPENAI:
+        assert set(body) == {"error"}
+        assert set(body["error"]) == {"message", "type", "param", "code"}
+        return body["error"]["message"]
+    assert (set(body), body["type"]) == ({"type", "error", "request_id"}, "error")
+    assert set(body["error"]) == {"type", "message"}
+    return body["error"]["message"]
+
+
+@pytest.mark.parametrize("failure", _EVERY.values(), ids=list(_EVERY))
 @pytest.mark.parametrize("shape", list(Wire))
 def test_every_failure_has_the_envelope_and_the_headers_of_its_shape(failure: Failure, shape: Wire) -> None:
     status, headers, body = render(failure, shape=shape, request_id="req_1")
-    assert failure.type == _STATUS_TYPES[status]
     found = dict(headers)
+    assert len(found) == len(headers)
+    assert status == failure.status
+    assert found[b"content-type"] == b"application/json"
     assert found[b"content-length"] == str(len(body)).encode()
     assert found[b"request-id"] == found[b"x-request-id"] == b"req_1"
+    assert found.get(b"x-should-retry") == {None: None, True: b"true", False: b"false"}[failure.retry]
+    assert (b"x-amzn-errortype" in found) == (shape is Wire.BEDROCK)
     answer = json.loads(body)
-    if shape is Wire.ANTHROPIC:
-        assert answer == {
-            "type": "error",
-            "error": {"type": failure.type, "message": failure.message},
-            "request_id": "req_1",
-        }
-    else:
-        assert set(answer["error"]) == {"message", "type", "param", "code"}
-        assert answer["error"]["message"] == failure.message
+    assert _told(answer, shape) == failure.message
+    if shape in (Wire.ANTHROPIC, Wire.VERTEX):
+        assert (answer["error"]["type"], answer["request_id"]) == (failure.type, "req_1")
 
 
-def test_a_refused_key_must_not_be_tried_again() -> None:
-    for failure in (errors.bad_key(), errors.no_keys()):
-        _, headers, _ = render(failure, shape=Wire.ANTHROPIC, request_id="req_1")
-        assert (b"x-should-retry", b"false") in headers
+@pytest.mark.parametrize("failure", _EVERY.values(), ids=list(_EVERY))
+def test_only_a_missing_credential_of_the_client_is_a_401_and_nothing_is_a_403(failure: Failure) -> None:
+    assert failure.status != 403
+    assert (failure.status == 401) == (failure.type == "authentication_error")
 
 
-def test_retry_after_and_allow_become_headers() -> None:
+def test_retry_after_allow_and_close_become_headers() -> None:
     _, headers, _ = render(errors.not_ready("x"), shape=Wire.OPENAI, request_id="r")
     assert (b"retry-after", b"1") in headers
     _, headers, _ = render(errors.wrong_method("PUT", "POST"), shape=Wire.OPENAI, request_id="r")
     assert (b"allow", b"POST") in headers
+    _, headers, _ = render(errors.body_too_slow(3), shape=Wire.OPENAI, request_id="r")
+    assert (b"connection", b"close") in headers
 
 
 def test_openai_clients_get_the_codes_that_they_know() -> None:
@@ -89,8 +131,122 @@ def test_openai_clients_get_the_codes_that_they_know() -> None:
     assert codes == {"invalid_api_key", "model_not_found"}
 
 
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (errors.bad_key(), b"UnrecognizedClientException"),
+        (errors.unknown_model("m", []), b"ResourceNotFoundException"),
+        (errors.bad_request("x"), b"ValidationException"),
+        (errors.upstream_error("r", 429), b"ThrottlingException"),
+        (errors.upstream_error("r", 529), b"ServiceUnavailableException"),
+        (errors.internal(), b"InternalServerException"),
+    ],
+)
+def test_aws_clients_get_the_types_that_they_know(failure: Failure, kind: bytes) -> None:
+    _, headers, _ = render(failure, shape=Wire.BEDROCK, request_id="r")
+    assert dict(headers)[b"x-amzn-errortype"] == kind
+
+
 def test_a_clients_text_is_repeated_only_in_part_and_never_breaks_the_answer() -> None:
     failure = errors.unknown_model("\ud800" + "x" * 100_000, ["sonnet"])
     assert len(failure.message) < 300
     assert "'sonnet'" in failure.message
     json.loads(envelope(failure, shape=Wire.ANTHROPIC, request_id="r"))
+
+
+# An upstream's own error.
+
+_HEADERS = (
+    (b"Content-Type", b"text/html"),
+    (b"Content-Encoding", b"gzip"),
+    (b"Retry-After", b"Wed, 21 Oct 2026 07:28:00 GMT"),
+    (b"retry-after-ms", b"1500"),
+    (b"anthropic-ratelimit-unified-reset", b"1791000000"),
+    (b"x-should-retry", b"false"),
+)
+_OWN: dict[Wire, tuple[bytes, tuple[tuple[bytes, bytes], ...]]] = {
+    Wire.ANTHROPIC: (b'{ "type":"error","error":{"type":"new_error","message":"x"},"odd":1.0}', ()),
+    Wire.VERTEX: (b'{"type":"error","error":{"message":"no type"}} ', ()),
+    Wire.OPENAI: (b'{"error":{"message":"x","type":"BadRequestError","param":null,"code":400},"more":[]}', ()),
+    Wire.BEDROCK: (b'{"message":"x","odd":1.0}', ((b"X-Amzn-ErrorType", b"ThrottlingException:http://x/"),)),
+}
+
+
+@pytest.mark.parametrize("shape", list(Wire))
+@pytest.mark.parametrize("status", [400, 413, 422, 429, 500, 529])
+def test_an_error_in_the_callers_own_envelope_is_not_touched(shape: Wire, status: int) -> None:
+    body, more = _OWN[shape]
+    upstream = Relayed(status, headers=(*_HEADERS, *more), body=body)
+    assert relayed(upstream, shape=shape, route="ns/r", request_id="req_1") is upstream
+
+
+@pytest.mark.parametrize("shape", list(Wire))
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", None),
+        (b"<html><body>nginx</body></html>", None),
+        (b"\x1f\x8b\x08\x00", None),
+        (b"[]", None),
+        (b'"prompt is too long"', None),
+        (b"{}", None),
+        (b"[" * 5000, None),
+        (b'{"detail":"Not Found"}', "Not Found"),
+        (b'[{"error":{"code":429,"message":"Quota","status":"RESOURCE_EXHAUSTED"}}]', "Quota"),
+        (b'{"message":"Input is too long"}', "Input is too long"),
+        (b'{"Message":"signature"}', "signature"),
+        (b'{"error":7,"message":"seven"}', "seven"),
+    ],
+)
+def test_any_other_error_gets_the_envelope_and_keeps_status_wording_and_headers(
+    shape: Wire, body: bytes, message: str | None
+) -> None:
+    if shape is Wire.OPENAI and body.startswith(b'{"error"'):
+        return  # that is one of its own
+    told = relayed(Relayed(429, headers=_HEADERS, body=body), shape=shape, route="ns/r", request_id="req_1")
+    assert told.status == 429
+    said = _told(json.loads(told.body), shape)
+    assert said == message or (message is None and "status 429" in said)
+    headers = dict(told.headers)
+    assert headers[b"content-type"] == b"application/json"
+    assert {name.lower() for name in headers} >= {b"retry-after", b"retry-after-ms", b"x-should-retry"}
+    assert headers[b"anthropic-ratelimit-unified-reset"] == b"1791000000"
+    assert b"Content-Encoding" not in headers
+    assert headers.get(b"x-amzn-errortype") == (b"ThrottlingException" if shape is Wire.BEDROCK else None)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 429, 500, 503, 504, 529])
+def test_an_openai_like_error_behind_the_anthropic_wire_gets_anthropics_type_and_keeps_the_wording(status: int) -> None:
+    wording = "This model's maximum context length is 8192 tokens"
+    body = json.dumps({"error": {"message": wording, "type": "BadRequestError", "code": status}}).encode()
+    told = relayed(Relayed(status, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
+    error = json.loads(told.body)["error"]
+    assert error["message"] == wording
+    assert error["type"] == errors.failure.anthropic_type(status)
+
+
+def test_a_type_that_anthropic_has_is_kept_whatever_the_status() -> None:
+    body = b'{"error":{"type":"overloaded_error","message":"busy"}}'
+    told = relayed(Relayed(500, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
+    assert json.loads(told.body)["error"] == {"type": "overloaded_error", "message": "busy"}
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["error", "message", "detail", "type", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60), st.sampled_from(list(Wire)))
+def test_whatever_an_upstream_says_the_caller_can_read_it(body: bytes, shape: Wire) -> None:
+    upstream = Relayed(500, headers=((b"a", b"b"),), body=body)
+    told = relayed(upstream, shape=shape, route="ns/r", request_id="req_1")
+    assert (told.status, told.headers[0]) == (500, (b"a", b"b"))
+    if told is not upstream:
+        assert isinstance(_told(json.loads(told.body), shape), str)
+    else:
+        assert isinstance(json.loads(body), dict)

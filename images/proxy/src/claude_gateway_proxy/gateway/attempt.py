@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-import msgspec
 
 from claude_gateway_proxy.gateway import errors, sse
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.record import UpstreamError
 from claude_gateway_proxy.gateway.relay.session import AddressRefused
 from claude_gateway_proxy.logs import emit
@@ -27,18 +26,9 @@ _KINDS: Final = {
     503: UpstreamError.OVERLOADED,
     529: UpstreamError.OVERLOADED,
 }
-
+_BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
 Read = Callable[[], Awaitable[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Relayed:
-    """An upstream's own error, to be passed on as it is."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
 
 
 class Missed(Exception):  # noqa: N818 - one try, not the request
@@ -52,6 +42,10 @@ class Missed(Exception):  # noqa: N818 - one try, not the request
         self.reply = reply
         self.kind = kind
         self.retry = retry
+
+    def outweighs(self, earlier: "Missed") -> bool:
+        """Whether this is what the caller should hear rather than an ``earlier`` miss of the same request."""
+        return earlier.kind not in _BUSY or self.kind in _BUSY or self.kind is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,7 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
             break
         head += chunk
     if isinstance(verdict, int):
-        failure = errors.upstream_error(call.route.name, verdict, None)
+        failure = errors.upstream_error(call.route.name, verdict)
         raise Missed(failure, kind=_KINDS.get(verdict, UpstreamError.STATUS), retry=True)
     return head
 
@@ -151,24 +145,10 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call) -> Missed:
         return Missed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     retry = status in (408, 429) or status >= 500
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry else None
-    body = await _read_error(response)
-    if body is None:
-        retry_after = _seconds(response.headers.get("retry-after", ""))
-        return Missed(errors.upstream_error(route, status, retry_after), kind=kind, retry=retry)
-    return Missed(Relayed(status, headers=tuple(response.raw_headers), body=body), kind=kind, retry=retry)
-
-
-async def _read_error(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body of an error if it is a JSON object of a sane size."""
-    read = response.content.readany
-    body, complete = await _gather(read, await read())
-    if not complete:
-        return None
-    try:
-        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return body
+    body, complete = await _gather(response.content.readany, await response.content.readany())
+    # What is too large for an error's wording is a page, and is told as such.
+    reply = Relayed(status, headers=tuple(response.raw_headers), body=body if complete else b"")
+    return Missed(reply, kind=kind, retry=retry)
 
 
 def _reason(error: Exception) -> str:
@@ -179,7 +159,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{kind}: status {error.status}"
     return f"{kind}: {error.strerror}" if isinstance(error, OSError) and error.strerror else kind
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

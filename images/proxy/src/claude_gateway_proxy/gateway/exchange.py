@@ -1,7 +1,8 @@
 """From a routed request to its answer: choose a target, take its lane, fail over, pass the answer on.
 
 Another target is tried only while nothing was sent to the client, and only for what another target may do better:
-no connection, no first byte in time, our own credential refused, 408, 429, 5xx. The last failure decides the answer.
+no connection, no first byte in time, our own credential refused, 408, 429, 5xx. The last failure decides the answer,
+but for a broken target after a busy one: then it is worth asking again, and that is what the client is told.
 """
 
 import random
@@ -79,6 +80,7 @@ class Exchange:
     async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
         record, timeouts = call.record, call.route.timeouts
         targets = order(call.route.targets, random.random)
+        told: Missed | None = None
         for number, target in enumerate(targets, start=1):
             more = number < len(targets)
             record.attempts, record.target, record.provider = number, target.id, target.provider
@@ -88,8 +90,10 @@ class Exchange:
             except Missed as missed:
                 if missed.kind is not None:
                     record.upstream_failed(target=target.id, provider=target.provider, kind=missed.kind)
+                if told is None or missed.outweighs(told):
+                    told = missed
                 if not (missed.retry and more):
-                    await _give(missed, call=call, send=send)
+                    await _give(told, call=call, send=send)
                     return
                 continue
             try:

@@ -6,21 +6,24 @@ import aiohttp
 
 from claude_gateway_proxy.gateway import errors, usage
 from claude_gateway_proxy.gateway.asgi import Send
-from claude_gateway_proxy.gateway.attempt import Answer, Relayed
+from claude_gateway_proxy.gateway.attempt import Answer
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Relayed
 from claude_gateway_proxy.gateway.record import Outcome, Record, UpstreamError
 from claude_gateway_proxy.gateway.relay.headers import Headers, response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.sse import Boundary, error_event
 from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
 
 
-async def pass_error(relayed: Relayed, *, call: Call, send: Send) -> None:
-    """Send an upstream's own error."""
+async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
+    """Send an upstream's own error, in the caller's envelope."""
     record = call.record
-    fault_of_request = relayed.status < 500 and relayed.status not in (408, 429)
+    fault_of_request = reply.status < 500 and reply.status not in (408, 429)
     record.outcome = "client_error" if fault_of_request else "upstream_error"
-    await _start(send, record, status=relayed.status, headers=relayed.headers, length=len(relayed.body))
-    await _last(send, record, relayed.body)
+    record.request_id = upstream_request_id(reply.headers) or record.request_id
+    told = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
+    await _start(send, record, status=told.status, headers=told.headers, length=len(told.body))
+    await _last(send, record, told.body)
 
 
 async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch) -> None:

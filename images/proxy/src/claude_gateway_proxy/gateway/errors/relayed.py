@@ -1,0 +1,90 @@
+"""An upstream's own error on its way to the caller: as it came, wherever the caller can read it.
+
+Claude Code matches the wording of errors and repairs its request by it, so that an error in the caller's own envelope
+is not touched. Any other one (a load balancer's page, an OpenAI-like server behind the Anthropic wire) is put into the
+envelope, with its status, its wording and its headers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.gateway.errors.failure import (
+    ANTHROPIC_TYPES,
+    Failure,
+    anthropic_type,
+    envelope,
+    shape_headers,
+)
+
+_MESSAGE_LIMIT: Final = 16 * 1024
+"""Characters of an upstream's wording that are put into another envelope."""
+
+_OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"x-amzn-errortype"})
+_TYPES: Final = frozenset(ANTHROPIC_TYPES.values()) | {"api_error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """An upstream's error that goes to the caller with its status and headers."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> Relayed:
+    """The error in the caller's envelope; ``upstream`` itself where it is in it already."""
+    found = _object(upstream.body)
+    if found is not None and upstream.body.lstrip()[:1] == b"{" and _fits(found, upstream.headers, shape):
+        return upstream
+    failure = Failure(
+        status=upstream.status,
+        type=_type(found, upstream.status),
+        code="upstream_error",
+        message=_message(found)
+        or f"the upstream of the route '{route}' answered with status {upstream.status} and no message",
+    )
+    kept = [(name, value) for name, value in upstream.headers if name.lower() not in _OF_THE_BODY]
+    headers = [*kept, (b"content-type", b"application/json"), *shape_headers(shape, upstream.status)]
+    return replace(upstream, headers=headers, body=envelope(failure, shape=shape, request_id=request_id))
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]  # Google's streams
+    return found if isinstance(found, dict) else None
+
+
+def _fits(found: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], shape: Wire) -> bool:
+    if shape is Wire.BEDROCK:
+        return any(name.lower() == b"x-amzn-errortype" for name, _ in headers)
+    if shape is Wire.OPENAI:
+        return "error" in found and found.get("type") != "error"
+    return found.get("type") == "error" and isinstance(found.get("error"), dict)
+
+
+def _type(found: Mapping[str, Any] | None, status: int) -> str:
+    """The upstream's own word if it is one of Anthropic's; the status says more than any other vendor's."""
+    error = found.get("error") if found is not None else None
+    own = error.get("type") if isinstance(error, dict) else None
+    return own if isinstance(own, str) and own in _TYPES else anthropic_type(status)
+
+
+def _message(found: Mapping[str, Any] | None) -> str | None:
+    """The upstream's wording, from the places where servers put it."""
+    if found is None:
+        return None
+    error = found.get("error")
+    inner = error.get("message") if isinstance(error, dict) else error
+    for text in (inner, found.get("message"), found.get("Message"), found.get("detail")):
+        if isinstance(text, str) and text.strip():
+            return text[:_MESSAGE_LIMIT]
+    return None
