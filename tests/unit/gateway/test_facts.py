@@ -60,6 +60,28 @@ def test_spans_are_the_values(case: tuple[bytes, dict[str, Any]]) -> None:
     assert body.limit("max_tokens") == content.get("max_tokens")
 
 
+@given(bodies(), st.sets(st.sampled_from(["model", "stream", "max_tokens", "absent"])), st.data())
+def test_keys_are_taken_out_and_the_rest_stays(
+    case: tuple[bytes, dict[str, Any]], gone: set[str], data: st.DataObject
+) -> None:
+    raw, content = case
+    more = data.draw(st.dictionaries(st.sampled_from(["new", "max_tokens"]), _VALUES, max_size=2))
+    changes = {key: json.dumps(value).encode() for key, value in more.items()} | dict.fromkeys(gone)
+    spliced = splice(parse(raw), changes)
+    kept = {key: value for key, value in (content | more).items() if key not in gone}
+    assert json.loads(spliced) == kept
+    for key, (start, end) in parse(raw).members.items():
+        if key not in changes:
+            assert raw[start:end] in spliced
+
+
+def test_a_model_from_the_path_needs_none_in_the_body() -> None:
+    body = parse(b'{"stream":null}', model="claude-x", stream=True)
+    assert (body.model, body.stream) == ("claude-x", True)
+    with pytest.raises(Failure):
+        parse(b"{}", model="")
+
+
 @given(
     bodies(), st.dictionaries(st.sampled_from(["model", "stream", "x", "max_tokens", 'a"é', ""]), _VALUES, max_size=4)
 )

@@ -30,8 +30,8 @@ _DECODER: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class Body:
     """A request body: one JSON object, valid, with no key twice.
 
-    ``members`` has the byte span ``(start, end)`` of each top-level value in ``raw``, ``close`` the offset of the
-    object's last brace.
+    ``members`` has the byte span ``(start, end)`` of each top-level value in ``raw``, in the order of ``raw``, and
+    ``close`` the offset of the object's last brace. ``model`` and ``stream`` may come from the request's path instead.
     """
 
     raw: bytes
@@ -51,11 +51,12 @@ class Body:
         return None if text is None or text == b"null" else int(text)
 
 
-def parse(raw: bytes) -> Body:
+def parse(raw: bytes, *, model: str | None = None, stream: bool = False) -> Body:
     """Read a body; a leading byte order mark is cut off.
 
-    Raises Failure (400) where it is not a JSON object, has a key twice, no usable ``model``, or a ``stream`` or an
-    output limit of a wrong type.
+    Where the path names the ``model``, the body need not; ``stream`` says that the path asks for one. Raises Failure
+    (400) where it is not a JSON object, has a key twice, no usable ``model``, or a ``stream`` or an output limit of a
+    wrong type.
     """
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
@@ -73,33 +74,57 @@ def parse(raw: bytes) -> Body:
     for key in OUTPUT_LIMITS:
         if key in values:
             _check_limit(key, bytes(values[key]))
-    stream = bytes(values["stream"]) if "stream" in values else b"false"
-    if stream not in (b"true", b"false", b"null"):
+    asked = bytes(values["stream"]) if "stream" in values else b"false"
+    if asked not in (b"true", b"false", b"null"):
         raise bad_request("stream: must be true or false")
-    return Body(raw=raw, members=members, close=close, model=_model(values.get("model")), stream=stream == b"true")
+    name = _model(values.get("model")) if model is None else checked_model(model)
+    return Body(raw=raw, members=members, close=close, model=name, stream=stream or asked == b"true")
 
 
-def splice(body: Body, changes: Mapping[str, bytes]) -> bytes:
+def splice(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
     """The body with some top-level values replaced or (where absent) added; ``changes`` holds JSON texts.
 
-    Every other byte stays as it is, white space and the order of keys included.
+    None takes a key out. Every other byte stays as it is, white space and the order of keys included.
     """
     if not changes:
         return body.raw
+    if None in changes.values():
+        return _respliced(body, changes)
     spans = sorted((*body.members[key], text) for key, text in changes.items() if key in body.members)
     parts: list[bytes] = []
     at = 0
     for start, end, text in spans:
-        parts += (body.raw[at:start], text)
+        parts += (body.raw[at:start], text or b"")
         at = end
     parts.append(body.raw[at : body.close])
-    comma = b"," if body.members else b""
-    for key, text in changes.items():
-        if key not in body.members:
-            parts += (comma, msgspec.json.encode(key), b":", text)
-            comma = b","
-    parts.append(body.raw[body.close :])
+    return b"".join(parts) + _added(body, changes, first=not body.members) + body.raw[body.close :]
+
+
+def _respliced(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
+    """Splice with keys to take out, each with the comma before it; the first one kept loses its comma instead."""
+    raw = body.raw
+    opened = raw.index(b"{") + 1
+    parts = [raw[:opened]]
+    at, first = opened, True
+    for key, (start, end) in body.members.items():
+        text = changes.get(key, raw[start:end])
+        if text is not None:
+            before = raw[at:start]
+            parts += (before if not first or at == opened else before.partition(b",")[2], text)
+            first = False
+        at = end
+    parts += (raw[at : body.close], _added(body, changes, first=first), raw[body.close :])
     return b"".join(parts)
+
+
+def _added(body: Body, changes: Mapping[str, bytes | None], *, first: bool) -> bytes:
+    """The members that ``body`` does not have, each with the comma before it but for the object's ``first``."""
+    new = [
+        msgspec.json.encode(key) + b":" + text
+        for key, text in changes.items()
+        if text is not None and key not in body.members
+    ]
+    return (b"" if first or not new else b",") + b",".join(new)
 
 
 def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tuple[int, int]], int]:
@@ -152,7 +177,11 @@ def _text(quoted: bytes) -> str | None:
 def _model(value: msgspec.Raw | None) -> str:
     if value is None:
         raise bad_request("model: field required")
-    model = _text(bytes(value))
+    return checked_model(_text(bytes(value)))
+
+
+def checked_model(model: str | None) -> str:
+    """A model name that is fit to be looked up and logged. Raises Failure (400) for any other text."""
     if not model or len(model) > MODEL_LIMIT or _CONTROL.search(model):
         raise bad_request(f"model: must be a string of 1 to {MODEL_LIMIT} printable characters")
     return model

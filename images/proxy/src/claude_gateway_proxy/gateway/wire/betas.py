@@ -1,0 +1,67 @@
+"""Beta features: a header at Anthropic and Vertex, a list in the body at Bedrock; some exist at one of them only.
+
+What is not named here goes on as it is: a new beta must not wait for a new release of this gateway. Sources of the
+table: what Claude Code itself sends in each mode, and the betas that LiteLLM's own table says both clouds refuse.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Wire
+
+HEADER: Final = b"anthropic-beta"
+FIELD: Final = "anthropic_beta"
+
+_ANTHROPIC_ONLY: Final = frozenset(
+    {
+        "advisor-tool-2026-03-01",
+        "code-execution-2025-08-25",
+        "fast-mode-2026-02-01",
+        "files-api-2025-04-14",
+        "mcp-client-2025-04-04",
+        "mcp-client-2025-11-20",
+        "oauth-2025-04-20",
+        "prompt-caching-scope-2026-01-05",
+        "skills-2025-10-02",
+        "structured-outputs-2025-11-13",
+        "web-fetch-2025-09-10",
+    }
+)
+_REFUSED: Final = {
+    Wire.BEDROCK: _ANTHROPIC_ONLY | {"claude-code-20250219", "per-turn-control-2026-07-01", "web-search-2025-03-05"},
+    Wire.VERTEX: _ANTHROPIC_ONLY | {"fine-grained-tool-streaming-2025-05-14"},
+    Wire.ANTHROPIC: frozenset[str](),
+}
+_TOOL_SEARCH: Final = {"advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"}
+_RENAMED: Final = {
+    Wire.BEDROCK: _TOOL_SEARCH,
+    Wire.VERTEX: _TOOL_SEARCH,
+    Wire.ANTHROPIC: {new: old for old, new in _TOOL_SEARCH.items()},
+}
+
+
+def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Sequence[str]:
+    """The betas of a request, each once: those of its headers and of the ``anthropic_beta`` list in its body."""
+    found = [
+        beta.strip()
+        for name, value in headers
+        if name == HEADER
+        for beta in value.decode("latin-1").split(",")
+        if beta.strip()
+    ]
+    if field is not None:
+        found += _texts(field)
+    return tuple(dict.fromkeys(found))
+
+
+def known_to(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
+    """Betas as ``wire`` names them, without those that it is known to refuse."""
+    refused, renamed = _REFUSED[wire], _RENAMED[wire]
+    return tuple(dict.fromkeys(renamed.get(beta, beta) for beta in betas if beta not in refused))
+
+
+def _texts(field: bytes) -> list[str]:
+    value = msgspec.json.decode(field)
+    return [beta for beta in value if isinstance(beta, str)] if isinstance(value, list) else []

@@ -1,0 +1,161 @@
+"""The last step before a Bedrock client: Messages events become AWS frames, and counts get AWS's name.
+
+An event that came in a frame, and was not changed in the meantime, goes out in that very frame.
+"""
+
+import base64
+import re
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.gateway.asgi import Headers, Message, Send
+from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
+from claude_gateway_proxy.gateway.wire.messages import ERROR_TYPES
+
+_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_MEMORY: Final = 4096
+"""Events whose frames are remembered at most; they are forgotten as soon as they went out."""
+
+_CHUNK: Final = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+_EXCEPTIONS: Final = {kind: name for name, kind in ERROR_TYPES.items()}
+_STREAMS: Final = (b"text/event-stream", CONTENT_TYPE.encode())
+
+
+class _Error(msgspec.Struct):
+    type: str = "api_error"
+    message: str = ""
+
+
+class _ErrorEvent(msgspec.Struct):
+    error: _Error = msgspec.field(default_factory=_Error)
+
+
+class _Count(msgspec.Struct):
+    input_tokens: int
+
+
+_ERROR: Final = msgspec.json.Decoder(_ErrorEvent)
+_COUNT: Final = msgspec.json.Decoder(_Count)
+
+
+class FramedSend:
+    """An ASGI ``send`` that takes Messages and gives what a client of Bedrock reads."""
+
+    def __init__(self, send: Send, *, format: Format) -> None:  # noqa: A002 - our word for it
+        self._send = send
+        self._counts = format is Format.COUNT_TOKENS
+        self._events = False
+        self._start: Message | None = None
+        self._text = bytearray()
+        self._known: deque[tuple[bytes, bytes]] = deque(maxlen=_MEMORY)
+
+    def remember(self, event: bytes, raw: bytes) -> None:
+        """``raw`` are the frames in which ``event`` came; an empty event stands for the end of the stream."""
+        self._known.append((event, raw))
+
+    def forget(self) -> None:
+        """What was remembered is of a try that gave no answer."""
+        self._known.clear()
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message on."""
+        if message["type"] == "http.response.start":
+            headers, self._events = _head(message["headers"])
+            start = {**message, "headers": headers}
+            if self._counts and message["status"] == 200:
+                self._start = start  # its length is known with the body
+            else:
+                await self._send(start)
+        elif self._start is not None:
+            await self._send_count(self._start, message)
+        elif self._events:
+            more = message.get("more_body", False)
+            body = self._framed(message.get("body", b""), last=not more)
+            if body or not more:
+                await self._send({**message, "body": body})
+        else:
+            await self._send(message)
+
+    async def _send_count(self, start: Message, message: Message) -> None:
+        self._text += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        self._start = None
+        body = _count(bytes(self._text))
+        headers = [header for header in start["headers"] if header[0] != b"content-length"]
+        await self._send({**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]})
+        await self._send({**message, "body": body})
+
+    def _framed(self, chunk: bytes, *, last: bool) -> bytes:
+        self._text += chunk
+        frames: list[bytes] = []
+        at = 0
+        for end in _END.finditer(self._text):
+            frames.append(self._frame(bytes(self._text[at : end.end()])))
+            at = end.end()
+        del self._text[:at]
+        if last:
+            frames += [raw for event, raw in self._known if not event]
+        return b"".join(frames)
+
+    def _frame(self, event: bytes) -> bytes:
+        for place, (known, raw) in enumerate(self._known):
+            if known == event:
+                for _ in range(place + 1):
+                    self._known.popleft()
+                return raw
+        return _encoded(event)
+
+
+def _head(headers: Headers) -> tuple[Headers, bool]:
+    """The headers of an answer, and whether it is a stream of events."""
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    ident = next((value for name, value in headers if name == b"request-id"), None)
+    events = kind.startswith(_STREAMS)
+    kept = list(headers)
+    if kind.startswith(_STREAMS[0]):
+        kept = [header for header in kept if header[0] != b"content-type"]
+        kept += ((b"content-type", CONTENT_TYPE.encode()), (b"x-amzn-bedrock-content-type", b"application/json"))
+    if ident is not None and not any(name == b"x-amzn-requestid" for name, _ in kept):
+        kept.append((b"x-amzn-requestid", ident))
+    return kept, events
+
+
+def _count(body: bytes) -> bytes:
+    try:
+        return b'{"inputTokens":%d}' % _COUNT.decode(body).input_tokens
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+
+
+def _encoded(event: bytes) -> bytes:
+    """The frame of an event; none for what is only a comment."""
+    name, lines = b"", []
+    for line in event.splitlines():
+        field, _, value = line.partition(b":")
+        if field == b"event":
+            name = value.strip()
+        elif field == b"data":
+            lines.append(value.removeprefix(b" "))
+    data = b"\n".join(lines)
+    if not data or data == b"[DONE]":
+        return b""
+    if name == b"error":
+        return _exception(data)
+    return encode(_CHUNK, b'{"bytes":"%s"}' % base64.b64encode(data))
+
+
+def _exception(data: bytes) -> bytes:
+    try:
+        error = _ERROR.decode(data).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = _Error()
+    headers = {
+        ":exception-type": _EXCEPTIONS.get(error.type, "internalServerException"),
+        ":content-type": "application/json",
+        ":message-type": "exception",
+    }
+    return encode(headers, msgspec.json.encode({"message": error.message}))

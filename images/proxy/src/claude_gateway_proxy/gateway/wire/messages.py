@@ -1,0 +1,126 @@
+"""Answers of Bedrock as Messages: frames become server-sent events, and counts get Anthropic's name."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import aiohttp
+import msgspec
+
+from claude_gateway_proxy.gateway.wire.eventstream import Frame, FrameError, Frames
+
+Read = Callable[[], Awaitable[bytes]]
+
+ERROR_TYPES: Final = {
+    "throttlingException": "rate_limit_error",
+    "serviceUnavailableException": "overloaded_error",
+    "modelTimeoutException": "timeout_error",
+    "validationException": "invalid_request_error",
+    "modelStreamErrorException": "api_error",
+    "internalServerException": "api_error",
+}
+"""Anthropic's ``error.type`` for the exceptions that Bedrock may end a stream with."""
+
+
+class Memory(Protocol):
+    """Remembers which frame an event came in."""
+
+    def remember(self, event: bytes, raw: bytes) -> None:
+        """``raw`` are the bytes in which ``event`` came; an empty event stands for the end of the stream."""
+
+
+class _Chunk(msgspec.Struct):
+    bytes: bytes = b""
+
+
+class _Event(msgspec.Struct):
+    type: str = "message"
+
+
+class _Exception(msgspec.Struct):
+    message: str = ""
+
+
+class _Count(msgspec.Struct):
+    inputTokens: int  # noqa: N815 - AWS's name
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_EXCEPTION: Final = msgspec.json.Decoder(_Exception)
+_COUNT: Final = msgspec.json.Decoder(_Count)
+
+
+def events(read: Read, memory: Memory | None) -> Read:
+    """Read frames as server-sent events; ``memory`` learns the bytes of each.
+
+    The result raises aiohttp.ClientPayloadError where the stream is no frames or ends within one: it is broken then.
+    """
+    frames = Frames()
+    untold = b""
+
+    async def read_events() -> bytes:
+        nonlocal untold
+        while chunk := await read():
+            parts = []
+            for frame in _fed(frames, chunk):
+                event = _event(frame)
+                untold += frame.raw
+                if event:
+                    parts.append(event)
+                    if memory is not None:
+                        memory.remember(event, untold)
+                    untold = b""
+            if parts:
+                return b"".join(parts)
+        if not frames.complete:
+            raise aiohttp.ClientPayloadError("the stream ended within a frame")
+        if memory is not None and untold:
+            memory.remember(b"", untold)
+        return b""
+
+    return read_events
+
+
+def count(document: bytes) -> bytes:
+    """Bedrock's count of tokens as Anthropic gives it; anything else stays as it is."""
+    try:
+        return b'{"input_tokens":%d}' % _COUNT.decode(document).inputTokens
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return document
+
+
+def _fed(frames: Frames, chunk: bytes) -> list[Frame]:
+    try:
+        return frames.feed(chunk)
+    except FrameError as error:
+        raise aiohttp.ClientPayloadError(str(error)) from None
+
+
+def _event(frame: Frame) -> bytes:
+    """The event of a frame; none for a frame that says nothing to a client of Messages."""
+    kind = frame.headers.get(":message-type", "event")
+    if kind == "exception":
+        name = frame.headers.get(":exception-type", "")
+        return _error(ERROR_TYPES.get(name, "api_error"), _message(frame.payload) or name)
+    if kind == "error":
+        return _error("api_error", frame.headers.get(":error-message") or frame.headers.get(":error-code", ""))
+    try:
+        data = _CHUNK.decode(frame.payload).bytes
+        name = _EVENT.decode(data).type
+        if b"\n" in data or b"\r" in data:
+            data = msgspec.json.format(data, indent=-1)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    return b"event: %s\ndata: %s\n\n" % (" ".join(name.split()).encode("utf-8", "replace"), data)
+
+
+def _error(kind: str, message: str) -> bytes:
+    error = {"type": "error", "error": {"type": kind, "message": message or "the stream was ended by an error"}}
+    return b"event: error\ndata: %s\n\n" % msgspec.json.encode(error)
+
+
+def _message(payload: bytes) -> str:
+    try:
+        return _EXCEPTION.decode(payload).message
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

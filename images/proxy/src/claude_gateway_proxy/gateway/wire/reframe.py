@@ -1,0 +1,113 @@
+"""From one Claude wire to another: what moves between a body, its path and its headers.
+
+The body is spliced, never written anew: model and stream stand in the path at Bedrock and Vertex, betas in the body at
+Bedrock, and each cloud wants its own ``anthropic_version``.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.gateway.errors import bad_request
+from claude_gateway_proxy.gateway.facts import Body, parse
+from claude_gateway_proxy.gateway.wire import betas
+from claude_gateway_proxy.gateway.wire.entry import Entry
+
+Changes = dict[str, bytes | None]
+
+_VERSION: Final = "anthropic_version"
+_VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
+_COUNTED: Final = b'{"input":{"invokeModel":{"body":"%s"}}}'
+
+
+class _Model(msgspec.Struct):
+    body: bytes
+
+
+class _Input(msgspec.Struct):
+    invokeModel: _Model  # noqa: N815 - AWS's name
+
+
+class _Counted(msgspec.Struct):
+    input: _Input
+
+
+_COUNT: Final = msgspec.json.Decoder(_Counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Reframed:
+    """What differs in the frame of another wire: top-level ``changes`` of the body, and the client's headers."""
+
+    changes: Changes
+    headers: Sequence[tuple[bytes, bytes]]
+
+
+def read_body(raw: bytes, entry: Entry) -> Body:
+    """The body of a request as Messages; a count of tokens at Bedrock has it within another object, as base64.
+
+    Raises Failure (400) where it is not what the format asks for.
+    """
+    if entry.wire is Wire.BEDROCK and entry.format is Format.COUNT_TOKENS:
+        try:
+            raw = _COUNT.decode(raw).input.invokeModel.body
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error):
+            raise bad_request("input.invokeModel.body: must be a request body as base64") from None
+    return parse(raw, model=entry.model, stream=entry.stream)
+
+
+def reframed(
+    body: Body,
+    headers: Sequence[tuple[bytes, bytes]],
+    *,
+    to: Wire,
+    format: Format,  # noqa: A002 - our word for it
+    model: str,
+) -> Reframed:
+    """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""
+    found = betas.known_to(to, betas.listed(headers, body.value(betas.FIELD)))
+    kept = [(name, value) for name, value in headers if name != betas.HEADER]
+    counts = format is Format.COUNT_TOKENS
+    changes: Changes = {"model": msgspec.json.encode(model) if to is Wire.ANTHROPIC or counts else None}
+    changes[_VERSION] = _VERSIONS.get(to)
+    changes[betas.FIELD] = None
+    if to is Wire.BEDROCK:
+        changes |= {"model": None, "stream": None, betas.FIELD: msgspec.json.encode(found) if found else None}
+        if counts and "max_tokens" not in body.members:
+            changes["max_tokens"] = b"%d" % _room(body)
+        return Reframed(_needed(changes, body), kept)
+    if body.stream and body.value("stream") != b"true":
+        changes["stream"] = b"true"
+    if found:
+        kept.append((betas.HEADER, ",".join(found).encode("latin-1")))
+    return Reframed(_needed(changes, body), kept)
+
+
+def as_messages(body: Body) -> Changes:
+    """The changes that make the body of a cloud's request a plain Messages one, but for its model's name."""
+    changes: Changes = {"model": msgspec.json.encode(body.model), _VERSION: None, betas.FIELD: None}
+    if body.stream and body.value("stream") != b"true":
+        changes["stream"] = b"true"
+    return _needed(changes, body)
+
+
+def counted(body: bytes) -> bytes:
+    """A body wrapped up for a count of tokens at Bedrock."""
+    return _COUNTED % base64.b64encode(body)
+
+
+def _needed(changes: Changes, body: Body) -> Changes:
+    """Without the keys to take out that are not there."""
+    return {key: text for key, text in changes.items() if text is not None or key in body.members}
+
+
+def _room(body: Body) -> int:
+    """An output limit for a count: Bedrock checks the body as if it were to be answered, thinking included."""
+    thinking = msgspec.json.decode(body.value("thinking") or b"null")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+    return budget + 1 if isinstance(budget, int) and budget > 0 else 1
