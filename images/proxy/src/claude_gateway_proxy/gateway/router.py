@@ -1,7 +1,8 @@
 """Which route serves a model name, and which names a client may use: lookups, built once per snapshot.
 
 Names are exact or patterns in which ``*`` matches any run of characters. An exact name wins, then the pattern with
-the most literal characters, then the one with the fewest stars, then the first in the alphabet.
+the most literal characters, then the one with the fewest stars, then the first in the alphabet. An id of a cloud is
+looked up as it was sent and by its plain names: an exact hit of any of these wins over every pattern.
 """
 
 from bisect import bisect_left
@@ -12,6 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Route
+from claude_gateway_proxy.gateway.wire.model_ids import variants
 
 _STAR: Final = "*"
 _MODEL_LIMIT: Final = 512
@@ -84,8 +86,8 @@ class Patterns:
         self._heads = {head: tuple(sorted(found, key=lambda each: each[0].rank)) for head, found in heads.items()}
         self._lengths = tuple(sorted({len(head) for head in heads}))
 
-    def best(self, name: str) -> Entry | None:
-        """The route of the most specific pattern that the name fits."""
+    def best(self, name: str) -> tuple[Pattern, Entry] | None:
+        """The most specific pattern that the name fits, and its route."""
         best: tuple[Pattern, Entry] | None = None
         for length in self._lengths:
             if length > len(name):
@@ -96,7 +98,7 @@ class Patterns:
                 if found[0].matches(name):
                     best = found
                     break
-        return None if best is None else best[1]
+        return best
 
 
 class Allowance:
@@ -149,9 +151,11 @@ class Routing:
         return None if entry is None else entry.display_name or model
 
     def allowed(self, client: Client, model: str) -> bool:
-        """Whether the client may name this model, served or not."""
+        """Whether the client may name this model, served or not; an id of a cloud also by its plain names."""
         allowance = self._allowances.get(client.name)
-        return allowance is not None and model in allowance
+        if allowance is None:
+            return False
+        return model in allowance or any(name in allowance for name in _lookups(model)[1:])
 
     def names(self, client: Client) -> Sequence[str]:
         """The literal names that the client may use, sorted; a pattern stands for too many to list."""
@@ -164,17 +168,25 @@ class Routing:
         """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
         if len(model) > _MODEL_LIMIT:
             return []
-        likely = [name for name in self._likely(model) if self.allowed(client, name)]
-        return get_close_matches(model, likely, n=_NEAREST, cutoff=_CUTOFF)
+        plain = _lookups(model)[-1]
+        likely = [name for name in self._likely(plain) if self.allowed(client, name)]
+        return get_close_matches(plain, likely, n=_NEAREST, cutoff=_CUTOFF)
 
     def _entry(self, model: str) -> Entry | None:
         entry = self._exact.get(model) or self._memo.get(model)
         if entry is not None or len(model) > _MODEL_LIMIT:
             return entry
-        entry = self._patterns.best(model)
+        entry = self._found(_lookups(model))
         if entry is not None and len(self._memo) < _MEMO_LIMIT:
             self._memo[model] = entry
         return entry
+
+    def _found(self, names: Sequence[str]) -> Entry | None:
+        for name in names:
+            if (exact := self._exact.get(name)) is not None:
+                return exact
+        fitting = [best for name in names if (best := self._patterns.best(name)) is not None]
+        return min(fitting, key=lambda found: found[0].rank)[1] if fitting else None
 
     def _likely(self, model: str) -> Iterable[str]:
         at = bisect_left(self._names, model)
@@ -183,6 +195,11 @@ class Routing:
         for names in shared[:3]:
             likely.update(dict.fromkeys(names[:_NEIGHBOURS]))
         return likely
+
+
+def _lookups(model: str) -> Sequence[str]:
+    """The names under which a model is looked up, the one that was sent first."""
+    return variants(model) if len(model) <= _MODEL_LIMIT else (model,)
 
 
 def _words(name: str) -> list[str]:
