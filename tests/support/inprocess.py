@@ -148,13 +148,14 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running app: ``url``, its run directory, a client session, and what it logged."""
+    """A running app: ``url``, its run directory, a client session, what it logged, and its metrics."""
 
     url: str
     run_dir: Path
     client: aiohttp.ClientSession
     log: Path
     app: App
+    metrics: Metrics
 
     async def post(
         self, path: str, body: bytes | Mapping[str, Any], *, headers: Mapping[str, str] | None = None
@@ -208,7 +209,7 @@ async def gateway(
         connector=connector, auto_decompress=False, skip_auto_headers=["Accept", "User-Agent"]
     )
     try:
-        yield Gateway(f"http://{listener.address}", run_dir, client, log, app)
+        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics)
     finally:
         await client.close()
         listener.stop_accepting()

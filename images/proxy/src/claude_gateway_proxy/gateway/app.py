@@ -13,7 +13,7 @@ from claude_gateway.contract.policy import Client, Format, Route, Wire
 from claude_gateway_proxy.follower import Follower
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import ClientGone, Receive, Scope, Send, read_body, send_whole
-from claude_gateway_proxy.gateway.auth import identify
+from claude_gateway_proxy.gateway.auth import identify, own_login
 from claude_gateway_proxy.gateway.exchange import Call, Exchange
 from claude_gateway_proxy.gateway.facts import parse
 from claude_gateway_proxy.gateway.info import answer_get
@@ -120,6 +120,7 @@ class App:
             path=scope["path"],
             query=scope["query_string"],
             headers=scope["headers"],
+            login=own_login(scope["headers"]),
             body=body,
             snapshot=snapshot,
             client=client,

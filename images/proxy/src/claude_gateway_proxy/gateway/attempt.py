@@ -65,10 +65,13 @@ class Answer:
     plain: bool
 
 
-async def begin(sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, hold: bool) -> Answer:
+async def begin(
+    sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, hold: bool, ours: bool
+) -> Answer:
     """Await the head and the first bytes of an answer; ``hold`` looks on until the model has said something.
 
-    Raises Missed; ``down`` is the reply where there is no connection. The caller closes ``Answer.response``.
+    ``ours``: it is the gateway's credential that the upstream sees. Raises Missed; ``down`` is the reply where there is
+    no connection. The caller closes ``Answer.response``.
     """
     try:
         response = await sending
@@ -82,7 +85,7 @@ async def begin(sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down:
     try:
         if 200 <= response.status < 300:
             return await _first_bytes(response, call=call, hold=hold)
-        missed = await _refusal(response, call)
+        missed = await _refusal(response, call, ours=ours)
     except (aiohttp.ClientError, OSError):
         response.close()
         raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
@@ -134,10 +137,10 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     return head
 
 
-async def _refusal(response: aiohttp.ClientResponse, call: Call) -> Missed:
+async def _refusal(response: aiohttp.ClientResponse, call: Call, *, ours: bool) -> Missed:
     """What an answer that is no success means for the caller and for the next target."""
     route, status = call.route.name, response.status
-    if status in _CREDENTIAL:
+    if status in _CREDENTIAL and ours:
         return Missed(errors.upstream_refused_key(route), kind=UpstreamError.CREDENTIAL, retry=True)
     if 300 <= status < 400:
         return Missed(errors.upstream_redirected(route), kind=UpstreamError.REDIRECT, retry=True)

@@ -13,8 +13,8 @@ from claude_gateway_proxy.gateway.snapshot import Snapshot
 class Call:
     """What is to be answered.
 
-    ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``snapshot`` is
-    the one that the request began with.
+    ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
+    those of them with the client's own login at the upstream. ``snapshot`` is the one that the request began with.
     """
 
     wire: Wire
@@ -22,6 +22,7 @@ class Call:
     path: str
     query: bytes
     headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    login: Sequence[tuple[bytes, bytes]] = field(repr=False)
     body: Body = field(repr=False)
     snapshot: Snapshot = field(repr=False)
     client: Client

@@ -17,6 +17,7 @@ from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import Receive, Send
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
+from claude_gateway_proxy.gateway.auth import open_to
 from claude_gateway_proxy.gateway.balance import order
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
@@ -79,7 +80,7 @@ class Exchange:
 
     async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
         record, timeouts = call.record, call.route.timeouts
-        targets = order(call.route.targets, random.random)
+        targets = order(open_to(call.route, format=call.format, login=call.login), random.random)
         told: Missed | None = None
         for number, target in enumerate(targets, start=1):
             more = number < len(targets)
@@ -110,7 +111,7 @@ class Exchange:
         try:
             with watch:
                 sending, down = self._sending(call, target, upstreams)
-                return await begin(sending, call=call, down=down, hold=hold)
+                return await begin(sending, call=call, down=down, hold=hold, ours=not target.forward_client_token)
         except Ended as ended:
             if ended.cause is not Cause.SILENT:
                 raise
@@ -129,7 +130,8 @@ class Exchange:
         call.record.lane = "relay"
         if target.model not in ("*", call.body.model):
             found["model"] = msgspec.json.encode(target.model)
-        headers = request_headers(call.headers, always=where.always, missing=where.missing)
+        login = call.login if target.forward_client_token else ()
+        headers = request_headers(call.headers, login=login, always=where.always, missing=where.missing)
         sending = upstreams.send(where.address(call.query), headers=headers, body=splice(call.body, found))
         return sending, errors.upstream_down(call.route.name)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-from claude_gateway.names import INTERNAL_HEADER_PREFIX
+from claude_gateway.names import HEADER_GATEWAY_KEY, INTERNAL_HEADER_PREFIX
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -28,6 +28,7 @@ _REQUEST_DROPPED: Final = _HOP | {
     b"expect",
     b"accept-encoding",
     # Credentials and identity of the client: for this gateway, never for an upstream.
+    HEADER_GATEWAY_KEY.encode(),
     b"authorization",
     b"x-api-key",
     b"api-key",
@@ -55,18 +56,20 @@ _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
 
 def request_headers(
-    client: Headers, *, always: Iterable[tuple[str, str]], missing: Iterable[tuple[str, str]]
+    client: Headers, *, login: Headers = (), always: Iterable[tuple[str, str]], missing: Iterable[tuple[str, str]]
 ) -> CIMultiDict[str]:
     """The headers for an upstream: the client's in their order, without those that end here, then our own.
 
-    ``client`` has lower-case names. One of ``always`` replaces what the client sent under its name, one of
-    ``missing`` gives way to it.
+    ``client`` has lower-case names. ``login`` is what the client may present to the upstream itself. One of ``always``
+    replaces what the client sent under its name, one of ``missing`` gives way to it.
     """
     named = _named_by_connection(client)
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in client:
         if name in _REQUEST_DROPPED or name.startswith(_REQUEST_DROPPED_PREFIXES) or name in named:
             continue
+        headers.add(name.decode("latin-1"), _text(value))
+    for name, value in login:
         headers.add(name.decode("latin-1"), _text(value))
     for key, text in always:
         headers[key] = text
