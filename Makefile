@@ -84,6 +84,10 @@ lint: setup ## Formatting, ruff, mypy strict, import contracts
 generate: setup ## Write the generated files anew (CRDs, references)
 	@$(BIN)/python -m tools.generate
 
+.PHONY: corpus
+corpus: setup setup-clients ## Record anew what the Claude Code CLIs send and are answered (tests/data/corpus)
+	$(BIN)/python -m tests.support.record
+
 .PHONY: check
 check: lint ## All that needs no test run: lint, generated files and docs current
 	$(BIN)/python tools/lock.py --check

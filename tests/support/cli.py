@@ -62,6 +62,12 @@ def path(release: Release = "newest") -> Path:
     return binaries[0]
 
 
+def version(release: Release) -> str:
+    """Give the pinned version."""
+    package = CLIENTS / f"claude-code-{release}" / "node_modules" / "@anthropic-ai" / "claude-code" / "package.json"
+    return str(json.loads(package.read_text())["version"])
+
+
 def base_environment(home: Path | str, *, proxy: str | None = None) -> dict[str, str]:
     """Give all that a run may know of the machine; ``proxy`` is for every host but this one."""
     given = {
@@ -88,12 +94,16 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     release: Release = "newest",
+    home: Path | None = None,
+    said: str = "",
 ) -> Result:
     """Run the CLI against a gateway until it ends. Raises TimeoutExpired when it does not.
 
-    ``environment`` is set on top of ``base_environment``; an empty value leaves a variable out.
+    ``environment`` is set on top of ``base_environment``; an empty value leaves a variable out. ``said`` is what
+    comes on its standard input. ``home`` is kept; without one, a folder of this run alone is used.
     """
-    with tempfile.TemporaryDirectory(prefix="cc-") as home, deny_proxy() as (proxy, hosts):
+    with tempfile.TemporaryDirectory(prefix="cc-") as own, deny_proxy() as (proxy, hosts):
+        home = home or Path(own)
         given = {
             **base_environment(home, proxy=proxy),
             "ANTHROPIC_BASE_URL": url,
@@ -104,7 +114,7 @@ def run(
             [str(path(release)), *(["--model", model] if model else []), *arguments],
             env={name: value for name, value in given.items() if value},
             cwd=cwd or home,
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
