@@ -80,6 +80,15 @@ SCENARIOS: Final = (
     Scenario("bare", ("--bare", "hello"), environment={"ANTHROPIC_API_KEY": "cgw_corpus"}),
     Scenario("no-betas", (_LONG,), environment={"CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1"}),
     Scenario("gateway-mode", (_LONG,), environment={"CLAUDE_CODE_USE_GATEWAY": "1"}),
+    Scenario(
+        "unknown-parts",
+        ("hello",),
+        environment={
+            "CLAUDE_CODE_EXTRA_BODY": '{"x_unknown": {"list": [1, 2.5, null], "text": "\u00e9\\u2028"}}',
+            "ANTHROPIC_BETAS": "unknown-beta-2027-01-01",
+            "ANTHROPIC_CUSTOM_HEADERS": "anthropic-unknown: 1\nx-team: red",
+        },
+    ),
     allowed("Read", f"[[think]] {_READ}", name="tool", files=_NOTE),
     allowed("Read", call("Read", file_path="$CWD/missing.txt"), name="tool-failure"),
     allowed("Read Bash", f"{_READ} {_BASH}", name="tools-parallel", files=_NOTE),

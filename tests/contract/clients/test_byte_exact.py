@@ -1,0 +1,134 @@
+"""What the real CLI sends and what the upstream gets, compared byte for byte, and the answers' way back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support import cli
+from tests.support.gateway import System, secret
+from tests.support.scenarios import SCENARIOS, Scenario, play
+from tests.support.tap import Message, Passed, Tap
+from tests.support.targets import ANTHROPIC_KEY
+
+from claude_gateway_scripted import Scripted
+
+UPSTREAM_MODEL = "another-name"
+ROUTES = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: anthropic}}
+spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: renamed}}
+spec:
+  models: ["claude-*", some-other-model]
+  targets: [{{model: anthropic/another-name, credential: anthropic}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: kept}}
+spec:
+  models: ["kept-*"]
+  targets: [{{model: anthropic/*, credential: anthropic}}]
+"""
+
+HERE_ONLY = {"host", "content-length", "connection", "authorization", "x-api-key", "accept-encoding"}
+"""Request headers that are each hop's own: addresses, lengths, credentials, and the encodings that are understood."""
+
+THERE_ONLY = {"transfer-encoding", "content-length", "date", "server", "request-id", "x-request-id"}
+"""The same of an answer; the request's id is checked apart."""
+
+Stack = tuple[System, Scripted, Tap, Tap]
+
+
+@pytest.fixture(scope="module")
+def tapped() -> Iterator[Stack]:
+    """The CLI's side of the gateway and the upstream's side, both written down."""
+    with Scripted() as upstream, Tap(upstream.url) as back, System() as system:
+        system.apply(ROUTES.format(url=back.url), secret("anthropic", ANTHROPIC_KEY))
+        with Tap(system.url) as front:
+            yield system, upstream, front, back
+
+
+def spliced(request: Message, model: str | None) -> bytes:
+    """Give a request's body with the upstream's model name, done by text so that nothing else can change."""
+    if model is None:
+        return request.body
+    head, name, rest = request.body.partition(b'"model":"')
+    assert name, request.body[:200]
+    return head + name + model.encode() + rest[rest.index(b'"') :]
+
+
+def own(headers: tuple[tuple[str, str], ...], without: set[str]) -> list[tuple[str, str]]:
+    """Give the headers that cross, in their order; names by their lower-case form, as HTTP compares them."""
+    return [(name.lower(), value) for name, value in headers if name.lower() not in without]
+
+
+def paired(front: Tap, back: Tap, model: str | None) -> list[tuple[Passed, Passed]]:
+    """Give what was asked on this side with what arrived on the other; parallel requests are told apart by bodies."""
+    arrived = list(back.passed)
+    pairs: list[tuple[Passed, Passed]] = []
+    for asked in front.passed:
+        body = spliced(asked.request, model)
+        same = [one for one in arrived if one.request.body == body]
+        assert same, f"nothing arrived with the body of {asked.request.first}: {body[:300]!r}"
+        # Equal bodies go by their order, but for the agent that asked.
+        agent = asked.request.header("x-claude-code-agent-id")
+        match = next(one for one in same if one.request.header("x-claude-code-agent-id") == agent)
+        arrived.remove(match)
+        pairs.append((asked, match))
+    assert arrived == [], "the upstream was asked what no client had asked"
+    return pairs
+
+
+def check(asked: Passed, arrived: Passed, key: str) -> None:
+    here, there = asked.request, arrived.request
+    assert there.first == here.first
+    assert own(there.headers, HERE_ONLY) == own(here.headers, HERE_ONLY)
+    assert key in (here.header("authorization") or "")
+    ours = {name.lower(): value for name, value in there.headers if name.lower() in HERE_ONLY - {"host"}}
+    length = str(len(there.body))
+    assert ours == {"accept-encoding": "identity", "x-api-key": ANTHROPIC_KEY, "content-length": length}
+    got, gave = asked.answer, arrived.answer
+    assert got is not None
+    assert gave is not None
+    assert (got.whole, gave.whole) == (True, True)
+    assert (got.first, got.body) == (gave.first, gave.body)
+    assert own(got.headers, THERE_ONLY) == own(gave.headers, THERE_ONLY)
+    assert got.header("request-id") == got.header("x-request-id") == gave.header("request-id")
+
+
+@pytest.mark.parametrize("release", cli.RELEASES)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_request_and_answer_crosses_unchanged(
+    tapped: Stack, tmp_path: Path, scenario: Scenario, release: cli.Release
+) -> None:
+    system, upstream, front, back = tapped
+    front.forget()
+    back.forget()
+    done = play(scenario, url=front.url, key=system.key, upstream=upstream, release=release, home=tmp_path)
+    assert done.rc == 0, done
+    assert done.other_hosts == ()
+    pairs = paired(front, back, UPSTREAM_MODEL)
+    assert pairs
+    for asked, arrived in pairs:
+        check(asked, arrived, system.key)
+
+
+@pytest.mark.parametrize("release", cli.RELEASES)
+def test_a_model_that_keeps_its_name_leaves_the_body_as_it_is(
+    tapped: Stack, tmp_path: Path, release: cli.Release
+) -> None:
+    system, upstream, front, back = tapped
+    front.forget()
+    back.forget()
+    (scenario,) = [scenario for scenario in SCENARIOS if scenario.name == "tools-parallel"]
+    run = {"url": front.url, "key": system.key, "model": "kept-model"}
+    done = play(scenario, upstream=upstream, release=release, home=tmp_path, **run)
+    assert done.rc == 0, done
+    pairs = paired(front, back, None)
+    assert len(pairs) == 2
+    for asked, arrived in pairs:
+        check(asked, arrived, system.key)
