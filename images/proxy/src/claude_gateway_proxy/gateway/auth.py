@@ -6,6 +6,7 @@ from typing import Final
 
 from claude_gateway.contract.policy import Client, Format, Route, Target
 from claude_gateway.names import HEADER_GATEWAY_KEY
+from claude_gateway_proxy.gateway import sigv4
 from claude_gateway_proxy.gateway.errors import bad_key, format_not_served, login_needed, no_keys
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -19,7 +20,9 @@ _LOGIN: Final = frozenset({b"authorization", b"x-api-key"})
 
 
 def identify(headers: Mapping[bytes, bytes], keys: Mapping[str, Client]) -> Client:
-    """The client whose key was sent: as ``x-gateway-key``, else as bearer token, else as ``x-api-key``.
+    """The client whose key was sent: as ``x-gateway-key``, else as bearer token, else as ``x-api-key`` or ``api-key``.
+
+    A request with an AWS signature has the key as its access key id; whether the signature fits is not looked at here.
 
     Where ``x-gateway-key`` is there, the other two are not looked at: they are the caller's own login. ``headers`` has
     lower-case names; ``keys`` is by SHA-256 in hex, so no comparison ever sees a key's own bytes. Raises Failure 401.
@@ -30,7 +33,10 @@ def identify(headers: Mapping[bytes, bytes], keys: Mapping[str, Client]) -> Clie
     if sent is not None:
         key = _bearer(sent) or sent.strip()
     else:
-        key = _bearer(headers.get(b"authorization", b"")) or headers.get(b"x-api-key", b"").strip()
+        shown = headers.get(b"authorization", b"")
+        key = _bearer(shown) or headers.get(b"x-api-key", b"").strip() or headers.get(b"api-key", b"").strip()
+        if shown.startswith(sigv4.SCHEME) and (signature := sigv4.read(shown)) is not None:
+            key = signature.key
     if not key or len(key) > _KEY_LIMIT:
         raise bad_key()
     client = keys.get(sha256(key).hexdigest())

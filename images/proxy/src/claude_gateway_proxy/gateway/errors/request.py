@@ -21,6 +21,18 @@ def bad_key() -> Failure:
     )
 
 
+def bad_signature(reason: str) -> Failure:
+    """An AWS signature that does not fit its request; ``reason`` says what is wrong with it."""
+    return Failure(
+        status=401,
+        type="authentication_error",
+        code="invalid_signature",
+        retry=False,
+        message=f"the AWS signature of this request was refused: {reason}. Both AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY must be a client key of this gateway",
+    )
+
+
 def no_keys() -> Failure:
     """The configuration has no client key at all, so nobody may call."""
     return Failure(
