@@ -242,6 +242,10 @@ async def _offered(offers: asyncio.Queue[Offer], revision: str) -> None:
             pass
 
 
+async def _left(relay: Relay) -> bool:
+    return relay.hushed == 0
+
+
 async def test_a_watch_that_falls_silent_is_given_up(release: Bundled) -> None:
     async with Relay(release.api.port) as relay:
         first = release.publish(bundle("a", key=FIRST))
@@ -249,11 +253,14 @@ async def test_a_watch_that_falls_silent_is_given_up(release: Bundled) -> None:
             await _offered(offers, first)
             relay.hush()
             await _offered(offers, release.publish(bundle("b", key=FIRST)))
+            # Nobody answers a goodbye there; one that was waited for would take half a minute.
+            async with asyncio.timeout(SECONDS / 3):
+                await until_async(lambda: _left(relay), what="the silent connections to go")
 
 
 async def test_a_watch_that_the_server_ends_in_time_goes_on(release: Bundled) -> None:
     first = release.publish(bundle("a", key=FIRST))
-    async with _offers(release, port=release.api.port, watch_seconds=1) as offers:
+    async with Relay(release.api.port) as relay, _offers(release, port=relay.port, watch_seconds=1) as offers:
         await _offered(offers, first)
         for route in ("b", "c"):
             await asyncio.sleep(2)

@@ -42,6 +42,11 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await closed()
 
+    @property
+    def hushed(self) -> int:
+        """How many of the connections that were hushed are still open."""
+        return len(self._mute & self._open.keys())
+
     def hush(self) -> None:
         """Leave every connection open, and let nothing more through them; new ones work."""
         self._mute.update(*self._open.items())

@@ -7,8 +7,8 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -104,14 +104,15 @@ class Cluster:
 
         Both files are read anew each time: the token in a projected volume is replaced long before it expires.
         """
-        async with aiohttp.ClientSession(
-            self.url,
-            connector=aiohttp.TCPConnector(ssl=self._trust(), socket_factory=_socket),
-            headers={"authorization": f"Bearer {self._token()}", "accept": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=GET_SECONDS, sock_connect=CONNECT_SECONDS),
-            read_bufsize=_BUFFER_BYTES,
-        ) as session:
-            yield Connection(session)
+        with _sockets() as make:
+            async with aiohttp.ClientSession(
+                self.url,
+                connector=aiohttp.TCPConnector(ssl=self._trust(), socket_factory=make),
+                headers={"authorization": f"Bearer {self._token()}", "accept": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=GET_SECONDS, sock_connect=CONNECT_SECONDS),
+                read_bufsize=_BUFFER_BYTES,
+            ) as session:
+                yield Connection(session)
 
     def _token(self) -> str:
         return self.token_file.read_text(encoding="utf-8").strip()
@@ -185,6 +186,28 @@ async def _refuse(response: aiohttp.ClientResponse, what: str) -> None:
 
 def _path(named: Named) -> str:
     return f"/api/v1/namespaces/{named.namespace}/{named.resource}"
+
+
+@contextmanager
+def _sockets() -> Iterator[Callable[[aiohttp.AddrInfoType], socket.socket]]:
+    """Makes sockets that are all down at the end.
+
+    A session that ends with a request under way leaves its connection to TLS, which waits half a minute for the other
+    side's goodbye: on a dead network it never comes, and each new attempt would leave one more behind.
+    """
+    made: list[socket.socket] = []
+
+    def make(address: aiohttp.AddrInfoType) -> socket.socket:
+        made.append(_socket(address))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            # Most are closed already, as they should be.
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
