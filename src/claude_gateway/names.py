@@ -56,6 +56,8 @@ class Reason(StrEnum):
     """The model name could be read as an address, a path or a reference to a secret."""
     MODEL_NOT_LISTED = "ModelNotListed"
     """A warning: Claude Code's model picker shows none of the route's names, though it has a display name."""
+    MODEL_NOT_FOUND = "ModelNotFound"
+    """No route serves the model name; the object serves without what it is for."""
     PROVIDER_UNKNOWN = "ProviderUnknown"
     """LiteLLM knows no provider of this name."""
     PROVIDER_NOT_SUPPORTED = "ProviderNotSupported"
@@ -71,7 +73,7 @@ class Reason(StrEnum):
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"
     """The ClaudeCredential is there but has a problem of its own."""
     CREDENTIAL_MISMATCH = "CredentialMismatch"
-    """The ClaudeCredential's key is for another provider than the target's."""
+    """The ClaudeCredential is for another provider than the target's."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a secret
     """The namespace has no Secret of this name."""
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105
@@ -79,7 +81,7 @@ class Reason(StrEnum):
     SECRET_NOT_LABELLED = "SecretNotLabelled"  # noqa: S105
     """The Secret's owner did not label it for use here."""
     SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105
-    """The value in the Secret is empty or not a key in plain ASCII."""
+    """The value in the Secret is empty, no key in plain ASCII, or no key file of the kind that is needed."""
     SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105
     """The operator has no right to read Secrets in the namespace."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
@@ -114,6 +116,9 @@ GATEWAY_SOCKET: Final = "gateway.sock"
 LITELLM_SOCKET: Final = "litellm.sock"
 """Serves the LiteLLM lane to the gateway, and ``/status`` and ``/metrics`` to the agent."""
 
+FORWARD_HOST: Final = "api.anthropic.com"
+"""The one host that clients' own logins may be sent to, where the installation allows no other."""
+
 # Headers of clients.
 HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 """Carries the gateway's own key where ``authorization`` is the client's login at the upstream."""
@@ -131,6 +136,7 @@ METRIC_TTFT: Final = "gen_ai_server_time_to_first_token_seconds"
 METRIC_IN_FLIGHT: Final = "claude_gateway_requests_in_flight"
 METRIC_UPSTREAM_ERRORS: Final = "claude_gateway_upstream_errors"
 METRIC_FAILOVERS: Final = "claude_gateway_failovers"
+METRIC_VERDICTS: Final = "claude_gateway_safeguard_verdicts"
 METRIC_CONFIG_INFO: Final = "claude_gateway_config_info"
 METRIC_CONFIG_LOADED: Final = "claude_gateway_config_loaded_timestamp_seconds"
 METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"

@@ -1,17 +1,21 @@
 """Manifests as users write them, made short: each builder gives a sound object, keywords change it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+from claude_gateway.names import API_VERSION, FORWARD_HOST, LABEL_CREDENTIAL, Kind
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.world import Settings, World, read
 
 NOW: Final = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 CLIENT_KEY: Final = "cgw_test-key-of-alice-0123456789"
 API_KEY: Final = "sk-test-upstream-key-0123456789"
+
+PRIVATE_KEY: Final = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+"""Looks like one, and is none."""
 
 Manifest = dict[str, Any]
 
@@ -59,6 +63,43 @@ def credential(
     return manifest(Kind.CLAUDE_CREDENTIAL, name, {"apiKey": api_key}, namespace=namespace)
 
 
+def bedrock(
+    name: str = "bedrock", *, secret: str | None = "aws", namespace: str = "default", **fields: Any
+) -> Manifest:
+    """A ClaudeCredential for Bedrock whose keys are in the Secret ``aws``; None: the identity of the pods."""
+    spec = {"region": "us-east-1", **({"secretRef": {"name": secret}} if secret else {}), **fields}
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"bedrock": spec}, namespace=namespace)
+
+
+def vertex(
+    name: str = "vertex", *, secret: str | None = "google", namespace: str = "default", **fields: Any
+) -> Manifest:
+    """A ClaudeCredential for Vertex AI whose key file is in the Secret ``google``; None: the identity of the pods."""
+    spec = {"project": "my-project", "location": "us-east5", **({"secretRef": {"name": secret}} if secret else {})}
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"vertex": {**spec, **fields}}, namespace=namespace)
+
+
+def aws_keys(name: str = "aws", **values: str) -> Manifest:
+    """A Secret with an AWS identity, or with these values."""
+    return secret(name, values or {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "aws-secret-0123456789"})
+
+
+def key_file(name: str = "google", *, key: str = "key", **fields: Any) -> Manifest:
+    """A Secret with a Google service account's key file, changed as told."""
+    written = {
+        "type": "service_account",
+        "project_id": "other-project",
+        "private_key_id": "0123456789abcdef",
+        "private_key": PRIVATE_KEY,
+        "client_email": "gateway@other-project.iam.gserviceaccount.com",
+        "client_id": "1234567890",
+        "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        "universe_domain": "googleapis.com",
+    }
+    return secret(name, {key: json.dumps({**written, **fields}, indent=2)})
+
+
 def client(
     name: str = "alice",
     *,
@@ -98,11 +139,16 @@ def sound() -> list[Manifest]:
     return [secret(), credential(), client(), route()]
 
 
-def world(*manifests: object, strict: bool = True, egress: Egress | None = None) -> World:
+def world(
+    *manifests: object, strict: bool = True, egress: Egress | None = None, forward_to: Sequence[str] = (FORWARD_HOST,)
+) -> World:
     """Read manifests into a World."""
-    return read(manifests, Settings(egress=egress or Egress(), strict=strict))
+    rules = Settings(egress=egress or Egress(), forward_hosts=tuple(forward_to), strict=strict)
+    return read(manifests, rules)
 
 
-def plan(*manifests: object, strict: bool = True, egress: Egress | None = None) -> Plan:
+def plan(
+    *manifests: object, strict: bool = True, egress: Egress | None = None, forward_to: Sequence[str] = (FORWARD_HOST,)
+) -> Plan:
     """Decide on manifests."""
-    return decide(world(*manifests, strict=strict, egress=egress), NOW)
+    return decide(world(*manifests, strict=strict, egress=egress, forward_to=forward_to), NOW)

@@ -37,6 +37,21 @@ def credential(**api_key: Any) -> Spec:
     return {"apiKey": {"provider": "openai", "secretRef": SECRET, **api_key}}
 
 
+def bedrock(**fields: Any) -> Spec:
+    """A ClaudeCredential's spec for Bedrock, changed as told."""
+    return {"bedrock": {"region": "us-east-1", **fields}}
+
+
+def vertex(**fields: Any) -> Spec:
+    """A ClaudeCredential's spec for Vertex AI, changed as told."""
+    return {"vertex": {"project": "my-project", "location": "us-east5", **fields}}
+
+
+def forwarding(**target: Any) -> Spec:
+    """A ModelRoute's spec with one target that gets the client's own login."""
+    return {"models": ["smart"], "targets": [{"model": "anthropic/*", "forwardClientToken": True, **target}]}
+
+
 def client(**spec: Any) -> Spec:
     """A GatewayClient's spec, changed as told."""
     return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
@@ -57,6 +72,19 @@ VALID: Final = (
     Case("all parameters", _ROUTE, route({"parameters": {"temperature": 2, "topP": 0.5, "reasoningEffort": "low"}})),
     Case("Anthropic at its hottest", _ROUTE, route({"model": "anthropic/x", "parameters": {"temperature": 1}})),
     Case("no parameters at all", _ROUTE, route({"model": "anthropic/x", "parameters": {}})),
+    Case("a client's own login", _ROUTE, forwarding()),
+    Case("a client's own login to a server", _ROUTE, forwarding(baseURL="https://relay.example")),
+    Case("no client's own login", _ROUTE, route({"forwardClientToken": False})),
+    Case("one format", _ROUTE, route({"formats": ["Responses"]})),
+    Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-4-5", tokenCounts="Estimate")),
+    Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
+    Case("Bedrock with a Secret", _CREDENTIAL, bedrock(secretRef={"name": "aws"}, baseURL="https://vpce.example")),
+    Case("a region of the US government", _CREDENTIAL, bedrock(region="us-gov-west-1")),
+    Case("a region of the European cloud", _CREDENTIAL, bedrock(region="eusc-de-east-1")),
+    Case("Vertex AI with the pods' identity", _CREDENTIAL, vertex()),
+    Case("Vertex AI with a Secret", _CREDENTIAL, vertex(secretRef={"name": "g", "key": "key.json"}, location="global")),
+    Case("a project by its number", _CREDENTIAL, vertex(project="123456789012", location="eu")),
+    Case("a project of a domain", _CREDENTIAL, vertex(project="example.com:my-project", location="me-central2")),
     Case("nulls count as absent", _ROUTE, route({"baseURL": None, "weight": None}, displayName=None, timeouts=None)),
     Case("only a short total", _ROUTE, route(timeouts={"total": "1m"})),
     Case("first token as long as total", _ROUTE, route(timeouts={"firstToken": "90s", "total": "1m30s"})),
@@ -75,6 +103,7 @@ _NOT_MODEL = "write it as LiteLLM does, such as `openai/gpt-5`"
 _NOT_URL = "write `http://` or `https://`, a host and maybe a port and a path"
 _NOT_DURATION = "write whole numbers with `ms`, `s`, `m` or `h`"
 _NO_LENGTH = "write one above zero and of at most `24h`"
+_NOT_REGION = "not an AWS region"
 
 INVALID: Final = (
     Case("both credential and address", _ROUTE, route({"baseURL": "http://h"}), "targets[0]", "exclude each other"),
@@ -141,7 +170,33 @@ INVALID: Final = (
         "timeouts",
         "lower `firstToken` or raise `total`",
     ),
-    Case("nothing to spend", _CREDENTIAL, {}, "apiKey"),
+    Case("nothing to spend", _CREDENTIAL, {}, "", "not exactly one kind of credential"),
+    Case("two kinds at once", _CREDENTIAL, {**credential(), **bedrock()}, "", "not exactly one kind of credential"),
+    Case("no region", _CREDENTIAL, {"bedrock": {}}, "bedrock.region"),
+    Case("a region that is a host", _CREDENTIAL, bedrock(region="evil.example"), "bedrock.region", _NOT_REGION),
+    Case("a region with a path", _CREDENTIAL, bedrock(region="us-east-1/x"), "bedrock.region", _NOT_REGION),
+    Case("a region and a line break", _CREDENTIAL, bedrock(region="us-east-1\n"), "bedrock.region", _NOT_REGION),
+    Case("a zone for a region", _CREDENTIAL, bedrock(region="us-east-1a"), "bedrock.region", _NOT_REGION),
+    Case("no project", _CREDENTIAL, {"vertex": {"location": "global"}}, "vertex.project"),
+    Case("no location", _CREDENTIAL, {"vertex": {"project": "my-project"}}, "vertex.location"),
+    Case("a project with a path", _CREDENTIAL, vertex(project="../x"), "vertex.project", "not the id of"),
+    Case("a project's display name", _CREDENTIAL, vertex(project="My Project"), "vertex.project", "not the id of"),
+    Case("a location with a dot", _CREDENTIAL, vertex(location="evil.com"), "vertex.location", "not a location"),
+    Case("a location with a path", _CREDENTIAL, vertex(location="x/y"), "vertex.location", "not a location"),
+    Case("a zone for a location", _CREDENTIAL, vertex(location="us-east5-a"), "vertex.location", "not a location"),
+    Case("a login and a credential", _ROUTE, route({"forwardClientToken": True}), "targets[0]", "one of both pays"),
+    Case(
+        "a login for another provider",
+        _ROUTE,
+        {"models": ["m"], "targets": [{"model": "openai/x", "forwardClientToken": True}]},
+        "targets[0]",
+        "not Anthropic's",
+    ),
+    Case("a format that nobody knows", _ROUTE, route({"formats": ["Gopher"]}), "targets[0].formats[0]"),
+    Case("no format", _ROUTE, route({"formats": []}), "targets[0].formats"),
+    Case("a format twice", _ROUTE, route({"formats": ["Chat", "Chat"]}), "targets[0].formats"),
+    Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not the name of one model"),
+    Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),
     Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
     Case(
         "a provider in capitals", _CREDENTIAL, credential(provider="OpenAI"), "apiKey.provider", "such as `anthropic`"

@@ -22,6 +22,9 @@ EVERYWHERE: Final = {"type", "description", "nullable", "x-kubernetes-validation
 EXTENSIONS: Final = {"x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"}
 FORMATS: Final = {"int32", "int64", "date-time", "float", "double"}
 LIST_TYPES: Final = {"atomic", "set", "map"}
+COLUMN: Final = re.compile(
+    r"(\.(\*|[A-Za-z]+)(\[[0-9]+\]|\[\?\(@\.type==\"[A-Za-z]+\"\)\]|\['[A-Za-z]+'(,'[A-Za-z]+')*\])*)+"
+)
 NOT_ECMA_AND_RE2: Final = re.compile(r"\(\?|\\[0-9AbBdDGkpPsSwWzZ]|\[\[:|\*\+|\+\+|\?\+")
 """Syntax that RE2, ECMA 262 and Python read in different ways, or not at all."""
 
@@ -40,7 +43,7 @@ def violations(crd: dict[str, Any]) -> list[str]:
         found += [
             f"column {column['name']}: is not a simple path"
             for column in version.get("additionalPrinterColumns", [])
-            if not re.fullmatch(r"(\.[A-Za-z]+(\[[0-9]+\]|\[\?\(@\.type==\"[A-Za-z]+\"\)\])?)+", column["jsonPath"])
+            if not COLUMN.fullmatch(column["jsonPath"])
         ]
     return found
 

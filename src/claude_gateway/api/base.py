@@ -16,6 +16,7 @@ DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 DURATION: Final = r"^([0-9]{1,5}(ms|s|m|h)){1,3}$"
 PROVIDER: Final = r"^[a-z0-9_-]+$"
 MODEL_PATTERN: Final = r"^[A-Za-z0-9*][A-Za-z0-9*._:/@+\[\]-]*$"
+MODEL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@+\[\]-]*$"
 BASE_URL: Final = (
     r"^https?://([A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\])"
     r"(:[1-9][0-9]{0,4})?(/[-A-Za-z0-9._~/:+=]*)?$"
@@ -60,6 +61,15 @@ ModelPattern = Annotated[
         MODEL_PATTERN,
         wrong="not a model name",
         fix="use letters, digits and `._:/@+[]-`, and `*` for any run of characters, such as `claude-sonnet-*`",
+    ),
+]
+ModelName = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    matches(
+        MODEL_NAME,
+        wrong="not the name of one model",
+        fix="write one name that clients send, without `*`, such as `claude-haiku-4-5`",
     ),
 ]
 Duration = Annotated[
@@ -139,8 +149,8 @@ class Spec(BaseModel):
         return self
 
 
-class SecretKeyRef(Spec):
-    """One key of a Secret in the object's own namespace."""
+class SecretRef(Spec):
+    """A Secret in the object's own namespace."""
 
     name: ObjectName = Field(
         description=(
@@ -148,6 +158,11 @@ class SecretKeyRef(Spec):
             '`claudegateway.io/credential: "true"`; no other Secret is ever used.'
         )
     )
+
+
+class SecretKeyRef(SecretRef):
+    """One key of a Secret in the object's own namespace."""
+
     key: str = Field(
         default="key",
         min_length=1,

@@ -1,9 +1,40 @@
 """ClaudeCredential: what may be spent, and where it may be sent."""
 
+from typing import Annotated, Final
+
 from pydantic import Field
 
-from claude_gateway.api.base import GATEWAY_REF, BaseUrl, GatewayRef, ProviderName, SecretKeyRef, Spec
-from claude_gateway.api.rule import Rule
+from claude_gateway.api.base import GATEWAY_REF, BaseUrl, GatewayRef, ProviderName, SecretKeyRef, SecretRef, Spec
+from claude_gateway.api.rule import Rule, matches
+
+AWS_REGION: Final = r"^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$"
+GOOGLE_PROJECT: Final = r"^([a-z0-9][-a-z0-9.]{0,61}[a-z0-9]:)?[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$"
+GOOGLE_LOCATION: Final = r"^[a-z]{2,16}(-[a-z]{2,16}[0-9]{1,2})?$"
+
+# Each becomes a part of a host name or a path, hence nothing but what real ones are made of.
+AwsRegion = Annotated[
+    str,
+    Field(min_length=6, max_length=32),
+    matches(AWS_REGION, wrong="not an AWS region", fix="write it as AWS does, such as `us-east-1` or `eu-central-1`"),
+]
+GoogleProject = Annotated[
+    str,
+    Field(min_length=3, max_length=128),
+    matches(
+        GOOGLE_PROJECT,
+        wrong="not the id of a Google Cloud project",
+        fix="write the project's id or number, such as `my-project-123`, not its display name",
+    ),
+]
+GoogleLocation = Annotated[
+    str,
+    Field(min_length=2, max_length=36),
+    matches(
+        GOOGLE_LOCATION,
+        wrong="not a location of Vertex AI",
+        fix="write it as Google does, such as `global`, `eu` or `us-east5`",
+    ),
+]
 
 
 class ApiKey(Spec):
@@ -25,17 +56,73 @@ class ApiKey(Spec):
     )
 
 
+class Bedrock(Spec):
+    """An identity at Amazon Bedrock, for targets `bedrock/...`, tied to one region."""
+
+    region: AwsRegion = Field(description="AWS region that requests go to, such as `us-east-1`.")
+    secret_ref: SecretRef | None = Field(
+        default=None,
+        description=(
+            "Secret with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, "
+            "or with `AWS_BEARER_TOKEN_BEDROCK` (a Bedrock API key), which wins. Default: the identity of the proxy "
+            "pods (EKS Pod Identity, IRSA, the node), or on a laptop that of the AWS CLI."
+        ),
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description=(
+            "The one address that requests go to, such as a VPC endpoint: `https://vpce-....amazonaws.com`. Default: "
+            "the region's own."
+        ),
+    )
+
+
+class Vertex(Spec):
+    """An identity at Google Vertex AI, for targets `vertex_ai/...`, tied to one project and location."""
+
+    project: GoogleProject = Field(description="Id or number of the Google Cloud project that pays.")
+    location: GoogleLocation = Field(description="Location that requests go to: `global`, `us-east5`, ...")
+    secret_ref: SecretKeyRef | None = Field(
+        default=None,
+        description=(
+            "Where the key file (JSON) of a Google service account is. Default: the identity of the proxy pods "
+            "(Workload Identity, the node), or on a laptop the application default credentials."
+        ),
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description=(
+            "The one address that requests go to, such as a Private Service Connect endpoint, without `/v1`. "
+            "Default: the location's own."
+        ),
+    )
+
+
 class ClaudeCredentialSpec(Spec):
     """Something that may be spent, together with where it may be sent."""
 
     rules = (
         Rule(
-            cel="[has(self.apiKey)].exists_one(given, given)",
-            holds=lambda self: [self.api_key is not None].count(True) == 1,
+            cel="[has(self.apiKey), has(self.bedrock), has(self.vertex)].exists_one(given, given)",
+            holds=lambda self: [self.api_key, self.bedrock, self.vertex].count(None) == 2,
             wrong="not exactly one kind of credential",
-            fix="set `apiKey`",
+            fix="set one of `apiKey`, `bedrock` and `vertex`",
         ),
     )
 
-    api_key: ApiKey = Field(description="A provider's API key.")
+    api_key: ApiKey | None = Field(default=None, description="A provider's API key.")
+    bedrock: Bedrock | None = Field(default=None, description="An identity at Amazon Bedrock.")
+    vertex: Vertex | None = Field(default=None, description="An identity at Google Vertex AI.")
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
+
+    @property
+    def kind(self) -> ApiKey | Bedrock | Vertex:
+        """The one of its kinds that is set."""
+        kinds: tuple[ApiKey | Bedrock | Vertex | None, ...] = (self.api_key, self.bedrock, self.vertex)
+        (kind,) = (kind for kind in kinds if kind is not None)
+        return kind
+
+    @property
+    def secret_name(self) -> str | None:
+        """Name of the Secret that it needs; None for the identity of the pods."""
+        return None if self.kind.secret_ref is None else self.kind.secret_ref.name

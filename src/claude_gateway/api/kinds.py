@@ -76,6 +76,8 @@ _ROUTES: Final = (
                     "parameters": {"reasoningEffort": "high"},
                 },
                 {"model": "gemini/gemini-2.5-pro", "credential": "gemini"},
+                {"model": "openai/o3-deep-research", "credential": "openai", "formats": ["Responses"]},
+                {"model": "anthropic/claude-opus-4-5", "forwardClientToken": True},
                 {
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
@@ -84,6 +86,8 @@ _ROUTES: Final = (
                 },
             ],
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
+            "safeguardsModel": "claude-haiku-4-5",
+            "tokenCounts": "Estimate",
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
@@ -104,6 +108,29 @@ _CREDENTIALS: Final = (
                 "baseURL": "https://vllm.example/v1",
             },
             "gatewayRef": {"name": "cg-claude-gateway"},
+        },
+    ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "bedrock",
+        {
+            "bedrock": {
+                "region": "us-east-1",
+                "secretRef": {"name": "aws"},
+                "baseURL": "https://vpce-0a1b2c3d-bedrock-runtime.us-east-1.vpce.amazonaws.com",
+            },
+        },
+    ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "vertex",
+        {
+            "vertex": {
+                "project": "my-project-123",
+                "location": "us-east5",
+                "secretRef": {"name": "google", "key": "key.json"},
+                "baseURL": "https://us-east5-aiplatform.googleapis.com",
+            },
         },
     ),
 )
@@ -142,9 +169,14 @@ KINDS: Final = (
         spec=ClaudeCredentialSpec,
         description="Something that may be spent, together with the one place where it may be sent.",
         columns=(
-            Column("Provider", ".spec.apiKey.provider", "Provider that the key is for."),
-            Column("Secret", ".spec.apiKey.secretRef.name", "Secret that holds the key."),
-            Column("Base-URL", ".spec.apiKey.baseURL", "Where the key goes, if not to the provider itself.", wide=True),
+            Column(
+                "For",
+                ".spec['apiKey','bedrock','vertex']['provider','region','project']",
+                "Provider of the API key, region at Bedrock, or project at Vertex AI.",
+            ),
+            Column("Secret", ".spec.*.secretRef.name", "Secret that it needs; none: the identity of the pods."),
+            Column("Location", ".spec.vertex.location", "Location at Vertex AI.", wide=True),
+            Column("Base-URL", ".spec.*.baseURL", "Where it goes, if not to the provider itself.", wide=True),
             *_STATUS,
             _AGE,
         ),

@@ -10,6 +10,7 @@ from claude_gateway.api.base import (
     BaseUrl,
     Duration,
     GatewayRef,
+    ModelName,
     ModelPattern,
     ObjectName,
     Spec,
@@ -20,6 +21,9 @@ from claude_gateway.api.rule import Items, Rule, cel_string, matches
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
 DEFAULT_TOTAL: Final = "30m"
 
+_FORWARDS: Final = "(has(self.forwardClientToken) && self.forwardClientToken)"
+
+FormatName = Literal["Messages", "CountTokens", "Chat", "Completions", "Responses", "Embeddings"]
 TargetModel = Annotated[
     str,
     Field(min_length=3, max_length=253),
@@ -54,10 +58,24 @@ class RouteTarget(Spec):
             fix="remove `baseURL`, or set it in the ClaudeCredential",
         ),
         Rule(
-            cel="has(self.credential) || has(self.baseURL)",
-            holds=lambda self: self.credential is not None or self.base_url is not None,
+            cel=f"has(self.credential) || has(self.baseURL) || {_FORWARDS}",
+            holds=lambda self: (
+                self.credential is not None or self.base_url is not None or bool(self.forward_client_token)
+            ),
             wrong="neither `credential` nor `baseURL` is set",
             fix="name a ClaudeCredential in `credential`, or set `baseURL` for a server that needs no key",
+        ),
+        Rule(
+            cel=f"!(has(self.credential) && {_FORWARDS})",
+            holds=lambda self: self.credential is None or not self.forward_client_token,
+            wrong="`credential` and `forwardClientToken` exclude each other: one of both pays",
+            fix="remove one of them",
+        ),
+        Rule(
+            cel=f"!{_FORWARDS} || self.model.startsWith('anthropic/')",
+            holds=lambda self: not self.forward_client_token or self.model.startswith("anthropic/"),
+            wrong="`forwardClientToken` is set for a model that is not Anthropic's",
+            fix="use it with `anthropic/...` only: the clients' own logins are Anthropic's",
         ),
         Rule(
             cel="!self.model.startsWith('anthropic/') || !has(self.parameters) || !has(self.parameters.temperature) || "
@@ -71,7 +89,8 @@ class RouteTarget(Spec):
     model: TargetModel = Field(
         description=(
             "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-4-5`, `openai/gpt-5`, "
-            "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`. `provider/*` sends on the name that the client sent."
+            "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0`, "
+            "`vertex_ai/claude-sonnet-4-5@20250929`. `provider/*` sends on the name that the client sent."
         ),
     )
     credential: ObjectName | None = Field(
@@ -83,6 +102,23 @@ class RouteTarget(Spec):
         description=(
             "Address of a server that needs no key (vLLM, Ollama), instead of `credential`. With the `/v1` that "
             "the server has, as an OpenAI SDK takes it; for `anthropic/` without, as the Anthropic SDK takes it."
+        ),
+    )
+    forward_client_token: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether to send on the client's own Anthropic login (OAuth token or key) instead of a credential, for "
+            "`anthropic/` models. The client's key for the gateway then comes in the header `x-gateway-key`. Goes to "
+            "`https://api.anthropic.com`, or to a `baseURL` whose host the installation allows. Default: `false`."
+        ),
+    )
+    formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(
+        default=None,
+        description=(
+            "What the server speaks by itself, where that is not the usual of its provider: `[Responses]` for an "
+            "`openai/` model that has the Responses API only, `[Messages]` for an `anthropic/` server that cannot "
+            "count tokens. Requests in other formats are translated. Default: known from provider, model and address."
         ),
     )
     max_output_tokens: int | None = Field(
@@ -157,4 +193,19 @@ class ModelRouteSpec(Spec):
         description="Models that can answer; one is enough."
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
+    safeguards_model: ModelName | None = Field(
+        default=None,
+        description=(
+            "A model name of some route, whose model judges tool calls of Claude Code's auto mode where a target of "
+            "this route is no Claude and cannot. Default: none; such requests are then not judged, which Claude Code "
+            "takes for unsafe."
+        ),
+    )
+    token_counts: Literal["Exact", "Estimate"] = Field(
+        default="Exact",
+        description=(
+            "What a request to count tokens gets where a target cannot count: `Exact`: an error that says so. "
+            "`Estimate`: an estimate, with the header `x-token-count: estimate`. Default: `Exact`."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

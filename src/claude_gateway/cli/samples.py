@@ -1,10 +1,10 @@
 """A model name to try a route with: one that the route names, or one that fits its pattern."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Route
+from claude_gateway.plan.claims import matches
 
 _ANY: Final = "*"
 # Names that clients send today, the cheap ones first; used only for routes that have nothing but patterns and send on
@@ -19,11 +19,6 @@ _KNOWN: Final = (
     "gemini-pro-latest",
     "text-embedding-3-small",
 )
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern in which ``*`` is any run of characters."""
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split(_ANY)), name, re.DOTALL) is not None
 
 
 def may_use(client: Client, name: str) -> bool:

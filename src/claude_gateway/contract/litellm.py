@@ -15,11 +15,19 @@ class LiteLLMPart(BaseModel):
 
 
 class LiteLLMParams(LiteLLMPart):
-    """What LiteLLM passes to the provider; ``api_key`` is ``os.environ/<NAME>`` or absent."""
+    """What LiteLLM passes to the provider; what is secret is ``os.environ/<NAME>`` or absent."""
 
     model: str
     api_base: str | None = None
     api_key: str | None = None
+    aws_region_name: str | None = None
+    aws_bedrock_runtime_endpoint: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_session_token: str | None = None
+    vertex_project: str | None = None
+    vertex_location: str | None = None
+    vertex_credentials: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     reasoning_effort: str | None = None

@@ -79,10 +79,11 @@ class Target(Contract):
     things; it is also the deployment's ``model_info.id`` in ``litellm.yaml``. A request whose format is in
     ``formats`` takes the relay lane in ``wire``; every other one takes the LiteLLM lane. ``model`` is the
     upstream's own name without provider; ``"*"`` stands for the name that the client sent. ``base_url`` is
-    without ``/v1`` for the Anthropic wire and with whatever prefix the server has for the OpenAI wire (both as
-    the vendors' SDKs take it). ``secret`` is the entry of the secret part that holds the API key. ``aws`` and
-    ``google`` are set for targets of these clouds. ``forward_client_token`` sends the client's own credential on
-    instead of one of ours; such a client has sent the gateway's key in a header of its own.
+    without ``/v1`` for the Anthropic and Vertex wires and with whatever prefix the server has for the OpenAI wire
+    (as the vendors' SDKs take it, but for Vertex); it is set wherever ``wire`` is. ``secret`` is the entry of the
+    secret part that holds the API key or the cloud's identity. ``aws`` and ``google`` are set for targets of these
+    clouds. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has
+    sent the gateway's key in a header of its own.
     """
 
     id: str
@@ -105,9 +106,10 @@ class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
     ``models`` holds only the names that this route won. ``name`` is ``<namespace>/<name>``. ``alias`` is one more
-    name for clients that list only names of a certain kind, such as Claude Code. ``safeguards_model`` is the name of
-    the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of tokens
-    by an estimate, where a target cannot count.
+    name for clients that list only names of a certain kind, such as Claude Code: ``claude-`` and the first of
+    ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
+    name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
+    tokens by an estimate, where a target cannot count.
     """
 
     name: str

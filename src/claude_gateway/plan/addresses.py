@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 from urllib.parse import urlsplit
 
-from claude_gateway.contract.policy import Egress, Wire
+from claude_gateway.contract.policy import CLAUDE_WIRES, Egress, Wire
 
 _METADATA: Final = frozenset(
     (
@@ -53,10 +53,10 @@ def refusal(base_url: str, egress: Egress) -> str | None:
 def normal(base_url: str, wire: Wire | None) -> str:
     """Give a base URL in the one form that the bundle holds.
 
-    Without a slash at its end and, for the Anthropic wire, without ``/v1``, as the Anthropic SDK takes it.
+    Without a slash at its end and, for wires that carry Claude, without ``/v1``, as the Anthropic SDK takes it.
     """
     trimmed = base_url.rstrip("/")
-    return trimmed.removesuffix("/v1").rstrip("/") if wire is Wire.ANTHROPIC else trimmed
+    return trimmed.removesuffix("/v1").rstrip("/") if wire in CLAUDE_WIRES else trimmed
 
 
 def _refused_host(host: str, egress: Egress) -> str | None:

@@ -1,7 +1,7 @@
 """Who has which model name: a name or pattern belongs to one route, and everybody is told."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,9 +16,13 @@ _LISTED: Final = ("claude", "anthropic")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Names that each route won, as the gateway will hold them, and the Problems of those that did not win."""
+    """Names that each route won, as the gateway will hold them, and the Problems of those that did not win.
+
+    ``aliases`` are the further names of routes whose own ones Claude Code's model picker does not show.
+    """
 
     won: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
+    aliases: Mapping[ObjectRef, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -46,8 +50,15 @@ def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
         won[route.ref] = tuple(mine)
     readable = [route for route in routes if route.spec is not None]
     kept = {route.ref for route in readable}
-    unlisted = [problem for route in readable for problem in _unlisted(route)]
-    return Claims(won=won, problems=(*(problem for problem in problems if problem.object in kept), *unlisted))
+    aliases = {ref: alias for ref, names in won.items() if (alias := _alias(names)) and alias not in holders}
+    unlisted = [problem for route in readable for problem in _unlisted(route, aliases.get(route.ref))]
+    told = (*(problem for problem in problems if problem.object in kept), *unlisted)
+    return Claims(won=won, aliases=aliases, problems=told)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name fits a pattern in which ``*`` is any run of characters."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
 
 
 def canonical(pattern: str) -> str:
@@ -78,18 +89,27 @@ def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Object
     )
 
 
-def _unlisted(route: Item[ModelRouteSpec]) -> list[Problem]:
+def _alias(names: Sequence[str]) -> str | None:
+    """A name that Claude Code's model picker shows, for a route none of whose literal names is one."""
+    literal = [name for name in names if "*" not in name]
+    if not literal or any(name.startswith(_LISTED) for name in literal):
+        return None
+    return f"claude-{literal[0]}"
+
+
+def _unlisted(route: Item[ModelRouteSpec], alias: str | None) -> list[Problem]:
     """Warn of a name for people that Claude Code's model picker cannot show (it keeps literal names of two kinds)."""
     if route.spec is None or route.spec.display_name is None:
         return []
     if any(name.startswith(_LISTED) and "*" not in name for name in route.claims):
         return []
+    shows = "Claude Code's model picker shows only names without `*` that begin with `claude` or `anthropic`"
     return [
         Problem(
             object=route.ref,
             field="spec.displayName",
             reason=Reason.MODEL_NOT_LISTED,
-            message="Claude Code's model picker shows only names without `*` that begin with `claude` or `anthropic`",
+            message=f"{shows}; it lists this route as `{alias}`" if alias else shows,
             fix="Add such a name to `spec.models`, or select the model in Claude Code by its name.",
             severity=Severity.WARNING,
         )

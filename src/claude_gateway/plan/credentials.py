@@ -5,30 +5,41 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 from claude_gateway.api.base import SecretKeyRef
-from claude_gateway.api.claude_credential import ClaudeCredentialSpec
+from claude_gateway.api.claude_credential import ApiKey, Bedrock, ClaudeCredentialSpec, Vertex
 from claude_gateway.contract.bundle import secret_entry
+from claude_gateway.contract.policy import Aws, Google, Wire
 from claude_gateway.names import Reason
-from claude_gateway.plan import addresses, providers
+from claude_gateway.plan import addresses, clouds, identities, providers
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.secret import find
-from claude_gateway.plan.world import Item, World
+from claude_gateway.plan.world import World
 
 _LONGEST_REF: Final = 200
 _UNSAFE: Final = re.compile(r"[^-._a-zA-Z0-9]")
-_AT: Final = "spec.apiKey"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key with the provider and the one address that it may go to; ``entry`` names it in the secret part."""
+    """A key, or an identity in a cloud, with the provider and the one place that it may go to.
+
+    ``entry`` names it in the secret part; None for the identity of the pods, which has no ``value`` either.
+    ``base_url`` is None for the place's own address, where nothing needs to know it.
+    """
 
     provider: str
     base_url: str | None
+    entry: str | None = None
+    value: bytes = field(default=b"", repr=False)
+    aws: Aws | None = None
+    google: Google | None = None
+
+
+class _Spent(TypedDict, total=False):
     entry: str
-    value: bytes = field(repr=False)
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +60,13 @@ def resolve(world: World) -> Credentials:
     for item in world.credentials:
         if item.spec is None:
             continue
-        found = list(_spec_problems(item, item.spec, world))
+        found = list(_spec_problems(item.ref, item.spec.kind, world))
         acceptable.update(() if found else (item.ref,))
-        api_key = item.spec.api_key
-        at = f"{_AT}.secretRef"
-        value = find(world.secrets, api_key.secret_ref, owner=item.ref, at=at, unreadable=world.unreadable)
+        value = _value(item.ref, item.spec.kind, world)
         if isinstance(value, Problem):
             found.append(value)
         elif not found:
-            keys[item.ref] = _key(item, item.spec, value.encode())
+            keys[item.ref] = _key(item.ref.namespace, item.spec, value)
         problems.extend(found)
     return Credentials(
         keys=keys,
@@ -69,7 +78,7 @@ def resolve(world: World) -> Credentials:
 
 def provider_problem(name: str, *, owner: ObjectRef, at: str) -> Problem | None:
     """What is wrong with a provider's name, if anything."""
-    if name in providers.PROVIDERS:
+    if name in providers.PROVIDERS or name in clouds.FIELDS:
         return None
     if name in providers.UNSUPPORTED:
         message = f"provider `{name}` is not supported: {providers.UNSUPPORTED[name]}"
@@ -88,39 +97,88 @@ def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -
     return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, f"nothing may be sent there: {refusal}", fix)
 
 
-def _spec_problems(item: Item[ClaudeCredentialSpec], spec: ClaudeCredentialSpec, world: World) -> Iterable[Problem]:
-    api_key = spec.api_key
-    problem = provider_problem(api_key.provider, owner=item.ref, at=f"{_AT}.provider")
-    if problem is not None:
-        yield problem
-    elif api_key.base_url is None and providers.PROVIDERS[api_key.provider].needs_base_url:
-        message = f"provider `{api_key.provider}` has no address of its own"
-        yield Problem(item.ref, f"{_AT}.baseURL", Reason.INVALID, message, "Add the `baseURL` that the key is for.")
-    if api_key.base_url is not None:
-        refused = address_problem(api_key.base_url, world, owner=item.ref, at=f"{_AT}.baseURL")
+def _spec_problems(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> Iterable[Problem]:
+    at = _at(kind)
+    if isinstance(kind, ApiKey):
+        yield from _provider_problems(owner, kind)
+    if kind.base_url is not None:
+        refused = address_problem(kind.base_url, world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []
 
 
-def _key(item: Item[ClaudeCredentialSpec], spec: ClaudeCredentialSpec, value: bytes) -> Key:
-    api_key = spec.api_key
-    known = providers.PROVIDERS[api_key.provider]
-    base_url = api_key.base_url or known.base_url
-    return Key(
-        provider=api_key.provider,
-        base_url=None if base_url is None else addresses.normal(base_url, known.wire),
-        entry=secret_entry(entry_ref(item.ref.namespace, api_key.secret_ref), value),
-        value=value,
-    )
+def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
+    at = "spec.apiKey.provider"
+    problem = provider_problem(api_key.provider, owner=owner, at=at)
+    if problem is not None:
+        yield problem
+    elif api_key.provider in clouds.FIELDS:
+        message = f"provider `{api_key.provider}` takes an identity of its cloud, in a certain place, and no mere key"
+        fix = f"Write `{clouds.FIELDS[api_key.provider]}:` instead of `apiKey:`."
+        yield Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, fix)
+    elif api_key.base_url is None and providers.PROVIDERS[api_key.provider].needs_base_url:
+        message = f"provider `{api_key.provider}` has no address of its own"
+        yield Problem(owner, "spec.apiKey.baseURL", Reason.INVALID, message, "Add the `baseURL` that the key is for.")
 
 
-def entry_ref(namespace: str, secret_ref: SecretKeyRef) -> str:
-    """Name a Secret's key for the secret part: ``<namespace>.<name>.<key>``.
+def _value(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> bytes | Problem | None:
+    """What a credential spends, as the secret part holds it; None for the identity of the pods."""
+    at = f"{_at(kind)}.secretRef"
+    if kind.secret_ref is None:
+        return None
+    if isinstance(kind, Bedrock):
+        return identities.aws(world, kind.secret_ref, owner=owner, at=at)
+    if isinstance(kind, Vertex):
+        return identities.google(world, kind.secret_ref, owner=owner, at=at)
+    found = find(world.secrets, kind.secret_ref, owner=owner, at=at, unreadable=world.unreadable)
+    return found if isinstance(found, Problem) else found.encode()
+
+
+def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | None) -> Key:
+    kind = spec.kind
+    ref = entry_of(namespace, spec)
+    spent: _Spent = {} if ref is None or value is None else {"entry": secret_entry(ref, value), "value": value}
+    if isinstance(kind, ApiKey):
+        known = providers.PROVIDERS[kind.provider]
+        return Key(provider=kind.provider, base_url=_plain(kind.base_url or known.base_url, known.wire), **spent)
+    aws, google = place_of(spec)
+    provider, wire = (clouds.VERTEX, Wire.VERTEX) if aws is None else (clouds.BEDROCK, Wire.BEDROCK)
+    return Key(provider=provider, base_url=_plain(kind.base_url, wire), aws=aws, google=google, **spent)
+
+
+def _plain(base_url: str | None, wire: Wire | None) -> str | None:
+    return None if base_url is None else addresses.normal(base_url, wire)
+
+
+def _at(kind: ApiKey | Bedrock | Vertex) -> str:
+    if isinstance(kind, ApiKey):
+        return "spec.apiKey"
+    return "spec.bedrock" if isinstance(kind, Bedrock) else "spec.vertex"
+
+
+def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
+    """The place of a cloud that a credential is for; one of both, or none for an API key."""
+    aws = None if spec.bedrock is None else Aws(region=spec.bedrock.region)
+    google = None if spec.vertex is None else Google(project=spec.vertex.project, location=spec.vertex.location)
+    return aws, google
+
+
+def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
+    """Name what a credential takes of a Secret, for the secret part; None for the identity of the pods."""
+    ref = spec.kind.secret_ref
+    if ref is None:
+        return None
+    # An AWS identity is several keys of a Secret.
+    return entry_ref(namespace, ref.name, ref.key if isinstance(ref, SecretKeyRef) else None)
+
+
+def entry_ref(namespace: str, name: str, key: str | None = None) -> str:
+    """Name a Secret's key for the secret part: ``<namespace>.<name>.<key>``; without key the Secret as a whole.
 
     Two keys never get one name: where the parts could be cut otherwise, or had to be shortened, a hash of them follows.
     """
-    name, key = secret_ref.name, secret_ref.key
-    written = _UNSAFE.sub("_", f"{namespace}.{name}.{key}")
-    if "." not in name and "." not in key and len(written) <= _LONGEST_REF:
+    parts = (namespace, name) if key is None else (namespace, name, key)
+    written = _UNSAFE.sub("_", ".".join(parts))
+    if "." not in "".join(parts) and len(written) <= _LONGEST_REF:
         return written
-    digest = hashlib.sha256(json.dumps([namespace, name, key]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return f"{written[:_LONGEST_REF]}.{digest[:16]}"

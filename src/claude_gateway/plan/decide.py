@@ -1,6 +1,6 @@
 """The decision: from a World to everything that should be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -78,7 +78,7 @@ def decide(world: World, now: datetime) -> Plan:
         egress=world.settings.egress,
     )
     used = {target.secret for route in policy.routes for target in route.targets}
-    secrets = {key.entry: key.value for key in spent.keys.values() if key.entry in used}
+    secrets = {key.entry: key.value for key in spent.keys.values() if key.entry is not None and key.entry in used}
     bundle, packed, too_large = _bundle(policy, {**secrets, **keys})
     problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
     acceptable = spent.acceptable | callers.acceptable | routing.acceptable
@@ -110,10 +110,25 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
         resolved = targets.resolve(item, item.spec, world, spent)
         problems.extend(resolved.problems)
         if names:
-            routes.append(_route(item.ref, item.spec, names, resolved.targets))
+            route = _route(item.ref, item.spec, names, resolved.targets)
+            routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
             acceptable.update([item.ref] if resolved.acceptable else [])
     routes.sort(key=lambda route: route.name)
+    problems.extend(_judge_problems(world.routes, routes))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
+
+
+def _judge_problems(items: Iterable[Item[ModelRouteSpec]], routes: Sequence[Route]) -> Iterator[Problem]:
+    """Tell of judges that nobody is: the route serves, and what its targets cannot judge stays without a judgement."""
+    exact = {name for route in routes for name in (*route.models, route.alias) if name is not None}
+    patterns = [name for name in exact if "*" in name]
+    for item in items:
+        judge = None if item.spec is None else item.spec.safeguards_model
+        if judge is None or judge in exact or any(claims.matches(pattern, judge) for pattern in patterns):
+            continue
+        message = f"no route serves `{judge}`"
+        fix = "Name a model that a route serves, or add it to the `models` of one."
+        yield Problem(item.ref, "spec.safeguardsModel", Reason.MODEL_NOT_FOUND, message, fix)
 
 
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
@@ -126,6 +141,8 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),
+        safeguards_model=spec.safeguards_model,
+        estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - no secret
     )
 
 

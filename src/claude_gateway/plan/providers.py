@@ -1,11 +1,12 @@
 """What we know of the providers: which wire they speak, where they are, and which may not hold a key of ours.
 
 Measured with the real LiteLLM by ``tests/contract/litellm/test_providers.py``: every provider in here sends the key
-to the base URL that it is given and nowhere else, and the two tables together are exactly the providers that
-LiteLLM knows.
+to the base URL that it is given and nowhere else, and the two tables together with those of ``clouds`` are exactly the
+providers that LiteLLM knows.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -81,10 +82,15 @@ _ELSEWHERE: Final = "LiteLLM sends its key to addresses other than the credentia
 _NO_MODEL: Final = "it is no language model for chat or embeddings"
 _USE_OPENAI: Final = "use `openai/`, with a base URL for a server of your own"
 
+_RESPONSES_ONLY: Final = re.compile(
+    r"(?:ft:)?(?:(?:gpt|o)-?\d[\w.]*(?:-\w+)*?-(?:codex|pro|deep-research)\b|codex-|gpt-daybreak-|computer-use-)"
+)
+"""OpenAI's models that have neither Chat Completions nor any older API."""
+
 UNSUPPORTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(_names("aws_polly aws_textract bedrock bedrock_mantle transcribe"), _AWS),
+    **dict.fromkeys(_names("aws_polly aws_textract bedrock_mantle transcribe"), _AWS),
     **dict.fromkeys(_names("s3_vectors sagemaker sagemaker_chat sagemaker_nova strands_decider"), _AWS),
-    **dict.fromkeys(_names("gdc vertex_ai vertex_ai_beta"), _GOOGLE),
+    "gdc": _GOOGLE,
     **dict.fromkeys(_names("chatgpt github_copilot"), _PERSON),
     **dict.fromkeys(_names("clarifai dotprompt gradient_ai oci predibase ragflow sap triton watsonx"), _MORE),
     **dict.fromkeys(_names("bytez gigachat huggingface nlp_cloud petals replicate watsonx_text"), _ELSEWHERE),
@@ -95,6 +101,7 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(_names("aiohttp_openai custom custom_openai lemonade oobabooga openai_like"), _USE_OPENAI),
     **dict.fromkeys(_names("text-completion-openai vllm"), _USE_OPENAI),
     "ai21": "use `ai21_chat/`",
+    "vertex_ai_beta": "use `vertex_ai/`",
     "anthropic_text": "use `anthropic/`",
     "text-completion-codestral": "use `codestral/`",
     "text-completion-inception": "use `inception/`",
@@ -112,19 +119,26 @@ def is_openais_own(base_url: str) -> bool:
     return host == "api.openai.com" or host.endswith(".api.openai.com")
 
 
-def relay_formats(provider: str, base_url: str | None) -> tuple[Format, ...]:
-    """Formats that a target of this provider at this address takes as they are."""
+def relay_formats(provider: str, model: str, base_url: str | None) -> tuple[Format, ...]:
+    """Formats that a target of this provider and model at this address takes as they are."""
     known = PROVIDERS[provider]
-    if provider == "openai" and base_url is not None and not is_openais_own(base_url):
+    if provider != "openai" or base_url is None:
+        return known.formats
+    if not is_openais_own(base_url):
         return _OPENAI_COMPATIBLE
-    return known.formats
+    return (Format.RESPONSES,) if is_for_responses_only(model) else known.formats
 
 
-def litellm_name(provider: str, base_url: str | None) -> str:
+def is_for_responses_only(model: str) -> bool:
+    """Whether OpenAI offers a model in the Responses API only; LiteLLM's own list says so of each that it knows."""
+    return _RESPONSES_ONLY.match(model) is not None
+
+
+def litellm_name(provider: str, base_url: str | None, formats: tuple[Format, ...]) -> str:
     """The provider's name in ``litellm.yaml``.
 
-    LiteLLM would send Messages for ``openai/`` to the Responses API, hence ``hosted_vllm/`` for other servers.
+    LiteLLM would send Messages for ``openai/`` to the Responses API, hence ``hosted_vllm/`` for other servers but for
+    those that have nothing else.
     """
-    if provider == "openai" and base_url is not None and not is_openais_own(base_url):
-        return "hosted_vllm"
-    return provider
+    elsewhere = provider == "openai" and base_url is not None and not is_openais_own(base_url)
+    return "hosted_vllm" if elsewhere and formats != (Format.RESPONSES,) else provider

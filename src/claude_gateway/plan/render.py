@@ -14,12 +14,19 @@ from claude_gateway.contract.litellm import (
     ModelInfo,
     RouterSettings,
 )
-from claude_gateway.contract.policy import Policy, Route, Target, Wire
+from claude_gateway.contract.policy import CLAUDE_WIRES, Policy, Route, Target
+from claude_gateway.plan.clouds import base_url
 from claude_gateway.plan.providers import litellm_name
 
 SETTINGS: Final = LiteLLMSettings()
 """What LiteLLM reads once in a process: a change of it needs new pods."""
 _CLIENTS: Final = "clients"
+_AWS_NAMES: Final = {
+    "accessKeyId": "aws_access_key_id",
+    "secretAccessKey": "aws_secret_access_key",
+    "sessionToken": "aws_session_token",
+    "bearerToken": "api_key",
+}
 _NOT_SNAKE: Final = re.compile(r"[^a-zA-Z0-9]")
 _HEAD: Final = "# Rendered by Claude Gateway from its ModelRoutes; keys come from the variables named here.\n"
 
@@ -36,21 +43,22 @@ def bundle(policy: Policy, secrets: Mapping[str, bytes]) -> Bundle:
     """Render a policy, and the secrets that it names, to a bundle."""
     document = policy.model_dump(mode="json", by_alias=True, exclude_none=True)
     gateway = json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
-    return Bundle(gateway=gateway.encode(), litellm=yaml(litellm_config(policy)), secrets=dict(sorted(secrets.items())))
+    config = litellm_config(policy, secrets)
+    return Bundle(gateway=gateway.encode(), litellm=yaml(config), secrets=dict(sorted(secrets.items())))
 
 
-def litellm_config(policy: Policy) -> LiteLLMConfig:
+def litellm_config(policy: Policy, secrets: Mapping[str, bytes]) -> LiteLLMConfig:
     """Give LiteLLM's view of a policy: every target of every route, and literal model names as aliases of routes."""
     return LiteLLMConfig(
-        model_list=tuple(_deployment(route, target) for route in policy.routes for target in route.targets),
+        model_list=tuple(_deployment(route, target, secrets) for route in policy.routes for target in route.targets),
         litellm_settings=SETTINGS,
         router_settings=RouterSettings(model_group_alias=dict(_aliases(policy.routes))),
     )
 
 
-def environment_name(entry: str) -> str:
-    """Name the environment variable that ``litellm --config`` reads for an entry of the secret part."""
-    return f"CLAUDE_GATEWAY_KEY_{_NOT_SNAKE.sub('_', entry).upper()}"
+def environment_name(entry: str, field: str = "") -> str:
+    """Name the environment variable that ``litellm --config`` reads for an entry, or a field of one, that is secret."""
+    return f"CLAUDE_GATEWAY_KEY_{_NOT_SNAKE.sub('_', f'{entry}_{field}' if field else entry).upper()}"
 
 
 def yaml(config: LiteLLMConfig) -> bytes:
@@ -66,25 +74,49 @@ def _aliases(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
             yield from ((name, route.name) for name in route.models if "*" not in name)
 
 
-def _deployment(route: Route, target: Target) -> Deployment:
+def _deployment(route: Route, target: Target, secrets: Mapping[str, bytes]) -> Deployment:
     return Deployment(
         model_name=route.name,
         litellm_params=LiteLLMParams(
-            model=f"{litellm_name(target.provider, target.base_url)}/{target.model}",
-            api_base=target.base_url,
-            api_key=None if target.secret is None else f"os.environ/{environment_name(target.secret)}",
+            model=f"{litellm_name(target.provider, target.base_url, target.formats)}/{target.model}",
             temperature=target.parameters.temperature,
             top_p=target.parameters.top_p,
             reasoning_effort=target.parameters.reasoning_effort,
             timeout=route.timeouts.total,
+            **_access(target, secrets),
         ),
         model_info=ModelInfo(
             id=target.id,
             gw_secret=target.secret,
             gw_max_output_tokens=target.max_output_tokens,
-            gw_preload=target.wire is not Wire.ANTHROPIC,
+            gw_preload=target.wire not in CLAUDE_WIRES,
         ),
     )
+
+
+def _access(target: Target, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
+    """Where a target is and what it spends, as LiteLLM calls these."""
+    if target.aws is not None:
+        # Always told, because LiteLLM would otherwise make the host of what the model's name says.
+        endpoint = target.base_url or base_url(target.aws)
+        place = {"aws_region_name": target.aws.region, "aws_bedrock_runtime_endpoint": endpoint}
+        return {**place, **_aws_identity(target.secret, secrets)}
+    reference = None if target.secret is None else _reference(target.secret)
+    if target.google is not None:
+        project, location = target.google.project, target.google.location
+        place = {"vertex_project": project, "vertex_location": location}
+        return {**place, "api_base": target.base_url, "vertex_credentials": reference}
+    return {"api_base": target.base_url, "api_key": reference}
+
+
+def _aws_identity(entry: str | None, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
+    if entry is None:
+        return {}
+    return {_AWS_NAMES[field]: _reference(entry, field) for field in json.loads(secrets[entry])}
+
+
+def _reference(entry: str, field: str = "") -> str:
+    return f"os.environ/{environment_name(entry, field)}"
 
 
 def _write(lines: list[str], value: dict[str, Any], indent: int, *, quoted: bool = False) -> None:

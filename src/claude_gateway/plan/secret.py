@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_gateway.api.base import SecretKeyRef
+from claude_gateway.api.base import SecretKeyRef, SecretRef
 from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -66,11 +66,17 @@ def find(
 ) -> str | Problem:
     """Look up a value for an object, in its own namespace only; white space around it is cut off.
 
-    ``unreadable`` are the namespaces whose Secrets may not be read.
-
-    Only Secrets that their owner labelled are ever used. A value that cannot stand in a header is a Problem:
-    ``http.client`` and LiteLLM would quote it in an exception.
+    ``unreadable`` are the namespaces whose Secrets may not be read. A value that cannot stand in a header is a
+    Problem: ``http.client`` and LiteLLM would quote it in an exception.
     """
+    secret = usable(secrets, wanted, owner=owner, at=at, unreadable=unreadable)
+    return secret if isinstance(secret, Problem) else word(secret, wanted.key, owner=owner, at=f"{at}.key")
+
+
+def usable(
+    secrets: Mapping[ObjectRef, Secret], wanted: SecretRef, *, owner: ObjectRef, at: str, unreadable: frozenset[str]
+) -> Secret | Problem:
+    """Look up a Secret for an object, in its own namespace only, and only one that its owner labelled."""
     name = f"{owner.namespace}/{wanted.name}"
     secret = secrets.get(ObjectRef(kind=Kind.SECRET, namespace=owner.namespace, name=wanted.name))
     if secret is None and owner.namespace in unreadable:
@@ -84,21 +90,32 @@ def find(
         fix = f'Have the owner of the Secret label it {LABEL_CREDENTIAL}: "true".'
         message = f"Secret {name} is not labelled for use"
         return Problem(owner, f"{at}.name", Reason.SECRET_NOT_LABELLED, message, fix)
-    if wanted.key not in secret.values:
-        message = f"Secret {name} has no key {wanted.key}"
-        fix = f"Add it, or name the key that holds the value in `{at}.key`."
-        return Problem(owner, f"{at}.key", Reason.SECRET_KEY_NOT_FOUND, message, fix)
-    value = _text(secret.values[wanted.key])
-    if value is None:
-        message = f"key {wanted.key} of Secret {name} holds no usable value"
-        fix = "Store the key alone: printable ASCII without spaces, not empty, without `Bearer` before it."
-        return Problem(owner, f"{at}.key", Reason.SECRET_VALUE_INVALID, message, fix)
-    return value
+    return secret
 
 
-def _text(value: bytes | None) -> str | None:
+def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | Problem:
+    """The value of a key, empty where it cannot be read."""
+    if key not in secret.values:
+        message = f"Secret {secret.ref.namespace}/{secret.ref.name} has no key {key}"
+        fix = "Add it to the Secret, or name the key or the Secret that holds the value."
+        return Problem(owner, at, Reason.SECRET_KEY_NOT_FOUND, message, fix)
+    return secret.values[key] or b""
+
+
+def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Problem:
+    """The value of a key, without white space around it, where it is one word that can stand in a header."""
+    value = value_of(secret, key, owner=owner, at=at)
+    text = value if isinstance(value, Problem) else _text(value)
+    if text is not None:
+        return text
+    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} holds no usable value"
+    fix = "Store the key alone: printable ASCII without spaces, not empty, without `Bearer` before it."
+    return Problem(owner, at, Reason.SECRET_VALUE_INVALID, message, fix)
+
+
+def _text(value: bytes) -> str | None:
     try:
-        text = (value or b"").decode("ascii").strip()
+        text = value.decode("ascii").strip()
     except UnicodeDecodeError:
         return None
     return text if _SENDABLE.fullmatch(text) else None

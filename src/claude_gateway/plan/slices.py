@@ -2,8 +2,9 @@
 
 Computed of the bundle alone, so that those of a revision that somebody else wrote can be computed too. ``litellm.yaml``
 is rendered of the same routes and adds nothing to them. Names of slices: ``route:<namespace>/<name>``,
-``client:<namespace>/<name>`` and ``key:<ref>``, where the ref is that of the secret part, without the hash of the
-value: all that spends one key of a Secret is one slice.
+``client:<namespace>/<name>``, ``key:<ref>``, where the ref is that of the secret part, without the hash of the
+value: all that spends one key of a Secret is one slice; and ``place:...`` of all that spends the identity of the pods
+in one place of a cloud.
 """
 
 import hashlib
@@ -15,9 +16,9 @@ from pydantic import ValidationError
 
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.contract.bundle import Bundle
-from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.policy import Aws, Google, Policy, Target
 from claude_gateway.names import Kind
-from claude_gateway.plan.credentials import entry_ref
+from claude_gateway.plan.credentials import entry_of, place_of
 from claude_gateway.plan.world import Item
 
 Slices = Mapping[str, str]
@@ -34,12 +35,26 @@ def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
     for route in policy.routes:
         found[f"route:{route.name}"] = _digest([route.model_dump_json()])
         for target in route.targets:
-            if target.secret is not None:
-                spending.setdefault(target.secret.rpartition(".")[0], []).extend((target.secret, target.id))
+            spent = _spent(target)
+            if spent is not None:
+                spending.setdefault(spent, []).extend((target.secret or "", target.id))
     for client in policy.clients:
         found[f"client:{client.name}"] = _digest([client.model_dump_json(), *sorted(keys.get(client.name, ()))])
-    found.update((f"key:{ref}", _digest(sorted(ids))) for ref, ids in spending.items())
+    found.update((spent, _digest(sorted(ids))) for spent, ids in spending.items())
     return found
+
+
+def _spent(target: Target) -> str | None:
+    """The slice of what a target spends."""
+    if target.secret is not None:
+        return f"key:{target.secret.rpartition('.')[0]}"
+    return _place(target.aws, target.google)
+
+
+def _place(aws: Aws | None, google: Google | None) -> str | None:
+    if aws is not None:
+        return f"place:{aws.region}"
+    return None if google is None else f"place:{google.project}/{google.location}"
 
 
 def slices_of(bundle: Bundle) -> Slices | None:
@@ -54,11 +69,12 @@ def slices_of(bundle: Bundle) -> Slices | None:
     return slices(policy, keys)
 
 
-def name(item: Item[Any]) -> str:
+def name(item: Item[Any]) -> str | None:
     """Name the slice of an object whose spec could be read."""
     ref = item.ref
     if isinstance(item.spec, ClaudeCredentialSpec):
-        return f"key:{entry_ref(ref.namespace, item.spec.api_key.secret_ref)}"
+        entry = entry_of(ref.namespace, item.spec)
+        return f"key:{entry}" if entry is not None else _place(*place_of(item.spec))
     kind = "route" if ref.kind == Kind.MODEL_ROUTE else "client"
     return f"{kind}:{ref.namespace}/{ref.name}"
 

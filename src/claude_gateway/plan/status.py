@@ -14,6 +14,7 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.CREDENTIAL_NOT_FOUND,
         Reason.CREDENTIAL_NOT_USABLE,
         Reason.CREDENTIAL_MISMATCH,
+        Reason.MODEL_NOT_FOUND,
         Reason.SECRET_NOT_FOUND,
         Reason.SECRET_KEY_NOT_FOUND,
         Reason.SECRET_NOT_LABELLED,

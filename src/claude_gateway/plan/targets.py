@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import addresses, providers
+from claude_gateway.plan import clouds, forwarding, speech
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.status import about_references
@@ -30,34 +30,49 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
     acceptable = False
     for index, target in enumerate(spec.targets):
         at = f"spec.targets[{index}]"
-        found = list(_problems(route.ref, target, at, world, credentials))
+        key = credentials.keys.get(_credential(route.ref, target.credential)) if target.credential else None
+        found = [
+            *_model_problems(route.ref, target, key, at),
+            *_access_problems(route.ref, target, at, world, credentials),
+        ]
         problems.extend(found)
         acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            key = credentials.keys[_credential(route.ref, target.credential)] if target.credential else None
             resolved.append(_target(f"{route.ref.namespace}/{route.ref.name}/{index}", target, key))
     return Targets(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
 
 
-def _problems(
-    owner: ObjectRef, target: RouteTarget, at: str, world: World, credentials: Credentials
-) -> Iterator[Problem]:
+def _model_problems(owner: ObjectRef, target: RouteTarget, key: Key | None, at: str) -> Iterator[Problem]:
+    """What is wrong with a target's model and what it speaks, for the key that pays, if that is known."""
     provider, _, model = target.model.partition("/")
     problem = provider_problem(provider, owner=owner, at=f"{at}.model") or _model_problem(owner, model, f"{at}.model")
+    refusal = clouds.refusal(provider, model, key.aws.region if key is not None and key.aws is not None else None)
     if problem is not None:
         yield problem
-    if target.credential is None:
-        refused = address_problem(target.base_url or "", world, owner=owner, at=f"{at}.baseURL")
-        yield from [refused] if refused else []
-    else:
-        ref = _credential(owner, target.credential)
-        if ref in world.foreign:
-            message = f"{ref} is for another release of the gateway"
-            fix = "Remove its `gatewayRef`, or name another credential."
-            yield Problem(owner, f"{at}.credential", Reason.CREDENTIAL_NOT_FOUND, message, fix)
-            return
-        wrong = _credential_problem(owner, target.credential, provider, f"{at}.credential", credentials)
+    elif refusal is not None:
+        fix = "Write the id as the cloud lists it, without a region before it: the credential says where it is."
+        yield Problem(owner, f"{at}.model", Reason.MODEL_NOT_ALLOWED, refusal, fix)
+    elif target.formats is not None:
+        wrong = speech.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
         yield from [wrong] if wrong else []
+
+
+def _access_problems(
+    owner: ObjectRef, target: RouteTarget, at: str, world: World, credentials: Credentials
+) -> Iterator[Problem]:
+    """What is wrong with where a target is and who pays for it."""
+    provider = target.model.partition("/")[0]
+    if target.credential is not None:
+        problem = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
+    elif target.forward_client_token:
+        problem = forwarding.problem(target.base_url, world, owner=owner, at=f"{at}.baseURL")
+    elif provider in clouds.FIELDS:
+        fix = f"Name a ClaudeCredential with `{clouds.FIELDS[provider]}`; its own `baseURL` may name another address."
+        message = f"a target of `{provider}` needs a credential"
+        problem = Problem(owner, f"{at}.credential", Reason.INVALID, message, fix)
+    else:
+        problem = address_problem(target.base_url or "", world, owner=owner, at=f"{at}.baseURL")
+    yield from [problem] if problem else []
 
 
 def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
@@ -75,15 +90,20 @@ def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
 
 
 def _credential_problem(
-    owner: ObjectRef, name: str, provider: str, at: str, credentials: Credentials
+    owner: ObjectRef, name: str, provider: str, at: str, world: World, credentials: Credentials
 ) -> Problem | None:
     ref = _credential(owner, name)
+    if ref in world.foreign:
+        message = f"{ref} is for another release of the gateway"
+        fix = "Remove its `gatewayRef`, or name another credential."
+        return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
     key = credentials.keys.get(ref)
     if key is not None:
         if key.provider == provider:
             return None
         message = f"the key of {ref} is for `{key.provider}`, and this target is of `{provider}`"
-        fix = f"Name a credential whose provider is `{provider}`."
+        field = clouds.FIELDS.get(provider)
+        fix = f"Name a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:
         message = f"{ref} cannot be used"
@@ -100,15 +120,14 @@ def _credential(owner: ObjectRef, name: str) -> ObjectRef:
 def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
     """Render a sound target; with a credential, the credential's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
-    wire = providers.PROVIDERS[provider].wire
-    base_url = key.base_url if key is not None else addresses.normal(target.base_url or "", wire)
+    spoken = speech.of(target, key)
     rendered = policy.Target(
         id=name,
         provider=provider,
         model=model,
-        wire=wire,
-        formats=providers.relay_formats(provider, base_url),
-        base_url=base_url,
+        wire=spoken.wire,
+        formats=spoken.formats,
+        base_url=spoken.base_url,
         secret=None if key is None else key.entry,
         max_output_tokens=target.max_output_tokens,
         parameters=policy.Parameters(
@@ -118,6 +137,9 @@ def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
         ),
         weight=target.weight,
         priority=target.priority,
+        aws=None if key is None else key.aws,
+        google=None if key is None else key.google,
+        forward_client_token=bool(target.forward_client_token),
     )
     digest = hashlib.sha256(rendered.model_dump_json().encode()).hexdigest()
     return rendered.model_copy(update={"id": f"{name}.{digest[:8]}"})

@@ -14,7 +14,7 @@ from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.policy import Egress
-from claude_gateway.names import API_VERSION, GROUP, LABEL_CREDENTIAL, Kind, Reason
+from claude_gateway.names import API_VERSION, FORWARD_HOST, GROUP, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity, ordered
 from claude_gateway.plan.programmed import PodState
@@ -58,12 +58,14 @@ _PATTERN: Final[TypeAdapter[str]] = TypeAdapter(ModelPattern)
 class Settings:
     """What the installation allows and how it reads.
 
-    ``egress`` are addresses that route authors could not allow themselves. ``strict`` is for files: fields and kinds
+    ``egress`` are addresses that route authors could not allow themselves, ``forward_hosts`` those that may get the
+    clients' own logins. ``strict`` is for files: fields and kinds
     that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored. ``release`` is
     the release that decides: objects whose ``gatewayRef`` names another one are left alone. None takes all.
     """
 
     egress: Egress = field(default_factory=Egress)
+    forward_hosts: tuple[str, ...] = (FORWARD_HOST,)
     strict: bool = True
     release: str | None = None
 

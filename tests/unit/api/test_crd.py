@@ -1,6 +1,7 @@
 """The CRDs: sound for an API server, taught by their descriptions, and the committed files are current."""
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -82,16 +83,23 @@ def _keys(value: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 def test_columns_show_fields_that_exist(kind: ObjectKind) -> None:
-    known = {".metadata.creationTimestamp"}
-    schema = root(kind.plural)
     for column in kind.columns:
-        if column.path in known:
+        if column.path == ".metadata.creationTimestamp":
             continue
-        part = schema
-        for step in column.path.removeprefix(".").replace('[?(@.type=="', "[").split("."):
-            part = part["properties"][step.split("[")[0]]
-            part = part.get("items", part) if "[" in step else part
-        assert part["type"] in ("string", "array")
+        parts = [root(kind.plural)]
+        for step in re.findall(r"[^.\[\]]+|\[[^]]+\]", column.path):
+            parts = [found for part in parts for found in fields(part, step)]
+        assert parts
+        assert all(part["type"] in ("string", "array") for part in parts)
+
+
+def fields(part: dict[str, Any], step: str) -> list[dict[str, Any]]:
+    """The schemas that one step of a JSONPath leads to: a name, ``*``, names in brackets, or items of a list."""
+    if step.startswith(("[?", "[0")):
+        return [part["items"]]
+    known = part.get("properties", {})
+    names = re.findall(r"'(\w+)'", step) or (list(known) if step == "*" else [step])
+    return [known[name] for name in names if name in known]
 
 
 def test_kubectl_finds_the_kinds_by_their_names() -> None:

@@ -51,6 +51,12 @@ TARGETS = st.builds(
         },
     ),
     st.fixed_dictionaries({"credential": st.just("team")}) | st.fixed_dictionaries({"baseURL": URLS}),
+).flatmap(
+    lambda target: (
+        st.just(target)
+        | st.just({**target, "formats": ["Responses", "Chat"]})
+        | st.just({"model": "anthropic/*", "forwardClientToken": True})
+    )
 )
 GOOD: dict[str, st.SearchStrategy[Any]] = {
     Kind.MODEL_ROUTE: st.fixed_dictionaries(
@@ -59,6 +65,8 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
             "targets": st.lists(TARGETS, min_size=1, max_size=3),
         },
         optional={
+            "safeguardsModel": st.just("claude-haiku-4-5"),
+            "tokenCounts": st.sampled_from(["Exact", "Estimate"]),
             "displayName": st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
             "timeouts": st.fixed_dictionaries(
                 {},
@@ -74,6 +82,22 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
         {
             "apiKey": st.fixed_dictionaries(
                 {"provider": st.sampled_from(["openai", "vertex_ai"]), "secretRef": SECRET}, optional={"baseURL": URLS}
+            )
+        }
+    )
+    | st.fixed_dictionaries(
+        {
+            "bedrock": st.fixed_dictionaries(
+                {"region": st.sampled_from(["us-east-1", "cn-north-1"])},
+                optional={"secretRef": st.just({"name": "aws"}), "baseURL": URLS},
+            )
+        }
+    )
+    | st.fixed_dictionaries(
+        {
+            "vertex": st.fixed_dictionaries(
+                {"project": st.just("my-project"), "location": st.sampled_from(["global", "us-east5"])},
+                optional={"secretRef": SECRET, "baseURL": URLS},
             )
         }
     ),

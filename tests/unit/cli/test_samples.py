@@ -45,11 +45,3 @@ def test_a_name_is_one_that_the_client_may_use() -> None:
     routes = (route("r", "a", "b"),)
     assert samples.name_for(routes[0], routes, client=Client(name="c", models=("b",))) == "b"
     assert samples.name_for(routes[0], routes, client=Client(name="c", models=("x*",))) is None
-
-
-@pytest.mark.parametrize(
-    ("pattern", "name", "fits"),
-    [("*", "", True), ("a.b", "axb", False), ("a*c", "abc", True), ("a*", "ba", False), ("*[1m]", "x[1m]", True)],
-)
-def test_only_a_star_is_special(pattern: str, name: str, fits: bool) -> None:
-    assert samples.matches(pattern, name) is fits

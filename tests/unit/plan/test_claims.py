@@ -6,6 +6,7 @@ import pytest
 from tests.support.builders import credential, plan, route, secret
 
 from claude_gateway.names import Reason
+from claude_gateway.plan.claims import matches
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Severity
 
@@ -103,3 +104,11 @@ def test_a_name_for_people_that_no_picker_shows_is_a_warning(models: list[str], 
         [("spec.displayName", Reason.MODEL_NOT_LISTED, Severity.WARNING)] if warned else []
     )
     assert condition(decided, "a")[:2] == ("True", Reason.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [("*", "", True), ("a.b", "axb", False), ("a*c", "abc", True), ("a*", "ba", False), ("*[1m]", "x[1m]", True)],
+)
+def test_only_a_star_is_special(pattern: str, name: str, fits: bool) -> None:
+    assert matches(pattern, name) is fits

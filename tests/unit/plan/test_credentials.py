@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from tests.support.builders import API_KEY, credential, plan, route, secret, target
 
-from claude_gateway.api.base import SecretKeyRef
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.credentials import entry_ref
@@ -83,7 +82,9 @@ def test_a_key_that_cannot_be_had(manifests: list[Any], field: str, reason: Reas
     [
         ({"provider": "antropic"}, "spec.apiKey.provider", Reason.PROVIDER_UNKNOWN, "Did you mean `anthropic`?"),
         ({"provider": "zzzzzz"}, "spec.apiKey.provider", Reason.PROVIDER_UNKNOWN, "LiteLLM"),
-        ({"provider": "bedrock"}, "spec.apiKey.provider", Reason.PROVIDER_NOT_SUPPORTED, "another provider"),
+        ({"provider": "gdc"}, "spec.apiKey.provider", Reason.PROVIDER_NOT_SUPPORTED, "another provider"),
+        ({"provider": "bedrock"}, "spec.apiKey.provider", Reason.PROVIDER_NOT_SUPPORTED, "Write `bedrock:`"),
+        ({"provider": "vertex_ai"}, "spec.apiKey.provider", Reason.PROVIDER_NOT_SUPPORTED, "Write `vertex:`"),
         ({"provider": "ollama"}, "spec.apiKey.baseURL", Reason.INVALID, "Add the `baseURL`"),
         ({"baseURL": "http://127.0.0.1:8000"}, "spec.apiKey.baseURL", Reason.ADDRESS_NOT_ALLOWED, "allow this host"),
     ],
@@ -138,7 +139,7 @@ def test_a_rotated_key_is_a_new_entry() -> None:
 
 def test_no_two_keys_share_an_entry() -> None:
     refs = [("a", "x.y", "z"), ("a", "x", "y.z"), ("a", "x" * 253, "y" * 252 + "a"), ("a", "x" * 253, "y" * 252 + "b")]
-    entries = [entry_ref(namespace, SecretKeyRef(name=name, key=key)) for namespace, name, key in refs]
+    entries = [entry_ref(*ref) for ref in refs] + [entry_ref("a", "x"), entry_ref("a", "x.y"), entry_ref("a", "x.y.z")]
     assert len(set(entries)) == len(entries)
     assert all(len(entry) <= 240 for entry in entries)
-    assert entry_ref("team-a", SecretKeyRef(name="keys", key="API_KEY")) == "team-a.keys.API_KEY"
+    assert entry_ref("team-a", "keys", "API_KEY") == "team-a.keys.API_KEY"

@@ -93,7 +93,7 @@ def test_a_route_without_any_target_left_keeps_its_names() -> None:
     [
         (target("openai/gpt-5", "anthropic"), "credential", Reason.CREDENTIAL_MISMATCH),
         (target("antropic/x"), "model", Reason.PROVIDER_UNKNOWN),
-        (target("vertex_ai/x"), "model", Reason.PROVIDER_NOT_SUPPORTED),
+        (target("sagemaker/x"), "model", Reason.PROVIDER_NOT_SUPPORTED),
         (target("openai/x", baseURL="http://localhost/v1"), "baseURL", Reason.ADDRESS_NOT_ALLOWED),
     ],
 )

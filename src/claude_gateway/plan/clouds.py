@@ -1,0 +1,78 @@
+"""Models in clouds: what their ids may look like, which of them are Claude, and where requests for them go.
+
+LiteLLM takes regions and kinds of endpoints out of ids (``bedrock/<region>/...``, the region in an ARN), and route
+authors write ids; so an id is let pass only where it can mean nothing but a model of the credential's own region.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from claude_gateway.contract.policy import Aws, Google, Wire
+
+BEDROCK: Final = "bedrock"
+VERTEX: Final = "vertex_ai"
+FIELDS: Final[Mapping[str, str]] = {BEDROCK: "bedrock", VERTEX: "vertex"}
+"""Providers that take an identity of a cloud instead of a key, and the field of a ClaudeCredential for each."""
+
+GOOGLE_TOKENS: Final = "https://oauth2.googleapis.com/token"
+"""Where a service account's key is exchanged for a token; LiteLLM and google-auth would take any address."""
+
+_ANY: Final = "*"
+_ARN: Final = re.compile(
+    r"arn:aws(?:-[a-z]{2,8}){0,3}:bedrock:(?P<region>[a-z0-9-]{6,32}):(?:[0-9]{12})?:"
+    r"(?P<kind>foundation-model|inference-profile|application-inference-profile|provisioned-model|imported-model|"
+    r"custom-model|custom-model-deployment|default-prompt-router|prompt-router)/(?P<id>[A-Za-z0-9][A-Za-z0-9._:-]*)"
+)
+_NAMELESS: Final = frozenset(("application-inference-profile", "provisioned-model"))
+"""Kinds of ARN that do not say which model they are: teams make them to see what their Claude costs."""
+_BEDROCK_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)+(?::[0-9]+(?::[0-9]+k)?)?")
+_VERTEX_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(?:/[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}")
+_LITELLMS: Final = re.compile(r"(?:converse|invoke)/")
+"""LiteLLM's words for the two ways to call a model of Bedrock: who writes one wants LiteLLM."""
+_CLAUDE: Final = re.compile(r"(?:^|[./])anthropic\.claude")
+_SUFFIXES: Final = {
+    "cn-": "amazonaws.com.cn",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+}
+"""Domains of AWS's regions that are apart from the others, by the beginning of the region."""
+
+
+def refusal(provider: str, model: str, region: str | None) -> str | None:
+    """Why a model's id cannot be used with a credential of ``region``, or None if it can; None for other providers."""
+    if provider == VERTEX:
+        return None if model == _ANY or _VERTEX_ID.fullmatch(model) else "this is no id of a model at Vertex AI"
+    if provider != BEDROCK or model == _ANY:
+        return None
+    plain = _LITELLMS.sub("", model, count=1)
+    arn = _ARN.fullmatch(plain)
+    if arn is not None and region is not None and arn["region"] != region:
+        return f"this is a model in {arn['region']}, and the credential is for {region}"
+    return None if arn or _BEDROCK_ID.fullmatch(plain) else "this is no id of a model at Bedrock"
+
+
+def claude_wire(provider: str, model: str) -> Wire | None:
+    """The wire of a target whose model is Claude, or the one that the client names; None for all others."""
+    if provider == VERTEX:
+        return Wire.VERTEX if model == _ANY or model.startswith("claude") else None
+    arn = _ARN.fullmatch(model)
+    nameless = arn is not None and arn["kind"] in _NAMELESS
+    claude = model == _ANY or nameless or (_CLAUDE.search(model) and not _LITELLMS.match(model))
+    return Wire.BEDROCK if claude else None
+
+
+def base_url(place: Aws | Google) -> str:
+    """The cloud's own address for a region or location, which were found to be nothing else before."""
+    if isinstance(place, Aws):
+        beginnings = (beginning for beginning in _SUFFIXES if place.region.startswith(beginning))
+        suffix = _SUFFIXES.get(next(beginnings, ""), "amazonaws.com")
+        return f"https://bedrock-runtime.{place.region}.{suffix}"
+    if place.location == "global":
+        return "https://aiplatform.googleapis.com"
+    if "-" not in place.location:
+        return f"https://aiplatform.{place.location}.rep.googleapis.com"
+    return f"https://{place.location}-aiplatform.googleapis.com"

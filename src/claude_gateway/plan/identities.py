@@ -1,0 +1,103 @@
+"""Identities in clouds: from a Secret to the one form that the data plane takes, and nothing more of it."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from claude_gateway.api.base import SecretKeyRef, SecretRef
+from claude_gateway.contract.policy import Egress
+from claude_gateway.names import Reason
+from claude_gateway.plan import addresses
+from claude_gateway.plan.clouds import GOOGLE_TOKENS
+from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.secret import usable, value_of, word
+from claude_gateway.plan.world import World
+
+_BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
+_SESSION: Final = "AWS_SESSION_TOKEN"
+_KEYS: Final = (("accessKeyId", "AWS_ACCESS_KEY_ID"), ("secretAccessKey", "AWS_SECRET_ACCESS_KEY"))
+_GOOGLE: Final = ("type", "project_id", "private_key_id", "private_key", "client_email", "client_id", "token_uri")
+"""Fields of a service account's key file that are of use; the others can name addresses and are left out."""
+_SERVICE_ACCOUNT: Final = "service_account"
+_PEM: Final = re.compile(
+    r"-----BEGIN (?:RSA )?PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END (?:RSA )?PRIVATE KEY-----\n*"
+)
+_EMAIL: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+")
+_LONGEST: Final = 16_384
+_KEY_FILE: Final = "Store the JSON key file of a Google service account as it was downloaded."
+
+
+def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str) -> bytes | Problem:
+    """An AWS identity as JSON: ``accessKeyId``, ``secretAccessKey`` and maybe ``sessionToken``, or ``bearerToken``."""
+    secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
+    if isinstance(secret, Problem):
+        return secret
+    wanted = [("bearerToken", _BEARER)] if _BEARER in secret.values else [*_KEYS]
+    if _BEARER not in secret.values and _SESSION in secret.values:
+        wanted.append(("sessionToken", _SESSION))
+    found: dict[str, str] = {}
+    for name, key in wanted:
+        value = word(secret, key, owner=owner, at=f"{at}.name")
+        if isinstance(value, Problem):
+            return value
+        found[name] = value
+    return _json(found)
+
+
+def google(world: World, ref: SecretKeyRef, *, owner: ObjectRef, at: str) -> bytes | Problem:
+    """A service account's key file as JSON, with the fields that are of use."""
+    secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
+    if isinstance(secret, Problem):
+        return secret
+    value = value_of(secret, ref.key, owner=owner, at=f"{at}.key")
+    if isinstance(value, Problem):
+        return value
+    fields = _fields(value)
+    wrong = "holds no JSON object" if fields is None else _wrong(fields, world.settings.egress)
+    if fields is None or wrong is not None:
+        message = f"key {ref.key} of Secret {owner.namespace}/{ref.name} {wrong}"
+        return Problem(owner, f"{at}.key", Reason.SECRET_VALUE_INVALID, message, _KEY_FILE)
+    return _json({name: fields[name] for name in _GOOGLE if name in fields})
+
+
+def _fields(value: bytes) -> Mapping[str, Any] | None:
+    if len(value) > _LONGEST:
+        return None
+    try:
+        fields = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _wrong(fields: Mapping[str, Any], egress: Egress) -> str | None:
+    """What keeps a key file from being used, in words that hold nothing of it; None: nothing.
+
+    Only keys of service accounts: other kinds of file make google-auth run programs and call addresses that they name.
+    """
+    if fields.get("type") != _SERVICE_ACCOUNT:
+        return "is not the key of a service account"
+    if not all(isinstance(fields[name], str) and fields[name].isascii() for name in _GOOGLE if name in fields):
+        return "has a field that is not plain text"
+    if not _PEM.fullmatch(fields.get("private_key", "")):
+        return "has no private key"
+    if not _EMAIL.fullmatch(fields.get("client_email", "")):
+        return "does not say whose it is"
+    if not _may_sign_in_at(fields.get("token_uri", ""), egress):
+        return f"has a `token_uri` other than {GOOGLE_TOKENS}"
+    return None
+
+
+def _may_sign_in_at(address: str, egress: Egress) -> bool:
+    """Google's address, or one that is refused by default and was allowed by the installation: a server of a test."""
+    if address == GOOGLE_TOKENS:
+        return True
+    if addresses.refusal(address, egress) is not None:
+        return False
+    return addresses.refusal(address, Egress()) is not None or urlsplit(address).hostname in egress.hosts
+
+
+def _json(fields: Mapping[str, str]) -> bytes:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()

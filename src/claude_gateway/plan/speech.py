@@ -1,0 +1,62 @@
+"""What a target speaks by itself: its wire, the formats in it, and the address where it does."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from claude_gateway.api.model_route import RouteTarget
+from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.names import Reason
+from claude_gateway.plan import addresses, clouds, forwarding, providers
+from claude_gateway.plan.credentials import Key
+from claude_gateway.plan.problem import ObjectRef, Problem
+
+_OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
+_CLOUDS: Final[Mapping[str, Wire]] = {clouds.BEDROCK: Wire.BEDROCK, clouds.VERTEX: Wire.VERTEX}
+_POSSIBLE: Final[Mapping[Wire, tuple[Format, ...]]] = {
+    **dict.fromkeys((Wire.ANTHROPIC, Wire.BEDROCK, Wire.VERTEX), _OF_CLAUDE),
+    Wire.OPENAI: (Format.CHAT, Format.COMPLETIONS, Format.RESPONSES, Format.EMBEDDINGS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A target's wire and formats, none where LiteLLM does all; ``base_url`` is set wherever ``wire`` is."""
+
+    wire: Wire | None
+    formats: tuple[Format, ...]
+    base_url: str | None
+
+
+def of(target: RouteTarget, key: Key | None) -> Speech:
+    """What a sound target speaks; with a key, the key's address is the only one that counts."""
+    provider, _, model = target.model.partition("/")
+    written = tuple(Format(name) for name in target.formats or ())
+    place = None if key is None else key.aws or key.google
+    if key is not None and place is not None:
+        wire = _CLOUDS[provider] if written else clouds.claude_wire(provider, model)
+        if wire is None:
+            return Speech(wire=None, formats=(), base_url=key.base_url)
+        return Speech(wire=wire, formats=written or _OF_CLAUDE, base_url=key.base_url or clouds.base_url(place))
+    wire = providers.PROVIDERS[provider].wire
+    base_url = key.base_url if key is not None else _keyless(target, wire)
+    formats = written or providers.relay_formats(provider, model, base_url)
+    return Speech(wire=wire, formats=formats, base_url=base_url)
+
+
+def problem(provider: str, formats: Iterable[str], *, owner: ObjectRef, at: str) -> Problem | None:
+    """What is wrong with the formats that are written for a target of a provider that is known, if anything."""
+    wire = _CLOUDS[provider] if provider in _CLOUDS else providers.PROVIDERS[provider].wire
+    if wire is None:
+        message = f"requests to `{provider}` are always translated"
+        return Problem(owner, at, Reason.INVALID, message, "Remove `formats`.")
+    other = next((name for name in formats if name not in _POSSIBLE[wire]), None)
+    if other is None:
+        return None
+    message = f"no server of `{provider}` speaks {other}"
+    fix = f"Write some of {', '.join(_POSSIBLE[wire])}, or name the provider whose API the server has."
+    return Problem(owner, at, Reason.INVALID, message, fix)
+
+
+def _keyless(target: RouteTarget, wire: Wire | None) -> str:
+    return addresses.normal(target.base_url or forwarding.DEFAULT_BASE_URL, wire)
