@@ -6,6 +6,7 @@ from importlib.metadata import version
 import click
 
 from claude_gateway.cli import options
+from claude_gateway.cli.conformance import conformance
 from claude_gateway.cli.crds import crds
 from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.env import env
@@ -30,7 +31,7 @@ def cli() -> None:
     """One address for Claude Code and every other LLM client: serve routes written in YAML, and check them."""
 
 
-for _command in (serve, lint, render, doctor, env, run, key, crds):
+for _command in (serve, lint, render, doctor, env, run, key, crds, conformance):
     cli.add_command(_command)
 
 

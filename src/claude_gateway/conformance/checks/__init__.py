@@ -1,0 +1,65 @@
+"""All checks, in the order in which they are run and told."""
+
+from typing import Final
+
+from claude_gateway.conformance.check import Check
+from claude_gateway.conformance.checks import (
+    bedrock,
+    clouds,
+    dialect,
+    discovery,
+    errors,
+    fidelity,
+    foundry,
+    identity,
+    messages,
+    openai,
+    relayed,
+    safeguards,
+    startup,
+    streaming,
+    translated,
+    vertex,
+)
+
+AREAS: Final = {
+    "startup": "Before the first prompt",
+    "messages": "Messages",
+    "body": "Bodies to a Claude model",
+    "headers": "Headers",
+    "stream": "Streams",
+    "errors": "The gateway's own errors",
+    "relayed": "Errors of a Claude model's upstream",
+    "identity": "Credentials",
+    "discovery": "Model discovery",
+    "bedrock": "Bedrock mode",
+    "vertex": "Vertex mode",
+    "foundry": "Foundry, Claude on AWS, Mantle",
+    "clouds": "Claude models on Bedrock and Vertex",
+    "safeguards": "Auto mode (`safeguards`)",
+    "dialect": "Claude Code with a model that is no Claude",
+    "translated": "Errors of a model that is no Claude",
+    "gemini": "Claude Code with a Gemini model",
+    "responses-only": "Models that only speak Responses",
+    "openai": "OpenAI's formats",
+}
+"""First part of an id → what it is about."""
+
+CHECKS: Final[tuple[Check, ...]] = (
+    *startup.CHECKS,
+    *messages.CHECKS,
+    *fidelity.CHECKS,
+    *streaming.CHECKS,
+    *errors.CHECKS,
+    *relayed.CHECKS,
+    *identity.CHECKS,
+    *discovery.CHECKS,
+    *bedrock.CHECKS,
+    *vertex.CHECKS,
+    *foundry.CHECKS,
+    *clouds.CHECKS,
+    *safeguards.CHECKS,
+    *dialect.CHECKS,
+    *translated.CHECKS,
+    *openai.CHECKS,
+)

@@ -1,0 +1,140 @@
+"""Claude Code's auto mode asks the upstream to judge tool calls: passed on, judged, or left open, never invented."""
+
+from typing import Any, Final
+
+from claude_gateway.conformance import samples, sse
+from claude_gateway.conformance.bench import Bench, text_of
+from claude_gateway.conformance.check import Need, Source, check, expect
+
+BETA: Final = ("anthropic-beta", "claude-code-20250219,dangerous-tool-use-2026-09-03")
+ASKED: Final = [
+    {
+        "type": "dangerous_tool_use",
+        "classifier_context": {
+            "v": 1,
+            "permission_mode": "auto",
+            "live_cwd": "/home/dev/project",
+            "rules": {"allow": [], "soft_deny": [], "environment": []},
+            "trusted_directories": ["/home/dev/project"],
+            "git_state": {"branch": "main"},
+        },
+    }
+]
+CLASSIFIER: Final = 144_000
+"""Bytes of a request of Claude Code's own classifier."""
+
+
+def _asking(bench: Bench, model: str) -> dict[str, Any]:
+    text = 'Do it [[tool Bash {"command": "rm -rf build"}]]'
+    return bench.body(text, model=model, tools=[samples.BASH], safeguards=ASKED)
+
+
+def _statuses(found: list[sse.Event]) -> list[dict[str, Any]]:
+    delta = sse.named(found, "message_delta")["delta"]
+    return [dict(result["status"]) for result in delta.get("safeguard_results") or []]
+
+
+@check(
+    "safeguards.request",
+    "`safeguards` and its beta reach a Claude model as sent",
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def request(bench: Bench) -> str:
+    bench.stream(_asking(bench, bench.models.claude), headers=[BETA])
+    seen = bench.seen()
+    expect(seen.json.get("safeguards") == ASKED, f"safeguards arrived as {seen.json.get('safeguards')}")
+    expect("dangerous-tool-use-2026-09-03" in seen.all("anthropic-beta"), f"betas {seen.all('anthropic-beta')}")
+    return "field and beta arrived"
+
+
+@check(
+    "safeguards.answer",
+    "A Claude model's `safeguard_results` in the last `message_delta` arrive as it gave them",
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def answer(bench: Bench) -> str:
+    bench.upstream.configure(safeguards="flagged")
+    found = bench.stream(_asking(bench, bench.models.claude), headers=[BETA])
+    statuses = _statuses(found)
+    expect(statuses and statuses[0].get("type") == "available", f"results {statuses}")
+    outcomes = [verdict["outcome"] for verdict in statuses[0]["tool_uses"].values()]
+    expect(outcomes == ["flagged"], f"outcomes {outcomes}")
+    return "flagged, as the upstream said"
+
+
+@check(
+    "safeguards.never-invented",
+    "Nothing is called `not_flagged` for a model whose calls nobody judged",
+    Need.OTHER,
+    source=Source.MEASURED,
+)
+def never_invented(bench: Bench) -> str:
+    reply = bench.messages({**_asking(bench, bench.models.other), "stream": True}, headers=[BETA])
+    if reply.status == 400:
+        expect(b"safeguards" in reply.body, f"{reply}: 400 that does not name safeguards")
+        return str(reply)
+    statuses = _statuses(sse.of_messages(reply))
+    expect(b"not_flagged" not in reply.body, f"not_flagged without a judgement: {statuses}")
+    return f"statuses {statuses or 'none'}"
+
+
+def _judged(bench: Bench, verdict: str) -> list[dict[str, Any]]:
+    found = bench.stream(_asking(bench, bench.models.judged), headers=[BETA], timeout=30)
+    statuses = _statuses(found)
+    expect(statuses and statuses[0].get("type") == "available", f"results {statuses}")
+    blocks = [block for block in sse.blocks(found) if block.get("type") == "tool_use"]
+    given = statuses[0]["tool_uses"]
+    expect(list(given) == [block["id"] for block in blocks], f"verdicts for {list(given)}, calls {blocks}")
+    outcomes = [value.get("outcome") for value in given.values()]
+    expect(outcomes == [verdict], f"outcomes {outcomes}, {verdict} was the judgement")
+    return statuses
+
+
+@check(
+    "safeguards.judged",
+    "Tool calls of a model that is no Claude are judged by the configured model, and its verdict is the answer",
+    Need.JUDGE,
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def judged(bench: Bench) -> str:
+    for said, verdict in (("<block>no</block>", "not_flagged"), ("<block>yes</block>", "flagged")):
+        bench.upstream.script({"match": "</block>", "text": said, "times": 5})
+        _judged(bench, verdict)
+    return "not_flagged and flagged, as judged"
+
+
+@check(
+    "safeguards.judge-away",
+    "Where the judge gives no usable answer, nothing is called `not_flagged`",
+    Need.JUDGE,
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def judge_away(bench: Bench) -> str:
+    for step in ({"status": 529}, {"text": "I would rather not say"}):
+        bench.upstream.script({"match": "</block>", "times": 25, **step})
+        reply = bench.messages({**_asking(bench, bench.models.judged), "stream": True}, headers=[BETA], timeout=60)
+        expect(b'"not_flagged"' not in reply.expect(200).body, "not_flagged without a judgement")
+        statuses = _statuses(sse.of_messages(reply))
+    return f"statuses {statuses}"
+
+
+@check(
+    "safeguards.classifier",
+    f"Claude Code's own classifier, {CLASSIFIER // 1000} KB not streamed, with a stop sequence, is served",
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def classifier(bench: Bench) -> str:
+    body = bench.body("x" * CLASSIFIER, max_tokens=64, stop_sequences=["</block>"])
+    bench.script(text="<block>no</block>")
+    message = bench.answer(body)
+    expect(text_of(message) == "<block>no", f"it said {text_of(message)!r}")
+    expect(message["stop_reason"] == "stop_sequence", f"stop_reason {message['stop_reason']}")
+    return f"{message['stop_reason']} after {text_of(message)!r}"
+
+
+CHECKS: Final = (request, answer, never_invented, judged, judge_away, classifier)
