@@ -39,6 +39,8 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "tls_cert_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.crt"),
         "tls_key_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.key"),
         "max_body_bytes": (nested("proxy.gateway.maxBodyBytes", 1048576), "1048576"),
+        "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),
+        "ping_seconds": (nested("proxy.gateway.pingSeconds", 0), "0"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),
         "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
         "log_level": (nested("proxy.gateway.logLevel", "debug"), "debug"),

@@ -185,7 +185,11 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    *routes: Route, secrets: Mapping[str, bytes] | None = None, egress: Egress | None = None
+    *routes: Route,
+    secrets: Mapping[str, bytes] | None = None,
+    egress: Egress | None = None,
+    ping_seconds: float = 0,
+    body_seconds: float = 60,
 ) -> AsyncIterator[Gateway]:
     """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them."""
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
@@ -197,10 +201,16 @@ async def gateway(
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
-    exchange = Exchange(litellm_socket=run_dir / "litellm.sock")
+    exchange = Exchange(litellm_socket=run_dir / "litellm.sock", ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
-        live=live, exchange=exchange, metrics=metrics, journal=journal, max_body_bytes=32 * 1024**2, log_requests=True
+        live=live,
+        exchange=exchange,
+        metrics=metrics,
+        journal=journal,
+        max_body_bytes=32 * 1024**2,
+        body_seconds=body_seconds,
+        log_requests=True,
     )
     listener = Listener(app, bind("127.0.0.1", 0))
     await listener.start()

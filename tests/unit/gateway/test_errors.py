@@ -32,6 +32,7 @@ _ARGUMENTS = {
 _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "bad_key": (401, "authentication_error", False),
     "no_keys": (401, "authentication_error", False),
+    "bad_signature": (401, "authentication_error", False),
     "login_needed": (401, "authentication_error", False),
     "model_not_allowed": (400, "invalid_request_error", False),
     "bad_request": (400, "invalid_request_error", None),

@@ -65,6 +65,56 @@ async def test_a_pause_stops_the_clock_and_a_resume_starts_it() -> None:
     assert ended.value.cause is Cause.SILENT
 
 
+async def _beats(watch: Watch, *, every: float, seconds: float) -> int:
+    """How often a sign of life was due while the work waited."""
+    beats: list[float] = []
+    watch.beat(every, lambda: beats.append(0))
+    with watch:
+        await asyncio.sleep(seconds)
+    return len(beats)
+
+
+async def test_a_silence_beats_again_and_again() -> None:
+    watch = Watch(Client().receive, total=60)
+    watch.silence(60)
+    assert await _beats(watch, every=0.01, seconds=0.2) > 1
+    watch.stop()
+
+
+async def test_a_beat_does_not_put_off_the_end_of_a_silence() -> None:
+    watch = Watch(Client().receive, total=60)
+    watch.silence(0.05)
+    watch.beat(0.01, lambda: None)
+    with pytest.raises(Ended) as ended, watch:
+        await _forever()
+    watch.stop()
+    assert ended.value.cause is Cause.SILENT
+
+
+async def test_nothing_beats_while_the_client_is_waited_for() -> None:
+    watch = Watch(Client().receive, total=60)
+    watch.silence(60)
+    watch.pause()
+    assert await _beats(watch, every=0.01, seconds=0.1) == 0
+    watch.resume()
+    assert await _beats(watch, every=0.01, seconds=0.2) > 0
+    watch.stop()
+
+
+async def test_nothing_beats_while_the_upstream_talks() -> None:
+    watch = Watch(Client().receive, total=60)
+    watch.silence(60)
+    beats: list[float] = []
+    watch.beat(5, lambda: beats.append(0))
+    with watch:
+        for _ in range(50):
+            watch.pause()
+            watch.resume()
+            await asyncio.sleep(0)
+    watch.stop()
+    assert beats == []
+
+
 async def test_a_cancellation_from_outside_stays_one() -> None:
     async def work() -> None:
         watch = Watch(Client().receive, total=60)

@@ -51,6 +51,7 @@ class App:
         metrics: Metrics,
         journal: Journal,
         max_body_bytes: int,
+        body_seconds: float,
         log_requests: bool,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``."""
@@ -62,6 +63,7 @@ class App:
         self._metrics = metrics
         self._journal = journal
         self._limit = max_body_bytes
+        self._body_seconds = body_seconds
         self._log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +112,7 @@ class App:
         client = identify(headers, snapshot.keys)
         record.client = client.name
         self._check_headers(headers)
-        raw = await read_body(receive, limit=self._limit)
+        raw = await read_body(receive, limit=self._limit, seconds=self._body_seconds)
         record.bytes_in = len(raw)
         body = parse(raw)
         record.model, record.stream = body.model, body.stream

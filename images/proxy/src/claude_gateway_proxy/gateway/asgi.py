@@ -1,9 +1,10 @@
 """The few ASGI shapes that the gateway uses, and the ways to send a whole answer and to read a whole body."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
-from claude_gateway_proxy.gateway.errors import body_too_large
+from claude_gateway_proxy.gateway.errors import body_too_large, body_too_slow
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,24 +26,28 @@ async def send_whole(send: Send, *, status: int, headers: Headers, body: bytes) 
     await send({"type": "http.response.body", "body": body})
 
 
-async def read_body(receive: Receive, *, limit: int) -> bytes:
+async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
     """Read a request body of at most ``limit`` bytes, whether its length was declared or not.
 
-    Raises Failure 413 above the limit, ClientGone when the client leaves.
+    Raises Failure 413 above the limit, Failure 408 when nothing comes for ``seconds``, ClientGone when the client
+    leaves.
     """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    body: bytes = message["body"]
-    if not message["more_body"] and len(body) <= limit:
-        return body
-    parts, size = [body], len(body)
-    while size <= limit and message["more_body"]:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        parts.append(message["body"])
-        size += len(message["body"])
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds) as patience:
+            more = True
+            while more and size <= limit:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                parts.append(message["body"])
+                size += len(parts[-1])
+                more = message["more_body"]
+                if more and parts[-1]:
+                    patience.reschedule(asyncio.get_running_loop().time() + seconds)
+    except TimeoutError:
+        raise body_too_slow(seconds) from None
     if size > limit:
         raise body_too_large(limit)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -41,9 +41,10 @@ __all__ = ["Call", "Exchange"]
 class Exchange:
     """Answers routed requests. Holds the connections to upstreams and to the LiteLLM worker; made once at start."""
 
-    def __init__(self, *, litellm_socket: Path) -> None:
+    def __init__(self, *, litellm_socket: Path, ping_seconds: float) -> None:
         """Connect lazily; ``litellm_socket`` need not exist until a target needs it. Needs a running event loop."""
         self._pool = UpstreamPool()
+        self._ping_seconds = ping_seconds
         self._litellm = LiteLLMLane(str(litellm_socket))
         self._endpoints: dict[tuple[str, Format], Endpoint | None] = {}
         self._endpoints_of: Snapshot | None = None
@@ -99,7 +100,7 @@ class Exchange:
                 continue
             try:
                 watch.silence(timeouts.idle if answer.streamed else timeouts.total)
-                await pass_answer(answer, call=call, send=send, watch=watch)
+                await pass_answer(answer, call=call, send=send, watch=watch, ping_seconds=self._ping_seconds)
             finally:
                 # What was not read to its end is cut off: nobody wants it, and it may cost money.
                 answer.response.close()

@@ -9,6 +9,7 @@ from claude_gateway_proxy.gateway.asgi import Send
 from claude_gateway_proxy.gateway.attempt import Answer
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Relayed
+from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.record import Outcome, Record, UpstreamError
 from claude_gateway_proxy.gateway.relay.headers import Headers, response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.sse import Boundary, error_event
@@ -26,10 +27,11 @@ async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
     await _last(send, record, told.body)
 
 
-async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch) -> None:
+async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch, ping_seconds: float) -> None:
     """Send an answer; where it breaks off, an error event or a broken connection tells the client.
 
-    Raises Ended when the client left.
+    ``ping_seconds`` is the silence of a stream after which it gets a ping, 0 for none. Raises Ended when the client
+    left.
     """
     record = call.record
     response = answer.response
@@ -43,25 +45,35 @@ async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch) -
     length = None if answer.streamed else response.content_length
     await _start(send, record, status=response.status, headers=response.raw_headers, length=length)
     boundary = Boundary()
+    pings = Pings(send, record=record, boundary=boundary)
+    if ping_seconds and answer.events and answer.plain:
+        watch.beat(ping_seconds, pings.beat)
     try:
         with watch:
-            await _pass_chunks(answer, record, send=send, watch=watch, boundary=boundary)
+            await _pass_chunks(answer, record, send=send, watch=watch, boundary=boundary, pings=pings)
     except Ended as ended:
         if ended.cause is Cause.GONE:
             raise
+        pings.stop()
         await _stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
     except (aiohttp.ClientError, OSError):
         # No error event: Claude Code streams again after a broken connection, but after an error event it asks
         # once for an answer in one piece, which for a long answer is the worse of the two. Returning without
         # the end of the body makes the server close the connection.
         _failed(record, UpstreamError.BROKEN, "upstream_error")
+    finally:
+        pings.stop()
 
 
-async def _pass_chunks(answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary) -> None:
+async def _pass_chunks(
+    answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary, pings: Pings
+) -> None:
     meter = usage.Meter(record, events=answer.events)
     chunk = answer.head
     while chunk:
         watch.pause()
+        if pings.task is not None:
+            await pings.settled()
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
         watch.resume()
         record.bytes_out += len(chunk)
@@ -69,6 +81,8 @@ async def _pass_chunks(answer: Answer, record: Record, *, send: Send, watch: Wat
         if answer.plain:
             meter.feed(chunk)
         chunk = await answer.read()
+    watch.pause()  # no more pings
+    await pings.settled()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if meter.failed:
         _failed(record, UpstreamError.STATUS, "upstream_error")

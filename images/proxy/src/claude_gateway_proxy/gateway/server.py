@@ -34,13 +34,14 @@ class Process:
         self._stopping = asyncio.Event()
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
-        self._exchange = Exchange(litellm_socket=settings.run_dir / LITELLM_SOCKET)
+        self._exchange = Exchange(litellm_socket=settings.run_dir / LITELLM_SOCKET, ping_seconds=settings.ping_seconds)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
             metrics=self._metrics,
             journal=journal,
             max_body_bytes=settings.max_body_bytes,
+            body_seconds=settings.body_seconds,
             log_requests=settings.log_level in ("debug", "info"),
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024, description="The largest request body that is taken, in bytes."
     )
+    body_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="How long a client may send nothing in the middle of its request's body, in seconds.",
+    )
     shutdown_seconds: float = Field(
         default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
     )
@@ -39,6 +44,14 @@ class Settings(BaseSettings):
         description=(
             "How old a client's connection may get, in seconds, give or take a tenth (0: no limit). Then its next "
             "answer says `connection: close`, or it is closed while idle: such clients find pods that came later."
+        ),
+    )
+    ping_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        description=(
+            "The silence of a streamed answer, in seconds, after which its client gets a ping (0: none), so that "
+            "neither the client nor a proxy on the way gives it up. It does not put off `timeouts.idle` of the route."
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(

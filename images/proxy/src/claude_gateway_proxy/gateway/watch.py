@@ -1,6 +1,10 @@
-"""Ends the work on a request when its client leaves or a time is up, at the cost of one task and one timer."""
+"""Ends the work on a request when its client leaves or a time is up, at the cost of one task and one timer.
+
+The same timer tells when a sign of life is due.
+"""
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
 from typing import Final, Self
@@ -34,7 +38,21 @@ class Watch:
     does not set a timer for each.
     """
 
-    __slots__ = ("_cancelling", "_cause", "_due", "_end", "_limit", "_loop", "_task", "_timer", "_timer_at", "_watcher")
+    __slots__ = (
+        "_beat",
+        "_beat_at",
+        "_cancelling",
+        "_cause",
+        "_end",
+        "_every",
+        "_limit",
+        "_loop",
+        "_since",
+        "_task",
+        "_timer",
+        "_timer_at",
+        "_watcher",
+    )
 
     def __init__(self, receive: Receive, *, total: float) -> None:
         task = asyncio.current_task()
@@ -44,8 +62,10 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._cancelling = task.cancelling()
         self._cause: Cause | None = None
-        self._limit = _NEVER
-        self._due = _NEVER
+        self._limit = self._every = _NEVER
+        self._since = _NEVER
+        self._beat_at = -_NEVER
+        self._beat: Callable[[], None] | None = None
         self._end = self._timer_at = self._loop.time() + total
         self._timer = self._loop.call_at(self._timer_at, self._look)
         self._watcher = self._loop.create_task(self._wait_for_end(receive))
@@ -54,17 +74,24 @@ class Watch:
         """Wait at most ``limit`` seconds for the upstream, counted from now and from each ``resume``."""
         self._limit = limit
         self.resume()
-        if self._due < self._timer_at:
-            self._timer.cancel()
-            self._set_timer(self._due)
+        self._look_by(self._since + limit)
+
+    def beat(self, every: float, call: Callable[[], None]) -> None:
+        """Call back each time that the upstream was silent for ``every`` seconds, which ends and puts off nothing.
+
+        ``call`` must return at once.
+        """
+        self._every = every
+        self._beat = call
+        self._look_by(self._since + every)
 
     def pause(self) -> None:
         """It is not the upstream that is waited for."""
-        self._due = _NEVER
+        self._since = _NEVER
 
     def resume(self) -> None:
         """It is the upstream again."""
-        self._due = self._loop.time() + self._limit
+        self._since = self._loop.time()
 
     def stop(self) -> None:
         """Watch no longer; must be called at the end."""
@@ -94,12 +121,21 @@ class Watch:
         now = self._loop.time()
         if now >= self._end:
             self._end_with(Cause.TOTAL)
-        elif now >= self._due:
+        elif now >= self._since + self._limit:
             self._set_timer(self._end)
             self._end_with(Cause.SILENT)
         else:
+            if self._beat is not None and now >= max(self._since, self._beat_at) + self._every:
+                self._beat_at = now
+                self._beat()
             # While paused, look again after the limit: a resume in the meantime cannot be due before that.
-            self._set_timer(min(self._end, self._due if self._due < _NEVER else now + self._limit))
+            since = min(self._since, now)
+            self._set_timer(min(self._end, since + self._limit, max(since, self._beat_at) + self._every))
+
+    def _look_by(self, at: float) -> None:
+        if at < self._timer_at:
+            self._timer.cancel()
+            self._set_timer(at)
 
     def _set_timer(self, at: float) -> None:
         self._timer_at = at

@@ -1,0 +1,54 @@
+"""Signs of life in the silences of a streamed answer: Claude Code gives up after five minutes without a byte."""
+
+import asyncio
+from typing import Final
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.gateway.asgi import Send
+from claude_gateway_proxy.gateway.record import Record
+from claude_gateway_proxy.gateway.sse import Boundary
+
+_EVENT: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
+"""As Anthropic sends it, who gives clients its word that there may be any number of them."""
+
+_COMMENT: Final = b": ping\n\n"
+"""OpenAI's formats have no such event; a comment is for no client."""
+
+
+class Pings:
+    """Sends a ping each time that ``beat`` is called and the stream is between two events.
+
+    The sending is a task of its own, as a client that does not read must not hold up the clock: ``settled`` is to be
+    awaited before anything else is sent while there is a ``task``, so that nothing comes into the middle of anything.
+    """
+
+    __slots__ = ("_boundary", "_ping", "_record", "_send", "task")
+
+    def __init__(self, send: Send, *, record: Record, boundary: Boundary) -> None:
+        self._send = send
+        self._record = record
+        self._boundary = boundary
+        self._ping = _EVENT if record.format is Format.MESSAGES else _COMMENT
+        self.task: asyncio.Task[None] | None = None
+
+    def beat(self) -> None:
+        """Send a ping, unless the last one is still on its way or an event is half sent."""
+        if self.task is None and self._boundary.clean:
+            self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def settled(self) -> None:
+        """Wait until the ping on its way was sent."""
+        if self.task is not None:
+            await asyncio.wait([self.task])
+
+    def stop(self) -> None:
+        """Send no more, also not what is on its way: it was not written yet, or it was written whole."""
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            await self._send({"type": "http.response.body", "body": self._ping, "more_body": True})
+            self._record.bytes_out += len(self._ping)
+        finally:
+            self.task = None
