@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from uuid import uuid4
 
+from claude_gateway_scripted.judge import is_asked, judged
 from claude_gateway_scripted.prompt import Directives, Prompt
 from claude_gateway_scripted.script import Config, Json, Step
 
@@ -147,6 +148,8 @@ def _text(prompt: Prompt, step: Step, directives: Directives, config: Config, *,
         return ""
     if prompt.schema is not None:
         return json.dumps(instance(prompt.schema))
+    if config.dangerous is not None and is_asked(prompt.text):
+        return judged(prompt.text, dangerous=config.dangerous)
     if prompt.results:
         return "tool said: " + json.dumps(prompt.results)
     if directives.words is not None:

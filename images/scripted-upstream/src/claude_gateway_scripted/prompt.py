@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from claude_gateway_scripted.judge import is_asked
 from claude_gateway_scripted.script import Json
 
 _REMINDER: Final = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
@@ -83,7 +84,9 @@ class Reader:
 
 
 def directives(text: str) -> Directives:
-    """Find the directives in a user text; malformed ones are plain text."""
+    """Find the directives in a user text; malformed ones, and those that are only quoted to a judge, are plain text."""
+    if is_asked(text):
+        return Directives()
     found: dict[str, str] = {match[1]: match[2] or "" for match in _DIRECTIVE.finditer(text)}
     return Directives(
         tools=tuple(_tool_calls(text)),

@@ -71,7 +71,8 @@ class Config:
 
     ``count_tokens`` and ``models`` are the statuses of those endpoints, ``headers`` are added to every reply,
     ``keys`` are the only credentials that are accepted (None: any or none), ``safeguards`` is the verdict on every
-    tool call of a request that asks for one (None: the field is ignored), ``chunk_delay`` is in seconds. With
+    tool call of a request that asks for one (None: the field is ignored), ``chunk_delay`` is in seconds. Asked to judge
+    tool calls, it finds those ``dangerous`` that contain this text (None: it echoes, which is no verdict). With
     ``plain_words`` above 0 each call is answered from bytes encoded beforehand, that many words long: nothing is
     parsed, scripted or recorded, for use under load.
     """
@@ -85,6 +86,7 @@ class Config:
     safeguards: Literal["flagged", "not_flagged"] | None = None
     greeting: Greeting = "echo"
     plain_words: int = 0
+    dangerous: str | None = None
 
     def with_changes(self, data: Json) -> "Config":
         """Give the settings with some of them changed. Raises ScriptError for an unknown one."""

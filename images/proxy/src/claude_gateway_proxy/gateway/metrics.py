@@ -77,6 +77,9 @@ class Metrics:
         self._tokens = counter(names.METRIC_TOKENS, "Tokens that upstreams reported", "client", "route", "type")
         self._failed = counter(names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind")
         self._failovers = counter(names.METRIC_FAILOVERS, "Tries at a further target after one failed", "route")
+        self._verdicts = counter(
+            names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
+        )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
@@ -99,6 +102,8 @@ class Metrics:
             self._tokens.of(client, route, "cache_creation").inc(record.cache_creation_tokens)
         for _, provider, kind in record.upstream_errors:
             self._failed.of(route, provider, kind.value).inc()
+        for verdict in record.verdicts:
+            self._verdicts.of(client, route, verdict).inc()
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
@@ -120,7 +125,7 @@ class Metrics:
             "gen_ai_request_model": routes,
             "gen_ai_provider_name": {_PROVIDERS.get(provider, provider) for provider in providers},
         }
-        for counters in (self._requests, self._tokens, self._failed, self._failovers):
+        for counters in (self._requests, self._tokens, self._failed, self._failovers, self._verdicts):
             counters.forget(known)
         for histograms in (self._duration, self._ttft):
             histograms.forget(known)

@@ -5,6 +5,7 @@ conversation and no secret is ever put in.
 """
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
@@ -22,6 +23,11 @@ _SESSION_LIMIT: Final = 64
 
 Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
+
+Verdict = Literal["flagged", "not_flagged", "undecided", "unavailable", "unsupported"]
+"""On a tool call. ``undecided``: the judge said nothing usable of it; ``unavailable``: the judge was not heard;
+``unsupported``: the route has none.
+"""
 
 
 class UpstreamError(StrEnum):
@@ -49,7 +55,9 @@ class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
-    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names.
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``verdicts``
+    has one word for each tool call that was to be judged. ``asides`` are requests that the gateway made by itself to
+    answer this one, and ``judges`` is, in such a record, the request whose tool calls are judged.
     """
 
     wire: Wire
@@ -75,6 +83,9 @@ class Record:
     first_byte: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    verdicts: list[Verdict] = field(default_factory=list)
+    judges: "Record | None" = field(default=None, repr=False)
+    asides: list["Record"] = field(default_factory=list)
 
     def upstream_failed(self, *, target: str, provider: str, kind: UpstreamError) -> None:
         """Note one failed try; a later target may still answer."""
@@ -108,4 +119,8 @@ class Record:
         }
         if self.upstream_errors:
             line["upstream_errors"] = [f"{target}: {kind.value}" for target, _, kind in self.upstream_errors]
+        if self.verdicts:
+            line["safeguards"] = dict(Counter(self.verdicts))
+        if self.judges is not None:
+            line["judges"] = self.judges.request_id
         return line

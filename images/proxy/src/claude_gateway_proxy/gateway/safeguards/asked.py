@@ -1,0 +1,160 @@
+"""What a request asks to be judged, and what of the conversation a judge must know.
+
+The model's own words and the results of tools are left out: they are where instructions hide that nobody gave.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway_proxy.gateway.facts import Body
+from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
+
+DANGEROUS: Final = "dangerous_tool_use"
+"""The one kind of safeguard that there is (claude-code 2.1.330)."""
+
+CONTEXT_KEYS: Final = (
+    "permission_mode",
+    "platform",
+    "live_cwd",
+    "home_dir",
+    "trusted_directories",
+    "rules",
+    "auto_mode",
+    "git_state",
+    "restricted",
+    "is_remote_mode",
+)
+
+CONVERSATION_LIMIT: Final = 48_000
+"""Characters of the user's messages, and again of earlier calls, that a judge is shown; the newest win."""
+
+_MESSAGE_LIMIT: Final = 6_000
+_EARLIER_LIMIT: Final = 1_500
+_REMINDER: Final = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+
+# Claude Code runs these without any verdict (measured with 2.1.330), and asks the person if it ever wants one.
+_UNCHECKED: Final = frozenset(
+    {
+        "AskUserQuestion",
+        "EnterPlanMode",
+        "ExitPlanMode",
+        "Glob",
+        "Grep",
+        "LS",
+        "ListAgents",
+        "Read",
+        "ReportFindings",
+        "TodoWrite",
+        "ToolSearch",
+    }
+)
+_EDITING: Final = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for verdicts: the kinds of safeguards it names, and its context of the dangerous-tool-use kind."""
+
+    kinds: tuple[str, ...]
+    context: Mapping[str, Any] = field(repr=False)
+
+
+def asked(body: Body) -> Asked | None:
+    """Read the field ``safeguards``; None where there is none, or nothing that could be answered."""
+    entries = _decoded(body.value("safeguards"))
+    if not isinstance(entries, list):
+        return None
+    named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("type"), str)]
+    if not named:
+        return None
+    context = next((entry.get("classifier_context") for entry in named if entry["type"] == DANGEROUS), None)
+    kinds = tuple(dict.fromkeys(entry["type"] for entry in named))
+    return Asked(kinds, context=context if isinstance(context, dict) else {})
+
+
+def unchecked(call: ToolCall, context: Mapping[str, Any]) -> bool:
+    """Whether Claude Code runs this call without a verdict, so that asking a judge would be time and money lost.
+
+    A wrong guess here permits nothing: a call without a verdict is shown to the person where one is needed.
+    """
+    if call.name in _UNCHECKED:
+        return True
+    if call.name not in _EDITING or call.input is None:
+        return False
+    path = call.input.get("file_path", call.input.get("notebook_path"))
+    trusted = context.get("trusted_directories")
+    primary = trusted.get("primary") if isinstance(trusted, dict) else None
+    folder = primary.get("path") if isinstance(primary, dict) else None
+    return isinstance(path, str) and isinstance(folder, str) and _plainly_within(path, folder)
+
+
+def document(body: Body, *, context: Mapping[str, Any], calls: Sequence[ToolCall]) -> bytes:
+    """What a judge reads, as JSON. ``calls`` are numbered from 1 in their order."""
+    found = _decoded(body.value("messages"))
+    messages = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return msgspec.json.encode(
+        {
+            "context": {key: context[key] for key in CONTEXT_KEYS if key in context},
+            "user_messages": _newest(_said(messages), limit=_MESSAGE_LIMIT),
+            "earlier_tool_calls": _newest(_done(messages), limit=_EARLIER_LIMIT),
+            "tool_calls": [
+                {"call": number, "tool": call.name, "input": call.input} for number, call in enumerate(calls, start=1)
+            ],
+        }
+    )
+
+
+def _said(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for message in messages:
+        if message.get("role") != "user":
+            continue
+        content = message.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for block in blocks if isinstance(blocks, list) else ():
+            if isinstance(block, dict) and block.get("type") == "text":
+                text = _REMINDER.sub("", str(block.get("text"))).strip()
+                if text:
+                    yield text
+
+
+def _done(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for message in messages:
+        content = message.get("content")
+        if message.get("role") != "assistant" or not isinstance(content, list):
+            continue
+        for block in content:
+            if isinstance(block, dict) and block.get("type") == "tool_use":
+                yield f"{block.get('name')} {msgspec.json.encode(block.get('input')).decode()}"
+
+
+def _newest(texts: Iterable[str], *, limit: int) -> list[str]:
+    """The last texts that fit, oldest first, each cut to ``limit``."""
+    kept: list[str] = []
+    left = CONVERSATION_LIMIT
+    for text in reversed(list(texts)):
+        short = text if len(text) <= limit else f"{text[: limit // 2]} [... cut ...] {text[-limit // 2 :]}"
+        if len(short) > left:
+            break
+        kept.append(short)
+        left -= len(short)
+    return kept[::-1]
+
+
+def _plainly_within(path: str, folder: str) -> bool:
+    """A file in the folder by its name alone, and none of a hidden kind (``.git``, ``.claude``), which may be code."""
+    if not folder.startswith("/") or posixpath.normpath(path) != path:
+        return False
+    rest = path.removeprefix(folder.rstrip("/") + "/")
+    return rest != path and not any(part.startswith(".") for part in rest.split("/"))
+
+
+def _decoded(text: bytes | None) -> Any:
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,140 @@
+"""Asks a route's judge about tool calls: one request of the gateway's own, on the judge's own route and lanes.
+
+It runs as the client whose answer is judged, so that its cost is found with that client. The client needs no
+permission for the judge's model, because the owner of the route chose it.
+"""
+
+import asyncio
+import dataclasses
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from claude_gateway.contract.policy import Format, Route, Wire
+from claude_gateway_proxy.gateway.asgi import Message, Receive, Send
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.facts import parse
+from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record
+from claude_gateway_proxy.gateway.safeguards import prompt
+from claude_gateway_proxy.gateway.safeguards.asked import document
+from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
+from claude_gateway_proxy.gateway.safeguards.results import Reason
+
+SECONDS: Final = 60.0
+"""How long a judge may take."""
+
+ANSWER_LIMIT: Final = 256 * 1024
+"""Bytes of a judge's answer that are read."""
+
+_HEADERS: Final = ((b"content-type", b"application/json"), (b"anthropic-version", b"2023-06-01"))
+_PASSING: Final = frozenset({408, 409, 425, 429})
+
+Ask = Callable[[Call, Receive, Send], Awaitable[None]]
+"""Answers a routed request: ``Exchange.answer``."""
+
+Verdicts = dict[int, prompt.Verdict]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """An answer as it is sent to us."""
+
+    status: int = 0
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    complete: bool = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            return
+        part = message.get("body", b"")
+        self.size += len(part)
+        if self.size <= ANSWER_LIMIT:
+            self.parts.append(part)
+        self.complete = not message.get("more_body", False)
+
+
+async def judge(
+    calls: Sequence[ToolCall], *, call: Call, route: Route, context: Mapping[str, Any], ask: Ask
+) -> Verdicts | Reason:
+    """Give verdicts by call number from 1, or why the judge was not heard; a call without a usable verdict has none.
+
+    ``call`` is the request whose answer has these calls, ``route`` the judge's.
+    """
+    text = document(call.body, context=context, calls=calls)
+    if len(text) > prompt.DOCUMENT_LIMIT:
+        return {}
+    token = secrets.token_hex(12)
+    model = call.route.safeguards_model or ""
+    heard = _Heard()
+    inner = _call(prompt.request(model, text, token=token), call=call, route=route)
+    # Half of what the answer itself may be silent for: a judge must not make it fail.
+    limit = min(SECONDS, call.route.timeouts.idle / 2)
+    failure = await _answered(inner, heard, ask=ask, limit=limit)
+    if failure is not None:
+        return failure
+    if heard.status != 200:
+        return "error" if heard.status in _PASSING or heard.status >= 500 else {}
+    if not heard.complete:
+        return "error"
+    return prompt.verdicts(b"".join(heard.parts), token=token, count=len(calls)) if heard.size <= ANSWER_LIMIT else {}
+
+
+def _call(raw: bytes, *, call: Call, route: Route) -> Call:
+    body = parse(raw)
+    record = Record(
+        wire=Wire.ANTHROPIC,
+        format=Format.MESSAGES,
+        started=time.monotonic(),
+        client=call.client.name,
+        route=route.name,
+        model=body.model,
+        session=call.record.session,
+        judges=call.record,
+        bytes_in=len(raw),
+    )
+    call.record.asides.append(record)
+    # Without the client's own login at an upstream: nobody asked it to be used for this.
+    return dataclasses.replace(
+        call,
+        wire=Wire.ANTHROPIC,
+        format=Format.MESSAGES,
+        path="/v1/messages",
+        query=b"",
+        headers=_HEADERS,
+        login=(),
+        body=body,
+        raw=raw,
+        frames=None,
+        route=route,
+        record=record,
+    )
+
+
+async def _answered(inner: Call, heard: _Heard, *, ask: Ask, limit: float) -> Reason | None:
+    """Run the request to its end, and give why there is no answer."""
+    record = inner.record
+    try:
+        async with asyncio.timeout(limit):
+            await ask(inner, _nobody_leaves, heard.send)
+    except TimeoutError:
+        record.status, record.outcome = record.status or 504, "timeout"
+        return "timeout"
+    except Failure as failure:
+        record.status = failure.status
+        if record.outcome == "ok":
+            record.outcome = "upstream_error"
+        return "timeout" if failure.status == 504 else "error"
+    except asyncio.CancelledError:
+        record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+        raise
+    return None
+
+
+async def _nobody_leaves() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError("the event is never set")

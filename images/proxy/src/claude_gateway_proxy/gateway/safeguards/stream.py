@@ -1,0 +1,91 @@
+"""A stream of Messages events whose closing ``message_delta`` waits for verdicts; all before it passes at once."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
+
+Read = Callable[[], Awaitable[bytes]]
+
+EVENT_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of one event that are held to be looked at."""
+
+_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_CLOSING: Final = b"message_delta"
+_OF_CALLS: Final = (b"content_block_start", b"input_json_delta")
+
+
+class Guarded:
+    """Reads a stream through: ``verdicts`` are asked for once, before its closing ``message_delta``.
+
+    They become the member ``member`` of that event's ``delta``. A stream that ends in another way has none.
+    """
+
+    def __init__(
+        self, read: Read, head: bytes, *, member: str, verdicts: Callable[[Sequence[ToolCall]], Awaitable[Any]]
+    ) -> None:
+        self._upstream = read
+        self._buffer = head
+        self._member = member
+        self._verdicts = verdicts
+        self._collector = Collector()
+        self._closing: bytes | None = None
+        self._done = False
+
+    async def read(self) -> bytes:
+        """Give the next bytes, whole events as a rule; none at the end."""
+        while not self._done:
+            passed = self.ready()
+            if passed:
+                return passed
+            if self._closing is not None:
+                self._done = True
+                event, self._closing = self._closing, None
+                return await self._closed(event)
+            chunk = await self._upstream()
+            if not chunk:
+                break
+            self._buffer += chunk
+        rest, self._buffer = self._buffer, b""
+        return rest or await self._upstream()
+
+    def ready(self) -> bytes:
+        """Give what came already and may go on: whole events, up to the closing one; none where more is needed."""
+        at = 0
+        while self._closing is None and (end := _END.search(self._buffer, at)) is not None:
+            event = self._buffer[at : end.end()]
+            if _CLOSING in event and _closes(_data(event)):
+                self._closing = event
+            elif any(word in event for word in _OF_CALLS):
+                self._collector.feed(_data(event))
+            if self._closing is not None:
+                passed, self._buffer = self._buffer[:at], self._buffer[end.end() :]
+                return passed
+            at = end.end()
+        if at == 0 and len(self._buffer) > EVENT_LIMIT:
+            self._done, at = True, len(self._buffer)
+        passed, self._buffer = self._buffer[:at], self._buffer[at:]
+        return passed
+
+    async def _closed(self, event: bytes) -> bytes:
+        data = _data(event)
+        data["delta"][self._member] = await self._verdicts(self._collector.calls)
+        return b"event: message_delta\ndata: " + msgspec.json.encode(data) + b"\n\n"
+
+
+def _data(event: bytes) -> dict[str, Any]:
+    """The JSON object of an event; empty where it has none."""
+    lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
+    try:
+        found = msgspec.json.decode(b"\n".join(lines))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _closes(data: dict[str, Any]) -> bool:
+    delta = data.get("delta")
+    return data.get("type") == "message_delta" and isinstance(delta, dict) and delta.get("stop_reason") is not None
