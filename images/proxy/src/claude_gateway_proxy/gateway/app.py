@@ -9,32 +9,25 @@ import logging
 import time
 from typing import Final
 
-from claude_gateway.contract.policy import Client, Format, Route, Wire
+from claude_gateway.contract.policy import Client, Route, Wire
 from claude_gateway_proxy.follower import Follower
-from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway import errors, sigv4
 from claude_gateway_proxy.gateway.asgi import ClientGone, Receive, Scope, Send, read_body, send_whole
 from claude_gateway_proxy.gateway.auth import identify, own_login
 from claude_gateway_proxy.gateway.exchange import Call, Exchange
-from claude_gateway_proxy.gateway.facts import parse
 from claude_gateway_proxy.gateway.info import answer_get
 from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.metrics import Metrics
+from claude_gateway_proxy.gateway.profiles import answer_profiles
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Outcome, Record
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.wire.entry import Entry, plain_path, profile
+from claude_gateway_proxy.gateway.wire.entry import entry as find_entry
+from claude_gateway_proxy.gateway.wire.framed import FramedSend
+from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
 from claude_gateway_proxy.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
-
-_ENDPOINTS: Final = {
-    "/messages": Format.MESSAGES,
-    "/messages/count_tokens": Format.COUNT_TOKENS,
-    "/chat/completions": Format.CHAT,
-    "/completions": Format.COMPLETIONS,
-    "/responses": Format.RESPONSES,
-    "/embeddings": Format.EMBEDDINGS,
-}
-# A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
-FORMATS: Final = {prefix + path: format_ for path, format_ in _ENDPOINTS.items() for prefix in ("/v1", "/v1/v1")}
 
 
 class App:
@@ -53,8 +46,12 @@ class App:
         max_body_bytes: int,
         body_seconds: float,
         log_requests: bool,
+        verify_signatures: bool = True,
     ) -> None:
-        """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``."""
+        """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
+
+        ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        """
         self.draining = False
         self.in_flight = 0
         self.idle = asyncio.Event()
@@ -65,29 +62,38 @@ class App:
         self._limit = max_body_bytes
         self._body_seconds = body_seconds
         self._log_requests = log_requests
+        self._verify_signatures = verify_signatures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        format_ = FORMATS.get(scope["path"])
-        if format_ is None:
-            await answer_get(scope, send, snapshot=self._live.current, draining=self.draining)
+        entry = find_entry(scope["path"], scope["raw_path"])
+        if entry is None:
+            await self._answer_other(scope, send)
             return
-        wire = Wire.ANTHROPIC if format_ in (Format.MESSAGES, Format.COUNT_TOKENS) else Wire.OPENAI
-        record = Record(wire=wire, format=format_, started=time.monotonic())
+        record = Record(wire=entry.wire, format=entry.format, started=time.monotonic())
         self.in_flight += 1
         self.idle.clear()
         try:
-            await self._guarded(record, scope, receive, send)
+            await self._guarded(entry, record, scope, receive, send)
         finally:
             self._finish(record)
             self.in_flight -= 1
             if self.in_flight == 0:
                 self.idle.set()
 
-    async def _guarded(self, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_other(self, scope: Scope, send: Send) -> None:
+        """Answer what is no model request, and what is not served at all."""
+        snapshot, wanted = self._live.current, profile(scope["raw_path"])
+        if wanted is not None and snapshot is not None:
+            await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
+            return
+        plain = {**scope, "path": plain_path(scope["path"])}
+        await answer_get(plain, send, snapshot=snapshot, draining=self.draining)
+
+    async def _guarded(self, entry: Entry, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
         try:
-            await self._answer(record, scope, receive, send)
+            await self._answer(entry, record, scope, receive, send)
         except errors.Failure as failure:
             await self._refuse(record, failure, scope, send)
         except ClientGone:
@@ -101,7 +107,7 @@ class App:
             if record.status == 0:
                 await self._refuse(record, errors.internal(), scope, send)
 
-    async def _answer(self, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, entry: Entry, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise errors.wrong_method(scope["method"], "POST")
         snapshot = self._live.current
@@ -114,8 +120,11 @@ class App:
         self._check_headers(headers)
         raw = await read_body(receive, limit=self._limit, seconds=self._body_seconds)
         record.bytes_in = len(raw)
-        body = parse(raw)
+        if self._verify_signatures:
+            sigv4.check(scope, raw)
+        body = read_wire_body(raw, entry)
         record.model, record.stream = body.model, body.stream
+        frames = FramedSend(send, format=entry.format) if entry.wire is Wire.BEDROCK else None
         call = Call(
             wire=record.wire,
             format=record.format,
@@ -124,12 +133,14 @@ class App:
             headers=scope["headers"],
             login=own_login(scope["headers"]),
             body=body,
+            raw=raw,
+            frames=frames,
             snapshot=snapshot,
             client=client,
             route=_route(snapshot, client, record),
             record=record,
         )
-        await self._exchange.answer(call, receive, send)
+        await self._exchange.answer(call, receive, send if frames is None else frames)
 
     def _check_headers(self, headers: dict[bytes, bytes]) -> None:
         if int(headers.get(b"content-length", b"0")) > self._limit:

@@ -7,11 +7,15 @@ from typing import Final
 
 import aiohttp
 
+from claude_gateway.contract.policy import Format, Wire
 from claude_gateway_proxy.gateway import errors, sse
+from claude_gateway_proxy.gateway.asgi import Headers
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.record import UpstreamError
+from claude_gateway_proxy.gateway.relay.renewed import IdentityError
 from claude_gateway_proxy.gateway.relay.session import AddressRefused
+from claude_gateway_proxy.gateway.wire import bedrock
 from claude_gateway_proxy.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -52,11 +56,13 @@ class Missed(Exception):  # noqa: N818 - one try, not the request
 class Answer:
     """An answer that has begun. ``head`` is what came so far, ``complete`` tells whether that is all of it.
 
-    ``read`` gives the next bytes, none at the end. ``events``: it is read as server-sent events. ``plain``: it is not
+    ``headers`` are the upstream's, ``read`` gives the next bytes, none at the end: on a Claude wire both as Messages
+    have them, whatever frames they came in. ``events``: it is read as server-sent events. ``plain``: it is not
     compressed, so that it can be read at all.
     """
 
     response: aiohttp.ClientResponse
+    headers: Headers
     read: Read
     head: bytes
     complete: bool
@@ -66,25 +72,29 @@ class Answer:
 
 
 async def begin(
-    sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, hold: bool, ours: bool
+    sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, wire: Wire, hold: bool, ours: bool
 ) -> Answer:
     """Await the head and the first bytes of an answer; ``hold`` looks on until the model has said something.
 
-    ``ours``: it is the gateway's credential that the upstream sees. Raises Missed; ``down`` is the reply where there is
-    no connection. The caller closes ``Answer.response``.
+    ``wire`` is the answer's; ``ours``: it is the gateway's credential that the upstream sees. Raises Missed; ``down``
+    is the reply where there is no connection. The caller closes ``Answer.response``.
     """
     try:
         response = await sending
     except AddressRefused:
         failure = errors.address_refused(call.route.name)
         raise Missed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
+    except IdentityError as error:
+        emit(_log, "identity_missing", level=logging.WARNING, target=call.record.target, error=str(error))
+        failure = errors.identity_missing(call.route.name)
+        raise Missed(failure, kind=UpstreamError.CREDENTIAL, retry=True) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # The caller learns that there is no connection; why not (a name, a certificate) is for the gateway's owner.
         emit(_log, "upstream_unreachable", level=logging.WARNING, target=call.record.target, error=_reason(error))
         raise Missed(down, kind=UpstreamError.CONNECT, retry=True) from None
     try:
         if 200 <= response.status < 300:
-            return await _first_bytes(response, call=call, hold=hold)
+            return await _first_bytes(response, call=call, wire=wire, hold=hold)
         missed = await _refusal(response, call, ours=ours)
     except (aiohttp.ClientError, OSError):
         response.close()
@@ -96,20 +106,34 @@ async def begin(
     raise missed
 
 
-async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, hold: bool) -> Answer:
+async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, wire: Wire, hold: bool) -> Answer:
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
+    headers: Headers = response.raw_headers
+    read: Read = response.content.readany
+    if wire is Wire.BEDROCK and plain and bedrock.is_stream(headers):
+        headers, read, events = bedrock.stream_headers(headers), bedrock.events(read, call.frames), True
     streamed = events or call.body.stream
-    read = response.content.readany
     head = await read()
     if not head:
         raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
     complete = False
     if not streamed:
         head, complete = await _gather(read, head)
+        if wire is Wire.BEDROCK and call.frames is None and call.format is Format.COUNT_TOKENS:
+            head = bedrock.count(head)
     elif hold and events and plain:
         head = await _hold(read, head, call)
-    return Answer(response, read=read, head=head, complete=complete, streamed=streamed, events=events, plain=plain)
+    return Answer(
+        response,
+        headers=headers,
+        read=read,
+        head=head,
+        complete=complete,
+        streamed=streamed,
+        events=events,
+        plain=plain,
+    )
 
 
 async def _gather(read: Read, head: bytes) -> tuple[bytes, bool]:

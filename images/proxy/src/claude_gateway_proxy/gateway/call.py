@@ -7,6 +7,7 @@ from claude_gateway.contract.policy import Client, Format, Route, Wire
 from claude_gateway_proxy.gateway.facts import Body
 from claude_gateway_proxy.gateway.record import Record
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.wire.framed import FramedSend
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,9 @@ class Call:
     """What is to be answered.
 
     ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
-    those of them with the client's own login at the upstream. ``snapshot`` is the one that the request began with.
+    those of them with the client's own login at the upstream. ``body`` is seen as Messages on every Claude wire,
+    ``raw`` is it as it was sent. ``frames`` puts answers into the frames of a Bedrock client. ``snapshot`` is the one
+    that the request began with.
     """
 
     wire: Wire
@@ -28,3 +31,5 @@ class Call:
     client: Client
     route: Route
     record: Record
+    raw: bytes = field(default=b"", repr=False)
+    frames: FramedSend | None = field(default=None, repr=False)

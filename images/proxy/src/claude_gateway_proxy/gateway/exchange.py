@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import Receive, Send
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
@@ -27,10 +27,14 @@ from claude_gateway_proxy.gateway.passing import pass_answer, pass_error
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.relay.headers import request_headers
+from claude_gateway_proxy.gateway.relay.identities import Identities
 from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
+from claude_gateway_proxy.gateway.relay.request import Request, model_at
+from claude_gateway_proxy.gateway.relay.request import request as cloud_request
 from claude_gateway_proxy.gateway.relay.session import Upstreams
 from claude_gateway_proxy.gateway.via_litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
+from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot
@@ -46,6 +50,7 @@ class Exchange:
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
         self._litellm = LiteLLMLane(str(litellm_socket))
+        self._identities = Identities()
         self._endpoints: dict[tuple[str, Format], Endpoint | None] = {}
         self._endpoints_of: Snapshot | None = None
 
@@ -78,6 +83,7 @@ class Exchange:
         """Close every connection."""
         await self._pool.close()
         await self._litellm.close()
+        self._identities.close()
 
     async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
         record, timeouts = call.record, call.route.timeouts
@@ -111,8 +117,11 @@ class Exchange:
         """Try one target. Raises Missed, or Ended for what no other target can mend."""
         try:
             with watch:
-                sending, down = self._sending(call, target, upstreams)
-                return await begin(sending, call=call, down=down, hold=hold, ours=not target.forward_client_token)
+                sending, down, wire = self._sending(call, target, upstreams)
+                if call.frames is not None:
+                    call.frames.forget()
+                ours = not target.forward_client_token
+                return await begin(sending, call=call, down=down, wire=wire, hold=hold, ours=ours)
         except Ended as ended:
             if ended.cause is not Cause.SILENT:
                 raise
@@ -121,25 +130,44 @@ class Exchange:
 
     def _sending(
         self, call: Call, target: Target, upstreams: Upstreams
-    ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure]:
-        """The request on its lane, and what to say if there is nobody."""
-        found = changes(target, format=call.format, body=call.body)
+    ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure, Wire]:
+        """The request on its lane, what to say if there is nobody, and the wire of the answer."""
+        found: Changes = {**changes(target, format=call.format, body=call.body)}
         where = self._endpoint(call, target)
         if where is None:
             call.record.lane = "litellm"
-            return self._litellm.request(target, call=call, body=splice(call.body, found)), errors.litellm_down()
+            if call.wire in (Wire.BEDROCK, Wire.VERTEX):
+                found = as_messages(call.body) | found
+            sending = self._litellm.request(target, call=call, body=splice(call.body, found))
+            return sending, errors.litellm_down(), Wire.ANTHROPIC
         call.record.lane = "relay"
-        if target.model not in ("*", call.body.model):
-            found["model"] = msgspec.json.encode(target.model)
         login = call.login if target.forward_client_token else ()
+        down = errors.upstream_down(call.route.name)
+        if where.wire is not call.wire or where.cloud:
+            request = cloud_request(call, target, where, found=found, login=login)
+            if where.cloud:
+                return self._identified(request, call=call, target=target, upstreams=upstreams), down, where.wire
+            return upstreams.send(request.url, headers=request.headers, body=request.body), down, where.wire
+        model = model_at(target, call.body.model)
+        if model != call.body.model:
+            found["model"] = msgspec.json.encode(model)
         headers = request_headers(call.headers, login=login, always=where.always, missing=where.missing)
         sending = upstreams.send(where.address(call.query), headers=headers, body=splice(call.body, found))
-        return sending, errors.upstream_down(call.route.name)
+        return sending, down, where.wire
+
+    async def _identified(
+        self, request: Request, *, call: Call, target: Target, upstreams: Upstreams
+    ) -> aiohttp.ClientResponse:
+        """Send a request to a cloud under the gateway's identity there. Raises IdentityError without one."""
+        headers = await self._identities.headers(target, request, snapshot=call.snapshot)
+        request.headers.update(headers)
+        return await upstreams.send(request.url, headers=request.headers, body=request.body)
 
     def _endpoint(self, call: Call, target: Target) -> Endpoint | None:
         """The target's relay endpoint, kept for the newest snapshot; None: the LiteLLM lane."""
         if call.snapshot is not self._endpoints_of:
             self._endpoints, self._endpoints_of = {}, call.snapshot
+            self._identities.keep(call.snapshot.secrets)
         key = (target.id, call.format)
         if key not in self._endpoints:
             relayed = call.format in target.formats

@@ -37,13 +37,13 @@ async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch, p
     response = answer.response
     record.first_byte = time.monotonic()
     if answer.complete:
-        await _start(send, record, status=response.status, headers=response.raw_headers, length=len(answer.head))
+        await _start(send, record, status=response.status, headers=answer.headers, length=len(answer.head))
         await _last(send, record, answer.head)
         if answer.plain:
             usage.read(record, answer.head)
         return
     length = None if answer.streamed else response.content_length
-    await _start(send, record, status=response.status, headers=response.raw_headers, length=length)
+    await _start(send, record, status=response.status, headers=answer.headers, length=length)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:

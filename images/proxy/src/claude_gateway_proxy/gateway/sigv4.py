@@ -15,6 +15,8 @@ from hmac import digest as hmac
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
+from claude_gateway.names import HEADER_GATEWAY_KEY
+from claude_gateway_proxy.gateway.asgi import Headers, Scope
 from claude_gateway_proxy.gateway.errors import bad_signature
 
 SCHEME: Final = b"AWS4-HMAC-SHA256 "
@@ -28,6 +30,7 @@ _AUTHORIZATION: Final = re.compile(
 _TIME: Final = re.compile(rb"(\d{8})T\d{6}Z")
 _SPACES: Final = re.compile(rb"[ \t]+")
 _NEEDED: Final = b"host"
+_GATEWAY_KEY: Final = HEADER_GATEWAY_KEY.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,20 @@ def read(authorization: bytes) -> Signature | None:
     return Signature(key, date, region, service, tuple(signed.split(b";")), signature)
 
 
+def check(scope: Scope, body: bytes) -> None:
+    """Check the signature of a request whose client is known by it; any other request passes.
+
+    Raises Failure where it does not fit.
+    """
+    headers: Headers = scope["headers"]
+    shown = dict(headers)
+    authorization = shown.get(b"authorization", b"")
+    if not authorization.startswith(SCHEME) or _GATEWAY_KEY in shown or (found := read(authorization)) is None:
+        return
+    request = Signed(scope["method"], scope["raw_path"], scope["query_string"], headers, body)
+    verify(found, request, now=datetime.now(UTC))
+
+
 def verify(found: Signature, request: Signed, *, now: datetime) -> None:
     """Check a request against its signature. Raises Failure where it does not fit, or is too old."""
     time = _value(request, b"x-amz-date") or b""
@@ -83,7 +100,7 @@ def verify(found: Signature, request: Signed, *, now: datetime) -> None:
     canonical = sha256(_canonical(found, request, payload)).hexdigest().encode()
     text = b"\n".join((SCHEME.strip(), time, scope, canonical))
     if not compare_digest(hmac(_key(found), text, "sha256").hex().encode(), found.signature):
-        raise bad_signature("the request is not the one that was signed, or the secret access key is not the client key")
+        raise bad_signature("the request is not the one that was signed, or another secret access key was used")
 
 
 def _canonical(found: Signature, request: Signed, payload: bytes) -> bytes:

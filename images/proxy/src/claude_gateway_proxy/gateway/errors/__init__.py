@@ -22,6 +22,7 @@ from claude_gateway_proxy.gateway.errors.request import (
 from claude_gateway_proxy.gateway.errors.upstream import (
     address_refused,
     first_token_timeout,
+    identity_missing,
     internal,
     litellm_down,
     no_targets,
@@ -48,6 +49,7 @@ __all__ = [
     "envelope",
     "first_token_timeout",
     "format_not_served",
+    "identity_missing",
     "internal",
     "litellm_down",
     "login_needed",

@@ -46,6 +46,18 @@ def upstream_refused_key(route: str) -> Failure:
     )
 
 
+def identity_missing(route: str) -> Failure:
+    """The gateway has no identity at the target's cloud; the log says why."""
+    return Failure(
+        status=502,
+        type="api_error",
+        code="identity_missing",
+        retry=False,
+        message=f"the gateway has no usable identity at the cloud of the route '{route}'; its owner must mend the "
+        "credential",
+    )
+
+
 def upstream_redirected(route: str) -> Failure:
     """The upstream answered with a redirect, which is never followed: it could lead a key anywhere."""
     return Failure(

@@ -4,19 +4,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote
 
 from yarl import URL
 
 from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway_proxy.gateway.relay import aws, google
 
 _PATHS: Final = {
     (Wire.ANTHROPIC, Format.MESSAGES): "/v1/messages",
     (Wire.ANTHROPIC, Format.COUNT_TOKENS): "/v1/messages/count_tokens",
+    (Wire.BEDROCK, Format.MESSAGES): "/model/",
+    (Wire.BEDROCK, Format.COUNT_TOKENS): "/model/",
+    (Wire.VERTEX, Format.MESSAGES): "/",
+    (Wire.VERTEX, Format.COUNT_TOKENS): "/count-tokens:rawPredict",
     (Wire.OPENAI, Format.CHAT): "/chat/completions",
     (Wire.OPENAI, Format.COMPLETIONS): "/completions",
     (Wire.OPENAI, Format.RESPONSES): "/responses",
     (Wire.OPENAI, Format.EMBEDDINGS): "/embeddings",
 }
+_VERBS: Final = {
+    (Wire.BEDROCK, Format.MESSAGES): ("/invoke", "/invoke-with-response-stream"),
+    (Wire.BEDROCK, Format.COUNT_TOKENS): ("/count-tokens", "/count-tokens"),
+    (Wire.VERTEX, Format.MESSAGES): (":rawPredict", ":streamRawPredict"),
+}
+"""What follows the model that a path names: for a whole answer, and for a stream."""
+
 _BASES: Final = {Wire.ANTHROPIC: "https://api.anthropic.com", Wire.OPENAI: "https://api.openai.com/v1"}
 _VERSION: Final = ("anthropic-version", "2023-06-01")
 _QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
@@ -24,18 +37,31 @@ _QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address of one target, with headers of our own: ``always`` replace the client's, ``missing`` do not."""
+    """One address of one target, with headers of our own: ``always`` replace the client's, ``missing`` do not.
+
+    ``url`` is complete but where the path names the model: then ``verbs`` has what follows it. ``cloud``: the target
+    is in a cloud, where each request needs headers of an identity.
+    """
 
     url: URL
     wire: Wire
     always: tuple[tuple[str, str], ...] = field(repr=False)
     missing: tuple[tuple[str, str], ...]
+    verbs: tuple[str, str] | None = None
+    cloud: bool = False
 
     def address(self, query: bytes) -> URL:
         """The URL for a request; only the Anthropic API knows a query (``?beta=true``)."""
         if self.wire is not Wire.ANTHROPIC or not _QUERY.fullmatch(query):
             return self.url
         return URL(f"{self.url}?{query.decode()}", encoded=True)
+
+    def of_model(self, model: str, *, stream: bool) -> URL:
+        """The URL for a request at a cloud. ``model`` is one segment of it, whatever is in it."""
+        if self.verbs is None:
+            return self.url
+        # "@" as AWS and Google write it themselves; quoted, it would be the same address.
+        return URL(f"{self.url}{quote(model, safe='@')}{self.verbs[stream]}", encoded=True)
 
 
 def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint | None:  # noqa: A002
@@ -45,12 +71,30 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     """
     if target.wire is None or (path := _PATHS.get((target.wire, format))) is None:
         return None
-    base = (target.base_url or _BASES[target.wire]).rstrip("/")
     always = [("accept-encoding", "identity")]
-    if target.secret is not None:
+    cloud = target.wire in (Wire.BEDROCK, Wire.VERTEX)
+    if target.secret is not None and not cloud:
         key = secrets[target.secret]
         always.append(("x-api-key", key) if target.wire is Wire.ANTHROPIC else ("authorization", f"Bearer {key}"))
     missing = [("content-type", "application/json")]
     if target.wire is Wire.ANTHROPIC:
         missing.append(_VERSION)
-    return Endpoint(url=URL(base + path, encoded=True), wire=target.wire, always=tuple(always), missing=tuple(missing))
+    return Endpoint(
+        url=URL(_base(target) + path, encoded=True),
+        wire=target.wire,
+        always=tuple(always),
+        missing=tuple(missing),
+        verbs=_VERBS.get((target.wire, format)),
+        cloud=cloud,
+    )
+
+
+def _base(target: Target) -> str:
+    given = None if target.base_url is None else target.base_url.rstrip("/")
+    if target.aws is not None and target.wire is Wire.BEDROCK:
+        return given or f"https://{aws.host(target.aws.region)}"
+    if target.google is not None and target.wire is Wire.VERTEX:
+        place = target.google
+        base = given or f"https://{google.host(place.location)}"
+        return f"{base}/v1/projects/{place.project}/locations/{place.location}/publishers/anthropic/models"
+    return given or _BASES.get(target.wire or Wire.ANTHROPIC, "")

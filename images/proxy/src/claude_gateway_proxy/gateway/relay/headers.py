@@ -33,6 +33,10 @@ _REQUEST_DROPPED: Final = _HOP | {
     b"x-api-key",
     b"api-key",
     b"x-goog-api-key",
+    b"x-goog-user-project",
+    b"x-amz-security-token",
+    b"x-amz-date",
+    b"x-amz-content-sha256",
     b"cookie",
     b"openai-organization",
     b"openai-project",
@@ -52,6 +56,7 @@ _RESPONSE_DROPPED: Final = _HOP | {
 _RESPONSE_DROPPED_PREFIXES: Final = (b"proxy-", INTERNAL_HEADER_PREFIX.encode())
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_REQUEST_IDS: Final = frozenset({b"request-id", b"x-request-id", b"x-amzn-requestid"})
 _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
 
@@ -104,7 +109,7 @@ def response_headers(upstream: Headers, *, request_id: str, length: int | None) 
 def upstream_request_id(upstream: Headers) -> str | None:
     """The id that the upstream gave its answer, by which its support can find it."""
     for name, value in upstream:
-        if name.lower() in (b"request-id", b"x-request-id") and _REQUEST_ID.fullmatch(value):
+        if name.lower() in _REQUEST_IDS and _REQUEST_ID.fullmatch(value):
             return value.decode()
     return None
 

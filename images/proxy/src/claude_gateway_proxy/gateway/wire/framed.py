@@ -12,8 +12,8 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.asgi import Headers, Message, Send
+from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
-from claude_gateway_proxy.gateway.wire.messages import ERROR_TYPES
 
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MEMORY: Final = 4096
@@ -21,7 +21,7 @@ _MEMORY: Final = 4096
 
 _CHUNK: Final = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 _EXCEPTIONS: Final = {kind: name for name, kind in ERROR_TYPES.items()}
-_STREAMS: Final = (b"text/event-stream", CONTENT_TYPE.encode())
+_EVENTS: Final = b"text/event-stream"
 
 
 class _Error(msgspec.Struct):
@@ -114,9 +114,9 @@ def _head(headers: Headers) -> tuple[Headers, bool]:
     """The headers of an answer, and whether it is a stream of events."""
     kind = next((value for name, value in headers if name == b"content-type"), b"")
     ident = next((value for name, value in headers if name == b"request-id"), None)
-    events = kind.startswith(_STREAMS)
+    events = kind.startswith(_EVENTS)
     kept = list(headers)
-    if kind.startswith(_STREAMS[0]):
+    if events:
         kept = [header for header in kept if header[0] != b"content-type"]
         kept += ((b"content-type", CONTENT_TYPE.encode()), (b"x-amzn-bedrock-content-type", b"application/json"))
     if ident is not None and not any(name == b"x-amzn-requestid" for name, _ in kept):

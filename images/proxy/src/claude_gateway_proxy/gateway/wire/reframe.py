@@ -22,6 +22,9 @@ Changes = dict[str, bytes | None]
 
 _VERSION: Final = "anthropic_version"
 _VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
+_OF_CLOUDS: Final = (b"x-amz", b"amz-sdk", b"x-goog")
+"""Headers that only the client's own cloud understands."""
+
 _COUNTED: Final = b'{"input":{"invokeModel":{"body":"%s"}}}'
 
 
@@ -71,9 +74,9 @@ def reframed(
 ) -> Reframed:
     """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""
     found = betas.known_to(to, betas.listed(headers, body.value(betas.FIELD)))
-    kept = [(name, value) for name, value in headers if name != betas.HEADER]
+    kept = [(name, value) for name, value in headers if name != betas.HEADER and not name.startswith(_OF_CLOUDS)]
     counts = format is Format.COUNT_TOKENS
-    changes: Changes = {"model": msgspec.json.encode(model) if to is Wire.ANTHROPIC or counts else None}
+    changes: Changes = {"model": model_text(model) if to is Wire.ANTHROPIC or counts else None}
     changes[_VERSION] = _VERSIONS.get(to)
     changes[betas.FIELD] = None
     if to is Wire.BEDROCK:
@@ -90,10 +93,15 @@ def reframed(
 
 def as_messages(body: Body) -> Changes:
     """The changes that make the body of a cloud's request a plain Messages one, but for its model's name."""
-    changes: Changes = {"model": msgspec.json.encode(body.model), _VERSION: None, betas.FIELD: None}
+    changes: Changes = {"model": model_text(body.model), _VERSION: None, betas.FIELD: None}
     if body.stream and body.value("stream") != b"true":
         changes["stream"] = b"true"
     return _needed(changes, body)
+
+
+def model_text(model: str) -> bytes:
+    """A model's name as JSON."""
+    return msgspec.json.encode(model)
 
 
 def counted(body: bytes) -> bytes:

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 import aiohttp
 import msgspec
 
-from claude_gateway_proxy.gateway.wire.eventstream import Frame, FrameError, Frames
+from claude_gateway_proxy.gateway.asgi import Headers
+from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, Frame, FrameError, Frames
 
 Read = Callable[[], Awaitable[bytes]]
 
@@ -21,6 +22,10 @@ ERROR_TYPES: Final = {
 """Anthropic's ``error.type`` for the exceptions that Bedrock may end a stream with."""
 
 
+_STREAM: Final = CONTENT_TYPE.encode()
+_OF_FRAMES: Final = frozenset({b"content-type", b"x-amzn-bedrock-content-type", b"content-length"})
+
+
 class Memory(Protocol):
     """Remembers which frame an event came in."""
 
@@ -29,7 +34,7 @@ class Memory(Protocol):
 
 
 class _Chunk(msgspec.Struct):
-    bytes: bytes = b""
+    data: bytes = msgspec.field(default=b"", name="bytes")
 
 
 class _Event(msgspec.Struct):
@@ -81,6 +86,17 @@ def events(read: Read, memory: Memory | None) -> Read:
     return read_events
 
 
+def is_stream(headers: Headers) -> bool:
+    """Whether an answer is in frames."""
+    return any(name.lower() == b"content-type" and value.startswith(_STREAM) for name, value in headers)
+
+
+def stream_headers(headers: Headers) -> Headers:
+    """The headers of an answer in frames, as those of server-sent events."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _OF_FRAMES]
+    return [*kept, (b"content-type", b"text/event-stream; charset=utf-8")]
+
+
 def count(document: bytes) -> bytes:
     """Bedrock's count of tokens as Anthropic gives it; anything else stays as it is."""
     try:
@@ -105,7 +121,7 @@ def _event(frame: Frame) -> bytes:
     if kind == "error":
         return _error("api_error", frame.headers.get(":error-message") or frame.headers.get(":error-code", ""))
     try:
-        data = _CHUNK.decode(frame.payload).bytes
+        data = _CHUNK.decode(frame.payload).data
         name = _EVENT.decode(data).type
         if b"\n" in data or b"\r" in data:
             data = msgspec.json.format(data, indent=-1)

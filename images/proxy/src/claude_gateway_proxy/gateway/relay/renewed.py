@@ -1,0 +1,79 @@
+"""A credential that a library fetches and refreshes by blocking calls: kept, renewed in a thread, asked for once."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_FAILED_SECONDS: Final = 2.0
+"""How long a failure is the answer to everyone, so that a dead endpoint is not asked by every request."""
+
+
+class IdentityError(Exception):
+    """There is no usable credential; the message may be logged and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Generic[T]):
+    """A credential, with the seconds from now in which it needs no renewal and in which it may be used at all."""
+
+    value: T
+    fresh: float
+    usable: float
+
+
+class Renewed(Generic[T]):
+    """Gives a credential that is valid. Renewal begins before the end, so that as a rule nobody waits for it."""
+
+    def __init__(
+        self, fetch: Callable[[], Lease[T]], *, executor: Executor, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``fetch`` runs in ``executor``, never twice at once, and raises IdentityError."""
+        self._fetch = fetch
+        self._executor = executor
+        self._clock = clock
+        self._lease: Lease[T] | None = None
+        self._since = 0.0
+        self._failed: tuple[float, IdentityError] | None = None
+        self._renewal: asyncio.Task[T] | None = None
+
+    async def get(self) -> T:
+        """The credential. Raises IdentityError."""
+        age = self._clock() - self._since
+        lease = self._lease
+        if lease is not None and age < lease.fresh:
+            return lease.value
+        usable = lease is not None and age < lease.usable
+        if self._failed is not None and self._clock() - self._failed[0] < _FAILED_SECONDS:
+            if lease is not None and usable:
+                return lease.value
+            raise self._failed[1]
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(_seen)
+        if lease is not None and usable:
+            return lease.value
+        # One request that is given up must not end the renewal that others wait for.
+        return await asyncio.shield(self._renewal)
+
+    async def _renew(self) -> T:
+        try:
+            since = self._clock()
+            lease = await asyncio.get_running_loop().run_in_executor(self._executor, self._fetch)
+        except IdentityError as error:
+            self._failed = (self._clock(), error)
+            raise
+        finally:
+            self._renewal = None
+        self._lease, self._since, self._failed = lease, since, None
+        return lease.value
+
+
+def _seen(task: "asyncio.Task[T]") -> None:
+    """A renewal in the background may fail without anybody waiting for it."""
+    if not task.cancelled():
+        task.exception()
