@@ -162,9 +162,10 @@ class App:
 
     def _finish(self, record: Record) -> None:
         now = time.monotonic()
-        self._metrics.finished(record, now=now)
-        if self._log_requests:
-            self._journal.event("request", record.fields(now=now))
+        for each in (*record.asides, record):
+            self._metrics.finished(each, now=now)
+            if self._log_requests:
+                self._journal.event("request", each.fields(now=now))
 
 
 def _route(snapshot: Snapshot, client: Client, record: Record) -> Route:

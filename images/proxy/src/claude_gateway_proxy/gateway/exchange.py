@@ -32,6 +32,7 @@ from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
 from claude_gateway_proxy.gateway.relay.request import Request, model_at
 from claude_gateway_proxy.gateway.relay.request import request as cloud_request
 from claude_gateway_proxy.gateway.relay.session import Upstreams
+from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.via_litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
@@ -106,6 +107,7 @@ class Exchange:
                 continue
             try:
                 watch.silence(timeouts.idle if answer.streamed else timeouts.total)
+                answer = await guard(answer, call=call, heard=watch.resume, ask=self.answer)
                 await pass_answer(answer, call=call, send=send, watch=watch, ping_seconds=self._ping_seconds)
             finally:
                 # What was not read to its end is cut off: nobody wants it, and it may cost money.

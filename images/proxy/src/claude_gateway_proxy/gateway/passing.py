@@ -69,7 +69,7 @@ async def _pass_chunks(
     answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary, pings: Pings
 ) -> None:
     meter = usage.Meter(record, events=answer.events)
-    chunk = answer.head
+    chunk = answer.head or await answer.read()
     while chunk:
         watch.pause()
         if pings.task is not None:
