@@ -106,6 +106,72 @@ def test_a_name_for_people_that_no_picker_shows_is_a_warning(models: list[str], 
     assert condition(decided, "a")[:2] == ("True", Reason.ACCEPTED)
 
 
+def alias(*routes: dict[str, Any], name: str = "default/r") -> str | None:
+    return {entry.name: entry.alias for entry in routed(*routes).policy.routes}[name]
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        (["gpt-5"], "claude-gpt-5"),
+        (["gpt-*", "gpt-5", "smart"], "claude-gpt-5"),
+        (["gpt-*"], None),
+        (["gpt-5", "claude-x"], None),
+        (["gpt-5", "anthropic-x"], None),
+        (["us.anthropic.claude-x"], "claude-us.anthropic.claude-x"),
+        (["gpt-5", "claude-*"], "claude-gpt-5"),
+    ],
+)
+def test_a_route_that_no_picker_shows_gets_a_name_that_it_does(models: list[str], expected: str | None) -> None:
+    assert alias(route("r", models=models)) == expected
+
+
+def test_an_alias_never_takes_a_name_that_any_route_claims() -> None:
+    mine = route("r", models=["gpt-5"])
+    assert alias(mine, route("other", models=["claude-gpt-5"], created="2027-01-01T00:00:00Z")) is None
+    unreadable = route("other", models=["claude-gpt-5"], nonsense=1)
+    assert alias(mine, unreadable) is None
+    assert alias(mine, route("other", models=["claude-*"])) == "claude-gpt-5"
+
+
+def test_an_alias_is_made_of_a_name_that_was_won() -> None:
+    older = route("older", models=["gpt-5"], created="2020-01-01T00:00:00Z")
+    both = (older, route("r", models=["gpt-5", "smart"], created="2021-01-01T00:00:00Z"))
+    assert alias(*both) == "claude-smart"
+    assert alias(*both, name="default/older") == "claude-gpt-5"
+
+
+def test_a_warning_says_which_name_is_listed_instead() -> None:
+    found = routed(route("r", models=["gpt-5"], displayName="GPT"))
+    (warning,) = found.problems
+    assert "it lists this route as `claude-gpt-5`" in warning.message
+    (other,) = routed(route("r", models=["gpt-*"], displayName="GPT")).problems
+    assert "lists this route" not in other.message
+
+
+@pytest.mark.parametrize(
+    ("judge", "known"),
+    [("claude-haiku", True), ("claude-x", True), ("claude-smart", True), ("nobody", False), ("smart2", False)],
+)
+def test_a_judge_is_some_routes_model(judge: str, known: bool) -> None:
+    found = routed(
+        route("r", models=["smart"], safeguardsModel=judge, created="2020-01-01T00:00:00Z"),
+        route("haiku", models=["claude-haiku"]),
+        route("all", models=["claude-*"]),
+        route("odd", models=["odd"], nonsense=1, safeguardsModel="nobody"),
+    )
+    mine = [(p.field, p.reason) for p in found.problems if p.object.name == "r"]
+    assert mine == ([] if known else [("spec.safeguardsModel", Reason.MODEL_NOT_FOUND)])
+    serving = {entry.name: entry for entry in found.policy.routes}["default/r"]
+    assert (serving.safeguards_model, len(serving.targets)) == (judge, 1)
+    assert condition(found, "r")[:2] == ("True", Reason.ACCEPTED)
+
+
+def test_estimates_are_asked_for() -> None:
+    assert not routed(route("r")).policy.routes[0].estimate_tokens
+    assert routed(route("r", tokenCounts="Estimate")).policy.routes[0].estimate_tokens
+
+
 @pytest.mark.parametrize(
     ("pattern", "name", "fits"),
     [("*", "", True), ("a.b", "axb", False), ("a*c", "abc", True), ("a*", "ba", False), ("*[1m]", "x[1m]", True)],

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.builders import NOW, client, credential, route, secret, target
+from tests.support.builders import NOW, bedrock, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.litellm import LiteLLMConfig
@@ -35,12 +35,16 @@ VALUES = st.sampled_from(
     ]
 )
 ADDRESSES = st.sampled_from(["http://vllm:8000/v1", "https://x.example", "http://localhost/v1", "http://0x7f.1/", "x"])
-PROVIDERS = st.sampled_from(["anthropic", "openai", "hosted_vllm", "gemini", "bedrock", "nope"])
+PROVIDERS = st.sampled_from(["anthropic", "openai", "hosted_vllm", "gemini", "bedrock", "vertex_ai", "nope"])
+MODEL_IDS = st.sampled_from(["*", "x", "x/../y", "claude-sonnet-4-5", "us.anthropic.claude-opus-5-5", "gpt-5-codex"])
+FORMATS = st.sampled_from([[], ["Messages"], ["Responses"], ["Chat", "Responses"]])
 
 
 @st.composite
 def targets(draw: st.DrawFn) -> dict[str, Any]:
-    model = f"{draw(PROVIDERS)}/{draw(st.sampled_from(['*', 'x', 'x/../y', 'claude-sonnet-4-5']))}"
+    model = f"{draw(PROVIDERS)}/{draw(MODEL_IDS)}"
+    if draw(st.integers(0, 5)) == 0:
+        return {"model": model, "forwardClientToken": True, "formats": draw(FORMATS)}
     if draw(st.booleans()):
         return target(model, baseURL=draw(ADDRESSES), weight=draw(st.integers(0, 3)))
     return target(model, credential=draw(NAMES))
@@ -53,9 +57,14 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(list(Kind)))
     if kind is Kind.SECRET:
         labels = draw(st.sampled_from([{LABEL_CREDENTIAL: "true"}, {LABEL_CREDENTIAL: "true"}, {}]))
-        return secret(name, {"api": draw(VALUES), "client": draw(VALUES)}, namespace=namespace, labels=labels)
+        values = {name: draw(VALUES) for name in ("api", "client", "AWS_BEARER_TOKEN_BEDROCK")}
+        return secret(name, values, namespace=namespace, labels=labels)
     if kind is Kind.CLAUDE_CREDENTIAL:
         fields = draw(st.one_of(st.just({}), st.fixed_dictionaries({"baseURL": ADDRESSES})))
+        cloud = draw(st.sampled_from([None, None, bedrock, vertex]))
+        if cloud is not None:
+            manifest: dict[str, Any] = cloud(name, secret=draw(st.none() | NAMES), namespace=namespace, **fields)
+            return manifest
         return credential(name, provider=draw(PROVIDERS), secret=draw(NAMES), namespace=namespace, **fields)
     if kind is Kind.GATEWAY_CLIENT:
         keys = draw(st.lists(st.sampled_from(["api", "client", "gone"]), min_size=1, max_size=3))

@@ -99,6 +99,14 @@ def test_openai_elsewhere_is_a_compatible_server(base_url: str, model: str) -> N
     assert config(decided).model_list[0].litellm_params.model == model
 
 
+def test_a_server_that_has_responses_only_stays_openais_for_litellm() -> None:
+    elsewhere = {"baseURL": "http://vllm/v1"}
+    decided = plan(route(targets=[target("openai/x", formats=["Responses"], **elsewhere)]))
+    assert config(decided).model_list[0].litellm_params.model == "openai/x"
+    both = plan(route(targets=[target("openai/x", formats=["Responses", "Chat"], **elsewhere)]))
+    assert config(both).model_list[0].litellm_params.model == "hosted_vllm/x"
+
+
 def test_a_route_without_targets_is_no_alias() -> None:
     empty = config(plan(route()))
     assert empty.model_list == ()

@@ -5,12 +5,25 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.support.builders import NOW, client, credential, plan, route, secret, sound, target, world
+from tests.support.builders import (
+    NOW,
+    aws_keys,
+    bedrock,
+    client,
+    credential,
+    plan,
+    route,
+    secret,
+    sound,
+    target,
+    vertex,
+    world,
+)
 from tests.unit.plan.test_properties import WORLDS
 
 from claude_gateway.contract.bundle import Bundle, pack, unpack
 from claude_gateway.plan.decide import decide
-from claude_gateway.plan.slices import slices_of
+from claude_gateway.plan.slices import name, slices_of
 from claude_gateway.plan.world import Settings, read
 
 
@@ -70,6 +83,19 @@ def test_what_was_read_back_has_the_slices_of_what_was_decided(manifests: list[A
 )
 def test_what_another_version_wrote_has_no_slices(gateway: bytes, secrets: dict[str, bytes]) -> None:
     assert slices_of(Bundle(gateway=gateway, litellm=b"", secrets=secrets)) is None
+
+
+def test_the_identity_of_the_pods_has_a_slice_for_each_place() -> None:
+    credentials = (bedrock(), bedrock("pods", secret=None), vertex(secret=None), aws_keys())
+    targets = [target("bedrock/*", "bedrock"), target("bedrock/*", "pods"), target("vertex_ai/*", "vertex")]
+    decided = decide(replace(world(*credentials, route(targets=targets)), pods=()), NOW)
+    assert sorted(decided.slices) == [
+        "key:default.aws",
+        "place:my-project/us-east5",
+        "place:us-east-1",
+        "route:default/sonnet",
+    ]
+    assert {name(item) for item in world(*credentials).credentials} == decided.slices.keys() - {"route:default/sonnet"}
 
 
 def test_nobody_who_has_no_keys_has_a_slice() -> None:
