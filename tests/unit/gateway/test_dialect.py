@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_gateway_proxy.codec.thoughts import Thought, sign
 from claude_gateway_proxy.gateway.dialect import plain_messages
 
 DATA = Path(__file__).parent / "data"
@@ -60,7 +61,6 @@ def test_a_captured_request_becomes_plain(name: str) -> None:
         "defer_loading",
         "context_management",
         "metadata",
-        "display",
         "tool_name",
     }
     assert "x-anthropic-billing-header" not in json.dumps(found)
@@ -103,26 +103,42 @@ def test_a_search_that_cannot_be_made_is_told_to_the_model() -> None:
 
 
 def test_an_older_models_thinking_budget_stays() -> None:
-    assert captured("claude_code_older_model")["thinking"] == {"type": "enabled", "budget_tokens": 31999}
+    found = captured("claude_code_older_model")["thinking"]
+    assert found == {"type": "enabled", "budget_tokens": 31999, "display": "omitted"}
 
 
 @pytest.mark.parametrize(
-    ("thinking", "config", "expected"),
+    ("thinking", "expected"),
     [
-        ({"type": "adaptive", "display": "omitted"}, {"effort": "high"}, ({"type": "adaptive"}, {"effort": "high"})),
-        ({"type": "adaptive"}, None, (None, None)),
-        (None, {"effort": "low"}, ({"type": "adaptive"}, {"effort": "low"})),
-        ({"type": "enabled", "budget_tokens": 9}, None, ({"type": "enabled", "budget_tokens": 9}, None)),
-        ({"type": "enabled", "budget_tokens": 9}, {"effort": "max"}, ({"type": "adaptive"}, {"effort": "max"})),
-        ({"type": "disabled"}, {"effort": "low"}, (None, None)),
-        ({"type": "disabled"}, {"format": {"type": "json_schema"}}, (None, {"format": {"type": "json_schema"}})),
-        (None, {"effort": 5, "task_budget": 1}, (None, None)),
-        ("adaptive", "high", (None, None)),
+        ({"type": "adaptive", "display": "omitted"}, {"type": "adaptive", "display": "omitted"}),
+        ({"type": "enabled", "budget_tokens": 9, "new": 1}, {"type": "enabled", "budget_tokens": 9}),
+        ({"type": "disabled"}, {"type": "disabled"}),
+        ({"budget_tokens": 9}, None),
+        ("adaptive", None),
+        (None, None),
     ],
 )
-def test_effort_is_said_once(thinking: Any, config: Any, expected: tuple[Any, Any]) -> None:
-    found = plain(thinking=thinking, output_config=config)
-    assert (found.get("thinking"), found.get("output_config")) == expected
+def test_thinking_keeps_what_a_translation_needs(thinking: Any, expected: Any) -> None:
+    assert plain(thinking=thinking).get("thinking") == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"effort": "high", "task_budget": 1}, {"effort": "high"}),
+        ({"format": {"type": "json_schema"}}, {"format": {"type": "json_schema"}}),
+        ({"effort": 5}, None),
+        ("high", None),
+    ],
+)
+def test_output_config_keeps_what_a_translation_needs(config: Any, expected: Any) -> None:
+    assert plain(output_config=config).get("output_config") == expected
+
+
+def test_the_newest_effort_counts() -> None:
+    low = {"role": "system", "content": [], "output_config": {"effort": "low"}}
+    found = plain(messages=[user("a"), low, CALL], output_config={"effort": "high"})
+    assert found["output_config"] == {"effort": "low"}
 
 
 def roles(*messages: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -160,7 +176,14 @@ def test_system_messages_fold_into_the_turn_next_to_them() -> None:
     assert roles(user("a"), CALL, system("x")) == [("user", ["a"]), ("assistant", ["tool_use"]), ("user", [R])]
 
 
-def test_thinking_is_no_part_of_the_history() -> None:
+def test_thinking_that_this_gateway_signed_stays() -> None:
+    signature = sign(Thought(text="because"))
+    thought = {"type": "thinking", "thinking": "because", "signature": signature}
+    found = plain(messages=[user("a"), {"role": "assistant", "content": [thought]}])["messages"][-1]
+    assert found["content"] == [{"type": "thinking", "thinking": "", "signature": signature}]
+
+
+def test_a_claudes_thinking_is_no_part_of_the_history() -> None:
     thoughts = [{"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "redacted_thinking", "data": "d"}]
     said = [*thoughts, {"type": "text", "text": "b", "citations": []}]
     assert roles(user("a"), {"role": "assistant", "content": said}) == [("user", ["a"]), ("assistant", ["b"])]

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm import effort
 from claude_gateway_proxy.litellm.errors import Failure
 from claude_gateway_proxy.litellm.fields import ALLOWED, read
 
@@ -60,21 +59,3 @@ def test_references_are_refused_wherever_a_text_may_stand(format: Format, text: 
 def test_nulls_are_absent() -> None:
     body = {**BODIES[Format.MESSAGES], "tools": None, "stream": None, "thinking": None}
     assert read(json.dumps(body).encode(), format=Format.MESSAGES) == BODIES[Format.MESSAGES]
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"a": 1, "thinking": {}, "output_config": {"effort": "low"}}, {"a": 1}),
-        ({"output_config": {"effort": "low", "format": {}}}, {"output_config": {"format": {}}}),
-        ({"reasoning_effort": "low"}, {}),
-        ({"reasoning": {}}, {}),
-    ],
-)
-def test_without_effort(fields: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert effort.without(fields) == expected
-
-
-def test_without_effort_leaves_others_alone() -> None:
-    fields = {"messages": [], "output_config": {"format": {}}}
-    assert effort.without(fields) is fields

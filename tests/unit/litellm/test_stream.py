@@ -1,4 +1,4 @@
-"""Streams as LiteLLM gives them, cut in odd places."""
+"""Streams as LiteLLM gives them, in OpenAI's formats."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,15 +7,10 @@ import pytest
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.errors import Failure
-from claude_gateway_proxy.litellm.stream import error_event, events, is_prelude
+from claude_gateway_proxy.litellm.stream import error_event, events
 from claude_gateway_proxy.litellm.targets import Target
 
 TARGET = Target(id="t", model="anthropic/m", api_base=None, api_key=None, timeout=None, dial=None)
-START = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"x","model":"anthropic/m","usage":{}}}\n\n'
-)
-DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0}\n\n'
-END = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n'
 
 
 async def given(*chunks: Any) -> AsyncIterator[Any]:
@@ -25,26 +20,6 @@ async def given(*chunks: Any) -> AsyncIterator[Any]:
 
 async def written(format: Format, *chunks: Any, usage: bool = False) -> list[bytes]:  # noqa: A002
     return [event async for event in events(given(*chunks), format=format, usage=usage, target=TARGET)]
-
-
-@pytest.mark.parametrize("size", [1, 7, 50, 10_000])
-async def test_messages_come_whole_however_they_are_cut(size: int) -> None:
-    stream = START + DELTA + END
-    chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
-    start, delta, end = await written(Format.MESSAGES, *chunks)
-    assert b'"model":"m"' in start
-    assert b'"id":"msg_' in start
-    assert b'"input_tokens":0' in start
-    assert delta == DELTA
-    assert b'"delta":{"stop_reason":"end_turn","stop_sequence":null}' in end
-    assert [is_prelude(event) for event in (start, delta, end)] == [True, False, False]
-
-
-async def test_an_error_among_messages_is_raised() -> None:
-    error = b'event: error\ndata: {"type":"error","error":{"type":"rate_limit_error","message":"slow"}}\n\n'
-    with pytest.raises(Failure) as raised:
-        await written(Format.MESSAGES, START, error)
-    assert raised.value.status == 429
 
 
 def chunk(finish: str | None = None, usage: dict[str, int] | None = None, **delta: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.errors import is_header_value
 from claude_gateway_proxy.litellm.fields import Json
 
 _OWN: Final = frozenset(
@@ -32,10 +33,8 @@ _EMPTY_MESSAGE: Final = ("annotations", "images", "tool_calls", "reasoning_items
 
 
 def document(answer: Any, *, format: Format) -> Json:  # noqa: A002 - our word for it
-    """A whole answer as the JSON document to send."""
+    """A whole answer in one of OpenAI's formats, or a count of tokens, as the JSON document to send."""
     match format:
-        case Format.MESSAGES:
-            return message(plain(answer))
         case Format.CHAT:
             return chat(plain(answer), whole=True)
         case Format.COMPLETIONS:
@@ -44,7 +43,7 @@ def document(answer: Any, *, format: Format) -> Json:  # noqa: A002 - our word f
             return response(plain(answer), ident=new_id("resp_"))
         case Format.EMBEDDINGS:
             return embeddings(plain(answer))
-        case Format.COUNT_TOKENS:
+        case _:
             return dict(answer)
 
 
@@ -53,20 +52,18 @@ def plain(answer: Any) -> Json:
     return dict(answer) if isinstance(answer, Mapping) else dict(answer.model_dump(warnings=False))
 
 
+def upstream_id(answer: Any) -> str | None:
+    """The upstream's own id of the request, from the headers of its answer."""
+    hidden = getattr(answer, "_hidden_params", None)
+    found = hidden.get("additional_headers") if isinstance(hidden, Mapping) else None
+    headers = found if isinstance(found, Mapping) else {}
+    named = (headers.get(f"llm_provider-{name}") for name in ("request-id", "x-request-id"))
+    return next((value for value in named if isinstance(value, str) and is_header_value(value)), None)
+
+
 def new_id(prefix: str) -> str:
     """A fresh id in the vendors' manner."""
     return f"{prefix}{uuid4().hex}"
-
-
-def message(answer: Json) -> Json:
-    """An answer in the Messages format."""
-    answer = {key: value for key, value in answer.items() if key not in _OWN and key != "stop_details"}
-    if not str(answer.get("id")).startswith("msg_"):
-        answer["id"] = new_id("msg_")
-    answer["content"] = [_without(block, _OWN) for block in answer.get("content") or ()]
-    answer.setdefault("stop_sequence", None)
-    answer["usage"] = _known_counts(answer.get("usage"))
-    return answer
 
 
 def chat(answer: Json, *, whole: bool) -> Json:
@@ -158,10 +155,6 @@ def _usage(usage: Any, names: Iterable[str], details: Mapping[str, Iterable[str]
         known = counts.get(name)
         found[name] = {part: (known.get(part) if isinstance(known, Mapping) else None) or 0 for part in parts}
     return found
-
-
-def _known_counts(usage: Any) -> Json:
-    return {"input_tokens": 0, "output_tokens": 0, **{k: v for k, v in dict(usage or {}).items() if v is not None}}
 
 
 def _present(value: Json, *, drop: Iterable[str] = ()) -> Json:

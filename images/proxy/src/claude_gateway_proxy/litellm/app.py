@@ -11,8 +11,10 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.litellm import effort, errors, fields, stream
-from claude_gateway_proxy.litellm.answer import document
+from claude_gateway_proxy.codec.options import asked_of
+from claude_gateway_proxy.codec.writer import Asked
+from claude_gateway_proxy.litellm import errors, fields, messages, stream
+from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.asgi import JSON, TEXT, ClientGone, Receive, Scope, Send, gone, read_body, send_whole
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.errors import Failure
@@ -21,6 +23,7 @@ from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
+from claude_gateway_proxy.litellm.repair import Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.logs import emit
 
@@ -34,12 +37,16 @@ FORMATS: Final = {
     "/v1/responses": Format.RESPONSES,
     "/v1/embeddings": Format.EMBEDDINGS,
 }
-_THOUGHTLESS_MOST: Final = 10_000
-"""Targets that are remembered as not to be told how much to think."""
+_REPAIRS_MOST: Final = 2
+"""How often one request is tried in another form."""
 
 _TARGET: Final = HEADER_TARGET.encode()
 _MODEL: Final = HEADER_MODEL.encode()
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+
+
+class BrokenOff(Exception):  # noqa: N818 - the end of a story, told to the server
+    """An answer ends in its middle, so that its connection must."""
 
 
 class App:
@@ -49,7 +56,7 @@ class App:
         """Take targets from ``live`` and LiteLLM from ``library``."""
         self._live = live
         self._library = library
-        self._thoughtless: set[str] = set()
+        self._repairs = Repairs()
         self.in_flight = 0
         self.metrics = Metrics(in_flight=lambda: self.in_flight)
 
@@ -63,7 +70,8 @@ class App:
         self.in_flight += 1
         try:
             await self._answer(scope, receive, send, format)
-        except ClientGone:
+        except (ClientGone, BrokenOff):
+            # Without the end of the body, the server closes the connection.
             pass
         finally:
             self.in_flight -= 1
@@ -102,32 +110,43 @@ class App:
             await _send_failure(send, failure, format)
             return
         dialled.set(target.dial)
+        asked = asked_of(wanted, model=model.partition("/")[2]) if format is Format.MESSAGES else None
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted)
             if wanted.get("stream"):
                 usage = bool(wanted.get("stream_options", {}).get("include_usage"))
-                await _send_stream(send, answer, format=format, usage=usage, target=target)
+                written = _written(answer, asked=asked, format=format, usage=usage, target=target)
+                await _send_stream(send, answer, written, format=format, target=target)
                 return
-            encoded = msgspec.json.encode(document(answer, format=format))
+            found = (
+                document(answer, format=format)
+                if asked is None
+                else messages.message(answer, asked=asked, target=target)
+            )
+            encoded = msgspec.json.encode(found)
         except Exception as error:  # LiteLLM raises anything
             await _send_failure(send, _failure(error, target=target, format=format), format)
             return
-        await send_whole(send, status=200, kind=JSON, body=encoded)
+        await send_whole(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
 
     async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:  # noqa: A002
+        """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
-        plain = effort.without(wanted)
-        if plain is wanted or target.id in self._thoughtless:
-            return await call(library, target, model=model, format=format, fields=plain)
-        try:
-            return await call(library, target, model=model, format=format, fields=wanted)
-        except Exception as error:  # LiteLLM raises anything
-            failure = _failure(error, target=target, format=format)
-            if not effort.is_refused(failure):
-                raise failure from None
-        answer = await call(library, target, model=model, format=format, fields=plain)
-        if len(self._thoughtless) < _THOUGHTLESS_MOST:
-            self._thoughtless.add(target.id)
+        fields = self._repairs.known(target.id, wanted)
+        learnt: list[Failure] = []
+        while True:
+            try:
+                answer = await call(library, target, model=model, format=format, fields=fields)
+                break
+            except Exception as error:  # LiteLLM raises anything
+                failure = _failure(error, target=target, format=format)
+                changed = self._repairs.after(failure, fields)
+                if changed is None or len(learnt) == _REPAIRS_MOST:
+                    raise failure from None
+                fields = changed
+                learnt.append(failure)
+        for failure in learnt:
+            self._repairs.learn(target.id, failure)
         return answer
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
@@ -141,14 +160,34 @@ class App:
             raise errors.bad_request(str(error)) from None
 
 
-async def _send_stream(send: Send, answer: Any, *, format: Format, usage: bool, target: Target) -> None:  # noqa: A002
+def _written(
+    answer: Any,
+    *,
+    asked: Asked | None,
+    format: Format,  # noqa: A002
+    usage: bool,
+    target: Target,
+) -> AsyncIterator[bytes]:
+    if asked is not None:
+        return messages.events(aiter(answer), asked=asked, target=target)
+    return stream.events(aiter(answer), format=format, usage=usage, target=target)
+
+
+async def _send_stream(
+    send: Send,
+    answer: Any,
+    written: AsyncIterator[bytes],
+    *,
+    format: Format,  # noqa: A002
+    target: Target,
+) -> None:
     """Send a stream, its head only once the model has said something; raises only while nothing was sent."""
-    written = stream.events(aiter(answer), format=format, usage=usage, target=target)
     try:
         head = await _opening(written)
         if not head:
             raise errors.empty_answer()
-        await send({"type": "http.response.start", "status": 200, "headers": list(_EVENTS)})
+        headers = [*_EVENTS, *_request_id(upstream_id(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await _send_events(send, head, written, format=format, target=target)
     finally:
         await _close(written, answer)
@@ -177,7 +216,13 @@ async def _send_events(
         async for event in written:
             await send({"type": "http.response.body", "body": event, "more_body": True})
     except Exception as error:  # LiteLLM raises anything
-        last = stream.error_event(_failure(error, target=target, format=format), format=format)
+        failure = _failure(error, target=target, format=format)
+        if failure.code == errors.UNREACHABLE:
+            # As in the relay lane: where the upstream's connection broke, the client's breaks too. Claude Code then
+            # streams again, while after an error event it asks for the whole answer in one piece, which for a long
+            # one is the worse of the two. What the upstream itself says within its stream goes on as an event.
+            raise BrokenOff from None
+        last = stream.error_event(failure, format=format)
     await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
@@ -207,5 +252,11 @@ async def _send_failure(send: Send, failure: Failure, format: Format) -> None:  
         headers.append((b"x-should-retry", b"true" if failure.retry else b"false"))
     if failure.retry_after is not None:
         headers.append((b"retry-after", failure.retry_after.encode()))
+    headers += _request_id(failure.request_id)
     body = errors.envelope(failure, format=format)
     await send_whole(send, status=failure.status, kind=JSON, body=body, headers=headers)
+
+
+def _request_id(ident: str | None) -> list[tuple[bytes, bytes]]:
+    """The upstream's id of a request, which its vendor's support asks for."""
+    return [] if ident is None else [(b"request-id", ident.encode())]

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.codec.chat_request import chat_request
+from claude_gateway_proxy.litellm import messages
 from claude_gateway_proxy.litellm.errors import cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 
-_COUNTING: Final = "anthropic"
+_SAME_WORDS: Final = "anthropic"
+_COUNTING: Final = frozenset({_SAME_WORDS, "gemini", "openai"})
 _COMPATIBLE: Final = "hosted_vllm"
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
@@ -21,11 +24,17 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
     """
     if format is Format.COUNT_TOKENS:
         return await _count(library, target, model=model, fields=fields)
+    if format is Format.MESSAGES:
+        format, fields = messages.pivot(target), messages.request(fields, target=target)  # noqa: A001
+        arguments = {**fields, **_parameters(target, model=model)}
+        if format is Format.RESPONSES:
+            return await library.aresponses(**arguments)
+        return await library.acompletion(**_metered(arguments))
     arguments = {**fields, **_parameters(target, model=model)}
     match format:
-        case Format.MESSAGES:
-            return await _messages(library, arguments)
         case Format.CHAT:
+            # Where a target speaks Chat Completions, the gateway relays them.
+            arguments["model"] = messages.responses_model(target, model)
             return await library.acompletion(**_metered(arguments))
         case Format.COMPLETIONS:
             return await library.atext_completion(**_metered(arguments))
@@ -54,45 +63,16 @@ def _metered(arguments: Json) -> Json:
     return {**arguments, "stream_options": {"include_usage": True}}
 
 
-async def _messages(library: Any, arguments: Json) -> Any:
-    if arguments.get("stream") and _is_native(library, str(arguments["model"])):
-        return await adapted_messages(arguments)
-    return await library.anthropic_messages(**arguments)
-
-
-def _is_native(library: Any, model: str) -> bool:
-    """Whether LiteLLM speaks Messages to the provider."""
-    from litellm.types.utils import LlmProviders
-    from litellm.utils import ProviderConfigManager
-
-    name, provider, *_ = library.get_llm_provider(model=model)
-    try:
-        known = LlmProviders(provider)
-    except ValueError:
-        return False
-    return ProviderConfigManager.get_provider_anthropic_messages_config(model=name, provider=known) is not None
-
-
-async def adapted_messages(arguments: Json) -> Any:
-    """Stream Messages through LiteLLM's Chat adapter.
-
-    Its native stream needs parts of LiteLLM's proxy server, which is not installed. The only Messages provider that
-    people have much of, Anthropic, is relayed and never comes here.
-    """
-    from litellm.llms.anthropic.pass_through.adapters.handler import (
-        LiteLLMMessagesToCompletionTransformationHandler as Adapter,
-    )
-
-    return await Adapter.async_anthropic_messages_handler(**arguments)
-
-
 async def _count(library: Any, target: Target, *, model: str, fields: Json) -> Mapping[str, int]:
-    if target.provider != _COUNTING:
+    """The provider's own count, of what it would be sent; LiteLLM estimates where its provider did not answer."""
+    if target.provider not in _COUNTING:
         raise cannot_count(target.provider)
+    if target.provider != _SAME_WORDS:
+        chat = chat_request(fields, provider=target.provider)
+        fields = {name: chat[name] for name in ("messages", "tools") if name in chat}
     found = await library.acount_tokens(
         model=model, api_key=target.api_key or _KEYLESS, api_base=target.api_base, **fields
     )
     if found.error or found.tokenizer_type == "local_tokenizer":
-        # LiteLLM estimates where its provider did not answer.
         raise cannot_count(target.provider)
     return {"input_tokens": found.total_tokens}

@@ -8,14 +8,18 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm import limits
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
+
+UNREACHABLE: Final = "upstream_unreachable"
+"""The code of a failure of the connection, not of the upstream."""
 
 _MESSAGE_LIMIT: Final = 4_000
 _CHAIN_LIMIT: Final = 16
@@ -53,11 +57,6 @@ _BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")"""
 _CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
 _QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
 _USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
-_TOO_LONG: Final = re.compile(
-    r"maximum context length|context length|context window|context_length_exceeded|prompt is too long|too many tokens",
-    re.IGNORECASE,
-)
-_NUMBER: Final = re.compile(r"\d[\d,]{2,}")
 _CONNECTION: Final = re.compile(
     r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed", re.I
 )
@@ -68,7 +67,9 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
     """An answer that is not the one asked for.
 
     ``type`` is Anthropic's ``error.type`` and ``code`` OpenAI's ``error.code``; ``retry`` becomes ``x-should-retry``
-    and ``retry_after`` (as the upstream wrote it) the header of that name. Nothing in it is secret.
+    and ``retry_after`` (as the upstream wrote it) the header of that name, ``request_id`` is the upstream's own.
+    ``most_output`` is the output limit that it would have taken, ``of_model`` from any request. Nothing in it is
+    secret.
     """
 
     status: int
@@ -77,6 +78,9 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
     code: str | None = None
     retry: bool | None = None
     retry_after: str | None = None
+    request_id: str | None = None
+    most_output: int | None = None
+    of_model: bool = False
 
     def __str__(self) -> str:
         return f"{self.status} {self.type}: {self.message}"
@@ -118,6 +122,11 @@ def empty_answer() -> Failure:
     return _bad_gateway("upstream_broken", "the upstream ended its answer before it began")
 
 
+def unfinished() -> Failure:
+    """The upstream ended its stream in the middle of an answer."""
+    return _unreachable()
+
+
 def internal() -> Failure:
     """A bug of ours or of LiteLLM's; the log has where."""
     return Failure(status=500, type="api_error", code="internal_error", message="the request could not be translated")
@@ -149,14 +158,33 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     if 300 <= status < 400:
         return _bad_gateway("upstream_redirected", "the upstream answered with a redirect, which is not followed")
     text = _clean(_text(error), target)
+    if status == 500 and "overloaded" in text.lower():
+        status = 529  # LiteLLM drops the type of an error within a stream
+    failure = Failure(
+        status=status,
+        type=_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error"),
+        message=text,
+        retry_after=_header(chain, ("retry-after",)),
+        request_id=_header(chain, ("request-id", "x-request-id")),
+    )
     named = status == 400 and _named(chain, "ContextWindowExceededError")
-    too_long = named or (status in (400, 413) and _TOO_LONG.search(text) is not None)
-    return Failure(
-        status=400 if too_long else status,
-        type=_TYPES.get(400 if too_long else status, "api_error" if status >= 500 else "invalid_request_error"),
-        code="context_length_exceeded" if too_long else None,
-        message=_prompt_too_long(text) if too_long and format is Format.MESSAGES else text,
-        retry_after=_retry_after(chain),
+    return _of_limits(failure, named=named, format=format) if status in (400, 413, 422) else failure
+
+
+def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:  # noqa: A002
+    """A refusal for its size, in the words that Claude Code acts upon."""
+    text = failure.message
+    most = limits.most_output(text)
+    if most is not None:
+        return replace(failure, most_output=most.tokens, of_model=most.of_model)
+    if not (named or limits.is_too_long(text)):
+        return failure
+    return replace(
+        failure,
+        status=400,
+        type=_TYPES[400],
+        code="context_length_exceeded",
+        message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
     )
 
 
@@ -175,7 +203,7 @@ def of_event(data: dict[str, Any], *, target: Target) -> Failure:
 
 
 def _unreachable() -> Failure:
-    return _bad_gateway("upstream_unreachable", "the upstream could not be reached, or broke off its answer")
+    return _bad_gateway(UNREACHABLE, "the upstream could not be reached, or broke off its answer")
 
 
 def _bad_gateway(code: str, message: str) -> Failure:
@@ -255,17 +283,8 @@ def _upstream_words(text: str) -> str | None:
     return message if isinstance(message, str) and message else None
 
 
-def _prompt_too_long(text: str) -> str:
-    """Anthropic's wording, which makes Claude Code compact its conversation and try again."""
-    if text.startswith("prompt is too long"):
-        return text
-    numbers = sorted({int(found.replace(",", "")) for found in _NUMBER.findall(text)})
-    if len(numbers) >= 2:
-        return f"prompt is too long: {numbers[-1]} tokens > {numbers[0]} maximum"
-    return f"prompt is too long: {text}"
-
-
-def _retry_after(chain: list[BaseException]) -> str | None:
+def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:
+    """A header of the upstream's answer, if it is fit to be passed on."""
     for each in chain:
         response = getattr(each, "response", None)
         for headers in (
@@ -273,7 +292,13 @@ def _retry_after(chain: list[BaseException]) -> str | None:
             getattr(response, "headers", None),
             getattr(each, "headers", None),
         ):
-            value = None if headers is None else headers.get("retry-after")
-            if isinstance(value, str) and len(value) < 64 and value.isascii() and value.isprintable():
-                return value
+            for name in names:
+                value = None if headers is None else headers.get(name)
+                if isinstance(value, str) and is_header_value(value):
+                    return value
     return None
+
+
+def is_header_value(value: str) -> bool:
+    """Whether an upstream's text may stand in a header of ours."""
+    return 0 < len(value) < 64 and value.isascii() and value.isprintable()

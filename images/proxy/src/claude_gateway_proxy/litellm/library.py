@@ -9,7 +9,6 @@ import sys
 import time
 from typing import Any, Final
 
-from claude_gateway_proxy.litellm.call import adapted_messages
 from claude_gateway_proxy.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -45,21 +44,19 @@ class Library:
 async def _load() -> Any:
     began = time.monotonic()
     module = await asyncio.to_thread(import_litellm)
-    await _warm()
+    await _warm(module)
     emit(_log, "litellm_loaded", took_ms=round((time.monotonic() - began) * 1000))
     return module
 
 
-async def _warm() -> None:
+async def _warm(module: Any) -> None:
     """Answer one request without an upstream: much of LiteLLM is imported by the first, half a second of it."""
-    answer = await adapted_messages(
-        {
-            "model": "hosted_vllm/none",
-            "max_tokens": 1,
-            "messages": [{"role": "user", "content": "hello"}],
-            "stream": True,
-            "mock_response": "hello",
-        }
+    answer = await module.acompletion(
+        model="hosted_vllm/none",
+        max_tokens=1,
+        messages=[{"role": "user", "content": "hello"}],
+        stream=True,
+        mock_response="hello",
     )
     async for _ in answer:
         pass

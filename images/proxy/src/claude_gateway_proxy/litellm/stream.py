@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.answer import chat, completion, message, new_id, output_item, plain, response
+from claude_gateway_proxy.litellm.answer import chat, completion, new_id, output_item, plain, response
 from claude_gateway_proxy.litellm.errors import Failure, envelope, of_event
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
@@ -27,12 +27,10 @@ def is_prelude(event: bytes) -> bool:
 
 
 def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: Target) -> AsyncIterator[bytes]:  # noqa: A002
-    """Write what LiteLLM streams; ``usage`` says whether the client asked for it (Chat and Completions).
+    """Write what LiteLLM streams in OpenAI's formats; ``usage`` says whether the client asked for it.
 
     Raises Failure where the stream reports an error, and whatever LiteLLM raises.
     """
-    if format is Format.MESSAGES:
-        return _messages(chunks, target)
     if format is Format.RESPONSES:
         return _responses(chunks, target)
     return _chunks(chunks, usage=usage, whole=format is Format.COMPLETIONS, target=target)
@@ -46,39 +44,6 @@ def error_event(failure: Failure, *, format: Format) -> bytes:  # noqa: A002
         body = {"type": "error", "code": failure.code or failure.type, "message": failure.message, "param": None}
         return b"event: error\ndata: " + msgspec.json.encode(body) + _END
     return b"data: " + envelope(failure, format=format) + _END
-
-
-async def _messages(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:
-    """LiteLLM's events as they are, but for the two that lack something."""
-    async for event in _whole_events(chunks):
-        if event.startswith(b"event: message_delta"):
-            data = _data(event)
-            data["delta"].setdefault("stop_sequence", None)
-            data["delta"].pop("stop_details", None)
-            yield _event("message_delta", data)
-        elif event.startswith(b"event: message_start"):
-            data = _data(event)
-            data["message"] = message(data["message"])
-            data["message"]["model"] = str(data["message"].get("model")).removeprefix(f"{target.provider}/")
-            yield _event("message_start", data)
-        elif event.startswith(b"event: error"):
-            raise of_event(_data(event), target=target)
-        else:
-            yield event
-
-
-async def _whole_events(chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    rest = b""
-    async for chunk in chunks:
-        if not rest and chunk.endswith(_END) and chunk.count(_END) == 1:
-            yield chunk
-            continue
-        *whole, rest = (rest + chunk).split(_END)
-        for event in whole:
-            if event:
-                yield event + _END
-    if rest.strip():
-        yield rest + _END
 
 
 async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:
@@ -141,8 +106,3 @@ def _chunk(document: Json) -> bytes:
 
 def _event(name: str, data: Json) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + _END
-
-
-def _data(event: bytes) -> Json:
-    found: Any = msgspec.json.decode(b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:")))
-    return found if isinstance(found, dict) else {}

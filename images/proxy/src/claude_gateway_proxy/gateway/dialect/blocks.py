@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from claude_gateway_proxy.codec.thoughts import is_ours
+
 Json = dict[str, Any]
 
 _FAILED: Final = "The tool call failed:"
@@ -27,9 +29,16 @@ def text_of(block: Any) -> str:
 
 
 def _plain(block: Json) -> list[Json]:
-    """What a block becomes. Thinking is dropped: its signatures are for the model that wrote them."""
+    """What a block becomes."""
     turn = _TURNS.get(str(block.get("type")))
     return [] if turn is None else turn(block)
+
+
+def _thinking(block: Json) -> list[Json]:
+    """Thinking stays if this gateway signed it: any other signature is for the model that wrote it alone."""
+    if not is_ours(block.get("signature")):
+        return []
+    return [{"type": "thinking", "thinking": "", "signature": block["signature"]}]
 
 
 def _text(text: Any) -> list[Json]:
@@ -84,6 +93,7 @@ def _line(entry: Json) -> str:
 
 
 _TURNS: Final[Mapping[str, Callable[[Json], list[Json]]]] = {
+    "thinking": _thinking,
     "text": lambda block: _text(block.get("text")),
     "image": _medium,
     "document": _medium,

@@ -11,6 +11,7 @@ from claude_gateway_proxy.gateway.dialect.tools import absent, choice, plain_too
 Json = dict[str, Any]
 
 _KEPT: Final = frozenset({"max_tokens", "model", "stop_sequences", "stream", "temperature", "top_k", "top_p"})
+_THINKING: Final = ("type", "budget_tokens", "display")
 _BILLING: Final = "x-anthropic-billing-header:"
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -37,7 +38,7 @@ def plain_messages(raw: bytes) -> bytes:
     if tools:
         plain["tools"] = tools
         plain |= choice(request.get("tool_choice"), tools)
-    plain |= _effort(request.get("thinking"), request.get("output_config"))
+    plain |= _effort(request.get("thinking"), request.get("output_config"), messages)
     return _ENCODER.encode(plain)
 
 
@@ -92,21 +93,19 @@ def _with_reminders(blocks: Sequence[Json], reminders: Sequence[Json]) -> list[J
     return [*blocks[:at], *reminders, *blocks[at:]]
 
 
-def _effort(thinking: Any, output_config: Any) -> Json:
-    """How much to think, in the two forms that LiteLLM reads; nothing where the client left it to the model.
+def _effort(thinking: Any, output_config: Any, messages: Sequence[Json]) -> Json:
+    """How much to think, whether to show it, and the form of the answer.
 
-    LiteLLM takes an effort only next to ``thinking``, and makes up one for adaptive thinking without any. Disabled
-    thinking is left out as well: servers know ``reasoning_effort: none`` even less than they know the field.
+    A system message may have an effort of its own, which holds from its turn on; the last one says what counts now.
     """
     config = output_config if isinstance(output_config, dict) else {}
-    found: Json = {}
     kept: Json = {}
-    mode = thinking.get("type") if isinstance(thinking, dict) else None
-    if mode != "disabled" and isinstance(config.get("effort"), str):
-        found["thinking"] = {"type": "adaptive"}
-        kept["effort"] = config["effort"]
-    elif mode == "enabled" and isinstance(thinking.get("budget_tokens"), int):
-        found["thinking"] = {"type": "enabled", "budget_tokens": thinking["budget_tokens"]}
+    for source in (config, *(message.get("output_config") for message in messages if message.get("role") == "system")):
+        if isinstance(source, dict) and isinstance(source.get("effort"), str):
+            kept["effort"] = source["effort"]
     if isinstance(config.get("format"), dict):
         kept["format"] = config["format"]
-    return {**found, "output_config": kept} if kept else found
+    found: Json = {"output_config": kept} if kept else {}
+    if isinstance(thinking, dict) and isinstance(thinking.get("type"), str):
+        found["thinking"] = {key: thinking[key] for key in _THINKING if key in thinking}
+    return found

@@ -1,0 +1,77 @@
+"""Servers' own words about limits, collected from their sources and documentation."""
+
+import pytest
+
+from claude_gateway_proxy.litellm.limits import MostOutput, is_too_long, most_output, prompt_too_long
+
+TOO_LONG = {
+    "This model's maximum context length is 128000 tokens. However, your messages resulted in 140000 tokens "
+    "(135000 in the messages, 5000 in the functions). Please reduce the length of the messages.": (140000, 128000),
+    "prompt is too long: 210000 tokens > 200000 maximum": (210000, 200000),
+    "The model returned the following errors: prompt is too long: 210000 tokens > 200000 maximum": (210000, 200000),
+    "The input token count (1048999) exceeds the maximum number of tokens allowed (1048575).": (1048999, 1048575),
+    "The input token count exceeds the maximum number of tokens allowed 1048575.": None,
+    "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4500 in the messages, "
+    "500 in the completion). Please reduce the length of the messages or completion.": (5000, 4096),
+    "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum context length is 32768 tokens "
+    "and your request has 40000 input tokens (32000 > 32768 - 40000).": (40000, 32768),
+    "This model's maximum context length is 32768 tokens. However, you requested 1 output tokens and your prompt "
+    "contains at least 32768 input tokens, for a total of at least 32769 tokens.": None,
+    "The decoder prompt (length 5000) is longer than the maximum model length of 4096.": (5000, 4096),
+    "Input length (5000) exceeds model's maximum context length (4096).": (5000, 4096),
+    "Input of 140,000 tokens exceeds the context window of 128,000 tokens": (140000, 128000),
+    "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length": (
+        40000,
+        32768,
+    ),
+    "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000.": (5000, 4081),
+    "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it": (9000, 8192),
+    "Your input exceeds the context window of this model. Please adjust your input and try again.": None,
+    "Input is too long for requested model.": None,
+    "Please reduce the length of the messages or completion.": None,
+}
+
+
+@pytest.mark.parametrize(("words", "numbers"), TOO_LONG.items())
+def test_a_prompt_that_is_too_long(words: str, numbers: tuple[int, int] | None) -> None:
+    assert is_too_long(words)
+    assert most_output(words) is None
+    expected = f"prompt is too long: {words}"
+    if numbers is not None:
+        expected = "prompt is too long: {} tokens > {} maximum".format(*numbers)
+    assert prompt_too_long(words) == expected
+
+
+OUTPUT = {
+    "max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you provided "
+    "32000.": MostOutput(16384, of_model=True),
+    "max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens for claude-x": MostOutput(
+        64000, of_model=True
+    ),
+    "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value that is "
+    "lower than 4096.": MostOutput(4096, of_model=True),
+    "`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is less than the "
+    "`context_window` for this model": MostOutput(8192, of_model=True),
+    "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]": MostOutput(8192, of_model=True),
+    "Invalid 'max_output_tokens': integer above maximum value. Expected a value <= 100000, but got 128000 "
+    "instead.": MostOutput(100000, of_model=True),
+    "Unable to submit request because it has a maxOutputTokens value of 128000 but the supported range is from 1 "
+    "(inclusive) to 65537 (exclusive). Update the value and try again.": MostOutput(65536, of_model=True),
+    "This model's maximum context length is 32768 tokens. However, you requested 33000 tokens (1000 in the messages, "
+    "32000 in the completion).": MostOutput(31768, of_model=False),
+    "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum context length is 32768 tokens "
+    "and your request has 1000 input tokens (32000 > 32768 - 1000).": MostOutput(31768, of_model=False),
+    "This model's maximum context length is 32768 tokens. However, you requested 32000 output tokens and your prompt "
+    "contains at least 1000 input tokens, for a total of at least 33000 tokens.": MostOutput(31768, of_model=False),
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), OUTPUT.items())
+def test_more_output_than_there_can_be(words: str, expected: MostOutput) -> None:
+    assert most_output(words) == expected
+
+
+@pytest.mark.parametrize("words", ["messages: too few", "Rate limit reached for 30000 tokens per minute", ""])
+def test_other_words(words: str) -> None:
+    assert most_output(words) is None
+    assert not is_too_long(words)
