@@ -41,6 +41,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "max_body_bytes": (nested("proxy.gateway.maxBodyBytes", 1048576), "1048576"),
         "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),
         "ping_seconds": (nested("proxy.gateway.pingSeconds", 0), "0"),
+        "sigv4": (nested("proxy.gateway.sigv4", "ignore"), "ignore"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),
         "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
         "log_level": (nested("proxy.gateway.logLevel", "debug"), "debug"),

@@ -43,6 +43,7 @@ class Process:
             max_body_bytes=settings.max_body_bytes,
             body_seconds=settings.body_seconds,
             log_requests=settings.log_level in ("debug", "info"),
+            verify_signatures=settings.sigv4 == "verify",
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()

@@ -54,6 +54,13 @@ class Settings(BaseSettings):
             "neither the client nor a proxy on the way gives it up. It does not put off `timeouts.idle` of the route."
         ),
     )
+    sigv4: Literal["verify", "ignore"] = Field(
+        default="verify",
+        description=(
+            "What is done about the AWS signature of clients in Bedrock mode: `verify` checks it, `ignore` takes just "
+            "the client key from it, for where a proxy on the way changes the host or the path."
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )
