@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import anthropic
 import openai
 import pytest
-from tests.support.bundles import bundle, route
+from tests.support.bundles import bundle, route, target
+from tests.support.inprocess import gateway as inprocess
+from tests.support.inprocess import upstream, whole
 from tests.support.lone_gateway import LoneGateway
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.policy import Client, Wire
 
 KEY, FEW = "cgw_key-of-dev", "cgw_key-of-few"
 NAMES = sorted(f"model-{number}" for number in range(45))
@@ -54,3 +56,23 @@ def test_a_page_of_a_thousand_is_what_claude_code_asks_for(gateway: LoneGateway)
     answer = gateway.call("GET", "/v1/models?limit=1000", headers=headers)
     assert len(answer.json["data"]) == 46
     assert answer.json["has_more"] is False
+
+
+@pytest.mark.parametrize(("model", "sent"), [("*", b"gpt-5"), ("other", b"other")])
+@pytest.mark.parametrize("lane", ["relay", "litellm"])
+async def test_an_alias_reaches_the_target_as_the_name_that_it_stands_for(model: str, sent: bytes, lane: str) -> None:
+    body = b'{"model": "claude-gpt-5", "input": "x"}'
+    async with upstream(whole(b"{}")) as up:
+        formats = {} if lane == "relay" else {"formats": ()}
+        there = target(wire=Wire.OPENAI, base_url=up.url, model=model, id="ns/gpt-5/0.1", **formats)
+        async with (
+            inprocess(route("gpt-5", targets=[there], alias="claude-gpt-5")) as gw,
+            upstream(whole(b"{}"), path=gw.run_dir / "litellm.sock") as worker,
+        ):
+            assert (await gw.post("/v1/embeddings", body)).status == 200
+            (record,) = await gw.records()
+    assert (record["model"], record["route"], record["lane"]) == ("claude-gpt-5", "ns/gpt-5", lane)
+    if lane == "relay":
+        assert up.seen[0].body == body.replace(b"claude-gpt-5", sent)
+    else:
+        assert worker.seen[0].header("x-claude-gateway-model") == sent.decode()

@@ -1,6 +1,7 @@
 """The list of models, in both shapes."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.bundles import bundle, route
@@ -88,3 +89,34 @@ def test_one_model_is_found_even_if_only_a_pattern_serves_it() -> None:
     assert json.loads(single(_ROUTING, _ALL, "b", shape=Wire.OPENAI))["object"] == "model"
     with pytest.raises(Failure, match="no route serves"):
         single(_ROUTING, _ALL, "zz", shape=Wire.OPENAI)
+
+
+@pytest.mark.parametrize(
+    ("name", "created"),
+    [
+        ("claude-sonnet-4-5-20250929", "2025-09-29T00:00:00Z"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "2025-09-29T00:00:00Z"),
+        ("claude-sonnet-4-5@20250929", "2025-09-29T00:00:00Z"),
+        ("gpt-4o-2024-08-06", "2024-08-06T00:00:00Z"),
+        ("claude-sonnet-4-5", "1970-01-01T00:00:00Z"),
+        ("llama-20250431", "1970-01-01T00:00:00Z"),
+        ("build-202509291", "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_a_release_date_is_the_one_in_the_name_or_not_known(name: str, created: str) -> None:
+    routing = build(bundle([route("*")], clients=[_ALL])).routing
+    model = json.loads(single(routing, _ALL, name, shape=Wire.ANTHROPIC))
+    assert (model["id"], model["created_at"]) == (name, created)
+    seconds = json.loads(single(routing, _ALL, name, shape=Wire.OPENAI))["created"]
+    assert datetime.fromtimestamp(seconds, UTC).isoformat() == created.replace("Z", "+00:00")
+
+
+def test_the_ids_of_clouds_are_found() -> None:
+    routing = build(bundle([route("claude-sonnet-4-5", display_name="Sonnet")], clients=[_ALL])).routing
+    for name in (
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "claude-sonnet-4-5@20250929",
+    ):
+        model = json.loads(single(routing, _ALL, name, shape=Wire.ANTHROPIC))
+        assert (model["id"], model["display_name"]) == (name, "Sonnet")

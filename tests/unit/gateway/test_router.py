@@ -100,3 +100,44 @@ def test_near_names_are_found_among_thousands_and_only_those_that_the_client_may
     assert "team-77-gpt" in routing.nearest(_ALL, "team-77-gtp")
     assert routing.nearest(_ALL, "qqq") == []
     assert routing.nearest(_ALL, "x" * 100_000) == []
+
+
+def _aliased(
+    *, models: tuple[str, ...], alias: str, others: tuple[str, ...] = (), clients: tuple[Client, ...]
+) -> Routing:
+    routes = [route(*models, name="aliased", alias=alias), *(route(model, name=model) for model in others)]
+    return build(bundle(routes, clients=clients)).routing
+
+
+def test_an_alias_is_one_more_name_of_its_route() -> None:
+    routing = _aliased(models=("gpt-*", "gpt-5"), alias="claude-gpt-5", clients=(_ALL,))
+    found = routing.route("claude-gpt-5")
+    assert found is not None
+    assert found.name == "aliased"
+    assert list(routing.names(_ALL)) == ["claude-gpt-5", "gpt-5"]
+    assert routing.display_name("claude-gpt-5") == "gpt-5"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_name_that_a_route_claims_is_nobodys_alias(order: int) -> None:
+    routes = [route("gpt-5", name="aliased", alias="claude-gpt-5"), route("claude-gpt-5", name="owner")][::order]
+    found = build(bundle(routes)).routing.route("claude-gpt-5")
+    assert found is not None
+    assert found.name == "owner"
+
+
+def test_an_alias_wins_over_patterns() -> None:
+    routing = _aliased(models=("gpt-5",), alias="claude-gpt-5", others=("claude-*",), clients=(_ALL,))
+    found = routing.route("claude-gpt-5")
+    assert found is not None
+    assert found.name == "aliased"
+
+
+def test_who_may_not_say_a_name_may_not_say_its_alias() -> None:
+    claude = Client(name="ns/claude", models=("claude-*",))
+    gpt = Client(name="ns/gpt", models=("gpt-5",))
+    routing = _aliased(models=("gpt-5",), alias="claude-gpt-5", clients=(claude, gpt))
+    assert not routing.allowed(claude, "claude-gpt-5")
+    assert list(routing.names(claude)) == []
+    assert routing.allowed(gpt, "claude-gpt-5")
+    assert list(routing.names(gpt)) == ["claude-gpt-5", "gpt-5"]

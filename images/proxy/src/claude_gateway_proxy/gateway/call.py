@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from claude_gateway.contract.policy import Client, Format, Route, Wire
 from claude_gateway_proxy.gateway.facts import Body
 from claude_gateway_proxy.gateway.record import Record
+from claude_gateway_proxy.gateway.router import literal
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 
@@ -31,5 +32,12 @@ class Call:
     client: Client
     route: Route
     record: Record
+
+    @property
+    def asked(self) -> str:
+        """The model that was asked for, by its own name also where the client took the route's alias for it."""
+        model = self.body.model
+        return literal(self.route.models) or model if model == self.route.alias else model
+
     raw: bytes = field(default=b"", repr=False)
     frames: FramedSend | None = field(default=None, repr=False)

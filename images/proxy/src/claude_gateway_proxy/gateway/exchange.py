@@ -150,7 +150,7 @@ class Exchange:
             if where.cloud:
                 return self._identified(request, call=call, target=target, upstreams=upstreams), down, where.wire
             return upstreams.send(request.url, headers=request.headers, body=request.body), down, where.wire
-        model = model_at(target, call.body.model)
+        model = model_at(target, call.asked)
         if model != call.body.model:
             found["model"] = msgspec.json.encode(model)
         headers = request_headers(call.headers, login=login, always=where.always, missing=where.missing)

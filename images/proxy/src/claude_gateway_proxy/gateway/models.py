@@ -1,7 +1,9 @@
 """The list of models that a client may use, in Anthropic's or OpenAI's shape."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -13,8 +15,11 @@ from claude_gateway_proxy.gateway.router import Routing
 
 _LIMIT_DEFAULT: Final = 20
 _LIMIT_MOST: Final = 1000
-_CREATED: Final = "1970-01-01T00:00:00Z"
+_EPOCH: Final = "1970-01-01"
 """Anthropic's own value for a model whose release date is not known."""
+
+_DATED: Final = re.compile(r"[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?![\da-z])")
+"""A release date within a name, as in ``claude-sonnet-4-5-20250929`` and ``gpt-4o-2024-08-06``."""
 
 
 def listing(routing: Routing, client: Client, *, shape: Wire, query: bytes) -> bytes:
@@ -60,8 +65,23 @@ def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str]
 
 
 def _anthropic(routing: Routing, name: str) -> dict[str, object]:
-    return {"type": "model", "id": name, "display_name": routing.display_name(name), "created_at": _CREATED}
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": routing.display_name(name),
+        "created_at": f"{_released(name)}T00:00:00Z",
+    }
 
 
 def _openai(name: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "claude-gateway"}
+    created = int(datetime.fromisoformat(f"{_released(name)}T00:00:00+00:00").timestamp())
+    return {"id": name, "object": "model", "created": created, "owned_by": "claude-gateway"}
+
+
+def _released(name: str) -> str:
+    """The only date that is known of a model: the one in its name."""
+    match = _DATED.search(name)
+    try:
+        return _EPOCH if match is None else date.fromisoformat("-".join(match.groups())).isoformat()
+    except ValueError:  # such as the 31st of April
+        return _EPOCH

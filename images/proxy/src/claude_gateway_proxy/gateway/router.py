@@ -66,12 +66,13 @@ class Entry:
     name: str
     models: tuple[str, ...]
     display_name: str | None
+    alias: str | None
     raw: bytes
 
     @classmethod
     def of(cls, route: Route, raw: bytes) -> "Entry":
         """The entry of a route that was decoded from ``raw``."""
-        return cls(name=route.name, models=route.models, display_name=route.display_name, raw=raw)
+        return cls(name=route.name, models=route.models, display_name=route.display_name, alias=route.alias, raw=raw)
 
 
 class Patterns:
@@ -124,6 +125,12 @@ class Routing:
         named = [(name, entry) for entry in entries for name in entry.models]
         self.routes = frozenset(entry.name for entry in entries)
         self._exact = {name: entry for name, entry in named if _STAR not in name}
+        self._aliases: dict[str, str] = {}
+        for entry in entries:
+            own = literal(entry.models)
+            if entry.alias is not None and own is not None and entry.alias not in self._exact:
+                self._exact[entry.alias] = entry
+                self._aliases[entry.alias] = own
         self._patterns = Patterns((name, entry) for name, entry in named if _STAR in name)
         self._memo: dict[str, Entry] = {}
         self._decoded: dict[str, Route] = {}
@@ -146,23 +153,32 @@ class Routing:
         return route
 
     def display_name(self, model: str) -> str | None:
-        """What people should read in place of a model name: what its route says, else the name; None: not served."""
+        """What people should read in place of a model name: what its route says, else the name; None: not served.
+
+        An alias is read as the name that it stands for.
+        """
         entry = self._entry(model)
-        return None if entry is None else entry.display_name or model
+        return None if entry is None else entry.display_name or self._aliases.get(model, model)
 
     def allowed(self, client: Client, model: str) -> bool:
-        """Whether the client may name this model, served or not; an id of a cloud also by its plain names."""
+        """Whether the client may name this model, served or not; an id of a cloud also by its plain names.
+
+        An alias is only another way to say a name: who may not say that name may not say it this way either.
+        """
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return False
+        model = self._aliases.get(model, model)
         return model in allowance or any(name in allowance for name in _lookups(model)[1:])
 
     def names(self, client: Client) -> Sequence[str]:
-        """The literal names that the client may use, sorted; a pattern stands for too many to list."""
+        """The literal names and aliases that the client may use, sorted; a pattern stands for too many to list."""
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return ()
-        return self._names if allowance.everything else [name for name in self._names if name in allowance]
+        if allowance.everything:
+            return self._names
+        return [name for name in self._names if self._aliases.get(name, name) in allowance]
 
     def nearest(self, client: Client, model: str) -> list[str]:
         """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
@@ -195,6 +211,11 @@ class Routing:
         for names in shared[:3]:
             likely.update(dict.fromkeys(names[:_NEIGHBOURS]))
         return likely
+
+
+def literal(models: Sequence[str]) -> str | None:
+    """The first of a route's names that is no pattern, which its alias stands for."""
+    return next((name for name in models if _STAR not in name), None)
 
 
 def _lookups(model: str) -> Sequence[str]:

@@ -39,7 +39,7 @@ class LiteLLMLane:
         Raises Failure (400) for a model name that does not fit in a header; the awaitable raises aiohttp.ClientError
         or OSError where the worker does not answer.
         """
-        model = call.body.model if target.model == "*" else target.model
+        model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
         if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):

@@ -34,7 +34,7 @@ def model_at(target: Target, asked: str) -> str:
 
 def request(call: Call, target: Target, where: Endpoint, *, found: Changes, login: Headers) -> Request:
     """The request for a target on a Claude wire; ``found`` is what the route changes in the body."""
-    model = model_at(target, call.body.model)
+    model = model_at(target, call.asked)
     counts = call.format is Format.COUNT_TOKENS
     headers: Headers = call.headers
     if call.wire is where.wire:
