@@ -68,6 +68,8 @@ REFUSED = [
     ("egress.httpsProxy", "proxy:3128"),
     ("egress.allowHosts", ["same", "same"]),
     ("egress.allowLoopback", "yes"),
+    ("egress.forwardClientTokenTo", "api.anthropic.com"),
+    ("networkPolicy.podIdentity", "169.254.170.23/32"),
     ("fullnameOverride", "Gateway"),
     ("service.type", "ExternalName"),
     ("service.port", 70000),

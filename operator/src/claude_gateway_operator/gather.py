@@ -67,6 +67,7 @@ class Gatherer:
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
         self._rules = plan.Settings(
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
+            forward_hosts=settings.forward_hosts,
             strict=False,
             release=settings.release,
         )

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from claude_gateway.names import FORWARD_HOST
+
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=253)]
@@ -37,6 +39,10 @@ class Settings(BaseSettings):
     egress_loopback: bool = Field(default=False, description="Whether targets may be on loopback addresses.")
     egress_hosts: Texts = Field(
         default=(), description="Hosts that are refused by default and are allowed here, separated by commas."
+    )
+    forward_hosts: Texts = Field(
+        default=(FORWARD_HOST,),
+        description="Hosts that may get the clients' own logins (`forwardClientToken`), separated by commas.",
     )
     bootstrap_enabled: bool = Field(default=False, description="Whether to make the first client and its key.")
     bootstrap_secret_name: Name | None = Field(

@@ -11,7 +11,7 @@ from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import Finding
 from claude_gateway.cli.manifests import Document, Place, UnreadableFileError
 from claude_gateway.contract.policy import Egress
-from claude_gateway.names import Kind
+from claude_gateway.names import FORWARD_HOST, Kind
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import Settings, read
@@ -47,9 +47,9 @@ class Decision:
         return tuple(finding for finding in self.findings if finding.is_error)
 
 
-def settings(*, loopback: bool = True) -> Settings:
+def settings(*, loopback: bool = True, forward_to: Sequence[str] = (FORWARD_HOST,)) -> Settings:
     """How files are read: strictly, and with a laptop's own servers allowed unless asked otherwise."""
-    return Settings(egress=Egress(loopback=loopback), strict=True)
+    return Settings(egress=Egress(loopback=loopback), forward_hosts=tuple(forward_to), strict=True)
 
 
 def gather(

@@ -60,7 +60,7 @@ class Check:
     help="Try only these model names, each on the route that it leads to. Repeatable. Default: one name per route.",
 )
 @click.option("--no-prompts", is_flag=True, help="Send no prompt: nothing is spent.")
-@click.option("--no-loopback", is_flag=True, help="Judge the files as with `serve --no-loopback`.")
+@options.installation
 def doctor(
     *,
     sources: tuple[Path, ...],
@@ -71,13 +71,14 @@ def doctor(
     models: tuple[str, ...],
     no_prompts: bool,
     no_loopback: bool,
+    forward_to: tuple[str, ...],
 ) -> None:
     """Check config, gateway, keys and live revision, then send one real prompt and one tool call per route.
 
     A line each with PASS, FAIL, WARN or SKIP, and below it what to do. The prompts cost what a few tokens cost.
     """
     variables = options.variables(env_file)
-    decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback))
+    decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback, forward_to=forward_to))
     results = [*_report(_config(decision))]
     reachable = [*_report(_gateway(url))]
     results += reachable
@@ -162,7 +163,7 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
         yield Check(Verdict.SKIP, "revision", "cannot be told while variables are not set here")
         return
     why = live.refusal(report, wanted) or f"{(report.live or 'none')[:8]} is live, the files make {wanted[:8]}"
-    fix = "Give doctor the same -f, --env-file and --no-loopback as serve, or look at what serve prints."
+    fix = "Give doctor the same -f, --env-file, --no-loopback and --forward-to as serve, or look at what serve prints."
     yield Check(Verdict.FAIL, "revision", why, fix)
 
 

@@ -34,7 +34,7 @@ from claude_gateway.cli.findings import VARIABLE_NOT_SET
     is_flag=True,
     help="Variables that are not set are warnings: for CI, which has no keys.",
 )
-@click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
+@options.installation
 def lint(
     *,
     sources: tuple[Path, ...],
@@ -42,9 +42,10 @@ def lint(
     output: Literal["text", "json", "github"],
     allow_unset: bool,
     no_loopback: bool,
+    forward_to: tuple[str, ...],
 ) -> None:
     """Check YAML files: every mistake with file, line and what to do. Warnings alone pass."""
-    rules = config.settings(loopback=not no_loopback)
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     found = [findings.as_warning(f) if allow_unset and f.reason == VARIABLE_NOT_SET else f for f in decision.findings]
     if output == "json":

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from claude_gateway.cli import envfile
+from claude_gateway.names import FORWARD_HOST
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +75,24 @@ def key_options(command: F) -> F:
         click.option(
             "--client", metavar="NAME", help="Which GatewayClient of -f to be; not needed when there is only one."
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def installation(command: F) -> F:
+    """``--no-loopback``, ``--forward-to``: what an installation in a cluster would say in its settings."""
+    for option in (
+        click.option(
+            "--forward-to",
+            "forward_to",
+            metavar="HOST",
+            multiple=True,
+            default=(FORWARD_HOST,),
+            show_default=True,
+            help="A host that `forwardClientToken` targets may send the clients' own logins to. Repeatable.",
+        ),
+        click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does."),
     ):
         command = option(command)
     return command

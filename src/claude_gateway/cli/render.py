@@ -34,9 +34,15 @@ from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
     is_flag=True,
     help="Write the whole bundle with its secret values (files 0600), in the layout that the agent watches. Needs -o.",
 )
-@click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
+@options.installation
 def render(
-    *, sources: tuple[Path, ...], env_file: Path | None, output: Path | None, with_secrets: bool, no_loopback: bool
+    *,
+    sources: tuple[Path, ...],
+    env_file: Path | None,
+    output: Path | None,
+    with_secrets: bool,
+    no_loopback: bool,
+    forward_to: tuple[str, ...],
 ) -> None:
     """Show what the files become: gateway.json, litellm.yaml and meta.json.
 
@@ -45,7 +51,7 @@ def render(
     """
     if with_secrets and output is None:
         raise click.UsageError("--with-secrets needs -o DIR: secret values are never printed")
-    rules = config.settings(loopback=not no_loopback)
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     for finding in decision.findings:
         click.echo(findings.text(finding), err=True)

@@ -62,7 +62,7 @@ from claude_gateway.cli.service import Level, Order, Service
     type=AddressType(free=False),
     help="Also start the built-in scripted model here, for routes that point at it: answers without any account.",
 )
-@click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does.")
+@options.installation
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -88,6 +88,7 @@ def serve(
     metrics_listen: Address,
     scripted_model: Address | None,
     no_loopback: bool,
+    forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
     log_level: Level,
 ) -> None:
@@ -106,7 +107,7 @@ def serve(
         metrics=metrics_listen,
         certificate=certificate,
         scripted=scripted_model,
-        rules=config.settings(loopback=not no_loopback),
+        rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
     )
     _require_ports(order)

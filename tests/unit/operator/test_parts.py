@@ -180,6 +180,8 @@ def test_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     read = settings(monkeypatch, WATCH_NAMESPACES=" team-a,gateway,,team-b ", EGRESS_HOSTS="10.0.0.1,h")
     assert read.namespaces == ("gateway", "team-a", "team-b")
     assert read.egress_hosts == ("10.0.0.1", "h")
+    assert read.forward_hosts == ("api.anthropic.com",)
+    assert settings(monkeypatch, FORWARD_HOSTS="").forward_hosts == ()
     assert settings(monkeypatch, WATCH_NAMESPACES="").namespaces == ("gateway",)
 
 
