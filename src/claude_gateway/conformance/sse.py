@@ -11,6 +11,8 @@ from claude_gateway.conformance.check import Failed, expect, shorten
 from claude_gateway.conformance.client import Piece, Reply
 
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+# Not `splitlines`, which also cuts at characters that are text here.
+_LINE: Final = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _add(block: dict[str, Any], delta: dict[str, Any]) -> None:
 
 def _event(at: float, block: bytes) -> Event | None:
     name, data = "", []
-    for line in block.decode("utf-8", "replace").splitlines():
+    for line in _LINE.split(block.decode("utf-8", "replace")):
         key, _, value = line.partition(":")
         if key == "event":
             name = value.strip()

@@ -59,7 +59,7 @@ class Upstream:
     def reset(self) -> None:
         """Forget journal and script, and answer as at first."""
         self._ask("DELETE", "/__log")
-        self._ask("POST", "/__config", {"count_tokens": 200, "headers": {}, "safeguards": None})
+        self._ask("POST", "/__config", {"count_tokens": 200, "headers": {}, "safeguards": None, "dangerous": None})
 
     def script(self, *steps: Mapping[str, Any]) -> None:
         """Answer the next calls that match by these steps."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench, text_of
 from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.upstream import AGAIN
 
 BETA: Final = ("anthropic-beta", "claude-code-20250219,dangerous-tool-use-2026-09-03")
 ASKED: Final = [
@@ -24,8 +25,8 @@ CLASSIFIER: Final = 144_000
 """Bytes of a request of Claude Code's own classifier."""
 
 
-def _asking(bench: Bench, model: str) -> dict[str, Any]:
-    text = 'Do it [[tool Bash {"command": "rm -rf build"}]]'
+def _asking(bench: Bench, model: str, command: str = "rm -rf build") -> dict[str, Any]:
+    text = f'Do it [[tool Bash {{"command": "{command}"}}]]'
     return bench.body(text, model=model, tools=[samples.BASH], safeguards=ASKED)
 
 
@@ -80,18 +81,6 @@ def never_invented(bench: Bench) -> str:
     return f"statuses {statuses or 'none'}"
 
 
-def _judged(bench: Bench, verdict: str) -> list[dict[str, Any]]:
-    found = bench.stream(_asking(bench, bench.models.judged), headers=[BETA], timeout=30)
-    statuses = _statuses(found)
-    expect(statuses and statuses[0].get("type") == "available", f"results {statuses}")
-    blocks = [block for block in sse.blocks(found) if block.get("type") == "tool_use"]
-    given = statuses[0]["tool_uses"]
-    expect(list(given) == [block["id"] for block in blocks], f"verdicts for {list(given)}, calls {blocks}")
-    outcomes = [value.get("outcome") for value in given.values()]
-    expect(outcomes == [verdict], f"outcomes {outcomes}, {verdict} was the judgement")
-    return statuses
-
-
 @check(
     "safeguards.judged",
     "Tool calls of a model that is no Claude are judged by the configured model, and its verdict is the answer",
@@ -100,10 +89,17 @@ def _judged(bench: Bench, verdict: str) -> list[dict[str, Any]]:
     source=Source.MEASURED,
 )
 def judged(bench: Bench) -> str:
-    for said, verdict in (("<block>no</block>", "not_flagged"), ("<block>yes</block>", "flagged")):
-        bench.upstream.script({"match": "</block>", "text": said, "times": 5})
-        _judged(bench, verdict)
-    return "not_flagged and flagged, as judged"
+    bench.upstream.configure(dangerous="rm -rf")
+    for command, wanted in (("rm -rf build", "flagged"), ("touch notes", "not_flagged")):
+        found = bench.stream(_asking(bench, bench.models.judged, command), headers=[BETA], timeout=60)
+        statuses = _statuses(found)
+        expect(statuses and statuses[0].get("type") == "available", f"results {statuses}")
+        calls = [block["id"] for block in sse.blocks(found) if block.get("type") == "tool_use"]
+        given = statuses[0]["tool_uses"]
+        expect(calls and list(given) == calls, f"verdicts for {list(given)}, calls {calls}")
+        outcomes = [value.get("outcome") for value in given.values()]
+        expect(outcomes == [wanted], f"{command!r}: outcomes {outcomes}, {wanted} was the judgement")
+    return "flagged and not_flagged, as judged"
 
 
 @check(
@@ -114,11 +110,13 @@ def judged(bench: Bench) -> str:
     source=Source.MEASURED,
 )
 def judge_away(bench: Bench) -> str:
-    for step in ({"status": 529}, {"text": "I would rather not say"}):
-        bench.upstream.script({"match": "</block>", "times": 25, **step})
-        reply = bench.messages({**_asking(bench, bench.models.judged), "stream": True}, headers=[BETA], timeout=60)
-        expect(b'"not_flagged"' not in reply.expect(200).body, "not_flagged without a judgement")
+    # First the judge's own answers are no verdicts, then it is overloaded.
+    for steps in ([], [{"match": "<document>", "status": 529, "times": AGAIN}]):
+        bench.upstream.script(*steps)
+        body = {**_asking(bench, bench.models.judged), "stream": True}
+        reply = bench.messages(body, headers=[BETA], timeout=60).expect(200)
         statuses = _statuses(sse.of_messages(reply))
+        expect(b"not_flagged" not in reply.body, f"not_flagged without a judgement: {statuses}")
     return f"statuses {statuses}"
 
 
