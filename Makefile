@@ -164,3 +164,7 @@ e2e-images: setup
 .PHONY: bench
 bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+.PHONY: bench-operator
+bench-operator: setup ## Measure the operator with 5,000 routes (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md
+	$(BIN)/python -m tests.bench.bench_operator

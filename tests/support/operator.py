@@ -116,6 +116,12 @@ class Operator:
             self._process.send_signal(signal.SIGTERM)
         return self._process.wait(30)
 
+    @property
+    def pid(self) -> int:
+        """The process while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._process is not None and self._process.poll() is None
