@@ -57,8 +57,8 @@ class Recorded:
 
     @property
     def credential(self) -> str | None:
-        """Digest of the credential that was presented, in either header; compare it with ``digest(key)``."""
-        shown = self.header("x-api-key") or self.header("authorization")
+        """Digest of the credential that was presented, in whatever header; compare it with ``digest(key)``."""
+        shown = self.header("x-api-key") or self.header("x-goog-api-key") or self.header("authorization")
         return shown.removeprefix("Bearer ") if shown else None
 
     def as_json(self) -> Json:

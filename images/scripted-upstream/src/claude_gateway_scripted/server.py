@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from claude_gateway_scripted import anthropic, control, embeddings, openai_chat, openai_responses, plain
+from claude_gateway_scripted import anthropic, control, embeddings, gemini, openai_chat, openai_responses, plain
 from claude_gateway_scripted.answer import decide
 from claude_gateway_scripted.formats import Failure, Format, Stamp, encode
 from claude_gateway_scripted.journal import Journal, Recorded
@@ -116,6 +116,9 @@ class Server:
         self, request: web.BaseRequest, endpoint: str, body: bytes, entry: Recorded
     ) -> web.StreamResponse:
         shape, stamp = _shape(endpoint, request), _stamp()
+        google = gemini.PATH.search(request.path)
+        if google is not None:
+            return await self._answer_as_google(request, body, entry, model=google[1], method=google[2])
         if not endpoint:
             if request.path == "/" or request.path.endswith("/api/hello"):
                 return web.Response(text="ok")
@@ -134,6 +137,23 @@ class Server:
                 return self._count(data, len(body), shape, stamp)
             if endpoint == "/embeddings":
                 return self._embed(data, body, shape, stamp)
+            return await self._speak(request, data, body, shape, stamp, entry)
+        except InvalidRequestError as error:
+            return _failed(Failure(400, str(error)), shape, stamp)
+
+    async def _answer_as_google(
+        self, request: web.BaseRequest, body: bytes, entry: Recorded, *, model: str, method: str
+    ) -> web.StreamResponse:
+        """Answer a request that has its model and its kind in the path."""
+        shape, stamp = gemini.GEMINI, _stamp()
+        if not self._accepts(request):
+            return _failed(Failure(401, "API key not valid. Please pass a valid API key."), shape, stamp)
+        try:
+            data = {**_object(body), "model": model, "stream": method == "streamGenerateContent"}
+            if method == "countTokens":
+                if self.config.count_tokens != 200:
+                    return _failed(Failure(self.config.count_tokens, "countTokens is not there"), shape, stamp)
+                return self._json(gemini.count(data, size=len(body)), shape, stamp)
             return await self._speak(request, data, body, shape, stamp, entry)
         except InvalidRequestError as error:
             return _failed(Failure(400, str(error)), shape, stamp)
@@ -183,7 +203,11 @@ class Server:
 
     def _accepts(self, request: web.BaseRequest) -> bool:
         keys = self.config.keys
-        shown = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        shown = (
+            request.headers.get("x-api-key")
+            or request.headers.get("x-goog-api-key")
+            or request.headers.get("authorization", "").removeprefix("Bearer ")
+        )
         return keys is None or shown in keys
 
     def _models(self, endpoint: str, shape: Format, stamp: Stamp) -> web.Response:

@@ -15,11 +15,14 @@ from claude_gateway_proxy.codec.blocks import (
     tools_of,
 )
 from claude_gateway_proxy.codec.names import Names, signature_of, upstream_id
-from claude_gateway_proxy.codec.options import choice_of, effort_of, schema_of
+from claude_gateway_proxy.codec.options import budget_of, choice_of, effort_of, schema_of
 from claude_gateway_proxy.codec.schema import for_gemini, for_openai
 from claude_gateway_proxy.codec.thoughts import read
 
 Json = dict[str, Any]
+
+_BUDGET_MOST: Final = 24_576
+"""The budget that every model of Gemini's that takes one takes."""
 
 _SAME: Final = ("stream", "temperature", "top_p", "parallel_tool_calls")
 
@@ -29,7 +32,8 @@ class Ability:
     """What a provider's Chat takes beyond what all of them do.
 
     ``signatures``: signatures of thoughts next to calls; ``reasoning``: the reasoning of earlier turns; ``files``:
-    documents that are no text; ``top_k``: that parameter.
+    documents that are no text; ``top_k``: that parameter; ``empty``: tools whose schema has no properties;
+    ``budget``: how many tokens to think for.
     """
 
     schema: Callable[[Any], Json] = for_openai
@@ -37,9 +41,11 @@ class Ability:
     reasoning: bool = False
     files: bool = True
     top_k: bool = False
+    empty: bool = True
+    budget: bool = False
 
 
-_GEMINI: Final = Ability(schema=for_gemini, signatures=True, top_k=True)
+_GEMINI: Final = Ability(schema=for_gemini, signatures=True, top_k=True, empty=False, budget=True)
 _SERVER: Final = Ability(reasoning=True, files=False, top_k=True)
 _THINKER: Final = Ability(reasoning=True, files=False)
 _PLAIN: Final = Ability()
@@ -74,8 +80,10 @@ def chat_request(request: Mapping[str, Any], *, provider: str) -> Json:
             found["tool_choice"] = choice
     else:
         found.pop("parallel_tool_calls", None)
-    effort = effort_of(request)
-    if effort is not None:
+    effort, budget = effort_of(request), budget_of(request)
+    if ability.budget and budget is not None:
+        found["thinking"] = {"type": "enabled", "budget_tokens": min(budget, _BUDGET_MOST)}
+    elif effort is not None:
         found["reasoning_effort"] = effort
     schema = schema_of(request)
     if schema is not None:
@@ -87,7 +95,9 @@ def _tool(tool: Json, names: Names, ability: Ability) -> Json:
     function: Json = {"name": names.to_upstream(str(tool.get("name")))}
     if isinstance(tool.get("description"), str):
         function["description"] = tool["description"]
-    function["parameters"] = ability.schema(tool.get("input_schema"))
+    parameters = ability.schema(tool.get("input_schema"))
+    if parameters.get("properties") or ability.empty:
+        function["parameters"] = parameters
     return {"type": "function", "function": function}
 
 

@@ -50,10 +50,21 @@ def effort_of(request: Mapping[str, Any]) -> str | None:
     effort = config.get("effort") if isinstance(config, dict) else None
     if isinstance(effort, str):
         return _EFFORTS.get(effort)
-    budget = mode.get("budget_tokens")
-    if mode.get("type") != "enabled" or not isinstance(budget, int):
+    budget = budget_of(request)
+    if budget is None:
         return None
     return "low" if budget < 4096 else "medium" if budget < 16384 else "high"
+
+
+def budget_of(request: Mapping[str, Any]) -> int | None:
+    """The tokens to think for, where a client names them and no effort."""
+    config, thinking = request.get("output_config"), request.get("thinking")
+    if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
+        return None
+    if isinstance(config, dict) and isinstance(config.get("effort"), str):
+        return None
+    budget = thinking.get("budget_tokens")
+    return budget if isinstance(budget, int) else None
 
 
 def choice_of(request: Mapping[str, Any], names: Names) -> tuple[str | None, str | None]:

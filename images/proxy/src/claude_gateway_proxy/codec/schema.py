@@ -5,6 +5,7 @@ alternatives there; Gemini knows a small part, to which LiteLLM reduces a schema
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -12,7 +13,10 @@ Repair = Callable[[Any], Json]
 
 _ALTERNATIVES: Final = ("anyOf", "oneOf", "allOf")
 _DEPTH: Final = 32
-"""Levels of references that are followed: a schema may refer to itself."""
+"""Levels that are read."""
+
+_NODES_MOST: Final = 5_000
+"""Parts that a schema may have once its references are resolved."""
 
 _GEMINI: Final = frozenset(
     (
@@ -47,7 +51,7 @@ def for_gemini(schema: Any) -> Json:
         for place in ("$defs", "definitions")
         for name, each in _object(whole.get(place)).items()
     }
-    return _gemini(whole, definitions, depth=0)
+    return _Gemini(definitions).reduced(whole)
 
 
 def fits_strict(schema: Any) -> bool:
@@ -110,32 +114,47 @@ def _with_items_below(key: str, value: Any, *, depth: int) -> Any:
     return value
 
 
-def _gemini(schema: Any, definitions: Mapping[str, Any], *, depth: int) -> Json:
-    if not isinstance(schema, dict) or depth > _DEPTH:
-        return {"type": "string"}
-    if "$ref" in schema:
-        target = _object(definitions.get(str(schema["$ref"])))
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return _gemini({**target, **rest}, definitions, depth=depth + 1)
-    schema = _plain_type(_without_all_of(schema))
-    found = {key: value for key, value in schema.items() if key in _GEMINI}
-    if found.get("format") not in _GEMINI_FORMATS.get(str(found.get("type")), ()):
-        found.pop("format", None)
-    if "enum" in found and found.get("type") != "string":
-        # Gemini takes only strings; the description says what an enum would.
-        words = ", ".join(map(str, _list(found.pop("enum"))))
-        found["description"] = f"{found.get('description', '')} One of: {words}.".strip()
-    if "anyOf" in found:
-        options = [_gemini(each, definitions, depth=depth + 1) for each in _list(found.pop("anyOf"))]
-        return {**({"description": found["description"]} if "description" in found else {}), "anyOf": options}
-    if found.get("type") == "object":
-        properties = _object(found.get("properties"))
-        found["properties"] = {name: _gemini(each, definitions, depth=depth + 1) for name, each in properties.items()}
-        found["required"] = [name for name in _list(found.get("required")) if name in properties]
-        _drop_empty(found, "properties", "required")
-    elif found.get("type") == "array":
-        found["items"] = _gemini(found.get("items") or {"type": "string"}, definitions, depth=depth + 1)
-    return found
+class _Gemini:
+    """One reduction. What refers to itself, or unfolds to more than ``_NODES_MOST``, becomes an open object."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._nodes = 0
+
+    def reduced(self, schema: Any, *, within: frozenset[str] = frozenset(), depth: int = 0) -> Json:
+        self._nodes += 1
+        if not isinstance(schema, dict):
+            return {"type": "string"}
+        reference = str(schema.get("$ref", ""))
+        if reference in within or depth > _DEPTH or self._nodes > _NODES_MOST:
+            return {"type": "object"}
+        if reference:
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            whole = {**_object(self._definitions.get(reference)), **rest}
+            return self.reduced(whole, within=within | {reference}, depth=depth + 1)
+        return self._plain(_plain_type(_without_all_of(schema)), within=within, depth=depth + 1)
+
+    def _plain(self, schema: Json, *, within: frozenset[str], depth: int) -> Json:
+        below = partial(self.reduced, within=within, depth=depth)
+        found = {key: value for key, value in schema.items() if key in _GEMINI}
+        kind = found.get("type")
+        if found.get("format") not in _GEMINI_FORMATS.get(str(kind), ()):
+            found.pop("format", None)
+        if "enum" in found and kind != "string":
+            # Gemini takes only strings; the description says what an enum would.
+            words = ", ".join(map(str, _list(found.pop("enum"))))
+            found["description"] = f"{found.get('description', '')} One of: {words}.".strip()
+        if "anyOf" in found:
+            kept: Json = {key: found[key] for key in ("description", "nullable") if key in found}
+            return {**kept, "anyOf": [below(each) for each in _list(found["anyOf"])]}
+        if kind == "object":
+            properties = _object(found.get("properties"))
+            found["properties"] = {name: below(each) for name, each in properties.items()}
+            found["required"] = [name for name in _list(found.get("required")) if name in properties]
+            return {key: value for key, value in found.items() if value or key not in ("properties", "required")}
+        if kind == "array":
+            found["items"] = below(found.get("items") or {"type": "string"})
+        return found
 
 
 def _plain_type(schema: Json) -> Json:
@@ -189,12 +208,6 @@ def _guess(schema: Json) -> str:
     if values and all(isinstance(value, bool) for value in values):
         return "boolean"
     return "string"
-
-
-def _drop_empty(schema: Json, *names: str) -> None:
-    for name in names:
-        if not schema.get(name):
-            schema.pop(name, None)
 
 
 def _object(value: Any) -> Json:

@@ -11,7 +11,8 @@ from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 
 _SAME_WORDS: Final = "anthropic"
-_COUNTING: Final = frozenset({_SAME_WORDS, "gemini", "openai"})
+_GEMINI: Final = "gemini"
+_COUNTING: Final = frozenset({_SAME_WORDS, _GEMINI, "openai"})
 _COMPATIBLE: Final = "hosted_vllm"
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
@@ -70,9 +71,11 @@ async def _count(library: Any, target: Target, *, model: str, fields: Json) -> M
     if target.provider != _SAME_WORDS:
         chat = chat_request(fields, provider=target.provider)
         fields = {name: chat[name] for name in ("messages", "tools") if name in chat}
-    found = await library.acount_tokens(
-        model=model, api_key=target.api_key or _KEYLESS, api_base=target.api_base, **fields
-    )
+    api_base = target.api_base
+    if target.provider == _GEMINI and api_base is not None:
+        # For this call alone, LiteLLM adds the version by itself.
+        api_base = api_base.rstrip("/").removesuffix("/v1beta")
+    found = await library.acount_tokens(model=model, api_key=target.api_key or _KEYLESS, api_base=api_base, **fields)
     if found.error or found.tokenizer_type == "local_tokenizer":
         raise cannot_count(target.provider)
     return {"input_tokens": found.total_tokens}

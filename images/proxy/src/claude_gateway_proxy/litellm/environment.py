@@ -1,11 +1,14 @@
 """What LiteLLM finds in its environment: settings of ours that keep it quiet and offline, and nothing of anybody's.
 
 LiteLLM reads provider keys, organisations and addresses from dozens of variables wherever a target leaves one open.
-On a laptop that would send ``OPENAI_API_KEY`` to whatever server a keyless target names, so they are removed.
+On a laptop that would send ``OPENAI_API_KEY`` to whatever server a keyless target names, so they are removed. Those
+that lead to the pod's own identity in a cloud stay: no target reads them but one whose credential says so.
 """
 
 from collections.abc import Mapping, MutableMapping
 from typing import Final
+
+from claude_gateway.names import CLOUD_VARIABLES
 
 LITELLM: Final[Mapping[str, str]] = {
     # Production mode reads no .env file.
@@ -33,8 +36,12 @@ _KEPT: Final = frozenset(
 _KEPT_PREFIXES: Final = ("CLAUDE_GATEWAY_", "PYTHON", "MALLOC_", "LD_")
 
 
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or name in CLOUD_VARIABLES or name.startswith(_KEPT_PREFIXES)
+
+
 def reduce(environ: MutableMapping[str, str]) -> None:
     """Remove every variable that this process has no use for, then set LiteLLM's own."""
-    for name in [name for name in environ if name not in _KEPT and not name.startswith(_KEPT_PREFIXES)]:
+    for name in [name for name in environ if not _is_kept(name)]:
         del environ[name]
     environ.update(LITELLM)

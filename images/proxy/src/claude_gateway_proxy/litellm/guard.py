@@ -8,7 +8,8 @@ LiteLLM's HTTP clients would follow with some of the target's credentials, are n
 import errno
 import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,19 @@ class Dial:
     port: int
 
 
+_METADATA: Final = frozenset(
+    Dial(host, 80)
+    for host in (
+        "169.254.169.254",  # machines of AWS and of Google Cloud
+        "169.254.170.2",  # AWS's containers
+        "169.254.170.23",  # EKS Pod Identity
+        "fd00:ec2::23",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    )
+)
+"""Where clouds hand out the identity of a pod or of its machine."""
+
 dialled: Final[ContextVar[Dial | None]] = ContextVar("dialled", default=None)
 """Set for each request; tasks and threads that serve the request inherit it."""
 
@@ -49,6 +63,19 @@ def dial(base_url: str | None) -> Dial | None:
     if not parts.hostname:
         return None
     return Dial(host=parts.hostname, port=parts.port or _PORTS.get(parts.scheme, 0))
+
+
+_fetching: Final[ContextVar[bool]] = ContextVar("fetching", default=False)
+
+
+@contextmanager
+def fetching() -> Iterator[None]:
+    """Within it this thread fetches an identity in a cloud: from addresses that are refused to everything else."""
+    before = _fetching.set(True)
+    try:
+        yield
+    finally:
+        _fetching.reset(before)
 
 
 def forbidden(address: str, port: int, *, egress: Egress, meant: Dial | None, proxies: frozenset[Dial]) -> bool:
@@ -62,9 +89,18 @@ def forbidden(address: str, port: int, *, egress: Egress, meant: Dial | None, pr
     return meant is None or port != meant.port or refused(address, egress, meant.host)
 
 
+def forbidden_to_fetch(address: str, port: int, *, egress: Egress, identity: frozenset[Dial]) -> bool:
+    """Whether an identity must not be fetched from an address: the clouds' own and what ``egress`` allows may be asked.
+
+    No client and no route author names these: environment and key files do, and the control plane checks the files.
+    """
+    return Dial(address, port) not in identity and refused(address, egress, "")
+
+
 def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
     """Judge every connection of this process from now on; cannot be undone. ``egress`` is asked each time."""
-    proxies = frozenset(_addresses(environ))
+    proxies = frozenset(_addresses(environ.get(name) or environ.get(name.lower()) for name in _PROXIES))
+    identity = _METADATA | frozenset(_addresses(_identity_urls(environ)))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event != "socket.connect":
@@ -73,7 +109,9 @@ def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
         if connecting.family == socket.AF_UNIX:
             return
         host, port = str(address[0]), int(address[1])
-        if forbidden(host, port, egress=egress(), meant=dialled.get(), proxies=proxies):
+        if not forbidden(host, port, egress=egress(), meant=dialled.get(), proxies=proxies):
+            return
+        if not _fetching.get() or forbidden_to_fetch(host, port, egress=egress(), identity=identity):
             raise AddressRefused(host)
 
     sys.addaudithook(hook)
@@ -81,15 +119,23 @@ def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
     httpx.Response.has_redirect_location = property(lambda _: False)  # type: ignore[assignment,method-assign]
 
 
-def _addresses(environ: Mapping[str, str]) -> Iterable[Dial]:
-    """The addresses of the configured proxies; a name that does not resolve now is no exception to the rule."""
-    for name in _PROXIES:
-        proxy = dial(environ.get(name) or environ.get(name.lower()))
-        if proxy is None:
+def _identity_urls(environ: Mapping[str, str]) -> Iterator[str | None]:
+    """Where the environment says that the pod's identity is; the installation writes it, or the cloud's own webhook."""
+    yield environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    yield environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    for name in ("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"):
+        yield f"http://{environ[name]}" if environ.get(name) else None
+
+
+def _addresses(urls: Iterable[str | None]) -> Iterator[Dial]:
+    """The addresses of servers; a name that does not resolve now is no exception to the rule."""
+    for url in urls:
+        server = dial(url)
+        if server is None:
             continue
         try:
-            found = socket.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
         except OSError:
             continue
         for *_, address in found:
-            yield Dial(host=str(address[0]), port=proxy.port)
+            yield Dial(host=str(address[0]), port=server.port)

@@ -4,9 +4,11 @@ A pure Claude installation never pays the two seconds and 100 MB of the import.
 """
 
 import asyncio
+import importlib.util
 import logging
 import sys
 import time
+from types import ModuleType
 from typing import Any, Final
 
 from claude_gateway_proxy.logs import emit
@@ -67,6 +69,7 @@ def import_litellm() -> Any:
     # LiteLLM looks for its proxy server in every Messages request; where it is not installed, each failed import
     # costs 0.1 s. None in this place makes the import fail at once.
     sys.modules["litellm.proxy.proxy_server"] = None  # type: ignore[assignment]
+    _stand_in_for_google()
     import litellm
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
@@ -82,3 +85,12 @@ def import_litellm() -> Any:
     # One pool for all that goes through OpenAI's SDK; without it some calls open a connection each and never close it.
     litellm.aclient_session = AsyncHTTPHandler(timeout=None).client
     return litellm
+
+
+def _stand_in_for_google() -> None:
+    """Let LiteLLM count Gemini's tokens without Google's SDK, of which it only imports a class that it never uses."""
+    if importlib.util.find_spec("google.genai") is not None:
+        return
+    package, types = ModuleType("google.genai"), ModuleType("google.genai.types")
+    types.FunctionResponse = None  # type: ignore[attr-defined]
+    sys.modules |= {"google.genai": package, "google.genai.types": types}

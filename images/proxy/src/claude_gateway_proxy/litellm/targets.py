@@ -1,5 +1,6 @@
 """The targets of one revision as LiteLLM's parameters, built from ``litellm.yaml`` and the secret part."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +10,17 @@ import yaml
 from pydantic import ValidationError
 
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.litellm import Deployment, LiteLLMConfig
+from claude_gateway.contract.litellm import Deployment, LiteLLMConfig, LiteLLMParams
 from claude_gateway.contract.policy import Contract, Egress
 from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML
 from claude_gateway_proxy.litellm.guard import Dial, dial
+from claude_gateway_proxy.litellm.identity import keys_of
 
 _ANY: Final = "*"
+_REFERENCES: Final = ("os.environ/", "oidc/")
 _MODEL: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*(/[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*)*", re.ASCII)
+_CLOUD_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_:.-]*", re.ASCII)
+_ARN: Final = r"arn:aws[a-z-]*:bedrock:{region}:[0-9]{{0,12}}:[a-z-]+/[A-Za-z0-9][A-Za-z0-9._:-]*"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -28,6 +33,8 @@ class Target:
     """One target. ``model`` is LiteLLM's ``provider/model``; ``api_key`` is the value, never a reference.
 
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
+    ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
+    the pod's own.
     """
 
     id: str
@@ -36,6 +43,7 @@ class Target:
     api_key: str | None = field(repr=False)
     timeout: float | None
     dial: Dial | None
+    cloud: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def provider(self) -> str:
@@ -49,7 +57,12 @@ class Target:
         """
         if not self.model.endswith(f"/{_ANY}"):
             return self.model
-        if _MODEL.fullmatch(model) is None:
+        if self.cloud is not None:
+            # LiteLLM takes regions, endpoints and other services of a cloud out of what is before a slash.
+            region = re.escape(str(self.cloud.get("aws_region_name")))
+            if _CLOUD_MODEL.fullmatch(model) is None and re.fullmatch(_ARN.format(region=region), model) is None:
+                raise ModelRefused("model: this route takes ids of models of its own cloud and region only")
+        elif _MODEL.fullmatch(model) is None:
             raise ModelRefused("model: this route takes names of letters, digits and -_.:@+/ only")
         return f"{self.provider}/{model}"
 
@@ -83,17 +96,46 @@ def build(bundle: Bundle) -> Table:
 
 def _target(deployment: Deployment, secrets: Mapping[str, bytes]) -> Target:
     params, info = deployment.litellm_params, deployment.model_info
-    for name, value in (("model", params.model), ("api_base", params.api_base)):
-        if value is not None and value.startswith(("os.environ/", "oidc/")):
-            raise BundleError(f"{name} of {info.id} refers to the environment, which is not resolved")
+    endpoint = params.api_base or params.aws_bedrock_runtime_endpoint
+    plain = (params.model, endpoint, params.aws_region_name, params.vertex_project, params.vertex_location)
+    if any(value.startswith(_REFERENCES) for value in plain if value is not None):
+        raise BundleError(f"a parameter of {info.id} refers to the environment, which is not resolved")
+    secret = None if info.gw_secret is None else _secret(info.gw_secret, secrets)
+    place = _place(params)
+    key, identity = _identity(info.gw_secret or "", secret, params) if place else (secret, {})
     return Target(
         id=info.id,
         model=params.model,
         api_base=params.api_base,
-        api_key=None if info.gw_secret is None else _secret(info.gw_secret, secrets),
+        api_key=key,
         timeout=params.timeout,
-        dial=dial(params.api_base),
+        dial=dial(endpoint),
+        cloud={**place, **identity} or None,
     )
+
+
+def _place(params: LiteLLMParams) -> dict[str, Any]:
+    """Where in a cloud a target is; empty for all others."""
+    names = ("aws_region_name", "aws_bedrock_runtime_endpoint", "vertex_project", "vertex_location")
+    return {name: value for name in names if (value := getattr(params, name)) is not None}
+
+
+def _identity(entry: str, secret: str | None, params: LiteLLMParams) -> tuple[str | None, dict[str, Any]]:
+    """What a target in a cloud spends: a bearer token, or the parameters of an identity; neither: the pod's own."""
+    if secret is None:
+        return None, {}
+    try:
+        fields = json.loads(secret)
+        texts = isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values())
+        if not texts or any(value.startswith(_REFERENCES) for value in fields.values()):
+            raise ValueError
+        if params.aws_region_name is None:
+            return None, {"vertex_credentials": fields}
+        if "bearerToken" in fields:
+            return fields["bearerToken"], {}
+        return None, keys_of(fields["accessKeyId"], fields["secretAccessKey"], fields.get("sessionToken"))
+    except (ValueError, KeyError):
+        raise BundleError(f"entry {entry} of the secret part is no identity in a cloud") from None
 
 
 def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
@@ -103,7 +145,7 @@ def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
         value = secrets[entry].decode()
     except UnicodeDecodeError:
         raise BundleError(f"entry {entry} of the secret part is not text") from None
-    if value.startswith(("os.environ/", "oidc/")):
+    if value.startswith(_REFERENCES):
         # LiteLLM would take it for a reference and send what it refers to.
         raise BundleError(f"entry {entry} of the secret part is no key")
     return value
