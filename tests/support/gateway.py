@@ -57,7 +57,8 @@ def client(name: str, key: str, *, models: Sequence[str] = ("*",)) -> list[Manif
 
 def bundle(manifests: Iterable[Manifest]) -> Bundle:
     """Decide on manifests, loopback addresses allowed. Raises AssertionError for any mistake in them."""
-    plan = decide(read(manifests, Settings(egress=Egress(loopback=True))), datetime.now(UTC))
+    settings = Settings(egress=Egress(loopback=True), forward_hosts=("127.0.0.1",))
+    plan = decide(read(manifests, settings), datetime.now(UTC))
     assert not plan.problems, "\n".join(map(str, plan.problems))
     assert plan.bundle is not None
     return plan.bundle
@@ -148,7 +149,8 @@ class System:
 
     def requests(self, *, count: int) -> list[dict[str, Any]]:
         """Wait until the gateway logged so many requests, and give those lines."""
-        return until(lambda: lines if len(lines := self._requests()) >= count else [], what=f"{count} request lines")
+        until(lambda: len(self._requests()) >= count, what=f"{count} request lines")
+        return self._requests()
 
     def leaks(self, *values: str) -> list[str]:
         """Give where one of these secret values, or the client's key, stands in a log or in a public part."""

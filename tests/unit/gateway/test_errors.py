@@ -116,6 +116,11 @@ def test_only_a_missing_credential_of_the_client_is_a_401_and_nothing_is_a_403(f
     assert (failure.status == 401) == (failure.type == "authentication_error")
 
 
+@pytest.mark.parametrize("failure", [each for each in _EVERY.values() if each.status == 401], ids=str)
+def test_no_401_has_the_words_that_claude_code_takes_for_its_own_login(failure: Failure) -> None:
+    assert "x-api-key" not in failure.message.lower()
+
+
 def test_retry_after_allow_and_close_become_headers() -> None:
     _, headers, _ = render(errors.not_ready("x"), shape=Wire.OPENAI, request_id="r")
     assert (b"retry-after", b"1") in headers

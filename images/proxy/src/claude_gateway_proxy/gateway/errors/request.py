@@ -1,4 +1,7 @@
-"""Failures of the caller: who it is, and what it asked for."""
+"""Failures of the caller: who it is, and what it asked for.
+
+No 401 may have the words ``x-api-key`` in it: Claude Code would show "Not logged in" in place of the message.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +20,7 @@ def bad_key() -> Failure:
         code="invalid_api_key",
         retry=False,
         message="the gateway does not know this key: send a client key of this gateway as "
-        "'Authorization: Bearer <key>' or as 'x-api-key: <key>'",
+        "'Authorization: Bearer <key>', or as 'x-gateway-key: <key>' beside a login of your own",
     )
 
 
@@ -152,8 +155,8 @@ def login_needed(route: str) -> Failure:
         type="authentication_error",
         code="login_needed",
         retry=False,
-        message=f"the route '{route}' uses your own login at the upstream: send the gateway's key as "
-        "'x-gateway-key: <key>', and your login as 'Authorization' or 'x-api-key'",
+        message=f"the route '{route}' uses your own login at the upstream: log in there, and send the gateway's key as "
+        "'x-gateway-key: <key>'",
     )
 
 
