@@ -15,6 +15,7 @@ import tempfile
 import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -128,11 +129,11 @@ class Terminal:
         """Paste a text, as a terminal does it; also how a file comes in that is dropped on the terminal."""
         self._write(f"\x1b[200~{text}\x1b[201~")
 
-    def answer(self, question: str, *, key: str = "enter") -> None:
-        """Wait for a question, and press the key until it is gone: a dialog is deaf in its first moments."""
+    def answer(self, question: str, *keys: str) -> None:
+        """Wait for a question, and press the keys until it is gone: a dialog is deaf in its first moments."""
         self.shows(question)
         for _ in range(_TRIES):
-            self.press(key)
+            self.press(*(keys or ("enter",)))
             with contextlib.suppress(AssertionError):
                 self.loses(question, timeout=_AGAIN)
                 return
@@ -184,6 +185,9 @@ class Terminal:
             with self._lock:
                 self._stream.feed(data)
                 self._shown = None
+
+
+Opened = AbstractContextManager[Terminal]
 
 
 @contextlib.contextmanager
