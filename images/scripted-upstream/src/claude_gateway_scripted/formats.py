@@ -41,7 +41,8 @@ class Format:
     """A format as functions.
 
     ``read`` raises InvalidRequestError; ``events`` is the whole stream with its end; ``midstream`` is the event that
-    ends a stream which had begun well, given how many events came before it.
+    ends a stream which had begun well, given how many events came before it. ``failure_headers`` and ``stream_headers``
+    come with failures and with streams, besides ``headers``.
     """
 
     read: Callable[[Json], Prompt]
@@ -50,6 +51,10 @@ class Format:
     failure: Callable[[Failure, Stamp], Json]
     midstream: Callable[[Failure, int], bytes]
     headers: Callable[[Stamp], dict[str, str]]
+    failure_headers: Callable[[Failure], dict[str, str]] = lambda _: {}
+    stream_headers: Mapping[str, str] = field(
+        default_factory=lambda: {"content-type": "text/event-stream; charset=utf-8"}
+    )
 
 
 def encode(value: object) -> bytes:

@@ -1,7 +1,7 @@
 """Sends one answer: whole or streamed, at the pace and with the defects that the step asks for."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -29,7 +29,7 @@ class Reply:
         return web.Response(
             body=encode(self.shape.failure(failed, self.stamp)),
             status=step.status,
-            headers=self._headers("application/json"),
+            headers={**self.shape.failure_headers(failed), **self._headers("application/json")},
         )
 
     async def raw(self, pieces: Iterable[str]) -> web.StreamResponse:
@@ -60,7 +60,7 @@ class Reply:
     async def stream(self, chunks: Iterable[Chunk]) -> web.StreamResponse:
         """Send the answer as a stream of events."""
         step = self.step
-        response = await self._begin("text/event-stream; charset=utf-8")
+        response = await self._begin(self.shape.stream_headers["content-type"], more=self.shape.stream_headers)
         pace = self.config.chunk_delay if step.chunk_delay is None else step.chunk_delay
         for number, chunk in enumerate(chunks):
             if step.midstream and self.entry.sent >= step.midstream_after:
@@ -81,8 +81,11 @@ class Reply:
         await response.write(document[: len(document) // 2])
         return await self._break(response, 0)
 
-    async def _begin(self, content_type: str, *, length: int | None = None) -> web.StreamResponse:
-        response = web.StreamResponse(status=self.step.status, headers=self._headers(content_type))
+    async def _begin(
+        self, content_type: str, *, length: int | None = None, more: Mapping[str, str] | None = None
+    ) -> web.StreamResponse:
+        headers = {**(more or {}), **self._headers(content_type)}
+        response = web.StreamResponse(status=self.step.status, headers=headers)
         response.content_length = length
         await response.prepare(self.request)
         self.entry.status = response.status

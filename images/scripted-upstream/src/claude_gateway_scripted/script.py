@@ -74,7 +74,8 @@ class Config:
     tool call of a request that asks for one (None: the field is ignored), ``chunk_delay`` is in seconds. Asked to judge
     tool calls, it finds those ``dangerous`` that contain this text (None: it echoes, which is no verdict). With
     ``plain_words`` above 0 each call is answered from bytes encoded beforehand, that many words long: nothing is
-    parsed, scripted or recorded, for use under load.
+    parsed, scripted or recorded, for use under load. ``aws_keys`` (secret by access key id) are the only ones that
+    may sign requests to Bedrock (None: anything goes); ``google_token`` is what a service account gets at ``/token``.
     """
 
     count_tokens: int = 200
@@ -87,6 +88,8 @@ class Config:
     greeting: Greeting = "echo"
     plain_words: int = 0
     dangerous: str | None = None
+    aws_keys: Mapping[str, str] | None = field(default=None, repr=False)
+    google_token: str = field(default="ya29.scripted", repr=False)
 
     def with_changes(self, data: Json) -> "Config":
         """Give the settings with some of them changed. Raises ScriptError for an unknown one."""

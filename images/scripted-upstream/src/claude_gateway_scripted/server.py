@@ -10,7 +10,17 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from claude_gateway_scripted import anthropic, control, embeddings, gemini, openai_chat, openai_responses, plain
+from claude_gateway_scripted import (
+    anthropic,
+    clouds,
+    control,
+    embeddings,
+    gemini,
+    openai_chat,
+    openai_responses,
+    plain,
+    sigv4,
+)
 from claude_gateway_scripted.answer import decide
 from claude_gateway_scripted.formats import Failure, Format, Stamp, encode
 from claude_gateway_scripted.journal import Journal, Recorded
@@ -116,6 +126,11 @@ class Server:
         self, request: web.BaseRequest, endpoint: str, body: bytes, entry: Recorded
     ) -> web.StreamResponse:
         shape, stamp = _shape(endpoint, request), _stamp()
+        if (called := clouds.called(entry.path)) is not None:
+            return await self._answer_cloud(request, called, body, stamp, entry)
+        if request.path == "/token":
+            token = {"access_token": self.config.google_token, "expires_in": 3600, "token_type": "Bearer"}
+            return self._json(token, shape, stamp)
         google = gemini.PATH.search(request.path)
         if google is not None:
             return await self._answer_as_google(request, body, entry, model=google[1], method=google[2])
@@ -157,6 +172,36 @@ class Server:
             return await self._speak(request, data, body, shape, stamp, entry)
         except InvalidRequestError as error:
             return _failed(Failure(400, str(error)), shape, stamp)
+
+    async def _answer_cloud(
+        self, request: web.BaseRequest, called: clouds.Called, body: bytes, stamp: Stamp, entry: Recorded
+    ) -> web.StreamResponse:
+        if not self._accepts(request) or not self._signed(request, entry):
+            return _failed(Failure(403, "The security token included in the request is invalid"), called.shape, stamp)
+        if request.method != "POST":
+            return _failed(Failure(405, "Method not allowed"), called.shape, stamp)
+        try:
+            data = _object(body)
+            if not called.counts:
+                return await self._speak(request, called.messages(data), body, called.shape, stamp, entry)
+            if self.config.count_tokens != 200:
+                return _failed(Failure(self.config.count_tokens, "count-tokens is not there"), called.shape, stamp)
+            return self._json(clouds.count(called, data), called.shape, stamp)
+        except InvalidRequestError as error:
+            return _failed(Failure(400, str(error)), called.shape, stamp)
+
+    def _signed(self, request: web.BaseRequest, entry: Recorded) -> bool:
+        keys = self.config.aws_keys
+        if keys is None or request.headers.get("authorization", "").startswith("Bearer "):
+            return True
+        return sigv4.fits(
+            keys,
+            method=request.method,
+            path=entry.path,
+            query=entry.query,
+            headers=list(request.headers.items()),
+            body=entry.body,
+        )
 
     async def _speak(
         self, request: web.BaseRequest, data: Json, body: bytes, shape: Format, stamp: Stamp, entry: Recorded
@@ -268,5 +313,5 @@ def _object(body: bytes) -> Json:
 
 
 def _failed(failed: Failure, shape: Format, stamp: Stamp) -> web.Response:
-    headers = {**_JSON, **shape.headers(stamp), **failed.headers}
+    headers = {**_JSON, **shape.headers(stamp), **shape.failure_headers(failed), **failed.headers}
     return web.Response(body=encode(shape.failure(failed, stamp)), status=failed.status, headers=headers)

@@ -6,6 +6,7 @@ Bedrock, and each cloud wants its own ``anthropic_version``.
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,9 @@ from claude_gateway_proxy.gateway.wire.entry import Entry
 Changes = dict[str, bytes | None]
 
 _VERSION: Final = "anthropic_version"
+_VERSION_HEADER: Final = b"anthropic-version"
+_VERSION_DEFAULT: Final = b"2023-06-01"
+_DATE: Final = re.compile(rb"\d{4}-\d{2}-\d{2}")
 _VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
 _OF_CLOUDS: Final = (b"x-amz", b"amz-sdk", b"x-goog")
 """Headers that only the client's own cloud understands."""
@@ -77,7 +81,10 @@ def reframed(
     kept = [(name, value) for name, value in headers if name != betas.HEADER and not name.startswith(_OF_CLOUDS)]
     counts = format is Format.COUNT_TOKENS
     changes: Changes = {"model": model_text(model) if to is Wire.ANTHROPIC or counts else None}
-    changes[_VERSION] = _VERSIONS.get(to)
+    version = _own_version(body, headers)
+    changes[_VERSION] = _VERSIONS.get(to) if version is None or to is Wire.ANTHROPIC else b'"%s"' % version
+    if to is Wire.ANTHROPIC and version is not None:
+        kept = [header for header in kept if header[0] != _VERSION_HEADER] + [(_VERSION_HEADER, version)]
     changes[betas.FIELD] = None
     if to is Wire.BEDROCK:
         changes |= {"model": None, "stream": None, betas.FIELD: msgspec.json.encode(found) if found else None}
@@ -89,6 +96,16 @@ def reframed(
     if found:
         kept.append((betas.HEADER, ",".join(found).encode("latin-1")))
     return Reframed(_needed(changes, body), kept)
+
+
+def _own_version(body: Body, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """The version of Anthropic's own API that a client wants, where it is another than the first.
+
+    Clients of a cloud say that cloud's version in the body, or like Anthropic's SDKs one of Anthropic's own.
+    """
+    text = (body.value(_VERSION) or b"").strip(b'"')
+    found = text if _DATE.fullmatch(text) else dict(headers).get(_VERSION_HEADER, b"")
+    return found if _DATE.fullmatch(found) and found != _VERSION_DEFAULT else None
 
 
 def as_messages(body: Body) -> Changes:
