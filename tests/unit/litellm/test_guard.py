@@ -4,7 +4,7 @@ import pytest
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.litellm.environment import LITELLM, reduce
-from claude_gateway_proxy.litellm.guard import Dial, dial, forbidden
+from claude_gateway_proxy.litellm.guard import Dial, dial, forbidden, forbidden_to_fetch
 
 NOTHING = Egress()
 LOOPBACK = Egress(loopback=True)
@@ -60,7 +60,11 @@ def test_the_environment_holds_nobodys_keys() -> None:
         "CLAUDE_GATEWAY_RUN_DIR": "/run",
         "OPENAI_API_KEY": "k",
         "ANTHROPIC_BASE_URL": "http://x",
-        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_BEARER_TOKEN_BEDROCK": "k",
+        "AWS_BEDROCK_RUNTIME_ENDPOINT": "http://x",
+        "AWS_REGION_NAME": "x",
+        "VERTEXAI_CREDENTIALS": "k",
+        "GOOGLE_API_KEY": "k",
         "LITELLM_MODE": "DEV",
         "LITELLM_SALT_KEY": "k",
     }
@@ -71,3 +75,30 @@ def test_the_environment_holds_nobodys_keys() -> None:
         "CLAUDE_GATEWAY_RUN_DIR": "/run",
         **LITELLM,
     }
+
+
+def test_the_environment_keeps_what_leads_to_the_pods_identity() -> None:
+    identity = {"AWS_ROLE_ARN": "r", "AWS_WEB_IDENTITY_TOKEN_FILE": "/f", "GOOGLE_APPLICATION_CREDENTIALS": "/g"}
+    environ = {**identity}
+    reduce(environ)
+    assert environ == {**identity, **LITELLM}
+
+
+IDENTITY = frozenset({Dial("169.254.170.23", 80)})
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "egress", "expected"),
+    [
+        ("169.254.170.23", 80, NOTHING, False),
+        ("169.254.170.23", 81, NOTHING, True),
+        ("169.254.170.24", 80, NOTHING, True),
+        ("127.0.0.1", 80, NOTHING, True),
+        ("127.0.0.1", 80, LOOPBACK, False),
+        ("93.184.216.34", 443, NOTHING, False),
+    ],
+)
+def test_an_identity_is_fetched_from_where_clouds_and_installation_say(
+    address: str, port: int, egress: Egress, expected: bool
+) -> None:
+    assert forbidden_to_fetch(address, port, egress=egress, identity=IDENTITY) is expected

@@ -4,6 +4,7 @@ import pytest
 from tests.support.worker import ENTRY, KEY, bundle, deployment
 
 from claude_gateway.contract.bundle import BundleError, secret_entry
+from claude_gateway.contract.litellm import Deployment, LiteLLMParams, ModelInfo
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.litellm.guard import Dial
 from claude_gateway_proxy.litellm.live import retire
@@ -57,6 +58,73 @@ def test_an_open_target_takes_the_clients_model() -> None:
 def test_a_model_that_leads_elsewhere_is_refused(model: str) -> None:
     with pytest.raises(ModelRefused):
         target().resolved(model)
+
+
+AWS_PLACE = {"aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": "https://bedrock.example"}
+GOOGLE_PLACE = {"vertex_project": "p", "vertex_location": "global"}
+
+
+def in_cloud(secret: bytes | None, **place: str) -> Target:
+    """A target in a cloud, as the control plane renders it."""
+    entry = None if secret is None else secret_entry("cloud", secret)
+    params = LiteLLMParams(model="bedrock/*" if "aws_region_name" in place else "vertex_ai/*", **place)
+    written = Deployment(model_name="ns/r", litellm_params=params, model_info=ModelInfo(id="t", gw_secret=entry))
+    secrets = {} if entry is None or secret is None else {entry: secret}
+    return build(bundle(written, secrets=secrets)).targets["t"]
+
+
+def test_a_target_in_a_cloud_has_place_and_identity() -> None:
+    keys = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', **AWS_PLACE)
+    assert keys.api_key is None
+    assert keys.cloud == {
+        **AWS_PLACE,
+        "aws_access_key_id": "A",
+        "aws_secret_access_key": "S",
+        "aws_session_token": "",
+    }
+    assert keys.dial == Dial("bedrock.example", 443)
+    token = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S","sessionToken":"T"}', **AWS_PLACE)
+    assert token.cloud is not None
+    assert token.cloud["aws_session_token"] == "T"
+    bearer = in_cloud(b'{"bearerToken":"B"}', **AWS_PLACE)
+    assert (bearer.api_key, bearer.cloud) == ("B", AWS_PLACE)
+    google = in_cloud(b'{"type":"service_account"}', **GOOGLE_PLACE)
+    assert google.cloud == {**GOOGLE_PLACE, "vertex_credentials": {"type": "service_account"}}
+    assert in_cloud(None, **GOOGLE_PLACE).cloud == GOOGLE_PLACE
+    assert all("secret" not in repr(found).lower() for found in (keys, token, bearer, google))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [b"x", b"[]", b"{}", b'{"bearerToken":5}', b'{"bearerToken":"os.environ/HOME"}', b'{"type":"oidc/x"}'],
+)
+@pytest.mark.parametrize("place", [AWS_PLACE, GOOGLE_PLACE])
+def test_what_is_no_identity_is_refused(secret: bytes, place: dict[str, str]) -> None:
+    with pytest.raises(BundleError, match=r"cloud\.\w+"):
+        in_cloud(secret, **place)
+
+
+def test_an_open_target_in_a_cloud_takes_ids_of_its_own_region_only() -> None:
+    open_one = in_cloud(b'{"bearerToken":"B"}', **AWS_PLACE)
+    arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-5-5"
+    for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", arn):
+        assert open_one.resolved(model) == f"bedrock/{model}"
+    for model in (
+        arn.replace("us-east-1", "eu-west-1"),
+        arn.replace("us-east-1", "evil.example/x"),
+        "eu-west-1/anthropic.claude-opus-5-5",
+        "agentcore/x",
+        "mantle/openai.gpt-5.4",
+        f"converse/{arn}",
+        "",
+        ".x",
+    ):
+        with pytest.raises(ModelRefused):
+            open_one.resolved(model)
+    vertex = in_cloud(None, **GOOGLE_PLACE)
+    assert vertex.resolved("claude-sonnet-4-5@20250929") == "vertex_ai/claude-sonnet-4-5@20250929"
+    with pytest.raises(ModelRefused):
+        vertex.resolved("agent_engine/x")
 
 
 def test_retired_targets_stay_for_a_while_and_not_in_any_number() -> None:

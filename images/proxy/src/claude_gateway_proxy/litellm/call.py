@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.codec.chat_request import chat_request
-from claude_gateway_proxy.litellm import messages
+from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
@@ -27,11 +27,11 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
         return await _count(library, target, model=model, fields=fields)
     if format is Format.MESSAGES:
         format, fields = messages.pivot(target), messages.request(fields, target=target)  # noqa: A001
-        arguments = {**fields, **_parameters(target, model=model)}
+        arguments = {**fields, **await _parameters(target, model=model)}
         if format is Format.RESPONSES:
             return await library.aresponses(**arguments)
         return await library.acompletion(**_metered(arguments))
-    arguments = {**fields, **_parameters(target, model=model)}
+    arguments = {**fields, **await _parameters(target, model=model)}
     match format:
         case Format.CHAT:
             # Where a target speaks Chat Completions, the gateway relays them.
@@ -47,8 +47,12 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
             return await library.aembedding(**arguments)
 
 
-def _parameters(target: Target, *, model: str) -> Json:
-    parameters: Json = {"model": model, "max_retries": 0, "num_retries": 0, "api_key": target.api_key or _KEYLESS}
+async def _parameters(target: Target, *, model: str) -> Json:
+    parameters: Json = {"model": model, "max_retries": 0, "num_retries": 0}
+    if target.cloud is None:
+        parameters["api_key"] = target.api_key or _KEYLESS
+    else:
+        parameters |= await identity.parameters(target.cloud, bearer=target.api_key)
     for name in ("api_base", "timeout"):
         value = getattr(target, name)
         if value is not None:

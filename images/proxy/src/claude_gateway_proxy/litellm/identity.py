@@ -5,8 +5,9 @@ is fetched here, in a thread, because LiteLLM would do it on the event loop; Goo
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import wraps
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from typing import Any, Final
 
 from claude_gateway_proxy.litellm.guard import fetching
@@ -20,13 +21,11 @@ class Aws:
     """AWS's default chain: environment, web identity, container, instance; botocore renews what it found."""
 
     def __init__(self) -> None:
+        """Nothing is looked for before ``keys``."""
         self._found: Any = None
 
-    async def parameters(self) -> dict[str, str]:
-        """Its keys as LiteLLM's parameters. Raises IdentityMissing, and what botocore raises."""
-        return await asyncio.to_thread(self._keys)
-
-    def _keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, str]:
+        """Its keys as LiteLLM's parameters. Blocks. Raises IdentityMissing, and what botocore raises."""
         from botocore.session import Session
 
         with fetching():
@@ -34,8 +33,11 @@ class Aws:
                 self._found = Session().get_credentials()
             if self._found is None:
                 raise IdentityMissing("AWS's default chain found no identity in this pod")
-            keys = self._found.get_frozen_credentials()
-        return keys_of(keys.access_key, keys.secret_key, keys.token)
+            found = self._found.get_frozen_credentials()
+        return keys_of(found.access_key, found.secret_key, found.token)
+
+
+_AWS: Final = Aws()
 
 
 def keys_of(access_key: str, secret_key: str, token: str | None) -> dict[str, str]:
@@ -43,10 +45,25 @@ def keys_of(access_key: str, secret_key: str, token: str | None) -> dict[str, st
     return {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key, "aws_session_token": token or ""}
 
 
-AWS: Final = Aws()
+async def parameters(cloud: Mapping[str, Any], *, bearer: str | None) -> dict[str, Any]:
+    """LiteLLM's parameters of a target in a cloud, with the pod's own identity where it has none.
+
+    Raises IdentityMissing, and what botocore raises.
+    """
+    if "aws_region_name" not in cloud:
+        await asyncio.to_thread(_mark_google)
+        return {**cloud}
+    if bearer is not None:
+        return {**cloud, "api_key": bearer}
+    # LiteLLM would import this on the event loop, which takes half a second.
+    await asyncio.to_thread(importlib.import_module, "boto3")
+    if "aws_access_key_id" in cloud:
+        return {**cloud}
+    return {**cloud, **await asyncio.to_thread(_AWS.keys)}
 
 
-def mark_google() -> None:
+@cache
+def _mark_google() -> None:
     """Let LiteLLM fetch Google's tokens through the guard: the two methods that do it, and nothing else of it."""
     from litellm.llms.vertex_ai.vertex_llm_base import VertexBase
 

@@ -124,18 +124,26 @@ def _identity(entry: str, secret: str | None, params: LiteLLMParams) -> tuple[st
     """What a target in a cloud spends: a bearer token, or the parameters of an identity; neither: the pod's own."""
     if secret is None:
         return None, {}
+    fields = _texts(secret)
+    if fields and params.aws_region_name is None:
+        return None, {"vertex_credentials": fields}
+    if "bearerToken" in fields:
+        return fields["bearerToken"], {}
+    if "accessKeyId" in fields and "secretAccessKey" in fields:
+        return None, keys_of(fields["accessKeyId"], fields["secretAccessKey"], fields.get("sessionToken"))
+    raise BundleError(f"entry {entry} of the secret part is no identity in a cloud")
+
+
+def _texts(secret: str) -> dict[str, str]:
+    """The fields of an identity; empty where one is no text, or one that LiteLLM might take for a reference."""
     try:
         fields = json.loads(secret)
-        texts = isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values())
-        if not texts or any(value.startswith(_REFERENCES) for value in fields.values()):
-            raise ValueError
-        if params.aws_region_name is None:
-            return None, {"vertex_credentials": fields}
-        if "bearerToken" in fields:
-            return fields["bearerToken"], {}
-        return None, keys_of(fields["accessKeyId"], fields["secretAccessKey"], fields.get("sessionToken"))
-    except (ValueError, KeyError):
-        raise BundleError(f"entry {entry} of the secret part is no identity in a cloud") from None
+    except ValueError:
+        return {}
+    plain = isinstance(fields, dict) and all(
+        isinstance(value, str) and not value.startswith(_REFERENCES) for value in fields.values()
+    )
+    return fields if plain else {}
 
 
 def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
