@@ -24,6 +24,8 @@ SCHEMA: Final = 1
 
 COMPRESS_ABOVE: Final = 64 * 1024
 """Bytes of an entry above which it is stored gzipped, as ``<name>.gz``."""
+_LEVEL: Final = 6
+"""As the command's own default: 9 takes five times the time for a tenth less."""
 
 SIZE_LIMIT: Final = 1_000_000
 """Bytes that the packed entries of one object may have: below the API server's 1 MiB with room for metadata."""
@@ -152,7 +154,7 @@ def _compress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
     stored: dict[str, bytes] = {}
     for name, data in sorted(entries.items()):
         if len(data) > COMPRESS_ABOVE:
-            stored[name + _GZIP_SUFFIX] = gzip.compress(data, mtime=0)
+            stored[name + _GZIP_SUFFIX] = gzip.compress(data, compresslevel=_LEVEL, mtime=0)
         else:
             stored[name] = data
     return stored
