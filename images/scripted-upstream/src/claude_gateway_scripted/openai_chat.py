@@ -80,7 +80,8 @@ def _read_message(message: Json, reader: Reader) -> None:
 def _forced(choice: Any, tools: dict[str, Json]) -> str | None:
     if isinstance(choice, dict):
         return str((choice.get("function") or {}).get("name"))
-    return next(iter(tools), None) if choice == "required" else None
+    # "any" is Mistral's word.
+    return next(iter(tools), None) if choice in ("required", "any") else None
 
 
 def _refuse_several(body: Json) -> None:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
-from claude_gateway_scripted.answer import Answer, ToolCall, Usage, pieces
+from claude_gateway_scripted.answer import Answer, ToolCall, Usage, estimate, pieces
 from claude_gateway_scripted.formats import Chunk, Failure, Format, Stamp, sse
 from claude_gateway_scripted.openai_chat import failure, headers
 from claude_gateway_scripted.prompt import InvalidRequestError, Prompt, Reader, model_of, text_of
@@ -42,6 +42,12 @@ def read(body: Json) -> Prompt:
         max_tokens=body.get("max_output_tokens"),
         schema=wanted.get("schema") if wanted.get("type") == "json_schema" else None,
     )
+
+
+def count(body: Json, *, size: int) -> Json:
+    """Answer a request to count input tokens. Raises InvalidRequestError where OpenAI answers 400."""
+    read(body)
+    return {"object": "response.input_tokens", "input_tokens": estimate(size)}
 
 
 def _read_item(item: Json, reader: Reader, *, stored: bool) -> None:

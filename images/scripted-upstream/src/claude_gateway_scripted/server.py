@@ -37,7 +37,8 @@ _FORMATS: Final = {
     "/responses": openai_responses.RESPONSES,
 }
 _ENDPOINT: Final = re.compile(
-    r"/v1(/messages|/messages/count_tokens|/chat/completions|/completions|/responses|/embeddings|/models(?:/[^/]+)?)/?$"
+    r"/v1(/messages|/messages/count_tokens|/chat/completions|/completions|/responses|/responses/input_tokens|/embeddings"
+    r"|/models(?:/[^/]+)?)/?$"
 )
 _JSON: Final = {"content-type": "application/json"}
 
@@ -150,6 +151,8 @@ class Server:
             data = _object(body)
             if endpoint == "/messages/count_tokens":
                 return self._count(data, len(body), shape, stamp)
+            if endpoint == "/responses/input_tokens":
+                return self._count_input(data, len(body), shape, stamp)
             if endpoint == "/embeddings":
                 return self._embed(data, body, shape, stamp)
             return await self._speak(request, data, body, shape, stamp, entry)
@@ -270,6 +273,11 @@ class Server:
         if self.config.count_tokens != 200:
             return _failed(Failure(self.config.count_tokens, "count_tokens is not there"), shape, stamp)
         return self._json(anthropic.count(data, size=size), shape, stamp)
+
+    def _count_input(self, data: Json, size: int, shape: Format, stamp: Stamp) -> web.Response:
+        if self.config.count_tokens != 200:
+            return _failed(Failure(self.config.count_tokens, "input_tokens is not there"), shape, stamp)
+        return self._json(openai_responses.count(data, size=size), shape, stamp)
 
     def _embed(self, data: Json, body: bytes, shape: Format, stamp: Stamp) -> web.Response:
         step = self.script.take(body)

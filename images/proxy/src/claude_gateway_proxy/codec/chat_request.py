@@ -14,7 +14,7 @@ from claude_gateway_proxy.codec.blocks import (
     text_of,
     tools_of,
 )
-from claude_gateway_proxy.codec.names import Names, signature_of, upstream_id
+from claude_gateway_proxy.codec.names import Names, short_id, signature_of, upstream_id
 from claude_gateway_proxy.codec.options import budget_of, choice_of, effort_of, schema_of
 from claude_gateway_proxy.codec.schema import for_gemini, for_openai
 from claude_gateway_proxy.codec.thoughts import read
@@ -33,7 +33,7 @@ class Ability:
 
     ``signatures``: signatures of thoughts next to calls; ``reasoning``: the reasoning of earlier turns; ``files``:
     documents that are no text; ``top_k``: that parameter; ``empty``: tools whose schema has no properties;
-    ``budget``: how many tokens to think for.
+    ``budget``: how many tokens to think for; ``named``: one tool as the choice. ``ident`` writes ids of calls.
     """
 
     schema: Callable[[Any], Json] = for_openai
@@ -42,6 +42,8 @@ class Ability:
     files: bool = True
     top_k: bool = False
     empty: bool = True
+    named: bool = True
+    ident: Callable[[object], str] = upstream_id
     budget: bool = False
 
 
@@ -49,12 +51,14 @@ _GEMINI: Final = Ability(schema=for_gemini, signatures=True, top_k=True, empty=F
 _SERVER: Final = Ability(reasoning=True, files=False, top_k=True)
 _THINKER: Final = Ability(reasoning=True, files=False)
 _PLAIN: Final = Ability()
+_MISTRAL: Final = Ability(named=False, ident=short_id)
 _ABILITIES: Final[Mapping[str, Ability]] = {
     "gemini": _GEMINI,
     "vertex_ai": _GEMINI,
     "hosted_vllm": _SERVER,
     "deepseek": _THINKER,
     "minimax": _THINKER,
+    "mistral": _MISTRAL,
     "moonshot": _THINKER,
     "zai": _THINKER,
 }
@@ -75,7 +79,10 @@ def chat_request(request: Mapping[str, Any], *, provider: str) -> Json:
     if tools:
         found["tools"] = tools
         word, one = choice_of(request, names)
-        choice = word if one is None else {"type": "function", "function": {"name": one}}
+        choice: Any = word if one is None else {"type": "function", "function": {"name": one}}
+        if one is not None and not ability.named:
+            # LiteLLM drops the name; with that tool alone there is but one to call.
+            choice, found["tools"] = "required", [tool for tool in tools if tool["function"]["name"] == one]
         if choice is not None:
             found["tool_choice"] = choice
     else:
@@ -128,7 +135,7 @@ def _assistant(turn: list[Json], names: Names, ability: Ability) -> Iterator[Jso
 
 def _call(block: Json, names: Names, ability: Ability) -> Json:
     function = {"name": names.to_upstream(str(block.get("name"))), "arguments": arguments_of(block)}
-    call: Json = {"id": upstream_id(block.get("id")), "type": "function", "function": function}
+    call: Json = {"id": ability.ident(block.get("id")), "type": "function", "function": function}
     signature = signature_of(block.get("id"))
     if ability.signatures and signature is not None:
         call["provider_specific_fields"] = {"thought_signature": signature}
@@ -142,7 +149,7 @@ def _user(turn: list[Json], ability: Ability) -> Iterator[Json]:
         if block.get("type") != "tool_result":
             rest += _parts(block, ability)
             continue
-        ident = upstream_id(block.get("tool_use_id"))
+        ident = ability.ident(block.get("tool_use_id"))
         parts = [part for inner in blocks(block.get("content")) for part in _parts(inner, ability)]
         texts = [part["text"] for part in parts if part["type"] == "text"]
         media = [part for part in parts if part["type"] != "text"]

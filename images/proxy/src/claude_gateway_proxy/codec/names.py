@@ -80,6 +80,14 @@ def upstream_id(ident: object) -> str:
     return f"call_{hashlib.sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
+def short_id(ident: object) -> str:
+    """The id of a call for Mistral, which takes nine letters and digits only."""
+    plain = str(ident or "").partition(_THOUGHT)[0]
+    if re.fullmatch(r"[A-Za-z0-9]{9}", plain, re.ASCII):
+        return plain
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+
+
 def signature_of(ident: object) -> str | None:
     """The signature (base64) that ``call_id`` put into an id."""
     _, _, found = str(ident or "").partition(_THOUGHT)

@@ -25,6 +25,7 @@ _GEMINI: Final = frozenset(
         *("items", "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"),
     )
 )
+_TYPES: Final = ("object", "array", "string", "number", "integer", "boolean")
 _GEMINI_FORMATS: Final = {
     "string": frozenset({"enum", "date-time"}),
     "number": frozenset({"float", "double"}),
@@ -144,16 +145,19 @@ class _Gemini:
             # Gemini takes only strings; the description says what an enum would.
             words = ", ".join(map(str, _list(found.pop("enum"))))
             found["description"] = f"{found.get('description', '')} One of: {words}.".strip()
+        elif "enum" in found:
+            found["enum"] = [str(each) for each in _list(found["enum"]) if each is not None]
         if "anyOf" in found:
             kept: Json = {key: found[key] for key in ("description", "nullable") if key in found}
             return {**kept, "anyOf": [below(each) for each in _list(found["anyOf"])]}
+        properties, required, items = (found.pop(key, None) for key in ("properties", "required", "items"))
         if kind == "object":
-            properties = _object(found.get("properties"))
-            found["properties"] = {name: below(each) for name, each in properties.items()}
-            found["required"] = [name for name in _list(found.get("required")) if name in properties]
-            return {key: value for key, value in found.items() if value or key not in ("properties", "required")}
-        if kind == "array":
-            found["items"] = below(found.get("items") or {"type": "string"})
+            inner = {name: below(each) for name, each in _object(properties).items()}
+            wanted = [name for name in _list(required) if isinstance(name, str) and name in inner]
+            found |= {"properties": inner} if inner else {}
+            found |= {"required": wanted} if wanted else {}
+        elif kind == "array":
+            found["items"] = below(items or {"type": "string"})
         return found
 
 
@@ -182,7 +186,7 @@ def _plain_type(schema: Json) -> Json:
         if len(real_kinds) > 1:
             return {"anyOf": [{**found, "type": kind} for kind in real_kinds]}
         found["type"] = real_kinds[0] if real_kinds else "string"
-    if "type" not in found and "anyOf" not in found:
+    if found.get("type") not in _TYPES and "anyOf" not in found:
         found["type"] = _guess(found)
     return found
 
