@@ -1,4 +1,4 @@
-"""The two upstreams of the client tests: one on each wire, both of them the scripted one."""
+"""The upstreams of the client tests: one on each wire and format, all of them the scripted one."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -45,6 +45,13 @@ metadata: {{name: compatible}}
 spec:
   models: [gpt-compatible]
   targets: [{{model: openai/scripted-gpt, credential: openai}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: responses}}
+spec:
+  models: [claude-on-responses]
+  targets: [{{model: openai/scripted-codex, credential: openai, formats: [Responses]}}]
 """
 
 
@@ -60,6 +67,11 @@ class Target:
     def __str__(self) -> str:
         return self.model
 
+    @property
+    def alias(self) -> str:
+        """The name under which a route is listed for pickers that keep Claude's names only."""
+        return f"claude-{self.model}"
+
     def saw(self, request: Recorded) -> bool:
         """Tell whether a request came on this target's wire, with its model and its own key."""
         found = (request.path, request.json["model"], request.credential)
@@ -70,3 +82,7 @@ ANTHROPIC: Final = Target("claude-on-anthropic", "scripted-claude", "/v1/message
 OPENAI: Final = Target("claude-on-openai", "scripted-gpt", "/v1/chat/completions", digest(OPENAI_KEY))
 COMPATIBLE: Final = Target("gpt-compatible", "scripted-gpt", "/v1/chat/completions", digest(OPENAI_KEY))
 """An ``openai/`` target at another address than OpenAI's own: such servers rarely have the Responses API."""
+RESPONSES: Final = Target("claude-on-responses", "scripted-codex", "/v1/responses", digest(OPENAI_KEY))
+"""A model that only knows the Responses API."""
+
+ALL: Final = (ANTHROPIC, OPENAI, COMPATIBLE, RESPONSES)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.gateway import System, secret
-from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, OPENAI, OPENAI_KEY, ROUTES, Target
+from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, OPENAI, OPENAI_KEY, RESPONSES, ROUTES, Target
 
 from claude_gateway_scripted import Scripted
 
@@ -32,8 +32,8 @@ def upstream(running: tuple[System, Scripted]) -> Scripted:
     return running[1]
 
 
-@pytest.fixture(params=[ANTHROPIC, OPENAI], ids=str)
+@pytest.fixture(params=[ANTHROPIC, OPENAI, RESPONSES], ids=str)
 def target(request: pytest.FixtureRequest) -> Target:
-    """Each wire in turn."""
+    """Each wire and format in turn."""
     chosen: Target = request.param
     return chosen

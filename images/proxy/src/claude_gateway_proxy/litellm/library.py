@@ -82,9 +82,28 @@ def import_litellm() -> Any:
     litellm.disable_streaming_logging = True
     litellm.turn_off_message_logging = True
     litellm.num_retries = 0
+    _stream_unknown_models(litellm)
     # One pool for all that goes through OpenAI's SDK; without it some calls open a connection each and never close it.
     litellm.aclient_session = AsyncHTTPHandler(timeout=None).client
     return litellm
+
+
+def _stream_unknown_models(litellm: Any) -> None:
+    """Let a model of the Responses API that LiteLLM does not know stream by itself.
+
+    It would be asked for its whole answer, which then is cut up into a stream; that is right for those known not to.
+    """
+    from litellm.llms.openai.responses.transformation import OpenAIResponsesAPIConfig
+
+    fakes = OpenAIResponsesAPIConfig.should_fake_stream
+
+    def fakes_known(
+        config: Any, model: str | None, stream: bool | None, custom_llm_provider: str | None = None
+    ) -> bool:
+        known = model in litellm.model_cost or f"{custom_llm_provider}/{model}" in litellm.model_cost
+        return known and fakes(config, model, stream, custom_llm_provider)
+
+    OpenAIResponsesAPIConfig.should_fake_stream = fakes_known  # type: ignore[assignment, method-assign]
 
 
 def _stand_in_for_google() -> None:
