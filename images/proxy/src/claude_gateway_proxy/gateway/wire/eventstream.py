@@ -69,13 +69,14 @@ class Frames:
 
 def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One frame with text headers."""
-    packed = b"".join(
-        b"%c%s%c%s%s" % (len(name), name.encode(), _TEXT, _LENGTH.pack(len(value.encode())), value.encode())
-        for name, value in headers.items()
-    )
+    packed = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     start = struct.pack(">II", _OVERHEAD + len(packed) + len(payload), len(packed))
     message = b"".join((start, _CRC.pack(crc32(start)), packed, payload))
     return message + _CRC.pack(crc32(message))
+
+
+def _header(name: bytes, value: bytes) -> bytes:
+    return b"%c%s%c%s%s" % (len(name), name, _TEXT, _LENGTH.pack(len(value)), value)
 
 
 def _checked_length(data: bytearray, at: int) -> int:
