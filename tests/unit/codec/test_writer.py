@@ -159,6 +159,26 @@ def test_a_stop_sequence_that_the_server_names() -> None:
     assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", "END")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+@pytest.mark.parametrize(
+    ("text", "said", "stop"),
+    [
+        ("yes</end> and more", "yes", "</end>"),
+        ("a < b </en c", "a < b </en c", None),
+        ("x</endEND", "x", "</end"),
+        ("</end>", "", "</end>"),
+        ("tail</en", "tail</en", None),
+    ],
+)
+def test_a_stop_sequence_that_the_server_does_not_heed(text: str, said: str, stop: str | None, size: int) -> None:
+    stops = ("</end>", "</endEND") if stop != "</end" else ("</end", "END")
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    found = chat(*(delta(content=piece) for piece in pieces), asked=Asked(model="m", stops=stops))
+    message = judged(found)
+    assert "".join(block.text for block in message.content) == said
+    assert (message.stop_reason, message.stop_sequence) == ("stop_sequence" if stop else "end_turn", stop)
+
+
 def test_counts_are_apart() -> None:
     details = {"cached_tokens": 30}
     usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107, "prompt_tokens_details": details}

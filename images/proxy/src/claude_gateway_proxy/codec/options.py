@@ -35,7 +35,13 @@ def asked_of(request: Mapping[str, Any], *, model: str) -> Asked:
         known=call_ids(request),
         thinks=mode.get("type") in ("enabled", "adaptive"),
         shows_thinking=mode.get("display") != "omitted",
+        stops=_stops(request.get("stop_sequences")),
     )
+
+
+def _stops(sequences: Any) -> tuple[str, ...]:
+    found = sequences if isinstance(sequences, list) else ()
+    return tuple(stop for stop in found if isinstance(stop, str) and stop)
 
 
 def effort_of(request: Mapping[str, Any]) -> str | None:

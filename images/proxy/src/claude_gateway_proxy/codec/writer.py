@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Final
 from uuid import uuid4
 
@@ -31,7 +32,7 @@ class Asked:
     """What of the request matters for its answer.
 
     ``thinks``: the client wants thinking blocks, ``shows_thinking``: with the text in them. ``known`` are the ids of
-    earlier tool calls.
+    earlier tool calls; ``stops`` the texts that end the answer, which not every upstream heeds.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Asked:
     known: frozenset[str] = frozenset()
     thinks: bool = False
     shows_thinking: bool = True
+    stops: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class Writer:
         self._ids = set(asked.known)
         self._keys: set[object] = set()
         self._later: list[str] = []
+        self._held = ""
+        self._stopped = False
         self.usage: Json = {
             "input_tokens": 0,
             "output_tokens": 0,
@@ -100,8 +104,9 @@ class Writer:
 
     def thinking(self, text: str) -> Iterator[Json]:
         """A piece of reasoning."""
-        if not text or not self._asked.thinks:
+        if not text or not self._asked.thinks or self._stopped:
             return
+        yield from self._flush()
         yield from self._settle()
         if self._calls:
             return
@@ -112,13 +117,18 @@ class Writer:
 
     def thought(self, item: Json) -> Iterator[Json]:
         """A reasoning item of Responses, to be given back with the history."""
-        if not self._asked.thinks or self._calls:
+        if not self._asked.thinks or self._calls or self._stopped:
             return
+        yield from self._flush()
         yield from self._begin_thinking()
         self._thought.items.append(item)
 
     def text(self, text: str) -> Iterator[Json]:
         """A piece of the answer's text."""
+        if text and not self._stopped:
+            yield from self._text(self._until_stop(text))
+
+    def _text(self, text: str) -> Iterator[Json]:
         if not text:
             return
         yield from self._settle()
@@ -131,6 +141,9 @@ class Writer:
 
     def call(self, key: object, *, ident: object, name: str, signature: object = None) -> Iterator[Json]:
         """The beginning of a tool call; ``key`` names it among the calls of this answer."""
+        if self._stopped:
+            return
+        yield from self._flush()
         found = call_id(ident, known=frozenset(self._ids), signature=signature)
         self._ids |= {found, upstream_id(found)}
         yield from self._settle()
@@ -162,10 +175,11 @@ class Writer:
 
     def finish(self, reason: str | None) -> Iterator[Json]:
         """The end of an answer, for OpenAI's ``finish_reason``; ``usage`` has the final counts by now."""
+        yield from self._flush()
         while self._calls:
             yield from self._close()
         later, self._later = self._later, []
-        yield from self.text("".join(later))
+        yield from self._text("".join(later))
         yield from self._close()
         if self._index < 0:
             # Claude Code takes an answer without any block for a broken one.
@@ -179,9 +193,28 @@ class Writer:
         stop = _STOPS.get(reason or "stop", "end_turn")
         if stop in ("end_turn", "tool_use"):
             stop = "tool_use" if self._keys else "end_turn"
-        if stop == "end_turn" and self.stop_sequence is not None:
+        if self.stop_sequence is not None and (self._stopped or stop == "end_turn"):
             return {"stop_reason": "stop_sequence", "stop_sequence": self.stop_sequence}
         return {"stop_reason": stop, "stop_sequence": None}
+
+    def _until_stop(self, text: str) -> str:
+        """The text up to a stop sequence; its end is held back where it may be the beginning of one."""
+        text, self._held = self._held + text, ""
+        ends = [(at, stop) for stop in self._asked.stops if (at := text.find(stop)) >= 0]
+        if ends:
+            at, self.stop_sequence = min(ends)
+            self._stopped = True
+            return text[:at]
+        most = max((len(stop) for stop in self._asked.stops), default=1) - 1
+        sizes = range(min(most, len(text)), 0, -1)
+        held = next((size for size in sizes if any(map(str.startswith, self._asked.stops, repeat(text[-size:])))), 0)
+        text, self._held = text[: len(text) - held], text[len(text) - held :]
+        return text
+
+    def _flush(self) -> Iterator[Json]:
+        """Write what was held back."""
+        held, self._held = self._held, ""
+        yield from self._text(held)
 
     def _begin_thinking(self) -> Iterator[Json]:
         if self._open != "thinking":
