@@ -25,7 +25,8 @@ def _chunks(data: bytes, cuts: list[int]) -> list[bytes]:
 def test_botocore_reads_what_is_written(messages: list[tuple[dict[str, str], bytes]]) -> None:
     buffer = EventStreamBuffer()
     buffer.add_data(b"".join(encode(headers, payload) for headers, payload in messages))
-    assert [(event.headers, event.payload) for event in buffer] == messages
+    found: list[object] = [(event.headers, event.payload) for event in buffer]
+    assert found == messages
 
 
 @given(_MESSAGES, st.lists(st.integers(0, 2000), max_size=8))
@@ -39,17 +40,19 @@ def test_any_chunks_give_the_same_frames(messages: list[tuple[dict[str, str], by
 
 
 @given(_MESSAGES, st.integers(0, 10**6), st.integers(1, 255), st.lists(st.integers(0, 2000), max_size=4))
-def test_a_changed_byte_is_an_error_or_waits_for_more(
+def test_a_changed_byte_is_an_error(
     messages: list[tuple[dict[str, str], bytes]], place: int, change: int, cuts: list[int]
 ) -> None:
     data = bytearray(b"".join(encode(headers, payload) for headers, payload in messages))
     data[place % len(data)] ^= change
     frames = Frames()
-    found = 0
-    with pytest.raises(FrameError):
+    good = 0
+    try:
         for chunk in _chunks(bytes(data), cuts):
-            found += len(frames.feed(chunk))
-    assert found < len(messages)
+            good += len(frames.feed(chunk))
+    except FrameError:
+        return
+    pytest.fail(f"{good} frames were taken")
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=4))

@@ -4,6 +4,7 @@ What is not named here goes on as it is: a new beta must not wait for a new rele
 table: what Claude Code itself sends in each mode, and the betas that LiteLLM's own table says both clouds refuse.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from claude_gateway.contract.policy import Wire
 HEADER: Final = b"anthropic-beta"
 FIELD: Final = "anthropic_beta"
 
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ANTHROPIC_ONLY: Final = frozenset(
     {
         "advisor-tool-2026-03-01",
@@ -43,17 +45,19 @@ _RENAMED: Final = {
 
 
 def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Sequence[str]:
-    """The betas of a request, each once: those of its headers and of the ``anthropic_beta`` list in its body."""
+    """The betas of a request, each once: those of its headers and of the ``anthropic_beta`` list in its body.
+
+    Text that is no name of a beta does not come along: it must not become a header.
+    """
     found = [
         beta.strip()
         for name, value in headers
         if name == HEADER
         for beta in value.decode("latin-1").split(",")
-        if beta.strip()
     ]
     if field is not None:
         found += _texts(field)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(beta for beta in found if _NAME.fullmatch(beta)))
 
 
 def known_to(wire: Wire, betas: Iterable[str]) -> Sequence[str]:

@@ -62,7 +62,7 @@ def profile(raw_path: bytes) -> str | None:
 
 def plain_path(path: str) -> str:
     """A path without the prefix that says which mode its client is in."""
-    return _PREFIX.sub("", path, count=1) if _PREFIX.match(path) else path
+    return (_PREFIX.sub("", path, count=1) or "/") if _PREFIX.match(path) else path
 
 
 def _cloud(raw_path: bytes) -> Entry | None:
