@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import call
 
 from claude_gateway.cli import samples
-from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.policy import Format, Policy
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 FOLDERS: Final = sorted({path.parent for path in EXAMPLES.rglob("*.yaml")})
@@ -34,6 +34,7 @@ def policy(folder: Path) -> Policy:
 def test_there_are_examples() -> None:
     names = {str(folder.relative_to(EXAMPLES)) for folder in FOLDERS}
     assert names >= {"quickstart/anthropic", "quickstart/openai", "quickstart/scripted", "team", "failover", "gemini"}
+    assert names >= {"bedrock", "vertex", "pass-through", "openai-models", "ollama-vllm"}
 
 
 @each
@@ -72,3 +73,17 @@ def test_a_model_for_each_size(name: str) -> None:
     targets = {route.name: route.targets[0].model for route in routes}
     big, small = (targets[samples.winner(model, routes) or ""] for model in ("claude-sonnet-5-5", "claude-haiku-5-5"))
     assert big != small
+
+
+@pytest.mark.parametrize("name", ["bedrock", "vertex", "pass-through"])
+def test_claude_codes_names_are_relayed_as_they_are(name: str) -> None:
+    routes = policy(EXAMPLES / name).routes
+    targets = {route.name: route.targets[0] for route in routes}
+    for model in CLAUDE_CODE:
+        assert Format.MESSAGES in targets[samples.winner(model, routes) or ""].formats
+
+
+def test_a_codex_model_is_asked_in_the_only_way_it_has() -> None:
+    routes = policy(EXAMPLES / "openai-models").routes
+    targets = {route.name: route.targets[0] for route in routes}
+    assert targets[samples.winner("claude-codex", routes) or ""].formats == (Format.RESPONSES,)

@@ -9,6 +9,7 @@ from typing import Final
 
 from claude_gateway.cli import options
 from claude_gateway.cli.addresses import Address
+from claude_gateway.names import CLOUD_VARIABLES
 
 GATEWAY: Final = "gateway"
 LITELLM: Final = "litellm"
@@ -77,12 +78,18 @@ def environment(ambient: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def identity(ambient: Mapping[str, str]) -> dict[str, str]:
+    """Who we are in clouds, for the processes that call models; used for credentials without a Secret alone."""
+    return {name: value for name, value in ambient.items() if name in CLOUD_VARIABLES}
+
+
 def children(
     *, run_dir: Path, source_dir: Path, listen: Address, metrics: Address, certificate: Certificate | None, level: str
 ) -> tuple[Child, ...]:
     """The processes of one proxy, in the order in which they are to be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
-    gateway = {**shared, f"{_PREFIX}LISTEN": str(listen)}
+    calling = {**shared, **identity(os.environ)}
+    gateway = {**calling, f"{_PREFIX}LISTEN": str(listen)}
     gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))
     if certificate is not None:
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
@@ -102,7 +109,7 @@ def children(
             listens=f"{_PREFIX}LISTEN",
             grace=_seconds(gateway[_SHUTDOWN_VARIABLE]) + 5.0,
         ),
-        Child(name=LITELLM, module="claude_gateway_proxy.litellm", environment=shared),
+        Child(name=LITELLM, module="claude_gateway_proxy.litellm", environment=calling),
         Child(
             name=AGENT,
             module="claude_gateway_proxy.agent",

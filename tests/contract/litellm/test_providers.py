@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.support import litellm_probe
 
+from claude_gateway.plan.clouds import FIELDS
 from claude_gateway.plan.providers import PROVIDERS, UNSUPPORTED
 
 KEEPS_TO_ITSELF = {"ollama": {"localhost"}, "ollama_chat": {"localhost"}}
@@ -30,8 +31,9 @@ def measured() -> dict[str, Any]:
 
 
 def test_every_provider_of_litellm_is_either_supported_or_told_why_not(measured: dict[str, Any]) -> None:
-    assert sorted({*PROVIDERS, *UNSUPPORTED}) == measured["known"]
+    assert sorted({*PROVIDERS, *UNSUPPORTED, *FIELDS}) == measured["known"]
     assert not PROVIDERS.keys() & UNSUPPORTED.keys()
+    assert not FIELDS.keys() & (PROVIDERS.keys() | UNSUPPORTED.keys())
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))

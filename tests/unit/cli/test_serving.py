@@ -86,6 +86,18 @@ def test_a_child_sees_no_key_of_ours() -> None:
     assert "/bin" not in repr(Child(name="x", module="m", environment=ambient))
 
 
+def test_only_who_calls_models_sees_who_we_are_in_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "AWS_BEARER_TOKEN_BEDROCK"):
+        monkeypatch.setenv(name, "mine")
+    address = Address("127.0.0.1", 0)
+    made = children.children(
+        run_dir=Path("/r"), source_dir=Path("/s"), listen=address, metrics=address, certificate=None, level="info"
+    )
+    seen = {child.name: sorted(name for name, value in child.environment.items() if value == "mine") for child in made}
+    own = ["AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"]
+    assert seen == {children.GATEWAY: own, children.LITELLM: own, children.AGENT: []}
+
+
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A base for run directories, short as a Unix socket needs it."""
