@@ -4,13 +4,14 @@ Computed of the bundle alone, so that those of a revision that somebody else wro
 is rendered of the same routes and adds nothing to them. Names of slices: ``route:<namespace>/<name>``,
 ``client:<namespace>/<name>``, ``key:<ref>``, where the ref is that of the secret part, without the hash of the
 value: all that spends one key of a Secret is one slice; and ``place:...`` of all that spends the identity of the pods
-in one place of a cloud.
+in one place of a cloud. What is spent is the key and where it goes, not who spends it: one more route changes nothing
+of a credential that pods hold already.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -25,19 +26,23 @@ Slices = Mapping[str, str]
 """Digests by the name of the slice."""
 
 
+_GIVEN: Final = {"provider", "base_url", "secret", "aws", "google"}
+"""What a target has of its credential."""
+
+
 def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
     """Give the slices of a policy; ``client_keys`` has the client's name by the key's SHA-256."""
     keys: dict[str, list[str]] = {}
     for digest, holder in client_keys.items():
         keys.setdefault(holder, []).append(digest)
-    spending: dict[str, list[str]] = {}
+    spending: dict[str, set[str]] = {}
     found: dict[str, str] = {}
     for route in policy.routes:
         found[f"route:{route.name}"] = _digest([route.model_dump_json()])
         for target in route.targets:
             spent = _spent(target)
             if spent is not None:
-                spending.setdefault(spent, []).extend((target.secret or "", target.id))
+                spending.setdefault(spent, set()).add(target.model_dump_json(include=_GIVEN))
     for client in policy.clients:
         found[f"client:{client.name}"] = _digest([client.model_dump_json(), *sorted(keys.get(client.name, ()))])
     found.update((spent, _digest(sorted(ids))) for spent, ids in spending.items())

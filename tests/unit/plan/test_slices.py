@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from tests.support.builders import (
+    CLIENT_KEY,
     NOW,
     aws_keys,
     bedrock,
@@ -41,7 +42,7 @@ def test_each_object_has_a_name_of_its_own() -> None:
     ]
 
 
-def test_an_edit_changes_its_own_slice_and_what_spends_the_key() -> None:
+def test_an_edit_changes_its_own_slice_and_no_other() -> None:
     before = slices_of(bundle(*sound(), route("other", models=["o"], targets=[target(baseURL="http://vllm:1/v1")])))
     edited = route("other", models=["o"], targets=[target(baseURL="http://vllm:2/v1")])
     after = slices_of(bundle(*sound(), edited))
@@ -50,7 +51,19 @@ def test_an_edit_changes_its_own_slice_and_what_spends_the_key() -> None:
     assert {name for name in before if before[name] != after[name]} == {"route:default/other"}
     more = slices_of(bundle(*sound(), route("more", models=["m"])))
     assert more is not None
-    assert {name for name in before if before[name] != more.get(name, before[name])} == {"key:default.keys.api"}
+    assert [name for name in before if before[name] != more.get(name, before[name])] == []
+
+
+def test_a_key_that_goes_elsewhere_or_is_another_one_changes_its_slice() -> None:
+    before = slices_of(bundle(*sound()))
+    moved = slices_of(bundle(secret(), credential(baseURL="https://elsewhere.example"), client(), route()))
+    rotated = {"api": "sk-test-rotated-upstream-key-0123456789", "client": CLIENT_KEY}
+    renewed = slices_of(bundle(secret(values=rotated), credential(), client(), route()))
+    for after in (moved, renewed):
+        assert before is not None
+        assert after is not None
+        changed = {name for name in before if before[name] != after[name]}
+        assert changed == {"key:default.keys.api", "route:default/sonnet"}
 
 
 def test_two_keys_of_one_client_count_in_any_order() -> None:
