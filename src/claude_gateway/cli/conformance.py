@@ -39,8 +39,11 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for item in reversed(fields(Models)):
         flag = item.name.replace("_", "-")
         flag = f"--{flag}" if flag.endswith(("-id", "-arn")) else f"--{flag}-model"
-        text = f"{item.metadata['help']}; empty: there is none.".capitalize()
-        command = click.option(flag, f"model_{item.name}", default=item.default, show_default=True, help=text)(command)
+        told = str(item.metadata["help"])
+        text = f"{told[0].upper()}{told[1:]}; empty: there is none."
+        command = click.option(
+            flag, f"model_{item.name}", default=item.default, metavar="NAME", show_default=True, help=text
+        )(command)
     return command
 
 
@@ -98,6 +101,13 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="The most that the gateway lets the model of --other-model give.",
 )
 @click.option(
+    "--key-header",
+    default="x-gateway-key",
+    show_default=True,
+    metavar="NAME",
+    help="Header for the gateway's key where Authorization is the client's own login.",
+)
+@click.option(
     "--bedrock-base", default="", metavar="PATH", help="Where Bedrock's /model/... begins. Default: the root."
 )
 @click.option("--bedrock-prefix", default="/bedrock", show_default=True, metavar="PATH", help="Where it begins too.")
@@ -135,7 +145,7 @@ def conformance(
     models = Models(**{item.name: settings.pop(f"model_{item.name}") for item in fields(Models)})
     needs = frozenset(Need(word) for word in without)
     if print_config:
-        if upstream is None:
+        if not upstream:
             raise click.UsageError("--print-config needs --upstream: where the gateway finds the scripted model")
         click.echo(
             manifests.text(Options(key="", models=models, without=needs, **settings), upstream=upstream), nl=False

@@ -31,11 +31,13 @@ class Need(StrEnum):
     SIGV4 = "sigv4"
     BEDROCK_TARGET = "bedrock-model"
     VERTEX = "vertex"
+    BRIDGE = "bridge"
     VERTEX_TARGET = "vertex-model"
     FORWARDING = "forward-model"
     JUDGE = "judged-model"
     ESTIMATES = "estimate-model"
     DENIED = "denied-model"
+    UNKNOWN = "unknown-model"
     DISCOVERY = "discovery"
     CHAT = "chat"
     RESPONSES = "responses"
@@ -52,10 +54,12 @@ NEEDS: Final[Mapping[Need, str]] = {
     Need.BEDROCK_TARGET: "a Claude model on Bedrock as target",
     Need.VERTEX: "Vertex's paths for clients",
     Need.VERTEX_TARGET: "a Claude model on Vertex as target",
+    Need.BRIDGE: "models elsewhere than in that cloud for clients in a cloud's mode",
     Need.FORWARDING: "a route that sends on the client's own login",
     Need.JUDGE: "a judge of tool calls for a model that is no Claude",
     Need.ESTIMATES: "a route that may estimate token counts",
     Need.DENIED: "a model that exists and that the key may not use",
+    Need.UNKNOWN: "model names that nothing serves (some send every unknown name to a default)",
     Need.DISCOVERY: "a list of models",
     Need.CHAT: "OpenAI's Chat Completions for clients",
     Need.RESPONSES: "OpenAI's Responses for clients",

@@ -58,7 +58,7 @@ def _objects(options: Options, upstream: str) -> Iterator[Json]:
 
 
 def _credentials(upstream: str) -> Iterator[Json]:
-    for provider, base in (("anthropic", ""), ("hosted_vllm", "/v1"), ("openai", "/v1"), ("gemini", "")):
+    for provider, base in (("anthropic", ""), ("hosted_vllm", "/v1"), ("openai", "/v1"), ("gemini", "/v1beta")):
         key = {"provider": provider, "secretRef": _ref("upstream"), "baseURL": upstream + base}
         yield _object(Kind.CLAUDE_CREDENTIAL, f"{NAME}-{provider.removeprefix('hosted_')}", {"apiKey": key})
     bedrock = {"region": "us-east-1", "secretRef": {"name": f"{NAME}-bedrock"}, "baseURL": upstream}

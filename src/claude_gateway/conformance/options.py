@@ -52,12 +52,17 @@ _NEEDED: Mapping[str, Need] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. ``silence`` is in seconds; ``without`` is what the gateway does not claim."""
+    """How to run.
+
+    ``silence`` is in seconds, ``key_header`` takes the gateway's key where ``authorization`` is the client's own login,
+    ``without`` is what the gateway does not claim.
+    """
 
     key: str = field(repr=False)
     models: Models = Models()
     max_output_tokens: int = 8192
     silence: float = 35.0
+    key_header: str = "x-gateway-key"
     bedrock_base: str = ""
     bedrock_prefix: str = "/bedrock"
     vertex_base: str = "/v1"

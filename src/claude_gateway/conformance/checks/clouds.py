@@ -139,6 +139,7 @@ def vertex_relay(bench: Bench) -> str:
 @check(
     "clouds.crossed",
     "Bedrock mode to a model on Vertex, and Vertex mode to a model on Bedrock",
+    Need.BRIDGE,
     Need.UPSTREAM,
     Need.BEDROCK,
     Need.VERTEX,

@@ -50,7 +50,7 @@ def key_empty(bench: Bench) -> str:
     return evidence
 
 
-@check("errors.model.unknown", "A model that no route serves: 404 `not_found_error`")
+@check("errors.model.unknown", "A model that no route serves: 404 `not_found_error`", Need.UNKNOWN)
 def model_unknown(bench: Bench) -> str:
     return expect_error(bench.messages(bench.body(model="no-such-model-at-all")), 404, "not_found_error")
 
@@ -58,6 +58,7 @@ def model_unknown(bench: Bench) -> str:
 @check(
     "errors.model.nearest",
     "The message names the nearest models, for those who see it",
+    Need.UNKNOWN,
     source=Source.PROJECT,
 )
 def model_nearest(bench: Bench) -> str:
@@ -113,6 +114,7 @@ def no_redirects(bench: Bench) -> str:
 @check(
     "errors.stream",
     "A request for a stream that is refused gets the error's status, not 200 with an error inside",
+    Need.UNKNOWN,
     source=Source.MEASURED,
 )
 def stream(bench: Bench) -> str:

@@ -36,6 +36,7 @@ def workspace(bench: Bench) -> str:
 @check(
     "foundry.mantle",
     "Mantle: Messages with Bedrock's name of the model (`anthropic.claude-...`), which leads to the same route",
+    Need.BRIDGE,
     Need.BEDROCK,
     source=Source.MEASURED,
 )

@@ -66,16 +66,16 @@ def hidden(bench: Bench) -> str:
 
 @check(
     "identity.gateway-key",
-    "The key in `x-gateway-key`, raw or as `Bearer`, identifies the client",
+    "The key in a header of its own (`x-gateway-key`), raw or as `Bearer`, identifies the client",
     Need.FORWARDING,
     source=Source.PROJECT,
 )
 def gateway_key(bench: Bench) -> str:
     for value in (bench.key, f"Bearer {bench.key}"):
-        _in(bench, [("x-gateway-key", value)], "x-gateway-key")
-        _in(bench, [("x-gateway-key", value), ("authorization", f"Bearer {LOGIN}")], "x-gateway-key and a login")
-    reply = bench.messages(bench.body(), auth=[("x-gateway-key", WRONG), bench.bearer])
-    expect(reply.status == 401, f"{reply}: 401 was expected for an unknown x-gateway-key")
+        _in(bench, [(bench.options.key_header, value)], "a header of its own")
+        _in(bench, [(bench.options.key_header, value), ("authorization", f"Bearer {LOGIN}")], "that and a login")
+    reply = bench.messages(bench.body(), auth=[(bench.options.key_header, WRONG), bench.bearer])
+    expect(reply.status == 401, f"{reply}: 401 was expected for an unknown key")
     return "200 raw and as Bearer, 401 for an unknown one"
 
 
@@ -87,13 +87,19 @@ def gateway_key(bench: Bench) -> str:
     source=Source.MEASURED,
 )
 def forward_oauth(bench: Bench) -> str:
-    auth = [("x-gateway-key", bench.key), ("authorization", f"Bearer {LOGIN}"), ("anthropic-beta", f"{OAUTH},a-b")]
+    auth = [
+        (bench.options.key_header, bench.key),
+        ("authorization", f"Bearer {LOGIN}"),
+        ("anthropic-beta", f"{OAUTH},a-b"),
+    ]
     bench.messages(bench.body(model=bench.models.forward), auth=auth).expect(200)
     seen = bench.seen()
     expect(seen.header("authorization") == f"Bearer {digest(LOGIN)}", f"authorization {seen.header('authorization')!r}")
     expect(OAUTH in seen.all("anthropic-beta"), f"anthropic-beta {seen.header('anthropic-beta')!r}")
     expect(not seen.header("x-api-key"), "an x-api-key was added")
-    expect(not seen.header("x-gateway-key") and bench.key not in _values(seen), "the gateway key arrived upstream")
+    expect(
+        not seen.header(bench.options.key_header) and bench.key not in _values(seen), "the gateway key arrived upstream"
+    )
     return "the login and its beta arrived, the gateway key did not"
 
 
@@ -105,7 +111,7 @@ def forward_oauth(bench: Bench) -> str:
     source=Source.PROJECT,
 )
 def forward_key(bench: Bench) -> str:
-    auth = [("x-gateway-key", f"Bearer {bench.key}"), ("x-api-key", LOGIN)]
+    auth = [(bench.options.key_header, f"Bearer {bench.key}"), ("x-api-key", LOGIN)]
     bench.messages(bench.body(model=bench.models.forward), auth=auth).expect(200)
     seen = bench.seen()
     expect(seen.header("x-api-key") == digest(LOGIN), f"x-api-key {seen.header('x-api-key')!r}")
@@ -121,7 +127,7 @@ def forward_key(bench: Bench) -> str:
     source=Source.PROJECT,
 )
 def not_elsewhere(bench: Bench) -> str:
-    auth = [("x-gateway-key", bench.key), ("authorization", f"Bearer {LOGIN}"), ("x-api-key", LOGIN)]
+    auth = [(bench.options.key_header, bench.key), ("authorization", f"Bearer {LOGIN}"), ("x-api-key", LOGIN)]
     bench.messages(bench.body(), auth=auth).expect(200)
     seen = bench.seen()
     expect(digest(LOGIN) not in _values(seen) and LOGIN not in _values(seen), "the login arrived")
@@ -137,7 +143,7 @@ def not_elsewhere(bench: Bench) -> str:
     source=Source.MEASURED,
 )
 def forward_refused(bench: Bench) -> str:
-    auth = [("x-gateway-key", bench.key), ("authorization", f"Bearer {LOGIN}")]
+    auth = [(bench.options.key_header, bench.key), ("authorization", f"Bearer {LOGIN}")]
     for status, kind in ((401, "authentication_error"), (403, "permission_error")):
         bench.script(status=status, error_type=kind, error_message="OAuth token has expired")
         reply = bench.messages(bench.body(model=bench.models.forward), auth=auth).expect(status)

@@ -196,18 +196,32 @@ def count_parallel(bench: Bench) -> str:
 @check(
     "messages.count-tokens.not-there",
     "Where a model cannot count: 501 `not_supported` with `x-should-retry: false`; a 404 makes older releases "
-    "send every count again as a paid prompt. A count that is given is a count of the model, or marked",
+    "send every count again as a paid prompt",
     Need.OTHER,
 )
 def count_not_there(bench: Bench) -> str:
     body = {key: value for key, value in bench.body(model=bench.models.other).items() if key != "max_tokens"}
     reply = bench.post("/v1/messages/count_tokens?beta=true", body, headers=[VERSION])
     if reply.status == 200:
-        expect(reply.header("x-token-count") == "estimate", f"{reply}: a guess that is not marked as one")
+        expect(isinstance(reply.json.get("input_tokens"), int), str(reply))
         return str(reply)
     expect(reply.status == 501, f"{reply}: 501 was expected")
     expect(reply.header("x-should-retry") == "false", f"{reply}: no x-should-retry: false")
     return f"{reply}, x-should-retry: false"
+
+
+@check(
+    "messages.count-tokens.honest",
+    "A count for a model that cannot count is not given as if it were exact",
+    Need.OTHER,
+    source=Source.PROJECT,
+)
+def count_honest(bench: Bench) -> str:
+    body = {key: value for key, value in bench.body(model=bench.models.other).items() if key != "max_tokens"}
+    reply = bench.post("/v1/messages/count_tokens?beta=true", body, headers=[VERSION])
+    marked = reply.header("x-token-count") == "estimate"
+    expect(reply.status != 200 or marked, f"{reply}: a guess that is not marked as one")
+    return str(reply)
 
 
 @check(
@@ -242,5 +256,6 @@ CHECKS: Final = (
     count_exact,
     count_parallel,
     count_not_there,
+    count_honest,
     count_estimate,
 )

@@ -198,7 +198,9 @@ def error_key(bench: Bench) -> str:
     return f"{_error(reply, 401).get('code')}: {reply}"
 
 
-@check("openai.errors.model", "An unknown model: 404 in OpenAI's envelope", Need.CHAT, source=Source.OPENAI)
+@check(
+    "openai.errors.model", "An unknown model: 404 in OpenAI's envelope", Need.CHAT, Need.UNKNOWN, source=Source.OPENAI
+)
 def error_model(bench: Bench) -> str:
     reply = bench.post(CHAT, bench.body(model="no-such-model-at-all"))
     return f"{_error(reply, 404).get('code')}: {reply}"

@@ -127,7 +127,7 @@ def judge_away(bench: Bench) -> str:
     source=Source.MEASURED,
 )
 def classifier(bench: Bench) -> str:
-    body = bench.body("x" * CLASSIFIER, max_tokens=64, stop_sequences=["</block>"])
+    body = bench.body("and so on " * (CLASSIFIER // 10), max_tokens=64, stop_sequences=["</block>"])
     bench.script(text="<block>no</block>")
     message = bench.answer(body)
     expect(text_of(message) == "<block>no", f"it said {text_of(message)!r}")

@@ -103,6 +103,7 @@ def auth(bench: Bench) -> str:
 @check(
     "vertex.bridge",
     "To Anthropic's API: the body's version becomes the header, the model enters the body, betas and the rest are kept",
+    Need.BRIDGE,
     Need.VERTEX,
     Need.UPSTREAM,
 )
@@ -138,6 +139,7 @@ def errors(bench: Bench) -> str:
 @check(
     "vertex.other-model",
     "A model that is no Claude answers in Vertex mode too, whole and streamed",
+    Need.BRIDGE,
     Need.VERTEX,
     Need.OTHER,
     source=Source.PROJECT,
