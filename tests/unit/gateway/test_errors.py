@@ -44,7 +44,6 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "body_too_slow": (408, "timeout_error", None),
     "encoded_body": (415, "invalid_request_error", False),
     "format_not_served": (400, "invalid_request_error", False),
-    "not_countable": (501, "not_supported_error", False),
     "not_ready": (503, "api_error", None),
     "no_targets": (503, "api_error", False),
     "upstream_down": (502, "api_error", None),

@@ -30,6 +30,7 @@ _KINDS: Final = {
     503: UpstreamError.OVERLOADED,
     529: UpstreamError.OVERLOADED,
 }
+_ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
 Read = Callable[[], Awaitable[bytes]]
@@ -46,6 +47,11 @@ class Missed(Exception):  # noqa: N818 - one try, not the request
         self.reply = reply
         self.kind = kind
         self.retry = retry
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether the target says that it has no way to count tokens, if that was asked for."""
+        return isinstance(self.reply, Relayed) and self.reply.status in _ABSENT
 
     def outweighs(self, earlier: "Missed") -> bool:
         """Whether this is what the caller should hear rather than an ``earlier`` miss of the same request."""

@@ -23,7 +23,7 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.facts import splice
 from claude_gateway_proxy.gateway.parameters import changes
-from claude_gateway_proxy.gateway.passing import pass_answer, pass_error
+from claude_gateway_proxy.gateway.passing import pass_answer, pass_error, pass_estimate
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.relay.headers import request_headers
@@ -180,7 +180,10 @@ class Exchange:
 
 
 async def _give(missed: Missed, *, call: Call, send: Send) -> None:
-    """The last failure is the answer."""
+    """The last failure is the answer; where the route allows it, an estimate in place of a count that nobody gives."""
+    if call.format is Format.COUNT_TOKENS and call.route.estimate_tokens and missed.uncounted:
+        await pass_estimate(call, send)
+        return
     if isinstance(missed.reply, Failure):
         _set_outcome(call.record, missed)
         raise missed.reply

@@ -1,10 +1,12 @@
 """Passes an answer that has begun on to the client, byte for byte, and reads its usage while it goes by."""
 
+import asyncio
 import time
+from typing import Final
 
 import aiohttp
 
-from claude_gateway_proxy.gateway import errors, usage
+from claude_gateway_proxy.gateway import errors, estimate, usage
 from claude_gateway_proxy.gateway.asgi import Send
 from claude_gateway_proxy.gateway.attempt import Answer
 from claude_gateway_proxy.gateway.call import Call
@@ -14,6 +16,10 @@ from claude_gateway_proxy.gateway.record import Outcome, Record, UpstreamError
 from claude_gateway_proxy.gateway.relay.headers import Headers, response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.sse import Boundary, error_event
 from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
+
+_ESTIMATED: Final = (b"x-token-count", b"estimate")
+_AT_ONCE: Final = 256 * 1024
+"""Bytes of a request up to which its tokens are estimated while other streams wait: some milliseconds."""
 
 
 async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
@@ -25,6 +31,17 @@ async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
     told = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
     await _start(send, record, status=told.status, headers=told.headers, length=len(told.body))
     await _last(send, record, told.body)
+
+
+async def pass_estimate(call: Call, send: Send) -> None:
+    """Send an estimate of a request's tokens, marked as one."""
+    body = call.body.raw
+    few = len(body) <= _AT_ONCE
+    tokens = estimate.tokens(body) if few else await asyncio.to_thread(estimate.tokens, body)
+    answer = b'{"input_tokens":%d}' % tokens
+    headers = [(b"content-type", b"application/json"), _ESTIMATED]
+    await _start(send, call.record, status=200, headers=headers, length=len(answer))
+    await _last(send, call.record, answer)
 
 
 async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch, ping_seconds: float) -> None:

@@ -137,17 +137,6 @@ def body_too_slow(seconds: float) -> Failure:
     )
 
 
-def not_countable(route: str) -> Failure:
-    """No target of the route can count tokens, and an estimate would be a lie where nobody asked for one."""
-    return Failure(
-        status=501,
-        type="not_supported_error",
-        code="not_supported",
-        retry=False,
-        message=f"no target of the route '{route}' can count tokens exactly",
-    )
-
-
 def login_needed(route: str) -> Failure:
     """Every target of the route gets the caller's own login, and the caller has sent none beside the gateway's key."""
     return Failure(
