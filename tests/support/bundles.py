@@ -9,15 +9,17 @@ from claude_gateway.contract.policy import Client, Egress, Format, Policy, Route
 
 RELAYED = {
     Wire.ANTHROPIC: (Format.MESSAGES, Format.COUNT_TOKENS),
+    Wire.BEDROCK: (Format.MESSAGES, Format.COUNT_TOKENS),
+    Wire.VERTEX: (Format.MESSAGES, Format.COUNT_TOKENS),
     Wire.OPENAI: (Format.CHAT, Format.COMPLETIONS, Format.RESPONSES, Format.EMBEDDINGS),
 }
+PROVIDERS = {Wire.ANTHROPIC: "anthropic", Wire.BEDROCK: "bedrock", Wire.VERTEX: "vertex_ai", Wire.OPENAI: "hosted_vllm"}
 
 
 def target(*, wire: Wire = Wire.ANTHROPIC, base_url: str, model: str = "upstream-model", **more: object) -> Target:
     """A keyless relay target, with an id named by its content as the control plane gives it."""
-    provider = "anthropic" if wire is Wire.ANTHROPIC else "hosted_vllm"
     values = {
-        "provider": provider,
+        "provider": PROVIDERS[wire],
         "formats": RELAYED[wire],
         "wire": wire,
         "base_url": base_url,
