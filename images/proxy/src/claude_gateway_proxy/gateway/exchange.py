@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import Receive, Send
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
 from claude_gateway_proxy.gateway.auth import open_to
 from claude_gateway_proxy.gateway.balance import order
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.dialect import without_foreign_thinking
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.facts import splice
 from claude_gateway_proxy.gateway.parameters import changes
@@ -143,6 +144,8 @@ class Exchange:
             sending = self._litellm.request(target, call=call, body=splice(call.body, found))
             return sending, errors.litellm_down(), Wire.ANTHROPIC
         call.record.lane = "relay"
+        if where.wire in CLAUDE_WIRES:
+            found |= without_foreign_thinking(call.body)
         login = call.login if target.forward_client_token else ()
         down = errors.upstream_down(call.route.name)
         if where.wire is not call.wire or where.cloud:
