@@ -112,7 +112,8 @@ def _access(target: Target, secrets: Mapping[str, bytes]) -> dict[str, str | Non
 def _aws_identity(entry: str | None, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
     if entry is None:
         return {}
-    return {_AWS_NAMES[field]: _reference(entry, field) for field in json.loads(secrets[entry])}
+    names = (_AWS_NAMES[field] for field in json.loads(secrets[entry]))
+    return {name: _reference(entry, name) for name in names}
 
 
 def _reference(entry: str, field: str = "") -> str:

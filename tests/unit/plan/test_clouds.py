@@ -179,8 +179,8 @@ def test_litellm_is_told_place_and_identity() -> None:
     assert found["model"] == "bedrock/amazon.nova-pro-v1:0"
     assert found["aws_region_name"] == "us-east-1"
     assert found["aws_bedrock_runtime_endpoint"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
-    assert found["aws_access_key_id"].endswith("_ACCESSKEYID")
-    assert found["aws_secret_access_key"].endswith("_SECRETACCESSKEY")
+    assert found["aws_access_key_id"].endswith("_AWS_ACCESS_KEY_ID")
+    assert found["aws_secret_access_key"].endswith("_AWS_SECRET_ACCESS_KEY")
     bearer = aws_keys(AWS_BEARER_TOKEN_BEDROCK="b")
     assert "api_key" in litellm(decided(target("bedrock/amazon.nova-pro-v1:0", "bedrock"), others=(bearer,)))
     google = litellm(decided(target("vertex_ai/gemini-2.5-pro", "vertex")))

@@ -169,12 +169,14 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(inner)
 
 
+@settings(deadline=None)
 @given(WORLDS, st.randoms(use_true_random=False))
 def test_the_order_of_the_manifests_does_not_matter(manifests: list[Any], chance: random.Random) -> None:
     shuffled = chance.sample(manifests, len(manifests))
     assert plan_of(manifests) == plan_of(shuffled)
 
 
+@settings(deadline=None)
 @given(WORLDS, st.booleans())
 def test_deciding_twice_gives_the_same_and_changes_no_input(manifests: list[Any], strict: bool) -> None:
     before = json.dumps(manifests)
@@ -183,7 +185,7 @@ def test_deciding_twice_gives_the_same_and_changes_no_input(manifests: list[Any]
     assert json.dumps(manifests) == before
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(JUNK, damaged(), objects()), max_size=6), st.booleans())
 def test_nothing_at_all_makes_it_raise(manifests: list[Any], strict: bool) -> None:
     decided = plan_of(manifests, strict=strict)
@@ -194,7 +196,7 @@ def test_nothing_at_all_makes_it_raise(manifests: list[Any], strict: bool) -> No
     repr(decided).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(JUNK, damaged(), objects()), max_size=8), st.booleans())
 def test_every_problem_names_object_field_and_fix(manifests: list[Any], strict: bool) -> None:
     for problem in plan_of(manifests, strict=strict).problems:
@@ -204,7 +206,7 @@ def test_every_problem_names_object_field_and_fix(manifests: list[Any], strict: 
         assert problem.fix.endswith((".", "?"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(damaged(), objects()), max_size=10), st.booleans())
 def test_no_secret_value_is_anywhere_but_in_the_secret_part(manifests: list[Any], strict: bool) -> None:
     readable: World = read(manifests, Settings(strict=strict))
@@ -222,6 +224,7 @@ def broken(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": metadata, "spec": {**manifest.get("spec", {}), "nonsense": 1}}
 
 
+@settings(deadline=None)
 @given(WORLDS, st.lists(st.one_of(objects().map(broken), JUNK), max_size=4))
 def test_a_bad_object_never_changes_what_others_get(manifests: list[Any], bad: list[Any]) -> None:
     before = plan_of(manifests)
@@ -239,6 +242,7 @@ def test_a_bad_object_never_changes_what_others_get(manifests: list[Any], bad: l
     assert all(told[status.object] == status for status in before.statuses)
 
 
+@settings(deadline=None)
 @given(WORLDS)
 def test_a_name_belongs_to_the_oldest_route_that_claims_it(manifests: list[Any]) -> None:
     decided = plan_of(manifests)
@@ -257,6 +261,7 @@ def _meets(entry: Route, claim: str) -> bool:
     return claim.replace("**", "*") in entry.models
 
 
+@settings(deadline=None)
 @given(WORLDS)
 def test_the_yaml_is_the_config_and_refers_to_our_keys_only(manifests: list[Any]) -> None:
     decided = plan_of(manifests)
@@ -276,6 +281,7 @@ def test_the_yaml_is_the_config_and_refers_to_our_keys_only(manifests: list[Any]
     assert set(references) <= set(entries)
 
 
+@settings(deadline=None)
 @given(WORLDS)
 def test_every_secret_that_is_needed_is_there_and_no_other(manifests: list[Any]) -> None:
     decided = plan_of(manifests)
