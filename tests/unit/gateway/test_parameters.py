@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.contract.policy import Format, Parameters, Target
+from claude_gateway.contract.policy import Format, Parameters, Target, Wire
 from claude_gateway_proxy.gateway.facts import parse, splice
 from claude_gateway_proxy.gateway.parameters import changes
 
@@ -37,8 +37,14 @@ def test_a_larger_output_limit_is_lowered_and_a_smaller_one_kept(format_: Format
     assert _changed(format_, {key: None}, max_output_tokens=100) == {key: None}
 
 
-def test_an_output_limit_is_never_added() -> None:
+def test_an_output_limit_is_added_only_where_the_upstream_requires_one() -> None:
     assert _changed(Format.CHAT, {}, max_output_tokens=100) == {}
+    assert _changed(Format.CHAT, {}, max_output_tokens=100, wire=Wire.ANTHROPIC) == {"max_tokens": 100}
+    assert _changed(Format.RESPONSES, {}, max_output_tokens=100, wire=Wire.BEDROCK) == {"max_output_tokens": 100}
+    assert _changed(Format.CHAT, {}, wire=Wire.ANTHROPIC) == {}
+    limited = {"max_completion_tokens": 5}
+    assert _changed(Format.CHAT, limited, max_output_tokens=100, wire=Wire.ANTHROPIC) == limited
+    assert _changed(Format.MESSAGES, {}, max_output_tokens=100, wire=Wire.ANTHROPIC) == {}, "its client must send one"
 
 
 @pytest.mark.parametrize("format_", [Format.COUNT_TOKENS, Format.EMBEDDINGS])

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.facts import Body
 
 _LIMITS: Final = {
@@ -30,6 +30,10 @@ def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]: 
             asked = body.limit(key)
             if asked is not None and asked > target.max_output_tokens:
                 found[key] = b"%d" % target.max_output_tokens
+        open_ended = format is not Format.MESSAGES and all(body.limit(key) is None for key in limits)
+        if open_ended and target.wire in CLAUDE_WIRES:
+            # Claude's APIs require a limit, which OpenAI's clients need not send; LiteLLM would take the model's own.
+            found[limits[0]] = b"%d" % target.max_output_tokens
     wanted = target.parameters
     if wanted.temperature is not None or wanted.top_p is not None:
         found |= _sampling(target, format=format, body=body)
