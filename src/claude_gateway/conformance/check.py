@@ -38,6 +38,7 @@ class Need(StrEnum):
     ESTIMATES = "estimate-model"
     DENIED = "denied-model"
     UNKNOWN = "unknown-model"
+    KEYS = "unknown-key"
     DISCOVERY = "discovery"
     CHAT = "chat"
     RESPONSES = "responses"
@@ -60,6 +61,7 @@ NEEDS: Final[Mapping[Need, str]] = {
     Need.ESTIMATES: "a route that may estimate token counts",
     Need.DENIED: "a model that exists and that the key may not use",
     Need.UNKNOWN: "model names that nothing serves (some send every unknown name to a default)",
+    Need.KEYS: "keys that are told apart (some need a database for that)",
     Need.DISCOVERY: "a list of models",
     Need.CHAT: "OpenAI's Chat Completions for clients",
     Need.RESPONSES: "OpenAI's Responses for clients",

@@ -60,6 +60,18 @@ def invoke_stream(bench: Bench) -> str:
     return f"{len(found)} frames, checksums right, to {found[-1].name}"
 
 
+@check(
+    "bedrock.probes",
+    "The one-token `/invoke` probes that Claude Code sends at start are answered",
+    Need.BEDROCK,
+    source=Source.MEASURED,
+)
+def probes(bench: Bench) -> str:
+    reply = invoke(bench, bench.models.bedrock_id, max_tokens=1).expect(200)
+    expect(reply.json.get("type") == "message", str(reply))
+    return str(reply.json["stop_reason"])
+
+
 @check("bedrock.stream.unbuffered", "Frames are not held back", Need.BEDROCK, Need.UPSTREAM)
 def unbuffered(bench: Bench) -> str:
     bench.script(chunk_delay=0.4, text="one two three four five six")
@@ -190,6 +202,7 @@ def other_model(bench: Bench) -> str:
 CHECKS: Final = (
     invoke_whole,
     invoke_stream,
+    probes,
     unbuffered,
     stream_tools,
     ids,

@@ -91,6 +91,25 @@ def bedrock_errors(bench: Bench) -> str:
 
 
 @check(
+    "clouds.betas",
+    "Betas that a cloud refuses stay behind, those that nobody knows yet go along",
+    Need.UPSTREAM,
+    Need.BEDROCK_TARGET,
+    Need.VERTEX_TARGET,
+)
+def betas(bench: Bench) -> str:
+    refused = ("oauth-2025-04-20", "prompt-caching-scope-2026-01-05")
+    header = [("anthropic-beta", ",".join((*refused, BETA, "not-invented-yet-2027-01-01")))]
+    for model in (bench.models.bedrock, bench.models.vertex):
+        bench.answer(bench.body(model=model), headers=header)
+        seen = bench.seen()
+        arrived = [*seen.json.get("anthropic_beta", []), *seen.all("anthropic-beta")]
+        expect(not set(arrived) & set(refused), f"{model}: {arrived}")
+        expect({BETA, "not-invented-yet-2027-01-01"} <= set(arrived), f"{model}: {arrived}")
+    return "two stayed behind, two went along"
+
+
+@check(
     "clouds.vertex.messages",
     "Messages to a Claude model on Vertex: path with its id, `anthropic_version` in the body, no model, the rest kept",
     Need.UPSTREAM,
@@ -161,6 +180,7 @@ CHECKS: Final = (
     bedrock_stream,
     bedrock_relay,
     bedrock_errors,
+    betas,
     vertex_messages,
     vertex_stream,
     vertex_relay,

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from claude_gateway.conformance.bench import VERSION, Bench
 from claude_gateway.conformance.check import Failed, Need, Source, check, expect
+from claude_gateway.conformance.checks.envelope import expect_error
 
 PATH: Final = "/v1/models?limit=1000"
 PATIENCE: Final = 3.0
@@ -64,9 +65,12 @@ def others(bench: Bench) -> str:
 def keys(bench: Bench) -> str:
     for auth in ([bench.bearer], [("x-api-key", bench.key)]):
         bench.get(PATH, headers=[VERSION], auth=auth, timeout=PATIENCE).expect(200)
-    refused = bench.get(PATH, headers=[VERSION], auth=())
-    expect(refused.status == 401, f"{refused}: without a key 401 was expected")
-    return "200 with each header, 401 without"
+    return "200 with each header"
+
+
+@check("discovery.refused", "Nobody gets the list without a key: 401", Need.DISCOVERY, Need.KEYS, source=Source.PROJECT)
+def refused(bench: Bench) -> str:
+    return expect_error(bench.get(PATH, headers=[VERSION], auth=()), 401, "authentication_error")
 
 
 @check(
@@ -109,4 +113,4 @@ def openai(bench: Bench) -> str:
     return f"{len(names)} models"
 
 
-CHECKS: Final = (shape, claude, others, keys, no_redirect, allowed, openai)
+CHECKS: Final = (shape, claude, others, keys, refused, no_redirect, allowed, openai)

@@ -53,6 +53,16 @@ def main_loop_exact(bench: Bench) -> str:
     return f"{len(raw)} bytes"
 
 
+@check(
+    "body.no-inspection",
+    "Bodies are not inspected as by a web firewall: code, markup, paths and shell commands in prompts are no attack",
+)
+def no_inspection(bench: Bench) -> str:
+    words = "<script>alert(1)</script> ' OR 1=1; DROP TABLE users; -- ../../etc/passwd $(rm -rf /) ${jndi:ldap://x/a}"
+    bench.answer(bench.body(words))
+    return "200"
+
+
 @check("body.unknown-fields", "Body fields that nobody knows yet are forwarded, at the top and within", Need.UPSTREAM)
 def unknown_fields(bench: Bench) -> str:
     body = bench.body(next_year={"a": [1, {"b": None}]}, betas_of_mine="x")
@@ -207,6 +217,7 @@ def request_id(bench: Bench) -> str:
 CHECKS: Final = (
     exact,
     main_loop_exact,
+    no_inspection,
     unknown_fields,
     system,
     cache_control,

@@ -32,6 +32,16 @@ def api_key(bench: Bench) -> str:
     return _in(bench, [("x-api-key", bench.key)], "x-api-key")
 
 
+@check(
+    "identity.form",
+    "The gateway's keys do not begin with `sk-ant-`: such keys Claude Code also sends to Anthropic itself",
+    source=Source.MEASURED,
+)
+def form(bench: Bench) -> str:
+    expect(not bench.key.startswith("sk-ant-"), "the key begins with sk-ant-")
+    return "the key begins otherwise"
+
+
 @check("identity.both", "The key in both headers, as a key helper sends it")
 def both(bench: Bench) -> str:
     return _in(bench, [bench.bearer, ("x-api-key", bench.key)], "both headers")
@@ -40,6 +50,7 @@ def both(bench: Bench) -> str:
 @check(
     "identity.prefers-authorization",
     "Two different values: `Authorization` decides",
+    Need.KEYS,
     source=Source.MEASURED,
 )
 def prefers(bench: Bench) -> str:
@@ -68,6 +79,7 @@ def hidden(bench: Bench) -> str:
     "identity.gateway-key",
     "The key in a header of its own (`x-gateway-key`), raw or as `Bearer`, identifies the client",
     Need.FORWARDING,
+    Need.KEYS,
     source=Source.PROJECT,
 )
 def gateway_key(bench: Bench) -> str:
@@ -168,6 +180,7 @@ def needs_login(bench: Bench) -> str:
 CHECKS: Final = (
     bearer,
     api_key,
+    form,
     both,
     prefers,
     hidden,

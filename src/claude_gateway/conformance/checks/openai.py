@@ -192,7 +192,7 @@ def claude_usage(bench: Bench) -> str:
     return "1200 prompt, 200 of them cached, 50 completion"
 
 
-@check("openai.errors.key", "An unknown key: 401 in OpenAI's envelope", Need.CHAT, source=Source.OPENAI)
+@check("openai.errors.key", "An unknown key: 401 in OpenAI's envelope", Need.CHAT, Need.KEYS, source=Source.OPENAI)
 def error_key(bench: Bench) -> str:
     reply = bench.post(CHAT, bench.body(), auth=[("authorization", f"Bearer {WRONG}")])
     return f"{_error(reply, 401).get('code')}: {reply}"

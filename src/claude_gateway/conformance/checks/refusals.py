@@ -72,7 +72,11 @@ def sigv4_wrong(bench: Bench) -> str:
 
 
 @check(
-    "bedrock.auth.wrong", "An unknown key is refused (401 or 403), in Bedrock's form", Need.BEDROCK, source=Source.AWS
+    "bedrock.auth.wrong",
+    "An unknown key is refused (401 or 403), in Bedrock's form",
+    Need.BEDROCK,
+    Need.KEYS,
+    source=Source.AWS,
 )
 def auth_wrong(bench: Bench) -> str:
     reply = invoke(bench, bench.models.bedrock_id, auth=[("authorization", f"Bearer {WRONG}")])

@@ -78,6 +78,20 @@ def rate_limit(bench: Bench) -> str:
 
 
 @check(
+    "relayed.429.billing",
+    "A spent budget, 429 `billing_error` with `x-should-retry: false`, arrives so: Claude Code shows its message",
+    Need.UPSTREAM,
+    source=Source.MEASURED,
+)
+def billing(bench: Bench) -> str:
+    headers = {"x-should-retry": "false", "retry-after": "3600"}
+    reply = _failing(bench, status=429, error_type="billing_error", headers=headers)
+    evidence = expect_error(reply, 429, "billing_error")
+    expect(reply.header("x-should-retry") == "false", f"{reply}: x-should-retry {reply.header('x-should-retry')!r}")
+    return evidence
+
+
+@check(
     "relayed.429.limits",
     "`anthropic-ratelimit-*` headers are kept: Claude Code tells from them when a limit resets",
     Need.UPSTREAM,
@@ -171,6 +185,7 @@ CHECKS: Final = (
     kept_529,
     kept_type,
     rate_limit,
+    billing,
     limits,
     should_retry,
     request_id,

@@ -93,7 +93,7 @@ def prefix(bench: Bench) -> str:
     return bench.post(where, body(bench)).expect(200).asked
 
 
-@check("vertex.auth", "The key as bearer token (SKIP_VERTEX_AUTH); an unknown one is 401", Need.VERTEX)
+@check("vertex.auth", "The key as bearer token (SKIP_VERTEX_AUTH); an unknown one is 401", Need.VERTEX, Need.KEYS)
 def auth(bench: Bench) -> str:
     predict(bench, bench.models.vertex_id, auth=[bench.bearer]).expect(200)
     reply = predict(bench, bench.models.vertex_id, auth=[("authorization", f"Bearer {WRONG}")])
