@@ -1,15 +1,17 @@
 """A body is read without being written anew: what is not changed stays byte for byte."""
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import oddjson
 
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.facts import MODEL_LIMIT, parse, splice
+from claude_gateway_proxy.gateway.facts import MODEL_LIMIT, parse, readable, splice
 
 _SPACES = st.text(alphabet=" \t\r\n", max_size=3)
 _TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=8)
@@ -191,3 +193,24 @@ def test_stream_is_a_boolean_or_open(text: bytes, stream: bool) -> None:
 def test_an_output_limit_may_be_null() -> None:
     body = parse(b'{"model":"a","max_tokens":null,"max_completion_tokens":7}')
     assert (body.limit("max_tokens"), body.limit("max_completion_tokens"), body.limit("x")) == (None, 7, None)
+
+
+@given(oddjson.requests(model="a"))
+def test_whatever_is_legal_is_taken_and_kept(raw: bytes) -> None:
+    body = parse(raw)
+    assert (body.raw, body.model) == (raw, "a")
+    assert json.loads(raw).keys() == body.members.keys()
+
+
+@given(st.lists(st.sampled_from([r"\ud83d", r"\ude00", r"\uD83D\uDE00", r"\\", "ud83d", "x", r"\n"]), max_size=8))
+def test_halves_of_characters_are_mended_and_nothing_else(pieces: list[str]) -> None:
+    text = f'"{"".join(pieces)}"'
+    mended = readable(text.encode())
+    assert len(mended) == len(text)
+    meant = json.loads(text)
+    assert json.loads(mended) == re.sub("[\ud800-\udfff]", "\ufffd", meant)
+
+
+def test_a_body_with_more_halves_than_anybody_sends_is_refused() -> None:
+    with pytest.raises(Failure):
+        parse(b'{"model":"a","x":"%s"}' % (rb"\ud83d" * 20_000))

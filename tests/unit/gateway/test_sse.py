@@ -1,6 +1,7 @@
 """Where events end, what a stream begins with, and how we end one."""
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
@@ -27,7 +28,29 @@ def test_a_boundary_depends_on_the_bytes_alone(parts: list[bytes], cuts: list[in
     boundary = Boundary()
     for chunk in _chunks(data, cuts):
         boundary.feed(chunk)
-    assert boundary.clean == (not data or data.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")))
+    assert boundary.clean == (not data or re.search(rb"(\r\n|\n|\r(?!\n))(\r\n|\n|(?<=\r)\r)\Z", data) is not None)
+
+
+_PARTS = st.sampled_from(
+    [
+        *(b"event: message_start\n", b"event: ping", b"event: content_block_delta", b"event: error\r\n", b": comment"),
+        *(b'data: {"type":"error","error":{"type":"overloaded_error"}}', b"data: {}", b"data: x", b"id: 1"),
+        *(b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\r\r", b"\xff", b""),
+    ]
+)
+
+
+@given(st.lists(_PARTS, max_size=14).map(b"".join), st.lists(st.integers(0, 300), max_size=6))
+def test_a_judgement_does_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
+    """As it is asked: again and again of all that came so far, until it says something."""
+    so_far = b""
+    verdict: Opening | int = Opening.UNDECIDED
+    for chunk in _chunks(data, cuts):
+        so_far += chunk
+        verdict = opening(so_far)
+        if verdict is not Opening.UNDECIDED:
+            break
+    assert verdict == opening(data)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +63,7 @@ def test_a_boundary_depends_on_the_bytes_alone(parts: list[bytes], cuts: list[in
         _START + _BLOCK[:-1],
         b'event: response.created\ndata: {"type":"response.created"}\n\n',
         _START.replace(b"\n", b"\r\n"),
+        _START[:-1] + b"\r\n",
     ],
 )
 def test_a_prelude_decides_nothing(data: bytes) -> None:
@@ -51,6 +75,7 @@ def test_a_prelude_decides_nothing(data: bytes) -> None:
     [
         _START + _BLOCK,
         (_START + _BLOCK).replace(b"\n", b"\r\n"),
+        _START[:-1] + b"\r\n" + _BLOCK[:-1] + b"\r",
         b'data: {"choices":[]}\n\n',
         b"data: [DONE]\n\n",
         b": x" * HOLD_LIMIT,

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.gateway.facts import readable
+
 PICTURE: Final = 1600
 """Tokens of a picture at most; larger ones are scaled down."""
 
@@ -115,7 +117,7 @@ def text(data: bytes) -> float:
 def tokens(body: bytes) -> int:
     """Estimate the input tokens of a Messages or a count_tokens request; of what cannot be read, of all its bytes."""
     try:
-        request = msgspec.json.decode(body, type=dict[str, Any])
+        request = msgspec.json.decode(readable(body), type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return round(text(body)) + _REQUEST
     parts = list(_parts(request))

@@ -23,6 +23,12 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_FIRST: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_SECOND: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALVES: Final = (re.compile(_FIRST + b"(?!" + _SECOND + b")"), re.compile(_SECOND + b"(?<!" + _FIRST + _SECOND + b")"))
+_HALVES_LIMIT: Final = 10_000
+"""A body with more of them is refused as no JSON, rather than mended while everybody waits."""
+
 _DECODER: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -41,9 +47,9 @@ class Body:
     stream: bool
 
     def value(self, key: str) -> bytes | None:
-        """The JSON text of a top-level value, or None where there is none."""
+        """The JSON text of a top-level value, readable by any decoder; None where there is none."""
         span = self.members.get(key)
-        return None if span is None else self.raw[span[0] : span[1]]
+        return None if span is None else readable(self.raw[span[0] : span[1]])
 
     def limit(self, key: str) -> int | None:
         """The value of one of ``OUTPUT_LIMITS``; None where it is absent or null."""
@@ -60,17 +66,8 @@ def parse(raw: bytes, *, model: str | None = None, stream: bool = False) -> Body
     """
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
-    try:
-        values = _DECODER.decode(raw)
-    except msgspec.ValidationError:
-        raise bad_request("the body must be a JSON object") from None
-    except msgspec.DecodeError as error:
-        raise bad_json(str(error)) from None
-    except UnicodeDecodeError:
-        raise bad_json("it is not UTF-8") from None
-    except RecursionError:
-        raise bad_json("it is nested too deeply") from None
-    members, close = _spans(raw, values)
+    text, values = _decoded(raw)
+    members, close = _spans(text, values)
     for key in OUTPUT_LIMITS:
         if key in values:
             _check_limit(key, bytes(values[key]))
@@ -79,6 +76,41 @@ def parse(raw: bytes, *, model: str | None = None, stream: bool = False) -> Body
         raise bad_request("stream: must be true or false")
     name = _model(values.get("model")) if model is None else checked_model(model)
     return Body(raw=raw, members=members, close=close, model=name, stream=stream or asked == b"true")
+
+
+def readable(text: bytes) -> bytes:
+    """JSON text without halves of characters (``\\ud83d`` alone), of the same length.
+
+    JSON allows them, though they are no text, and JavaScript writes them where it cut an emoji in two: whether an
+    upstream takes them is its own affair, but no decoder here does.
+    """
+    if b"\\ud" not in text and b"\\uD" not in text:
+        return text
+    # Zero bytes, which no JSON has, stand for escaped backslashes: after one of these, "ud83d" is plain text.
+    text = text.replace(rb"\\", b"\0\0")
+    for half in _HALVES:
+        text = half.sub(rb"\\ufffd", text, count=_HALVES_LIMIT)
+    return text.replace(b"\0\0", rb"\\")
+
+
+def _decoded(raw: bytes) -> tuple[bytes, Mapping[str, msgspec.Raw]]:
+    """The top level of a body, and the text of the same length that it was read from."""
+    try:
+        try:
+            return raw, _DECODER.decode(raw)
+        except msgspec.DecodeError:
+            text = readable(raw)
+            if b"\0" in raw or text == raw:
+                raise
+            return text, _DECODER.decode(text)
+    except msgspec.ValidationError:
+        raise bad_request("the body must be a JSON object") from None
+    except msgspec.DecodeError as error:
+        raise bad_json(str(error)) from None
+    except UnicodeDecodeError:
+        raise bad_json("it is not UTF-8") from None
+    except RecursionError:
+        raise bad_json("it is nested too deeply") from None
 
 
 def splice(body: Body, changes: Mapping[str, bytes | None]) -> bytes:

@@ -15,8 +15,9 @@ from claude_gateway_proxy.gateway.errors import Failure, envelope
 HOLD_LIMIT: Final = 64 * 1024
 """Bytes of a stream's beginning that are held back at most."""
 
-_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
+_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+"""A line's end and an empty line; lines may end in three ways, and not all of them in the same."""
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )

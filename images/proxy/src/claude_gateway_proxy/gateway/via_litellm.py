@@ -12,6 +12,7 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.dialect import plain_messages
 from claude_gateway_proxy.gateway.errors import bad_request
+from claude_gateway_proxy.gateway.facts import readable
 from claude_gateway_proxy.gateway.relay.session import JsonPayload, unix_session
 
 _URLS: Final = {
@@ -42,6 +43,7 @@ class LiteLLMLane:
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
+        body = readable(body)
         if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):
             body = plain_messages(body)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
