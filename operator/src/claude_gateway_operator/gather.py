@@ -1,7 +1,6 @@
 """Gathers the World: everything that a decision rests on, listed anew for each look."""
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -76,8 +75,7 @@ class Gatherer:
         """Give the World but for what concerns pods. Raises KubeError."""
         wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
         found = await asyncio.gather(*(self._kind(*collection) for collection in wanted))
-        world = await asyncio.to_thread(plan.read, itertools.chain(*found), self._rules)
-        del found
+        world = await asyncio.to_thread(plan.read, _drained(found), self._rules)
         listed, unreadable = await self._listed()
         needed = sorted(set(references(world)))
         manifests, refused = await self._values(needed, listed, unreadable)
@@ -154,6 +152,14 @@ class Gatherer:
         await asyncio.gather(*(of(ref) for ref in needed if ref.namespace not in unreadable))
         self._read = kept
         return [*(manifest for _, manifest in kept.values()), *unlabelled], frozenset(refused)
+
+
+def _drained(listed: list[list[Manifest]]) -> Iterator[Manifest]:
+    """Give each object and let go of it: all of them as listed, beside all that is read of them, are a look's peak."""
+    for collection in listed:
+        collection.reverse()
+        while collection:
+            yield collection.pop()
 
 
 def references(world: World) -> Iterator[ObjectRef]:
