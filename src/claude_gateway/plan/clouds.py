@@ -7,6 +7,7 @@ authors write ids; so an id is let pass only where it can mean nothing but a mod
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from claude_gateway.contract.policy import Aws, Google, Wire
 
@@ -63,6 +64,13 @@ def claude_wire(provider: str, model: str) -> Wire | None:
     nameless = arn is not None and arn["kind"] in _NAMELESS
     claude = model == _ANY or nameless or (_CLAUDE.search(model) and not _LITELLMS.match(model))
     return Wire.BEDROCK if claude else None
+
+
+def needs_bare_address(provider: str, model: str, address: str | None) -> bool:
+    """Whether an address has a path that LiteLLM would take for the whole of the model's."""
+    if provider != VERTEX or address is None or claude_wire(provider, model) is not None:
+        return False
+    return urlsplit(address).path != ""
 
 
 def base_url(place: Aws | Google) -> str:

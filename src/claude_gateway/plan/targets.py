@@ -52,6 +52,10 @@ def _model_problems(owner: ObjectRef, target: RouteTarget, key: Key | None, at: 
     elif refusal is not None:
         fix = "Write the id as the cloud lists it, without a region before it: the credential says where it is."
         yield Problem(owner, f"{at}.model", Reason.MODEL_NOT_ALLOWED, refusal, fix)
+    elif key is not None and not target.formats and clouds.needs_bare_address(provider, model, key.base_url):
+        message = f"only Claude can be called at {key.base_url}, which has a path"
+        fix = "Name a credential whose `baseURL` has no path: LiteLLM, which calls this model, adds its own."
+        yield Problem(owner, f"{at}.model", Reason.CREDENTIAL_MISMATCH, message, fix)
     elif target.formats is not None:
         wrong = speech.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
         yield from [wrong] if wrong else []

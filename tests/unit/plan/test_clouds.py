@@ -138,6 +138,14 @@ def test_another_address_is_the_credentials_to_name() -> None:
     assert told(inside) == [("spec.bedrock.baseURL", Reason.ADDRESS_NOT_ALLOWED)]
 
 
+def test_an_address_with_a_path_is_for_claude_alone() -> None:
+    relay = vertex(baseURL="https://relay.example/vertex/v1")
+    assert only(decided(target("vertex_ai/*", "vertex"), others=(relay,))).base_url == "https://relay.example/vertex"
+    found = decided(target("vertex_ai/gemini-2.5-pro", "vertex"), others=(relay,))
+    assert told(found, "ModelRoute") == [("spec.targets[0].model", Reason.CREDENTIAL_MISMATCH)]
+    assert found.policy.routes[0].targets == ()
+
+
 def test_an_aws_identity_is_keys_and_maybe_a_token_or_a_bearer_token() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s3cret"}
     asked = target("bedrock/*", "bedrock")

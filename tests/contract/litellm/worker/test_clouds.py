@@ -30,6 +30,16 @@ GEMINI = {
     "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7},
     "modelVersion": "gemini-2.5-pro",
 }
+CLAUDE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4-5",
+    "content": [{"type": "text", "text": "hello from Claude"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 3, "output_tokens": 4},
+}
 OWN = {
     "AccessKeyId": "AKIAOWN",
     "SecretAccessKey": "own-secret-0123456789",
@@ -84,6 +94,8 @@ def cloud() -> Iterator[Cloud]:
                 answer = {"access_token": "token-of-the-pod", "expires_in": 3600, "token_type": "Bearer"}
             elif "converse" in path:
                 answer = NOVA
+            elif path.endswith(":rawPredict"):
+                answer = CLAUDE
             elif path.endswith(":generateContent"):
                 answer = GEMINI
             elif ":streamGenerateContent" in path:
@@ -117,12 +129,12 @@ def private_key() -> str:
     return made.private_bytes(*kinds).decode()
 
 
-def ask(worker: Worker, manifests: list[Any], path: str, body: dict[str, Any]) -> Any:
+def ask(worker: Worker, manifests: list[Any], path: str, body: dict[str, Any], *, model: str = "m") -> Any:
     """Let the control plane decide on manifests, and ask the only target of their route."""
     bundle = gateway.bundle(manifests)
     worker.apply(bundle)
     (only,) = json.loads(bundle.gateway)["routes"][0]["targets"]
-    response = worker.post(path, only["id"], body)
+    response = worker.post(path, only["id"], body, model=model)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -188,6 +200,22 @@ def test_a_stream_goes_to_the_streaming_path(cloud: Cloud, private_key: str) -> 
             told = events(response.read().decode())
     assert "hello from Vertex" in json.dumps(told)
     assert [seen.path.partition("?")[0] for seen in cloud.model_requests()] == [f"{GEMINI_PATH}:streamGenerateContent"]
+
+
+def test_clients_of_another_format_reach_claude_in_both_clouds(cloud: Cloud, private_key: str) -> None:
+    file = key_file(private_key=private_key, token_uri=f"{cloud.url}/token")
+    at_bedrock = [aws_keys(), bedrock(baseURL=cloud.url), route(targets=[target("bedrock/*", "bedrock")])]
+    at_vertex = [file, vertex(baseURL=cloud.url), route(targets=[target("vertex_ai/*", "vertex")])]
+    chat, ids = "/v1/chat/completions", ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5@20250929")
+    with Worker() as worker:
+        ask(worker, at_bedrock, chat, HELLO, model=ids[0])
+        ask(worker, at_vertex, chat, HELLO, model=ids[1])
+    bedrocks, vertexs = cloud.model_requests()
+    assert bedrocks.path == "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"
+    assert "/us-east-1/bedrock/aws4_request" in bedrocks.headers["authorization"]
+    place = "/v1/projects/my-project/locations/us-east5/publishers/anthropic/models"
+    assert vertexs.path == f"{place}/claude-sonnet-4-5@20250929:rawPredict"
+    assert vertexs.headers["authorization"] == "Bearer token-of-the-service-account"
 
 
 def test_without_a_secret_the_pods_own_google_identity_is_asked_for(cloud: Cloud) -> None:
