@@ -7,6 +7,7 @@ from claude_gateway_scripted import Recorded, digest
 
 ANTHROPIC_KEY: Final = "sk-ant-scripted-0123456789abcdef"
 OPENAI_KEY: Final = "sk-scripted-fedcba9876543210"
+GOOGLE_KEY: Final = "AIza-scripted-89abcdef01234567"
 
 ROUTES: Final = """
 apiVersion: claudegateway.io/v1alpha1
@@ -47,6 +48,18 @@ spec:
   targets: [{{model: openai/scripted-gpt, credential: openai}}]
 ---
 apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: google}}
+spec: {{apiKey: {{provider: gemini, secretRef: {{name: google}}, baseURL: "{url}/v1beta"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: gemini}}
+spec:
+  models: [claude-on-gemini]
+  targets: [{{model: gemini/gemini-2.5-pro, credential: google}}]
+---
+apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: responses}}
 spec:
@@ -74,8 +87,17 @@ class Target:
 
     def saw(self, request: Recorded) -> bool:
         """Tell whether a request came on this target's wire, with its model and its own key."""
+        if self.path.startswith("/v1beta/"):
+            # The model is in the path; the key's header is Google's.
+            key = request.header("x-goog-api-key")
+            return request.path.startswith(self.path) and self.upstream_model in self.path and key == self.credential
         found = (request.path, request.json["model"], request.credential)
         return found == (self.path, self.upstream_model, self.credential)
+
+
+def streamed(request: Recorded) -> bool:
+    """Tell whether a stream was asked for; Google has it in the path."""
+    return request.path.endswith(":streamGenerateContent") or request.json.get("stream") is True
 
 
 ANTHROPIC: Final = Target("claude-on-anthropic", "scripted-claude", "/v1/messages", digest(ANTHROPIC_KEY))
@@ -85,4 +107,6 @@ COMPATIBLE: Final = Target("gpt-compatible", "scripted-gpt", "/v1/chat/completio
 RESPONSES: Final = Target("claude-on-responses", "scripted-codex", "/v1/responses", digest(OPENAI_KEY))
 """A model that only knows the Responses API."""
 
-ALL: Final = (ANTHROPIC, OPENAI, COMPATIBLE, RESPONSES)
+GEMINI: Final = Target("claude-on-gemini", "gemini-2.5-pro", "/v1beta/models/gemini-2.5-pro:", digest(GOOGLE_KEY))
+
+ALL: Final = (ANTHROPIC, OPENAI, COMPATIBLE, RESPONSES, GEMINI)

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.gateway import System, secret
-from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, OPENAI, OPENAI_KEY, RESPONSES, ROUTES, Target
+from tests.support.targets import (
+    ANTHROPIC,
+    ANTHROPIC_KEY,
+    GEMINI,
+    GOOGLE_KEY,
+    OPENAI,
+    OPENAI_KEY,
+    RESPONSES,
+    ROUTES,
+    Target,
+)
 
 from claude_gateway_scripted import Scripted
 
@@ -14,7 +24,8 @@ def running() -> Iterator[tuple[System, Scripted]]:
     """The stack, configured once."""
     with Scripted() as upstream, System() as system:
         routes = ROUTES.format(url=upstream.url)
-        system.apply(routes, secret("anthropic", ANTHROPIC_KEY), secret("openai", OPENAI_KEY))
+        secrets = {"anthropic": ANTHROPIC_KEY, "openai": OPENAI_KEY, "google": GOOGLE_KEY}
+        system.apply(routes, *(secret(name, key) for name, key in secrets.items()))
         yield system, upstream
 
 
@@ -22,7 +33,7 @@ def running() -> Iterator[tuple[System, Scripted]]:
 def stack(running: tuple[System, Scripted]) -> Iterator[System]:
     """The gateway; afterwards no key may stand in a log or in the public part of the bundle."""
     yield running[0]
-    assert running[0].leaks(ANTHROPIC_KEY, OPENAI_KEY) == []
+    assert running[0].leaks(ANTHROPIC_KEY, OPENAI_KEY, GOOGLE_KEY) == []
 
 
 @pytest.fixture
@@ -32,7 +43,7 @@ def upstream(running: tuple[System, Scripted]) -> Scripted:
     return running[1]
 
 
-@pytest.fixture(params=[ANTHROPIC, OPENAI, RESPONSES], ids=str)
+@pytest.fixture(params=[ANTHROPIC, OPENAI, RESPONSES, GEMINI], ids=str)
 def target(request: pytest.FixtureRequest) -> Target:
     """Each wire and format in turn."""
     chosen: Target = request.param

@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 from tests.support.gateway import System
-from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target
+from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
 from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
@@ -54,7 +54,7 @@ def test_a_message_is_streamed(client: anthropic.Anthropic, upstream: Scripted, 
     assert "".join(pieces) == text(message) == "one two three"
     usage = message.usage
     assert (usage.input_tokens, usage.cache_read_input_tokens, usage.output_tokens) == (100, 40, 9)
-    assert upstream.last.json["stream"] is True
+    assert streamed(upstream.last)
     assert target.saw(upstream.last)
 
 

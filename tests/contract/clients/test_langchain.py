@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from tests.support.gateway import System
-from tests.support.targets import Target
+from tests.support.targets import Target, streamed
 
 from claude_gateway_scripted import Scripted
 
@@ -54,7 +54,7 @@ def test_it_streams(chat: BaseChatModel, upstream: Scripted, target: Target) -> 
     assert whole.text == "one two three"
     assert whole.usage_metadata is not None
     assert (whole.usage_metadata["input_tokens"], whole.usage_metadata["output_tokens"]) == (140, 9)
-    assert upstream.last.json["stream"] is True
+    assert streamed(upstream.last)
 
 
 def test_its_tools_go_round(chat: BaseChatModel, upstream: Scripted, target: Target) -> None:

@@ -8,7 +8,7 @@ import anthropic
 import openai
 import pytest
 from tests.support.gateway import System
-from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target
+from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
 
 from claude_gateway_scripted import Scripted
 from claude_gateway_scripted.embeddings import vector
@@ -67,7 +67,7 @@ def test_chat_is_streamed_with_usage(client: openai.OpenAI, upstream: Scripted, 
     usage = chunks[-1].usage
     assert usage is not None
     assert (usage.prompt_tokens, usage.completion_tokens) == (140, 9)
-    assert upstream.last.json["stream"] is True
+    assert streamed(upstream.last)
     assert target.saw(upstream.last)
 
 
