@@ -95,17 +95,20 @@ def _deployment(route: Route, target: Target, secrets: Mapping[str, bytes]) -> D
 
 
 def _access(target: Target, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
-    """Where a target is and what it spends, as LiteLLM calls these."""
+    """Where a target is and what it spends, as LiteLLM calls these.
+
+    In a cloud the address is always told: LiteLLM would make one of what the model's name says at Bedrock, and at Vertex
+    go to another location where a model is not in this one.
+    """
     if target.aws is not None:
-        # Always told, because LiteLLM would otherwise make the host of what the model's name says.
         endpoint = target.base_url or base_url(target.aws)
         place = {"aws_region_name": target.aws.region, "aws_bedrock_runtime_endpoint": endpoint}
         return {**place, **_aws_identity(target.secret, secrets)}
     reference = None if target.secret is None else _reference(target.secret)
     if target.google is not None:
-        project, location = target.google.project, target.google.location
-        place = {"vertex_project": project, "vertex_location": location}
-        return {**place, "api_base": target.base_url, "vertex_credentials": reference}
+        place = {"vertex_project": target.google.project, "vertex_location": target.google.location}
+        address = target.base_url or base_url(target.google)
+        return {**place, "api_base": address, "vertex_credentials": reference}
     return {"api_base": target.base_url, "api_key": reference}
 
 

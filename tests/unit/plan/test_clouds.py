@@ -194,7 +194,7 @@ def test_litellm_is_told_place_and_identity() -> None:
     google = litellm(decided(target("vertex_ai/gemini-2.5-pro", "vertex")))
     assert (google["vertex_project"], google["vertex_location"]) == ("my-project", "us-east5")
     assert google["vertex_credentials"].startswith("os.environ/CLAUDE_GATEWAY_KEY_DEFAULT_GOOGLE_KEY_")
-    assert "api_base" not in google
+    assert google["api_base"] == "https://us-east5-aiplatform.googleapis.com"
 
 
 @pytest.mark.parametrize(
