@@ -1,7 +1,9 @@
 """Signs of life in the silences of a stream: between events only, and none where they would do harm."""
 
 import asyncio
+import base64
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -104,6 +106,24 @@ async def test_the_translated_lane_gets_them_too() -> None:
         assert (await _until(answer, _PING, 2)).startswith(_EVENTS[0])
         up.end()
         await answer.read()
+
+
+async def test_bedrock_clients_get_them_in_frames() -> None:
+    up = Paced(_EVENTS[0])
+    ping = base64.b64encode(b'{"type": "ping"}')
+    async with _gateway(up) as gw:
+        answer = await gw.post("/model/c/invoke-with-response-stream", {"messages": [], "max_tokens": 1})
+        got = await _until(answer, ping, 2)
+        up.say(*_EVENTS[1:])
+        up.end()
+        got += await answer.read()
+    types = [json.loads(base64.b64decode(payload))["type"] for payload in re.findall(rb'{"bytes":"([^"]*)"}', got)]
+    assert [type_ for type_ in types if type_ != "ping"] == [
+        "message_start",
+        "content_block_start",
+        "message_delta",
+        "message_stop",
+    ]
 
 
 @pytest.mark.parametrize("cut", range(1, len(_EVENTS[1])))

@@ -16,7 +16,7 @@ HOLD_LIMIT: Final = 64 * 1024
 """Bytes of a stream's beginning that are held back at most."""
 
 _ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
-_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 """A line's end and an empty line; lines may end in three ways, and not all of them in the same."""
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
@@ -67,7 +67,7 @@ def opening(data: bytes) -> Opening | int:
     if len(data) >= HOLD_LIMIT:
         return Opening.ANSWER
     at = 0
-    for end in _END.finditer(data):
+    for end in END.finditer(data):
         verdict = _event(data[at : end.start()])
         if verdict is not Opening.UNDECIDED:
             return verdict

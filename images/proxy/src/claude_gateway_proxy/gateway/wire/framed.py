@@ -4,7 +4,6 @@ An event that came in a frame, and was not changed in the meantime, goes out in 
 """
 
 import base64
-import re
 from collections import deque
 from typing import Final
 
@@ -12,10 +11,10 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.asgi import Headers, Message, Send
+from claude_gateway_proxy.gateway.sse import END
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
 
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MEMORY: Final = 4096
 """Events whose frames are remembered at most; they are forgotten as soon as they went out."""
 
@@ -93,7 +92,7 @@ class FramedSend:
         self._text += chunk
         frames: list[bytes] = []
         at = 0
-        for end in _END.finditer(self._text):
+        for end in END.finditer(self._text):
             frames.append(self._frame(bytes(self._text[at : end.end()])))
             at = end.end()
         del self._text[:at]
