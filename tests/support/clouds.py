@@ -57,8 +57,8 @@ apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: on-vertex}}
 spec:
-  models: [claude-sonnet-4-5]
-  targets: [{{model: "vertex_ai/claude-sonnet-4-5@20250929", credential: vertex}}]
+  models: [claude-sonnet-5]
+  targets: [{{model: "vertex_ai/claude-sonnet-5@20260203", credential: vertex}}]
 ---
 apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
@@ -100,7 +100,7 @@ class Target:
         return request.credential == digest(keys[self])
 
 
-_VERTEX_MODEL: Final = "/v1/projects/team/locations/europe-west1/publishers/anthropic/models/claude-sonnet-4-5@20250929"
+_VERTEX_MODEL: Final = "/v1/projects/team/locations/europe-west1/publishers/anthropic/models/claude-sonnet-5@20260203"
 ANTHROPIC: Final = Target(
     "anthropic",
     "claude-opus-4-1",
@@ -119,9 +119,9 @@ BEDROCK: Final = Target(
 )
 VERTEX: Final = Target(
     "vertex",
-    "claude-sonnet-4-5",
-    "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "claude-sonnet-4-5@20250929",
+    "claude-sonnet-5",
+    "us.anthropic.claude-sonnet-5-20260203-v1:0",
+    "claude-sonnet-5@20260203",
     f"{_VERTEX_MODEL}:streamRawPredict",
     f"{_VERTEX_MODEL}:rawPredict",
 )
