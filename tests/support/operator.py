@@ -16,6 +16,8 @@ from claude_gateway_operator.rights import Rule, own_rules, watched_rules
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "operator"
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""As in the image."""
 
 
 def namespace(api: ApiServer, name: str) -> str:
@@ -100,7 +102,7 @@ class Operator:
     def __enter__(self) -> Self:
         token = self.api.token(self.home, ACCOUNT)
         kubeconfig = self.api.kubeconfig(token, name=f"{self.home}.{self.release}")
-        environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **self._environment}
+        environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **_MALLOC, **self._environment}
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "claude_gateway_operator"]
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
