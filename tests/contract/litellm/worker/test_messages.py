@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.worker import Worker, bundle, deployment, events
+from tests.support.worker import Worker, bundle, deployment, events, headers
 
 from claude_gateway_scripted.local import Scripted
 
@@ -142,3 +142,10 @@ def test_openai_counts_its_own_tokens(worker: Worker, upstream: Scripted) -> Non
     assert answer.json()["input_tokens"] > 0
     assert "mcp__a-server" in upstream.last.body.decode()
     assert upstream.last.path == "/v1/responses/input_tokens"
+
+
+def test_a_failure_bears_the_gateways_id_where_the_upstream_gave_none(worker: Worker) -> None:
+    fields = {**headers("vllm", "m"), "x-request-id": "req_of_the_gateway"}
+    answer = worker.http.post("/v1/messages/count_tokens", headers=fields, json={"messages": HELLO})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (501, "false")
+    assert answer.json()["request_id"] == "req_of_the_gateway"

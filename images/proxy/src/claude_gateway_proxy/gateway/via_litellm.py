@@ -47,6 +47,7 @@ class LiteLLMLane:
         if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):
             body = plain_messages(body)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
+        headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
         return self._session.post(_URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False)
 

@@ -42,6 +42,7 @@ _REPAIRS_MOST: Final = 2
 
 _TARGET: Final = HEADER_TARGET.encode()
 _MODEL: Final = HEADER_MODEL.encode()
+_REQUEST_ID: Final = b"x-request-id"
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
@@ -85,7 +86,7 @@ class App:
         elif path == "/healthz":
             await send_whole(send, status=200, kind=TEXT, body=b"ok\n")
         else:
-            await _send_failure(send, errors.unknown_path(path), Format.CHAT)
+            await _send_failure(send, errors.unknown_path(path), Format.CHAT, request_id=None)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, format: Format) -> None:  # noqa: A002
         """Run the work until it is done or the caller leaves, whichever comes first."""
@@ -103,11 +104,12 @@ class App:
                 await work
 
     async def _work(self, headers: dict[bytes, bytes], body: bytes, send: Send, format: Format) -> None:  # noqa: A002
+        request_id = headers.get(_REQUEST_ID, b"").decode("latin-1") or None
         try:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
         except Failure as failure:
-            await _send_failure(send, failure, format)
+            await _send_failure(send, failure, format, request_id=request_id)
             return
         dialled.set(target.dial)
         asked = asked_of(wanted, model=model.partition("/")[2]) if format is Format.MESSAGES else None
@@ -125,7 +127,8 @@ class App:
             )
             encoded = msgspec.json.encode(found)
         except Exception as error:  # LiteLLM raises anything
-            await _send_failure(send, _failure(error, target=target, format=format), format)
+            failed = _failure(error, target=target, format=format)
+            await _send_failure(send, failed, format, request_id=request_id)
             return
         await send_whole(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
 
@@ -246,14 +249,21 @@ def _failure(error: Exception, *, target: Target, format: Format) -> Failure:  #
     return failure
 
 
-async def _send_failure(send: Send, failure: Failure, format: Format) -> None:  # noqa: A002
+async def _send_failure(
+    send: Send,
+    failure: Failure,
+    format: Format,  # noqa: A002
+    *,
+    request_id: str | None,
+) -> None:
+    """Send a failure; ``request_id`` is the gateway's, for a failure that has none of the upstream's."""
     headers: list[tuple[bytes, bytes]] = []
     if failure.retry is not None:
         headers.append((b"x-should-retry", b"true" if failure.retry else b"false"))
     if failure.retry_after is not None:
         headers.append((b"retry-after", failure.retry_after.encode()))
     headers += _request_id(failure.request_id)
-    body = errors.envelope(failure, format=format)
+    body = errors.envelope(failure, format=format, request_id=failure.request_id or request_id)
     await send_whole(send, status=failure.status, kind=JSON, body=body, headers=headers)
 
 

@@ -132,10 +132,12 @@ def internal() -> Failure:
     return Failure(status=500, type="api_error", code="internal_error", message="the request could not be translated")
 
 
-def envelope(failure: Failure, *, format: Format) -> bytes:  # noqa: A002 - our word for it
-    """The JSON body of a failure in the caller's format."""
+def envelope(failure: Failure, *, format: Format, request_id: str | None = None) -> bytes:  # noqa: A002 - our word for it
+    """The JSON body of a failure in the caller's format, with the id that Anthropic has in it where there is one."""
     if format in (Format.MESSAGES, Format.COUNT_TOKENS):
-        return msgspec.json.encode({"type": "error", "error": {"type": failure.type, "message": failure.message}})
+        ident = {} if request_id is None else {"request_id": request_id}
+        error = {"type": failure.type, "message": failure.message}
+        return msgspec.json.encode({"type": "error", "error": error, **ident})
     default = "invalid_request_error" if failure.status < 500 else "server_error"
     kind = _OPENAI_TYPES.get(failure.status, default)
     return msgspec.json.encode(

@@ -39,7 +39,7 @@ def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: T
 def error_event(failure: Failure, *, format: Format) -> bytes:  # noqa: A002
     """An error as the last event of a stream."""
     if format is Format.MESSAGES:
-        return b"event: error\ndata: " + envelope(failure, format=format) + _END
+        return b"event: error\ndata: " + envelope(failure, format=format, request_id=failure.request_id) + _END
     if format is Format.RESPONSES:
         body = {"type": "error", "code": failure.code or failure.type, "message": failure.message, "param": None}
         return b"event: error\ndata: " + msgspec.json.encode(body) + _END
