@@ -151,8 +151,8 @@ def betas(bench: Bench) -> str:
     sent = f"{samples.BETAS},not-invented-yet-2027-01-01"
     bench.answer(bench.body(), headers=[("anthropic-beta", sent)])
     arrived = bench.seen().all("anthropic-beta")
-    expect(arrived == sent.split(","), f"arrived as {arrived}")
-    return f"{len(arrived)} betas arrived in order"
+    expect(sorted(arrived) == sorted(sent.split(",")), f"arrived as {arrived}")
+    return f"{len(arrived)} betas arrived"
 
 
 @check("headers.version", "`anthropic-version` is forwarded", Need.UPSTREAM)
