@@ -97,8 +97,8 @@ def _deployment(route: Route, target: Target, secrets: Mapping[str, bytes]) -> D
 def _access(target: Target, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
     """Where a target is and what it spends, as LiteLLM calls these.
 
-    In a cloud the address is always told: LiteLLM would make one of what the model's name says at Bedrock, and at Vertex
-    go to another location where a model is not in this one.
+    In a cloud the address is always told: at Bedrock LiteLLM would make one of what the model's name says, and at
+    Vertex go to another location where a model is not in this one.
     """
     if target.aws is not None:
         endpoint = target.base_url or base_url(target.aws)
