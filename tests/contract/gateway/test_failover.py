@@ -13,6 +13,7 @@ from tests.support.inprocess import Reply, Seen, Upstream, chunk, drop, events, 
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Route, Target, Wire
+from claude_gateway_proxy.gateway.health import FAILURES
 
 _BODY = {"model": "c", "max_tokens": 9, "messages": []}
 _ANSWER = b'{"id":"msg_1","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'
@@ -213,6 +214,32 @@ async def _read_into(got: bytearray, answer: ClientResponse) -> None:
             got += data
     except ClientError as error:
         raise OSError(str(error)) from None
+
+
+async def test_a_target_that_is_down_is_not_tried_first_by_every_request() -> None:
+    async with upstream(_failing("500 Error")) as bad, upstream(_GOOD) as good, gateway(_two(bad, good)) as gw:
+        for _ in range(10):
+            assert await (await gw.post("/v1/messages", _BODY)).read() == _ANSWER
+        records = await gw.records(10)
+    assert len(bad.seen) == FAILURES
+    assert [record["attempts"] for record in records] == [2] * FAILURES + [1] * (10 - FAILURES)
+
+
+async def test_a_target_that_says_when_to_come_back_is_left_alone_until_then() -> None:
+    busy = _failing("429 Too Many Requests", headers="retry-after: 60\r\n")
+    async with upstream(busy) as bad, upstream(_GOOD) as good, gateway(_two(bad, good)) as gw:
+        for _ in range(3):
+            assert await (await gw.post("/v1/messages", _BODY)).read() == _ANSWER
+    assert len(bad.seen) == 1
+
+
+async def test_a_target_put_aside_is_still_the_last_resort() -> None:
+    async with upstream(_failing("500 Error"), _GOOD) as first, upstream(_failing("500 Error")) as second:
+        first.replies[:] = [*[_failing("500 Error")] * FAILURES, _GOOD]
+        async with gateway(_two(first, second)) as gw:
+            for _ in range(FAILURES):
+                assert await (await gw.post("/v1/messages", _BODY)).read() == _ERROR
+            assert await (await gw.post("/v1/messages", _BODY)).read() == _ANSWER
 
 
 async def test_targets_of_one_priority_share_the_requests() -> None:

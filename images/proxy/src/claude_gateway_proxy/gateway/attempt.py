@@ -177,7 +177,8 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call, *, ours: bool) 
     if not 400 <= status < 600:
         return Missed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     retry = status in (408, 429) or status >= 500
-    kind = _KINDS.get(status, UpstreamError.STATUS) if retry else None
+    # What an upstream does not have (501) is not missing because it failed; another target may have it.
+    kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
     body, complete = await _gather(response.content.readany, await response.content.readany())
     # What is too large for an error's wording is a page, and is told as such.
     reply = Relayed(status, headers=tuple(response.raw_headers), body=body if complete else b"")

@@ -6,7 +6,9 @@ but for a broken target after a busy one: then it is worth asking again, and tha
 """
 
 import random
+import time
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +23,9 @@ from claude_gateway_proxy.gateway.auth import open_to
 from claude_gateway_proxy.gateway.balance import order
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.dialect import without_foreign_thinking
-from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.facts import splice
+from claude_gateway_proxy.gateway.health import Health, retry_after
 from claude_gateway_proxy.gateway.parameters import changes
 from claude_gateway_proxy.gateway.passing import pass_answer, pass_error, pass_estimate
 from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record, UpstreamError
@@ -51,6 +54,7 @@ class Exchange:
         """Connect lazily; ``litellm_socket`` need not exist until a target needs it. Needs a running event loop."""
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
+        self._health = Health(time.monotonic)
         self._litellm = LiteLLMLane(str(litellm_socket))
         self._identities = Identities()
         self._endpoints: dict[tuple[str, Format], Endpoint | None] = {}
@@ -89,7 +93,9 @@ class Exchange:
 
     async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
         record, timeouts = call.record, call.route.timeouts
-        targets = order(open_to(call.route, format=call.format, login=call.login), random.random)
+        targets = order(
+            open_to(call.route, format=call.format, login=call.login), random=random.random, well=self._health.well
+        )
         told: Missed | None = None
         for number, target in enumerate(targets, start=1):
             more = number < len(targets)
@@ -100,12 +106,14 @@ class Exchange:
             except Missed as missed:
                 if missed.kind is not None:
                     record.upstream_failed(target=target.id, provider=target.provider, kind=missed.kind)
+                    self._remember(target, missed)
                 if told is None or missed.outweighs(told):
                     told = missed
                 if not (missed.retry and more):
                     await _give(told, call=call, send=send)
                     return
                 continue
+            self._health.answered(target.id)
             try:
                 watch.silence(timeouts.idle if answer.streamed else timeouts.total)
                 answer = await guard(answer, call=call, heard=watch.resume, ask=self.answer)
@@ -115,6 +123,12 @@ class Exchange:
                 answer.response.close()
             return
         raise errors.no_targets(call.route.name)
+
+    def _remember(self, target: Target, missed: Missed) -> None:
+        if target.forward_client_token:
+            return  # what one login meets says nothing of the next one
+        headers = missed.reply.headers if isinstance(missed.reply, Relayed) else ()
+        self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
 
     async def _begin(self, call: Call, target: Target, *, upstreams: Upstreams, watch: Watch, hold: bool) -> Answer:
         """Try one target. Raises Missed, or Ended for what no other target can mend."""

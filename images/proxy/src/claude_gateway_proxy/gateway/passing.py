@@ -25,7 +25,7 @@ _AT_ONCE: Final = 256 * 1024
 async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
     """Send an upstream's own error, in the caller's envelope."""
     record = call.record
-    fault_of_request = reply.status < 500 and reply.status not in (408, 429)
+    fault_of_request = reply.status == 501 or (reply.status < 500 and reply.status not in (408, 429))
     record.outcome = "client_error" if fault_of_request else "upstream_error"
     record.request_id = upstream_request_id(reply.headers) or record.request_id
     told = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
