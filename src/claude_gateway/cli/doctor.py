@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -38,6 +39,9 @@ class Check:
     def __str__(self) -> str:
         line = f"{self.verdict}  {self.name}: {self.seen}"
         return f"{line}\n      {self.fix}" if self.fix else line
+
+
+_NO_LOGIN: Final = "its targets take the client's own login, and doctor has none"
 
 
 @click.command(
@@ -198,11 +202,19 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
         )
         named = ((route.name, samples.name_for(route, policy.routes, client=client)) for route in policy.routes)
         names = [(route, name) for route, name in named if name]
+    own_login = {route.name for route in policy.routes if _takes_own_login(route)}
     for route, model in names:
+        if route in own_login:
+            yield Check(Verdict.SKIP, f"route {route}", _NO_LOGIN, "Try it with Claude Code, logged in.")
+            continue
         for probe in probes.for_model(model):
             result = probe(url, key, model)
             verdict = Verdict.PASS if result.ok else Verdict.FAIL
             yield Check(verdict, f"route {route}, {result.what} to {model}", result.seen, result.fix)
+
+
+def _takes_own_login(route: Route) -> bool:
+    return bool(route.targets) and all(target.forward_client_token for target in route.targets)
 
 
 def _unnamed(route: Route) -> Check:

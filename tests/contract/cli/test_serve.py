@@ -210,6 +210,8 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
         "broken", models=["broken"], targets=[builders.target("anthropic/x", baseURL="http://127.0.0.1:9")]
     )
     write(folder / "pattern.yaml", builders.route("any", models=["x-*"], targets=[builders.target("anthropic/*")]))
+    own = {"model": "anthropic/*", "forwardClientToken": True}
+    write(folder / "own.yaml", builders.route("own", models=["own"], targets=[own]))
     serve = start()
     url = serve.url
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(serve.memory)}
@@ -218,11 +220,12 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     for start_of_line in (
-        "PASS  config: 2 routes, 1 client",
+        "PASS  config: 3 routes, 1 client",
         "PASS  gateway: ready at 127.0.0.1:",
         "PASS  revision: ",
         "PASS  key: ",
         "SKIP  route default/any: no name to try",
+        "SKIP  route default/own: its targets take the client's own login",
         "PASS  route default/sonnet, prompt to claude-sonnet-4-5: ",
         "PASS  route default/sonnet, tool call to claude-sonnet-4-5: get_weather(",
     ):
