@@ -38,7 +38,6 @@ def test_without_thinking_leaves_others_alone() -> None:
         '"llama3" does not support thinking',
         "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
         "Encrypted content is not supported with this model.",
-        "property 'reasoning_content' is unsupported",
     ],
 )
 def test_a_target_that_does_not_think_is_remembered(words: str) -> None:
@@ -61,6 +60,39 @@ def test_a_models_limit_is_remembered_and_a_prompts_is_not() -> None:
     repairs.learn("t", refusal("x", most_output=60, of_model=True))
     assert repairs.known("t", ASKED) == {**ASKED, "max_tokens": 60}
     assert repairs.after(refusal("x", most_output=200), ASKED) is None, "it would fail again"
+
+
+THOUGHT = {"type": "thinking", "thinking": "", "signature": "cgw1."}
+SAID = {"type": "text", "text": "hello"}
+LONG: dict[str, Any] = {**ASKED, "messages": [{"role": "assistant", "content": [THOUGHT, SAID]}]}
+SHORT = {**ASKED, "messages": [{"role": "assistant", "content": [SAID]}]}
+
+
+def test_a_history_of_thoughts_is_left_out_where_it_is_refused() -> None:
+    repairs = Repairs()
+    unknown = refusal("property 'reasoning_content' is unsupported")
+    assert repairs.after(unknown, LONG) == SHORT
+    repairs.learn("t", unknown)
+    assert repairs.known("t", LONG) == SHORT
+
+
+def test_summaries_that_are_not_for_everybody_are_not_asked_for_again() -> None:
+    repairs = Repairs()
+    words = refusal("Your organization must be verified to generate reasoning summaries.")
+    hidden = {**ASKED, "thinking": {"display": "omitted"}}
+    assert repairs.after(words, ASKED) == hidden
+    repairs.learn("t", words)
+    assert repairs.known("t", ASKED) == hidden
+    assert repairs.after(words, hidden) is None
+
+
+def test_thoughts_for_another_account_are_left_out_once() -> None:
+    repairs = Repairs()
+    words = "The encrypted content gAAA... could not be verified. Reason: Encrypted content could not be decrypted."
+    assert repairs.after(refusal(words), LONG) == SHORT
+    assert repairs.after(refusal(words), SHORT) is None, "it would fail again"
+    repairs.learn("t", refusal(words))
+    assert repairs.known("t", LONG) is LONG, "what is thought from now on can be read"
 
 
 def test_other_complaints_are_the_callers() -> None:

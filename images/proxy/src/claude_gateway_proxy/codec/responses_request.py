@@ -14,7 +14,7 @@ from claude_gateway_proxy.codec.blocks import (
     tools_of,
 )
 from claude_gateway_proxy.codec.names import Names, upstream_id
-from claude_gateway_proxy.codec.options import choice_of, effort_of, schema_of
+from claude_gateway_proxy.codec.options import asked_of, choice_of, effort_of, schema_of
 from claude_gateway_proxy.codec.schema import for_openai
 from claude_gateway_proxy.codec.thoughts import read
 
@@ -52,14 +52,13 @@ def responses_request(request: Mapping[str, Any]) -> Json:
 
 
 def _reasoning(request: Mapping[str, Any]) -> Json:
-    thinking = request.get("thinking")
-    mode = thinking.get("type") if isinstance(thinking, dict) else None
+    asked = asked_of(request, model="")
     effort = effort_of(request)
     found: Json = {} if effort is None else {"effort": effort}
-    if mode in ("enabled", "adaptive"):
-        found["summary"] = "auto"
+    if asked.thinks:
+        found |= {"summary": "auto"} if asked.shows_thinking else {}
         # Nothing is stored there, so that the reasoning itself must come here and go back.
-        return {"reasoning": found, "include": ["reasoning.encrypted_content"]}
+        return {**({"reasoning": found} if found else {}), "include": ["reasoning.encrypted_content"]}
     return {"reasoning": found} if found else {}
 
 

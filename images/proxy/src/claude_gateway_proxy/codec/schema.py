@@ -63,7 +63,7 @@ def fits_strict(schema: Any) -> bool:
         return True
     if schema.get("type") == "object" or "properties" in schema:
         properties = _object(schema.get("properties"))
-        if schema.get("additionalProperties") is not False or set(_list(schema.get("required"))) != set(properties):
+        if schema.get("additionalProperties") is not False or set(_names(schema.get("required"))) != set(properties):
             return False
     if {"oneOf", "allOf", "not", "patternProperties", "if", "default"} & schema.keys():
         return False
@@ -78,15 +78,15 @@ def fits_strict(schema: Any) -> bool:
 def _merged(schema: Json) -> Json:
     """Alternatives at the top become one object with the properties of all; required stays what all of them require."""
     properties = dict(_object(schema.get("properties")))
-    required = list(_list(schema.get("required")))
+    required = _names(schema.get("required"))
     for word in _ALTERNATIVES:
         options = [each for each in _list(schema.get(word)) if isinstance(each, dict)]
         for option in options:
             for name, value in _object(option.get("properties")).items():
                 properties.setdefault(name, value)
-        wanted = [set(_list(option.get("required"))) for option in options]
+        wanted = [set(_names(option.get("required"))) for option in options]
         common = set.union(*wanted) if word == "allOf" and wanted else set.intersection(*wanted) if wanted else set()
-        required += sorted(name for name in common if isinstance(name, str) and name not in required)
+        required += sorted(common.difference(required))
     found = {**schema, "properties": properties}
     return {**found, "required": required} if required else found
 
@@ -139,7 +139,7 @@ class _Gemini:
         below = partial(self.reduced, within=within, depth=depth)
         found = {key: value for key, value in schema.items() if key in _GEMINI}
         kind = found.get("type")
-        if found.get("format") not in _GEMINI_FORMATS.get(str(kind), ()):
+        if str(found.get("format")) not in _GEMINI_FORMATS.get(str(kind), ()):
             found.pop("format", None)
         if "enum" in found and kind != "string":
             # Gemini takes only strings; the description says what an enum would.
@@ -153,7 +153,7 @@ class _Gemini:
         properties, required, items = (found.pop(key, None) for key in ("properties", "required", "items"))
         if kind == "object":
             inner = {name: below(each) for name, each in _object(properties).items()}
-            wanted = [name for name in _list(required) if isinstance(name, str) and name in inner]
+            wanted = [name for name in _names(required) if name in inner]
             found |= {"properties": inner} if inner else {}
             found |= {"required": wanted} if wanted else {}
         elif kind == "array":
@@ -220,3 +220,7 @@ def _object(value: Any) -> Json:
 
 def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in _list(value) if isinstance(name, str)]
