@@ -1,12 +1,14 @@
 """Claude Code's own requests, captured and cut short, and the shapes they may take, as plain Messages."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.corpus import Recording, recordings
 
 from claude_gateway_proxy.codec.thoughts import Thought, sign
 from claude_gateway_proxy.gateway.dialect import plain_messages
@@ -71,6 +73,38 @@ def test_a_captured_request_becomes_plain(name: str) -> None:
     assert found["max_tokens"] == before["max_tokens"]
     assert found["stream"] is True
     assert json.loads(plain_messages(json.dumps(found).encode())) == found
+
+
+RECORDED = [each for each in recordings() if each.target.partition("?")[0] == "/v1/messages"]
+
+
+@pytest.mark.parametrize("recording", RECORDED, ids=str)
+def test_a_recorded_request_becomes_plain(recording: Recording) -> None:
+    once = plain_messages(recording.body)
+    found = json.loads(once)
+    assert set(found) <= FIELDS
+    assert {message["role"] for message in found["messages"]} <= {"user", "assistant"}
+    assert all(message["content"] for message in found["messages"])
+    assert not keys(found) & {"cache_control", "defer_loading", "context_management", "metadata", "tool_name"}
+    assert "DeferredToolPlaceholder" not in json.dumps(found)
+    assert plain_messages(once) == once
+    words = json.dumps(found, ensure_ascii=False)
+    for text in said(recording.json):
+        assert json.dumps(text, ensure_ascii=False)[1:-1] in words, "no word of the conversation is lost"
+
+
+def said(request: Any) -> Iterator[str]:
+    """Every text of a conversation, those of results included."""
+    for message in request["messages"]:
+        content = message["content"]
+        for block in content if isinstance(content, list) else [{"type": "text", "text": content}]:
+            inner = block.get("content")
+            if block["type"] == "text":
+                yield block["text"].strip()
+            elif block["type"] == "tool_result" and isinstance(inner, str):
+                yield inner
+            elif block["type"] == "tool_result":
+                yield from (part["text"] for part in inner or () if part["type"] == "text")
 
 
 def test_the_environment_comes_as_a_reminder_behind_the_prompt() -> None:
