@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support import cli
+from tests.support import cli, terminal
 from tests.support.gateway import System, secret
 from tests.support.scenarios import SCENARIOS, Scenario, play
 from tests.support.tap import Message, Passed, Tap
 from tests.support.targets import ANTHROPIC_KEY
+from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
 
@@ -130,5 +132,30 @@ def test_a_model_that_keeps_its_name_leaves_the_body_as_it_is(
     assert done.rc == 0, done
     pairs = paired(front, back, None)
     assert len(pairs) == 2
+    for asked, arrived in pairs:
+        check(asked, arrived, system.key)
+
+
+@pytest.mark.parametrize("release", cli.RELEASES)
+def test_what_an_interactive_session_asks_crosses_unchanged_too(
+    tapped: Stack, tmp_path: Path, release: cli.Release
+) -> None:
+    system, upstream, front, back = tapped
+    front.forget()
+    back.forget()
+    upstream.forget()
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    # The newest asks for a title only where traffic that is not needed is allowed; the proxy refuses the rest of it.
+    everything = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": ""}
+    run: dict[str, Any] = {"url": front.url, "key": system.key, "home": home, "cwd": project}
+    with terminal.claude(**run, environment=everything, release=release, quiet=False) as shown:
+        shown.submit("please explain at some length what one would do to say [[words 7]] here")
+        shown.shows("word1 word2 word3 word4 word5 word6 word7")
+        until(lambda: len(upstream.requests) >= 2, what="the session's title to be asked for")
+    pairs = paired(front, back, UPSTREAM_MODEL)
+    # The answer, and a title for the session.
+    assert sum(b'"json_schema"' in asked.request.body for asked, _ in pairs) == 1
     for asked, arrived in pairs:
         check(asked, arrived, system.key)
