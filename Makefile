@@ -161,6 +161,16 @@ e2e-images: setup
 	@$(E2E_CLUSTER) check
 	@$(MAKE) --no-print-directory images image-e2e-clients TAG=e2e REVISION=e2e
 
+.PHONY: conformance
+conformance: setup ## Run the conformance suite against this tree; writes docs/conformance/ and docs/conformance.md
+	$(BIN)/python -m tests.peers claude-gateway
+	@$(MAKE) --no-print-directory generate
+
+.PHONY: conformance-peers
+conformance-peers: setup setup-peer ## The same against the stock LiteLLM proxy and claude-code-router (needs node, npm)
+	$(BIN)/python -m tests.peers litellm claude-code-router
+	@$(MAKE) --no-print-directory generate
+
 .PHONY: bench
 bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench

@@ -13,7 +13,7 @@ from typing import Final
 
 from tools.chart import crds as chart_crds
 from tools.chart import schema
-from tools.reference import cli, crds, metrics, reasons, settings, values
+from tools.reference import cli, conformance, crds, metrics, reasons, settings, values
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -24,6 +24,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 """Folders in which nothing lies but generated files."""
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
     "docs/reference/metrics.md": metrics.render,

@@ -103,6 +103,7 @@ def stream_tools(bench: Bench) -> str:
     "bedrock.ids",
     "Bedrock's ids lead to the same route as the plain name: with and without region, date, version",
     Need.BEDROCK,
+    source=Source.PROJECT,
 )
 def ids(bench: Bench) -> str:
     full = bench.models.bedrock_id

@@ -51,7 +51,7 @@ def claude(bench: Bench) -> str:
     "A model that is no Claude is listed too under a name with `claude` or `anthropic` in front, and that name routes",
     Need.DISCOVERY,
     Need.OTHER,
-    source=Source.MEASURED,
+    source=Source.PROJECT,
 )
 def others(bench: Bench) -> str:
     named = [name for name in _kept(bench) if bench.models.other in name]

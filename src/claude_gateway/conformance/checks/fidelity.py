@@ -21,6 +21,7 @@ def _arrived(bench: Bench, body: dict[str, Any], *fields: str) -> str:
     "body.exact",
     "The body is relayed byte for byte, but for the model's name: order, spacing, escapes and numbers stay",
     Need.UPSTREAM,
+    source=Source.PROJECT,
 )
 def exact(bench: Bench) -> str:
     model = json.dumps(bench.models.claude).encode()
@@ -40,7 +41,7 @@ def exact(bench: Bench) -> str:
     "body.main-loop.exact",
     "A whole request of Claude Code's main loop is relayed byte for byte, but for the model's name",
     Need.UPSTREAM,
-    source=Source.MEASURED,
+    source=Source.PROJECT,
 )
 def main_loop_exact(bench: Bench) -> str:
     body = {**samples.main_loop(bench.models.claude, bench.marker), "stream": True}

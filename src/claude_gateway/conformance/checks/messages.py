@@ -45,6 +45,7 @@ def main_loop(bench: Bench) -> str:
     "messages.query",
     "The path is matched without its query, and the query (`?beta=true`) reaches the upstream",
     Need.UPSTREAM,
+    source=Source.PROJECT,
 )
 def query(bench: Bench) -> str:
     bench.answer(bench.body())
@@ -166,6 +167,7 @@ def count_tokens(bench: Bench) -> str:
     "messages.count-tokens.exact",
     "A count for a Claude model is the upstream's own, not a guess",
     Need.UPSTREAM,
+    source=Source.PROJECT,
 )
 def count_exact(bench: Bench) -> str:
     body = {key: value for key, value in bench.body().items() if key != "max_tokens"}

@@ -127,6 +127,7 @@ def throttled(bench: Bench) -> str:
     "401 and 403 on the gateway's own credential are hidden here too",
     Need.BEDROCK,
     Need.UPSTREAM,
+    source=Source.PROJECT,
 )
 def hidden(bench: Bench) -> str:
     for status in (401, 403):

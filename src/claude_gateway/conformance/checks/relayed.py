@@ -138,6 +138,7 @@ def _hidden(status: int) -> Check:
         f"relayed.{status}.hidden",
         f"{status} on a credential of the gateway's own never reaches the client, which would log out: 502 or 529",
         Need.UPSTREAM,
+        source=Source.PROJECT,
     )
     def hidden(bench: Bench) -> str:
         kind = {401: "authentication_error", 403: "permission_error"}[status]
@@ -150,7 +151,9 @@ def _hidden(status: int) -> Check:
     return hidden
 
 
-@check("relayed.redirect", "An upstream's redirect is neither followed nor passed on", Need.UPSTREAM)
+@check(
+    "relayed.redirect", "An upstream's redirect is neither followed nor passed on", Need.UPSTREAM, source=Source.PROJECT
+)
 def redirect(bench: Bench) -> str:
     reply = _failing(bench, status=307, headers={"location": "http://127.0.0.1:9/v1/messages"})
     expect(reply.status >= 500, f"{reply}: a server error was expected")

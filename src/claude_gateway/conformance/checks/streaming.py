@@ -56,7 +56,12 @@ def unbuffered_gzip(bench: Bench) -> str:
     return f"{len(reply.pieces)} pieces over {spread:.2f} s, {reply.header('content-encoding') or 'not compressed'}"
 
 
-@check("stream.plain", "Compression is not forced: without `accept-encoding` answers come as they are", Need.UPSTREAM)
+@check(
+    "stream.plain",
+    "Compression is not forced: without `accept-encoding` answers come as they are",
+    Need.UPSTREAM,
+    source=Source.PROJECT,
+)
 def plain(bench: Bench) -> str:
     bench.script(text="word " * 500)
     whole = bench.messages(bench.body()).expect(200)
@@ -67,7 +72,7 @@ def plain(bench: Bench) -> str:
     return "no content-encoding"
 
 
-@check("stream.exact", "A Claude model's stream is relayed byte for byte", Need.UPSTREAM)
+@check("stream.exact", "A Claude model's stream is relayed byte for byte", Need.UPSTREAM, source=Source.PROJECT)
 def exact(bench: Bench) -> str:
     pieces = [START, delta("a"), 'event: ping\ndata: {"type": "ping"}\n\n', delta("b\\u00e9"), END]
     reply = _raw(bench, pieces).expect(200)

@@ -75,6 +75,7 @@ def server_errors(bench: Bench) -> str:
     "401 and 403 on the gateway's own credential never reach the client",
     Need.OTHER,
     Need.UPSTREAM,
+    source=Source.PROJECT,
 )
 def hidden(bench: Bench) -> str:
     for status in (401, 403):

@@ -65,7 +65,12 @@ def count_tokens(bench: Bench) -> str:
     return str(reply)
 
 
-@check("vertex.ids", "Vertex's ids lead to the same route as the plain name: with and without `@date`", Need.VERTEX)
+@check(
+    "vertex.ids",
+    "Vertex's ids lead to the same route as the plain name: with and without `@date`",
+    Need.VERTEX,
+    source=Source.PROJECT,
+)
 def ids(bench: Bench) -> str:
     names = [bench.models.vertex_id, bench.models.vertex_id.partition("@")[0]]
     for name in names:

@@ -1,0 +1,80 @@
+"""claude-code-router from npm with the scripted model behind it, configured as its README says."""
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.apiserver import free_port
+from tests.support.processes import Process
+from tests.support.underway import KEY, Underway, scripted
+from tests.support.waiting import until
+
+PACKAGE: Final = "@musistudio/claude-code-router"
+VERSION: Final = "2.0.0"
+"""The newest that installs from npm alone: 3.1.1 names a package that the registry does not give."""
+NAME: Final = f"claude-code-router {VERSION}"
+
+ARGUMENTS: Final = (
+    # It routes by `provider,model`.
+    *("--claude-model", "anthropic,claude-sonnet-4-5-20250929", "--other-model", "openai,scripted-gpt"),
+    *("--gemini-model", "gemini,gemini-3-pro", "--responses-model", "", "--embedding-model", ""),
+    *("--bedrock-model", "", "--vertex-model", "", "--forward-model", "", "--estimate-model", ""),
+    *("--judged-model", "", "--denied-model", ""),
+    *("--without", "bedrock", "--without", "sigv4", "--without", "vertex", "--without", "bridge"),
+    *("--without", "discovery", "--without", "chat", "--without", "responses"),
+    # A name that it does not know goes to its default.
+    *("--without", "unknown-model"),
+)
+
+
+@contextmanager
+def running() -> Iterator[Underway]:
+    """Install it into a temporary folder, and start upstream and router."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        raise SystemExit("claude-code-router needs node and npm")
+    with scripted() as upstream, tempfile.TemporaryDirectory(prefix="peer-") as name:
+        home = Path(name)
+        install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(home), f"{PACKAGE}@{VERSION}"]
+        subprocess.run(install, check=True, capture_output=True)
+        port = free_port()
+        folder = home / ".claude-code-router"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(_config(upstream, port)))
+        program = home / "node_modules" / PACKAGE / "dist" / "cli.js"
+        with Process([node, str(program), "start"], environment={"HOME": str(home)}) as process:
+
+            def listening() -> bool:
+                assert process.returncode is None, f"it ended with {process.returncode}:\n{process.output}"
+                with socket.socket() as probe:
+                    return probe.connect_ex(("127.0.0.1", port)) == 0
+
+            until(listening, timeout=60, what="claude-code-router")
+            yield Underway(f"http://127.0.0.1:{port}", upstream)
+
+
+def _config(upstream: str, port: int) -> dict[str, Any]:
+    def provider(name: str, path: str, model: str, use: list[Any]) -> dict[str, Any]:
+        address = {"api_base_url": upstream + path, "api_key": "sk-conformance"}
+        return {"name": name, **address, "models": [model], "transformer": {"use": use}}
+
+    limit = ["maxtoken", {"max_tokens": 8192}]
+    return {
+        "PORT": port,
+        "APIKEY": KEY,
+        "LOG": False,
+        "NON_INTERACTIVE_MODE": True,
+        "API_TIMEOUT_MS": 600000,
+        "Providers": [
+            provider("anthropic", "/v1/messages", "claude-sonnet-4-5-20250929", ["Anthropic"]),
+            provider("openai", "/v1/chat/completions", "scripted-gpt", [limit]),
+            provider("gemini", "/v1beta/models/", "gemini-3-pro", ["gemini"]),
+        ],
+        "Router": {"default": "anthropic,claude-sonnet-4-5-20250929"},
+    }
