@@ -84,6 +84,8 @@ class Reason(StrEnum):
     """The value in the Secret is empty, no key in plain ASCII, or no key file of the kind that is needed."""
     SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105
     """The operator has no right to read Secrets in the namespace."""
+    IDENTITY_NOT_ALLOWED = "IdentityNotAllowed"
+    """The namespace may not spend the pods' own identity in a cloud unless whoever runs the gateway allows it."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Nothing may be sent to this address unless whoever runs the gateway allows it."""
     TOO_LARGE = "TooLarge"

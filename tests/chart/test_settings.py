@@ -27,6 +27,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "watch_namespaces": (nested("operator.watchNamespaces", ["a", "b"]), "a,b"),
         "egress_loopback": (nested("egress.allowLoopback", True), "true"),
         "egress_hosts": (nested("egress.allowHosts", ["10.0.0.1", "h"]), "10.0.0.1,h"),
+        "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),
         "forward_hosts": (nested("egress.forwardClientTokenTo", ["relay.example", "h"]), "relay.example,h"),
         "bootstrap_enabled": (nested("bootstrap.enabled", False), "false"),
         "bootstrap_secret_name": (nested("bootstrap.existingSecret", {"name": "old"}), "old"),

@@ -67,6 +67,7 @@ class Gatherer:
         self._rules = plan.Settings(
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
             forward_hosts=settings.forward_hosts,
+            identity_namespaces=frozenset({settings.namespace, *settings.identity_namespaces}),
             strict=False,
             release=settings.release,
         )

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         default=(FORWARD_HOST,),
         description="Hosts that may get the clients' own logins (`forwardClientToken`), separated by commas.",
     )
+    identity_namespaces: Names = Field(
+        default=(),
+        description="Namespaces beside the release's own whose credentials may spend the pods' identity in a cloud, "
+        "separated by commas.",
+    )
     bootstrap_enabled: bool = Field(default=False, description="Whether to make the first client and its key.")
     bootstrap_secret_name: Name | None = Field(
         default=None, description="An existing, labelled Secret with the first client's key, instead of a new one."

@@ -101,6 +101,11 @@ def _spec_problems(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: Wor
     at = _at(kind)
     if isinstance(kind, ApiKey):
         yield from _provider_problems(owner, kind)
+    allowed = world.settings.identity_namespaces
+    if kind.secret_ref is None and allowed is not None and owner.namespace not in allowed:
+        message = f"credentials of namespace {owner.namespace} may not spend the pods' own identity"
+        fix = "Name a Secret, or have whoever runs the gateway allow it to the namespace."
+        yield Problem(owner, f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
     if kind.base_url is not None:
         refused = address_problem(kind.base_url, world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []

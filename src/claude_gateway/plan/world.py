@@ -59,13 +59,15 @@ class Settings:
     """What the installation allows and how it reads.
 
     ``egress`` are addresses that route authors could not allow themselves, ``forward_hosts`` those that may get the
-    clients' own logins. ``strict`` is for files: fields and kinds
+    clients' own logins, ``identity_namespaces`` those whose credentials may spend the pods' own identity (None: all).
+    ``strict`` is for files: fields and kinds
     that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored. ``release`` is
     the release that decides: objects whose ``gatewayRef`` names another one are left alone. None takes all.
     """
 
     egress: Egress = field(default_factory=Egress)
     forward_hosts: tuple[str, ...] = (FORWARD_HOST,)
+    identity_namespaces: frozenset[str] | None = None
     strict: bool = True
     release: str | None = None
 

@@ -182,6 +182,7 @@ def test_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read.egress_hosts == ("10.0.0.1", "h")
     assert read.forward_hosts == ("api.anthropic.com",)
     assert settings(monkeypatch, FORWARD_HOSTS="").forward_hosts == ()
+    assert settings(monkeypatch, IDENTITY_NAMESPACES="team-a").identity_namespaces == ("team-a",)
     assert settings(monkeypatch, WATCH_NAMESPACES="").namespaces == ("gateway",)
 
 

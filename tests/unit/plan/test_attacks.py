@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.support import builders
 from tests.support.builders import (
+    NOW,
     aws_keys,
     bedrock,
     client,
@@ -21,7 +22,8 @@ from tests.support.builders import (
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import LABEL_CREDENTIAL, Reason
-from claude_gateway.plan.decide import Plan
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.world import Settings, read
 
 VICTIM_KEY = "sk-victim-key-0123456789"
 
@@ -207,6 +209,32 @@ def test_an_identity_of_another_namespace_is_out_of_reach(name: str) -> None:
     )
     assert served(stolen) == []
     assert VICTIM_KEY not in repr(stolen)
+
+
+def test_the_identity_of_the_pods_is_for_the_namespaces_that_the_installation_says() -> None:
+    manifests = [
+        m
+        for namespace in ("gateway", "team")
+        for m in (
+            bedrock(secret=None, namespace=namespace),
+            vertex(secret=None, namespace=namespace),
+            route(
+                "attack",
+                models=[namespace],
+                namespace=namespace,
+                targets=[target("bedrock/*", "bedrock"), target("vertex_ai/*", "vertex")],
+            ),
+        )
+    ]
+    rules = Settings(identity_namespaces=frozenset({"gateway"}))
+    decided = decide(read(manifests, rules), NOW)
+    assert len(served(decided, "gateway/attack")) == 2
+    assert served(decided, "team/attack") == []
+    mine = [(p.object.namespace, p.field, p.reason) for p in decided.problems if p.object.kind == "ClaudeCredential"]
+    assert mine == [
+        ("team", "spec.bedrock.secretRef", Reason.IDENTITY_NOT_ALLOWED),
+        ("team", "spec.vertex.secretRef", Reason.IDENTITY_NOT_ALLOWED),
+    ]
 
 
 def test_a_key_file_names_no_address_and_no_program() -> None:
