@@ -10,13 +10,15 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support import cli
+from tests.support import cli, terminal
 from tests.support.corpus import FOLDER, TOOLS, compact
-from tests.support.scenarios import MODES, SCENARIOS, Scenario, play
+from tests.support.scenarios import MODES, SCENARIOS, play
 from tests.support.tap import Message, Passed, Tap
+from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
 
@@ -33,6 +35,8 @@ _PROSE_KEYS: Final = frozenset({"text", "description", "content", "system"})
 _FIXED: Final = (
     (re.compile(r"127\.0\.0\.1:(?!9/)\d+"), "127.0.0.1:1"),
     (re.compile(r"(?<=cc_version=)(\d+\.\d+\.\d+)\.\w+"), r"\1.000"),
+    (re.compile(r"(?<=duration_ms: )\d+"), "50"),
+    (re.compile(r"\b\d+(?=</usage>)"), "50"),
     (re.compile(r"/claude-\d+/"), "/claude-1000/"),
     (re.compile(r"(?<=cch=)\w+"), "00000"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "0" * 64),
@@ -94,25 +98,49 @@ def main() -> None:
             folder.mkdir(parents=True)
             tools: dict[str, Any] = {}
             for scenario in (*SCENARIOS, *MODES):
-                exchanges = _record(scenario, tap=tap, upstream=upstream, release=release)
-                _write(folder / f"{scenario.name}.json", [_document(passed, tools) for passed in exchanges])
+                with _home():
+                    tap.forget()
+                    play(scenario, url=tap.url, key=KEY, upstream=upstream, release=release, home=HOME)
+                _write(folder / f"{scenario.name}.json", _documents(tap, tools, orderly=scenario.name != "context"))
+            with _home():
+                _converse(tap, upstream, release)
+            _write(folder / "title.json", _documents(tap, tools, orderly=False))
             _write(folder / TOOLS, dict(sorted(tools.items())))
             size = sum(file.stat().st_size for file in folder.iterdir())
             sys.stdout.write(f"{version}: {size // 1024} KiB\n")
 
 
-def _record(scenario: Scenario, *, tap: Tap, upstream: Scripted, release: cli.Release) -> Iterator[dict[str, Any]]:
-    tap.forget()
+@contextmanager
+def _home() -> Iterator[None]:
     HOME.mkdir()
     try:
-        play(scenario, url=tap.url, key=KEY, upstream=upstream, release=release, home=HOME)
+        yield
     finally:
         shutil.rmtree(HOME)
+
+
+def _converse(tap: Tap, upstream: Scripted, release: cli.Release) -> None:
+    """Have a session in a terminal, whose title is asked for as well."""
+    tap.forget()
+    upstream.forget()
+    project = HOME / "project"
+    project.mkdir()
+    # The newest release takes a title for traffic that is not needed.
+    everything = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": ""}
+    run: dict[str, Any] = {"url": tap.url, "key": KEY, "home": HOME, "cwd": project}
+    with terminal.claude(**run, environment=everything, release=release, quiet=False) as shown:
+        shown.submit("please explain at some length what one would do to say [[words 7]] here")
+        shown.shows("word1 word2 word3 word4 word5 word6 word7")
+        until(lambda: len(upstream.requests) >= 2, what="the session's title to be asked for")
+
+
+def _documents(tap: Tap, tools: dict[str, Any], *, orderly: bool) -> list[dict[str, Any]]:
+    """Give what passed; where requests go out at once, in an order that is the same each time."""
     normal = normaliser()
-    # Counts of /context go out at once, in any order.
-    passed = sorted(tap.passed, key=lambda one: one.request.body) if scenario.name == "context" else tap.passed
-    for one in passed:
-        yield _exchange(one, normal)
+    passed = [one for one in tap.passed if one.request.method != "HEAD"]
+    if not orderly:
+        passed.sort(key=lambda one: one.request.body)
+    return [_document(_exchange(one, normal), tools) for one in passed]
 
 
 def _exchange(passed: Passed, normal: Callable[[str], str]) -> dict[str, Any]:

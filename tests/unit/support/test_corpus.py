@@ -9,7 +9,7 @@ from tests.support.corpus import FOLDER, Recording, recordings
 from tests.support.scenarios import MODES, SCENARIOS
 
 PINS = Path(__file__).parents[2] / "clients"
-NAMES = {scenario.name for scenario in (*SCENARIOS, *MODES)}
+NAMES = {scenario.name for scenario in (*SCENARIOS, *MODES)} | {"title"}
 OWN_ID = re.compile(r"\b(?!0000[0-9a-f]{4}-0000)[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 OWN_PATH = re.compile(r"/home/|/root\b|/var/folders|/tmp/(?!c)")
 
