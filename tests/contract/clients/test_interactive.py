@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 from tests.support import terminal
+from tests.support.cli import RELEASES, Release
 from tests.support.gateway import System
 from tests.support.scenarios import PIXEL, call
 from tests.support.targets import ANTHROPIC, OPENAI, Target
@@ -59,7 +60,9 @@ def project(tmp_path: Path) -> Path:
 def claude(stack: System, target: Target, tmp_path: Path, project: Path) -> Open:
     """Start the CLI in a terminal, asking before each action."""
 
-    def start(*arguments: str, system: System = stack, home: str = "home", **environment: str) -> Opened:
+    def start(
+        *arguments: str, system: System = stack, home: str = "home", release: Release = "newest", **environment: str
+    ) -> Opened:
         return terminal.claude(
             "--permission-mode",
             "default",
@@ -70,6 +73,7 @@ def claude(stack: System, target: Target, tmp_path: Path, project: Path) -> Open
             cwd=project,
             model=target.model,
             environment=environment,
+            release=release,
         )
 
     return start
@@ -85,8 +89,11 @@ def test_prompts_are_answered(claude: Open, upstream: Scripted, target: Target) 
     assert all(target.saw(request) for request in upstream.requests)
 
 
-def test_a_tool_runs_if_the_person_permits_it(claude: Open, upstream: Scripted, target: Target, project: Path) -> None:
-    with claude() as cli:
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_tool_runs_if_the_person_permits_it(
+    claude: Open, upstream: Scripted, target: Target, project: Path, release: Release
+) -> None:
+    with claude(release=release) as cli:
         cli.submit(call("Bash", command="touch wanted; echo $((6*7))", description="make"))
         cli.shows(QUESTION)
         assert not (project / "wanted").exists()
