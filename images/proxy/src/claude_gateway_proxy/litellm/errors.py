@@ -58,7 +58,9 @@ _CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
 _QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
 _USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
 _CONNECTION: Final = re.compile(
-    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed", re.I
+    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed"
+    r"|closed the responses stream before any terminal event",
+    re.IGNORECASE,
 )
 
 
