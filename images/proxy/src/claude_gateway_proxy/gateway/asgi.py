@@ -1,29 +1,22 @@
-"""The few ASGI shapes that the gateway uses, and the ways to send a whole answer and to read a whole body."""
+"""ASGI as the gateway uses it: the shapes of all processes, and a body read up to a limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Final
 
+from claude_gateway_proxy.asgi import JSON, TEXT, ClientGone, Headers, Message, Receive, Scope, Send, send_whole
 from claude_gateway_proxy.gateway.errors import body_too_large, body_too_slow
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = Sequence[tuple[bytes, bytes]]
-
-JSON: Final = b"application/json"
-TEXT: Final = b"text/plain; charset=utf-8"
-
-
-class ClientGone(Exception):  # noqa: N818 - the end of a story, not an error
-    """The client closed its connection before its request was complete."""
-
-
-async def send_whole(send: Send, *, status: int, headers: Headers, body: bytes) -> None:
-    """Send an answer that is complete; ``headers`` has all that it needs."""
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+__all__ = [
+    "JSON",
+    "TEXT",
+    "ClientGone",
+    "Headers",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "read_body",
+    "send_whole",
+]
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:

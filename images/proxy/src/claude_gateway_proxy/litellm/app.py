@@ -15,7 +15,17 @@ from claude_gateway_proxy.codec.options import asked_of
 from claude_gateway_proxy.codec.writer import Asked
 from claude_gateway_proxy.litellm import errors, fields, messages, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
-from claude_gateway_proxy.litellm.asgi import JSON, TEXT, ClientGone, Receive, Scope, Send, gone, read_body, send_whole
+from claude_gateway_proxy.litellm.asgi import (
+    JSON,
+    TEXT,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    gone,
+    read_body,
+    send_document,
+)
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.errors import Failure
 from claude_gateway_proxy.litellm.fields import Json
@@ -80,11 +90,11 @@ class App:
     async def _answer_about_itself(self, path: str, send: Send) -> None:
         if path == "/status":
             body = self._live.report(in_flight=self.in_flight).model_dump_json(by_alias=True).encode()
-            await send_whole(send, status=200, kind=JSON, body=body)
+            await send_document(send, status=200, kind=JSON, body=body)
         elif path == "/metrics":
-            await send_whole(send, status=200, kind=CONTENT_TYPE, body=self.metrics.text())
+            await send_document(send, status=200, kind=CONTENT_TYPE, body=self.metrics.text())
         elif path == "/healthz":
-            await send_whole(send, status=200, kind=TEXT, body=b"ok\n")
+            await send_document(send, status=200, kind=TEXT, body=b"ok\n")
         else:
             await _send_failure(send, errors.unknown_path(path), Format.CHAT, request_id=None)
 
@@ -130,7 +140,7 @@ class App:
             failed = _failure(error, target=target, format=format)
             await _send_failure(send, failed, format, request_id=request_id)
             return
-        await send_whole(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
+        await send_document(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
 
     async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:  # noqa: A002
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
@@ -264,7 +274,7 @@ async def _send_failure(
         headers.append((b"retry-after", failure.retry_after.encode()))
     headers += _request_id(failure.request_id)
     body = errors.envelope(failure, format=format, request_id=failure.request_id or request_id)
-    await send_whole(send, status=failure.status, kind=JSON, body=body, headers=headers)
+    await send_document(send, status=failure.status, kind=JSON, body=body, headers=headers)
 
 
 def _request_id(ident: str | None) -> list[tuple[bytes, bytes]]:

@@ -1,27 +1,26 @@
-"""The few ASGI shapes that the worker uses."""
+"""ASGI as the worker uses it: bodies of any size, since the gateway limits them, and the caller's leaving."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Final
+from claude_gateway_proxy.asgi import JSON, TEXT, ClientGone, Headers, Message, Receive, Scope, Send, send_whole
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = Sequence[tuple[bytes, bytes]]
+__all__ = [
+    "JSON",
+    "TEXT",
+    "ClientGone",
+    "Headers",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "gone",
+    "read_body",
+    "send_document",
+]
 
-JSON: Final = b"application/json"
-TEXT: Final = b"text/plain; charset=utf-8"
 
-
-class ClientGone(Exception):  # noqa: N818 - the end of a story, not an error
-    """The caller closed its connection before its request was complete."""
-
-
-async def send_whole(send: Send, *, status: int, kind: bytes, body: bytes, headers: Headers = ()) -> None:
-    """Send an answer that is complete, of the content type ``kind``."""
+async def send_document(send: Send, *, status: int, kind: bytes, body: bytes, headers: Headers = ()) -> None:
+    """Send an answer of the content type ``kind``."""
     fixed = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": "http.response.body", "body": body})
+    await send_whole(send, status=status, headers=[*fixed, *headers], body=body)
 
 
 async def read_body(receive: Receive) -> bytes:
