@@ -1,5 +1,6 @@
 """Anthropic's own SDK through the real gateway, to both wires."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 from tests.support.gateway import System
+from tests.support.scenarios import PIXEL
 from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
 from tests.support.waiting import until
 
@@ -201,3 +203,31 @@ async def test_the_async_client_works_too(stack: System, upstream: Scripted, tar
     async with anthropic.AsyncAnthropic(base_url=stack.url, auth_token=stack.key, api_key=None) as client:
         message = await client.messages.create(model=target.model, max_tokens=99, messages=user("hello"))
     assert text(message) == "echo: hello"
+
+
+async def test_the_async_client_streams_too(stack: System, upstream: Scripted, target: Target) -> None:
+    async with (
+        anthropic.AsyncAnthropic(base_url=stack.url, auth_token=stack.key, api_key=None) as client,
+        client.messages.stream(model=target.model, max_tokens=99, messages=user("say [[words 5]]")) as stream,
+    ):
+        pieces = [piece async for piece in stream.text_stream]
+        message = await stream.get_final_message()
+    assert len(pieces) > 1
+    assert "".join(pieces) == text(message) == "word1 word2 word3 word4 word5"
+
+
+def test_betas_go_to_those_who_know_them(client: anthropic.Anthropic, upstream: Scripted, target: Target) -> None:
+    message = client.beta.messages.create(
+        model=target.model, max_tokens=99, messages=user("hello"), betas=["some-beta-2027-01-01"]
+    )
+    assert [block.text for block in message.content if block.type == "text"] == ["echo: hello"]
+    assert upstream.last.header("anthropic-beta") == ("some-beta-2027-01-01" if target is ANTHROPIC else None)
+
+
+def test_pictures_are_seen(client: anthropic.Anthropic, upstream: Scripted, target: Target) -> None:
+    picture = base64.b64encode(PIXEL).decode()
+    source: Any = {"type": "base64", "media_type": "image/png", "data": picture}
+    content: Any = [{"type": "image", "source": source}, {"type": "text", "text": "what is it"}]
+    message = client.messages.create(model=target.model, max_tokens=99, messages=[{"role": "user", "content": content}])
+    assert text(message) == "echo: what is it"
+    assert picture.encode() in upstream.last.body

@@ -1,5 +1,6 @@
 """OpenAI's own SDK through the real gateway, to both wires."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from pydantic import BaseModel
 from tests.support.gateway import System
-from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
+from tests.support.scenarios import PIXEL
+from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, GEMINI, OPENAI, RESPONSES, Target, streamed
 
 from claude_gateway_scripted import Scripted
 from claude_gateway_scripted.embeddings import vector
@@ -218,3 +221,46 @@ async def test_the_async_client_works_too(stack: System, upstream: Scripted, tar
     async with openai.AsyncOpenAI(base_url=stack.openai_url, api_key=stack.key) as client:
         answer = await client.chat.completions.create(model=target.model, messages=user("hello"))
     assert answer.choices[0].message.content == "echo: hello"
+
+
+async def test_the_async_client_streams_too(stack: System, upstream: Scripted, target: Target) -> None:
+    async with openai.AsyncOpenAI(base_url=stack.openai_url, api_key=stack.key) as client:
+        chunks = await client.chat.completions.create(model=target.model, messages=user("say [[words 5]]"), stream=True)
+        pieces = [chunk.choices[0].delta.content or "" async for chunk in chunks]
+    assert sum(bool(piece) for piece in pieces) > 1
+    assert "".join(pieces) == "word1 word2 word3 word4 word5"
+
+
+def test_answers_follow_a_schema(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
+    class Place(BaseModel):
+        city: str
+        sunny: bool
+
+    answer = client.chat.completions.parse(model=target.model, messages=user("hello"), response_format=Place)
+    assert isinstance(answer.choices[0].message.parsed, Place)
+    parsed = client.responses.parse(model=target.model, input="hello", text_format=Place)
+    assert isinstance(parsed.output_parsed, Place)
+    assert target.saw(upstream.last)
+
+
+def test_pictures_are_seen(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
+    picture = base64.b64encode(PIXEL).decode()
+    content = [
+        {"type": "text", "text": "what is it"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
+    ]
+    messages: Any = [{"role": "user", "content": content}]
+    answer = client.chat.completions.create(model=target.model, messages=messages)
+    assert answer.choices[0].message.content == "echo: what is it"
+    assert picture.encode() in upstream.last.body
+
+
+# What a Claude is asked then depends on its name, and the scripted one's is nobody's.
+@pytest.mark.parametrize("target", [OPENAI, RESPONSES, GEMINI], ids=str)
+def test_effort_is_passed_on(client: openai.OpenAI, upstream: Scripted, target: Target) -> None:
+    answer = client.chat.completions.create(
+        model=target.model, messages=user("hello"), reasoning_effort="high", max_completion_tokens=20_000
+    )
+    assert answer.choices[0].message.content == "echo: hello"
+    body = upstream.last.body.decode()
+    assert any(word in body for word in ("reasoning", "thinking", "effort")), body
