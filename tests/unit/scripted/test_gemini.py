@@ -69,6 +69,12 @@ def test_schemas_that_google_refuses(ask: Any, schema: dict[str, Any]) -> None:
     assert answer.json()["error"]["status"] == "INVALID_ARGUMENT"
 
 
+def test_a_property_may_be_called_type(ask: Any) -> None:
+    schema = {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}
+    tools = [{"functionDeclarations": [{"name": "look", "parameters": schema}]}]
+    assert ask("generateContent", {"contents": [TURN], "tools": tools}).status_code == 200
+
+
 def test_results_must_be_as_many_as_calls(ask: Any) -> None:
     for contents in ([TURN, RESULT], [TURN, {"role": "model", "parts": [SIGNED, CALL]}, RESULT]):
         assert ask("generateContent", {"contents": contents}).status_code == 400

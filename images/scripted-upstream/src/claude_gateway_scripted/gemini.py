@@ -120,7 +120,11 @@ def _lower(schema: Any) -> Any:
         return [_lower(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: value.lower() if key == "type" else _lower(value) for key, value in schema.items()}
+    # A property may be called `type`, too.
+    return {
+        key: value.lower() if key == "type" and isinstance(value, str) else _lower(value)
+        for key, value in schema.items()
+    }
 
 
 def _camel(value: Any) -> Any:
