@@ -9,39 +9,22 @@ from typing import Any, Final
 import yaml
 from tests.e2e.pods.load import Group
 from tests.support import command, kubecluster, kubepods
+from tests.support.certificates import self_signed
 from tests.support.gateway import documents, secret
 from tests.support.kube import ARTIFACTS, Kube, Manifest, Pod
-from tests.support.targets import Target
+from tests.support.targets import ANTHROPIC, OPENAI, ROUTES, Target
 
 from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
 from claude_gateway_scripted import digest
 
 CHART: Final = "charts/claude-gateway"
-OBJECTS: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: vllm}}
-spec: {{apiKey: {{provider: hosted_vllm, secretRef: {{name: openai}}, baseURL: "{url}/v1"}}}}
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: anthropic}}
-spec:
-  models: [claude-on-anthropic]
-  targets: [{{model: anthropic/{model}, credential: anthropic}}]
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: openai}}
-spec:
-  models: [claude-on-openai]
-  targets: [{{model: hosted_vllm/scripted-gpt, credential: vllm}}]
-"""
+PINGS: Final = 1
+"""Seconds of silence after which the gateway pings."""
+OBJECTS: Final = (
+    *(("ClaudeCredential", name) for name in ("anthropic", "vllm")),
+    *(("ModelRoute", name) for name in ("anthropic", "openai")),
+)
+"""What a release is furnished with, of the routes of all client tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +43,17 @@ class Release:
     @property
     def url(self) -> str:
         """The Service's address, as clients in other namespaces write it."""
-        return f"http://{self.fullname}.{self.namespace}.svc.cluster.local:4000"
+        return f"http://{self.host}:4000"
+
+    @property
+    def tls_url(self) -> str:
+        """The same with TLS."""
+        return f"https://{self.host}:4443"
+
+    @property
+    def host(self) -> str:
+        """The Service's name."""
+        return f"{self.fullname}.{self.namespace}.svc.cluster.local"
 
     @property
     def proxy(self) -> str:
@@ -77,9 +70,18 @@ class Release:
         """Name of the ConfigMap and the Secret with the bundle."""
         return bundle_name(self.fullname)
 
+    @property
+    def tls(self) -> str:
+        """Name of the Secret with its certificate."""
+        return f"{self.fullname}-tls"
+
     def install(self, *settings: str) -> None:
-        """Install it in a namespace of its own, and wait as ``helm install --wait`` does."""
-        self.kube.apply(kubepods.namespace(self.namespace))
+        """Install it with a certificate, and wait as ``helm install --wait`` does."""
+        certificate, key = (text.decode() for text in self_signed(self.host))
+        data = {"tls.crt": certificate, "tls.key": key}
+        metadata = {"name": self.tls, "namespace": self.namespace}
+        made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls"}
+        self.kube.apply(kubepods.namespace(self.namespace), {**made, "stringData": data})
         self._helm("install", *settings)
 
     def upgrade(self, *settings: str) -> None:
@@ -92,7 +94,7 @@ class Release:
 
     def _helm(self, verb: str, *settings: str) -> None:
         values = ARTIFACTS / f"values-{self.name}.yaml"
-        values.write_text(yaml.safe_dump(_values()))
+        values.write_text(yaml.safe_dump({**_values(), "tls": {"secretName": self.tls}}))
         extra = [word for setting in settings for word in ("--set", setting)]
         self.kube.helm(
             verb, self.name, CHART, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s", *extra
@@ -138,8 +140,9 @@ class Gateway:
         """Apply two credentials, two routes and a client, make a client pod, and wait until all is live."""
         kube, place = release.kube, release.namespace
         anthropic, openai = f"sk-ant-e2e-{secrets.token_hex(24)}", f"sk-e2e-{secrets.token_hex(24)}"
-        routes = OBJECTS.format(url=kubepods.UPSTREAM_URL, model=model)
-        kube.apply(*(secret("anthropic", anthropic), secret("openai", openai)), *documents(routes), namespace=place)
+        routes = documents(ROUTES.format(url=kubepods.UPSTREAM_URL).replace(ANTHROPIC.upstream_model, model))
+        own = [each for each in routes if (each["kind"], each["metadata"]["name"]) in OBJECTS]
+        kube.apply(*(secret("anthropic", anthropic), secret("openai", openai)), *own, namespace=place)
         key = new_client(release, client)
         kube.apply(*kubepods.client(client, url=release.url, key=key))
         kube.wait(
@@ -150,8 +153,8 @@ class Gateway:
         )
         kube.wait(f"pod/{client}", condition="Ready", namespace=kubepods.CLIENTS)
         targets = [
-            Target("claude-on-anthropic", model, "/v1/messages", digest(anthropic)),
-            Target("claude-on-openai", "scripted-gpt", "/v1/chat/completions", digest(openai)),
+            replace(ANTHROPIC, upstream_model=model, credential=digest(anthropic)),
+            replace(OPENAI, credential=digest(openai)),
         ]
         return cls(release, client, key, targets, [anthropic, openai, key])
 
@@ -200,10 +203,17 @@ def new_client(release: Release, name: str) -> str:
 
 
 def route(
-    name: str, *, models: list[str], model: str, labels: Mapping[str, str] | None = None, **target: str
+    name: str,
+    *,
+    models: list[str],
+    model: str,
+    labels: Mapping[str, str] | None = None,
+    release: str | None = None,
+    **target: str,
 ) -> Manifest:
-    """Give a route with one target."""
-    spec = {"models": models, "targets": [{"model": model, **target}]}
+    """Give a route with one target; ``release`` is the one that it is for, where there are several."""
+    named = {} if release is None else {"gatewayRef": {"name": release}}
+    spec = {"models": models, "targets": [{"model": model, **target}], **named}
     metadata = {"name": name, "labels": dict(labels or {})}
     return {"apiVersion": API_VERSION, "kind": "ModelRoute", "metadata": metadata, "spec": spec}
 
@@ -219,5 +229,8 @@ def _values() -> dict[str, Any]:
     return {
         "images": {"pullPolicy": "Never", "proxy": image("proxy"), "operator": image("operator")},
         "operator": small,
-        "proxy": {"gateway": small, "litellm": small, "agent": small},
+        # Pings come soon, so that no test waits long for one.
+        "proxy": {"gateway": {**small, "pingSeconds": PINGS}, "litellm": small, "agent": small},
+        # Allowed by name: it stands where Google's token server would.
+        "egress": {"allowHosts": [kubepods.UPSTREAM_HOST]},
     }

@@ -1,9 +1,11 @@
-"""Proxy pods that go: by accident, where only their own streams fail, and in order, where none does."""
+"""Proxy pods that go: by accident, where only their own streams fail, and in order, where none does; one that stays."""
 
 from tests.e2e.pods.load import Group
-from tests.e2e.release import Gateway
+from tests.e2e.release import Gateway, route
 from tests.support import kubepods
 from tests.support.waiting import until
+
+from claude_gateway.names import BUNDLE_DIR, Reason
 
 BRIEF = "[[words 30]] [[pace 0.3]]"
 LONG = "[[words 60]] [[pace 1]]"
@@ -49,3 +51,34 @@ def test_a_rollout_cuts_no_stream_and_fails_no_request(gateway: Gateway, upstrea
     assert still_open == 6, "the streams ended before the pods were replaced: the test proved nothing"
     assert long.problems() == []
     assert {answer.events >= 60 for answer in long.answers} == {True}
+
+
+def test_a_pod_that_cannot_load_an_edit_is_told_and_serves_what_it_had(gateway: Gateway) -> None:
+    kube, place = gateway.kube, gateway.release.namespace
+    well, ill = gateway.release.pods()
+
+    def let(mode: str) -> None:
+        folder = f"/run/claude-gateway/{BUNDLE_DIR}"
+        kube.kubectl("exec", ill.name, "-c", "agent", "-n", place, "--", "chmod", mode, folder)
+
+    def edit(model: str) -> None:
+        kube.apply(route("stuck", models=["claude-stuck"], model=model, credential="anthropic"), namespace=place)
+
+    edit("anthropic/before")
+    gateway.wait_live("modelroute/stuck")
+    let("500")
+    edit("anthropic/after")
+    where = {"namespace": place, "name": "stuck"}
+    refused = kube.until_condition("modelroute", "Programmed", status="False", reason=Reason.REFUSED, **where)
+    assert ill.name in refused["message"]
+    assert "cannot be written" in refused["message"]
+    others = (f"gatewayclient/{gateway.pod}", "modelroute/anthropic", "modelroute/openai", "claudecredential/anthropic")
+    gateway.wait_live(*others)
+    groups = [Group(pod.name, f"http://{pod.ip}:4000", "claude-stuck", rounds=1, workers=1) for pod in (well, ill)]
+    with gateway.load(*groups) as asked:
+        asked.finish()
+    assert asked.problems() == []
+    assert {answer.group: answer.served for answer in asked.answers} == {well.name: "after", ill.name: "before"}
+    let("700")
+    gateway.wait_live("modelroute/stuck")
+    kube.kubectl("delete", "modelroute", "stuck", "-n", place)

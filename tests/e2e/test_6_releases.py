@@ -1,7 +1,7 @@
-"""Two releases in two namespaces, and one that is upgraded, rolled back and tested by Helm."""
+"""Two releases in two namespaces and in one, and one that is upgraded, rolled back and tested by Helm."""
 
 from tests.e2e.pods.load import Group
-from tests.e2e.release import Gateway, Release
+from tests.e2e.release import Gateway, Release, route
 from tests.support import kubecluster, kubepods
 
 
@@ -27,6 +27,49 @@ def test_two_releases_share_nothing_but_the_kinds(gateway: Gateway) -> None:
     assert {kube.exists("crd", namespace="", name=name) for name in kubecluster.CRDS} == {True}
     kube.kubectl("delete", "namespace", other.namespace)
     kube.kubectl("delete", "pod", second.pod, "-n", kubepods.CLIENTS)
+
+
+def test_two_releases_in_one_namespace_serve_what_names_them(gateway: Gateway) -> None:
+    kube = gateway.kube
+    red, blue = (Release(kube, name=name, namespace="shared") for name in ("red", "blue"))
+    for release in (red, blue):
+        release.install("proxy.replicas=1")
+    gateway.secrets.extend([*red.own_secrets, *blue.own_secrets])
+    own = [
+        route(
+            f"of-{release.name}",
+            models=[f"claude-{release.name}"],
+            model=f"anthropic/{release.name}",
+            baseURL=kubepods.UPSTREAM_URL,
+            release=release.fullname,
+        )
+        for release in (red, blue)
+    ]
+    both = route("of-both", models=["claude-both"], model="anthropic/both", baseURL=kubepods.UPSTREAM_URL)
+    kube.apply(*own, both, namespace=red.namespace)
+    names = [f"modelroute/{name}" for name in ("of-red", "of-blue", "of-both")]
+    kube.wait(*names, condition="Programmed", namespace=red.namespace)
+    served: dict[tuple[str, str], str] = {}
+    for release in (red, blue):
+        kube.apply(*kubepods.client(release.name, url=release.url, key=release.bootstrap_key))
+        kube.wait(f"pod/{release.name}", condition="Ready", namespace=kubepods.CLIENTS)
+        groups = [Group(name, release.url, f"claude-{name}", rounds=1, workers=1) for name in ("red", "blue", "both")]
+        with kubepods.Load(kube, release.name, groups) as asked:
+            asked.finish()
+        served |= {(release.name, each.group): each.problem or each.served or "" for each in asked.answers}
+    unknown = {way: found for way, found in served.items() if way in (("red", "blue"), ("blue", "red"))}
+    assert [found.partition(":")[0][:10] for found in unknown.values()] == ["status 404"] * 2
+    assert {way: found for way, found in served.items() if way not in unknown} == {
+        ("red", "red"): "red",
+        ("red", "both"): "both",
+        ("blue", "blue"): "blue",
+        ("blue", "both"): "both",
+    }
+    kube.kubectl("delete", *names, "-n", red.namespace)
+    for release in (red, blue):
+        release.helm("uninstall", "--wait")
+    kube.kubectl("delete", "namespace", red.namespace)
+    kube.kubectl("delete", "pod", "red", "blue", "-n", kubepods.CLIENTS)
 
 
 def test_an_upgrade_and_its_rollback_lose_nothing(gateway: Gateway) -> None:

@@ -1,7 +1,6 @@
 """A stand-in for ``https://api.anthropic.com``: a proxy that ends TLS with a certificate for that name alone."""
 
 import contextlib
-import datetime
 import socket
 import socketserver
 import ssl
@@ -12,10 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.support.certificates import self_signed
 
 HOST: Final = "api.anthropic.com"
 
@@ -32,7 +28,7 @@ class Anthropic:
 def anthropic(upstream: str, folder: Path) -> Iterator[Anthropic]:
     """Lead requests for Anthropic to ``upstream`` (plain HTTP) and refuse every other host; ``folder`` gets files."""
     pem = folder / "anthropic.pem"
-    pem.write_bytes(_certificate())
+    pem.write_bytes(b"".join(self_signed(HOST)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     where = urlsplit(upstream)
@@ -79,24 +75,3 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
-
-
-def _certificate() -> bytes:
-    """A certificate for Anthropic's name that is its own authority, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*plain)

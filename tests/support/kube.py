@@ -106,6 +106,15 @@ class Kube:
             timeout=timeout + 30,
         )
 
+    def until_ended(self, job: str, *, namespace: str, timeout: float) -> None:
+        """Wait until a Job succeeded or failed."""
+
+        def ended() -> bool:
+            status = self.get("job", namespace=namespace, name=job).get("status", {})
+            return bool(status.get("succeeded") or status.get("failed"))
+
+        until(ended, timeout=timeout, what=f"job/{job} to end")
+
     def rolled(self, deployment: str, *, namespace: str) -> None:
         """Wait until a Deployment's rollout is complete."""
         place = ("-n", namespace, f"--timeout={PATIENCE:.0f}s")

@@ -18,7 +18,8 @@ from claude_gateway_scripted import Recorded
 
 CLIENTS: Final = "clients"
 UPSTREAM: Final = "upstream"
-UPSTREAM_URL: Final = f"http://scripted.{UPSTREAM}.svc.cluster.local:4001"
+UPSTREAM_HOST: Final = f"scripted.{UPSTREAM}.svc.cluster.local"
+UPSTREAM_URL: Final = f"http://{UPSTREAM_HOST}:4001"
 PROGRAMS: Final = Path("tests/e2e/pods")
 
 _numbers = itertools.count(1)
@@ -87,6 +88,27 @@ def client(name: str, *, url: str, key: str) -> list[Manifest]:
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("programs", CLIENTS), "data": programs},
         {"apiVersion": "v1", "kind": "Secret", "metadata": _named(name, CLIENTS), "stringData": {"key": key}},
         {"apiVersion": "v1", "kind": "Pod", "metadata": _named(name, CLIENTS), "spec": spec},
+    ]
+
+
+def job(name: str, *arguments: str, key: str) -> list[Manifest]:
+    """Give a Job that runs the command line of the proxy's image once, with a client key in its environment."""
+    container = {
+        "name": "command",
+        "image": kubecluster.reference_of("proxy"),
+        "args": list(arguments),
+        "env": [{"name": "CLAUDE_GATEWAY_KEY", "valueFrom": {"secretKeyRef": {"name": name, "key": "key"}}}],
+        "volumeMounts": [{"name": "home", "mountPath": "/run/claude-gateway"}],
+    }
+    pod = {**_restricted(container), "restartPolicy": "Never", "volumes": [{"name": "home", "emptyDir": {}}]}
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": _named(name, CLIENTS), "stringData": {"key": key}},
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": _named(name, CLIENTS),
+            "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+        },
     ]
 
 
