@@ -15,6 +15,7 @@ from claude_gateway_scripted import Recorded, digest
 AWS_KEYS: Final = {"AKIDSCRIPTED": "scripted/secret+key"}
 GOOGLE_TOKEN: Final = "ya29.scripted-token"
 ANTHROPIC_KEY: Final = "sk-ant-scripted-modes-0123456789"
+GEMINI_KEY: Final = "AIza-scripted-modes-0123456789"
 OPENAI_KEY: Final = "sk-scripted-modes-0123456789"
 
 ROUTES: Final = """
@@ -68,6 +69,18 @@ spec:
   targets: [{{model: hosted_vllm/scripted-gpt, credential: openai}}]
 ---
 apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: gemini}}
+spec: {{apiKey: {{provider: gemini, secretRef: {{name: gemini}}, baseURL: "{url}/v1beta"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: on-gemini}}
+spec:
+  models: [claude-fable-5]
+  targets: [{{model: gemini/gemini-2.5-pro, credential: gemini}}]
+---
+apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: the-rest}}
 spec:
@@ -96,7 +109,7 @@ class Target:
             return False
         if self is BEDROCK:
             return (request.header("authorization") or "").startswith("AWS4-HMAC-SHA256 ")
-        keys = {ANTHROPIC: ANTHROPIC_KEY, VERTEX: GOOGLE_TOKEN, OPENAI: OPENAI_KEY}
+        keys = {ANTHROPIC: ANTHROPIC_KEY, VERTEX: GOOGLE_TOKEN, OPENAI: OPENAI_KEY, GEMINI: GEMINI_KEY}
         return request.credential == digest(keys[self])
 
 
@@ -133,7 +146,15 @@ OPENAI: Final = Target(
     "/v1/chat/completions",
     "/v1/chat/completions",
 )
-TARGETS: Final = (ANTHROPIC, BEDROCK, VERTEX, OPENAI)
+GEMINI: Final = Target(
+    "gemini",
+    "claude-fable-5",
+    "us.anthropic.claude-fable-5-20260301-v1:0",
+    "claude-fable-5@20260301",
+    "/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+    "/v1beta/models/gemini-2.5-pro:generateContent",
+)
+TARGETS: Final = (ANTHROPIC, BEDROCK, VERTEX, OPENAI, GEMINI)
 
 
 def secrets(token_url: str) -> list[Manifest]:
@@ -142,6 +163,7 @@ def secrets(token_url: str) -> list[Manifest]:
     return [
         _secret("anthropic", {"key": ANTHROPIC_KEY}),
         _secret("openai", {"key": OPENAI_KEY}),
+        _secret("gemini", {"key": GEMINI_KEY}),
         _secret("aws", {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}),
         _secret("google", {"key.json": json.dumps(service_account(token_url))}),
     ]
@@ -228,6 +250,22 @@ MODES: Final = (
         CLAUDE_CODE_USE_FOUNDRY="1",
         ANTHROPIC_FOUNDRY_BASE_URL="{url}/anthropic",
         ANTHROPIC_FOUNDRY_API_KEY="{key}",
+    ),
+    _mode(
+        "mantle-sigv4",
+        CLAUDE_CODE_USE_MANTLE="1",
+        ANTHROPIC_BEDROCK_MANTLE_BASE_URL="{url}",
+        AWS_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="{key}",
+        AWS_SECRET_ACCESS_KEY="{key}",
+    ),
+    _mode(
+        "aws-key",
+        CLAUDE_CODE_USE_ANTHROPIC_AWS="1",
+        ANTHROPIC_AWS_BASE_URL="{url}",
+        ANTHROPIC_AWS_WORKSPACE_ID="any",
+        ANTHROPIC_AWS_API_KEY="{key}",
+        AWS_REGION="us-east-1",
     ),
     _mode("gateway-token", CLAUDE_CODE_USE_GATEWAY="1", ANTHROPIC_BASE_URL="{url}", ANTHROPIC_AUTH_TOKEN="{key}"),
     _mode("messages-token", ANTHROPIC_BASE_URL="{url}", ANTHROPIC_AUTH_TOKEN="{key}"),

@@ -21,7 +21,13 @@ def running() -> Iterator[tuple[System, Scripted]]:
 def stack(running: tuple[System, Scripted]) -> Iterator[System]:
     """The gateway; afterwards no secret may stand in a log or in the public part of the bundle."""
     yield running[0]
-    values = [clouds.ANTHROPIC_KEY, clouds.OPENAI_KEY, clouds.GOOGLE_TOKEN, *clouds.AWS_KEYS.values()]
+    values = [
+        clouds.ANTHROPIC_KEY,
+        clouds.OPENAI_KEY,
+        clouds.GEMINI_KEY,
+        clouds.GOOGLE_TOKEN,
+        *clouds.AWS_KEYS.values(),
+    ]
     assert running[0].leaks(*values) == []
 
 

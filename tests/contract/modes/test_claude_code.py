@@ -82,7 +82,7 @@ def test_a_wrong_key_ends_at_once_with_a_reason(stack: System, upstream: Scripte
     statuses = [line["status"] for line in stack.requests(count=before + 1)[before:]]
     # Some modes try a few models first, a key helper is asked once more; none of them goes on for minutes.
     assert set(statuses) == {401}
-    assert len(statuses) <= 5
+    assert len(statuses) <= 8
     assert upstream.requests == ()
 
 
