@@ -4,7 +4,7 @@ Too low would be the harmful side: a client would fill a context that is full al
 prose in twenty languages, code, logs, JSON, keys and encoded data come out above what the tokenizers of GPT-4
 (``cl100k_base``), GPT-4o (``o200k_base``) and Claude 2 count, and below twice the highest of the three for the bodies
 that Claude Code sends (1.3 times as a rule). The exceptions: short words of random letters count too few, and non-Latin
-scripts up to three times too many where the tokenizer is a new one. Pictures count as the largest ones cost Claude.
+scripts up to six times too many where the tokenizer is a new one. Pictures count as the largest ones cost Claude.
 """
 
 import base64

@@ -1,19 +1,18 @@
 """A stream of Messages events whose closing ``message_delta`` waits for verdicts; all before it passes at once."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
+from claude_gateway_proxy.gateway.sse import END
 
 Read = Callable[[], Awaitable[bytes]]
 
 EVENT_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of one event that are held to be looked at."""
 
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _CLOSING: Final = b"message_delta"
 _OF_CALLS: Final = (b"content_block_start", b"input_json_delta")
 
@@ -55,7 +54,7 @@ class Guarded:
     def ready(self) -> bytes:
         """Give what came already and may go on: whole events, up to the closing one; none where more is needed."""
         at = 0
-        while self._closing is None and (end := _END.search(self._buffer, at)) is not None:
+        while self._closing is None and (end := END.search(self._buffer, at)) is not None:
             event = self._buffer[at : end.end()]
             if _CLOSING in event and _closes(_data(event)):
                 self._closing = event

@@ -49,12 +49,7 @@ def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Seque
 
     Text that is no name of a beta does not come along: it must not become a header.
     """
-    found = [
-        beta.strip()
-        for name, value in headers
-        if name == HEADER
-        for beta in value.decode("latin-1").split(",")
-    ]
+    found = [beta.strip() for name, value in headers if name == HEADER for beta in value.decode("latin-1").split(",")]
     if field is not None:
         found += _texts(field)
     return tuple(dict.fromkeys(beta for beta in found if _NAME.fullmatch(beta)))
