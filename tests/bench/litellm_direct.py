@@ -1,6 +1,7 @@
-"""LiteLLM's own function, called directly: the floor of the LiteLLM lane.
+"""LiteLLM's own functions, called directly: the floor of the LiteLLM lane.
 
-``python -m tests.bench.litellm_direct BASE_URL COUNT`` prints the milliseconds of each call as a JSON list.
+``python -m tests.bench.litellm_direct FUNCTION BASE_URL COUNT`` prints the milliseconds of each call as a JSON list.
+``anthropic_messages`` takes and gives Messages as the lane does; ``acompletion`` is what the lane calls.
 """
 
 import asyncio
@@ -10,18 +11,19 @@ import sys
 import time
 
 
-async def main(base_url: str, count: int) -> list[float]:
-    """Call ``litellm.anthropic_messages`` one after the other; the first calls warm it up."""
+async def main(function: str, base_url: str, count: int) -> list[float]:
+    """Call one function of LiteLLM's again and again; the first calls warm it up."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     # Otherwise each call looks for LiteLLM's proxy server in vain, which costs 0.1 s: the floor is without that.
     sys.modules["litellm.proxy.proxy_server"] = None  # type: ignore[assignment]
     import litellm
 
     litellm.drop_params = True
+    call = getattr(litellm, function)
     spent = []
     for number in range(count + 50):
         began = time.perf_counter()
-        await litellm.anthropic_messages(
+        await call(
             model="hosted_vllm/bench",
             api_base=base_url,
             api_key="none",
@@ -34,4 +36,4 @@ async def main(base_url: str, count: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))))

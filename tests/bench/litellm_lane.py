@@ -24,7 +24,8 @@ _LOCAL = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMP
 
 async def rows(stack: Stack) -> list[Row]:
     """Latency one at a time, throughput with ten at once, whole answers and streams."""
-    direct = await asyncio.to_thread(_direct, stack.upstream)
+    direct = await asyncio.to_thread(_direct, "anthropic_messages", stack.upstream)
+    called = await asyncio.to_thread(_direct, "acompletion", stack.upstream)
     ours = await _measure(Endpoint(port=stack.port, path="/v1/messages", key=KEY, model=OPENAI))
     with _stock(stack) as (process, port):
         stock = await _measure(Endpoint(port=port, path="/v1/messages", key=KEY, model=OPENAI))
@@ -35,8 +36,8 @@ async def rows(stack: Stack) -> list[Row]:
         Row(
             "LiteLLM lane: added to LiteLLM's own function, one at a time",
             "p50 ≤ 1.5 ms",
-            f"p50 {added:.2f} ms (function {percentile(direct, 0.5):.1f}, "
-            f"lane {ours.alone:.1f}, stock {stock.alone:.1f} ms), "
+            f"p50 {added:.2f} ms (anthropic_messages {percentile(direct, 0.5):.1f}, acompletion alone "
+            f"{percentile(called, 0.5):.1f}, lane {ours.alone:.1f}, stock {stock.alone:.1f} ms), "
             f"{ours.failed} failed",
             added <= 1.5 and not ours.failed,
         ),
@@ -77,9 +78,9 @@ async def _measure(endpoint: Endpoint) -> _Measured:
     return _Measured(alone, speed, streams, samples + more)
 
 
-def _direct(upstream: int) -> list[float]:
+def _direct(function: str, upstream: int) -> list[float]:
     log = Path(tempfile.mkstemp(prefix="bench-direct-")[1])
-    command = python("tests.bench.litellm_direct", f"http://127.0.0.1:{upstream}/v1", "400")
+    command = python("tests.bench.litellm_direct", function, f"http://127.0.0.1:{upstream}/v1", "400")
     with pin(Process(command, log=log), GATEWAY_CORES) as process:
         if process.wait(timeout=300):
             raise SystemExit(f"bench: the direct call failed:\n{process.output}")
