@@ -6,12 +6,11 @@ providers that LiteLLM knows.
 """
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
+from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import Format, Wire
 
 _OPENAI_COMPATIBLE: Final = (Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS)
@@ -82,11 +81,6 @@ _ELSEWHERE: Final = "LiteLLM sends its key to addresses other than the credentia
 _NO_MODEL: Final = "it is no language model for chat or embeddings"
 _USE_OPENAI: Final = "use `openai/`, with a base URL for a server of your own"
 
-_RESPONSES_ONLY: Final = re.compile(
-    r"(?:ft:)?(?:(?:gpt|o)-?\d[\w.]*(?:-\w+)*?-(?:codex|pro|deep-research)\b|codex-|gpt-daybreak-|computer-use-)"
-)
-"""OpenAI's models that have neither Chat Completions nor any older API."""
-
 UNSUPPORTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(_names("aws_polly aws_textract bedrock_mantle transcribe"), _AWS),
     **dict.fromkeys(_names("s3_vectors sagemaker sagemaker_chat sagemaker_nova strands_decider"), _AWS),
@@ -113,12 +107,6 @@ def nearest(provider: str) -> str | None:
     return next(iter(difflib.get_close_matches(provider, sorted(PROVIDERS), n=1)), None)
 
 
-def is_openais_own(base_url: str) -> bool:
-    """Whether an address is OpenAI's, regional ones included; other servers rarely have the Responses API."""
-    host = (urlsplit(base_url).hostname or "").rstrip(".")
-    return host == "api.openai.com" or host.endswith(".api.openai.com")
-
-
 def relay_formats(provider: str, model: str, base_url: str | None) -> tuple[Format, ...]:
     """Formats that a target of this provider and model at this address takes as they are."""
     known = PROVIDERS[provider]
@@ -127,11 +115,6 @@ def relay_formats(provider: str, model: str, base_url: str | None) -> tuple[Form
     if not is_openais_own(base_url):
         return _OPENAI_COMPATIBLE
     return (Format.RESPONSES,) if is_for_responses_only(model) else known.formats
-
-
-def is_for_responses_only(model: str) -> bool:
-    """Whether OpenAI offers a model in the Responses API only; LiteLLM's own list says so of each that it knows."""
-    return _RESPONSES_ONLY.match(model) is not None
 
 
 def litellm_name(provider: str, base_url: str | None, formats: tuple[Format, ...]) -> str:

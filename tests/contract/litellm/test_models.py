@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
+from claude_gateway.contract.openai import is_for_responses_only
 from claude_gateway.contract.policy import Aws, Google, Wire
 from claude_gateway.plan.clouds import base_url, claude_wire, refusal
-from claude_gateway.plan.providers import is_for_responses_only
 
 LISTED_FOR_CHAT_THOUGH_RESPONSES_ONLY = {"computer-use-preview", "computer-use-preview-2025-03-11"}
 """LiteLLM calls their mode chat, and lists /v1/responses as their only endpoint."""

@@ -33,7 +33,7 @@ from claude_gateway_proxy.gateway.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.relay.headers import request_headers
 from claude_gateway_proxy.gateway.relay.identities import Identities
 from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
-from claude_gateway_proxy.gateway.relay.request import Request, model_at
+from claude_gateway_proxy.gateway.relay.request import Request, is_relayed, model_at
 from claude_gateway_proxy.gateway.relay.request import request as cloud_request
 from claude_gateway_proxy.gateway.relay.session import Upstreams
 from claude_gateway_proxy.gateway.safeguards.guard import guard
@@ -150,7 +150,7 @@ class Exchange:
     ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure, Wire]:
         """The request on its lane, what to say if there is nobody, and the wire of the answer."""
         found: Changes = {**changes(target, format=call.format, body=call.body)}
-        where = self._endpoint(call, target)
+        where = self._endpoint(call, target) if is_relayed(target, call.format, call.asked) else None
         if where is None:
             call.record.lane = "litellm"
             if call.wire in (Wire.BEDROCK, Wire.VERTEX):
@@ -189,10 +189,7 @@ class Exchange:
             self._identities.keep(call.snapshot.secrets)
         key = (target.id, call.format)
         if key not in self._endpoints:
-            relayed = call.format in target.formats
-            self._endpoints[key] = (
-                endpoint(target, format=call.format, secrets=call.snapshot.secrets) if relayed else None
-            )
+            self._endpoints[key] = endpoint(target, format=call.format, secrets=call.snapshot.secrets)
         return self._endpoints[key]
 
 
