@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.envelope import anthropic_type
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.errors import Failure, Relayed, envelope, relayed, render
 
@@ -228,7 +229,7 @@ def test_an_openai_like_error_behind_the_anthropic_wire_gets_anthropics_type_and
     told = relayed(Relayed(status, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
     error = json.loads(told.body)["error"]
     assert error["message"] == wording
-    assert error["type"] == errors.failure.anthropic_type(status)
+    assert error["type"] == anthropic_type(status)
 
 
 def test_a_type_that_anthropic_has_is_kept_whatever_the_status() -> None:

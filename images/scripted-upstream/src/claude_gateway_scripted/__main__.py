@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 from collections.abc import Sequence
 from typing import Final, get_args
 
@@ -27,21 +28,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="answer all calls from N words encoded beforehand: no script, no log; for use under load",
     )
     parser.add_argument("--chunk-delay", type=float, default=0.0, metavar="S", help="seconds before each chunk")
+    parser.add_argument("--tls-cert", metavar="FILE", help="PEM file with a certificate, to serve HTTPS as well")
+    parser.add_argument("--tls-key", metavar="FILE", help="PEM file with its private key")
+    parser.add_argument("--tls-listen", default="127.0.0.1:4444", metavar="HOST:PORT", help="where HTTPS is served")
     given = parser.parse_args(arguments)
-    host, _, port = given.listen.rpartition(":")
+    if (given.tls_cert is None) != (given.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
     config = Config(greeting=given.greeting, plain_words=given.plain_words, chunk_delay=given.chunk_delay)
-    asyncio.run(_serve(host.strip("[]"), int(port), config))
+    listen: list[tuple[str, str, ssl.SSLContext | None]] = [("listening", given.listen, None)]
+    if given.tls_cert:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(given.tls_cert, given.tls_key)
+        listen.append(("listening-tls", given.tls_listen, context))
+    asyncio.run(_serve(listen, config))
 
 
-async def _serve(host: str, port: int, config: Config) -> None:
+async def _serve(listen: Sequence[tuple[str, str, ssl.SSLContext | None]], config: Config) -> None:
+    """Serve on addresses, each with the event that tells of it and its TLS context, if it has one."""
     server = Server(config)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    address, bound = await server.start(host, port)
-    shown = f"[{address}]" if ":" in address else address
-    print(json.dumps({"event": "listening", "address": f"{shown}:{bound}"}, separators=(",", ":")), flush=True)
+    for event, wanted, context in listen:
+        host, _, port = wanted.rpartition(":")
+        address, bound = await server.start(host.strip("[]"), int(port), context=context)
+        shown = f"[{address}]" if ":" in address else address
+        print(json.dumps({"event": event, "address": f"{shown}:{bound}"}, separators=(",", ":")), flush=True)
     await stopped.wait()
     await server.stop(GRACE)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 import time
 from dataclasses import replace
 from typing import Final
@@ -50,7 +51,7 @@ class Server:
         self.script = Script()
         self.journal = Journal()
         self.streams = 0
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._web: web.Server | None = None
         self.config = config
         self._plain: dict[str, plain.Plain] = {}
@@ -61,25 +62,30 @@ class Server:
         self.config = config
         self._plain = plain.encode_all(_FORMATS, count=config.plain_words) if config.plain_words else {}
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Gives the address listened on."""
+    async def start(self, host: str, port: int, *, context: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Listen, with TLS if there is a ``context``; port 0 takes a free one. Gives the address listened on.
+
+        Started again it listens there too, with the same script and journal.
+        """
         loop = asyncio.get_running_loop()
-        self._web = web.Server(
+        self._web = self._web or web.Server(
             self._handle,
             request_factory=self._request,
             handler_cancellation=True,
             access_log=None,
             read_bufsize=1 << 20,
         )
-        self._listener = await loop.create_server(self._web, host, port, backlog=1024)
-        name = self._listener.sockets[0].getsockname()
+        listener = await loop.create_server(self._web, host, port, backlog=1024, ssl=context)
+        self._listeners.append(listener)
+        name = listener.sockets[0].getsockname()
         return str(name[0]), int(name[1])
 
     async def stop(self, grace: float) -> None:
         """Stop listening at once, and end what still runs after ``grace`` seconds (above 0)."""
-        if self._listener is None or self._web is None:
+        if self._web is None:
             return
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         # Idle connections end now; without this they would be waited for as well.
         self._web.pre_shutdown()
         await self._web.shutdown(grace)

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from uvicorn import Config, Server
@@ -101,12 +100,3 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]  # noqa: S104
     return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-
-
-def bind_unix(path: Path) -> socket.socket:
-    """A bound Unix socket that only this user may open; one that a dead process left is replaced. Raises OSError."""
-    path.unlink(missing_ok=True)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    bound.bind(str(path))
-    path.chmod(0o600)
-    return bound

@@ -14,12 +14,13 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
 from claude_gateway_proxy.gateway.journal import Journal
-from claude_gateway_proxy.gateway.listener import Listener, bind, bind_unix
+from claude_gateway_proxy.gateway.listener import Listener, bind
 from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.settings import Settings, host_and_port
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.tls import Certificate
 from claude_gateway_proxy.logs import emit
+from claude_gateway_proxy.unixsocket import bind_unix
 
 _log: Final = logging.getLogger(__name__)
 

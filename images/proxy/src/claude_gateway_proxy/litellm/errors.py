@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import msgspec
-
 from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.envelope import anthropic_error, anthropic_type, openai_error
 from claude_gateway_proxy.litellm import limits
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
@@ -24,19 +23,6 @@ UNREACHABLE: Final = "upstream_unreachable"
 _MESSAGE_LIMIT: Final = 4_000
 _CHAIN_LIMIT: Final = 16
 
-_TYPES: Final = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    413: "request_too_large",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
-_OPENAI_TYPES: Final = {429: "rate_limit_error", 408: "timeout", 504: "timeout"}
 _STATUSES: Final = {
     "overloaded_error": 529,
     "rate_limit_error": 429,
@@ -137,14 +123,8 @@ def internal() -> Failure:
 def envelope(failure: Failure, *, format: Format, request_id: str | None = None) -> bytes:  # noqa: A002 - our word for it
     """The JSON body of a failure in the caller's format, with the id that Anthropic has in it where there is one."""
     if format in (Format.MESSAGES, Format.COUNT_TOKENS):
-        ident = {} if request_id is None else {"request_id": request_id}
-        error = {"type": failure.type, "message": failure.message}
-        return msgspec.json.encode({"type": "error", "error": error, **ident})
-    default = "invalid_request_error" if failure.status < 500 else "server_error"
-    kind = _OPENAI_TYPES.get(failure.status, default)
-    return msgspec.json.encode(
-        {"error": {"message": failure.message, "type": kind, "param": None, "code": failure.code}}
-    )
+        return anthropic_error(type=failure.type, message=failure.message, request_id=request_id)
+    return openai_error(status=failure.status, message=failure.message, code=failure.code)
 
 
 def of_exception(error: Exception, *, target: Target, format: Format) -> Failure:  # noqa: A002
@@ -166,7 +146,7 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         status = 529  # LiteLLM drops the type of an error within a stream
     failure = Failure(
         status=status,
-        type=_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error"),
+        type=anthropic_type(status),
         message=text,
         retry_after=_header(chain, ("retry-after",)),
         request_id=_header(chain, ("request-id", "x-request-id")),
@@ -186,7 +166,7 @@ def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:  # 
     return replace(
         failure,
         status=400,
-        type=_TYPES[400],
+        type=anthropic_type(400),
         code="context_length_exceeded",
         message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
     )
@@ -203,7 +183,7 @@ def of_event(data: dict[str, Any], *, target: Target) -> Failure:
     status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
     if status == 500 and "overloaded" in message.lower():
         status = 529  # LiteLLM drops the type of an error within a stream
-    return Failure(status=status, type=_TYPES.get(status, "api_error"), message=_clean(message, target))
+    return Failure(status=status, type=anthropic_type(status), message=_clean(message, target))
 
 
 def _unreachable() -> Failure:

@@ -5,9 +5,7 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import time
-from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -21,6 +19,7 @@ from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.settings import Settings
 from claude_gateway_proxy.litellm.targets import Table
 from claude_gateway_proxy.logs import emit
+from claude_gateway_proxy.unixsocket import bind_unix
 
 _log: Final = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class _Process:
     async def run(self) -> None:
         guard.install(lambda: self._live.egress, os.environ)
         path = self._settings.run_dir / LITELLM_SOCKET
-        bound = bind(path)
+        bound = bind_unix(path)
         server = uvicorn.Server(
             uvicorn.Config(
                 self._app,
@@ -96,19 +95,3 @@ class _Process:
             targets=len(table.targets),
             took_ms=round(change.seconds * 1000, 1),
         )
-
-
-def bind(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user may open; one that a dead process left is replaced.
-
-    Raises OSError.
-    """
-    path.unlink(missing_ok=True)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        bound.bind(str(path))
-    finally:
-        os.umask(mask)
-    bound.listen(_BACKLOG)
-    return bound

@@ -10,35 +10,10 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.envelope import anthropic_error, openai_error
 
 Headers = list[tuple[bytes, bytes]]
 
-ANTHROPIC_TYPES: Final = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    501: "not_supported_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
-"""``error.type`` by status where there is a word of its own."""
-
-_OPENAI_TYPES: Final = {
-    400: "invalid_request_error",
-    401: "invalid_request_error",
-    404: "invalid_request_error",
-    405: "invalid_request_error",
-    408: "timeout",
-    413: "invalid_request_error",
-    415: "invalid_request_error",
-    429: "rate_limit_error",
-    504: "timeout",
-}
 _AWS_TYPES: Final = {
     401: "UnrecognizedClientException",
     403: "AccessDeniedException",
@@ -74,21 +49,13 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
         return f"{self.status} {self.type}: {self.message}"
 
 
-def anthropic_type(status: int) -> str:
-    """Anthropic's ``error.type`` for a status."""
-    return ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
-
-
 def envelope(failure: Failure, *, shape: Wire, request_id: str) -> bytes:
     """The JSON body of a failure in the caller's format; also the data of an error event within a stream."""
     if shape is Wire.BEDROCK:
         return msgspec.json.encode({"message": failure.message})
     if shape is Wire.OPENAI:
-        kind = _OPENAI_TYPES.get(failure.status, "server_error" if failure.status >= 500 else "invalid_request_error")
-        error = {"message": failure.message, "type": kind, "param": None, "code": failure.code}
-        return msgspec.json.encode({"error": error})
-    told = {"type": failure.type, "message": failure.message}
-    return msgspec.json.encode({"type": "error", "error": told, "request_id": request_id})
+        return openai_error(status=failure.status, message=failure.message, code=failure.code)
+    return anthropic_error(type=failure.type, message=failure.message, request_id=request_id)
 
 
 def shape_headers(shape: Wire, status: int) -> Headers:

@@ -12,10 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.envelope import ANTHROPIC_TYPES, anthropic_type
 from claude_gateway_proxy.gateway.errors.failure import (
-    ANTHROPIC_TYPES,
     Failure,
-    anthropic_type,
     envelope,
     shape_headers,
 )

@@ -1,0 +1,24 @@
+"""The sockets in the run directory, by which the processes of one pod talk to each other."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+_BACKLOG: Final = 2048
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A listening Unix socket that only this user may open; one that a dead process left is replaced.
+
+    Raises OSError.
+    """
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(mask)
+    bound.listen(_BACKLOG)
+    return bound
