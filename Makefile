@@ -102,9 +102,11 @@ test-unit: setup ## Fast tests of single parts; the core with 100 % branch cover
 	$(BIN)/coverage run -m pytest tests/unit
 	$(BIN)/coverage report
 
+WORKERS ?= 2
+
 .PHONY: test-contract
-test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI
-	$(BIN)/python -m pytest tests/contract
+test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
 
 .PHONY: test-chart
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
