@@ -140,9 +140,11 @@ def test_both_ways_to_models_know_proxies_and_authorities(everything: Rendered, 
     assert found["HTTPS_PROXY"] == found["HTTP_PROXY"] == "http://proxy.example.com:3128"
     # No proxy may hand out the identity of its own machine in place of the pod's.
     assert {"localhost", ".svc", "169.254.169.254", "169.254.170.23"} <= set(found["NO_PROXY"].split(","))
-    assert found["SSL_CERT_FILE"] == "/run/claude-gateway/ca.pem"
+    assert found["SSL_CERT_FILE"] == found["REQUESTS_CA_BUNDLE"] == "/run/claude-gateway/ca.pem"
 
 
 @pytest.mark.parametrize("process", ["operator", "agent"])
 def test_who_talks_to_the_cluster_knows_no_proxy(everything: Rendered, process: str) -> None:
-    assert not {"HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE"} & set(variables(everything, process))
+    assert not {"HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"} & set(
+        variables(everything, process)
+    )

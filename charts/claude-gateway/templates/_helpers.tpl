@@ -141,6 +141,8 @@ readOnly: true
 {{- define "claude-gateway.egressEnv" -}}
 {{- if or .Values.caBundle.configMap .Values.caBundle.secret }}
 - {name: SSL_CERT_FILE, value: /run/claude-gateway/ca.pem}
+{{- /* google-auth and botocore, which fetch the clouds' identities, bring authorities of their own and read this one. */}}
+- {name: REQUESTS_CA_BUNDLE, value: /run/claude-gateway/ca.pem}
 {{- end }}
 {{- with .Values.egress.httpsProxy }}
 - {name: HTTPS_PROXY, value: {{ . | quote }}}
