@@ -76,12 +76,13 @@ class Release:
         return f"{self.fullname}-tls"
 
     def install(self, *settings: str) -> None:
-        """Install it with a certificate, and wait as ``helm install --wait`` does."""
+        """Install it with a certificate and trust in the upstream's, and wait as ``helm install --wait`` does."""
         certificate, key = (text.decode() for text in self_signed(self.host))
         data = {"tls.crt": certificate, "tls.key": key}
         metadata = {"name": self.tls, "namespace": self.namespace}
         made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls"}
-        self.kube.apply(kubepods.namespace(self.namespace), {**made, "stringData": data})
+        trust = kubepods.authority(self.namespace)
+        self.kube.apply(kubepods.namespace(self.namespace), {**made, "stringData": data}, trust)
         self._helm("install", *settings)
 
     def upgrade(self, *settings: str) -> None:
@@ -231,6 +232,7 @@ def _values() -> dict[str, Any]:
         "operator": small,
         # Pings come soon, so that no test waits long for one.
         "proxy": {"gateway": {**small, "pingSeconds": PINGS}, "litellm": small, "agent": small},
-        # Allowed by name: it stands where Google's token server would.
-        "egress": {"allowHosts": [kubepods.UPSTREAM_HOST]},
+        # Allowed by name: it stands where Google's token server would, and Anthropic for clients' own logins.
+        "egress": {"allowHosts": [kubepods.UPSTREAM_HOST], "forwardClientTokenTo": [kubepods.UPSTREAM_HOST]},
+        "caBundle": {"configMap": kubepods.AUTHORITY},
     }

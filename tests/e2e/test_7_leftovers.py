@@ -10,7 +10,7 @@ from tests.support.waiting import until
 KEPT = {
     *("secret/anthropic", "secret/openai", "modelroute/anthropic", "modelroute/openai"),
     *("claudecredential/anthropic", "claudecredential/vllm", "gatewayclient/alice", "secret/alice-key"),
-    "secret/cg-claude-gateway-tls",
+    *("secret/cg-claude-gateway-tls", f"configmap/{kubepods.AUTHORITY}"),
 }
 """What users made: their Secrets, and with ``crds.keep`` their objects."""
 CLUSTERS_OWN = {"serviceaccount/default", "configmap/kube-root-ca.crt"}

@@ -5,12 +5,14 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.e2e.pods.load import ANSWER_SECONDS, Answer, Group
 from tests.support import kubecluster
+from tests.support.certificates import self_signed
 from tests.support.kube import CommandError, Kube, Manifest
 from tests.support.waiting import until
 
@@ -20,6 +22,10 @@ CLIENTS: Final = "clients"
 UPSTREAM: Final = "upstream"
 UPSTREAM_HOST: Final = f"scripted.{UPSTREAM}.svc.cluster.local"
 UPSTREAM_URL: Final = f"http://{UPSTREAM_HOST}:4001"
+UPSTREAM_TLS_URL: Final = f"https://{UPSTREAM_HOST}:4444"
+"""The same stand-in with TLS, as clients' own logins need it."""
+AUTHORITY: Final = "upstream-authority"
+"""ConfigMap with what its certificate is trusted by, under ``ca.crt``."""
 PROGRAMS: Final = Path("tests/e2e/pods")
 
 _numbers = itertools.count(1)
@@ -31,25 +37,55 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
+def authority(place: str) -> Manifest:
+    """Give the ConfigMap by which a release in this namespace trusts the scripted upstream."""
+    certificate, _ = _certificate()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _named(AUTHORITY, place),
+        "data": {"ca.crt": certificate},
+    }
+
+
+@cache
+def _certificate() -> tuple[str, str]:
+    """The scripted upstream's certificate in this run, and its key."""
+    certificate, key = self_signed(UPSTREAM_HOST)
+    return certificate.decode(), key.decode()
+
+
 def upstream() -> list[Manifest]:
-    """Give the scripted upstream: a Deployment and its Service."""
+    """Give the scripted upstream: a Deployment, its certificate and its Service."""
     labels = {"app": "scripted"}
+    certificate, key = _certificate()
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _named("scripted", UPSTREAM),
+        "type": "kubernetes.io/tls",
+    }
+    encrypted = ("--tls-listen", "0.0.0.0:4444", "--tls-cert", "/tls/tls.crt", "--tls-key", "/tls/tls.key")
     container = {
         "name": "scripted",
         "image": kubecluster.reference_of("scripted-upstream"),
-        "ports": [{"containerPort": 4001}],
+        "args": ["--listen", "0.0.0.0:4001", *encrypted],
+        "ports": [{"containerPort": 4001}, {"containerPort": 4444}],
+        "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
         "readinessProbe": {"httpGet": {"path": "/__state", "port": 4001}, "periodSeconds": 1},
     }
-    pod = {"metadata": {"labels": labels}, "spec": _restricted(container)}
+    volumes = [{"name": "tls", "secret": {"secretName": "scripted"}}]
+    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "volumes": volumes}}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
     return [
         namespace(UPSTREAM),
+        {**secret, "stringData": {"tls.crt": certificate, "tls.key": key}},
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _named("scripted", UPSTREAM), "spec": spec},
         {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": _named("scripted", UPSTREAM),
-            "spec": {"selector": labels, "ports": [{"port": 4001}]},
+            "spec": {"selector": labels, "ports": [{"name": "http", "port": 4001}, {"name": "https", "port": 4444}]},
         },
     ]
 
