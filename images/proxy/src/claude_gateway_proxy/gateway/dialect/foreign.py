@@ -25,11 +25,12 @@ def without_foreign_thinking(body: Body) -> dict[str, bytes]:
 
     Every other block keeps its bytes. A turn that was nothing but such thinking is left out.
     """
-    raw = body.value("messages")
-    if raw is None or _MARK not in raw:
+    span = body.members.get("messages")
+    # Looked for where it lies: every request to a Claude comes by here, and a value is a copy that was made readable.
+    if span is None or body.raw.find(_MARK, *span) < 0:
         return {}
     try:
-        messages = [_kept(message) for message in _MESSAGES.decode(raw)]
+        messages = [_kept(message) for message in _MESSAGES.decode(body.value("messages") or b"[]")]
     except msgspec.ValidationError:
         return {}
     return {"messages": msgspec.json.encode([message for message in messages if message is not None])}
