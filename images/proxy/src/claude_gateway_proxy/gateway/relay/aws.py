@@ -18,7 +18,6 @@ _USABLE: Final = 300.0
 """botocore renews a credential 15 minutes before its end, so that what it gave may be used for a while."""
 
 _SERVICE: Final = "bedrock"
-_DOMAINS: Final = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 
 class AwsSecret(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,12 +48,6 @@ def secret(text: str) -> AwsSecret:
     if not found.bearer_token and not (found.access_key_id and found.secret_access_key):
         raise IdentityError("the credential for Bedrock has neither keys nor a bearer token")
     return found
-
-
-def host(region: str) -> str:
-    """The host of Bedrock's runtime in a region."""
-    domain = next((domain for start, domain in _DOMAINS.items() if region.startswith(start)), "amazonaws.com")
-    return f"bedrock-runtime.{region}.{domain}"
 
 
 class OwnKeys:

@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target, Wire
-from claude_gateway_proxy.gateway.relay import aws, google
+from claude_gateway.contract.policy import Format, Google, Target, Wire
 
 _PATHS: Final = {
     (Wire.ANTHROPIC, Format.MESSAGES): "/v1/messages",
@@ -30,7 +29,6 @@ _VERBS: Final = {
 }
 """What follows the model that a path names: for a whole answer, and for a stream."""
 
-_BASES: Final = {Wire.ANTHROPIC: "https://api.anthropic.com", Wire.OPENAI: "https://api.openai.com/v1"}
 _VERSION: Final = ("anthropic-version", "2023-06-01")
 _QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
 
@@ -67,9 +65,10 @@ class Endpoint:
 def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint | None:  # noqa: A002
     """The endpoint for requests of one format, or None where the target's wire does not have it.
 
+    The planner says the address of every target that has a wire; without an address there is no endpoint either.
     Raises KeyError where the secret part lacks the target's key, which a verified bundle never does.
     """
-    if target.wire is None or (path := _PATHS.get((target.wire, format))) is None:
+    if target.wire is None or target.base_url is None or (path := _PATHS.get((target.wire, format))) is None:
         return None
     always = [("accept-encoding", "identity")]
     cloud = target.wire in (Wire.BEDROCK, Wire.VERTEX)
@@ -80,7 +79,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     if target.wire is Wire.ANTHROPIC:
         missing.append(_VERSION)
     return Endpoint(
-        url=URL(_base(target) + path, encoded=True),
+        url=URL(_base(target.base_url, target.google if target.wire is Wire.VERTEX else None) + path, encoded=True),
         wire=target.wire,
         always=tuple(always),
         missing=tuple(missing),
@@ -89,12 +88,9 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     )
 
 
-def _base(target: Target) -> str:
-    given = None if target.base_url is None else target.base_url.rstrip("/")
-    if target.aws is not None and target.wire is Wire.BEDROCK:
-        return given or f"https://{aws.host(target.aws.region)}"
-    if target.google is not None and target.wire is Wire.VERTEX:
-        place = target.google
-        base = given or f"https://{google.host(place.location)}"
-        return f"{base}/v1/projects/{place.project}/locations/{place.location}/publishers/anthropic/models"
-    return given or _BASES.get(target.wire or Wire.ANTHROPIC, "")
+def _base(base_url: str, place: Google | None) -> str:
+    """What stands before the paths; at Vertex every path begins with the project and the location."""
+    given = base_url.rstrip("/")
+    if place is None:
+        return given
+    return f"{given}/v1/projects/{place.project}/locations/{place.location}/publishers/anthropic/models"

@@ -17,16 +17,6 @@ _HOSTS: Final = frozenset({"oauth2.googleapis.com", "accounts.google.com", "www.
 _LIFE_SECONDS: Final = 3600.0
 _EARLY_SECONDS: Final = 300.0
 _LAST_SECONDS: Final = 30.0
-_MULTI_REGIONS: Final = ("us", "eu")
-
-
-def host(location: str) -> str:
-    """The host of Vertex in a location: a region, ``global``, or a multi-region."""
-    if location == "global":
-        return "aiplatform.googleapis.com"
-    if location in _MULTI_REGIONS:
-        return f"aiplatform.{location}.rep.googleapis.com"
-    return f"{location}-aiplatform.googleapis.com"
 
 
 class Tokens:
