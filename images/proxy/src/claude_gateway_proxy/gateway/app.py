@@ -10,9 +10,10 @@ import time
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Route, Wire
+from claude_gateway_proxy.asgi import ClientGone, Receive, Scope, Send, send_whole
 from claude_gateway_proxy.follower import Follower
 from claude_gateway_proxy.gateway import errors, sigv4
-from claude_gateway_proxy.gateway.asgi import ClientGone, Receive, Scope, Send, read_body, send_whole
+from claude_gateway_proxy.gateway.asgi import read_body
 from claude_gateway_proxy.gateway.auth import identify, own_login
 from claude_gateway_proxy.gateway.exchange import Call, Exchange
 from claude_gateway_proxy.gateway.info import answer_get

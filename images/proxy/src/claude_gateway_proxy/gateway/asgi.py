@@ -1,22 +1,9 @@
-"""ASGI as the gateway uses it: the shapes of all processes, and a body read up to a limit."""
+"""ASGI as the gateway uses it: a request body, read up to a limit in size and in patience."""
 
 import asyncio
 
-from claude_gateway_proxy.asgi import JSON, TEXT, ClientGone, Headers, Message, Receive, Scope, Send, send_whole
+from claude_gateway_proxy.asgi import ClientGone, Receive
 from claude_gateway_proxy.gateway.errors import body_too_large, body_too_slow
-
-__all__ = [
-    "JSON",
-    "TEXT",
-    "ClientGone",
-    "Headers",
-    "Message",
-    "Receive",
-    "Scope",
-    "Send",
-    "read_body",
-    "send_whole",
-]
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:

@@ -8,8 +8,8 @@ from typing import Final
 import aiohttp
 
 from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.asgi import Headers
 from claude_gateway_proxy.gateway import errors, sse
-from claude_gateway_proxy.gateway.asgi import Headers
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.record import UpstreamError

@@ -16,8 +16,8 @@ import aiohttp
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway_proxy.asgi import Receive, Send
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.asgi import Receive, Send
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
 from claude_gateway_proxy.gateway.auth import open_to
 from claude_gateway_proxy.gateway.balance import order

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.asgi import JSON, TEXT, Scope, Send, send_whole
 from claude_gateway_proxy.gateway import errors, models
-from claude_gateway_proxy.gateway.asgi import JSON, TEXT, Scope, Send, send_whole
 from claude_gateway_proxy.gateway.auth import identify
 from claude_gateway_proxy.gateway.record import new_request_id
 from claude_gateway_proxy.gateway.snapshot import Snapshot

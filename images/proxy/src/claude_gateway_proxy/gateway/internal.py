@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway_proxy.gateway.asgi import JSON, TEXT, Receive, Scope, Send, send_whole
+from claude_gateway_proxy.asgi import JSON, TEXT, Receive, Scope, Send, send_whole
 from claude_gateway_proxy.gateway.metrics import Metrics
 
 _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"

@@ -6,8 +6,8 @@ from typing import Final
 
 import aiohttp
 
+from claude_gateway_proxy.asgi import Send
 from claude_gateway_proxy.gateway import errors, estimate, usage
-from claude_gateway_proxy.gateway.asgi import Send
 from claude_gateway_proxy.gateway.attempt import Answer
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Relayed

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.gateway.asgi import Send
+from claude_gateway_proxy.asgi import Send
 from claude_gateway_proxy.gateway.record import Record
 from claude_gateway_proxy.gateway.sse import Boundary
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 import msgspec
 
 from claude_gateway.contract.policy import Client, Wire
+from claude_gateway_proxy.asgi import JSON, Scope, Send, send_whole
 from claude_gateway_proxy.gateway import errors, sigv4
-from claude_gateway_proxy.gateway.asgi import JSON, Scope, Send, send_whole
 from claude_gateway_proxy.gateway.auth import identify
 from claude_gateway_proxy.gateway.record import new_request_id
 from claude_gateway_proxy.gateway.snapshot import Snapshot

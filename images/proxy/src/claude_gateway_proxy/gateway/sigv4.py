@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from claude_gateway.names import HEADER_GATEWAY_KEY
-from claude_gateway_proxy.gateway.asgi import Headers, Scope
+from claude_gateway_proxy.asgi import Headers, Scope
 from claude_gateway_proxy.gateway.errors import bad_signature
 
 SCHEME: Final = b"AWS4-HMAC-SHA256 "

@@ -9,7 +9,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
-from claude_gateway_proxy.gateway.asgi import Receive
+from claude_gateway_proxy.asgi import Receive
 
 _NEVER: Final = float("inf")
 

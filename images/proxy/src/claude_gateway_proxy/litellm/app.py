@@ -11,21 +11,12 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
+from claude_gateway_proxy.asgi import JSON, TEXT, ClientGone, Receive, Scope, Send
 from claude_gateway_proxy.codec.options import asked_of
 from claude_gateway_proxy.codec.writer import Asked
 from claude_gateway_proxy.litellm import errors, fields, messages, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
-from claude_gateway_proxy.litellm.asgi import (
-    JSON,
-    TEXT,
-    ClientGone,
-    Receive,
-    Scope,
-    Send,
-    gone,
-    read_body,
-    send_document,
-)
+from claude_gateway_proxy.litellm.asgi import gone, read_body, send_document
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.errors import Failure
 from claude_gateway_proxy.litellm.fields import Json

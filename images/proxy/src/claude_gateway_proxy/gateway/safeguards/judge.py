@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format, Route, Wire
-from claude_gateway_proxy.gateway.asgi import Message, Receive, Send
+from claude_gateway_proxy.asgi import Message, Receive, Send
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.facts import parse

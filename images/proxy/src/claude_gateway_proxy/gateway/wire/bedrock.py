@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import aiohttp
 import msgspec
 
-from claude_gateway_proxy.gateway.asgi import Headers
+from claude_gateway_proxy.asgi import Headers
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, Frame, FrameError, Frames
 
 Read = Callable[[], Awaitable[bytes]]

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.gateway.asgi import Headers, Message, Send
+from claude_gateway_proxy.asgi import Headers, Message, Send
 from claude_gateway_proxy.gateway.sse import END
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
