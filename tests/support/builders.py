@@ -28,6 +28,10 @@ def manifest(kind: str, name: str, spec: object, *, namespace: str = "default", 
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
 
 
+VICTIM_KEY: Final = "sk-victim-key-0123456789"
+"""A key that attacks are after."""
+
+
 def target(model: str = "anthropic/claude-sonnet-4-5", credential: str | None = "anthropic", **fields: Any) -> Manifest:
     """One target; ``baseURL=`` makes it keyless."""
     if "baseURL" in fields:
@@ -152,3 +156,8 @@ def plan(
 ) -> Plan:
     """Decide on manifests."""
     return decide(world(*manifests, strict=strict, egress=egress, forward_to=forward_to), NOW)
+
+
+def served(decided: Plan, name: str = "default/attack") -> list[Any]:
+    """The targets that a route really has in a plan."""
+    return [target for entry in decided.policy.routes if entry.name == name for target in entry.targets]

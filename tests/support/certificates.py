@@ -1,6 +1,7 @@
 """Certificates of the tests."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Final
 
 from cryptography import x509
@@ -23,7 +24,7 @@ _SIGNS: Final = x509.KeyUsage(
 
 
 def self_signed(host: str) -> tuple[bytes, bytes]:
-    """A certificate for a host that is its own authority, good for a day, and its key; both in PEM."""
+    """A certificate for a host or an IP address that is its own authority, good for a day, and its key; both in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     # A common name has 64 characters at most.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
@@ -36,7 +37,7 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_named(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         # Both are asked of an authority by Python 3.13 and later.
         .add_extension(_SIGNS, critical=True)
@@ -45,3 +46,10 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return certificate.public_bytes(Encoding.PEM), private
+
+
+def _named(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

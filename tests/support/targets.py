@@ -67,6 +67,23 @@ spec:
   targets: [{{model: openai/scripted-codex, credential: openai, formats: [Responses]}}]
 """
 
+KEYLESS: Final = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: anthropic}}
+spec:
+  models: [claude-on-anthropic]
+  targets: [{{model: anthropic/scripted-claude, baseURL: "{url}"}}]
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: openai}}
+spec:
+  models: [claude-on-openai]
+  targets: [{{model: hosted_vllm/scripted-gpt, baseURL: "{url}/v1"}}]
+"""
+"""The first two of them, for tests in which no upstream asks for a key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -10,27 +10,11 @@ from tests.support import terminal
 from tests.support.cli import RELEASES, Release
 from tests.support.gateway import System
 from tests.support.scenarios import PIXEL, call
-from tests.support.targets import ANTHROPIC, OPENAI, Target
+from tests.support.targets import ANTHROPIC, KEYLESS, OPENAI, Target
 from tests.support.terminal import Opened
 from tests.support.waiting import until
 
 from claude_gateway_scripted import Scripted
-
-ROUTES: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: anthropic}}
-spec:
-  models: [claude-on-anthropic]
-  targets: [{{model: anthropic/scripted-claude, baseURL: "{url}"}}]
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: openai}}
-spec:
-  models: [claude-on-openai]
-  targets: [{{model: hosted_vllm/scripted-gpt, baseURL: "{url}/v1"}}]
-"""
 
 ERRAND: Final = call("Agent", description="errand", prompt="hello from inside", subagent_type="general-purpose")
 IMAGE: Final = base64.b64encode(PIXEL)
@@ -179,7 +163,7 @@ def test_escape_ends_the_answer_at_the_upstream_too(claude: Open, upstream: Scri
 def pinging() -> Iterator[tuple[System, Scripted]]:
     """A gateway whose pings come as often, for the CLI's shortened patience, as they usually do for its full one."""
     with Scripted() as upstream, System(environment={"CLAUDE_GATEWAY_PING_SECONDS": "0.5"}) as system:
-        system.apply(ROUTES.format(url=upstream.url))
+        system.apply(KEYLESS.format(url=upstream.url))
         yield system, upstream
 
 

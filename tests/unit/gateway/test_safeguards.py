@@ -14,7 +14,7 @@ from claude_gateway_proxy.gateway.safeguards.prompt import Verdict, request, ver
 from claude_gateway_proxy.gateway.safeguards.results import judged, results, unavailable, unsupported
 from claude_gateway_proxy.gateway.safeguards.stream import EVENT_LIMIT, Guarded
 
-CONTEXT = {"live_cwd": "/work", "trusted_directories": {"primary": {"path": "/work"}}, "v": 1}
+CONTEXT = {"live_cwd": "/repo", "trusted_directories": {"primary": {"path": "/repo"}}, "v": 1}
 TOKEN = "0123456789abcdef"
 
 
@@ -48,14 +48,14 @@ def test_a_request_without_the_field_asks_for_nothing() -> None:
     ("name", "given_", "expected"),
     [
         ("Read", {"file_path": "/etc/passwd"}, True),
-        ("Edit", {"file_path": "/work/src/a.py"}, True),
-        ("NotebookEdit", {"notebook_path": "/work/a.ipynb"}, True),
+        ("Edit", {"file_path": "/repo/src/a.py"}, True),
+        ("NotebookEdit", {"notebook_path": "/repo/a.ipynb"}, True),
         ("Write", {"file_path": "/elsewhere/a"}, False),
-        ("Write", {"file_path": "/workshop/a"}, False),
-        ("Write", {"file_path": "/work/../etc/passwd"}, False),
-        ("Write", {"file_path": "/work/.git/hooks/pre-commit"}, False),
-        ("Write", {"file_path": "/work/.env"}, False),
-        ("Write", {"file_path": "/work"}, False),
+        ("Write", {"file_path": "/repository/a"}, False),
+        ("Write", {"file_path": "/repo/../etc/passwd"}, False),
+        ("Write", {"file_path": "/repo/.git/hooks/pre-commit"}, False),
+        ("Write", {"file_path": "/repo/.env"}, False),
+        ("Write", {"file_path": "/repo"}, False),
         ("Write", {"file_path": "a"}, False),
         ("Write", {"file_path": 1}, False),
         ("Write", {}, False),
@@ -71,7 +71,7 @@ def test_calls_that_claude_code_runs_anyway_are_not_judged(name: str, given_: An
     "context", [{}, {"trusted_directories": 1}, {"trusted_directories": {"primary": {"path": ""}}}]
 )
 def test_without_a_trusted_directory_an_edit_is_judged(context: dict[str, Any]) -> None:
-    assert not unchecked(ToolCall("1", name="Edit", input={"file_path": "/work/a"}), context)
+    assert not unchecked(ToolCall("1", name="Edit", input={"file_path": "/repo/a"}), context)
 
 
 # What a judge is shown.
