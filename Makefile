@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-MEMBERS := -e . -e operator -e images/proxy -e images/scripted-upstream
+MEMBERS := -e . -e libs/runtime -e operator -e images/proxy -e images/scripted-upstream
 TAG ?= dev
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
@@ -16,7 +16,7 @@ help: ## List the targets
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv from the lock (the other targets call it)
 
-$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml operator/pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
+$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml libs/runtime/pyproject.toml operator/pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "setup: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "setup: 1/3 making $(VENV) with $$($(PYTHON) --version)"
@@ -77,7 +77,7 @@ fmt: setup ## Format the code
 lint: setup ## Formatting, ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src operator/src images/proxy/src images/scripted-upstream/src tests tools
+	$(BIN)/mypy src libs/runtime/src operator/src images/proxy/src images/scripted-upstream/src tests tools
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: generate
@@ -86,7 +86,7 @@ generate: setup ## Write the generated files anew (CRDs, references)
 
 .PHONY: corpus
 corpus: setup setup-clients ## Record anew what the Claude Code CLIs send and are answered (tests/data/corpus)
-	$(BIN)/python -m tests.support.record
+	$(BIN)/python -m tests.support.clients.record
 
 .PHONY: check
 check: lint ## All that needs no test run: lint, generated files and docs current
@@ -144,7 +144,7 @@ image-e2e-clients: ## Build the image of the real clients for e2e tests, tagged 
 	docker build -f images/e2e-clients/Dockerfile -t claude-gateway/e2e-clients:$(TAG) .
 
 KEEP ?=
-E2E_CLUSTER = $(BIN)/python -m tests.support.kubecluster
+E2E_CLUSTER = $(BIN)/python -m tests.support.kube.kindcluster
 
 .PHONY: e2e
 e2e: e2e-images ## The product in a kind cluster of its own (needs docker, kind, helm, kubectl); KEEP=1 uses and keeps the cluster

@@ -4,7 +4,7 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
-from tests.support.gateway import System
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PROJECTS: Final = ("pyproject.toml", "images/proxy/pyproject.toml", "images/scripted-upstream/pyproject.toml")
-OPERATOR: Final = ("pyproject.toml", "operator/pyproject.toml")
+PROJECTS: Final = (
+    "pyproject.toml",
+    "libs/runtime/pyproject.toml",
+    "images/proxy/pyproject.toml",
+    "images/scripted-upstream/pyproject.toml",
+)
+OPERATOR: Final = ("pyproject.toml", "libs/runtime/pyproject.toml", "operator/pyproject.toml")
 JOINT: Final = "locks/all.txt"
 FORBIDDEN: Final = ("litellm-enterprise",)
 """Packages under a licence that lets nobody ship or run them for free."""
+
+_OWN: Final = ("--no-emit-package", "claude-gateway", "--no-emit-package", "claude-gateway-runtime")
+"""Members that others require: they are built here, and no registry has them."""
 
 _PIN: Final = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 _HASH: Final = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
@@ -105,7 +113,7 @@ def resolve(lock: Lock, *, upgrade: bool) -> None:
     subprocess.run(
         [
             *(str(Path(sys.executable).parent / "uv"), "pip", "compile", *fixed, *lock.sources, *constraint),
-            *("--no-emit-package", "claude-gateway", "-o", lock.path, *(("--upgrade",) if upgrade else ())),
+            *(*_OWN, "-o", lock.path, *(("--upgrade",) if upgrade else ())),
         ],
         cwd=ROOT,
         check=True,

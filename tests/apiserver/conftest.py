@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.apiserver import ApiServer
-from tests.support.operator import namespace
-from tests.support.waiting import until
+from tests.support.kube.apiserver import ApiServer
+from tests.support.processes.operator import namespace
+from tests.support.processes.waiting import until
 
 CRDS = Path(__file__).parents[2] / "crds"
 _numbers = itertools.count()

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.agent import SECONDS, Agent, bundle
-from tests.support.apiserver import ApiServer
-from tests.support.bundled import ACCOUNT, NAME, REPORT, Bundled
-from tests.support.relay import Relay
-from tests.support.waiting import closed, until_async
+from tests.support.builders.bundled import ACCOUNT, NAME, REPORT, Bundled
+from tests.support.kube.apiserver import ApiServer
+from tests.support.processes.agent import SECONDS, Agent, bundle
+from tests.support.processes.relay import Relay
+from tests.support.processes.waiting import closed, until_async
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import SCHEMA, secret_entry, unpack

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.apiserver import ApiError, ApiServer
-from tests.support.specs import INVALID, VALID, Case
+from tests.support.builders.specs import INVALID, VALID, Case
+from tests.support.kube.apiserver import ApiError, ApiServer
 
 from claude_gateway.api.crd import crd_documents
 from claude_gateway.api.kinds import KINDS

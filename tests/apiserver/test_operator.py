@@ -4,11 +4,20 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from tests.support.apiserver import ApiError, ApiServer
-from tests.support.builders import API_KEY, CLIENT_KEY, client, credential, route, secret, sound, target
-from tests.support.cluster import Cluster, url
-from tests.support.operator import Operator
-from tests.support.waiting import until
+from tests.support.builders.objects import (
+    API_KEY,
+    CLIENT_KEY,
+    client,
+    credential,
+    route,
+    secret,
+    sound,
+    target,
+)
+from tests.support.kube.apiserver import ApiError, ApiServer
+from tests.support.kube.cluster import Cluster, url
+from tests.support.processes.operator import Operator
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason, operator_name
 

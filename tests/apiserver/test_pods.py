@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support.apiserver import ApiServer
-from tests.support.builders import CLIENT_KEY, client, credential, route, secret, sound, target
-from tests.support.cluster import Cluster
-from tests.support.fakeagent import FakeAgent, serving
-from tests.support.operator import Operator
-from tests.support.waiting import until
+from tests.support.builders.objects import CLIENT_KEY, client, credential, route, secret, sound, target
+from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.cluster import Cluster
+from tests.support.processes.fakeagent import FakeAgent, serving
+from tests.support.processes.operator import Operator
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract.report import PodReport
 from claude_gateway.names import Kind, Reason

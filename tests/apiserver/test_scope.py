@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.apiserver.conftest import CRDS
-from tests.support.apiserver import ApiServer
-from tests.support.builders import client, credential, route, secret, sound
-from tests.support.cluster import Cluster, url
-from tests.support.operator import RBAC, Operator, deployment, grant, namespace
-from tests.support.waiting import until
+from tests.support.builders.objects import client, credential, route, secret, sound
+from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.cluster import Cluster, url
+from tests.support.processes.operator import RBAC, Operator, deployment, grant, namespace
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import Kind, Reason, proxy_name
 from claude_gateway_operator.rights import watched_rules

@@ -7,7 +7,7 @@ import sys
 import time
 
 from tests.bench.report import Row
-from tests.support.builders import NOW, Manifest, client, credential, route, secret, target
+from tests.support.builders.objects import NOW, Manifest, client, credential, route, secret, target
 
 from claude_gateway.plan.decide import decide
 from claude_gateway.plan.world import Settings, read

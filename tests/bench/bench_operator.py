@@ -21,12 +21,12 @@ from tests.bench import bench_decide
 from tests.bench.load import percentile
 from tests.bench.report import Row, table, write_operator
 from tests.bench.stack import GATEWAY_CORES, LOAD_CORES
-from tests.support.apiserver import ApiServer
-from tests.support.builders import Manifest, route, target
-from tests.support.cluster import Cluster
-from tests.support.fakeagent import FakeAgent, serving
-from tests.support.operator import Operator, namespace
-from tests.support.waiting import until
+from tests.support.builders.objects import Manifest, route, target
+from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.cluster import Cluster
+from tests.support.processes.fakeagent import FakeAgent, serving
+from tests.support.processes.operator import Operator, namespace
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import Kind, Reason
 

@@ -8,8 +8,8 @@ from tests.bench.load import Endpoint, Sample, paired, percentile, prompt
 from tests.bench.report import Row
 from tests.bench.stack import ANTHROPIC, GATEWAY_CORES, KEY, OPENAI, Stack, bundle, environment, manifests, pin
 from tests.bench.startup import live
-from tests.support.processes import Process, python
-from tests.support.waiting import until
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 

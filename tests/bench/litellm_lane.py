@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.bench.load import Endpoint, Sample, percentile, prompt, saturate
 from tests.bench.report import Row
 from tests.bench.stack import GATEWAY_CORES, KEY, OPENAI, Stack, pin
-from tests.support.processes import Process, python
-from tests.support.waiting import until
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import unpack

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import psutil
-from tests.support.processes import Process, python
-from tests.support.waiting import until
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.bench.report import Row
 from tests.bench.stack import GATEWAY_CORES, bundle, environment, manifests, pin, wait_ready
-from tests.support.processes import Process, python
-from tests.support.waiting import until
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.names import BUNDLE_DIR

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.chart import Manifest, Rendered, render
+from tests.support.kube.chart import Manifest, Rendered, render
 
 EVERYTHING = Path(__file__).with_name("everything.yaml")
 

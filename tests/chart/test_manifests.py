@@ -8,7 +8,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.version import Version
-from tests.support.chart import CHART, OLDEST, Manifest, Rendered, render
+from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, render
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 FOREIGN = {"ServiceMonitor", "HTTPRoute"}

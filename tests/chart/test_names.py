@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.support.chart import Rendered, render
+from tests.support.kube.chart import Rendered, render
 
 from claude_gateway import names
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.chart import CHART, Manifest, Rendered, containers, render
+from tests.support.kube.chart import CHART, Manifest, Rendered, containers, render
 
 
 def test_sidecars_outlive_the_gateway(default: Rendered) -> None:

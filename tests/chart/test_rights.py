@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.chart import NAMESPACE, Manifest, Rendered, containers, render
+from tests.support.kube.chart import NAMESPACE, Manifest, Rendered, containers, render
 
 from claude_gateway_operator.rights import own_rules, watched_rules
 from claude_gateway_proxy.agent.rights import rules as agent_rules

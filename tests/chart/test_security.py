@@ -4,7 +4,7 @@ import ipaddress
 from typing import Any
 
 import pytest
-from tests.support.chart import Manifest, Rendered, containers, render
+from tests.support.kube.chart import Manifest, Rendered, containers, render
 
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
 VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 from tests.chart.test_values import nested
-from tests.support.chart import Manifest, Rendered, containers, environment, render
+from tests.support.kube.chart import Manifest, Rendered, containers, environment, render
 
 from claude_gateway_operator.settings import Settings as OperatorSettings
 from claude_gateway_proxy.agent.settings import Settings as AgentSettings

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
-from tests.support.chart import CHART, Manifest, Refused, helm, render
+from tests.support.kube.chart import CHART, Manifest, Refused, helm, render
 from tools.chart import schema
 from tools.chart.values import Value, read
 

@@ -6,8 +6,10 @@ from collections.abc import Generator, Iterator
 
 import pytest
 from tests.e2e.release import Gateway, Release
-from tests.support import kubecluster, kubedump, kubepods
-from tests.support.kube import ARTIFACTS, Kube
+from tests.support.kube import dump as kubedump
+from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import ARTIFACTS, Kube
 
 _started: list[Kube] = []
 

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import yaml
 from tests.e2e.pods.load import Group
-from tests.support import command, kubecluster, kubepods
-from tests.support.certificates import self_signed
-from tests.support.gateway import documents, secret
-from tests.support.kube import ARTIFACTS, Kube, Manifest, Pod
-from tests.support.targets import ANTHROPIC, OPENAI, ROUTES, Target
+from tests.support.builders.certificates import self_signed
+from tests.support.builders.targets import ANTHROPIC, OPENAI, ROUTES, Target
+from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import ARTIFACTS, Kube, Manifest, Pod
+from tests.support.processes import command
+from tests.support.processes.gateway import documents, secret
 
 from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
 from claude_gateway_scripted import digest

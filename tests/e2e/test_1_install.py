@@ -3,7 +3,7 @@
 import json
 
 from tests.e2e.release import Gateway, Release
-from tests.support import kubepods
+from tests.support.kube import pods as kubepods
 
 from claude_gateway.names import bootstrap_name
 

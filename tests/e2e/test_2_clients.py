@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from tests.e2e.release import Gateway
-from tests.support import kubepods
-from tests.support.targets import Target
+from tests.support.builders.targets import Target
+from tests.support.kube import pods as kubepods
 
 WORDS = " ".join(f"word{number}" for number in range(1, 13))
 

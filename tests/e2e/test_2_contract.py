@@ -4,8 +4,9 @@ import secrets
 from typing import Final
 
 from tests.e2e.release import PINGS, Gateway
-from tests.support import command, kubepods
-from tests.support.gateway import documents
+from tests.support.kube import pods as kubepods
+from tests.support.processes import command
+from tests.support.processes.gateway import documents
 
 from claude_gateway.conformance.checks import CHECKS
 from claude_gateway.conformance.manifests import NAME as CONFORMANCE

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import pytest
 from tests.e2e.release import Gateway
-from tests.support import clouds, kubepods
-from tests.support.clouds import MODES, TARGETS, Mode, Target
-from tests.support.gateway import documents
-from tests.support.kube import Manifest
+from tests.support.builders import clouds
+from tests.support.builders.clouds import MODES, TARGETS, Mode, Target
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import Manifest
+from tests.support.processes.gateway import documents
 
 from claude_gateway.names import LABEL_CREDENTIAL
 from claude_gateway_scripted import Recorded, digest

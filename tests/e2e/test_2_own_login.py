@@ -4,7 +4,8 @@ import secrets
 from typing import Final
 
 from tests.e2e.release import Gateway
-from tests.support import kubedump, kubepods
+from tests.support.kube import dump as kubedump
+from tests.support.kube import pods as kubepods
 
 from claude_gateway.names import API_VERSION, HEADER_GATEWAY_KEY
 from claude_gateway_scripted import digest

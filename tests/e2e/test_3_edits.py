@@ -10,10 +10,10 @@ import pytest
 from tests.e2e.measure import Edit, stale, told
 from tests.e2e.pods.load import Group
 from tests.e2e.release import Gateway, route
-from tests.support import kubepods
-from tests.support.gateway import secret
-from tests.support.kube import CommandError, condition
-from tests.support.waiting import until
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import CommandError, condition
+from tests.support.processes.gateway import secret
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import LABEL_CREDENTIAL
 from claude_gateway_scripted import digest

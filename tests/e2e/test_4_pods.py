@@ -2,8 +2,8 @@
 
 from tests.e2e.pods.load import Group
 from tests.e2e.release import Gateway, route
-from tests.support import kubepods
-from tests.support.waiting import until
+from tests.support.kube import pods as kubepods
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import BUNDLE_DIR, Reason
 

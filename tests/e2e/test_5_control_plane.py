@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.pods.load import Group
 from tests.e2e.release import Gateway, route
-from tests.support import kubecluster
-from tests.support.kube import CommandError
-from tests.support.waiting import until
+from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube.kubectl import CommandError
+from tests.support.processes.waiting import until
 
 MODEL = "claude-late"
 

@@ -2,7 +2,8 @@
 
 from tests.e2e.pods.load import Group
 from tests.e2e.release import Gateway, Release, route
-from tests.support import kubecluster, kubepods
+from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube import pods as kubepods
 
 
 def test_two_releases_share_nothing_but_the_kinds(gateway: Gateway) -> None:

@@ -3,9 +3,11 @@
 import json
 
 from tests.e2e.release import Gateway, Release
-from tests.support import kubecluster, kubedump, kubepods
-from tests.support.kube import Kube
-from tests.support.waiting import until
+from tests.support.kube import dump as kubedump
+from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import Kube
+from tests.support.processes.waiting import until
 
 KEPT = {
     *("secret/anthropic", "secret/openai", "modelroute/anthropic", "modelroute/openai"),

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from tests.support.waiting import until
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL
 

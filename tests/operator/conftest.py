@@ -12,8 +12,8 @@ import aiohttp
 import kmock as km
 import kopf
 import pytest
-from tests.support.apiserver import free_port
-from tests.support.waiting import until_async
+from tests.support.kube.apiserver import free_port
+from tests.support.processes.waiting import until_async
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION

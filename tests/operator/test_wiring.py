@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import kmock as km
 from tests.operator.conftest import NAMESPACE, OLDEST, Wired, running
-from tests.support.waiting import until_async
+from tests.support.processes.waiting import until_async
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION

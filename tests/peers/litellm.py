@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from tests.support.apiserver import free_port
-from tests.support.processes import Process
-from tests.support.underway import KEY, Underway, scripted
-from tests.support.waiting import until
+from tests.support.kube.apiserver import free_port
+from tests.support.processes.child import Process
+from tests.support.processes.underway import KEY, Underway, scripted
+from tests.support.processes.waiting import until
 
 PROGRAM: Final = Path(__file__).resolve().parents[2] / ".venv-peer" / "bin" / "litellm"
 VERSION: Final = "1.106.2"

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Final
 
-from tests.support.underway import SILENCE, ours
+from tests.support.processes.underway import SILENCE, ours
 
 NAME: Final = f"Claude Gateway {version('claude-gateway')}"
 ARGUMENTS: Final = ("--silence", str(SILENCE))

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.apiserver import free_port
-from tests.support.processes import Process
-from tests.support.underway import KEY, Underway, scripted
-from tests.support.waiting import until
+from tests.support.kube.apiserver import free_port
+from tests.support.processes.child import Process
+from tests.support.processes.underway import KEY, Underway, scripted
+from tests.support.processes.waiting import until
 
 PACKAGE: Final = "@musistudio/claude-code-router"
 VERSION: Final = "2.0.0"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support.command import call
+from tests.support.processes.command import call
 
 from claude_gateway.cli import samples
 from claude_gateway.contract.policy import Format, Policy

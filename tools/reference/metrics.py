@@ -14,7 +14,7 @@ from claude_gateway_operator.metrics import Metrics as OperatorMetrics
 from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
 from claude_gateway_proxy.agent.metrics import own_families
-from claude_gateway_proxy.gateway.metrics import Metrics as GatewayMetrics
+from claude_gateway_proxy.gateway.telemetry.metrics import Metrics as GatewayMetrics
 from claude_gateway_proxy.litellm.metrics import Metrics as LiteLLMMetrics
 
 INTRO: Final = f"""\

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.agent import SECONDS, Agent, Neighbour, bundle, running
+from tests.support.processes.agent import SECONDS, Agent, Neighbour, bundle, running
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support import builders
-from tests.support.command import write
-from tests.support.processes import Process, python
-from tests.support.serve import Serve, Starter
+from tests.support.builders import objects as builders
+from tests.support.processes.child import Process, python
+from tests.support.processes.command import write
+from tests.support.processes.serve import Serve, Starter
 
 from claude_gateway_scripted.local import Scripted
 

@@ -11,10 +11,10 @@ import httpx
 import psutil
 import pytest
 from tests.contract.gateway.test_tls import certify, ec_key
-from tests.support import builders
-from tests.support.command import write
-from tests.support.serve import Starter, command
-from tests.support.waiting import until
+from tests.support.builders import objects as builders
+from tests.support.processes.command import write
+from tests.support.processes.serve import Starter, command
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted

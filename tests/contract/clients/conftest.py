@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support.gateway import System, secret
-from tests.support.targets import (
+from tests.support.builders.targets import (
     ANTHROPIC,
     ANTHROPIC_KEY,
     GEMINI,
@@ -15,6 +14,7 @@ from tests.support.targets import (
     ROUTES,
     Target,
 )
+from tests.support.processes.gateway import System, secret
 
 from claude_gateway_scripted import Scripted
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import anthropic
 import pytest
-from tests.support.gateway import System
-from tests.support.scenarios import PIXEL
-from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
-from tests.support.waiting import until
+from tests.support.builders.targets import ALL, ANTHROPIC, COMPATIBLE, OPENAI, Target, streamed
+from tests.support.clients.scenarios import PIXEL
+from tests.support.processes.gateway import System
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted
 

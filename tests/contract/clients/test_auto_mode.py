@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support import terminal
-from tests.support.gateway import System, client
-from tests.support.scenarios import call
-from tests.support.targets import ANTHROPIC, KEYLESS, OPENAI
-from tests.support.terminal import Opened
+from tests.support.builders.targets import ANTHROPIC, KEYLESS, OPENAI
+from tests.support.clients import terminal
+from tests.support.clients.scenarios import call
+from tests.support.clients.terminal import Opened
+from tests.support.processes.gateway import System, client
 
 from claude_gateway_scripted import Recorded, Scripted
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import cli, terminal
-from tests.support.gateway import System, secret
-from tests.support.scenarios import SCENARIOS, Scenario, play
-from tests.support.tap import Message, Passed, Tap
-from tests.support.targets import ANTHROPIC_KEY
-from tests.support.waiting import until
+from tests.support.builders.targets import ANTHROPIC_KEY
+from tests.support.clients import cli, terminal
+from tests.support.clients.scenarios import SCENARIOS, Scenario, play
+from tests.support.clients.tap import Message, Passed, Tap
+from tests.support.processes.gateway import System, secret
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted
 

@@ -4,10 +4,11 @@ import base64
 from pathlib import Path
 
 import pytest
-from tests.support import cli, scan
-from tests.support.gateway import System
-from tests.support.scenarios import EVENTS, PIXEL, SCENARIOS, Scenario, play
-from tests.support.targets import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Target, streamed
+from tests.support.builders import scan
+from tests.support.builders.targets import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Target, streamed
+from tests.support.clients import cli
+from tests.support.clients.scenarios import EVENTS, PIXEL, SCENARIOS, Scenario, play
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Recorded, Scripted
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.support import cli
-from tests.support.gateway import System, client, secret
-from tests.support.tap import Message, Tap
-from tests.support.targets import ANTHROPIC_KEY
+from tests.support.builders.targets import ANTHROPIC_KEY
+from tests.support.clients import cli
+from tests.support.clients.tap import Message, Tap
+from tests.support.processes.gateway import System, client, secret
 
 from claude_gateway_scripted import Scripted
 

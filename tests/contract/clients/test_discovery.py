@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support import terminal
-from tests.support.gateway import System, client
-from tests.support.waiting import until
+from tests.support.clients import terminal
+from tests.support.processes.gateway import System, client
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support import terminal
-from tests.support.cli import RELEASES, Release
-from tests.support.gateway import System
-from tests.support.scenarios import PIXEL, call
-from tests.support.targets import ANTHROPIC, KEYLESS, OPENAI, Target
-from tests.support.terminal import Opened
-from tests.support.waiting import until
+from tests.support.builders.targets import ANTHROPIC, KEYLESS, OPENAI, Target
+from tests.support.clients import terminal
+from tests.support.clients.cli import RELEASES, Release
+from tests.support.clients.scenarios import PIXEL, call
+from tests.support.clients.terminal import Opened
+from tests.support.processes.gateway import System
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted
 

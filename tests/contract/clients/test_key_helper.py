@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import cli, scan
-from tests.support.gateway import Manifest, System, secret
-from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, ROUTES
+from tests.support.builders import scan
+from tests.support.builders.targets import ANTHROPIC, ANTHROPIC_KEY, ROUTES
+from tests.support.clients import cli
+from tests.support.processes.gateway import Manifest, System, secret
 
 from claude_gateway.names import API_VERSION, Kind
 from claude_gateway_scripted import Scripted

@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
-from tests.support.gateway import System
-from tests.support.targets import Target, streamed
+from tests.support.builders.targets import Target, streamed
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support import cli
-from tests.support.gateway import System, secret
-from tests.support.hostlog import HOST, HostLog, host_log
-from tests.support.scenarios import SCENARIOS, play
-from tests.support.targets import OPENAI_KEY
+from tests.support.builders.targets import OPENAI_KEY
+from tests.support.clients import cli
+from tests.support.clients.hostlog import HOST, HostLog, host_log
+from tests.support.clients.scenarios import SCENARIOS, play
+from tests.support.processes.gateway import System, secret
 
 from claude_gateway_scripted import Scripted
 

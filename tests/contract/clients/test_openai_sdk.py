@@ -9,9 +9,18 @@ import anthropic
 import openai
 import pytest
 from pydantic import BaseModel
-from tests.support.gateway import System
-from tests.support.scenarios import PIXEL
-from tests.support.targets import ALL, ANTHROPIC, COMPATIBLE, GEMINI, OPENAI, RESPONSES, Target, streamed
+from tests.support.builders.targets import (
+    ALL,
+    ANTHROPIC,
+    COMPATIBLE,
+    GEMINI,
+    OPENAI,
+    RESPONSES,
+    Target,
+    streamed,
+)
+from tests.support.clients.scenarios import PIXEL
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 from claude_gateway_scripted.embeddings import vector

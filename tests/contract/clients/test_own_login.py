@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support import cli, scan
-from tests.support.gateway import System
-from tests.support.tap import Tap
+from tests.support.builders import scan
+from tests.support.clients import cli
+from tests.support.clients.tap import Tap
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support import cli, scan
-from tests.support.anthropic_tls import HOST, Anthropic, anthropic
-from tests.support.processes import Process, python
-from tests.support.serve import Serve
-from tests.support.tap import Tap
+from tests.support.builders import scan
+from tests.support.clients import cli
+from tests.support.clients.anthropic_tls import HOST, Anthropic, anthropic
+from tests.support.clients.tap import Tap
+from tests.support.processes.child import Process, python
+from tests.support.processes.serve import Serve
 
 from claude_gateway_scripted import Scripted
 

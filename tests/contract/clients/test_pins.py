@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import cli
+from tests.support.clients import cli
 
 PINS = Path(__file__).parents[2] / "clients"
 

@@ -2,10 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support import cli
-from tests.support.gateway import System, secret
-from tests.support.tap import Tap
-from tests.support.targets import ANTHROPIC, ANTHROPIC_KEY, ROUTES
+from tests.support.builders.targets import ANTHROPIC, ANTHROPIC_KEY, ROUTES
+from tests.support.clients import cli
+from tests.support.clients.tap import Tap
+from tests.support.processes.gateway import System, secret
 
 from claude_gateway_scripted import Scripted
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import cli
-from tests.support.gateway import System
-from tests.support.targets import Target
+from tests.support.builders.targets import Target
+from tests.support.clients import cli
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

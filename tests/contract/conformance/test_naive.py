@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.naive import NaiveGateway
-from tests.support.underway import KEY, Underway, scripted
+from tests.support.processes.naive import NaiveGateway
+from tests.support.processes.underway import KEY, Underway, scripted
 
 AREAS = ("startup", "messages", "body", "headers", "stream", "errors", "relayed", "identity")
 WITHOUT = ("bedrock", "vertex", "other-model", "estimate-model", "forward-model", "denied-model")

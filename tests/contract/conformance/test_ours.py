@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.support.underway import KEY, SILENCE, Underway, ours
+from tests.support.processes.underway import KEY, SILENCE, Underway, ours
 
 from claude_gateway.conformance.checks import AREAS, CHECKS
 

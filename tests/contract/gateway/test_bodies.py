@@ -5,8 +5,8 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import KEY, Gateway, chunk, gateway, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import KEY, Gateway, chunk, gateway, upstream, whole
 
 _ANSWER = b'{"id":"msg_1","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'
 _LIMIT = 32 * 1024 * 1024

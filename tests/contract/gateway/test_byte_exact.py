@@ -8,9 +8,9 @@ from typing import Final
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.bundles import route, target
-from tests.support.inprocess import Reply, Seen, chunk, gateway, head, upstream, whole
-from tests.support.oddjson import requests, values
+from tests.support.builders.bundles import route, target
+from tests.support.builders.oddjson import requests, values
+from tests.support.processes.inprocess import Reply, Seen, chunk, gateway, head, upstream, whole
 
 from claude_gateway.contract.policy import Target
 

@@ -8,9 +8,21 @@ from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from tests.support.bundles import route, target
-from tests.support.clouds import service_account
-from tests.support.inprocess import KEY, Gateway, Reply, Upstream, chunk, drop, events, gateway, head, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.builders.clouds import service_account
+from tests.support.processes.inprocess import (
+    KEY,
+    Gateway,
+    Reply,
+    Upstream,
+    chunk,
+    drop,
+    events,
+    gateway,
+    head,
+    upstream,
+    whole,
+)
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Google, Target, Wire

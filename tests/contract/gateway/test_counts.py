@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import Gateway, Reply, Upstream, drop, gateway, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import Gateway, Reply, Upstream, drop, gateway, upstream, whole
 
 from claude_gateway.contract.policy import Route
-from claude_gateway_proxy.gateway import estimate
+from claude_gateway_proxy.gateway.body import estimate
 
 _BODY = b'{"model":"c", "messages":[{"role":"user","content":"how many are these?"}]}'
 _COUNT = b'{"input_tokens": 12345}'

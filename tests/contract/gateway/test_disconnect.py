@@ -4,9 +4,20 @@ import asyncio
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import KEY, Gateway, Reply, Seen, chunk, events, gateway, hang, head, upstream
-from tests.support.waiting import until_async
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import (
+    KEY,
+    Gateway,
+    Reply,
+    Seen,
+    chunk,
+    events,
+    gateway,
+    hang,
+    head,
+    upstream,
+)
+from tests.support.processes.waiting import until_async
 
 _EVENTS = events("message_start", "content_block_start")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.support.bundles import bundle, route, target
-from tests.support.lone_gateway import LoneGateway, reply
-from tests.support.waiting import until
+from tests.support.builders.bundles import bundle, route, target
+from tests.support.processes.lone_gateway import LoneGateway, reply
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted.local import Scripted
 

@@ -8,12 +8,24 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientResponse
-from tests.support.bundles import route, target
-from tests.support.inprocess import Reply, Seen, Upstream, chunk, drop, events, gateway, head, stream, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import (
+    Reply,
+    Seen,
+    Upstream,
+    chunk,
+    drop,
+    events,
+    gateway,
+    head,
+    stream,
+    upstream,
+    whole,
+)
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Route, Target, Wire
-from claude_gateway_proxy.gateway.health import FAILURES
+from claude_gateway_proxy.gateway.routing.health import FAILURES
 
 _BODY = {"model": "c", "max_tokens": 9, "messages": []}
 _ANSWER = b'{"id":"msg_1","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'

@@ -5,8 +5,8 @@ import json
 import pytest
 from aiohttp import ClientResponse
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.bundles import route, target
-from tests.support.inprocess import KEY, Gateway, Upstream, drop, gateway, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import KEY, Gateway, Upstream, drop, gateway, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Target

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import anthropic
 import openai
 import pytest
-from tests.support.bundles import bundle, route, target
-from tests.support.inprocess import gateway as inprocess
-from tests.support.inprocess import upstream, whole
-from tests.support.lone_gateway import LoneGateway
+from tests.support.builders.bundles import bundle, route, target
+from tests.support.processes.inprocess import gateway as inprocess
+from tests.support.processes.inprocess import upstream, whole
+from tests.support.processes.lone_gateway import LoneGateway
 
 from claude_gateway.contract.policy import Client, Wire
 

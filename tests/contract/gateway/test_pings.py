@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from tests.support.bundles import route, target
-from tests.support.inprocess import Gateway, Reply, Seen, chunk, events, gateway, head, upstream
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import Gateway, Reply, Seen, chunk, events, gateway, head, upstream
 
 from claude_gateway.contract.policy import Target, Timeouts, Wire
 

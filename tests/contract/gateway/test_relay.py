@@ -6,8 +6,18 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import Seen, chunk, drop, events, gateway, head, stream, upstream, whole
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import (
+    Seen,
+    chunk,
+    drop,
+    events,
+    gateway,
+    head,
+    stream,
+    upstream,
+    whole,
+)
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Egress, Parameters, Wire

@@ -5,14 +5,14 @@ import socket
 
 import pytest
 from multidict import CIMultiDict
-from tests.support.bundles import route, target
-from tests.support.inprocess import gateway, upstream, whole
-from tests.support.waiting import until_async
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import gateway, upstream, whole
+from tests.support.processes.waiting import until_async
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
-from claude_gateway_proxy.gateway.relay.session import AddressRefused, GuardedResolver, Upstreams
+from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
+from claude_gateway_proxy.gateway.upstream.session import AddressRefused, GuardedResolver, Upstreams
 
 _OPEN = Egress(loopback=True)
 

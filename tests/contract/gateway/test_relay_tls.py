@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.certificates import self_signed
-from tests.support.inprocess import Upstream, whole
+from tests.support.builders.certificates import self_signed
+from tests.support.processes.inprocess import Upstream, whole
 
 # The library reads the variable once, when it is imported: hence a process of its own.
 _CHILD = """
@@ -16,7 +16,7 @@ import asyncio, sys
 from multidict import CIMultiDict
 from yarl import URL
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.gateway.relay.session import Upstreams
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
 
 async def main():
     upstreams = Upstreams(Egress(loopback=True))

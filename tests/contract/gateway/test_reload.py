@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.support.bundles import bundle, route, target
-from tests.support.lone_gateway import LoneGateway, reply
-from tests.support.waiting import until
+from tests.support.builders.bundles import bundle, route, target
+from tests.support.processes.lone_gateway import LoneGateway, reply
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import (
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import (
     Gateway,
     Reply,
     Seen,
@@ -23,7 +23,7 @@ from tests.support.inprocess import (
     upstream,
     whole,
 )
-from tests.support.waiting import until_async
+from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.policy import Target, Timeouts, Wire
 from claude_gateway_scripted.judge import judged

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Iterator
 
 import pytest
-from tests.support.bundles import bundle, route, target
-from tests.support.lone_gateway import LoneGateway, heard
-from tests.support.waiting import until
+from tests.support.builders.bundles import bundle, route, target
+from tests.support.processes.lone_gateway import LoneGateway, heard
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.policy import Client, Wire

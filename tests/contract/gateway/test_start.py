@@ -3,8 +3,8 @@
 import signal
 import socket
 
-from tests.support.lone_gateway import LoneGateway
-from tests.support.processes import Process, python
+from tests.support.processes.child import Process, python
+from tests.support.processes.lone_gateway import LoneGateway
 
 
 def test_wrong_settings_are_named() -> None:

@@ -4,9 +4,20 @@ import asyncio
 import json
 
 import pytest
-from tests.support.bundles import route, target
-from tests.support.inprocess import Reply, Seen, chunk, events, gateway, hang, head, stream, upstream, whole
-from tests.support.waiting import until_async
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import (
+    Reply,
+    Seen,
+    chunk,
+    events,
+    gateway,
+    hang,
+    head,
+    stream,
+    upstream,
+    whole,
+)
+from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.policy import Timeouts, Wire
 

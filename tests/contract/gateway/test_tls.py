@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from tests.support.bundles import bundle
-from tests.support.lone_gateway import LoneGateway
-from tests.support.waiting import until
+from tests.support.builders.bundles import bundle
+from tests.support.processes.lone_gateway import LoneGateway
+from tests.support.processes.waiting import until
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

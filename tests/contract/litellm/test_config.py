@@ -5,8 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import litellm_probe
-from tests.support.builders import aws_keys, bedrock, credential, key_file, plan, route, secret, target, vertex
+from tests.support.builders.objects import (
+    aws_keys,
+    bedrock,
+    credential,
+    key_file,
+    plan,
+    route,
+    secret,
+    target,
+    vertex,
+)
+from tests.support.processes import litellm_probe
 
 
 def test_litellm_takes_every_target(tmp_path: Path) -> None:

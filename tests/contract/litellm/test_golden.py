@@ -1,7 +1,7 @@
-"""What the real CLI asks, in every other format, is what was reviewed; ``python -m tests.support.golden`` writes it."""
+"""What the real CLI asks, in every other format, is what was reviewed (``python -m tests.support.builders.golden``)."""
 
 import pytest
-from tests.support.golden import FOLDER, TARGETS, translated, upstreams
+from tests.support.builders.golden import FOLDER, TARGETS, translated, upstreams
 
 
 @pytest.mark.parametrize("kind", TARGETS)

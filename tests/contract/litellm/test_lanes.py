@@ -5,8 +5,8 @@ from typing import Any
 
 import anthropic
 import pytest
-from tests.support.gateway import System, secret
-from tests.support.targets import ANTHROPIC_KEY, GOOGLE_KEY, OPENAI_KEY, ROUTES
+from tests.support.builders.targets import ANTHROPIC_KEY, GOOGLE_KEY, OPENAI_KEY, ROUTES
+from tests.support.processes.gateway import System, secret
 
 from claude_gateway_scripted import Scripted
 

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.support import litellm_probe
+from tests.support.processes import litellm_probe
 
 from claude_gateway.plan.clouds import FIELDS
 from claude_gateway.plan.providers import PROVIDERS, UNSUPPORTED

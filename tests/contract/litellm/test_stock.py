@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from tests.support import gateway
-from tests.support.builders import credential, route, secret, target
-from tests.support.processes import Process
-from tests.support.waiting import until
+from tests.support.builders.objects import credential, route, secret, target
+from tests.support.processes import gateway
+from tests.support.processes.child import Process
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted

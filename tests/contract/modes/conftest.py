@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support import clouds
-from tests.support.gateway import System
+from tests.support.builders import clouds
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.support import cli, scan
-from tests.support.clouds import MODES, TARGETS, Mode, Target
-from tests.support.gateway import System
+from tests.support.builders import scan
+from tests.support.builders.clouds import MODES, TARGETS, Mode, Target
+from tests.support.clients import cli
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -11,8 +11,8 @@ from anthropic import Anthropic, AnthropicBedrock, AnthropicFoundry, AnthropicVe
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
-from tests.support.clouds import BEDROCK, TARGETS, Target
-from tests.support.gateway import System
+from tests.support.builders.clouds import BEDROCK, TARGETS, Target
+from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from tests.support.gateway import System, bundle, client, secret
-from tests.support.traffic import Answer, Load, Traffic
-from tests.support.waiting import until
+from tests.support.clients.traffic import Answer, Load, Traffic
+from tests.support.processes.gateway import System, bundle, client, secret
+from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import SCHEMA, Bundle

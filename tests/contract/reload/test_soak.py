@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
-from tests.support.gateway import System
+from tests.support.processes.gateway import System
 
 from claude_gateway.names import API_VERSION, BUNDLE_DIR, Kind
 from claude_gateway_scripted.local import Scripted

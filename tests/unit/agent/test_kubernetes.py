@@ -4,7 +4,7 @@ import gzip
 from dataclasses import replace
 
 import pytest
-from tests.support.agent import bundle
+from tests.support.processes.agent import bundle
 
 from claude_gateway.contract.bundle import Packed, pack, secret_entry, unpack
 from claude_gateway.names import META_JSON, REPORT_TOKEN

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_proxy import logs
+from claude_gateway_runtime import logs
 
 SECRET = "sk-secret-value"
 

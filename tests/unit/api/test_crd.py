@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from pydantic_core import PydanticUndefined
-from tests.support.structural import violations
+from tests.support.builders.structural import violations
 
 from claude_gateway.api.base import Spec
 from claude_gateway.api.crd import crd_documents, crd_yaml

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.support.specs import INVALID, VALID, Case, bedrock, credential, keyless, route, vertex
+from tests.support.builders.specs import INVALID, VALID, Case, bedrock, credential, keyless, route, vertex
 
 from claude_gateway.api.base import Spec, json_name, seconds
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec

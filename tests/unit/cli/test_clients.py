@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support import builders
-from tests.support.command import call, write
+from tests.support.builders import objects as builders
+from tests.support.processes.command import call, write
 
 from claude_gateway.cli import tools
 from claude_gateway.names import Kind

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.support import builders
-from tests.support.command import call
+from tests.support.builders import objects as builders
+from tests.support.processes.command import call
 
 from claude_gateway.conformance.checks import CHECKS
 

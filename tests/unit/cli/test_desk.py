@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.support import builders
-from tests.support.command import write
+from tests.support.builders import objects as builders
+from tests.support.processes.command import write
 
 from claude_gateway.cli import config, desk
 from claude_gateway.cli.desk import Memory, Step

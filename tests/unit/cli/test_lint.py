@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.support import builders
-from tests.support.command import call, write
+from tests.support.builders import objects as builders
+from tests.support.processes.command import call, write
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import unpack

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.support.waiting import until
+from tests.support.processes.waiting import until
 
 from claude_gateway.cli import addresses, children, console, rundir
 from claude_gateway.cli.addresses import Address

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway_proxy.envelope import anthropic_type
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.errors import Failure, Relayed, envelope, relayed, render
+from claude_gateway_runtime.envelope import anthropic_type
 
 _ARGUMENTS = {
     "model": "m",

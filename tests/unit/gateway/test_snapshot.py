@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.support.bundles import bundle, route, target
+from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, secret_entry
 from claude_gateway.contract.policy import Client, Egress, Policy, Route
-from claude_gateway_proxy.follower import Follower, Loaded, Refused
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
+from claude_gateway_runtime.follower import Follower, Loaded, Refused
 
 _SECRET = b"sk-upstream"
 _ENTRY = secret_entry("ns.team", _SECRET)

@@ -1,7 +1,7 @@
 """Targets from a bundle, and what becomes of those that are no longer configured."""
 
 import pytest
-from tests.support.worker import ENTRY, KEY, bundle, deployment
+from tests.support.processes.worker import ENTRY, KEY, bundle, deployment
 
 from claude_gateway.contract.bundle import BundleError, secret_entry
 from claude_gateway.contract.litellm import Deployment, LiteLLMParams, ModelInfo

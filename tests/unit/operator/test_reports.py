@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.fakeagent import FakeAgent, serving
-from tests.support.waiting import until_async
+from tests.support.processes.fakeagent import FakeAgent, serving
+from tests.support.processes.waiting import until_async
 
 from claude_gateway.plan.programmed import PodState
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints

@@ -4,8 +4,8 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.support import builders
-from tests.support.builders import (
+from tests.support.builders import objects as builders
+from tests.support.builders.objects import (
     VICTIM_KEY,
     client,
     credential,

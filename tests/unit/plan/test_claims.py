@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import credential, plan, route, secret
+from tests.support.builders.objects import credential, plan, route, secret
 
 from claude_gateway.names import Reason
 from claude_gateway.plan.claims import matches

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.builders import CLIENT_KEY, client, plan, secret
+from tests.support.builders.objects import CLIENT_KEY, client, plan, secret
 
 from claude_gateway.contract.policy import Client
 from claude_gateway.names import Reason

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import (
+from tests.support.builders.objects import (
     NOW,
     VICTIM_KEY,
     aws_keys,

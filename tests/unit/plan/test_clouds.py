@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.builders import (
+from tests.support.builders.objects import (
     PRIVATE_KEY,
     aws_keys,
     bedrock,

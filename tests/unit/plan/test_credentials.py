@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import API_KEY, credential, plan, route, secret, target
+from tests.support.builders.objects import API_KEY, credential, plan, route, secret, target
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import ConditionType, Reason

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import plan, route
+from tests.support.builders.objects import plan, route
 
 from claude_gateway.contract.policy import Egress, Format, Wire
 from claude_gateway.names import Reason

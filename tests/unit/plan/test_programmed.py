@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.builders import NOW, client, credential, route, secret, sound, target, world
+from tests.support.builders.objects import NOW, client, credential, route, secret, sound, target, world
 from tests.unit.plan.test_properties import WORLDS
 
 from claude_gateway.contract.report import PodReport, ProcessReport

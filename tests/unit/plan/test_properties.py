@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.builders import NOW, bedrock, client, credential, route, secret, target, vertex
+from tests.support.builders.objects import NOW, bedrock, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.litellm import LiteLLMConfig

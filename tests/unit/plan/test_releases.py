@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.builders import NOW, client, credential, manifest, plan, route, secret, world
+from tests.support.builders.objects import NOW, client, credential, manifest, plan, route, secret, world
 
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.builders import client, credential, plan, route, secret, sound, target
+from tests.support.builders.objects import client, credential, plan, route, secret, sound, target
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.litellm import (

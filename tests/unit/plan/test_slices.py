@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from tests.support.builders import (
+from tests.support.builders.objects import (
     CLIENT_KEY,
     NOW,
     aws_keys,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.builders import NOW, credential, plan, route, secret, target, world
+from tests.support.builders.objects import NOW, credential, plan, route, secret, target, world
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan, decide

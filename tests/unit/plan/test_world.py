@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from tests.support import builders
-from tests.support.builders import client, credential, manifest, route, secret, target, world
+from tests.support.builders import objects as builders
+from tests.support.builders.objects import client, credential, manifest, route, secret, target, world
 
 from claude_gateway.names import API_VERSION, Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity

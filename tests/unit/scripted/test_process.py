@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.certificates import self_signed
-from tests.support.processes import Process, python
-from tests.support.waiting import until
+from tests.support.builders.certificates import self_signed
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
 
 
 def test_it_says_where_it_listens_and_lets_answers_end_on_sigterm() -> None:

@@ -9,7 +9,7 @@ import anthropic
 import httpx
 import openai
 import pytest
-from tests.support.waiting import until
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted, digest
 from claude_gateway_scripted.answer import QUICKSTART

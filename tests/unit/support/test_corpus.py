@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.corpus import FOLDER, Recording, recordings
-from tests.support.scenarios import MODES, SCENARIOS
+from tests.support.builders.corpus import FOLDER, Recording, recordings
+from tests.support.clients.scenarios import MODES, SCENARIOS
 
 PINS = Path(__file__).parents[2] / "clients"
 NAMES = {scenario.name for scenario in (*SCENARIOS, *MODES)} | {"title"}

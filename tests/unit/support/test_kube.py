@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.support.kube import CONTEXT, Kube, Pod, condition
+from tests.support.kube.kubectl import CONTEXT, Kube, Pod, condition
 
 
 @pytest.mark.parametrize("context", ["", "kind-kind", "production", "kind-claude-gateway-e2e-2", f"{CONTEXT} "])

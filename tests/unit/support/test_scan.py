@@ -5,7 +5,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tests.support import scan
+from tests.support.builders import scan
 
 SECRET = "cgw_0123456789abcdef"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support.worker import Worker, bundle, deployment
+from tests.support.processes.worker import Worker, bundle, deployment
 
 from claude_gateway_scripted.local import Scripted
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from tests.support.worker import KEY, Worker
+from tests.support.processes.worker import KEY, Worker
 
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.support import gateway
-from tests.support.builders import aws_keys, bedrock, key_file, route, target, vertex
-from tests.support.worker import Worker, events
+from tests.support.builders.objects import aws_keys, bedrock, key_file, route, target, vertex
+from tests.support.processes import gateway
+from tests.support.processes.worker import Worker, events
 
 NOVA = {
     "output": {"message": {"role": "assistant", "content": [{"text": "hello from Bedrock"}]}},

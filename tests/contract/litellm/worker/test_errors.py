@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.worker import KEY, Worker, bundle, deployment, events
+from tests.support.processes.worker import KEY, Worker, bundle, deployment, events
 
 from claude_gateway_scripted.local import Scripted
 

@@ -9,7 +9,7 @@ import httpx
 import httpx2
 import openai
 import pytest
-from tests.support.worker import KEY, Worker, events, headers
+from tests.support.processes.worker import KEY, Worker, events, headers
 
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted

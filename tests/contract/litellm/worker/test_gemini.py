@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.worker import KEY, Worker, bundle, deployment, events
+from tests.support.processes.worker import KEY, Worker, bundle, deployment, events
 
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted

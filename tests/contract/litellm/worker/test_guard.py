@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from tests.support.worker import Worker, bundle, deployment
+from tests.support.processes.worker import Worker, bundle, deployment
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway_scripted.local import Scripted

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.worker import Worker, bundle, deployment, events, headers
+from tests.support.processes.worker import Worker, bundle, deployment, events, headers
 
 from claude_gateway_scripted.local import Scripted
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.support.processes import Process, python
-from tests.support.waiting import until
-from tests.support.worker import ENTRY, KEY, LOOPBACK, Worker, bundle, deployment, events
+from tests.support.processes.child import Process, python
+from tests.support.processes.waiting import until
+from tests.support.processes.worker import ENTRY, KEY, LOOPBACK, Worker, bundle, deployment, events
 
 from claude_gateway.contract.bundle import Bundle, secret_entry
 from claude_gateway.contract.policy import Policy

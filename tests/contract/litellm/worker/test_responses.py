@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.worker import Worker, bundle, deployment, events
+from tests.support.processes.worker import Worker, bundle, deployment, events
 
 from claude_gateway_scripted.local import Scripted
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.worker import Worker, bundle, deployment, events
+from tests.support.processes.worker import Worker, bundle, deployment, events
 
 from claude_gateway_scripted.local import Scripted
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Client, Route, Wire
-from claude_gateway_proxy.gateway.router import Entry, Routing
+from claude_gateway_proxy.gateway.routing.names import Entry, Routing
 from claude_gateway_proxy.gateway.wire.model_ids import plain_name, variants, written_for
 
 _PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"

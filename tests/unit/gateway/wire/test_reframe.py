@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Wire
+from claude_gateway_proxy.gateway.body.facts import Body, splice
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.facts import Body, splice
 from claude_gateway_proxy.gateway.wire.entry import Entry, entry, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import as_messages, counted, read_body, reframed
 

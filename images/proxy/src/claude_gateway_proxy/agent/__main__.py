@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
-from claude_gateway_proxy import logs
 from claude_gateway_proxy.agent.apiserver import Cluster
 from claude_gateway_proxy.agent.app import Pages
 from claude_gateway_proxy.agent.keeper import Keeper
@@ -21,6 +20,7 @@ from claude_gateway_proxy.agent.processes import Process
 from claude_gateway_proxy.agent.settings import Settings
 from claude_gateway_proxy.agent.source import FolderSource, Source
 from claude_gateway_proxy.agent.status import Monitor
+from claude_gateway_runtime import logs
 
 _log: Final = logging.getLogger("claude_gateway_proxy.agent")
 

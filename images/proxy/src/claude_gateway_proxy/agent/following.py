@@ -19,7 +19,7 @@ from claude_gateway_proxy.agent.apiserver import (
     Named,
     entries,
 )
-from claude_gateway_proxy.logs import emit
+from claude_gateway_runtime.logs import emit
 
 PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next attempt, by the number of those that failed; the last one repeats."""

@@ -14,7 +14,7 @@ from claude_gateway.contract.bundle import Bundle, BundleError, Packed, unpack
 from claude_gateway.contract.policy import Policy
 from claude_gateway.names import CURRENT, GATEWAY_JSON
 from claude_gateway_proxy.agent.source import Offer, Source
-from claude_gateway_proxy.logs import emit
+from claude_gateway_runtime.logs import emit
 
 RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
 """Waits before an offer is written again that the file system refused; the last one repeats."""

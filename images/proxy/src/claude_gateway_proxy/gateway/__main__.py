@@ -10,11 +10,11 @@ import prometheus_client
 import uvloop
 from pydantic import ValidationError
 
-from claude_gateway_proxy import logs
-from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.server import Process
 from claude_gateway_proxy.gateway.settings import Settings
-from claude_gateway_proxy.logs import emit
+from claude_gateway_proxy.gateway.telemetry.journal import Journal
+from claude_gateway_runtime import logs
+from claude_gateway_runtime.logs import emit
 
 
 def main() -> int:

@@ -10,23 +10,24 @@ import time
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Route, Wire
-from claude_gateway_proxy.asgi import ClientGone, Receive, Scope, Send, send_whole
-from claude_gateway_proxy.follower import Follower
-from claude_gateway_proxy.gateway import errors, sigv4
+from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import read_body
-from claude_gateway_proxy.gateway.auth import identify, own_login
+from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.discovery.info import answer_get
+from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.exchange import Call, Exchange
-from claude_gateway_proxy.gateway.info import answer_get
-from claude_gateway_proxy.gateway.journal import Journal
-from claude_gateway_proxy.gateway.metrics import Metrics
-from claude_gateway_proxy.gateway.profiles import answer_profiles
-from claude_gateway_proxy.gateway.record import CLIENT_GONE, Outcome, Record
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.telemetry.journal import Journal
+from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Outcome, Record
 from claude_gateway_proxy.gateway.wire.entry import Entry, plain_path, profile
 from claude_gateway_proxy.gateway.wire.entry import entry as find_entry
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
-from claude_gateway_proxy.logs import unexpected
+from claude_gateway_runtime.asgi import ClientGone, Receive, Scope, Send, send_whole
+from claude_gateway_runtime.follower import Follower
+from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from claude_gateway_proxy.asgi import ClientGone, Receive
 from claude_gateway_proxy.gateway.errors import body_too_large, body_too_slow
+from claude_gateway_runtime.asgi import ClientGone, Receive
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:

@@ -8,15 +8,15 @@ from typing import Final
 import aiohttp
 
 from claude_gateway.contract.policy import Format, Wire
-from claude_gateway_proxy.asgi import Headers
-from claude_gateway_proxy.gateway import errors, sse
+from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
-from claude_gateway_proxy.gateway.record import UpstreamError
-from claude_gateway_proxy.gateway.relay.renewed import IdentityError
-from claude_gateway_proxy.gateway.relay.session import AddressRefused
-from claude_gateway_proxy.gateway.wire import bedrock
-from claude_gateway_proxy.logs import emit
+from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError
+from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
+from claude_gateway_proxy.gateway.upstream.session import AddressRefused
+from claude_gateway_proxy.gateway.wire import bedrock, sse
+from claude_gateway_runtime.asgi import Headers
+from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway.contract.policy import Client, Format, Route, Wire
-from claude_gateway_proxy.gateway.facts import Body
-from claude_gateway_proxy.gateway.record import Record
-from claude_gateway_proxy.gateway.router import literal
+from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.routing.names import literal
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 
 

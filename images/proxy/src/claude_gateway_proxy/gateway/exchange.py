@@ -16,30 +16,30 @@ import aiohttp
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
-from claude_gateway_proxy.asgi import Receive, Send
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
-from claude_gateway_proxy.gateway.auth import open_to
-from claude_gateway_proxy.gateway.balance import order
+from claude_gateway_proxy.gateway.auth.keys import open_to
+from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.parameters import changes
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.dialect import without_foreign_thinking
+from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
-from claude_gateway_proxy.gateway.facts import splice
-from claude_gateway_proxy.gateway.health import Health, retry_after
-from claude_gateway_proxy.gateway.parameters import changes
-from claude_gateway_proxy.gateway.passing import pass_answer, pass_error, pass_estimate
-from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record, UpstreamError
-from claude_gateway_proxy.gateway.relay.endpoint import Endpoint, endpoint
-from claude_gateway_proxy.gateway.relay.headers import request_headers
-from claude_gateway_proxy.gateway.relay.identities import Identities
-from claude_gateway_proxy.gateway.relay.pool import UpstreamPool
-from claude_gateway_proxy.gateway.relay.request import Request, is_relayed, model_at
-from claude_gateway_proxy.gateway.relay.request import request as cloud_request
-from claude_gateway_proxy.gateway.relay.session import Upstreams
+from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
+from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
+from claude_gateway_proxy.gateway.lanes.relay.headers import request_headers
+from claude_gateway_proxy.gateway.lanes.relay.identities import Identities
+from claude_gateway_proxy.gateway.lanes.relay.request import Request, is_relayed, model_at
+from claude_gateway_proxy.gateway.lanes.relay.request import request as cloud_request
+from claude_gateway_proxy.gateway.respond import pass_answer, pass_error, pass_estimate
+from claude_gateway_proxy.gateway.routing.health import Health, retry_after
+from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
-from claude_gateway_proxy.gateway.via_litellm import LiteLLMLane
-from claude_gateway_proxy.gateway.watch import Cause, Ended, Watch
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
+from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
+from claude_gateway_proxy.translation.dialect import without_foreign_thinking
+from claude_gateway_runtime.asgi import Receive, Send
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot

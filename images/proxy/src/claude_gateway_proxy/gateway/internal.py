@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway_proxy.asgi import JSON, TEXT, Receive, Scope, Send, send_whole
-from claude_gateway_proxy.gateway.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_runtime.asgi import JSON, TEXT, Receive, Scope, Send, send_whole
 
 _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 

@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.asgi import Send
-from claude_gateway_proxy.gateway.record import Record
-from claude_gateway_proxy.gateway.sse import Boundary
+from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_runtime.asgi import Send
 
 _EVENT: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 """As Anthropic sends it, who gives clients its word that there may be any number of them."""

@@ -9,18 +9,18 @@ from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
-from claude_gateway_proxy.follower import Follower, Loaded, Refused
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
-from claude_gateway_proxy.gateway.journal import Journal
 from claude_gateway_proxy.gateway.listener import Listener, bind
-from claude_gateway_proxy.gateway.metrics import Metrics
 from claude_gateway_proxy.gateway.settings import Settings, host_and_port
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
+from claude_gateway_proxy.gateway.telemetry.journal import Journal
+from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.tls import Certificate
-from claude_gateway_proxy.logs import emit
-from claude_gateway_proxy.unixsocket import bind_unix
+from claude_gateway_runtime.follower import Follower, Loaded, Refused
+from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.unixsocket import bind_unix
 
 _log: Final = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.policy import Client, Egress, Policy, Route
 from claude_gateway.names import GATEWAY_JSON
-from claude_gateway_proxy.gateway.router import Entry, Routing
+from claude_gateway_proxy.gateway.routing.names import Entry, Routing
 
 _POLL_SECONDS: Final = 0.1
 _RETRY_SECONDS: Final = 2.0

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from claude_gateway_proxy.logs import emit
+from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 2.0

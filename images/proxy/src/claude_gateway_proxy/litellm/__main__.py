@@ -9,11 +9,11 @@ import warnings
 
 from pydantic import ValidationError
 
-from claude_gateway_proxy import logs
 from claude_gateway_proxy.litellm import environment
 from claude_gateway_proxy.litellm.server import serve
 from claude_gateway_proxy.litellm.settings import Settings
-from claude_gateway_proxy.logs import emit
+from claude_gateway_runtime import logs
+from claude_gateway_runtime.logs import emit
 
 
 def main() -> int:

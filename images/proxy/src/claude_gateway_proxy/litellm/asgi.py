@@ -1,6 +1,6 @@
 """ASGI as the worker uses it: bodies of any size, since the gateway limits them, and the caller's leaving."""
 
-from claude_gateway_proxy.asgi import ClientGone, Headers, Receive, Send, send_whole
+from claude_gateway_runtime.asgi import ClientGone, Headers, Receive, Send, send_whole
 
 
 async def send_document(send: Send, *, status: int, kind: bytes, body: bytes, headers: Headers = ()) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.codec.chat_request import chat_request
 from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation.codec.chat_request import chat_request
 
 _SAME_WORDS: Final = "anthropic"
 _GEMINI: Final = "gemini"

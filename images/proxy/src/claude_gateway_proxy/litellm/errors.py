@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.envelope import anthropic_error, anthropic_type, openai_error
 from claude_gateway_proxy.litellm import limits
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_runtime.envelope import anthropic_error, anthropic_type, openai_error
 
 UNREACHABLE: Final = "upstream_unreachable"
 """The code of a failure of the connection, not of the upstream."""

@@ -11,7 +11,7 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
-from claude_gateway_proxy.logs import emit
+from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway_proxy.follower import Follower, Loaded, Refused
 from claude_gateway_proxy.litellm.targets import Table, Target, build
+from claude_gateway_runtime.follower import Follower, Loaded, Refused
 
 WAIT_SECONDS: Final = 5.0
 """How long a request waits for a target that is not known yet."""

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.codec.chat_answer import ChatReader
-from claude_gateway_proxy.codec.chat_request import chat_request
-from claude_gateway_proxy.codec.responses_answer import ResponsesReader
-from claude_gateway_proxy.codec.responses_request import responses_request
-from claude_gateway_proxy.codec.writer import Asked, Writer, assembled, encoded
 from claude_gateway_proxy.litellm.answer import plain
 from claude_gateway_proxy.litellm.errors import of_event, unfinished
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation.codec.chat_answer import ChatReader
+from claude_gateway_proxy.translation.codec.chat_request import chat_request
+from claude_gateway_proxy.translation.codec.responses_answer import ResponsesReader
+from claude_gateway_proxy.translation.codec.responses_request import responses_request
+from claude_gateway_proxy.translation.codec.writer import Asked, Writer, assembled, encoded
 
 _RESPONSES: Final = "openai"
 """The provider whose models are asked through Responses: some speak nothing else, and only there do they give away

@@ -11,15 +11,15 @@ from typing import Final
 import uvicorn
 
 from claude_gateway.names import BUNDLE_DIR, LITELLM_SOCKET
-from claude_gateway_proxy.follower import Loaded, Refused
 from claude_gateway_proxy.litellm import guard
 from claude_gateway_proxy.litellm.app import App
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.settings import Settings
 from claude_gateway_proxy.litellm.targets import Table
-from claude_gateway_proxy.logs import emit
-from claude_gateway_proxy.unixsocket import bind_unix
+from claude_gateway_runtime.follower import Loaded, Refused
+from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.unixsocket import bind_unix
 
 _log: Final = logging.getLogger(__name__)
 

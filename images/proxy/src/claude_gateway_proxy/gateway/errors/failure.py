@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway_proxy.envelope import anthropic_error, openai_error
+from claude_gateway_runtime.envelope import anthropic_error, openai_error
 
 Headers = list[tuple[bytes, bytes]]
 

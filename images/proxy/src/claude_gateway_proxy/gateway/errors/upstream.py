@@ -4,8 +4,8 @@ What only a person can mend (a key, an address, a route) is marked as not worth 
 minutes before it shows the message.
 """
 
-from claude_gateway_proxy.envelope import anthropic_type
 from claude_gateway_proxy.gateway.errors.failure import Failure
+from claude_gateway_runtime.envelope import anthropic_type
 
 
 def not_ready(reason: str) -> Failure:

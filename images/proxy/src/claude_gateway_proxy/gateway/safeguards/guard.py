@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.safeguards.calls import ToolCall, of_message
 from claude_gateway_proxy.gateway.safeguards.judge import Ask, judge
 from claude_gateway_proxy.gateway.safeguards.results import Json, judged, results, unavailable, unsupported
 from claude_gateway_proxy.gateway.safeguards.stream import Guarded
-from claude_gateway_proxy.logs import unexpected
+from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format, Route, Wire
-from claude_gateway_proxy.asgi import Message, Receive, Send
+from claude_gateway_proxy.gateway.body.facts import parse
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.facts import parse
-from claude_gateway_proxy.gateway.record import CLIENT_GONE, Record
 from claude_gateway_proxy.gateway.safeguards import prompt
 from claude_gateway_proxy.gateway.safeguards.asked import document
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
 from claude_gateway_proxy.gateway.safeguards.results import Reason
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
+from claude_gateway_runtime.asgi import Message, Receive, Send
 
 SECONDS: Final = 60.0
 """How long a judge may take."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
-from claude_gateway_proxy.gateway.sse import END
+from claude_gateway_proxy.gateway.wire.sse import END
 
 Read = Callable[[], Awaitable[bytes]]
 

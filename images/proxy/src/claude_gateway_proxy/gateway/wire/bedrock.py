@@ -6,8 +6,8 @@ from typing import Final, Protocol
 import aiohttp
 import msgspec
 
-from claude_gateway_proxy.asgi import Headers
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, Frame, FrameError, Frames
+from claude_gateway_runtime.asgi import Headers
 
 Read = Callable[[], Awaitable[bytes]]
 

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.asgi import Headers, Message, Send
-from claude_gateway_proxy.gateway.sse import END
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
+from claude_gateway_proxy.gateway.wire.sse import END
+from claude_gateway_runtime.asgi import Headers, Message, Send
 
 _MEMORY: Final = 4096
 """Events whose frames are remembered at most; they are forgotten as soon as they went out."""

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.gateway.body.facts import Body, parse
 from claude_gateway_proxy.gateway.errors import bad_request
-from claude_gateway_proxy.gateway.facts import Body, parse
 from claude_gateway_proxy.gateway.wire import betas
 from claude_gateway_proxy.gateway.wire.entry import Entry
 

@@ -1,0 +1,69 @@
+"""What a route changes in a request: a lower output limit, and model settings that the client left open.
+
+All of it as top-level changes for ``facts.splice``, the same for both lanes.
+"""
+
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
+from claude_gateway_proxy.gateway.body.facts import Body
+
+_LIMITS: Final = {
+    Format.MESSAGES: ("max_tokens",),
+    Format.COMPLETIONS: ("max_tokens",),
+    Format.CHAT: ("max_tokens", "max_completion_tokens"),
+    Format.RESPONSES: ("max_output_tokens",),
+}
+"""The formats that generate, and the names they have for the most output tokens; the others get no changes."""
+
+
+def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002 - our word for it
+    """The top-level values to set in ``body`` for ``target``, as JSON texts; empty for most requests."""
+    limits = _LIMITS.get(format)
+    if limits is None:
+        return {}
+    found: dict[str, bytes] = {}
+    if target.max_output_tokens is not None:
+        for key in limits:
+            asked = body.limit(key)
+            if asked is not None and asked > target.max_output_tokens:
+                found[key] = b"%d" % target.max_output_tokens
+        open_ended = format is not Format.MESSAGES and all(body.limit(key) is None for key in limits)
+        if open_ended and target.wire in CLAUDE_WIRES:
+            # Claude's APIs require a limit, which OpenAI's clients need not send; LiteLLM would take the model's own.
+            found[limits[0]] = b"%d" % target.max_output_tokens
+    wanted = target.parameters
+    if wanted.temperature is not None or wanted.top_p is not None:
+        found |= _sampling(target, format=format, body=body)
+    if wanted.reasoning_effort is not None:
+        found |= _effort(wanted.reasoning_effort, format=format, body=body)
+    return found
+
+
+def _sampling(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002
+    if format is Format.MESSAGES and (_thinks(body) or {"temperature", "top_p"} & body.members.keys()):
+        return {}  # Anthropic refuses a temperature with thinking, and newer models one of the two next to the other
+    settings = {"temperature": target.parameters.temperature, "top_p": target.parameters.top_p}
+    return {
+        key: msgspec.json.encode(value)
+        for key, value in settings.items()
+        if value is not None and key not in body.members
+    }
+
+
+def _thinks(body: Body) -> bool:
+    thinking = msgspec.json.decode(body.value("thinking") or b"null")
+    return isinstance(thinking, dict) and thinking.get("type") != "disabled"
+
+
+def _effort(effort: str, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002
+    text = msgspec.json.encode(effort)
+    if format is Format.CHAT and "reasoning_effort" not in body.members:
+        return {"reasoning_effort": text}
+    if format is Format.RESPONSES and "reasoning" not in body.members:
+        return {"reasoning": b'{"effort":%s}' % text}
+    if format is Format.MESSAGES and not {"thinking", "output_config"} & body.members.keys():
+        return {"output_config": b'{"effort":%s}' % text}
+    return {}

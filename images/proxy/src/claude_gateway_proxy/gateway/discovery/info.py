@@ -1,0 +1,79 @@
+"""What the gateway serves beside model requests: liveness, readiness, the list of models; and what it does not."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from claude_gateway.contract.policy import Wire
+from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.auth.keys import identify
+from claude_gateway_proxy.gateway.discovery import models
+from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.telemetry.record import new_request_id
+from claude_gateway_runtime.asgi import JSON, TEXT, Scope, Send, send_whole
+
+_ALIVE: Final = frozenset({"/healthz", "/health", "/", "/api/hello"})
+_READY: Final = "/readyz"
+_MODELS: Final = ("/v1/models", "/v1/v1/models")
+_METHODS: Final = ("GET", "HEAD")
+_ALLOW: Final = ", ".join(_METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer with status, type and body."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+
+
+async def answer_get(scope: Scope, send: Send, *, snapshot: Snapshot | None, draining: bool) -> None:
+    """Answer a request that is for no model; also every request for what is not served at all."""
+    request_id = new_request_id()
+    try:
+        answer = _answer(scope, snapshot=snapshot, draining=draining)
+    except errors.Failure as failure:
+        status, headers, body = errors.render(failure, shape=_shape(dict(scope["headers"])), request_id=request_id)
+        await send_whole(send, status=status, headers=headers, body=body)
+        return
+    ident = request_id.encode()
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"request-id", ident),
+        (b"x-request-id", ident),
+    ]
+    await send_whole(send, status=answer.status, headers=headers, body=answer.body)
+
+
+def _answer(scope: Scope, *, snapshot: Snapshot | None, draining: bool) -> Answer:
+    path: str = scope["path"]
+    listing = next((prefix for prefix in _MODELS if path == prefix or path.startswith(f"{prefix}/")), None)
+    if path not in _ALIVE and path != _READY and listing is None:
+        raise errors.unknown_path(path)
+    if scope["method"] not in _METHODS:
+        raise errors.wrong_method(scope["method"], _ALLOW)
+    if listing is not None:
+        return _models(scope, snapshot, name=path[len(listing) + 1 :])
+    if path != _READY:
+        return Answer(200, TEXT, b"ok\n")
+    if draining:
+        return Answer(503, TEXT, b"shutting down\n")
+    if snapshot is None:
+        return Answer(503, TEXT, b"no configuration was loaded yet\n")
+    return Answer(200, TEXT, b"ready\n")
+
+
+def _models(scope: Scope, snapshot: Snapshot | None, *, name: str) -> Answer:
+    if snapshot is None:
+        raise errors.not_ready("no configuration was loaded yet")
+    headers = dict(scope["headers"])
+    client = identify(headers, snapshot.keys)
+    shape = _shape(headers)
+    if name:
+        return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))
+    return Answer(200, JSON, models.listing(snapshot.routing, client, shape=shape, query=scope["query_string"]))
+
+
+def _shape(headers: dict[bytes, bytes]) -> Wire:
+    return Wire.ANTHROPIC if b"anthropic-version" in headers else Wire.OPENAI

@@ -1,0 +1,101 @@
+"""Who the gateway is at Bedrock: keys or a bearer token from the bundle, or the pod's own identity; and SigV4.
+
+botocore is imported when the first Bedrock target is called, in a thread: it takes a few tenths of a second.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError, Lease
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials, ReadOnlyCredentials
+
+_FRESH: Final = 60.0
+_USABLE: Final = 300.0
+"""botocore renews a credential 15 minutes before its end, so that what it gave may be used for a while."""
+
+_SERVICE: Final = "bedrock"
+
+
+class AwsSecret(msgspec.Struct, frozen=True, rename="camel"):
+    """A Bedrock entry of the secret part: a pair of keys, or a bearer token."""
+
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    session_token: str | None = None
+    bearer_token: str = ""
+
+    def __repr__(self) -> str:
+        return "AwsSecret()"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What SigV4 needs, ready to sign with."""
+
+    credentials: "ReadOnlyCredentials | Credentials" = field(repr=False)
+
+
+def secret(text: str) -> AwsSecret:
+    """Read an entry of the secret part. Raises IdentityError where it is neither keys nor a token."""
+    try:
+        found = msgspec.json.decode(text, type=AwsSecret)
+    except msgspec.DecodeError:
+        found = AwsSecret()
+    if not found.bearer_token and not (found.access_key_id and found.secret_access_key):
+        raise IdentityError("the credential for Bedrock has neither keys nor a bearer token")
+    return found
+
+
+class OwnKeys:
+    """The pod's own identity as botocore's default chain finds it: environment, web identity, container, instance."""
+
+    def __init__(self) -> None:
+        self._found: Any = None
+
+    def lease(self) -> Lease[Keys]:
+        """Its keys now. Blocks. Raises IdentityError where there is none."""
+        _import_signer()
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.session import Session
+
+        try:
+            if self._found is None:
+                self._found = Session().get_credentials()
+            if self._found is None:
+                raise IdentityError("botocore's default chain found no AWS credential in this pod")
+            return Lease(Keys(self._found.get_frozen_credentials()), fresh=_FRESH, usable=_USABLE)
+        except (BotoCoreError, ClientError) as error:
+            # The texts of both may quote what a token service answered.
+            raise IdentityError(f"botocore could not get an AWS credential: {type(error).__name__}") from None
+
+
+def static_keys(found: AwsSecret) -> Lease[Keys]:
+    """Keys that do not change. Blocks for botocore's import."""
+    _import_signer()
+    from botocore.credentials import Credentials
+
+    keys = Keys(Credentials(found.access_key_id, found.secret_access_key, found.session_token))
+    return Lease(keys, fresh=float("inf"), usable=float("inf"))
+
+
+def signed(keys: Keys, *, region: str, url: str, body: bytes) -> dict[str, str]:
+    """The headers that sign a POST of ``body``, the content type among them.
+
+    Only the headers that matter are signed: a proxy on the way may change the others.
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    request: Any = AWSRequest("POST", url=url, data=body, headers={"content-type": "application/json"})
+    SigV4Auth(keys.credentials, _SERVICE, region).add_auth(request)
+    return dict(request.headers.items())
+
+
+def _import_signer() -> None:
+    """Import in this thread what ``signed`` needs on the event loop."""
+    import botocore.auth
+    import botocore.awsrequest  # noqa: F401

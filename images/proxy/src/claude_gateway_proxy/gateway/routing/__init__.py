@@ -1,0 +1,1 @@
+"""Which route and which targets answer a request."""

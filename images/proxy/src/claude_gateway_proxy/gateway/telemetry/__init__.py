@@ -1,0 +1,1 @@
+"""What is recorded of each request: the log line and the metrics."""

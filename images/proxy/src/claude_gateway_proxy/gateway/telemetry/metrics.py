@@ -1,0 +1,139 @@
+"""The gateway's Prometheus metrics. Labels are names from the configuration, so their number is bounded by it."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from claude_gateway import names
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
+
+_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
+"""OpenTelemetry's buckets for GenAI durations, with room for long answers."""
+
+_OPERATIONS: Final = {
+    Format.MESSAGES: "chat",
+    Format.CHAT: "chat",
+    Format.RESPONSES: "chat",
+    Format.COMPLETIONS: "text_completion",
+    Format.EMBEDDINGS: "embeddings",
+    Format.COUNT_TOKENS: "count_tokens",
+}
+_PROVIDERS: Final = {
+    "bedrock": "aws.bedrock",
+    "vertex_ai": "gcp.vertex_ai",
+    "gemini": "gcp.gemini",
+    "azure": "azure.ai.openai",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+}
+"""OpenTelemetry's well-known names where they differ from LiteLLM's prefixes."""
+
+_Child = TypeVar("_Child", Counter, Histogram)
+
+
+class _Family(Generic[_Child]):
+    """One metric with its label sets at hand: looking one up costs a dict access."""
+
+    def __init__(self, metric: _Child, labels: tuple[str, ...]) -> None:
+        self._metric: _Child = metric
+        self._labels = labels
+        self._children: dict[tuple[str, ...], _Child] = {}
+
+    def of(self, *values: str) -> _Child:
+        """The child with these label values."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self._metric.labels(*values)
+        return child
+
+    def forget(self, known: Mapping[str, AbstractSet[str]]) -> None:
+        """Remove the children with a label value that ``known`` does not list for that label."""
+        for values in list(self._children):
+            if any(value not in known.get(label, (value,)) for label, value in zip(self._labels, values, strict=True)):
+                self._metric.remove(*values)
+                del self._children[values]
+
+
+class Metrics:
+    """All metrics of this process, in a registry of their own."""
+
+    def __init__(self, *, in_flight: Callable[[], int]) -> None:
+        """Define the metrics; ``in_flight`` is asked at each scrape."""
+        registry = self._registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
+            return _Family(Counter(name, text, labels, registry=registry), labels)
+
+        def histogram(name: str, text: str) -> _Family[Histogram]:
+            labels = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+            return _Family(Histogram(name, text, labels, buckets=_SECONDS, registry=registry), labels)
+
+        self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
+        self._tokens = counter(names.METRIC_TOKENS, "Tokens that upstreams reported", "client", "route", "type")
+        self._failed = counter(names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind")
+        self._failovers = counter(names.METRIC_FAILOVERS, "Tries at a further target after one failed", "route")
+        self._verdicts = counter(
+            names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
+        )
+        self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
+        self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
+        self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
+        self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
+        self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
+        running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
+        running.set_function(in_flight)
+
+    def finished(self, record: Record, *, now: float) -> None:
+        """Count one request at its end; ``now`` is on the record's clock."""
+        client, route = record.client, record.route
+        self._requests.of(client, route, record.format.value, str(record.status)).inc()
+        if record.input_tokens:
+            self._tokens.of(client, route, "input").inc(record.input_tokens)
+        if record.output_tokens:
+            self._tokens.of(client, route, "output").inc(record.output_tokens)
+        if record.cache_read_tokens:
+            self._tokens.of(client, route, "cache_read").inc(record.cache_read_tokens)
+        if record.cache_creation_tokens:
+            self._tokens.of(client, route, "cache_creation").inc(record.cache_creation_tokens)
+        for _, provider, kind in record.upstream_errors:
+            self._failed.of(route, provider, kind.value).inc()
+        for verdict in record.verdicts:
+            self._verdicts.of(client, route, verdict).inc()
+        if record.attempts > 1:
+            self._failovers.of(route).inc(record.attempts - 1)
+        if record.attempts:
+            what = (_OPERATIONS[record.format], _PROVIDERS.get(record.provider, record.provider), route)
+            self._duration.of(*what).observe(now - record.started)
+            if record.first_byte is not None:
+                self._ttft.of(*what).observe(record.first_byte - record.started)
+
+    def loaded(self, snapshot: Snapshot, *, now: float) -> None:
+        """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
+        self._info.clear()
+        self._info.labels(snapshot.revision).set(1)
+        self._loaded.set(now)
+        routes, providers = {UNKNOWN, *snapshot.routing.routes}, {UNKNOWN, *snapshot.providers}
+        known = {
+            "client": {UNKNOWN, *snapshot.clients},
+            "route": routes,
+            "provider": providers,
+            "gen_ai_request_model": routes,
+            "gen_ai_provider_name": {_PROVIDERS.get(provider, provider) for provider in providers},
+        }
+        for counters in (self._requests, self._tokens, self._failed, self._failovers, self._verdicts):
+            counters.forget(known)
+        for histograms in (self._duration, self._ttft):
+            histograms.forget(known)
+
+    def refused(self) -> None:
+        """Note a revision that could not be loaded."""
+        self._errors.inc()
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
+        return generate_latest(self._registry)

@@ -1,0 +1,1 @@
+"""Translation between Anthropic Messages and OpenAI's formats: pure functions, no I/O."""

@@ -1,0 +1,153 @@
+"""The operator as a process of its own, against a test's API server, with just the rights that the chart gives."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any, Self
+
+from tests.support.kube.apiserver import ApiServer, free_port
+
+from claude_gateway.names import operator_name
+from claude_gateway_operator.rights import Rule, own_rules, watched_rules
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ACCOUNT = "operator"
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""As in the image."""
+
+
+def namespace(api: ApiServer, name: str) -> str:
+    """Create a namespace."""
+    api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    return name
+
+
+def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Rule]) -> None:
+    """Give the operator's account in namespace ``to`` rights within a namespace."""
+    role = {"metadata": {"name": name}, "rules": list(rules)}
+    api.apply(
+        f"{RBAC}/namespaces/{within}/roles/{name}",
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", **role},
+    )
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": to}],
+    }
+    api.apply(f"{RBAC}/namespaces/{within}/rolebindings/{name}", binding)
+
+
+def deployment(api: ApiServer, home: str, name: str) -> dict[str, Any]:
+    """Create a Deployment, which nobody runs here."""
+    return api.create(
+        f"/apis/apps/v1/namespaces/{home}/deployments",
+        {
+            "metadata": {"name": name},
+            "spec": {
+                "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "main", "image": "none"}]},
+                },
+            },
+        },
+    )
+
+
+class Operator:
+    """One operator process; ``with`` it from start to end."""
+
+    def __init__(
+        self, api: ApiServer, home: str, release: str = "cg", *, watch: Sequence[str] = (), **settings: str
+    ) -> None:
+        """``settings`` are further environment variables, without their prefix."""
+        self.api = api
+        self.home = home
+        self.release = release
+        self.health = free_port()
+        self.metrics_port = free_port()
+        prefix = "CLAUDE_GATEWAY_OPERATOR_"
+        self._watch = tuple(watch)
+        self._environment = {
+            "POD_NAMESPACE": home,
+            f"{prefix}RELEASE": release,
+            f"{prefix}WATCH_NAMESPACES": ",".join(watch),
+            f"{prefix}HEALTH_LISTEN": f"127.0.0.1:{self.health}",
+            f"{prefix}METRICS_LISTEN": f"127.0.0.1:{self.metrics_port}",
+            **{f"{prefix}{name}": value for name, value in settings.items()},
+        }
+        self.log = api.home / f"{home}.{release}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def install(self, *, without: Sequence[str] = ()) -> Self:
+        """Create the account, its Roles and the operator's Deployment; no Role in the namespaces ``without``."""
+        account = f"/api/v1/namespaces/{self.home}/serviceaccounts"
+        self.api.apply(
+            f"{account}/{ACCOUNT}", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
+        )
+        for within in (self.home, *self._watch):
+            if within not in without:
+                name = f"{self.home}-{self.release}"
+                grant(self.api, self.home, within=within, name=name, rules=watched_rules())
+        grant(self.api, self.home, within=self.home, name=f"{self.release}-own", rules=own_rules(self.release))
+        deployment(self.api, self.home, operator_name(self.release))
+        return self
+
+    def __enter__(self) -> Self:
+        token = self.api.token(self.home, ACCOUNT)
+        kubeconfig = self.api.kubeconfig(token, name=f"{self.home}.{self.release}")
+        environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **_MALLOC, **self._environment}
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "claude_gateway_operator"]
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """End it as a kubelet would; gives its exit code."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    @property
+    def pid(self) -> int:
+        """The process while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def lines(self) -> str:
+        """Everything that it logged."""
+        return self.log.read_text()
+
+    def metric(self, sample: str) -> float:
+        """One sample of its metrics, such as ``looks_total{result="ok"}``; 0 while it is not there."""
+        prefix = f"claude_gateway_operator_{sample} "
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+                page = answer.read().decode()
+        except OSError:
+            return 0.0
+        return next((float(line.removeprefix(prefix)) for line in page.splitlines() if line.startswith(prefix)), 0.0)
+
+    def healthy(self) -> int:
+        """The status of ``/healthz``; 0 while nothing listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0

@@ -1,0 +1,121 @@
+"""Where events end, what a stream begins with, and how we end one."""
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.gateway.errors import stream_stalled
+from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, error_event, opening
+
+_START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
+_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+_BLOCK = b'event: content_block_start\ndata: {"type":"content_block_start","index":0}\n\n'
+
+
+def _chunks(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in pairwise(edges) if a != b]
+
+
+@given(st.lists(st.sampled_from([b"\n", b"\r", b"a", b"data: x", b"\n\n", b"\r\n\r\n"])), st.lists(st.integers(0, 99)))
+def test_a_boundary_depends_on_the_bytes_alone(parts: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(parts)
+    boundary = Boundary()
+    for chunk in _chunks(data, cuts):
+        boundary.feed(chunk)
+    assert boundary.clean == (not data or re.search(rb"(\r\n|\n|\r(?!\n))(\r\n|\n|(?<=\r)\r)\Z", data) is not None)
+
+
+_PARTS = st.sampled_from(
+    [
+        *(b"event: message_start\n", b"event: ping", b"event: content_block_delta", b"event: error\r\n", b": comment"),
+        *(b'data: {"type":"error","error":{"type":"overloaded_error"}}', b"data: {}", b"data: x", b"id: 1"),
+        *(b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\r\r", b"\xff", b""),
+    ]
+)
+
+
+@given(st.lists(_PARTS, max_size=14).map(b"".join), st.lists(st.integers(0, 300), max_size=6))
+def test_a_judgement_does_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
+    """As it is asked: again and again of all that came so far, until it says something."""
+    so_far = b""
+    verdict: Opening | int = Opening.UNDECIDED
+    for chunk in _chunks(data, cuts):
+        so_far += chunk
+        verdict = opening(so_far)
+        if verdict is not Opening.UNDECIDED:
+            break
+    assert verdict == opening(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        _START,
+        _START + _PING,
+        b": comment\n\n" + _PING,
+        _START + _BLOCK[:-1],
+        b'event: response.created\ndata: {"type":"response.created"}\n\n',
+        _START.replace(b"\n", b"\r\n"),
+        _START[:-1] + b"\r\n",
+    ],
+)
+def test_a_prelude_decides_nothing(data: bytes) -> None:
+    assert opening(data) is Opening.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _START + _BLOCK,
+        (_START + _BLOCK).replace(b"\n", b"\r\n"),
+        _START[:-1] + b"\r\n" + _BLOCK[:-1] + b"\r",
+        b'data: {"choices":[]}\n\n',
+        b"data: [DONE]\n\n",
+        b": x" * HOLD_LIMIT,
+        b'event: error\ndata: {"type":"error","error":{"type":"invalid_request_error","message":"no"}}\n\n',
+        b'data: {"error":{"message":"bad","type":"invalid_request_error","code":400}}\n\n',
+        b"event: error\ndata: not json\n\n",
+    ],
+)
+def test_content_and_faults_of_the_request_are_an_answer(data: bytes) -> None:
+    assert opening(data) is Opening.ANSWER
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (_START + b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"x"}}\n\n', 529),
+        (b'event: error\ndata: {"type":"error","error":{"type":"rate_limit_error","message":"x"}}\n\n', 429),
+        (b'data: {"error":{"message":"x","type":"server_error","code":null}}\n\n', 500),
+        (b'data: {"error":{"message":"x","type":"whatever","code":503}}\n\n', 503),
+        (b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"x"}\n\n', 429),
+        (b'data: {"error":"out of memory"}\n\n', 500),
+    ],
+)
+def test_an_error_that_another_target_may_not_have_has_a_status(data: bytes, status: int) -> None:
+    assert opening(data) == status
+
+
+@given(st.binary(max_size=200))
+def test_any_beginning_is_judged(data: bytes) -> None:
+    assert isinstance(opening(data), Opening | int)
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_our_error_is_one_whole_event_in_the_callers_format(format_: Format) -> None:
+    event = error_event(stream_stalled("ns/r", 5), format=format_, request_id="req_1")
+    assert event.endswith(b"\n\n")
+    assert event.count(b"\n\n") == 1
+    data = json.loads(event.partition(b"data: ")[2])
+    message = data["message"] if format_ is Format.RESPONSES else data["error"]["message"]
+    assert "5 s" in message
+    if format_ in (Format.MESSAGES, Format.RESPONSES):
+        assert event.startswith(b"event: error\n")
+        assert data["type"] == "error"

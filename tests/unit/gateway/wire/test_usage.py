@@ -1,0 +1,147 @@
+"""Token counts come from the bytes alone, however they are cut, and never from what a model wrote."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.gateway.wire.usage import OBJECT_LIMIT, Meter, read
+
+_ANTHROPIC = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","usage":{"input_tokens":10,'
+    b'"cache_creation_input_tokens":20,"cache_read_input_tokens":30,"output_tokens":1,'
+    b'"cache_creation":{"ephemeral_5m_input_tokens":20}}}}\n\n'
+    b'event: content_block_delta\ndata: {"delta":{"text":"say \\"usage\\":{\\"output_tokens\\":9999}"}}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":40}}\n\n'
+)
+_CHAT = (
+    b'data: {"choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'
+    b'data: {"choices":[],"usage": {"prompt_tokens": 50, "completion_tokens": 6, "total_tokens": 56,'
+    b' "prompt_tokens_details": {"cached_tokens": 20}}}\n\ndata: [DONE]\n\n'
+)
+_RESPONSES = (
+    b'event: response.created\ndata: {"response":{"usage":null,'
+    b'"tools":[{"parameters":{"usage":{"type":"string"}}}]}}\n\n'
+    b'event: response.completed\ndata: {"response":{"output":[],"usage":{"input_tokens":7,'
+    b'"input_tokens_details":{"cached_tokens":3},"output_tokens":5}}}\n\n'
+)
+
+
+def _record() -> Record:
+    return Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=0.0)
+
+
+def _counts(record: Record) -> tuple[int, int, int, int]:
+    return (record.input_tokens, record.output_tokens, record.cache_read_tokens, record.cache_creation_tokens)
+
+
+def _metered(data: bytes, cuts: list[int]) -> tuple[tuple[int, int, int, int], bool]:
+    record = _record()
+    meter = Meter(record, events=True)
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    for start, end in pairwise(edges):
+        meter.feed(data[start:end])
+    return _counts(record), meter.failed
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(_ANTHROPIC, (10, 40, 30, 20)), (_CHAT, (30, 6, 20, 0)), (_RESPONSES, (4, 5, 3, 0)), (b"", (0, 0, 0, 0))],
+)
+def test_each_formats_stream_is_understood(data: bytes, expected: tuple[int, int, int, int]) -> None:
+    assert _metered(data, []) == (expected, False)
+    assert _metered(data, list(range(len(data)))) == (expected, False)
+
+
+_PIECES = st.sampled_from(
+    [
+        _ANTHROPIC,
+        _CHAT,
+        _RESPONSES,
+        b'"usage"',
+        b'"usage":',
+        b'"usage" :\n {',
+        b'{"usage":{"input_tokens":3}',
+        b'"usage":{"output_tokens":' + b"9" * 30 + b"}",
+        b'"usage":{"x":"' + b"y" * OBJECT_LIMIT,
+        b'\\"usage\\":{',
+        b'"}}',
+        b"\n",
+        b"\r\nevent: error\r\n",
+        b"event: error\ndata: {}\n\n",
+        b'data: {"error":{}}\n\n',
+        b"\xff",
+    ]
+)
+
+
+@given(st.lists(_PIECES | st.binary(max_size=20), max_size=6), st.lists(st.integers(0, 20_000), max_size=12))
+def test_the_cuts_do_not_matter(pieces: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(pieces)
+    assert _metered(data, cuts) == _metered(data, [])
+
+
+def test_a_line_that_never_ends_takes_no_memory() -> None:
+    record = _record()
+    meter = Meter(record, events=True)
+    for _ in range(1000):
+        meter.feed(b'data: {"usage":{"x":"' + b"y" * 4000)
+        assert sum(len(part) for part in (meter._carry, meter._tail)) < 2 * OBJECT_LIMIT
+    meter.feed(b'"}} {"usage":{"output_tokens":3}}' + b" " * OBJECT_LIMIT)
+    assert record.output_tokens == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'event: error\ndata: {"type":"error"}\n\n',
+        _ANTHROPIC + b"event: error\r\ndata: {}\r\n\r\n",
+        b'data: {"x":1}\n\ndata: {"error":{"message":"x"}}\n\n',
+        b"event: response.failed\ndata: {}\n\n",
+    ],
+)
+def test_an_error_event_is_seen(data: bytes) -> None:
+    assert _metered(data, [])[1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'data: {"text":"event: error"}\n\n',
+        b'event: content_block_delta\ndata: {"t":"\\nevent: error\\n"}\n\n',
+        b'data: {"errors":{}}\n\n',
+    ],
+)
+def test_what_a_model_writes_about_errors_is_none(data: bytes) -> None:
+    assert not _metered(data, [])[1]
+
+
+def test_a_whole_answer_is_read_exactly() -> None:
+    answer: dict[str, Any] = {
+        "content": [{"type": "tool_use", "input": {"usage": {"input_tokens": 999, "output_tokens": 999}}}],
+        "usage": {"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 3},
+    }
+    record = _record()
+    read(record, json.dumps(answer).encode())
+    assert _counts(record) == (1, 2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no", b"[]", b"{}", b'{"usage":null}', b'{"usage":[1]}', b'{"usage":{"input_tokens":"1"}}', b"\xff"]
+)
+def test_an_answer_without_usage_counts_nothing(body: bytes) -> None:
+    record = _record()
+    read(record, body)
+    assert _counts(record) == (0, 0, 0, 0)
+
+
+@given(st.dictionaries(st.sampled_from(["input_tokens", "prompt_tokens", "output_tokens"]), st.integers() | st.text()))
+def test_odd_counts_never_go_below_zero(usage: dict[str, Any]) -> None:
+    record = _record()
+    read(record, json.dumps({"usage": usage}).encode())
+    assert min(_counts(record)) >= 0

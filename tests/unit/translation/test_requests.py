@@ -1,0 +1,236 @@
+"""Requests of Messages in OpenAI's formats: no input breaks the translation, and schemas become what is taken."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_gateway_proxy.translation.codec.chat_request import chat_request
+from claude_gateway_proxy.translation.codec.options import asked_of
+from claude_gateway_proxy.translation.codec.responses_request import responses_request
+from claude_gateway_proxy.translation.codec.schema import fits_strict, for_gemini, for_openai
+from claude_gateway_proxy.translation.codec.thoughts import Thought, read, sign
+
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+PDF = {"type": "document", "title": "a.pdf", "source": {"type": "base64", "media_type": "application/pdf", "data": "A"}}
+CALLS = [{"type": "tool_use", "id": f"t{number}", "name": "n", "input": {}} for number in (1, 2)]
+RESULTS = [
+    {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "one"}, IMAGE]},
+    {"type": "tool_result", "tool_use_id": "t2", "content": "two"},
+]
+
+
+def turns(*turns_: tuple[str, Any], **more: Any) -> dict[str, Any]:
+    return {"max_tokens": 5, "messages": [{"role": role, "content": content} for role, content in turns_], **more}
+
+
+def test_results_come_right_behind_their_calls_and_their_images_after_all_of_them() -> None:
+    request = turns(("user", "go"), ("assistant", CALLS), ("user", [*RESULTS, {"type": "text", "text": "more"}]))
+    _, _, one, two, shown = chat_request(request, provider="hosted_vllm")["messages"]
+    assert (one["role"], one["tool_call_id"], two["content"]) == ("tool", "t1", "two")
+    assert one["content"].startswith("one\n")
+    assert [part["type"] for part in shown["content"]] == ["text", "image_url", "text"]
+    *_, first, second, more = responses_request(request)["input"]
+    assert [part["type"] for part in first["output"]] == ["input_text", "input_image"]
+    assert second["output"] == "two"
+    assert more["content"] == [{"type": "input_text", "text": "more"}]
+
+
+def test_documents_go_where_they_can_be_read() -> None:
+    request = turns(("user", [PDF]))
+    (message,) = chat_request(request, provider="gemini")["messages"]
+    assert message["content"] == [
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,A"}}
+    ]
+    (message,) = chat_request(request, provider="hosted_vllm")["messages"]
+    assert message["content"] == "[a.pdf: a document that this model cannot read]"
+    text = {"type": "document", "title": "T", "source": {"type": "text", "data": "words"}}
+    (message,) = chat_request(turns(("user", [text])), provider="hosted_vllm")["messages"]
+    assert message["content"] == "T\nwords"
+
+
+def test_thoughts_go_back_to_who_wants_them() -> None:
+    item = {"type": "reasoning", "summary": [], "encrypted_content": "e"}
+    thought = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="because", items=[item]))}
+    request = turns(("user", "go"), ("assistant", [thought, CALLS[0]]), ("user", [RESULTS[1]]))
+    for provider, expected in (("deepseek", "because"), ("hosted_vllm", "because"), ("mistral", None)):
+        assert chat_request(request, provider=provider)["messages"][1].get("reasoning_content") == expected
+    assert responses_request(request)["input"][1] == item
+
+
+@pytest.mark.parametrize("signature", ["", "cgw1.", "cgw1.!", "cgw1.AAAA", "EqoB", None, 5])
+def test_a_signature_that_is_not_ours_or_broken_is_nothing(signature: Any) -> None:
+    assert read(signature) is None
+
+
+def test_a_signature_that_unpacks_to_too_much_is_nothing() -> None:
+    assert read(sign(Thought(text="x" * 5_000_000))) is None
+
+
+def test_a_probe_with_one_token_is_one_that_openai_takes() -> None:
+    assert responses_request(turns(("user", "hi"), max_tokens=1))["max_output_tokens"] == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "effort"),
+    [
+        ({"thinking": {"type": "adaptive"}}, None),
+        ({"output_config": {"effort": "max"}}, "high"),
+        ({"output_config": {"effort": "new"}}, None),
+        ({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}, None),
+        ({"thinking": {"type": "enabled", "budget_tokens": 31999}}, "high"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "low"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "medium"}}, "medium"),
+    ],
+)
+def test_effort(options: dict[str, Any], effort: str | None) -> None:
+    request = turns(("user", "hi"), **options)
+    assert chat_request(request, provider="hosted_vllm").get("reasoning_effort") == effort
+    assert responses_request(request).get("reasoning", {}).get("effort") == effort
+
+
+CLOSED = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (CLOSED, True),
+        ({**CLOSED, "required": []}, False),
+        ({**CLOSED, "additionalProperties": True}, False),
+        ({**CLOSED, "properties": {"a": {"type": "array", "items": CLOSED}}}, True),
+        ({**CLOSED, "properties": {"a": {"anyOf": [{"type": "object"}]}}}, False),
+        ({**CLOSED, "properties": {"a": {"oneOf": []}}}, False),
+    ],
+)
+def test_an_answers_schema_is_strict_where_openai_takes_it_so(schema: dict[str, Any], strict: bool) -> None:
+    assert fits_strict(schema) is strict
+    request = turns(("user", "hi"), output_config={"format": {"type": "json_schema", "schema": schema}})
+    found = chat_request(request, provider="openai")["response_format"]["json_schema"]
+    assert (found["schema"], found["strict"]) == (schema, strict)
+    assert responses_request(request)["text"]["format"]["strict"] is strict
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({}, {"type": "object", "properties": {}}),
+        (None, {"type": "object", "properties": {}}),
+        ({"type": "object"}, {"type": "object", "properties": {}}),
+        (
+            {
+                "anyOf": [
+                    {"properties": {"a": {}, "b": {}}, "required": ["a", "b"]},
+                    {"properties": {"a": {}}, "required": ["a"]},
+                ]
+            },
+            {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]},
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "array"}}},
+            {"type": "object", "properties": {"a": {"type": "array", "items": {}}}},
+        ),
+    ],
+)
+def test_a_schema_that_openai_refuses(schema: Any, expected: dict[str, Any]) -> None:
+    assert for_openai(schema) == expected
+
+
+def test_a_schema_that_openai_takes_is_untouched() -> None:
+    schema = {"$schema": "x", **CLOSED, "$defs": {"D": {"oneOf": [{"const": 1}]}}, "patternProperties": {"^x": {}}}
+    assert for_openai(schema) == schema
+
+
+def test_references_unfold_to_no_more_than_can_be_sent() -> None:
+    level = {
+        f"L{n}": {"type": "object", "properties": {key: {"$ref": f"#/$defs/L{n + 1}"} for key in "ab"}}
+        for n in range(40)
+    }
+    found = for_gemini({"type": "object", "properties": {"x": {"$ref": "#/$defs/L0"}}, "$defs": level})
+    assert len(str(found)) < 1_000_000
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+WORDS = (
+    "type",
+    "properties",
+    "items",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "enum",
+    "const",
+    "required",
+    "$ref",
+    "$defs",
+    "format",
+)
+TYPES = st.sampled_from(["object", "array", "string", "integer", "null", ["string", "null"], ["integer", "string"]])
+SCHEMA = st.recursive(
+    JSON | st.fixed_dictionaries({"type": TYPES}),
+    lambda inner: st.dictionaries(
+        st.sampled_from(WORDS),
+        inner | st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner),
+        max_size=4,
+    ),
+    max_leaves=12,
+)
+
+
+def parts(schema: Any) -> Any:
+    """Every schema within one."""
+    yield schema
+    for inner in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+        yield from parts(inner)
+    if "items" in schema:
+        yield from parts(schema["items"])
+
+
+@given(SCHEMA)
+def test_no_schema_breaks_the_repairs(schema: Any) -> None:
+    found = for_openai(schema)
+    assert found["type"] == "object"
+    assert isinstance(found["properties"], dict)
+    fits_strict(schema)
+    for part in parts(for_gemini(schema)):
+        assert isinstance(part, dict)
+        assert isinstance(part.get("type", ""), str)
+        assert not part.keys() & {"$ref", "oneOf", "allOf", "const", "additionalProperties", "$defs"}
+        assert "enum" not in part or part["type"] == "string"
+
+
+BLOCK = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "image", "document", "tool_use", "tool_result", "thinking", "x"])},
+    optional=dict.fromkeys(
+        ["text", "content", "name", "id", "input", "source", "title", "tool_use_id", "signature"], JSON
+    ),
+)
+REQUEST = st.fixed_dictionaries(
+    {
+        "messages": st.lists(
+            st.builds(
+                lambda role, content: {"role": role, "content": content},
+                st.sampled_from(["user", "assistant"]) | JSON,
+                st.lists(BLOCK | JSON, max_size=4) | JSON,
+            ),
+            max_size=4,
+        )
+    },
+    optional=dict.fromkeys(
+        ["system", "tools", "tool_choice", "thinking", "output_config", "max_tokens", "stream"], JSON
+    ),
+)
+
+
+@given(REQUEST, st.sampled_from(["hosted_vllm", "gemini", "mistral", "deepseek"]))
+def test_no_request_breaks_the_translation(request: dict[str, Any], provider: str) -> None:
+    asked_of(request, model="m")
+    for message in chat_request(request, provider=provider)["messages"]:
+        assert message["role"] in ("system", "user", "assistant", "tool")
+    for item in responses_request(request)["input"]:
+        assert item["type"] in ("message", "function_call", "function_call_output", "reasoning")
