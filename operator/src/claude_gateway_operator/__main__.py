@@ -7,25 +7,33 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import kopf
-from pydantic import ValidationError
 
-from claude_gateway_operator import handlers, logs, metrics, watch
+from claude_gateway_operator import handlers, kubeconfig, metrics, watch
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.doorbell import Doorbell
 from claude_gateway_operator.gather import Gatherer
-from claude_gateway_operator.kube import Kube
 from claude_gateway_operator.look import Look
 from claude_gateway_operator.loop import Loop
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.reports import Reports
 from claude_gateway_operator.served import until_served
-from claude_gateway_operator.settings import Settings, address
+from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.store import Store
 from claude_gateway_operator.told import Teller
 from claude_gateway_operator.watch import Known
+from claude_gateway_runtime import logs
+from claude_gateway_runtime.kube import Kube
+from claude_gateway_runtime.settings import host_and_port, join_host_port, load
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+QUIET: Final = {
+    # Kopf reports every event that it delivered and every probe that it answered.
+    "kopf": logging.WARNING,
+    # A line for each probe and scrape.
+    "aiohttp.access": logging.WARNING,
+}
 
 _log: Final = logging.getLogger("claude_gateway_operator")
 
@@ -58,7 +66,7 @@ class Operator:
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Run until a signal, ``stop``, or until a part ends, which none should. Raises what that part raised."""
         stop = stop or asyncio.Event()
-        server = await metrics.serve(self._metrics, *address(self._settings.metrics_listen))
+        server = await metrics.serve(self._metrics, *host_and_port(self._settings.metrics_listen))
         works: list[Coroutine[Any, Any, None]] = [
             self._loop.run(),
             self._teller.run(),
@@ -76,16 +84,16 @@ class Operator:
             oldest=self._settings.unhealthy_after_seconds,
             close=self._close,
         )
-        host, port = address(self._settings.health_listen)
-        # Kopf takes a URL, and one without a host for this machine alone, where no kubelet reaches it.
-        shown = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - the setting says every address
+        host, port = host_and_port(self._settings.health_listen)
+        # Kopf takes a URL. Without a host, it listens on this machine alone, where no kubelet reaches it.
+        shown = join_host_port(host or "0.0.0.0", port)  # noqa: S104 - an empty host is every address
         try:
             await kopf.operator(
                 registry=table,
                 settings=handlers.settings(),
                 namespaces=self._settings.namespaces,
                 standalone=True,
-                liveness_endpoint=f"http://{shown}:{port}/healthz",
+                liveness_endpoint=f"http://{shown}/healthz",
                 stop_flag=stop,
             )
         finally:
@@ -105,7 +113,7 @@ class Operator:
 
 async def serve(settings: Settings) -> None:
     """Run the operator until a signal ends it. Raises OSError if it cannot listen."""
-    async with await Kube.open() as connection:
+    async with Kube(await kubeconfig.access()) as connection:
         owner = await until_served(connection, settings)
         logs.emit(
             _log,
@@ -121,15 +129,10 @@ async def serve(settings: Settings) -> None:
 def main() -> int:
     """Read the settings and run; 2 for unusable settings, 1 for what ended it against its will."""
     logs.configure("info")
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            setting = str(problem["loc"][0])
-            name = setting if setting.isupper() else f"CLAUDE_GATEWAY_OPERATOR_{setting}".upper()
-            logs.emit(_log, "setting_refused", level=logging.ERROR, setting=name, error=problem["msg"])
+    settings = load(Settings, log=_log)
+    if settings is None:
         return 2
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, quiet={} if settings.log_level == "debug" else QUIET)
     # A look makes hundreds of thousands of values, none of them in a cycle: by default a third of its time went into
     # looking for cycles (measured with 5,000 routes).
     gc.set_threshold(100_000, 50, 100)

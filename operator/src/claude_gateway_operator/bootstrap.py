@@ -1,16 +1,15 @@
 """The first client: made by the operator and by nobody's template, so that its key is in no manifest or history."""
 
-import base64
 import logging
 import secrets
 from typing import Final
 
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind, bootstrap_name
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, Manifest
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, Manifest
+from claude_gateway_runtime.logs import emit
 
 _KEY: Final = "key"
 
@@ -58,7 +57,7 @@ class Bootstrap:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": self._owner.metadata(self._name, labels={LABEL_CREDENTIAL: "true"}),
-            "data": {_KEY: base64.b64encode(new_key().encode()).decode()},
+            "data": kube.encoded({_KEY: new_key().encode()}),
         }
         await self._kube.apply(url, body)
 

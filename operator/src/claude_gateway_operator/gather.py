@@ -15,11 +15,11 @@ from claude_gateway.names import Kind
 from claude_gateway.plan import world as plan
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Forbidden, Kube, Manifest, NotFound, Retryable
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.watch import CREDENTIALS
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Forbidden, Kube, Manifest, NotFound, Retryable
+from claude_gateway_runtime.logs import emit
 
 BELIEVE_SECONDS: Final = 30.0
 """How long a right that was there must be gone until that is believed: API servers refuse too while they start."""

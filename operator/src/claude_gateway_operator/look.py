@@ -14,17 +14,18 @@ from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
-from claude_gateway_operator import kube, rollout, told
+from claude_gateway_operator import rollout, told
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.gather import Gatherer
-from claude_gateway_operator.kube import Kube, Manifest
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.metrics import Metrics
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints
 from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.store import Store
 from claude_gateway_operator.told import Teller
 from claude_gateway_operator.watch import SERVICE_LABEL, SLICES_API
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, Manifest
+from claude_gateway_runtime.logs import emit
 
 ASK_SECONDS: Final = 2.0
 """How long a look waits for pods that were never asked before."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from claude_gateway_operator.doorbell import Doorbell
-from claude_gateway_operator.kube import KubeError
-from claude_gateway_operator.logs import emit, unexpected
+from claude_gateway_runtime.kube import KubeError
+from claude_gateway_runtime.logs import emit, unexpected
 
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 """Seconds before a failed look is tried again; the last one repeats."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway.names import FIELD_MANAGER, GROUP, operator_name
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, Manifest
 from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, Manifest
 
 DEPLOYMENTS_API: Final = "apps/v1"
 _MANAGED: Final = {"app.kubernetes.io/managed-by": FIELD_MANAGER}

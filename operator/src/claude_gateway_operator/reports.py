@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from claude_gateway.contract.report import PodReport
 from claude_gateway.plan.programmed import PodState
-from claude_gateway_operator.logs import emit
+from claude_gateway_runtime.logs import emit
 
 POLL_SECONDS: Final = 15.0
 """How long an agent may wait for news before it answers that there are none."""

@@ -8,11 +8,11 @@ from typing import Any, Final
 from claude_gateway.contract.litellm import LiteLLMSettings
 from claude_gateway.names import GROUP, proxy_name
 from claude_gateway.plan import render
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, Refused
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.owner import DEPLOYMENTS_API
 from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, Refused
+from claude_gateway_runtime.logs import emit
 
 ANNOTATION: Final = f"{GROUP}/restart-checksum"
 

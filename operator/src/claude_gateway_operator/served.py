@@ -6,10 +6,10 @@ from typing import Final
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION
-from claude_gateway_operator.kube import Kube, KubeError
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime.kube import Kube, KubeError
+from claude_gateway_runtime.logs import emit
 
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 

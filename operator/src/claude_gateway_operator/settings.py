@@ -1,13 +1,13 @@
 """The operator's settings, read once at start."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from claude_gateway.names import FORWARD_HOST
+from claude_gateway_runtime.settings import Address, LogLevel
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=253)]
 
@@ -63,17 +63,9 @@ class Settings(BaseSettings):
     unhealthy_after_seconds: float = Field(
         default=300.0, gt=0, description="Seconds without a completed look after which `/healthz` answers 500."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log lines to write."
-    )
+    log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """All namespaces whose objects are served, the release's own first."""
         return tuple(dict.fromkeys((self.namespace, *self.watch_namespaces)))
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Split ``host:port``; an empty host is every address."""
-    host, _, port = listen.rpartition(":")
-    return host.strip("[]"), int(port)

@@ -1,22 +1,20 @@
 """The bundle in the cluster: a Secret that is written first and a ConfigMap that makes it count."""
 
-import base64
-import binascii
 import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from claude_gateway.contract.bundle import BundleError, Packed, unpack
 from claude_gateway.names import REPORT_TOKEN, bundle_name
 from claude_gateway.plan.slices import Slices, slices_of
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, Manifest
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.watch import Known
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, Manifest
+from claude_gateway_runtime.logs import emit
 
 ROOM: Final = 1_000_000
 """Bytes of values that the Secret may have: old entries are dropped early rather than the new ones refused."""
@@ -59,9 +57,8 @@ class Store:
         """What is there now. Raises KubeError."""
         config = await self._kube.get(self._config_url)
         secret = await self._kube.get(self._secret_url)
-        entries = _decoded((config or {}).get("binaryData"))
-        entries |= {name: text.encode() for name, text in ((config or {}).get("data") or {}).items()}
-        values = _decoded((secret or {}).get("data"))
+        entries = {} if config is None else kube.entries(config)
+        values = {} if secret is None else kube.entries(secret)
         token = values.pop(REPORT_TOKEN, b"").decode(errors="replace")
         owned = all(found is not None and self._owner.owns(found["metadata"]) for found in (config, secret))
         return Stored(config=entries, values=values, token=token, owned=owned)
@@ -78,7 +75,7 @@ class Store:
         token = stored.token or secrets.token_urlsafe(32)
         if not stored.owned or values != stored.values or token != stored.token:
             entries = {**values, REPORT_TOKEN: token.encode()}
-            await self._apply(self._secret_url, {"kind": "Secret", "data": _encoded(entries)})
+            await self._apply(self._secret_url, {"kind": "Secret", "data": kube.encoded(entries)})
         if not stored.owned or packed.config != stored.config:
             await self._apply(self._config_url, {"kind": "ConfigMap", **_parts(packed.config)})
         return Stored(config=packed.config, values=values, token=token, owned=True)
@@ -91,18 +88,4 @@ class Store:
 def _parts(config: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     """Entries as ``data`` where people can read them, as ``binaryData`` where they are compressed."""
     plain = {name: data.decode() for name, data in config.items() if not name.endswith(".gz")}
-    return {"data": plain, "binaryData": _encoded({n: data for n, data in config.items() if n not in plain})}
-
-
-def _encoded(entries: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: base64.b64encode(value).decode() for name, value in sorted(entries.items())}
-
-
-def _decoded(entries: Mapping[str, Any] | None) -> dict[str, bytes]:
-    decoded: dict[str, bytes] = {}
-    for name, value in (entries or {}).items():
-        try:
-            decoded[name] = base64.b64decode(value)
-        except (binascii.Error, ValueError):
-            continue
-    return decoded
+    return {"data": plain, "binaryData": kube.encoded({n: data for n, data in config.items() if n not in plain})}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION, FIELD_MANAGER
 from claude_gateway.plan.status import Event, ObjectStatus
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, KubeError, Manifest, NotFound, Retryable
-from claude_gateway_operator.logs import emit
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, KubeError, Manifest, NotFound, Retryable
+from claude_gateway_runtime.logs import emit
 
 if TYPE_CHECKING:
     from claude_gateway.plan.problem import ObjectRef

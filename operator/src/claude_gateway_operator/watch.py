@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.names import LABEL_CREDENTIAL, agent_name, bundle_name
-from claude_gateway_operator import kube
-from claude_gateway_operator.kube import Kube, KubeError
-from claude_gateway_operator.logs import emit
 from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import BOOKMARK, DELETED, Event, Kube, KubeError
+from claude_gateway_runtime.logs import emit
 
 SLICES_API: Final = "discovery.k8s.io/v1"
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
@@ -58,18 +58,17 @@ class Known:
         metadata = manifest.get("metadata", {})
         self._versions[metadata.get("uid", "")] = metadata.get("resourceVersion", "")
 
-    def news(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event of a watch says something that we do not know; the same is no news again."""
-        metadata = event.get("object", {}).get("metadata", {})
-        uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
-        if event.get("type") == "BOOKMARK":
+    def news(self, event: Event) -> bool:
+        """Return whether an event of a watch has a version that we neither wrote nor saw."""
+        if event.type == BOOKMARK:
             return False
-        if event.get("type") == "DELETED":
+        uid = event.object["metadata"].get("uid", "")
+        if event.type == DELETED:
             self._versions.pop(uid, None)
             return True
         known = self._versions.get(uid)
-        self._versions[uid] = version
-        return bool(known != version)
+        self._versions[uid] = event.version
+        return known != event.version
 
 
 async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None], known: Known) -> None:
@@ -77,11 +76,13 @@ async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None]
     failures = 0
     while True:
         try:
-            events = connection.watch(subject.collection, subject.query, metadata_only=subject.metadata_only)
-            async for event in events:
-                failures = 0
-                if known.news(event):
-                    ring()
+            async with connection.watch(
+                subject.collection, subject.query, metadata_only=subject.metadata_only
+            ) as events:
+                async for event in events:
+                    failures = 0
+                    if known.news(event):
+                        ring()
         except KubeError as error:
             level = logging.INFO if failures == 0 else logging.WARNING
             emit(_log, "watch_failed", level=level, error=str(error), failures=failures + 1)

@@ -14,7 +14,7 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, pack
 from claude_gateway.names import REPORT_TOKEN
 from claude_gateway_proxy.agent import rights
-from claude_gateway_proxy.agent.apiserver import Cluster
+from claude_gateway_runtime.kube import Cluster
 
 NAME: Final = "cg-bundle"
 ACCOUNT: Final = "cg-proxy"

@@ -20,11 +20,11 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
-from claude_gateway_proxy.gateway.listener import Listener, bind
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_runtime.follower import Follower
+from claude_gateway_runtime.server.listener import Listener, bind
 
 KEY: Final = "cgw_test-key"
 

@@ -12,18 +12,21 @@ from pydantic import ValidationError
 from claude_gateway.contract.litellm import LiteLLMSettings
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status import Event
-from claude_gateway_operator import logs, rollout, told
+from claude_gateway_operator import rollout, told
+from claude_gateway_operator.__main__ import QUIET
 from claude_gateway_operator.bootstrap import new_key
 from claude_gateway_operator.doorbell import Doorbell
 from claude_gateway_operator.gather import BELIEVE_SECONDS, Rights
 from claude_gateway_operator.handlers import Forever, Sieve
-from claude_gateway_operator.kube import Forbidden, Retryable
 from claude_gateway_operator.loop import Loop
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.rights import own_rules, watched_rules
-from claude_gateway_operator.settings import Settings, address
+from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.store import Stored
 from claude_gateway_operator.watch import Known, subjects
+from claude_gateway_runtime import kube, logs
+from claude_gateway_runtime.kube import Forbidden, Retryable
+from claude_gateway_runtime.settings import host_and_port
 
 README = (Path(__file__).parents[3] / "operator" / "README.md").read_text()
 REQUIRED = {"POD_NAMESPACE": "gateway", "CLAUDE_GATEWAY_OPERATOR_RELEASE": "cg"}
@@ -148,11 +151,11 @@ def test_what_we_wrote_is_no_news() -> None:
     known = Known()
     written = {"metadata": {"uid": "a", "resourceVersion": "5"}}
     known.note(written)
-    assert not known.news({"type": "MODIFIED", "object": written})
-    assert known.news({"type": "MODIFIED", "object": {"metadata": {"uid": "a", "resourceVersion": "6"}}})
-    assert not known.news({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}})
-    assert known.news({"type": "DELETED", "object": written})
-    assert known.news({"type": "ADDED", "object": written})
+    assert not known.news(kube.Event("MODIFIED", written, "5"))
+    assert known.news(kube.Event("MODIFIED", {"metadata": {"uid": "a", "resourceVersion": "6"}}, "6"))
+    assert not known.news(kube.Event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}, "9"))
+    assert known.news(kube.Event("DELETED", written, "5"))
+    assert known.news(kube.Event("ADDED", written, "5"))
 
 
 def test_pauses_never_end() -> None:
@@ -198,7 +201,7 @@ def test_settings_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch, na
     ("text", "parts"), [("0.0.0.0:80", ("0.0.0.0", 80)), (":80", ("", 80)), ("[::1]:80", ("::1", 80))]
 )
 def test_addresses(text: str, parts: tuple[str, int]) -> None:
-    assert address(text) == parts
+    assert host_and_port(text) == parts
 
 
 def test_the_readme_has_every_setting_and_every_right() -> None:
@@ -275,7 +278,7 @@ def test_what_is_stored_shows_no_value() -> None:
 def test_a_log_line_is_json_without_the_words_of_an_exception(capsys: pytest.CaptureFixture[str]) -> None:
     before = logging.getLogger().handlers[:]
     try:
-        logs.configure("info")
+        logs.configure("info", quiet=QUIET)
         log = logging.getLogger("claude_gateway_operator.test")
         logs.emit(log, "happened", value=5, level=logging.WARNING)
         try:

@@ -1,5 +1,6 @@
-"""The few ASGI shapes that the data plane's processes use, and the one way to send a whole answer."""
+"""ASGI as every HTTP process uses it: its types, request bodies, and responses sent in one piece."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
@@ -13,11 +14,59 @@ JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 
 
-class ClientGone(Exception):  # noqa: N818 - the end of a story, not an error
+class ClientGone(Exception):  # noqa: N818 - an event, not an error
     """The client closed its connection before its request was complete."""
 
 
+class BodyTooLarge(Exception):  # noqa: N818 - names the request
+    """A request body is larger than the limit."""
+
+
+class BodyTooSlow(Exception):  # noqa: N818
+    """The client sent nothing for too long in the middle of its request body."""
+
+
+async def read_body(receive: Receive, *, limit: int | None = None, seconds: float | None = None) -> bytes:
+    """Read a request body, whether its length was declared or not. None is no limit.
+
+    Raises BodyTooLarge above ``limit`` bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the
+    client leaves.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds) as patience:
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                if limit is not None and size > limit:
+                    raise BodyTooLarge
+                more = message.get("more_body", False)
+                if more and part and seconds is not None:
+                    patience.reschedule(asyncio.get_running_loop().time() + seconds)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 async def send_whole(send: Send, *, status: int, headers: Headers, body: bytes) -> None:
-    """Send an answer that is complete; ``headers`` has all that it needs."""
+    """Send a complete response; ``headers`` has all that it needs."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_document(send: Send, *, status: int, kind: bytes, body: bytes, headers: Headers = ()) -> None:
+    """Send a complete response of the content type ``kind``."""
+    fixed = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    await send_whole(send, status=status, headers=[*fixed, *headers], body=body)
+
+
+async def gone(receive: Receive) -> None:
+    """Return when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,4 +1,4 @@
-"""Errors as Anthropic and OpenAI write them: types by status, and JSON bodies."""
+"""Error bodies in the formats of Anthropic and OpenAI, and their error types by status."""
 
 from typing import Final
 
@@ -17,23 +17,23 @@ ANTHROPIC_TYPES: Final = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""``error.type`` by status where there is a word of its own."""
+"""``error.type`` of each status that has a type of its own (Anthropic API reference, errors)."""
 
 _OPENAI_TYPES: Final = {408: "timeout", 429: "rate_limit_error", 504: "timeout"}
 
 
 def anthropic_type(status: int) -> str:
-    """Anthropic's ``error.type`` for a status."""
+    """Return Anthropic's ``error.type`` for a status."""
     return ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
 def anthropic_error(*, type: str, message: str, request_id: str | None) -> bytes:  # noqa: A002 - the field's name
-    """An error in Anthropic's envelope, with the id of the request where it is known."""
-    told = {"type": "error", "error": {"type": type, "message": message}}
-    return msgspec.json.encode(told if request_id is None else {**told, "request_id": request_id})
+    """Return an error as Anthropic's API writes it, with the request's id if it is known."""
+    body = {"type": "error", "error": {"type": type, "message": message}}
+    return msgspec.json.encode(body if request_id is None else {**body, "request_id": request_id})
 
 
 def openai_error(*, status: int, message: str, code: str | None) -> bytes:
-    """An error in OpenAI's envelope."""
+    """Return an error as OpenAI's API writes it."""
     kind = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})

@@ -1,4 +1,4 @@
-"""What is in force in a process: built from the bundle folder, and swapped whole when that names a new revision.
+"""Follows the bundle folder: builds a value from each new revision and swaps it in as a whole.
 
 The gateway and the LiteLLM worker follow the same folder, each at its own pace.
 """
@@ -19,7 +19,7 @@ _RETRY_SECONDS: Final = 2.0
 
 
 class Revision(Protocol):
-    """What a process makes of a bundle."""
+    """A value that a process builds from a bundle."""
 
     @property
     def revision(self) -> str:
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Revision)
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[T]):
-    """``value`` is in force, instead of ``before``; ``seconds`` is what it took to read and build it."""
+    """``value`` replaced ``before``; reading and building it took ``seconds``."""
 
     value: T
     before: T | None
@@ -40,22 +40,22 @@ class Loaded(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A revision could not be loaded; what was in force stays so."""
+    """A revision could not be loaded; the one before stays in force."""
 
     revision: str
     error: str
 
 
 class Follower(Generic[T]):
-    """Follows a bundle folder. A revision that cannot be loaded leaves the one before in force."""
+    """Holds the value of the newest revision that could be loaded."""
 
     def __init__(
         self, bundle_dir: Path, *, build: Callable[[Bundle], T], on_change: Callable[[Loaded[T] | Refused], None]
     ) -> None:
-        """Follow ``bundle_dir`` once ``run`` does.
+        """Read nothing before ``run`` or ``check``.
 
-        ``build`` runs in a thread and may raise BundleError; ``on_change`` is called in the event loop after each
-        attempt, when ``current`` is set.
+        ``build`` runs in a thread and may raise BundleError. ``on_change`` is called in the event loop after each
+        attempt, with ``current`` already set.
         """
         self.current: T | None = None
         self._bundle_dir = bundle_dir
@@ -65,7 +65,7 @@ class Follower(Generic[T]):
         self._retry_at = 0.0
 
     def report(self, *, in_flight: int) -> ProcessReport:
-        """What serves now, and what was refused since."""
+        """Return which revision serves, and which was refused since."""
         return ProcessReport(
             revision=None if self.current is None else self.current.revision,
             refused=None if self._refused is None else self._refused.revision,
@@ -74,13 +74,13 @@ class Follower(Generic[T]):
         )
 
     async def run(self) -> None:
-        """Poll the folder until cancelled: one ``readlink`` each time, and a thread for what is new."""
+        """Poll the folder until cancelled: one ``readlink`` each time, and a thread for a new revision."""
         while True:
             await self.check()
             await asyncio.sleep(_POLL_SECONDS)
 
     async def check(self) -> None:
-        """Load the current revision if it is new, or was refused a while ago."""
+        """Load the current revision if it is new, or if it was refused a while ago."""
         revision = folder.current(self._bundle_dir)
         if revision is None or not self._wanted(revision):
             return

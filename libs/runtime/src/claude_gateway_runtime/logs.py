@@ -1,15 +1,15 @@
-"""Log lines of the data plane: one JSON object a line on standard output, written through standard ``logging``.
+"""Log lines of every process: one JSON object a line on standard output, written through standard ``logging``.
 
 Fields: ``time`` (RFC 3339, UTC), ``level``, ``event`` (what happened, a few fixed words), ``logger``, then the event's
-own. Nothing here redacts: the caller names every field that it logs, and none of them may be content or a secret. Of
-an exception nobody expected only its type and where it came from are written: its message could quote what it was
-given.
+own. Nothing is redacted: callers name every field that they log, and none may be content or a secret. Of an unexpected
+exception, also one that a library logs, only the type and the place are written: its message could quote its input.
 """
 
 import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -17,36 +17,39 @@ _FIELDS: Final = "fields"
 
 
 class Stream(Protocol):
-    """What ``logging`` needs of a stream."""
+    """The part of a text stream that ``logging`` uses."""
 
     def write(self, text: str, /) -> object:
-        """Take the text."""
+        """Write text."""
 
     def flush(self) -> object:
-        """Pass on what was taken."""
+        """Pass on what was written."""
 
 
-def configure(level: str, *, stream: Stream | None = None) -> None:
-    """Send everything that is logged in this process, libraries included, to standard output as JSON lines.
+def configure(level: str, *, stream: Stream | None = None, quiet: Mapping[str, int] | None = None) -> None:
+    """Write everything that is logged in this process, also by libraries, as JSON lines.
 
-    ``stream`` takes them instead, if given. Raises ValueError for a level that ``logging`` does not know.
+    They go to ``stream``, by default standard output. ``quiet`` has levels of noisy loggers by name. Raises ValueError
+    for a level that ``logging`` does not know.
     """
     handler = logging.StreamHandler(sys.stdout if stream is None else stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name, least in (quiet or {}).items():
+        logging.getLogger(name).setLevel(least)
 
 
 def emit(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Log one event with its fields; a value that JSON does not know is written as text."""
+    """Log one event with its fields; a value without a JSON form is written as text."""
     logger.log(level, event, extra={_FIELDS: fields})
 
 
 def unexpected(logger: logging.Logger, event: str, error: BaseException, **fields: Any) -> None:
-    """Log an exception that nobody expected: its type (``error``) and its way (``at``), not its message."""
-    emit(logger, event, level=logging.ERROR, **fields, **_told(error))
+    """Log an unexpected exception: its type (``error``) and its frames (``at``), not its message."""
+    emit(logger, event, level=logging.ERROR, **fields, **_described(error))
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _described(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)
     at = [f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "at": at}
@@ -61,7 +64,7 @@ class JsonFormatter(logging.Formatter):
         error = record.exc_info[1] if record.exc_info else None
         message = record.getMessage()
         if error is not None:
-            # What asyncio and others add below the first line is the representation of the exception.
+            # asyncio and others add the representation of the exception below the first line.
             message = message.partition("\n")[0]
         line: dict[str, Any] = {
             "time": time,
@@ -71,5 +74,5 @@ class JsonFormatter(logging.Formatter):
         }
         line = {**line, **getattr(record, _FIELDS, {}), **line}
         if error is not None:
-            line.update(_told(error))
+            line.update(_described(error))
         return json.dumps(line, default=str, ensure_ascii=False)

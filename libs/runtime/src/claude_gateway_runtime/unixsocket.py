@@ -1,4 +1,4 @@
-"""The sockets in the run directory, by which the processes of one pod talk to each other."""
+"""Unix sockets, by which the processes of one pod talk to each other."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ _BACKLOG: Final = 2048
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user may open; one that a dead process left is replaced.
+    """Return a listening Unix socket that only this user may open, in place of one that a dead process left.
 
     Raises OSError.
     """

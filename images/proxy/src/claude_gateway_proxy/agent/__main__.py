@@ -8,11 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
-from claude_gateway_proxy.agent.apiserver import Cluster
 from claude_gateway_proxy.agent.app import Pages
 from claude_gateway_proxy.agent.keeper import Keeper
 from claude_gateway_proxy.agent.kubernetes import KubernetesSource, ReportToken
@@ -21,6 +18,8 @@ from claude_gateway_proxy.agent.settings import Settings
 from claude_gateway_proxy.agent.source import FolderSource, Source
 from claude_gateway_proxy.agent.status import Monitor
 from claude_gateway_runtime import logs
+from claude_gateway_runtime.kube import Cluster
+from claude_gateway_runtime.settings import host_and_port, join_host_port, load
 
 _log: Final = logging.getLogger("claude_gateway_proxy.agent")
 
@@ -31,7 +30,7 @@ async def serve(settings: Settings) -> None:
     Raises OSError if it cannot listen, has no run directory or does not find its namespace.
     """
     loop = asyncio.get_running_loop()
-    # Two threads are plenty: one reads the source, one writes the run directory.
+    # Two threads are enough: one reads the source, one writes the run directory.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,7 +61,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _source(settings: Settings) -> tuple[Source, ReportToken | None]:
-    """The source, and what protects ``/status`` where others than this machine reach it. Raises OSError."""
+    """Return the source, and the token for ``/status`` where the network reaches it. Raises OSError."""
     if settings.source_dir is not None and settings.source == "folder":
         return FolderSource(settings.source_dir), None
     cluster = Cluster(url=settings.apiserver_url, token_file=settings.token_file, ca_file=settings.ca_file)
@@ -72,21 +71,16 @@ def _source(settings: Settings) -> tuple[Source, ReportToken | None]:
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    host, port = settings.metrics_address
+    host, port = host_and_port(settings.metrics_listen)
     await web.TCPSite(runner, host or None, port).start()
-    bound = runner.addresses[0]
-    shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-    logs.emit(_log, "listening", address=f"{shown}:{bound[1]}")
+    logs.emit(_log, "listening", address=join_host_port(*runner.addresses[0][:2]))
 
 
 def main() -> int:
-    """Read the settings and run; 2 for unusable settings, 1 for what the machine refuses."""
+    """Read the settings and run; 2 for wrong settings, 1 if it cannot start."""
     logs.configure("info")
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            logs.emit(_log, "setting_refused", level=logging.ERROR, setting=_variable(problem), error=problem["msg"])
+    settings = load(Settings, log=_log)
+    if settings is None:
         return 2
     logs.configure(settings.log_level)
     try:
@@ -95,14 +89,6 @@ def main() -> int:
         logs.emit(_log, "start_failed", level=logging.ERROR, error=str(error))
         return 1
     return 0
-
-
-def _variable(problem: ErrorDetails) -> str | None:
-    """The environment variable that a problem is about; None if it is about several together."""
-    if not problem["loc"]:
-        return None
-    field = str(problem["loc"][0])
-    return f"CLAUDE_GATEWAY_{field}".upper() if field in Settings.model_fields else field
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Follows one named object through whatever happens between it and us."""
+"""Follows one object by get and watch, through whatever happens on the way."""
 
 import asyncio
 import logging
@@ -7,33 +7,53 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import aiohttp
-
-from claude_gateway_proxy.agent.apiserver import (
+from claude_gateway_runtime.kube import (
     BOOKMARK,
     DELETED,
     WATCH_SECONDS,
-    ApiError,
-    Cluster,
-    Connection,
-    Named,
+    Access,
+    Expired,
+    Kube,
+    KubeError,
+    Unreachable,
     entries,
+    path,
 )
 from claude_gateway_runtime.logs import emit
 
+CONNECT_SECONDS: Final = 5.0
+GET_SECONDS: Final = 30.0
+_SILENCE: Final = 1.1
+"""A watch that sends nothing for this many times its duration is dead."""
 PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next attempt, by the number of those that failed; the last one repeats."""
 PROOF_SECONDS: Final = 1.0
 """A watch that ends without an event before this counts as failed, or a loop of them would be a load."""
 TROUBLE: Final = 4
-"""Attempts that fail in a row before it is told: a restarted API server is no news."""
+"""Attempts that fail in a row before it is reported: a restarted API server is not worth it."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """One object of the core API: ``resource`` as in paths (``configmaps``), ``kind`` as in messages."""
+
+    kind: str
+    resource: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """What is known of an object: ``entries`` is None if there is none; ``trouble`` is why this may be out of date."""
+    """What is known of an object.
+
+    ``entries`` is None if the object does not exist; ``trouble`` is why this may be out of date.
+    """
 
     known: bool = False
     entries: Mapping[str, bytes] | None = field(default=None, repr=False)
@@ -44,12 +64,12 @@ class Follower:
     """Keeps the newest ``state`` of one object and calls ``changed`` after each change of it."""
 
     def __init__(
-        self, cluster: Cluster, named: Named, *, changed: Callable[[], None], watch_seconds: int = WATCH_SECONDS
+        self, access: Access, named: Named, *, changed: Callable[[], None], watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        """Nothing is asked before ``run``."""
+        """Send no request before ``run``."""
         self.named = named
         self.state = State()
-        self._cluster = cluster
+        self._access = access
         self._changed = changed
         self._watch_seconds = watch_seconds
         self._since: str | None = None
@@ -65,27 +85,39 @@ class Follower:
         while True:
             self._proven = False
             try:
-                async with self._cluster.connect() as connection:
-                    await self._get(connection)
-                    await self._watch(connection)
+                # A new client each time: it reads the authority again and leaves no connection behind.
+                async with self._client() as kube:
+                    await self._get(kube)
+                    await self._watch(kube)
                 if not self._proven:
                     self._failed("the API server ends the watch at once")
-            except ApiError as error:
+            except Unreachable as error:
+                self._failed(str(error))
+            except KubeError as error:
                 self._since = None
-                self._failed(str(error), level=logging.INFO if error.expired else logging.WARNING)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                # Some of these have no words of their own.
-                self._failed(f"the API server cannot be reached: {str(error) or type(error).__name__}")
+                self._failed(str(error), level=logging.INFO if isinstance(error, Expired) else logging.WARNING)
+            except OSError as error:
+                self._failed(f"the API server cannot be reached: {error}")
             pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, keeps no secret
 
-    async def _get(self, connection: Connection) -> None:
+    def _client(self) -> Kube:
+        return Kube(self._access, connect_seconds=CONNECT_SECONDS, request_seconds=GET_SECONDS)
+
+    async def _get(self, kube: Kube) -> None:
         if self._since is None:
-            found = await connection.get(self.named)
+            named = self.named
+            found = await kube.get(path(named.resource, named.namespace, named.name, api="v1"))
             self._saw(None if found is None else entries(found))
 
-    async def _watch(self, connection: Connection) -> None:
-        async with connection.watch(self.named, since=self._since, seconds=self._watch_seconds) as events:
+    async def _watch(self, kube: Kube) -> None:
+        async with kube.watch(
+            path(self.named.resource, self.named.namespace, api="v1"),
+            {"fieldSelector": f"metadata.name={self.named.name}"},
+            since=self._since,
+            seconds=self._watch_seconds,
+            silence_seconds=self._watch_seconds * _SILENCE,
+        ) as events:
             lasting = asyncio.get_running_loop().call_later(PROOF_SECONDS, self._works)
             try:
                 async for event in events:
@@ -97,12 +129,12 @@ class Follower:
                 lasting.cancel()
 
     def _saw(self, found: Mapping[str, bytes] | None) -> None:
-        """Take note of the object; a change of it is worth more than the trouble on the way."""
+        """Note the object; a change of it ends the trouble on the way."""
         if not self.state.known or found != self.state.entries:
             self._put(State(known=True, entries=found))
 
     def _works(self) -> None:
-        """A watch that lasts or gives an event works; that it was opened alone proves nothing."""
+        """Note that the watch works: it lasted, or sent an event. That it was opened proves nothing."""
         self._proven = True
         if self._failures:
             emit(_log, "watch_resumed", object=str(self.named), failures=self._failures)
@@ -110,7 +142,7 @@ class Follower:
         self._put(replace(self.state, trouble=None))
 
     def _failed(self, error: str, *, level: int = logging.WARNING) -> None:
-        """Count an attempt that failed; the first of a row is worth a line, the others are the same trouble."""
+        """Count an attempt that failed; only the first of a row is worth a line."""
         self._failures += 1
         seen = level if self._failures == 1 else logging.DEBUG
         emit(_log, "watch_lost", level=seen, object=str(self.named), error=error)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from claude_gateway.contract.bundle import Meta, Packed
 from claude_gateway.names import META_JSON, REPORT_TOKEN
-from claude_gateway_proxy.agent.apiserver import WATCH_SECONDS, Cluster, Named
-from claude_gateway_proxy.agent.following import Follower, State
+from claude_gateway_proxy.agent.following import Follower, Named, State
 from claude_gateway_proxy.agent.source import Offer
+from claude_gateway_runtime.kube import WATCH_SECONDS, Access
 
 TORN_SECONDS: Final = 1.0
 """How long a set of which one half seems to be on its way is held back. Then it is offered, refused and reported."""
@@ -41,15 +41,15 @@ class ReportToken:
 class KubernetesSource:
     """Watches the two objects named ``name``; ``report_token`` is kept up to date beside the bundle."""
 
-    def __init__(self, cluster: Cluster, *, namespace: str, name: str, watch_seconds: int = WATCH_SECONDS) -> None:
+    def __init__(self, access: Access, *, namespace: str, name: str, watch_seconds: int = WATCH_SECONDS) -> None:
         """Nothing is asked before ``run``."""
         self.report_token = ReportToken()
         self._name = f"{namespace}/{name}"
         self._news = asyncio.Event()
         config = Named(kind="ConfigMap", resource="configmaps", namespace=namespace, name=name)
         secret = Named(kind="Secret", resource="secrets", namespace=namespace, name=name)
-        self._config = Follower(cluster, config, changed=self._news.set, watch_seconds=watch_seconds)
-        self._secret = Follower(cluster, secret, changed=self._turned, watch_seconds=watch_seconds)
+        self._config = Follower(access, config, changed=self._news.set, watch_seconds=watch_seconds)
+        self._secret = Follower(access, secret, changed=self._turned, watch_seconds=watch_seconds)
 
     async def run(self, offer: Callable[[Offer], None]) -> None:
         """Offer what is there now and after every change, until cancelled."""

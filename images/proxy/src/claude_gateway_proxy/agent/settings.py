@@ -1,15 +1,13 @@
 """The agent's settings, read once at start."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
-
-_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds what its ServiceAccount was given."""
+from claude_gateway_runtime.kube.access import ACCOUNT
+from claude_gateway_runtime.settings import Address, LogLevel, join_host_port
 
 
 class Settings(BaseSettings):
@@ -30,12 +28,12 @@ class Settings(BaseSettings):
     namespace: str | None = Field(
         default=None, description="Namespace of both objects; without it, what `CLAUDE_GATEWAY_NAMESPACE_FILE` says."
     )
-    namespace_file: Path = Field(default=_ACCOUNT / "namespace", description="File with the pod's namespace.")
+    namespace_file: Path = Field(default=ACCOUNT / "namespace", description="File with the pod's namespace.")
     token_file: Path = Field(
-        default=_ACCOUNT / "token", description="File with the ServiceAccount's token; read anew for each connection."
+        default=ACCOUNT / "token", description="File with the ServiceAccount's token; read anew for each connection."
     )
     ca_file: Path = Field(
-        default=_ACCOUNT / "ca.crt", description="PEM file with the authority of the API server's certificate."
+        default=ACCOUNT / "ca.crt", description="PEM file with the authority of the API server's certificate."
     )
     kubernetes_service_host: str | None = Field(
         default=None,
@@ -53,9 +51,7 @@ class Settings(BaseSettings):
         default="0.0.0.0:9090",
         description="`host:port` that serves `/metrics`, `/status` and `/healthz`; port 0 takes a free one.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log lines to write."
-    )
+    log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")
 
     @model_validator(mode="after")
     def _source_is_whole(self) -> Self:
@@ -72,13 +68,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def metrics_address(self) -> tuple[str, int]:
-        """``metrics_listen`` as host and port; an empty host is every address."""
-        host, _, port = self.metrics_listen.rpartition(":")
-        return host.strip("[]"), int(port)
-
-    @property
     def apiserver_url(self) -> str:
         """The base URL of the API server."""
-        host = self.kubernetes_service_host or ""
-        return f"https://{f'[{host}]' if ':' in host else host}:{self.kubernetes_service_port}"
+        return f"https://{join_host_port(self.kubernetes_service_host or '', self.kubernetes_service_port)}"

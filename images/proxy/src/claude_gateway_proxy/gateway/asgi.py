@@ -1,9 +1,8 @@
-"""ASGI as the gateway uses it: a request body, read up to a limit in size and in patience."""
-
-import asyncio
+"""Request bodies as the gateway reads them: what is wrong with one is a failure that its client gets."""
 
 from claude_gateway_proxy.gateway.errors import body_too_large, body_too_slow
-from claude_gateway_runtime.asgi import ClientGone, Receive
+from claude_gateway_runtime import asgi
+from claude_gateway_runtime.asgi import BodyTooLarge, BodyTooSlow, Receive
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
@@ -12,22 +11,9 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
     Raises Failure 413 above the limit, Failure 408 when nothing comes for ``seconds``, ClientGone when the client
     leaves.
     """
-    parts: list[bytes] = []
-    size = 0
     try:
-        async with asyncio.timeout(seconds) as patience:
-            more = True
-            while more and size <= limit:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                parts.append(message["body"])
-                size += len(parts[-1])
-                more = message["more_body"]
-                if more and parts[-1]:
-                    patience.reschedule(asyncio.get_running_loop().time() + seconds)
-    except TimeoutError:
+        return await asgi.read_body(receive, limit=limit, seconds=seconds)
+    except BodyTooLarge:
+        raise body_too_large(limit) from None
+    except BodyTooSlow:
         raise body_too_slow(seconds) from None
-    if size > limit:
-        raise body_too_large(limit)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

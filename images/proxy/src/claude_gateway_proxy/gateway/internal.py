@@ -1,4 +1,4 @@
-"""What the gateway tells the agent over a Unix socket: its state and its metrics."""
+"""The gateway's state and metrics, which the agent reads over a Unix socket."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
-from claude_gateway_runtime.asgi import JSON, TEXT, Receive, Scope, Send, send_whole
+from claude_gateway_runtime.asgi import JSON, TEXT, Receive, Scope, Send, send_document
 
 _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class InternalApp:
-    """Serves ``/status`` and ``/metrics``; the socket's file mode says who may ask."""
+    """Serves ``/status`` and ``/metrics`` to whoever may open the socket."""
 
     draining = False
 
     def __init__(self, *, report: Callable[[], ProcessReport], metrics: Metrics) -> None:
-        """Ask ``report`` at each request."""
+        """Call ``report`` for each request."""
         self._report = report
         self._metrics = metrics
 
@@ -26,9 +26,8 @@ class InternalApp:
         if scope["path"] == "/status":
             status, kind, body = 200, JSON, self._report().model_dump_json(by_alias=True).encode()
         elif scope["path"] == "/metrics":
-            # In a thread: with thousands of label sets it takes longer than a stream should wait.
+            # In a thread: with thousands of label sets it takes longer than a stream may wait.
             status, kind, body = 200, _METRICS_TYPE, await asyncio.to_thread(self._metrics.text)
         else:
             status, kind, body = 404, TEXT, b"not found\n"
-        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-        await send_whole(send, status=status, headers=headers, body=body)
+        await send_document(send, status=status, kind=kind, body=body)

@@ -12,14 +12,16 @@ from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
-from claude_gateway_proxy.gateway.listener import Listener, bind
-from claude_gateway_proxy.gateway.settings import Settings, host_and_port
+from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
-from claude_gateway_proxy.gateway.tls import Certificate
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.server.certificate import Certificate
+from claude_gateway_runtime.server.listener import Listener, bind
+from claude_gateway_runtime.server.protocol import Limits
+from claude_gateway_runtime.settings import host_and_port
 from claude_gateway_runtime.unixsocket import bind_unix
 
 _log: Final = logging.getLogger(__name__)
@@ -73,12 +75,12 @@ class Process:
         await self._exchange.close()
 
     def _open(self) -> Sequence[Listener]:
-        age = self._settings.max_connection_age_seconds
-        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), max_age_seconds=age)
+        limits = Limits(age_seconds=self._settings.max_connection_age_seconds)
+        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
-        return [plain, Listener(self._app, bound, context=self._certificate.context, max_age_seconds=age)]
+        return [plain, Listener(self._app, bound, limits=limits, context=self._certificate.context)]
 
     def _signalled(self) -> None:
         if self._stopping.is_set():

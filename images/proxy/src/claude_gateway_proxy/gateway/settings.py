@@ -1,12 +1,12 @@
 """The gateway's settings, read once at start."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):[0-9]{1,5}$")]
+from claude_gateway_runtime.settings import Address, LogLevel
 
 
 class Settings(BaseSettings):
@@ -61,14 +61,17 @@ class Settings(BaseSettings):
             "the client key from it, for where a proxy on the way changes the host or the path."
         ),
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )
 
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file go together")
+            raise ValueError(
+                "tls_cert_file and tls_key_file go together: set both CLAUDE_GATEWAY_TLS_CERT_FILE and "
+                "CLAUDE_GATEWAY_TLS_KEY_FILE, or neither"
+            )
         return self
 
     @property
@@ -77,9 +80,3 @@ class Settings(BaseSettings):
         if self.tls_cert_file is None or self.tls_key_file is None:
             return None
         return self.tls_cert_file, self.tls_key_file
-
-
-def host_and_port(address: Address) -> tuple[str, int]:
-    """Split a listen address; an empty host is every address."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)

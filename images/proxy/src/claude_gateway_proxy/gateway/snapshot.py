@@ -13,8 +13,6 @@ from claude_gateway.contract.policy import Client, Egress, Policy, Route
 from claude_gateway.names import GATEWAY_JSON
 from claude_gateway_proxy.gateway.routing.names import Entry, Routing
 
-_POLL_SECONDS: Final = 0.1
-_RETRY_SECONDS: Final = 2.0
 _BATCH: Final = 50
 _PAUSE_SECONDS: Final = 0.0005
 """After each batch of routes the loading thread pauses: a request must not wait for the rest of it."""

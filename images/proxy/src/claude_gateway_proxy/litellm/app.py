@@ -13,7 +13,6 @@ from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.litellm import errors, fields, messages, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
-from claude_gateway_proxy.litellm.asgi import gone, read_body, send_document
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.errors import Failure
 from claude_gateway_proxy.litellm.fields import Json
@@ -25,7 +24,17 @@ from claude_gateway_proxy.litellm.repair import Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.translation.codec.options import asked_of
 from claude_gateway_proxy.translation.codec.writer import Asked
-from claude_gateway_runtime.asgi import JSON, TEXT, ClientGone, Receive, Scope, Send
+from claude_gateway_runtime.asgi import (
+    JSON,
+    TEXT,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    gone,
+    read_body,
+    send_document,
+)
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)

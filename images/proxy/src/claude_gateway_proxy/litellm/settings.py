@@ -1,10 +1,11 @@
 """The LiteLLM worker's settings, read once at start."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from claude_gateway_runtime.settings import LogLevel
 
 
 class Settings(BaseSettings):
@@ -18,6 +19,4 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log lines to write."
-    )
+    log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")

@@ -1,4 +1,4 @@
-"""The certificate of the HTTPS listener, renewed without a restart."""
+"""The certificate of an HTTPS listener, renewed without a restart."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ _Stamp = tuple[tuple[int, int, int], ...]
 
 
 class Certificate:
-    """A certificate and key in two PEM files. New handshakes get what the files hold; a broken pair is not taken."""
+    """A certificate and key in two PEM files. New handshakes use the newest pair that can be loaded."""
 
     def __init__(self, cert_file: Path, key_file: Path) -> None:
         """Load the files. Raises OSError if they cannot be used."""
         self._files = (cert_file, key_file)
-        self._stamp = self._look()
+        self._stamp = self._stat()
         self._current = self._load()
         # One context for the listener, which hands each handshake to the current one: loading a renewed
         # certificate of another key type into the same context would leave the old one in use beside it.
@@ -27,14 +27,14 @@ class Certificate:
         self.context.sni_callback = self._choose
 
     async def run(self) -> None:
-        """Look for changed files until cancelled."""
+        """Check for changed files until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             self.check()
 
     def check(self) -> None:
-        """Take the files anew if they changed; log it when they cannot be used and keep what is."""
-        stamp = self._look()
+        """Reload the files if they changed; if they cannot be used, log that and keep the pair in use."""
+        stamp = self._stat()
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -55,11 +55,11 @@ class Certificate:
         cert_file, key_file = self._files
         try:
             context.load_cert_chain(cert_file, key_file)
-        except OSError as error:  # ssl.SSLError is one, too
+        except OSError as error:  # ssl.SSLError is an OSError
             raise OSError(f"certificate {cert_file} and key {key_file} cannot be used: {error}") from None
         return context
 
-    def _look(self) -> _Stamp:
+    def _stat(self) -> _Stamp:
         try:
             stats = [file.stat() for file in self._files]
         except OSError:

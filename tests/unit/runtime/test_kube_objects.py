@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_proxy.agent.apiserver import ApiError, Event, entries
+from claude_gateway_runtime.kube import Event, Expired, Retryable, entries
 
 VALUE = "sk-very-secret-value"
 
@@ -27,10 +27,10 @@ def test_an_event_carries_its_object_and_where_to_go_on() -> None:
 def test_an_error_event_says_whether_the_watch_can_resume(code: int | None, expired: bool) -> None:
     status = {"kind": "Status", "message": "too old resource version", "code": code}
 
-    with pytest.raises(ApiError, match="too old resource version") as raised:
+    with pytest.raises(Retryable, match="too old resource version") as raised:
         Event.parse(_line({"type": "ERROR", "object": status}))
 
-    assert raised.value.expired is expired
+    assert isinstance(raised.value, Expired) is expired
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_error_event_says_whether_the_watch_can_resume(code: int | None, expi
     ],
 )
 def test_a_line_that_is_no_event_is_refused_without_its_content(line: bytes) -> None:
-    with pytest.raises(ApiError) as raised:
+    with pytest.raises(Retryable) as raised:
         Event.parse(line)
 
     assert str(raised.value) == "the watch gave a line that is no event"
@@ -91,7 +91,7 @@ def test_entries_are_read_as_their_kind_stores_them(found: dict[str, Any], expec
     ],
 )
 def test_entries_that_cannot_be_read_are_refused_without_their_content(found: dict[str, Any]) -> None:
-    with pytest.raises(ApiError) as raised:
+    with pytest.raises(Retryable) as raised:
         entries(found)
 
     assert str(raised.value) == "an object came with entries that cannot be read"

@@ -1,0 +1,12 @@
+"""How many files and sockets the process may have open."""
+
+import resource
+
+
+def raise_limit() -> None:
+    """Allow as many open descriptors as the system does.
+
+    Each stream takes two descriptors; shells and container runtimes often allow only 1,024.
+    """
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
