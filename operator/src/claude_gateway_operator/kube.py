@@ -215,9 +215,9 @@ def _decode(body: bytes) -> Manifest:
     try:
         value = json.loads(body)
     except ValueError:
-        raise Retryable("the API server's answer is no JSON") from None
+        raise Retryable("the API server's answer is not JSON") from None
     if not isinstance(value, dict):
-        raise Retryable("the API server's answer is no object")
+        raise Retryable("the API server's answer is not a JSON object")
     return value
 
 
