@@ -225,7 +225,7 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
         "PASS  revision: ",
         "PASS  key: ",
         "SKIP  route default/any: no model name to test",
-        "SKIP  route default/own: its targets take the client's own login",
+        "SKIP  route default/own: its targets use the client's own login",
         "PASS  route default/sonnet, prompt to claude-sonnet-4-5: ",
         "PASS  route default/sonnet, tool call to claude-sonnet-4-5: get_weather(",
     ):
