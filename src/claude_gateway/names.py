@@ -1,4 +1,4 @@
-"""Every name that two places must agree on: API group, labels, headers, reasons, metrics, file names."""
+"""Names that several places must agree on: API group, labels, headers, reasons, metrics, file names."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,7 +8,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 LABEL_CREDENTIAL: Final = f"{GROUP}/credential"
-"""A Secret may be used only if its owner set this label to ``"true"``."""
+"""A Secret is used only if its owner set this label to ``"true"``."""
 
 FIELD_MANAGER: Final = "claude-gateway"
 
@@ -23,93 +23,93 @@ class Kind(StrEnum):
 
 
 class ConditionType(StrEnum):
-    """The questions that an object's status answers."""
+    """The types of the conditions in an object's status."""
 
     ACCEPTED = "Accepted"
-    """Whether the object's own spec is sound."""
+    """Whether the object's own spec is valid."""
     RESOLVED_REFS = "ResolvedRefs"
-    """Whether all that the object names is there and fit: credentials, Secrets, keys in them."""
+    """Whether everything that the object refers to exists and can be used: credentials, Secrets, keys in them."""
     PROGRAMMED = "Programmed"
-    """Whether every ready proxy pod serves the object as it is now. Only in a cluster."""
+    """Whether the object, as it is now, is live on every ready proxy pod. Only in a cluster."""
     READY = "Ready"
-    """Whether the answer to all the other questions is yes. Only in a cluster."""
+    """Whether all other conditions are true. Only in a cluster."""
 
 
 class Reason(StrEnum):
-    """Why a condition is what it is, or what kind of Problem was found."""
+    """Why a condition has its status, or which kind of Problem was found."""
 
     ACCEPTED = "Accepted"
-    """The spec is sound."""
+    """The spec is valid."""
     RESOLVED = "ResolvedRefs"
-    """Everything that the spec names is there."""
+    """Everything that the spec refers to exists and can be used."""
     PARTIALLY_ACCEPTED = "PartiallyAccepted"
-    """The object serves, but not all of it: the message names the parts that do not."""
+    """The object serves only in part; the message names the parts that do not."""
     INVALID = "Invalid"
-    """A field is missing, unknown or not as its schema says; nothing else of the object was looked at."""
+    """A field is missing, unknown or violates its schema; the rest of the object was not checked."""
     UNKNOWN_KIND = "UnknownKind"
-    """The manifest has a kind or an apiVersion that this version does not know."""
+    """This version does not know the kind or apiVersion of the manifest."""
     DUPLICATE_OBJECT = "DuplicateObject"
-    """Another object of the kind has the same name and namespace, and is used."""
+    """Another object of this kind has the same name and namespace; that one is used."""
     MODEL_TAKEN = "ModelTaken"
-    """An older route already claims the model name; then the one whose namespace and name sort first."""
+    """The model name already belongs to an older route; of equal age, to the first by namespace and name."""
     MODEL_NOT_ALLOWED = "ModelNotAllowed"
     """The model name could be read as an address, a path or a reference to a secret."""
     MODEL_NOT_LISTED = "ModelNotListed"
-    """A warning: Claude Code's model picker shows none of the route's names, though it has a display name."""
+    """A warning: the route has a display name, but Claude Code's model picker shows none of its model names."""
     MODEL_NOT_FOUND = "ModelNotFound"
-    """No route serves the model name; the object serves without what it is for."""
+    """No route serves the model name; the object serves without the feature that needs it."""
     PROVIDER_UNKNOWN = "ProviderUnknown"
-    """LiteLLM knows no provider of this name."""
+    """LiteLLM does not know a provider of this name."""
     PROVIDER_NOT_SUPPORTED = "ProviderNotSupported"
-    """The provider needs more than a key and a base URL, or does not keep a key to its base URL."""
+    """The provider needs more than a key and a base URL, or sends the key to other addresses."""
     KEY_TAKEN = "KeyTaken"
     """The client key already belongs to another GatewayClient."""
     KEY_TOO_SHORT = "KeyTooShort"
     """The client key is short enough to be guessed."""
     KEY_NOT_ALLOWED = "KeyNotAllowed"
-    """The client key has a form that Claude Code would send to Anthropic itself."""
+    """The client key has a form that Claude Code also sends to Anthropic."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"
-    """The namespace has no ClaudeCredential of this name."""
+    """No ClaudeCredential of this name exists in the namespace."""
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"
-    """The ClaudeCredential is there but has a problem of its own."""
+    """The ClaudeCredential exists but has problems of its own."""
     CREDENTIAL_MISMATCH = "CredentialMismatch"
-    """The ClaudeCredential is for another provider than the target's."""
+    """The ClaudeCredential is for a different provider than the target."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a secret
-    """The namespace has no Secret of this name."""
+    """No Secret of this name exists in the namespace."""
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105
     """The Secret has no such key."""
     SECRET_NOT_LABELLED = "SecretNotLabelled"  # noqa: S105
-    """The Secret's owner did not label it for use here."""
+    """The Secret does not have the label that allows its use."""
     SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105
-    """The value in the Secret is empty, no key in plain ASCII, or no key file of the kind that is needed."""
+    """The value in the Secret is empty, not a key in printable ASCII, or not a key file of the required kind."""
     SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105
-    """The operator has no right to read Secrets in the namespace."""
+    """The operator may not read Secrets in the namespace."""
     IDENTITY_NOT_ALLOWED = "IdentityNotAllowed"
-    """The namespace may not spend the pods' own identity in a cloud unless whoever runs the gateway allows it."""
+    """Credentials in the namespace may not use the pods' own cloud identity unless the installation allows it."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
-    """Nothing may be sent to this address unless whoever runs the gateway allows it."""
+    """Requests may not be sent to this address unless the installation allows it."""
     TOO_LARGE = "TooLarge"
-    """Everything together does not fit into a ConfigMap and a Secret; what served before goes on."""
+    """All objects together do not fit into a ConfigMap and a Secret; the previous configuration stays live."""
     PROGRAMMED = "Programmed"
-    """Every ready proxy pod serves the object as it is now."""
+    """The object, as it is now, is live on every ready proxy pod."""
     READY = "Ready"
-    """The object is accepted, all that it names is there, and every ready proxy pod serves it."""
+    """The object is accepted, resolved, and live on every ready proxy pod."""
     NOTHING_TO_SERVE = "NothingToServe"
-    """The object's problems leave nothing of it that could serve; the other conditions name them."""
+    """Because of its problems no part of the object can serve; the other conditions name them."""
     NO_READY_PODS = "NoReadyPods"
     """No proxy pod is ready."""
     PENDING = "Pending"
-    """At least one ready proxy pod does not serve the object as it is now yet, or does not say what it serves."""
+    """The object, as it is now, is not live on every ready proxy pod yet, or a pod does not report what it serves."""
     REFUSED = "Refused"
-    """A proxy pod could not load the newest configuration and serves an older one; the message says why."""
+    """A proxy pod could not load the newest configuration and keeps an older one; the message says why."""
 
 
-# The bundle: what crosses from control plane to data plane.
+# The bundle: everything that the control plane passes to the data plane.
 GATEWAY_JSON: Final = "gateway.json"
 LITELLM_YAML: Final = "litellm.yaml"
 META_JSON: Final = "meta.json"
 CURRENT: Final = "current"
-"""The symlink in a bundle folder that names the revision in force."""
+"""The symlink in a bundle folder that points to the current revision."""
 
 # The run directory that the processes of one pod share (a memory-backed folder).
 BUNDLE_DIR: Final = "bundle"
@@ -119,7 +119,7 @@ LITELLM_SOCKET: Final = "litellm.sock"
 """Serves the LiteLLM lane to the gateway, and ``/status`` and ``/metrics`` to the agent."""
 
 FORWARD_HOST: Final = "api.anthropic.com"
-"""The one host that clients' own logins may be sent to, where the installation allows no other."""
+"""The only host that clients' own logins may be sent to, unless the installation allows others."""
 
 CLOUD_VARIABLES: Final = frozenset(
     {
@@ -133,13 +133,16 @@ CLOUD_VARIABLES: Final = frozenset(
         *("GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT", "NO_GCE_CHECK"),
     }
 )
-"""Where botocore and google-auth find a machine's or a person's own identity in a cloud, and nothing for others."""
+"""Variables with which botocore and google-auth find the cloud identity of the machine or user.
+
+No other provider's keys are among them.
+"""
 
 # Headers of clients.
 HEADER_GATEWAY_KEY: Final = "x-gateway-key"
-"""Carries the gateway's own key where ``authorization`` is the client's login at the upstream."""
+"""Carries the client's gateway key if ``authorization`` holds the client's login at the upstream."""
 
-# Headers between gateway and LiteLLM worker; a client's own are dropped.
+# Headers between the gateway and the LiteLLM worker; the gateway drops those that clients send.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"
 HEADER_MODEL: Final = "x-claude-gateway-model"
@@ -159,9 +162,9 @@ METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"
 METRIC_CONFIG_SWAPS: Final = "claude_gateway_config_swaps"
 METRIC_CONFIG_IN_SYNC: Final = "claude_gateway_config_in_sync"
 METRIC_PROCESS_UP: Final = "claude_gateway_process_up"
-METRIC_LOOKS: Final = "claude_gateway_operator_looks"
-METRIC_LOOK_DURATION: Final = "claude_gateway_operator_look_duration_seconds"
-METRIC_LOOK_COMPLETED: Final = "claude_gateway_operator_look_completed_timestamp_seconds"
+METRIC_RECONCILES: Final = "claude_gateway_operator_reconciles"
+METRIC_RECONCILE_DURATION: Final = "claude_gateway_operator_reconcile_duration_seconds"
+METRIC_RECONCILE_COMPLETED: Final = "claude_gateway_operator_reconcile_completed_timestamp_seconds"
 METRIC_WRITES: Final = "claude_gateway_operator_writes"
 METRIC_OBJECTS: Final = "claude_gateway_operator_conditions"
 METRIC_PROBLEMS: Final = "claude_gateway_operator_problems"
@@ -170,29 +173,29 @@ METRIC_PODS: Final = "claude_gateway_operator_pods"
 
 # What a release owns in its namespace; ``release`` is the full name that every one of them begins with.
 REPORT_TOKEN: Final = "report-token"  # noqa: S105 - the entry's name
-"""Entry of the bundle Secret that agents ask of who wants to read their report; not part of the bundle."""
+"""Entry of the bundle Secret with the token that authorizes reading the agents' reports; not part of the bundle."""
 
 
 def bundle_name(release: str) -> str:
-    """Name the ConfigMap and the Secret that hold the bundle."""
+    """Return the name of the ConfigMap and the Secret that hold the bundle."""
     return f"{release}-bundle"
 
 
 def bootstrap_name(release: str) -> str:
-    """Name the GatewayClient and the Secret of the first client."""
+    """Return the name of the GatewayClient and the Secret of the first client."""
     return f"{release}-bootstrap"
 
 
 def operator_name(release: str) -> str:
-    """Name the operator's Deployment, which owns everything that the operator makes."""
+    """Return the name of the operator's Deployment, which owns everything that the operator creates."""
     return f"{release}-operator"
 
 
 def proxy_name(release: str) -> str:
-    """Name the data plane's Deployment."""
+    """Return the name of the data plane's Deployment."""
     return f"{release}-proxy"
 
 
 def agent_name(release: str) -> str:
-    """Name the headless Service before the agents."""
+    """Return the name of the headless Service of the agents."""
     return f"{release}-agent"

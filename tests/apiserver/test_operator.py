@@ -48,7 +48,7 @@ def test_a_full_pass_with_the_least_rights(operator: Operator, cluster: Cluster)
         assert cluster.condition(kind, name, "Ready") == ("False", Reason.NO_READY_PODS)
     assert cluster.clients() == {f"{cluster.home}/alice"}
     until(lambda: "modelroute/sonnet" in events(cluster), what="an Event")
-    assert operator.metric('looks_total{result="error"}') == 0
+    assert operator.metric('reconciles_total{result="error"}') == 0
     assert operator.metric('writes_total{result="error",what="event"}') == 0
     assert operator.healthy() == 200
     assert "forbidden" not in operator.lines()
@@ -86,7 +86,7 @@ def test_what_it_owns_goes_with_its_deployment(operator: Operator, cluster: Clus
     assert "annotations" not in mine
 
 
-def test_an_equal_look_writes_nothing(api: ApiServer, cluster: Cluster) -> None:
+def test_a_reconciliation_without_changes_writes_nothing(api: ApiServer, cluster: Cluster) -> None:
     with Operator(api, cluster.home, RESYNC_SECONDS="0.3").install() as operator:
         cluster.put(*sound())
         until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted")[0] == "True")
@@ -94,10 +94,10 @@ def test_an_equal_look_writes_nothing(api: ApiServer, cluster: Cluster) -> None:
 
 
 def quiet(operator: Operator, cluster: Cluster) -> bool:
-    """Whether three more looks left every version as it was."""
+    """Whether three more reconciliations left every version as it was."""
     before = versions(cluster)
-    looks = operator.metric('looks_total{result="ok"}')
-    until(lambda: operator.metric('looks_total{result="ok"}') >= looks + 3)
+    reconciliations = operator.metric('reconciles_total{result="ok"}')
+    until(lambda: operator.metric('reconciles_total{result="ok"}') >= reconciliations + 3)
     return versions(cluster) == before
 
 
@@ -112,8 +112,8 @@ def test_our_own_statuses_ring_no_bell(operator: Operator, cluster: Cluster) -> 
     until(lambda: len(cluster.routes()) == 50)
     until(lambda: all(cluster.condition(ROUTE, f"r{i}", "Accepted")[0] == "True" for i in range(50)))
     assert operator.metric('writes_total{result="ok",what="status"}') >= 50
-    # Each status write is an event; had they rung, there were about as many looks as writes.
-    assert operator.metric('looks_total{result="ok"}') <= 20
+    # Each status write is an event; had they rung, there were about as many reconciliations as writes.
+    assert operator.metric('reconciles_total{result="ok"}') <= 20
 
 
 def test_edits_and_deletions_reach_the_bundle(operator: Operator, cluster: Cluster) -> None:

@@ -129,7 +129,7 @@ def test_the_secret_is_written_first(api: ApiServer, cluster: Cluster) -> None:
         revision = until(lambda: cluster.revision() if cluster.routes() else None)
         api.merge(role, {"rules": [rule for rule in rules if rule["resources"] != ["secrets"]]})
         cluster.put(secret(values={"api": "sk-test-rotated-0123456789", "client": "cgw_test-other-0123456789"}))
-        until(lambda: operator.metric('looks_total{result="error"}') > 0)
+        until(lambda: operator.metric('reconciles_total{result="error"}') > 0)
         assert cluster.revision() == revision
         api.merge(role, {"rules": rules})
         until(lambda: cluster.revision() not in (None, revision))
@@ -174,17 +174,17 @@ def test_a_fresh_deployment_is_not_rolled_and_one_with_another_checksum_is(api: 
     made = deployment(api, cluster.home, proxy_name("cg"))
     path = f"/apis/apps/v1/namespaces/{cluster.home}/deployments/{proxy_name('cg')}"
     with Operator(api, cluster.home, RESYNC_SECONDS="0.5").install() as operator:
-        until(lambda: operator.metric('looks_total{result="ok"}') >= 2)
+        until(lambda: operator.metric('reconciles_total{result="ok"}') >= 2)
         assert api.get(path)["metadata"]["generation"] == made["metadata"]["generation"]
         api.merge(path, {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: "of-other-settings"}}}}})
         until(lambda: api.get(path)["spec"]["template"]["metadata"]["annotations"][ANNOTATION] != "of-other-settings")
         generation = api.get(path)["metadata"]["generation"]
-        looks = operator.metric('looks_total{result="ok"}')
-        until(lambda: operator.metric('looks_total{result="ok"}') >= looks + 2)
+        reconciliations = operator.metric('reconciles_total{result="ok"}')
+        until(lambda: operator.metric('reconciles_total{result="ok"}') >= reconciliations + 2)
         assert api.get(path)["metadata"]["generation"] == generation
         api.delete(path)
-        looks = operator.metric('looks_total{result="ok"}')
-        until(lambda: operator.metric('looks_total{result="ok"}') >= looks + 2)
+        reconciliations = operator.metric('reconciles_total{result="ok"}')
+        until(lambda: operator.metric('reconciles_total{result="ok"}') >= reconciliations + 2)
         assert api.get(path) is None
 
 

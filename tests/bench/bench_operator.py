@@ -144,7 +144,7 @@ def _version(cluster: Cluster) -> str:
 
 def _spent(operator: Operator) -> tuple[float, float]:
     """Seconds in passes so far, and their number."""
-    return operator.metric("look_duration_seconds_sum"), operator.metric("look_duration_seconds_count")
+    return operator.metric("reconcile_duration_seconds_sum"), operator.metric("reconcile_duration_seconds_count")
 
 
 def _peak(process: psutil.Process) -> float:

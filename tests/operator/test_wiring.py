@@ -65,16 +65,16 @@ async def test_objects_are_never_written(wired: Wired) -> None:
     assert "annotations" not in metadata
 
 
-async def test_a_burst_is_few_looks(wired: Wired) -> None:
+async def test_a_burst_causes_few_reconciliations(wired: Wired) -> None:
     bell = Doorbell()
     wired.on_ring.append(bell.ring)
-    looks = 0
+    reconciliations = 0
 
-    async def look() -> None:
-        nonlocal looks
-        looks += 1
+    async def reconcile() -> None:
+        nonlocal reconciliations
+        reconciliations += 1
 
-    loop = Loop(look, bell=bell, resync=1000.0, failed=lambda: None)
+    loop = Loop(reconcile, bell=bell, resync=1000.0, failed=lambda: None)
     task = asyncio.create_task(loop.run())
     async with running(wired):
         await wired.watching()
@@ -83,31 +83,31 @@ async def test_a_burst_is_few_looks(wired: Wired) -> None:
         at_most = bell.rings
 
     async def answered() -> bool:
-        return looks >= 2
+        return reconciliations >= 2
 
     await until_async(answered)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert looks <= at_most / 4
+    assert reconciliations <= at_most / 4
 
 
-async def test_it_looks_once_although_nothing_is_there(wired: Wired) -> None:
-    looked = asyncio.Event()
+async def test_it_reconciles_once_even_without_any_object(wired: Wired) -> None:
+    reconciled = asyncio.Event()
 
-    async def look() -> None:
-        looked.set()
+    async def reconcile() -> None:
+        reconciled.set()
 
-    loop = Loop(look, bell=Doorbell(), resync=1000.0, failed=lambda: None)
+    loop = Loop(reconcile, bell=Doorbell(), resync=1000.0, failed=lambda: None)
     task = asyncio.create_task(loop.run())
     async with running(wired):
         await wired.watching()
-        await looked.wait()
+        await reconciled.wait()
         assert wired.rings == 0
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_health_is_the_age_of_the_last_look(wired: Wired) -> None:
+async def test_health_is_the_age_of_the_last_reconciliation(wired: Wired) -> None:
     async with running(wired), aiohttp.ClientSession() as session:
 
         async def listens() -> bool:
@@ -120,7 +120,7 @@ async def test_health_is_the_age_of_the_last_look(wired: Wired) -> None:
         await until_async(listens)
 
 
-async def test_health_fails_once_looks_are_too_old(wired: Wired) -> None:
+async def test_health_fails_if_the_last_reconciliation_is_too_old(wired: Wired) -> None:
     wired.age = OLDEST + 1
     async with running(wired), aiohttp.ClientSession() as session:
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from tools.reference.markdown import code, page, table
 
-from claude_gateway.conformance.check import Check, Verdict
+from claude_gateway.conformance.check import Check, Outcome
 from claude_gateway.conformance.checks import AREAS, CHECKS
 
 RESULTS: Final = Path(__file__).resolve().parents[2] / "docs" / "conformance"
-MARKS: Final = {Verdict.PASS: "✓", Verdict.FAIL: "**✗**", Verdict.NOT_APPLICABLE: "n/a"}
+MARKS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "**✗**", Outcome.NOT_APPLICABLE: "n/a"}
 INTRO: Final = """\
 What Claude Code needs of a gateway, requirement by requirement, and what three gateways make of it. Each row is a
 check of `claude-gateway conformance`, which anyone can [point at any gateway](how-to/conformance.md); behind each of
@@ -43,7 +43,7 @@ class Column:
     key: str
     name: str
     day: str
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, Outcome]
     evidence: Mapping[str, str]
 
     @classmethod
@@ -55,7 +55,7 @@ class Column:
             key=key,
             name=document["gateway"],
             day=document["at"][:10],
-            verdicts={id_: Verdict(result["verdict"]) for id_, result in results.items()},
+            verdicts={id_: Outcome(result["verdict"]) for id_, result in results.items()},
             evidence={id_: result["evidence"] for id_, result in results.items()},
         )
 
@@ -93,7 +93,7 @@ def _row(check: Check, columns: list[Column]) -> tuple[str, ...]:
 
 def _failures(columns: list[Column]) -> Iterator[str]:
     for column in columns:
-        failed = [check for check in CHECKS if column.verdicts.get(check.id) is Verdict.FAIL]
+        failed = [check for check in CHECKS if column.verdicts.get(check.id) is Outcome.FAIL]
         lines = [f"- `{check.id}`: {_plain(column.evidence[check.id])}" for check in failed]
         yield f"### {column.name}\n\n" + ("\n".join(lines) or "Nothing.")
 

@@ -1,7 +1,7 @@
 {{- /*
 Whether this release installs the CRD of that name ("true" or empty). Takes root and name.
 
-The cluster has a CRD once, and Helm refuses to install what another release owns: so it is left out where somebody else
+A cluster has each CRD once, and Helm refuses to install one that another release owns. It is left out where somebody else
 owns it. Without a cluster to ask (`helm template`, GitOps tools) nothing is found, and it is rendered.
 */ -}}
 {{- define "claude-gateway.installsCrd" -}}

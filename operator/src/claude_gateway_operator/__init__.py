@@ -1,1 +1,1 @@
-"""The operator: LIST, decide, apply."""
+"""The operator: lists all objects, decides, and applies the result."""

@@ -1,4 +1,4 @@
-"""The first client: made by the operator and by nobody's template, so that its key is in no manifest or history."""
+"""Creates the first client: here and not in a chart template, so that its key is in no manifest or history."""
 
 import logging
 import secrets
@@ -17,22 +17,22 @@ _log: Final = logging.getLogger(__name__)
 
 
 def new_key() -> str:
-    """Make a client key as ``claude-gateway key new`` does: 256 random bits."""
+    """Create a client key as ``claude-gateway key new`` does: 256 random bits."""
     return f"cgw_{secrets.token_urlsafe(32)}"
 
 
 class Bootstrap:
-    """Makes the first client while that is wanted, and takes it away once it is not."""
+    """Creates the first client if it is enabled, and removes it otherwise."""
 
     def __init__(self, connection: Kube, settings: Settings, owner: Owner) -> None:
-        """Nothing is made before ``ensure``."""
+        """Prepare without creating anything yet."""
         self._kube = connection
         self._settings = settings
         self._owner = owner
         self._name = bootstrap_name(settings.release)
 
     async def ensure(self) -> None:
-        """Make what is missing; a key that is there is never replaced. Raises KubeError."""
+        """Create what is missing; an existing key is never replaced. Raises KubeError."""
         url = self._url("gatewayclients", API_VERSION)
         mine = await self._kube.get(url)
         owned = mine is not None and self._owner.owns(mine["metadata"])

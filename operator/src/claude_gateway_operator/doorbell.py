@@ -1,25 +1,25 @@
-"""The doorbell: many rings, one answer."""
+"""The doorbell: combines many change notifications into one reconciliation."""
 
 import asyncio
 
 
 class Doorbell:
-    """Anybody rings; one task answers, once it was quiet for ``quiet`` seconds, ``longest`` after the first ring."""
+    """Any task can ring; one task answers after ``quiet`` seconds without a ring, ``longest`` after the first ring."""
 
     def __init__(self, *, quiet: float = 0.1, longest: float = 1.0) -> None:
-        """Nobody has rung yet."""
+        """Start silent."""
         self.rings = 0
         self._quiet = quiet
         self._longest = longest
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
-        """Ask for a look at everything."""
+        """Request a reconciliation."""
         self.rings += 1
         self._rung.set()
 
     async def answer(self, seconds: float) -> bool:
-        """Wait for a ring, at most ``seconds``, and for it to be quiet again; False if nobody rang."""
+        """Wait up to ``seconds`` for a ring, then until rings pause; returns False if there was no ring."""
         try:
             await asyncio.wait_for(self._rung.wait(), seconds)
         except TimeoutError:

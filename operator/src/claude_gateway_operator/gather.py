@@ -1,4 +1,4 @@
-"""Gathers the World: everything that a decision rests on, listed anew for each look."""
+"""Gathers the World: lists everything that a decision depends on, once per reconciliation."""
 
 import asyncio
 import logging
@@ -15,36 +15,39 @@ from claude_gateway.names import Kind
 from claude_gateway.plan import world as plan
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
+from claude_gateway_operator.object_watch import CREDENTIALS
 from claude_gateway_operator.settings import Settings
-from claude_gateway_operator.watch import CREDENTIALS
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Forbidden, Kube, Manifest, NotFound, Retryable
 from claude_gateway_runtime.logs import emit
 
 BELIEVE_SECONDS: Final = 30.0
-"""How long a right that was there must be gone until that is believed: API servers refuse too while they start."""
+"""How long a collection must be forbidden before the loss of the right is believed.
+
+API servers also answer 403 for a short time while they start.
+"""
 READS: Final = 16
-"""Secrets read at once."""
+"""Concurrent reads of Secrets."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Rights:
-    """Remembers which collections could be read, and since when they cannot."""
+    """Remembers which collections could be read, and since when they are forbidden."""
 
     clock: Callable[[], float] = time.monotonic
     _had: set[str] = field(default_factory=set)
     _lost: dict[str, float] = field(default_factory=dict)
 
     def has(self, collection: str) -> None:
-        """Take note that a collection could be read."""
+        """Record that a collection could be read."""
         self._had.add(collection)
         if self._lost.pop(collection, None) is not None:
             emit(_log, "right_given", collection=collection)
 
     def lacks(self, collection: str, error: Forbidden) -> None:
-        """Take note that it could not. Raises Retryable while that may be a passing trouble."""
+        """Record that a collection is forbidden. Raises Retryable while this may be temporary."""
         now = self.clock()
         if collection not in self._lost:
             self._lost[collection] = now
@@ -56,10 +59,10 @@ class Rights:
 
 
 class Gatherer:
-    """Lists the kinds and the Secrets of all namespaces; values of Secrets are kept as long as they do not change."""
+    """Lists our kinds and Secrets in all namespaces; caches the values of unchanged Secrets."""
 
     def __init__(self, connection: Kube, settings: Settings) -> None:
-        """Nothing is listed before ``gather``."""
+        """Prepare without listing anything yet."""
         self._kube = connection
         self._settings = settings
         self._rights = Rights()
@@ -73,7 +76,7 @@ class Gatherer:
         )
 
     async def gather(self) -> World:
-        """Give the World but for what concerns pods. Raises KubeError."""
+        """Return the World without the state of the pods. Raises KubeError."""
         wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
         found = await asyncio.gather(*(self._kind(*collection) for collection in wanted))
         world = await asyncio.to_thread(plan.read, _drained(found), self._rules)
@@ -91,13 +94,13 @@ class Gatherer:
             self._rights.lacks(collection, error)
             return []
         except NotFound as error:
-            # No such kind: its CRD is not there yet, or is being replaced. What serves goes on.
+            # The CRD does not exist yet or is being replaced. The live configuration must stay.
             raise Retryable(str(error)) from None
         self._rights.has(collection)
         return found
 
     async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str]]:
-        """Labelled Secrets with their versions, and the namespaces whose Secrets may not be listed."""
+        """Return the labelled Secrets with their versions, and the namespaces whose Secrets may not be listed."""
         listed: dict[ObjectRef, str] = {}
         unreadable: set[str] = set()
 
@@ -121,7 +124,7 @@ class Gatherer:
     async def _values(
         self, needed: Iterable[ObjectRef], listed: dict[ObjectRef, str], unreadable: frozenset[str]
     ) -> tuple[list[Manifest], frozenset[str]]:
-        """Secrets that objects name, as manifests; and the namespaces in which one may be listed but not read."""
+        """Return the Secrets that objects refer to, and the namespaces whose Secrets may be listed but not read."""
         gate = asyncio.Semaphore(READS)
         refused: set[str] = set()
         kept: dict[ObjectRef, tuple[str, Manifest]] = {}
@@ -136,7 +139,7 @@ class Gatherer:
             url = kube.path("secrets", ref.namespace, ref.name, api="v1")
             try:
                 async with gate:
-                    # One that is not labelled is none of our business, but its owner should know that it is there.
+                    # An unlabelled Secret is not read; its metadata suffice to report that the label is missing.
                     found = await self._kube.get(url, metadata_only=version is None)
             except Forbidden as error:
                 self._rights.lacks(url, error)
@@ -156,7 +159,10 @@ class Gatherer:
 
 
 def _drained(listed: list[list[Manifest]]) -> Iterator[Manifest]:
-    """Give each object and let go of it: all of them as listed, beside all that is read of them, are a look's peak."""
+    """Yield each listed object and drop it from the list.
+
+    Keeping both the listed and the parsed objects would double the peak memory of a reconciliation.
+    """
     for collection in listed:
         collection.reverse()
         while collection:
@@ -164,7 +170,7 @@ def _drained(listed: list[list[Manifest]]) -> Iterator[Manifest]:
 
 
 def references(world: World) -> Iterator[ObjectRef]:
-    """Secrets that objects name."""
+    """Yield the Secrets that objects refer to."""
     found: tuple[Item[Any], ...] = (*world.credentials, *world.clients)
     for item in found:
         names: tuple[str, ...] = ()

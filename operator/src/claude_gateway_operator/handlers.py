@@ -1,7 +1,7 @@
-"""The routing table of Kopf: which events ring the doorbell, how it logs in, how healthy we are, how it ends.
+"""Kopf's handlers: events that ring the doorbell, login, liveness probe, shutdown.
 
-Only ``on.event``: such handlers write nothing to objects (no finalizer, no annotation) and need no index. An event that
-is lost or whose handler fails costs nothing, because every look is at everything.
+Only ``on.event`` is used: such handlers write nothing to objects (no finalizer, no annotation) and need no index. A
+lost event or a failed handler does no harm, because every reconciliation covers everything.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -16,24 +16,24 @@ _BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0)
 
 
 class Forever:
-    """Pauses between attempts that never end: with a limited number one forbidden namespace would end the operator."""
+    """An endless series of pauses: with a finite one, Kopf would end because of one forbidden namespace."""
 
     def __iter__(self) -> Iterator[float]:
-        """Begin with the first pause."""
+        """Yield growing pauses, then the last one forever."""
         yield from _BACKOFFS
         while True:
             yield _BACKOFFS[-1]
 
 
 class Sieve:
-    """Lets through what users changed: an event with the generation that was seen is about our own status."""
+    """Filters out events about our own status writes: they do not change the object's generation."""
 
     def __init__(self) -> None:
-        """Nothing was seen."""
+        """Start without any known generation."""
         self._generations: dict[str, object] = {}
 
     def news(self, kind: str | None, body: Mapping[str, Any]) -> bool:
-        """Whether an event is news; ``kind`` is None for an object that was there at the start of a watch."""
+        """Return whether an event is a change; ``kind`` is None for objects listed at the start of a watch."""
         metadata = body.get("metadata", {})
         uid, generation = metadata.get("uid", ""), metadata.get("generation")
         if kind == "DELETED":
@@ -49,8 +49,8 @@ def registry(
 ) -> kopf.OperatorRegistry:
     """Build the table.
 
-    ``age`` gives the seconds since the last completed look, ``oldest`` is how many may be; ``close`` ends all that runs
-    beside Kopf.
+    ``age`` returns the seconds since the last completed reconciliation, ``oldest`` is their maximum for a healthy
+    operator; ``close`` stops everything that runs beside Kopf.
     """
     table = kopf.OperatorRegistry()
     sieve = Sieve()
@@ -62,8 +62,8 @@ def registry(
     async def healthy(**_: Any) -> float:
         seconds = age()
         if seconds > oldest:
-            # Anything else makes Kopf wait a minute for another attempt, with the request open.
-            raise kopf.PermanentError(f"no look was completed for {seconds:.0f} seconds")
+            # With any other exception Kopf retries after a minute and keeps the request open.
+            raise kopf.PermanentError(f"no reconciliation was completed for {seconds:.0f} seconds")
         return round(seconds, 1)
 
     async def ended(**_: Any) -> None:
@@ -71,16 +71,16 @@ def registry(
 
     for kind in KINDS:
         kopf.on.event(GROUP, VERSION, kind.plural, registry=table, id=f"changed-{kind.plural}")(changed)
-    kopf.on.probe(registry=table, id="seconds_since_last_look")(healthy)
+    kopf.on.probe(registry=table, id="seconds_since_last_reconcile")(healthy)
     kopf.on.cleanup(registry=table, id="close")(ended)
     kopf.on.login(registry=table, id="service-account")(_login)
     return table
 
 
 def settings() -> kopf.OperatorSettings:
-    """Give Kopf's own settings."""
+    """Return the settings for Kopf."""
     chosen = kopf.OperatorSettings()
-    # Scanning needs rights on CRDs and namespaces; without them it retries and delivers nothing.
+    # Scanning needs rights on CRDs and namespaces; without them Kopf retries forever and delivers no events.
     chosen.scanning.disabled = True
     chosen.posting.enabled = False
     chosen.networking.error_backoffs = Forever()
@@ -88,7 +88,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.request_timeout = 60.0
     chosen.watching.chunk_size = 500
     chosen.watching.server_timeout = 290
-    # One worker an object; each holds its memory until it is idle for so long.
+    # Kopf runs one worker per object, which holds its memory until it was idle for this long.
     chosen.queueing.idle_timeout = 0.2
     chosen.process.ultimate_exiting_timeout = 20.0
     return chosen

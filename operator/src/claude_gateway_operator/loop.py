@@ -1,4 +1,4 @@
-"""The loop: wait for the bell, look, begin anew; what fails is tried again, and nothing ends it but cancellation."""
+"""The loop: waits for the doorbell and reconciles; retries failures and ends only by cancellation."""
 
 import asyncio
 import logging
@@ -11,50 +11,58 @@ from claude_gateway_runtime.kube import KubeError
 from claude_gateway_runtime.logs import emit, unexpected
 
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-"""Seconds before a failed look is tried again; the last one repeats."""
+"""Seconds before a failed reconciliation is retried; the last value repeats."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Loop:
-    """Runs one look at a time; ``look`` gives the seconds until the next one is due anyway, None for ``resync``."""
+    """Runs one reconciliation at a time.
+
+    ``reconcile`` returns the seconds until the next one is due without a ring; None means ``resync`` seconds.
+    """
 
     def __init__(
-        self, look: Callable[[], Awaitable[float | None]], *, bell: Doorbell, resync: float, failed: Callable[[], None]
+        self,
+        reconcile: Callable[[], Awaitable[float | None]],
+        *,
+        bell: Doorbell,
+        resync: float,
+        failed: Callable[[], None],
     ) -> None:
-        """``failed`` is called for each look that failed."""
-        self._look = look
+        """``failed`` is called after each reconciliation that failed."""
+        self._reconcile = reconcile
         self._bell = bell
         self._resync = resync
         self._failed = failed
         self._completed = time.monotonic()
 
     def age(self) -> float:
-        """Seconds since the last completed look, or since the start."""
+        """Return the seconds since the last completed reconciliation, or since the start."""
         return time.monotonic() - self._completed
 
     async def run(self) -> None:
-        """Look at once, then whenever the bell rings, until cancelled. A look that runs is finished first."""
+        """Reconcile at once, then after each ring, until cancelled. A running reconciliation completes first."""
         failures = 0
         due: float | None = 0.0
         while True:
             await self._bell.answer(self._resync if due is None else min(due, self._resync))
-            look = asyncio.ensure_future(self._look())
+            running = asyncio.ensure_future(self._reconcile())
             try:
-                due = await asyncio.shield(look)
+                due = await asyncio.shield(running)
             except asyncio.CancelledError:
-                await asyncio.wait([look])
+                await asyncio.wait([running])
                 raise
             except KubeError as error:
-                emit(_log, "look_failed", level=logging.WARNING, error=str(error), failures=failures + 1)
+                emit(_log, "reconcile_failed", level=logging.WARNING, error=str(error), failures=failures + 1)
             except Exception as error:  # a bug must not end the loop
-                unexpected(_log, "look_failed_unexpectedly", error)
+                unexpected(_log, "reconcile_failed_unexpectedly", error)
             else:
                 self._completed = time.monotonic()
                 failures = 0
                 continue
             self._failed()
-            # Rings do not shorten this pause: an API server in trouble is not helped by more requests.
+            # Rings do not shorten this pause: more requests would not help an API server that has trouble.
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
             failures += 1
             due = 0.0

@@ -1,4 +1,4 @@
-"""The operator's Prometheus metrics, on a port of their own."""
+"""The operator's Prometheus metrics, served on their own port."""
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,21 +14,26 @@ class Metrics:
     """All metrics of one operator."""
 
     def __init__(self) -> None:
-        """Begin with zeros."""
+        """Register all metrics in a registry of their own."""
         self.registry = registry = CollectorRegistry()
-        self.looks = Counter(names.METRIC_LOOKS, "Looks at everything, by result.", ["result"], registry=registry)
+        self.reconciles = Counter(names.METRIC_RECONCILES, "Reconciliations, by result.", ["result"], registry=registry)
         self.seconds = Histogram(
-            names.METRIC_LOOK_DURATION, "Duration of completed looks.", buckets=_BUCKETS, registry=registry
+            names.METRIC_RECONCILE_DURATION,
+            "Duration of completed reconciliations.",
+            buckets=_BUCKETS,
+            registry=registry,
         )
         self.completed = Gauge(
-            names.METRIC_LOOK_COMPLETED, "When the last look was completed (Unix time).", registry=registry
+            names.METRIC_RECONCILE_COMPLETED,
+            "When the last reconciliation was completed (Unix time).",
+            registry=registry,
         )
         self.writes = Counter(
-            names.METRIC_WRITES, "Objects written, by what it was and result.", ["what", "result"], registry=registry
+            names.METRIC_WRITES, "Objects written, by kind of write and result.", ["what", "result"], registry=registry
         )
         self.objects = Gauge(
             names.METRIC_OBJECTS,
-            "Objects by kind, condition and its status.",
+            "Objects, by kind, condition type and condition status.",
             ["kind", "type", "status"],
             registry=registry,
         )
@@ -44,18 +49,18 @@ class Metrics:
         """Count a write."""
         self.writes.labels(what, "ok" if well else "error").inc()
 
-    def looked(self, seconds: float) -> None:
-        """Count a completed look."""
-        self.looks.labels("ok").inc()
+    def reconciled(self, seconds: float) -> None:
+        """Count a completed reconciliation and observe its duration."""
+        self.reconciles.labels("ok").inc()
         self.seconds.observe(seconds)
         self.completed.set_to_current_time()
 
     def failed(self) -> None:
-        """Count a look that failed."""
-        self.looks.labels("error").inc()
+        """Count a reconciliation that failed."""
+        self.reconciles.labels("error").inc()
 
     def show(self, plan: Plan) -> None:
-        """Show what a look decided."""
+        """Set the gauges to the result of a reconciliation."""
         for gauge in (self.objects, self.problems):
             gauge.clear()
         for status in plan.statuses:
@@ -75,7 +80,7 @@ class Metrics:
 
 
 async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
-    """Serve ``/metrics``; the caller cleans the runner up. Raises OSError if it cannot listen."""
+    """Serve ``/metrics``; the caller must clean the runner up. Raises OSError if it cannot listen."""
     app = web.Application()
     app.router.add_get("/metrics", metrics.page)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)

@@ -1,4 +1,4 @@
-"""Who owns what the operator makes: its own Deployment, so that an uninstall leaves nothing behind."""
+"""The owner of everything that the operator creates: its own Deployment, so that an uninstall removes it all."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,24 +13,24 @@ _MANAGED: Final = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
 
 
 class Owner:
-    """The operator's Deployment; ``uid`` is None where there is none, as outside of a cluster."""
+    """The operator's Deployment; ``uid`` is None if it does not exist, as when run outside of a cluster."""
 
     def __init__(self, *, namespace: str, release: str, uid: str | None) -> None:
-        """Name the owner."""
+        """Identify the owner by namespace, release and uid."""
         self._namespace = namespace
         self._release = release
         self.uid = uid
 
     @classmethod
     async def find(cls, connection: Kube, settings: Settings) -> "Owner":
-        """Look for the Deployment. Raises KubeError."""
+        """Find the Deployment. Raises KubeError."""
         name = operator_name(settings.release)
         found = await connection.get(kube.path("deployments", settings.namespace, name, api=DEPLOYMENTS_API))
         uid = None if found is None else str(found["metadata"]["uid"])
         return cls(namespace=settings.namespace, release=settings.release, uid=uid)
 
     def metadata(self, name: str, *, labels: Mapping[str, str] | None = None) -> Manifest:
-        """Give the metadata of something that we make; never with a uid that is not known for sure."""
+        """Return the metadata of an object to create, with an owner reference if the owner's uid is known."""
         metadata: Manifest = {
             "name": name,
             "namespace": self._namespace,
@@ -48,7 +48,7 @@ class Owner:
         return metadata
 
     def owns(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether an object is one that this release's operator made, under the Deployment of now."""
+        """Return whether this release's operator created an object, under the current Deployment."""
         labels = metadata.get("labels") or {}
         mine = labels.get(f"{GROUP}/release") == self._release
         owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]

@@ -1,4 +1,4 @@
-"""What the agents of the proxy pods report: one long poll to each, so that news comes as soon as it is there."""
+"""Reports of the agents in the proxy pods: one long poll per pod, so that changes arrive at once."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from claude_gateway.plan.programmed import PodState
 from claude_gateway_runtime.logs import emit
 
 POLL_SECONDS: Final = 15.0
-"""How long an agent may wait for news before it answers that there are none."""
+"""How long an agent holds a long poll before it answers without a change."""
 FORGET_SECONDS: Final = 15.0
-"""Silence after which a pod's last report counts no more. Until then it does: a gateway keeps what it serves."""
+"""Silence after which a pod's last report expires. Until then it counts: a gateway keeps what it serves."""
 CONNECT_SECONDS: Final = 1.5
-"""How long a pod may take to be reached: a look waits for the first answer of a new one."""
+"""Connect timeout for a pod. It is short because a reconciliation waits for the first answer of a new pod."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
 _LARGEST: Final = 64 << 10
 
@@ -28,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One proxy pod as an EndpointSlice has it."""
+    """One proxy pod as listed in an EndpointSlice."""
 
     pod: str
     address: str
@@ -36,7 +36,7 @@ class Endpoint:
 
 
 def endpoints(slices: Iterable[Mapping[str, Any]]) -> list[Endpoint]:
-    """Give each pod of some EndpointSlices once; one that is in an IPv4 and in an IPv6 slice has either address."""
+    """Return each pod of EndpointSlices once; a pod with an IPv4 and an IPv6 address is listed with one of them."""
     found: dict[str, Endpoint] = {}
     for piece in slices:
         if piece.get("addressType") not in ("IPv4", "IPv6"):
@@ -46,7 +46,7 @@ def endpoints(slices: Iterable[Mapping[str, Any]]) -> list[Endpoint]:
             if address is None:
                 continue
             name = (entry.get("targetRef") or {}).get("name") or address
-            # Kubernetes: a condition that is not there counts as true.
+            # The Kubernetes API defines a missing condition as true.
             ready = (entry.get("conditions") or {}).get("ready") is not False
             host = f"[{address}]" if ":" in address else address
             found.setdefault(name, Endpoint(pod=name, address=host, ready=ready))
@@ -65,10 +65,10 @@ class _Poll:
 
 
 class Reports:
-    """Follows the agents of all pods; rings when one has news."""
+    """Polls the agents of all pods; rings when a report changes."""
 
     def __init__(self, *, port: int, ring: Callable[[], None]) -> None:
-        """Needs a running event loop; asks nobody before ``follow``."""
+        """Prepare without polling anything yet; needs a running event loop."""
         self._port = port
         self._ring = ring
         self._token = ""
@@ -79,7 +79,7 @@ class Reports:
         )
 
     def follow(self, pods: Iterable[Endpoint], token: str) -> None:
-        """Ask these pods from now on, and no others."""
+        """Poll exactly these pods from now on."""
         self._token = token
         wanted = {pod.pod: pod for pod in pods}
         for name, poll in list(self._polls.items()):
@@ -91,7 +91,7 @@ class Reports:
                 poll.task = asyncio.create_task(self._run(name, poll), name=f"reports of {name}")
 
     async def settle(self, seconds: float) -> None:
-        """Wait until every pod was asked once, at most for so long: what was not asked counts as not answering."""
+        """Wait up to ``seconds`` until every pod was polled once; pods without a poll count as not answering."""
         waits = [asyncio.ensure_future(poll.asked.wait()) for poll in self._polls.values() if not poll.asked.is_set()]
         if waits:
             _, late = await asyncio.wait(waits, timeout=seconds)
@@ -99,13 +99,13 @@ class Reports:
                 wait.cancel()
 
     def states(self, pods: Iterable[Endpoint]) -> Iterator[PodState]:
-        """The pods with what they reported last."""
+        """Yield the pods with their last reports."""
         for pod in pods:
             poll = self._polls.get(pod.pod)
             yield PodState(name=pod.pod, ready=pod.ready, report=None if poll is None else poll.report)
 
     async def close(self) -> None:
-        """Ask nobody any more."""
+        """Stop all polls."""
         tasks = [poll.task for poll in self._polls.values() if poll.task is not None]
         for poll in self._polls.values():
             self._end(poll)
@@ -137,7 +137,7 @@ class Reports:
                 await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES)) - 1])
 
     async def _ask(self, poll: _Poll) -> PodReport:
-        """Ask for a report: at once the first time and after a failure, else once there is news."""
+        """Request a report: immediately the first time and after a failure, otherwise once it changes."""
         known = poll.report
         query = {} if known is None else {"revision": known.live or "", "timeout": f"{POLL_SECONDS:g}"}
         async with self._session.get(
@@ -151,7 +151,7 @@ class Reports:
 
 
 def _news(report: PodReport | None) -> object:
-    """What of a report is worth a look: all but the requests in flight."""
+    """Return the parts of a report whose change needs a reconciliation: all except the requests in flight."""
     if report is None:
         return None
     parts = [report.wanted, report.live, report.error]

@@ -1,7 +1,8 @@
-"""What the operator may do in the cluster: the one list of it, which the chart's Roles are compared with.
+"""What the operator may do in the cluster. This list is the reference that tests compare the chart's Roles with.
 
-Server-side apply is a PATCH to a named URL, so ``create`` may be bound to a name like everything else. RBAC cannot
-select Secrets by label; only labelled ones are listed and watched, and only those that an object names are read.
+Server-side apply is a PATCH to a named URL, so ``create`` can be limited to a name like the other verbs. RBAC cannot
+select Secrets by label; the operator lists and watches only labelled ones, and reads only those that an object refers
+to.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ _KINDS = ["modelroutes", "claudecredentials", "gatewayclients"]
 
 
 def watched_rules() -> list[Rule]:
-    """Rules of the Role in every watched namespace, the release's own included."""
+    """Return the rules of the Role in every watched namespace, including the release's own."""
     return [
         {"apiGroups": [GROUP], "resources": list(_KINDS), "verbs": ["list", "watch"]},
         {"apiGroups": [GROUP], "resources": [f"{kind}/status" for kind in _KINDS], "verbs": ["patch"]},
@@ -24,7 +25,7 @@ def watched_rules() -> list[Rule]:
 
 
 def own_rules(release: str) -> list[Rule]:
-    """Further rules in the release's own namespace."""
+    """Return the additional rules in the release's own namespace."""
     bundle, bootstrap = bundle_name(release), bootstrap_name(release)
     operator, proxy = operator_name(release), proxy_name(release)
     return [

@@ -1,4 +1,4 @@
-"""Rolls the proxy Deployment, but only for what its processes cannot change while they run."""
+"""Restarts the proxy Deployment, only for settings that its processes cannot change while they run."""
 
 import hashlib
 import logging
@@ -20,14 +20,14 @@ _log: Final = logging.getLogger(__name__)
 
 
 def checksum(settings: LiteLLMSettings) -> str:
-    """Digest what LiteLLM reads once, when a worker first imports it."""
+    """Return a digest of the settings that LiteLLM reads only once, when a worker imports it."""
     return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
 
 
 def due(deployment: Mapping[str, Any] | None, wanted: str) -> bool:
-    """Whether pods run with something else.
+    """Return whether the pods run with other settings.
 
-    A Deployment without the annotation is as the chart made it, with the defaults: a fresh install is not rolled.
+    A Deployment without the annotation runs with the chart's defaults, so a fresh install is not restarted.
     """
     if deployment is None:
         return False
@@ -37,7 +37,7 @@ def due(deployment: Mapping[str, Any] | None, wanted: str) -> bool:
 
 
 async def roll(connection: Kube, settings: Settings) -> None:
-    """Roll the Deployment if that is due. Raises KubeError."""
+    """Restart the Deployment if that is due. Raises KubeError."""
     wanted = checksum(render.SETTINGS)
     name = proxy_name(settings.release)
     url = kube.path("deployments", settings.namespace, name, api=DEPLOYMENTS_API)
@@ -52,7 +52,7 @@ async def roll(connection: Kube, settings: Settings) -> None:
     try:
         await connection.apply(url, body)
     except Refused as error:
-        # Deleted in between: an apply of only the annotation would have to create it, and is no whole Deployment.
+        # It was deleted in between, and the annotation alone is not a valid Deployment to create.
         emit(_log, "rollout_refused", level=logging.WARNING, error=str(error))
         return
     emit(_log, "rollout_started", deployment=name, checksum=wanted)

@@ -1,4 +1,4 @@
-"""Waits until the API server serves our kinds: Kopf asks only once which kinds there are."""
+"""Waits until the API server serves our kinds, because Kopf discovers kinds only once, at its start."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 async def until_served(connection: Kube, settings: Settings) -> Owner:
-    """Wait, for as long as it takes, until the API server answers and knows our kinds; give our owner."""
+    """Wait without limit until the API server serves our kinds; returns the owner."""
     attempt = 0
     while True:
         try:

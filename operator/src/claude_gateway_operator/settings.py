@@ -32,40 +32,45 @@ class Settings(BaseSettings):
     namespace: Name = Field(
         validation_alias="POD_NAMESPACE", description="The namespace that the release lives in. Required."
     )
-    release: Name = Field(description="Full name of the release; all that it owns is called after it. Required.")
-    watch_namespaces: Names = Field(
-        default=(), description="Further namespaces whose objects are served, separated by commas."
+    release: Name = Field(
+        description="Full name of the release; the names of everything that it owns begin with it. Required."
     )
-    egress_loopback: bool = Field(default=False, description="Whether targets may be on loopback addresses.")
+    watch_namespaces: Names = Field(
+        default=(), description="Additional namespaces whose objects are served, separated by commas."
+    )
+    egress_loopback: bool = Field(default=False, description="Whether targets may use loopback addresses.")
     egress_hosts: Texts = Field(
-        default=(), description="Hosts that are refused by default and are allowed here, separated by commas."
+        default=(), description="Hosts that are rejected by default and allowed here, separated by commas."
     )
     forward_hosts: Texts = Field(
         default=(FORWARD_HOST,),
-        description="Hosts that may get the clients' own logins (`forwardClientToken`), separated by commas.",
+        description="Hosts that may receive the clients' own logins (`forwardClientToken`), separated by commas.",
     )
     identity_namespaces: Names = Field(
         default=(),
-        description="Namespaces beside the release's own whose credentials may spend the pods' identity in a cloud, "
+        description="Namespaces besides the release's own whose credentials may use the pods' own cloud identity, "
         "separated by commas.",
     )
-    bootstrap_enabled: bool = Field(default=False, description="Whether to make the first client and its key.")
+    bootstrap_enabled: bool = Field(default=False, description="Whether to create the first client and its key.")
     bootstrap_secret_name: Name | None = Field(
-        default=None, description="An existing, labelled Secret with the first client's key, instead of a new one."
+        default=None,
+        description="An existing, labelled Secret that holds the first client's key. Default: a new one is created.",
     )
-    bootstrap_secret_key: str = Field(default="key", description="The key inside that Secret.")
+    bootstrap_secret_key: str = Field(default="key", description="The key inside the existing Secret.")
     agent_port: int = Field(default=9090, ge=1, le=65535, description="Port of the agents in the proxy pods.")
     health_listen: Address = Field(default="0.0.0.0:8080", description="`host:port` that serves `/healthz`.")
     metrics_listen: Address = Field(default="0.0.0.0:9090", description="`host:port` that serves `/metrics`.")
     resync_seconds: float = Field(
-        default=120.0, gt=0, description="Seconds after which to look at everything again though nothing changed."
+        default=120.0, gt=0, description="Seconds after which to reconcile even if nothing changed."
     )
     unhealthy_after_seconds: float = Field(
-        default=300.0, gt=0, description="Seconds without a completed look after which `/healthz` answers 500."
+        default=300.0,
+        gt=0,
+        description="Seconds without a completed reconciliation after which `/healthz` answers 500.",
     )
     log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """All namespaces whose objects are served, the release's own first."""
+        """All namespaces whose objects are served; the release's own comes first."""
         return tuple(dict.fromkeys((self.namespace, *self.watch_namespaces)))

@@ -1,4 +1,4 @@
-"""The bundle in the cluster: a Secret that is written first and a ConfigMap that makes it count."""
+"""The bundle in the cluster: a Secret, which is written first, and a ConfigMap, which makes it take effect."""
 
 import logging
 import secrets
@@ -9,22 +9,22 @@ from typing import Final
 from claude_gateway.contract.bundle import BundleError, Packed, unpack
 from claude_gateway.names import REPORT_TOKEN, bundle_name
 from claude_gateway.plan.slices import Slices, slices_of
+from claude_gateway_operator.object_watch import Known
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
-from claude_gateway_operator.watch import Known
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, Manifest
 from claude_gateway_runtime.logs import emit
 
 ROOM: Final = 1_000_000
-"""Bytes of values that the Secret may have: old entries are dropped early rather than the new ones refused."""
+"""Maximum bytes of values in the Secret. Beyond it, old entries are dropped early so that the new ones fit."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is in the cluster: entries of both parts, and whether both objects are ours and whole."""
+    """The stored bundle: the entries of both objects; ``owned`` says that this operator created both."""
 
     config: Mapping[str, bytes] = field(default_factory=dict)
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
@@ -32,7 +32,7 @@ class Stored:
     owned: bool = False
 
     def slices(self) -> tuple[str, Slices] | None:
-        """The revision that is stored and its slices; None if it is not whole."""
+        """Return the stored revision and its slices; None if the bundle is incomplete or unreadable."""
         try:
             bundle = unpack(Packed(config=self.config, secrets=self.values))
         except BundleError:
@@ -45,7 +45,7 @@ class Store:
     """Reads and writes the ConfigMap and the Secret ``<release>-bundle``."""
 
     def __init__(self, connection: Kube, settings: Settings, owner: Owner, known: Known) -> None:
-        """``known`` learns of our own writes, so that they ring no bell."""
+        """``known`` records our own writes, so that they do not ring the doorbell."""
         self._kube = connection
         self._owner = owner
         self._known = known
@@ -54,7 +54,7 @@ class Store:
         self._secret_url = kube.path("secrets", settings.namespace, self._name, api="v1")
 
     async def read(self) -> Stored:
-        """What is there now. Raises KubeError."""
+        """Read both objects. Raises KubeError."""
         config = await self._kube.get(self._config_url)
         secret = await self._kube.get(self._secret_url)
         entries = {} if config is None else kube.entries(config)
@@ -64,9 +64,9 @@ class Store:
         return Stored(config=entries, values=values, token=token, owned=owned)
 
     async def write(self, packed: Packed, stored: Stored, *, prune: bool) -> Stored:
-        """Bring both objects up to date, the Secret first; what is as it should be is left alone.
+        """Write both objects, the Secret first; an object that is up to date is not written.
 
-        Until ``prune`` the Secret keeps the entries of before, which pods may still need. Raises KubeError.
+        Without ``prune`` the Secret keeps its old entries, which pods may still need. Raises KubeError.
         """
         values = dict(packed.secrets) if prune else {**stored.values, **packed.secrets}
         if sum(map(len, values.values())) > ROOM:
@@ -86,6 +86,6 @@ class Store:
 
 
 def _parts(config: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
-    """Entries as ``data`` where people can read them, as ``binaryData`` where they are compressed."""
+    """Split entries into ``data`` (readable text) and ``binaryData`` (compressed)."""
     plain = {name: data.decode() for name, data in config.items() if not name.endswith(".gz")}
     return {"data": plain, "binaryData": kube.encoded({n: data for n, data in config.items() if n not in plain})}

@@ -1,1 +1,1 @@
-"""What users write: ModelRoute, ClaudeCredential and GatewayClient, and the CRDs made of them."""
+"""What users write: ModelRoute, ClaudeCredential and GatewayClient, and the CRDs generated from them."""

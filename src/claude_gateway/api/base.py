@@ -1,4 +1,4 @@
-"""What the objects have in common: the frozen camelCase model, references, object metadata, field types."""
+"""What all kinds share: the frozen camelCase base model, references, object metadata and field types."""
 
 import re
 from collections.abc import Mapping
@@ -29,15 +29,15 @@ _ACRONYMS: Final = {"url": "URL", "uri": "URI"}
 
 
 def seconds(duration: str) -> float:
-    """Give a duration such as ``1m30s`` in seconds."""
+    """Return a duration such as ``1m30s`` in seconds."""
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
 
 
 def _is_address(url: str) -> bool:
-    """Whether a text of the form ``BASE_URL`` names a host and a port that can exist."""
+    """Return whether a text that matches ``BASE_URL`` has a possible host and port."""
     try:
         host, bracket, after = urlsplit(url).netloc.rpartition("]")
-        # CEL's isIP refuses an IPv4 address in IPv6 clothes, and so do we.
+        # CEL's isIP rejects IPv4-mapped IPv6 addresses, so they are rejected here too.
         exists = not bracket or IPv6Address(host.removeprefix("[")).ipv4_mapped is None
     except ValueError:
         return False
@@ -50,7 +50,7 @@ ProviderName = Annotated[
     Field(min_length=2, max_length=64),
     matches(
         PROVIDER,
-        wrong="not the name of a provider",
+        wrong="not a provider name",
         fix="write the part of `provider/model` before the slash, such as `anthropic`, `openai` or `hosted_vllm`",
     ),
 ]
@@ -68,7 +68,7 @@ ModelName = Annotated[
     Field(min_length=1, max_length=253),
     matches(
         MODEL_NAME,
-        wrong="not the name of one model",
+        wrong="not a single model name",
         fix="write one name that clients send, without `*`, such as `claude-haiku-4-5`",
     ),
 ]
@@ -84,8 +84,8 @@ Duration = Annotated[
         cel=f"!self.matches({cel_string(DURATION)}) || "
         f"(duration(self) > duration('0s') && duration(self) <= duration('{LONGEST_DURATION}'))",
         holds=lambda text: 0 < seconds(text) <= seconds(LONGEST_DURATION),
-        wrong="not a usable duration",
-        fix=f"write one above zero and of at most `{LONGEST_DURATION}`",
+        wrong="the duration is out of range",
+        fix=f"write a duration above zero and at most `{LONGEST_DURATION}`",
     ),
 ]
 BaseUrl = Annotated[
@@ -94,7 +94,7 @@ BaseUrl = Annotated[
     matches(
         BASE_URL,
         wrong="not a base URL",
-        fix="write `http://` or `https://`, a host and maybe a port and a path, without user, query or fragment, "
+        fix="write `http://` or `https://`, a host, and optionally a port and a path, without user, query or fragment, "
         "such as `https://vllm.example:8000/v1`",
     ),
     Rule(
@@ -103,14 +103,14 @@ BaseUrl = Annotated[
         "(url(self).getPort() == '' || int(url(self).getPort()) <= 65535) && "
         "(!self.contains('[') || isIP(self.substring(self.indexOf('[') + 1, self.indexOf(']')))))",
         holds=_is_address,
-        wrong="a base URL with a host or port that cannot exist",
+        wrong="the base URL has an invalid host or port",
         fix="correct the address in brackets, or write a port from 1 to 65535",
     ),
 ]
 
 
 def json_name(field: str) -> str:
-    """Name a field as users write it: camelCase, acronyms in capitals (``base_url`` → ``baseURL``)."""
+    """Return a field's name as users write it: camelCase, acronyms in capitals (``base_url`` → ``baseURL``)."""
     first, *others = field.split("_")
     return first + "".join(_ACRONYMS.get(part, part.capitalize()) for part in others)
 
@@ -121,10 +121,10 @@ def _declare_rules(schema: JsonSchemaValue, model: "type[Spec]") -> None:
 
 
 class Spec(BaseModel):
-    """A frozen part of an object in camelCase; fields that it does not know are errors.
+    """A frozen part of an object, written in camelCase; unknown fields are errors.
 
-    A reader of a live cluster, where the CRD may be newer, drops them before (``plan.world``). A field that is null
-    counts as absent, as for an API server. ``rules`` are those that concern several fields.
+    In a live cluster the CRD may be newer than this code, so ``plan.world`` drops unknown fields before validation. A
+    null field counts as absent, as it does for an API server. ``rules`` are the rules that involve several fields.
     """
 
     model_config = ConfigDict(
@@ -154,8 +154,8 @@ class SecretRef(Spec):
 
     name: ObjectName = Field(
         description=(
-            "Name of the Secret, in this object's namespace. Its owner must have labelled it "
-            '`claudegateway.io/credential: "true"`; no other Secret is ever used.'
+            "Name of the Secret, in this object's namespace. The Secret must be labelled "
+            '`claudegateway.io/credential: "true"`; unlabelled Secrets are never used.'
         )
     )
 
@@ -179,13 +179,13 @@ class GatewayRef(Spec):
 
 
 GATEWAY_REF: Final = (
-    "The release that this object is for, where several watch the namespace; the others leave it alone. "
+    "The release that uses this object, where several watch the namespace; the others ignore it. "
     "Default: every release that watches the namespace."
 )
 
 
 class Metadata(BaseModel):
-    """The part of an object's metadata that decisions rest on."""
+    """The part of an object's metadata that decisions depend on."""
 
     model_config = ConfigDict(frozen=True, alias_generator=json_name, validate_by_name=True, extra="ignore")
 

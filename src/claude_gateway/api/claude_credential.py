@@ -1,4 +1,4 @@
-"""ClaudeCredential: what may be spent, and where it may be sent."""
+"""ClaudeCredential: a key or cloud identity, and the one address it may be sent to."""
 
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ AWS_REGION: Final = r"^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$"
 GOOGLE_PROJECT: Final = r"^([a-z0-9][-a-z0-9.]{0,61}[a-z0-9]:)?[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$"
 GOOGLE_LOCATION: Final = r"^[a-z]{2,16}(-[a-z]{2,16}[0-9]{1,2})?$"
 
-# Each becomes a part of a host name or a path, hence nothing but what real ones are made of.
+# Each becomes part of a host name or path, so only the characters of real values are allowed.
 AwsRegion = Annotated[
     str,
     Field(min_length=6, max_length=32),
@@ -22,8 +22,8 @@ GoogleProject = Annotated[
     Field(min_length=3, max_length=128),
     matches(
         GOOGLE_PROJECT,
-        wrong="not the id of a Google Cloud project",
-        fix="write the project's id or number, such as `my-project-123`, not its display name",
+        wrong="not a Google Cloud project ID",
+        fix="write the project's ID or number, such as `my-project-123`, not its display name",
     ),
 ]
 GoogleLocation = Annotated[
@@ -31,7 +31,7 @@ GoogleLocation = Annotated[
     Field(min_length=2, max_length=36),
     matches(
         GOOGLE_LOCATION,
-        wrong="not a location of Vertex AI",
+        wrong="not a Vertex AI location",
         fix="write it as Google does, such as `global`, `eu` or `us-east5`",
     ),
 ]
@@ -46,12 +46,12 @@ class ApiKey(Spec):
             "Only targets of this provider may use it."
         ),
     )
-    secret_ref: SecretKeyRef = Field(description="Where the key is.")
+    secret_ref: SecretKeyRef = Field(description="Where the key is stored.")
     base_url: BaseUrl | None = Field(
         default=None,
         description=(
-            "The one address that the key is sent to. Default: the provider's own. Needed for providers that have "
-            "no address of their own, such as `hosted_vllm` and `azure`."
+            "The only address that the key is sent to. Default: the provider's own. Required for providers without a "
+            "fixed address, such as `hosted_vllm` and `azure`."
         ),
     )
 
@@ -64,15 +64,15 @@ class Bedrock(Spec):
         default=None,
         description=(
             "Secret with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, "
-            "or with `AWS_BEARER_TOKEN_BEDROCK` (a Bedrock API key), which wins. Default: the identity of the proxy "
-            "pods (EKS Pod Identity, IRSA, the node), or on a laptop that of the AWS CLI."
+            "or with `AWS_BEARER_TOKEN_BEDROCK` (a Bedrock API key), which takes precedence. Default: the identity of "
+            "the proxy pods (EKS Pod Identity, IRSA, the node), or on a laptop that of the AWS CLI."
         ),
     )
     base_url: BaseUrl | None = Field(
         default=None,
         description=(
-            "The one address that requests go to, such as a VPC endpoint: `https://vpce-....amazonaws.com`. Default: "
-            "the region's own."
+            "The only address that requests go to, such as a VPC endpoint: `https://vpce-....amazonaws.com`. Default: "
+            "the region's own address."
         ),
     )
 
@@ -80,33 +80,33 @@ class Bedrock(Spec):
 class Vertex(Spec):
     """An identity at Google Vertex AI, for targets `vertex_ai/...`, tied to one project and location."""
 
-    project: GoogleProject = Field(description="Id or number of the Google Cloud project that pays.")
+    project: GoogleProject = Field(description="ID or number of the Google Cloud project that is billed.")
     location: GoogleLocation = Field(description="Location that requests go to: `global`, `us-east5`, ...")
     secret_ref: SecretKeyRef | None = Field(
         default=None,
         description=(
-            "Where the key file (JSON) of a Google service account is. Default: the identity of the proxy pods "
+            "Where the JSON key file of a Google service account is stored. Default: the identity of the proxy pods "
             "(Workload Identity, the node), or on a laptop the application default credentials."
         ),
     )
     base_url: BaseUrl | None = Field(
         default=None,
         description=(
-            "The one address that requests go to, such as a Private Service Connect endpoint, without `/v1`. "
-            "Default: the location's own."
+            "The only address that requests go to, such as a Private Service Connect endpoint, without `/v1`. "
+            "Default: the location's own address."
         ),
     )
 
 
 class ClaudeCredentialSpec(Spec):
-    """Something that may be spent, together with where it may be sent."""
+    """A key or cloud identity, together with the one address it may be sent to."""
 
     rules = (
         Rule(
             cel="[has(self.apiKey), has(self.bedrock), has(self.vertex)].exists_one(given, given)",
             holds=lambda self: [self.api_key, self.bedrock, self.vertex].count(None) == 2,
-            wrong="not exactly one kind of credential",
-            fix="set one of `apiKey`, `bedrock` and `vertex`",
+            wrong="a credential needs exactly one kind",
+            fix="set exactly one of `apiKey`, `bedrock` and `vertex`",
         ),
     )
 
@@ -117,12 +117,12 @@ class ClaudeCredentialSpec(Spec):
 
     @property
     def kind(self) -> ApiKey | Bedrock | Vertex:
-        """The one of its kinds that is set."""
+        """The one variant that is set."""
         kinds: tuple[ApiKey | Bedrock | Vertex | None, ...] = (self.api_key, self.bedrock, self.vertex)
         (kind,) = (kind for kind in kinds if kind is not None)
         return kind
 
     @property
     def secret_name(self) -> str | None:
-        """Name of the Secret that it needs; None for the identity of the pods."""
+        """Name of the Secret that it uses; None for the identity of the pods."""
         return None if self.kind.secret_ref is None else self.kind.secret_ref.name

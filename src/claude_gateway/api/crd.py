@@ -1,4 +1,4 @@
-"""The CRDs: what makes an API server know, check and show the kinds of ``kinds.py``."""
+"""Renders the CRDs of the kinds in ``kinds.py``: schema, validation rules and printer columns."""
 
 from typing import Any, Final
 
@@ -15,45 +15,50 @@ HEADER: Final = (
 
 _CONDITION: Final[JsonSchema] = {
     "type": "object",
-    "description": "The answer to one question about the object.",
+    "description": "One aspect of the object's state.",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
     "properties": {
         "type": {
             "type": "string",
-            "description": "The question, such as `Accepted`.",
+            "description": "The type of the condition, such as `Accepted`.",
             "maxLength": 316,
             "pattern": "^[A-Za-z]([-A-Za-z0-9_./]*[A-Za-z0-9])?$",
         },
-        "status": {"type": "string", "description": "The answer.", "enum": ["True", "False", "Unknown"]},
+        "status": {
+            "type": "string",
+            "description": "Whether the condition holds.",
+            "enum": ["True", "False", "Unknown"],
+        },
         "observedGeneration": {
             "type": "integer",
             "format": "int64",
             "minimum": 0,
-            "description": "The object's `metadata.generation` that the answer is about; older: not looked at yet.",
+            "description": "The `metadata.generation` that this condition describes; if the object's own is higher, "
+            "its latest change was not reconciled yet.",
         },
         "lastTransitionTime": {
             "type": "string",
             "format": "date-time",
             "maxLength": 64,
-            "description": "When the answer last changed.",
+            "description": "When `status` last changed.",
         },
         "reason": {
             "type": "string",
             "minLength": 1,
             "maxLength": 1024,
             "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-            "description": "Why, in one word for programs.",
+            "description": "Why, as one word for programs.",
         },
-        "message": {"type": "string", "maxLength": 32768, "description": "Why, in a sentence for people."},
+        "message": {"type": "string", "maxLength": 32768, "description": "Why, as text for people."},
     },
 }
 _STATUS: Final[JsonSchema] = {
     "type": "object",
-    "description": "What Claude Gateway says about the object. Written by it alone.",
+    "description": "The observed state of the object. Written only by Claude Gateway.",
     "properties": {
         "conditions": {
             "type": "array",
-            "description": "Answers to the questions about the object, at most one for each.",
+            "description": "Conditions of the object, at most one of each type.",
             "maxItems": 8,
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["type"],
@@ -64,17 +69,17 @@ _STATUS: Final[JsonSchema] = {
 
 
 def crd_documents() -> list[dict[str, Any]]:
-    """Give the CRDs as plain values, in the order of ``KINDS``."""
+    """Return the CRDs as plain values, in the order of ``KINDS``."""
     return [_crd(kind) for kind in KINDS]
 
 
 def crd_yaml() -> dict[str, str]:
-    """Give the CRDs as YAML by file name."""
+    """Return the CRDs as YAML texts by file name."""
     return {f"{document['spec']['names']['plural']}.yaml": HEADER + dump(document) for document in crd_documents()}
 
 
 def dump(document: dict[str, Any]) -> str:
-    """Write a plain value as YAML the way we write it everywhere: in its own order, without anchors."""
+    """Dump a plain value as YAML in the project's style: keys in their own order, no anchors."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 

@@ -1,4 +1,4 @@
-"""GatewayClient: who may call, and what they may name."""
+"""GatewayClient: who may call the gateway, and which model names they may use."""
 
 from typing import Annotated
 
@@ -12,18 +12,18 @@ class ClientKey(Spec):
     """A key that identifies the client."""
 
     secret_ref: SecretKeyRef = Field(
-        description="Where the key is. `claude-gateway key new` makes one; at least 16 characters."
+        description="Where the key is stored. At least 16 characters; `claude-gateway key new` makes one."
     )
 
 
 class GatewayClientSpec(Spec):
-    """Who may call, and what they may name."""
+    """Who may call the gateway, and which model names they may use."""
 
     keys: Annotated[tuple[ClientKey, ...], Items("key", most=16)] = Field(
-        description="Keys that the client may use. Two at once let one be rotated with no gap."
+        description="Keys that identify the client. Two at the same time allow rotation without downtime."
     )
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=64, unique=True)] = Field(
         default=("*",),
-        description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all.",
+        description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all models.",
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

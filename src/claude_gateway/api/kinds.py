@@ -1,4 +1,4 @@
-"""The kinds of objects that users write: name, short name, what ``kubectl get`` shows, and examples."""
+"""The kinds of objects that users write: names, the columns of ``kubectl get``, and examples."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +12,7 @@ from claude_gateway.names import API_VERSION, ConditionType, Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of ``kubectl get``; ``wide`` ones only with ``-o wide``."""
+    """A column of ``kubectl get``; ``wide`` columns appear only with ``-o wide``."""
 
     name: str
     path: str
@@ -23,7 +23,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ObjectKind:
-    """One kind: how it is called, what its spec is, and manifests that show it at its simplest and at its fullest."""
+    """One kind: its names, its spec, and example manifests from the simplest to the fullest."""
 
     kind: Kind
     plural: str
@@ -39,16 +39,24 @@ def _condition(kind: ConditionType, part: str) -> str:
 
 
 _STATUS: Final = (
-    Column("Ready", _condition(ConditionType.READY, "status"), "Whether it serves, all of it, on every pod."),
+    Column("Ready", _condition(ConditionType.READY, "status"), "Whether the whole object is live on every ready pod."),
     Column("Reason", _condition(ConditionType.READY, "reason"), "Why it is ready or not."),
-    Column("Accepted", _condition(ConditionType.ACCEPTED, "status"), "Whether the object is sound."),
-    Column("Refs", _condition(ConditionType.RESOLVED_REFS, "status"), "Whether all that it names is there."),
-    Column("Programmed", _condition(ConditionType.PROGRAMMED, "status"), "Whether every ready pod serves it."),
-    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "The object's soundness in words.", wide=True),
-    Column("Refs-Message", _condition(ConditionType.RESOLVED_REFS, "message"), "The same for the refs.", wide=True),
-    Column("Pods-Message", _condition(ConditionType.PROGRAMMED, "message"), "The same for the pods.", wide=True),
+    Column("Accepted", _condition(ConditionType.ACCEPTED, "status"), "Whether the spec is valid."),
+    Column(
+        "Refs",
+        _condition(ConditionType.RESOLVED_REFS, "status"),
+        "Whether everything that the spec refers to exists and can be used.",
+    ),
+    Column(
+        "Programmed",
+        _condition(ConditionType.PROGRAMMED, "status"),
+        "Whether the object is live on every ready proxy pod.",
+    ),
+    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "Details of `Accepted`.", wide=True),
+    Column("Refs-Message", _condition(ConditionType.RESOLVED_REFS, "message"), "Details of `ResolvedRefs`.", wide=True),
+    Column("Pods-Message", _condition(ConditionType.PROGRAMMED, "message"), "Details of `Programmed`.", wide=True),
 )
-_AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was made.", type="date")
+_AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was created.", type="date")
 
 
 def _example(kind: Kind, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -153,10 +161,10 @@ KINDS: Final = (
         plural="modelroutes",
         short_name="mr",
         spec=ModelRouteSpec,
-        description="Names that clients send, and the models that answer.",
+        description="Model names that clients send, and the targets that serve them.",
         columns=(
-            Column("Models", ".spec.models", "Names that clients send."),
-            Column("First-Target", ".spec.targets[0].model", "The first of the models that can answer."),
+            Column("Models", ".spec.models", "Model names that clients send."),
+            Column("First-Target", ".spec.targets[0].model", "The model of the first target."),
             *_STATUS,
             _AGE,
         ),
@@ -167,16 +175,16 @@ KINDS: Final = (
         plural="claudecredentials",
         short_name="ccred",
         spec=ClaudeCredentialSpec,
-        description="Something that may be spent, together with the one place where it may be sent.",
+        description="A key or cloud identity that pays for requests, together with the one address it may be sent to.",
         columns=(
             Column(
                 "For",
                 ".spec['apiKey','bedrock','vertex']['provider','region','project']",
                 "Provider of the API key, region at Bedrock, or project at Vertex AI.",
             ),
-            Column("Secret", ".spec.*.secretRef.name", "Secret that it needs; none: the identity of the pods."),
+            Column("Secret", ".spec.*.secretRef.name", "Secret that it uses; empty: the identity of the pods."),
             Column("Location", ".spec.vertex.location", "Location at Vertex AI.", wide=True),
-            Column("Base-URL", ".spec.*.baseURL", "Where it goes, if not to the provider itself.", wide=True),
+            Column("Base-URL", ".spec.*.baseURL", "The address it is sent to, if not the provider's own.", wide=True),
             *_STATUS,
             _AGE,
         ),
@@ -187,9 +195,9 @@ KINDS: Final = (
         plural="gatewayclients",
         short_name="gwc",
         spec=GatewayClientSpec,
-        description="Someone who may call the gateway, and the model names that they may use.",
+        description="A client that may call the gateway, and the model names that it may use.",
         columns=(Column("Models", ".spec.models", "Names that it may use; empty: all."), *_STATUS, _AGE),
         examples=_CLIENTS,
     ),
 )
-"""In the order in which a reader meets them."""
+"""In the order of the documentation: routes first."""

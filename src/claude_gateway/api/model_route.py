@@ -1,4 +1,4 @@
-"""ModelRoute: names that clients send, and the models that answer."""
+"""ModelRoute: model names that clients send, and the targets that serve them."""
 
 from typing import Annotated, Final, Literal
 
@@ -29,33 +29,33 @@ TargetModel = Annotated[
     Field(min_length=3, max_length=253),
     matches(
         TARGET_MODEL,
-        wrong="not a `provider/model`",
-        fix="write it as LiteLLM does, such as `openai/gpt-5`; `*` only as the whole model, such as `anthropic/*`",
+        wrong="not of the form `provider/model`",
+        fix="write it as LiteLLM does, such as `openai/gpt-5`; `*` can only be the whole model, such as `anthropic/*`",
     ),
 ]
 
 
 class ModelParameters(Spec):
-    """Model settings used where a request brings none of its own. A closed list, on purpose."""
+    """Model settings used if a request has none of its own. The list is closed on purpose: no free-form parameters."""
 
     temperature: float | None = Field(
         default=None, strict=True, ge=0, le=2, description="Sampling temperature, 0 to 2 (Anthropic models: at most 1)."
     )
     top_p: float | None = Field(default=None, strict=True, ge=0, le=1, description="Nucleus sampling, 0 to 1.")
     reasoning_effort: Literal["low", "medium", "high"] | None = Field(
-        default=None, description="How much the model should think before it answers."
+        default=None, description="How much the model should reason before it answers."
     )
 
 
 class RouteTarget(Spec):
-    """One model that can answer."""
+    """One model that can serve requests."""
 
     rules = (
         Rule(
             cel="!(has(self.credential) && has(self.baseURL))",
             holds=lambda self: self.credential is None or self.base_url is None,
-            wrong="`credential` and `baseURL` exclude each other: a key goes only where its ClaudeCredential says",
-            fix="remove `baseURL`, or set it in the ClaudeCredential",
+            wrong="both `credential` and `baseURL` are set, but a key goes only to the address in its ClaudeCredential",
+            fix="remove `baseURL`, or set it in the ClaudeCredential instead",
         ),
         Rule(
             cel=f"has(self.credential) || has(self.baseURL) || {_FORWARDS}",
@@ -63,26 +63,26 @@ class RouteTarget(Spec):
                 self.credential is not None or self.base_url is not None or bool(self.forward_client_token)
             ),
             wrong="neither `credential` nor `baseURL` is set",
-            fix="name a ClaudeCredential in `credential`, or set `baseURL` for a server that needs no key",
+            fix="set `credential` to the name of a ClaudeCredential, or set `baseURL` for a server that needs no key",
         ),
         Rule(
             cel=f"!(has(self.credential) && {_FORWARDS})",
             holds=lambda self: self.credential is None or not self.forward_client_token,
-            wrong="`credential` and `forwardClientToken` exclude each other: one of both pays",
-            fix="remove one of them",
+            wrong="both `credential` and `forwardClientToken` are set",
+            fix="set either `credential` or `forwardClientToken`, not both",
         ),
         Rule(
             cel=f"!{_FORWARDS} || self.model.startsWith('anthropic/')",
             holds=lambda self: not self.forward_client_token or self.model.startswith("anthropic/"),
-            wrong="`forwardClientToken` is set for a model that is not Anthropic's",
-            fix="use it with `anthropic/...` only: the clients' own logins are Anthropic's",
+            wrong="`forwardClientToken` is set, but the model is not `anthropic/...`",
+            fix="use it only with `anthropic/...` models, because it sends on the client's Anthropic login",
         ),
         Rule(
             cel="!self.model.startsWith('anthropic/') || !has(self.parameters) || !has(self.parameters.temperature) || "
             "self.parameters.temperature <= 1.0",
             holds=lambda self: not self.model.startswith("anthropic/") or (self.parameters.temperature or 0) <= 1,
-            wrong="`parameters.temperature` is above 1, which Anthropic models refuse",
-            fix="write one from 0 to 1",
+            wrong="`parameters.temperature` is above 1, which Anthropic models reject",
+            fix="set `parameters.temperature` to a number from 0 to 1",
         ),
     )
 
@@ -90,35 +90,35 @@ class RouteTarget(Spec):
         description=(
             "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-4-5`, `openai/gpt-5`, "
             "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0`, "
-            "`vertex_ai/claude-sonnet-4-5@20250929`. `provider/*` sends on the name that the client sent."
+            "`vertex_ai/claude-sonnet-4-5@20250929`. `provider/*` passes on the model name that the client sent."
         ),
     )
     credential: ObjectName | None = Field(
         default=None,
-        description="Name of a ClaudeCredential in this namespace. Its key goes to its own base URL and nowhere else.",
+        description="Name of a ClaudeCredential in this namespace. Its key is sent only to its own base URL.",
     )
     base_url: BaseUrl | None = Field(
         default=None,
         description=(
-            "Address of a server that needs no key (vLLM, Ollama), instead of `credential`. With the `/v1` that "
-            "the server has, as an OpenAI SDK takes it; for `anthropic/` without, as the Anthropic SDK takes it."
+            "Address of a server that needs no key (vLLM, Ollama), instead of `credential`. Include the server's "
+            "`/v1`, as for an OpenAI SDK; leave it out for `anthropic/` models, as for the Anthropic SDK."
         ),
     )
     forward_client_token: bool | None = Field(
         default=None,
         strict=True,
         description=(
-            "Whether to send on the client's own Anthropic login (OAuth token or key) instead of a credential, for "
-            "`anthropic/` models. The client's key for the gateway then comes in the header `x-gateway-key`. Goes to "
-            "`https://api.anthropic.com`, or to a `baseURL` whose host the installation allows. Default: `false`."
+            "Whether to forward the client's own Anthropic login (OAuth token or key) instead of using a credential, "
+            "for `anthropic/` models. Clients then send their gateway key in the header `x-gateway-key`. The login is "
+            "sent to `https://api.anthropic.com`, or to a `baseURL` with an allowed host. Default: `false`."
         ),
     )
     formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(
         default=None,
         description=(
-            "What the server speaks by itself, where that is not the usual of its provider: `[Responses]` for an "
-            "`openai/` model that has the Responses API only, `[Messages]` for an `anthropic/` server that cannot "
-            "count tokens. Requests in other formats are translated. Default: known from provider, model and address."
+            "API formats that the server supports, if they differ from the provider's usual ones: `[Responses]` for an "
+            "`openai/` model that has only the Responses API, `[Messages]` for an `anthropic/` server that cannot "
+            "count tokens. Requests in other formats are translated. Default: derived from provider, model and address."
         ),
     )
     max_output_tokens: int | None = Field(
@@ -126,24 +126,24 @@ class RouteTarget(Spec):
         strict=True,
         ge=1,
         le=10_000_000,
-        description="The most output tokens this model can give; a request that asks for more is lowered to it.",
+        description="The most output tokens that this model supports; a request that asks for more is lowered to this.",
     )
     weight: int = Field(
         default=1,
         strict=True,
         ge=1,
         le=1000,
-        description="Share of the requests among targets of one priority. Default: `1`.",
+        description="Share of the requests among targets of the same priority. Default: `1`.",
     )
     priority: int = Field(
         default=0,
         strict=True,
         ge=0,
         le=15,
-        description="Targets of the lowest number are used first, others when all of those failed. Default: `0`.",
+        description="The lowest number is tried first, higher ones only after all lower ones failed. Default: `0`.",
     )
     parameters: ModelParameters = Field(
-        default=ModelParameters(), description="Model settings used where a request brings none of its own."
+        default=ModelParameters(), description="Model settings used if a request has none of its own."
     )
 
 
@@ -151,7 +151,7 @@ class RouteTimeouts(Spec):
     """How long to wait for a target. Durations such as `90s`, `5m` or `1h30m`, at most `24h`."""
 
     rules = (
-        # Only a `firstToken` that was written can be wrong: `total: 1m` alone shortens the default too.
+        # Only an explicit `firstToken` can violate this: `total: 1m` alone also shortens the default.
         Rule(
             cel=f"!has(self.firstToken) || !self.firstToken.matches({cel_string(DURATION)}) || "
             f"(has(self.total) ? !self.total.matches({cel_string(DURATION)}) || "
@@ -166,21 +166,21 @@ class RouteTimeouts(Spec):
     )
 
     first_token: Duration = Field(
-        default="2m", description="Longest wait for the first byte of a streamed answer. Default: `2m`."
+        default="2m", description="Longest wait for the first byte of a streamed response. Default: `2m`."
     )
-    idle: Duration = Field(default="5m", description="Longest silence within a streamed answer. Default: `5m`.")
+    idle: Duration = Field(default="5m", description="Longest pause within a streamed response. Default: `5m`.")
     total: Duration = Field(
-        default=DEFAULT_TOTAL, description=f"Longest time for a whole answer. Default: `{DEFAULT_TOTAL}`."
+        default=DEFAULT_TOTAL, description=f"Longest duration of a whole response. Default: `{DEFAULT_TOTAL}`."
     )
 
 
 class ModelRouteSpec(Spec):
-    """Which model names exist and where they go."""
+    """Which model names exist, and which targets serve them."""
 
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=32, unique=True)] = Field(
         description=(
             "Names that clients send. `*` matches any run of characters; the pattern with the most literal "
-            "characters wins. A name belongs to one route: the oldest that claims it."
+            "characters wins. A name belongs to one route: the oldest one that lists it."
         )
     )
     display_name: str | None = Field(
@@ -190,22 +190,22 @@ class ModelRouteSpec(Spec):
         description="Name shown to people, for example in a model picker.",
     )
     targets: Annotated[tuple[RouteTarget, ...], Items("target", most=16)] = Field(
-        description="Models that can answer; one is enough."
+        description="Models that can serve the requests; one is enough."
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
         default=None,
         description=(
-            "A model name of some route, whose model judges tool calls of Claude Code's auto mode where a target of "
-            "this route is no Claude and cannot. Default: none; such requests are then not judged, which Claude Code "
-            "takes for unsafe."
+            "Name of the model that judges the tool calls of Claude Code's auto mode where a target of this route "
+            "cannot, because it is not a Claude model. Some route must serve this name. Default: none; such tool calls "
+            "are then not judged, and Claude Code treats them as unsafe."
         ),
     )
     token_counts: Literal["Exact", "Estimate"] = Field(
         default="Exact",
         description=(
-            "What a request to count tokens gets where a target cannot count: `Exact`: an error that says so. "
-            "`Estimate`: an estimate, with the header `x-token-count: estimate`. Default: `Exact`."
+            "The response to a token count request if the target cannot count tokens. `Exact`: an error. `Estimate`: "
+            "an estimate, marked by the header `x-token-count: estimate`. Default: `Exact`."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -1,8 +1,8 @@
-"""Rules that one schema keyword cannot say: declared once, checked here and by the API server.
+"""Rules that no single schema keyword can express: declared once, checked here and by the API server.
 
-A rule pairs a CEL expression with the same condition in Python, so that ``lint`` on a laptop and an API server refuse
-the same objects with the same words. It stands in the metadata of a field's type (``Annotated[str, Rule(...)]``) or,
-where it concerns several fields, in the ``rules`` of a ``Spec``.
+A rule pairs a CEL expression with the same condition in Python. ``lint`` on a laptop and an API server therefore
+reject the same objects with the same message. A rule is part of a field's type (``Annotated[str, Rule(...)]``) or, if
+it involves several fields, of the ``rules`` of a ``Spec``.
 """
 
 import re
@@ -18,15 +18,15 @@ T = TypeVar("T")
 
 VALIDATIONS: Final = "x-kubernetes-validations"
 ERROR_TYPE: Final = "rule"
-"""``type`` of the pydantic error of a broken rule; its ``ctx`` has ``wrong`` and ``fix``."""
+"""``type`` of the pydantic error that a violated rule raises; its ``ctx`` holds ``wrong`` and ``fix``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition on a value: as CEL over ``self``, and as ``holds`` in Python.
+    """A condition on a value: ``cel`` as a CEL expression over ``self``, ``holds`` the same in Python.
 
-    ``wrong`` says in one clause what a value that breaks it is, ``fix`` what to write instead. ``pattern`` is set
-    where the condition is a regular expression, which editors can check without CEL.
+    ``wrong`` is one clause that says what is wrong, ``fix`` one that says what to write instead. ``pattern`` is set
+    if the condition is a regular expression, which editors can check without CEL.
     """
 
     cel: str
@@ -37,7 +37,7 @@ class Rule:
 
     @property
     def message(self) -> str:
-        """What a user reads."""
+        """The text that users read: what is wrong and how to fix it."""
         return f"{self.wrong}; {self.fix}"
 
     def declare(self, schema: JsonSchemaValue) -> None:
@@ -47,7 +47,7 @@ class Rule:
             schema["pattern"] = self.pattern
 
     def check(self, value: T) -> T:
-        """Give the value back; raises PydanticCustomError if it breaks the rule."""
+        """Return the value unchanged; raises PydanticCustomError if it violates the rule."""
         if not self.holds(value):
             raise broken(self.wrong, self.fix)
         return value
@@ -62,7 +62,7 @@ class Rule:
 
 
 def matches(pattern: str, *, wrong: str, fix: str) -> Rule:
-    """Give the rule that a string matches a pattern as a whole.
+    """Return a rule that requires a string to match a pattern as a whole.
 
     The pattern begins with ``^``, ends with ``$`` and means the same in RE2, ECMA 262 and Python: ASCII classes, no
     look-around, no back-references.
@@ -78,15 +78,16 @@ def matches(pattern: str, *, wrong: str, fix: str) -> Rule:
 
 
 def cel_string(text: str) -> str:
-    """Write a text that has no quotes as a CEL string in which a backslash is a backslash."""
+    """Write a text without quotes as a raw CEL string, in which a backslash needs no escape."""
     return f"r'{text}'"
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """How many items a list may have, and whether one may be there twice. ``noun`` is what one item is called.
+    """How many items a list may have, and whether they must be unique. ``noun`` is the word for one item.
 
-    Not pydantic's own bounds: those count only the items that are valid, so that one bad item reads as two mistakes.
+    These are not pydantic's own bounds, because pydantic counts only valid items and reports one bad item as two
+    mistakes.
     """
 
     noun: str
@@ -95,11 +96,11 @@ class Items:
     unique: bool = False
 
     def check(self, items: tuple[T, ...]) -> tuple[T, ...]:
-        """Give the items back; raises PydanticCustomError if they are too few or too many, or one is there twice."""
+        """Return the items unchanged; raises PydanticCustomError for too few, too many or duplicate items."""
         if len(items) < self.least:
             raise broken(f"no {self.noun} is listed", f"list at least {self.least}")
         if len(items) > self.most:
-            raise broken(f"{len(items)} are listed", f"list at most {self.most}")
+            raise broken(f"{len(items)} {self.noun}s are listed", f"list at most {self.most}")
         if self.unique:
             for index, item in enumerate(items):
                 if item in items[:index]:
@@ -115,5 +116,5 @@ class Items:
 
 
 def broken(wrong: str, fix: str) -> PydanticCustomError:
-    """Give the error of a broken rule."""
+    """Return the validation error for a violated rule."""
     return PydanticCustomError(ERROR_TYPE, "{wrong}; {fix}", {"wrong": wrong, "fix": fix})

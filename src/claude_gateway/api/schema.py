@@ -1,8 +1,9 @@
-"""From pydantic's JSON schema to the structural schema that an API server takes.
+"""Converts pydantic's JSON schema to the structural schema that an API server accepts.
 
-What an API server refuses is rewritten (references, ``anyOf`` with null, ``const``, exclusive bounds, sets) or left
-out (titles, defaults: an injected value would be a permanent difference for GitOps tools, so defaults stand in the
-descriptions). What has no structural form is an error of the model, raised when the CRDs are generated.
+Keywords that an API server rejects are rewritten (references, ``anyOf`` with null, ``const``, exclusive bounds, sets)
+or dropped (titles and defaults). Defaults are stated in descriptions instead, because a value that the API server
+injects would be a permanent difference for GitOps tools. A model without a structural form is a bug, and raises
+``NotStructural`` when the CRDs are generated.
 """
 
 from collections.abc import Mapping
@@ -22,17 +23,17 @@ KEPT: Final = frozenset(
 )
 DROPPED: Final = frozenset({"title", "default", "$defs", "examples"})
 _ORDER: Final = {"type": -2, "description": -1, VALIDATIONS: 1, "required": 2, "properties": 3, "items": 3}
-"""Keywords that a reader of the YAML wants first or last; the others keep their order."""
+"""Keywords to write first or last, for readability; the others keep their order."""
 _UNION: Final = frozenset({"oneOf", "discriminator"})
 _VARIANTS: Final = "write one optional field per variant and a rule that exactly one is set"
 
 
 class NotStructural(Exception):  # noqa: N818 - names the finding
-    """A model that no structural schema describes; the message says where and what to write instead."""
+    """A model without a structural schema; the message says where and what to write instead."""
 
 
 def structural(model: type[BaseModel]) -> JsonSchema:
-    """Give the structural schema of a model; raises NotStructural."""
+    """Return the structural schema of a model; raises NotStructural."""
     schema = model.model_json_schema(mode="validation", by_alias=True)
     return _convert(schema, defs=schema.get("$defs", {}), path=model.__name__)
 
@@ -41,8 +42,8 @@ def _convert(schema: JsonSchema, *, defs: Mapping[str, JsonSchema], path: str) -
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if name not in defs:
-            raise NotStructural(f"{path}: {name} holds itself; a structural schema has an end")
-        # A field's own description beats that of the model it refers to.
+            raise NotStructural(f"{path}: {name} contains itself; a structural schema cannot be recursive")
+        # A field's own description takes precedence over that of the model it refers to.
         schema = {**defs[name], **{key: value for key, value in schema.items() if key != "$ref"}}
         return _convert(schema, defs={key: value for key, value in defs.items() if key != name}, path=path)
     if "anyOf" in schema:
@@ -57,7 +58,7 @@ def _convert(schema: JsonSchema, *, defs: Mapping[str, JsonSchema], path: str) -
 def _alternatives(
     options: list[JsonSchema], *, outer: JsonSchema, defs: Mapping[str, JsonSchema], path: str
 ) -> JsonSchema:
-    """Convert ``anyOf``: with null it is an optional field; integer or string has a keyword of its own."""
+    """Convert ``anyOf``: with null it is an optional field; "integer or string" has its own keyword."""
     real = [option for option in options if option.get("type") != "null"]
     if len(real) == 1:
         return _convert({**real[0], **outer}, defs=defs, path=path)
@@ -67,7 +68,7 @@ def _alternatives(
 
 
 def _keyword(key: str, value: Any, *, defs: Mapping[str, JsonSchema], path: str) -> JsonSchema:
-    """Convert one keyword into none, one or two."""
+    """Convert one keyword into zero, one or two structural keywords."""
     match key, value:
         case "properties", _:
             fields = {name: _convert(field, defs=defs, path=f"{path}.{name}") for name, field in value.items()}

@@ -1,4 +1,4 @@
-"""``claude-gateway``: the one command of users, and of developers of routes."""
+"""``claude-gateway``: the command line for users and for authors of routes."""
 
 import sys
 from importlib.metadata import version
@@ -36,7 +36,7 @@ for _command in (serve, lint, render, doctor, env, run, key, crds, conformance):
 
 
 def main() -> None:
-    """Run the command line and exit with its code; Ctrl-C is 130, as shells expect."""
+    """Run the command line and exit with its exit code; Ctrl-C gives 130, as shells expect."""
     try:
         result = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -46,7 +46,7 @@ def main() -> None:
         click.echo("claude-gateway: stopped", err=True)
         sys.exit(Exit.INTERRUPTED)
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python would complain again when it flushes at the end.
+        # The reader (`| head`) closed the pipe; Python would raise again when it flushes at exit.
         sys.stderr.close()
         sys.exit(Exit.OK)
     sys.exit(result if isinstance(result, int) else Exit.OK)

@@ -1,4 +1,4 @@
-"""``HOST:PORT`` on the command line, and who holds a port that is taken."""
+"""``HOST:PORT`` on the command line, and which process uses a port that is taken."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ _LISTEN_STATE: Final = "0A"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host and a port; port 0 asks for a free one. The host of an IPv6 address has no brackets."""
+    """A host and a port; port 0 requests a free one. The host of an IPv6 address is stored without brackets."""
 
     host: str
     port: int
@@ -27,17 +27,17 @@ class Address:
 
     @property
     def local(self) -> "Address":
-        """Where this machine reaches it: a wildcard address by loopback."""
+        """The address for use on this machine: loopback in place of a wildcard address."""
         return Address({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only this machine can reach the address."""
         return self.host == "localhost" or self.host.startswith("127.") or self.host == "::1"
 
 
 def parse(text: str) -> Address:
-    """Read ``HOST:PORT``. Raises ValueError."""
+    """Parse ``HOST:PORT``. Raises ValueError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:4000")
@@ -47,7 +47,7 @@ def parse(text: str) -> Address:
 
 
 class AddressType(click.ParamType[Address]):
-    """An option's ``HOST:PORT``; ``free`` allows port 0, for a free one."""
+    """The click type of ``HOST:PORT``; ``free`` allows port 0, which requests a free port."""
 
     name = "HOST:PORT"
 
@@ -55,18 +55,18 @@ class AddressType(click.ParamType[Address]):
         self._free = free
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        """Read the option's text; a usage error if it is none."""
+        """Parse the option's text; fails with a usage error if it is invalid."""
         try:
             address = value if isinstance(value, Address) else parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if address.port == 0 and not self._free:
-            self.fail("port 0 is not allowed here: name the port", param, ctx)
+            self.fail("port 0 is not allowed here: give a port number", param, ctx)
         return address
 
 
 def require_free(address: Address, *, option: str) -> None:
-    """Check that a server can listen here. Raises Trouble that names who has the port, where that can be told."""
+    """Check that a server can listen on an address. Raises Trouble, which names the process on the port if known."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -87,12 +87,12 @@ def _fix(address: Address, error: OSError, *, option: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Stop that process (to see it: lsof -i :{address.port}), or choose another port with {option}."
     if error.errno == errno.EACCES:
-        return f"Ports below 1024 need special rights: choose a higher one with {option}."
-    return f"Give an address of this machine with {option}."
+        return f"Ports below 1024 need special privileges: choose a higher port with {option}."
+    return f"Choose an address of this machine with {option}."
 
 
 def holder(port: int) -> str | None:
-    """Name and pid of the process that listens on a TCP port; None where /proc does not tell (others' processes)."""
+    """Return name and pid of the process that listens on a TCP port; None if /proc does not show it."""
     inodes = {f"socket:[{inode}]" for inode in _listening(port)}
     if not inodes:
         return None

@@ -1,4 +1,4 @@
-"""The processes that ``serve`` starts: what each is told, and what of our environment it may see."""
+"""The processes that ``serve`` starts: their settings, and which environment variables they inherit."""
 
 import os
 import sys
@@ -17,8 +17,8 @@ AGENT: Final = "agent"
 SCRIPTED: Final = "scripted model"
 
 _PREFIX: Final = "CLAUDE_GATEWAY_"
-# What a Python program needs to run and to reach the outside, and nothing more: provider keys that happen to be in
-# our environment never reach a process that talks to the world.
+# Only what a Python program needs to run and to reach the network: provider keys in the user's environment must not
+# reach a process that sends requests.
 _ALLOWED: Final = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH"),
@@ -28,15 +28,15 @@ _ALLOWED: Final = frozenset(
 )
 _SHUTDOWN_VARIABLE: Final = f"{_PREFIX}SHUTDOWN_SECONDS"
 SHUTDOWN_SECONDS: Final = 10.0
-"""How long streams may go on after Ctrl-C: a person waits for it, not a rollout."""
+"""How long streams may continue after Ctrl-C. It is short because a person waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
     """One process: ``python -m module argument...``.
 
-    ``listens`` is the variable with its address, so that a restart keeps the port that port 0 became. ``grace`` is
-    how many seconds it may take to stop.
+    ``listens`` is the environment variable with the listen address, so that a restart keeps the port that was chosen
+    for port 0. ``grace`` is how many seconds the process may take to stop.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Child:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What to execute; the lifeline ends it when we end, however that comes."""
+        """The command line. The lifeline module ends the child when this process ends for any reason."""
         return (sys.executable, "-m", "claude_gateway.cli.lifeline", self.module, *self.arguments)
 
     def at(self, address: str) -> "Child":
-        """The same child, told to listen where it listens now."""
+        """Return the same child with a fixed listen address."""
         if self.listens is None:
             return self
         return replace(self, environment={**self.environment, self.listens: address})
@@ -60,7 +60,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Where HTTPS is served and with what."""
+    """The HTTPS listen address, and the files of the certificate and its key."""
 
     listen: Address
     certificate: Path
@@ -68,7 +68,7 @@ class Certificate:
 
 
 def environment(ambient: Mapping[str, str]) -> dict[str, str]:
-    """The part of our environment that a child may see."""
+    """Return the environment variables that a child may inherit."""
     return {
         name: value
         for name, value in ambient.items()
@@ -79,14 +79,14 @@ def environment(ambient: Mapping[str, str]) -> dict[str, str]:
 
 
 def identity(ambient: Mapping[str, str]) -> dict[str, str]:
-    """Who we are in clouds, for the processes that call models; used for credentials without a Secret alone."""
+    """Return the user's cloud identity for the processes that call models; credentials without a Secret use it."""
     return {name: value for name, value in ambient.items() if name in CLOUD_VARIABLES}
 
 
 def children(
     *, run_dir: Path, source_dir: Path, listen: Address, metrics: Address, certificate: Certificate | None, level: str
 ) -> tuple[Child, ...]:
-    """The processes of one proxy, in the order in which they are to be stopped."""
+    """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
     gateway = {**calling, f"{_PREFIX}LISTEN": str(listen)}
@@ -120,7 +120,7 @@ def children(
 
 
 def scripted(listen: Address) -> Child:
-    """The built-in scripted model."""
+    """Return the process of the built-in scripted model."""
     return Child(
         name=SCRIPTED,
         module="claude_gateway_scripted",
@@ -133,5 +133,5 @@ def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        # The gateway itself refuses the setting and says so.
+        # The gateway itself rejects this setting with a message.
         return SHUTDOWN_SECONDS

@@ -1,4 +1,4 @@
-"""Client keys: where a command finds the one to use, and how a new one is made."""
+"""Client keys: finding the one to use, and creating a new one."""
 
 import base64
 import binascii
@@ -16,13 +16,13 @@ from claude_gateway.names import Kind
 
 PREFIX: Final = "cgw_"
 _HOW: Final = (
-    f"Give -f DIR with a GatewayClient, --key-file FILE or ${options.KEY_VARIABLE}; "
-    "`claude-gateway key new NAME -o FILE` makes one."
+    f"Pass -f DIR with a GatewayClient or --key-file FILE, or set ${options.KEY_VARIABLE}; "
+    "`claude-gateway key new NAME -o FILE` creates a key."
 )
 
 
 def make() -> str:
-    """A new key: 256 random bits, with a prefix that secret scanners can know."""
+    """Create a new key: 256 random bits, with a prefix that secret scanners can recognize."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
@@ -33,9 +33,9 @@ def find(
     key_file: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """The client key to use: from a file, else from a GatewayClient in ``sources``, else from the environment.
+    """Find the client key: in a file, else in a GatewayClient in ``sources``, else in the environment.
 
-    Raises Trouble that says how to get one.
+    Raises Trouble, whose fix says how to provide a key.
     """
     if key_file is not None:
         return _from_file(key_file)
@@ -54,7 +54,7 @@ def _from_file(path: Path) -> str:
         raise Trouble(f"the key file {path} cannot be read", fix="Check the path after --key-file.") from None
     if not key or any(character.isspace() for character in key):
         raise Trouble(
-            f"{path} does not hold a single key", fix="Put the key alone into it, or give the YAML folder with -f."
+            f"{path} does not hold a single key", fix="Store only the key in it, or pass the YAML folder with -f."
         )
     return key
 
@@ -69,14 +69,14 @@ def _from_sources(sources: Sequence[Path], client: str | None, variables: Mappin
     if not names:
         raise Trouble(f"no GatewayClient in {where}", fix=_HOW)
     if not clients:
-        raise Trouble(f"no GatewayClient {client} in {where}", fix=f"There are: {', '.join(names)}.")
+        raise Trouble(f"no GatewayClient {client} in {where}", fix=f"Use one of: {', '.join(names)}.")
     if len(clients) > 1:
-        raise Trouble(f"{len(clients)} GatewayClients in {where}", fix=f"Name one: --client {' | '.join(names)}.")
+        raise Trouble(f"{len(clients)} GatewayClients in {where}", fix=f"Choose one: --client {' | '.join(names)}.")
     return _key_of(clients[0], documents)
 
 
 def _key_of(client: Document, documents: Sequence[Document]) -> str:
-    """The first key of a client whose Secret is among the documents."""
+    """Return the first key of a client whose Secret is among the documents."""
     owner = config.ref(client.manifest)
     for reference in _references(client.manifest):
         for document in documents:
@@ -86,8 +86,8 @@ def _key_of(client: Document, documents: Sequence[Document]) -> str:
                 if value:
                     return value
     raise Trouble(
-        f"{owner} has no key here",
-        fix="Add the file with its Secret with -f, or set the variable that the Secret names.",
+        f"the key of {owner} is not in these files",
+        fix="Pass the file with its Secret with -f, or set the environment variable that the Secret refers to.",
     )
 
 

@@ -1,4 +1,4 @@
-"""From files to a decision: read them, fill in variables, decide, and find every Problem's place."""
+"""Loads configuration files: reads them, fills in variables, decides, and locates every Problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ _STAND_IN: Final = "variable-{}-is-not-set"
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The objects in all files, with variables filled in, by file; and what is wrong with files and variables."""
+    """The objects of all files with variables filled in, and the findings about files and variables."""
 
     files: Mapping[Path, tuple[Document, ...]] = field(repr=False)
     findings: tuple[Finding, ...] = ()
@@ -35,7 +35,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A Plan for files; ``findings`` are all that is wrong, in the order of the files."""
+    """The Plan for files; ``findings`` are all mistakes, in the order of the files."""
 
     gathered: Gathered = field(repr=False)
     plan: Plan
@@ -43,19 +43,19 @@ class Decision:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that are no mere warnings."""
+        """The findings that are errors, not warnings."""
         return tuple(finding for finding in self.findings if finding.is_error)
 
 
 def settings(*, loopback: bool = True, forward_to: Sequence[str] = (FORWARD_HOST,)) -> Settings:
-    """How files are read: strictly, and with a laptop's own servers allowed unless asked otherwise."""
+    """Return how to read files: strictly, and by default with targets on this machine allowed."""
     return Settings(egress=Egress(loopback=loopback), forward_hosts=tuple(forward_to), strict=True)
 
 
 def gather(
     sources: Sequence[Path], variables: Mapping[str, str], *, before: Mapping[Path, tuple[Document, ...]] | None = None
 ) -> Gathered:
-    """Read all files; what cannot be read, a folder too, is a finding, and counts as it was in ``before``."""
+    """Read all files. An unreadable file or folder is a finding, and keeps its content from ``before``."""
     found: dict[Path, tuple[Document, ...]] = {}
     problems: list[Finding] = []
     for source in sources:
@@ -82,7 +82,7 @@ def gather(
 
 
 def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
-    """Decide, and give every Problem its place."""
+    """Decide, and locate every Problem in the files."""
     documents = gathered.documents
     now = datetime.now(UTC)
     plan = decide(read((document.manifest for document in documents), rules), now)
@@ -100,16 +100,16 @@ def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
 
 
 def load(sources: Sequence[Path], variables: Mapping[str, str], *, rules: Settings | None = None) -> Decision:
-    """Read and decide in one go, for commands that do it once. Raises Trouble if there is no YAML at all."""
+    """Read and decide once. Raises Trouble if there are no YAML files."""
     gathered = gather(sources, variables)
     if not gathered.files and not gathered.findings:
         where = ", ".join(str(source) for source in sources)
-        raise Trouble(f"no YAML files in {where}", fix="Name a folder with *.yaml or *.yml files, or a file, with -f.")
+        raise Trouble(f"no YAML files in {where}", fix="Pass a folder with *.yaml or *.yml files, or a file, with -f.")
     return decide_on(gathered, rules=rules or settings())
 
 
 def ref(manifest: Mapping[str, Any]) -> ObjectRef:
-    """Which object a manifest is; what it does not say is empty."""
+    """Return the reference of a manifest; missing parts are empty."""
     metadata = manifest.get("metadata")
     names = metadata if isinstance(metadata, dict) else {}
     namespace = names.get("namespace", _DEFAULT_NAMESPACE)
@@ -121,7 +121,7 @@ def _text(value: object) -> str:
 
 
 def _fill(document: Document, variables: Mapping[str, str]) -> tuple[Document, list[Finding]]:
-    """Put variables into a Secret's ``stringData``; a value whose variable is not set is left out."""
+    """Fill variables into a Secret's ``stringData``; a value whose variable is not set is dropped."""
     data = document.manifest.get("stringData")
     if document.manifest.get("kind") != Kind.SECRET or not isinstance(data, dict):
         return document, []
@@ -151,7 +151,7 @@ def _unset(document: Document, key: str, name: str) -> Finding:
         field=path,
         reason=findings.VARIABLE_NOT_SET,
         message=f"the environment variable {name} is not set",
-        fix=f"Run `export {name}=...` first, or put {name}=... into a file and give it with --env-file.",
+        fix=f"Run `export {name}=...` first, or put {name}=... in a file and pass it with --env-file.",
     )
 
 
@@ -165,7 +165,7 @@ def _index(documents: Iterable[Document]) -> dict[ObjectRef, Document]:
 def _finding(problem: Problem, documents: Sequence[Document], index: Mapping[ObjectRef, Document]) -> Finding:
     document = documents[problem.document] if problem.document is not None else index.get(problem.object)
     if document is None:
-        # About the whole, such as a bundle that is too large.
+        # The Problem is about everything together, such as a bundle that is too large.
         path = documents[0].path if documents else Path()
         place = Place(path)
     else:

@@ -1,4 +1,4 @@
-"""What ``serve`` prints: its own words, and its children's log lines in a form that people read."""
+"""The output of ``serve``: its own messages, and its children's log lines in a readable form."""
 
 import json
 import sys
@@ -23,26 +23,26 @@ class Console:
         self._everything = everything
 
     def say(self, text: str, *, event: str, **fields: object) -> None:
-        """Print one thing that is in order, with the time; as JSON: an event with its fields."""
+        """Print an informational message with the time; in JSON mode, an event with its fields."""
         if self._json:
             _put(_own("info", event, text, fields))
         else:
             _put(f"{_clock()} {text}")
 
     def block(self, text: str) -> None:
-        """Print lines for people only."""
+        """Print text that is omitted in JSON mode."""
         if not self._json:
             _put(text)
 
     def warn(self, text: str, *, event: str, **fields: object) -> None:
-        """Print one thing that is not in order, on standard error."""
+        """Print a warning on standard error; in JSON mode, an event with its fields."""
         if self._json:
             _put(_own("warning", event, text, fields))
         else:
             _put(f"{_clock()} {text}", error=True)
 
     def findings(self, found: Iterable[Finding]) -> None:
-        """Print what is wrong in the files."""
+        """Print findings about the files."""
         for finding in found:
             if self._json:
                 fields = {
@@ -57,7 +57,7 @@ class Console:
                 _put(findings.text(finding), error=True)
 
     def line(self, child: str, text: str) -> None:
-        """Pass on one line of a child."""
+        """Print one log line of a child, if it is of interest at this verbosity."""
         line = _parsed(text)
         if self._json:
             _put(json.dumps({"process": child, **(line or {"event": "output", "text": text})}, ensure_ascii=False))
@@ -72,7 +72,7 @@ class Console:
 
 
 def request(line: Mapping[str, Any]) -> str:
-    """One request in one line, such as ``09:12:33 200 claude-x → default/claude (relay) alice 1.2 s …``."""
+    """Format a request as one line, such as ``09:12:33 200 claude-x → default/claude (relay) alice 1.2 s …``."""
     route = f"{line.get('route')} ({line.get('lane')})" if line.get("lane") else str(line.get("route"))
     parts = [
         _time(line),
@@ -96,7 +96,7 @@ def request(line: Mapping[str, Any]) -> str:
 
 
 def event(child: str, line: Mapping[str, Any]) -> str:
-    """Any other event in one line; below it the way of an exception."""
+    """Format any other event as one line, followed by the frames of an exception."""
     fields = " ".join(
         f"{name}={value}" for name, value in line.items() if name not in _FIXED and name != "at" and value != ""
     )
@@ -105,7 +105,7 @@ def event(child: str, line: Mapping[str, Any]) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with control characters written out: what clients send must not steer the terminal."""
+    """Escape control characters, so that text from clients cannot control the terminal."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
@@ -144,5 +144,5 @@ def _put(text: str, *, error: bool = False) -> None:
     try:
         print(text, file=sys.stderr if error else sys.stdout, flush=True)
     except (BrokenPipeError, ValueError):
-        # Nobody reads any more (`| head`): serving goes on.
+        # The reader closed the pipe (`| head`); serving continues.
         return

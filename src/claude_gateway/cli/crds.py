@@ -1,4 +1,4 @@
-"""``crds``: the CustomResourceDefinitions for a cluster."""
+"""``crds``: prints the CustomResourceDefinitions for a cluster."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``doctor``: is everything all right, and if not, what to do? Ends with a real prompt and tool call per route."""
+"""``doctor``: checks config and gateway, says what to fix, and sends a real prompt and tool call per route."""
 
 import hashlib
 import json
@@ -18,10 +18,10 @@ from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.contract.policy import Client, Policy, Route
 
 
-class Verdict(StrEnum):
-    """How a check ended; only a failure makes the exit code 1."""
+class CheckStatus(StrEnum):
+    """The result of a check; only FAIL causes exit code 1."""
 
-    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    PASS = "PASS"  # noqa: S105 - a status, not a password
     FAIL = "FAIL"
     WARN = "WARN"
     SKIP = "SKIP"
@@ -29,23 +29,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's: what was looked at, what was seen, and what to do if it is not all right."""
+    """One check: its subject, what was observed, and how to fix it if it did not pass."""
 
-    verdict: Verdict
+    status: CheckStatus
     name: str
     seen: str
     fix: str = ""
 
     def __str__(self) -> str:
-        line = f"{self.verdict}  {self.name}: {self.seen}"
+        line = f"{self.status}  {self.name}: {self.seen}"
         return f"{line}\n      {self.fix}" if self.fix else line
 
 
-_NO_LOGIN: Final = "its targets take the client's own login, and doctor has none"
+_NO_LOGIN: Final = "its targets use the client's own login, which doctor does not have"
 
 
 @click.command(
-    short_help="Is everything all right? One real prompt and tool call per route.",
+    short_help="Check config and gateway, with one real prompt and tool call per route.",
     epilog=options.epilog(
         "claude-gateway doctor -f gateway",
         "claude-gateway doctor -f gateway --client ci --model claude-sonnet-4-5",
@@ -61,9 +61,9 @@ _NO_LOGIN: Final = "its targets take the client's own login, and doctor has none
     "models",
     metavar="NAME",
     multiple=True,
-    help="Try only these model names, each on the route that it leads to. Repeatable. Default: one name per route.",
+    help="Test only these model names, each on the route that serves it. Repeatable. Default: one name per route.",
 )
-@click.option("--no-prompts", is_flag=True, help="Send no prompt: nothing is spent.")
+@click.option("--no-prompts", is_flag=True, help="Send no prompts, so that nothing is billed.")
 @options.installation
 def doctor(
     *,
@@ -79,26 +79,26 @@ def doctor(
 ) -> None:
     """Check config, gateway, keys and live revision, then send one real prompt and one tool call per route.
 
-    A line each with PASS, FAIL, WARN or SKIP, and below it what to do. The prompts cost what a few tokens cost.
+    Prints one line per check with PASS, FAIL, WARN or SKIP, and below it how to fix it. The prompts cost a few tokens.
     """
     variables = options.variables(env_file)
     decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback, forward_to=forward_to))
     results = [*_report(_config(decision))]
     reachable = [*_report(_gateway(url))]
     results += reachable
-    if any(check.verdict is Verdict.FAIL for check in reachable):
+    if any(check.status is CheckStatus.FAIL for check in reachable):
         sys.exit(Exit.PROBLEMS)
     results += _report(_revision(url, decision))
     try:
         key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=variables)
     except Trouble as trouble:
-        results += _report([Check(Verdict.FAIL, "key", trouble.message, trouble.fix)])
+        results += _report([Check(CheckStatus.FAIL, "key", trouble.message, trouble.fix)])
         sys.exit(Exit.PROBLEMS)
     accepted = [*_report(_key(url, key))]
     results += accepted
-    if not no_prompts and all(check.verdict is not Verdict.FAIL for check in accepted):
+    if not no_prompts and all(check.status is not CheckStatus.FAIL for check in accepted):
         results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, key)))
-    failed = sum(check.verdict is Verdict.FAIL for check in results)
+    failed = sum(check.status is CheckStatus.FAIL for check in results)
     click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed else Exit.OK)
 
@@ -114,15 +114,15 @@ def _config(decision: Decision) -> Iterator[Check]:
     policy = decision.plan.policy
     for finding in decision.findings:
         seen = f"{finding.place}: {finding.about + ': ' if finding.about else ''}{finding.message}"
-        # The running `serve` may well have a variable that this shell has not.
+        # The running `serve` may have a variable that this shell does not have.
         soft = not finding.is_error or finding.reason == VARIABLE_NOT_SET
-        yield Check(Verdict.WARN if soft else Verdict.FAIL, "config", seen, finding.fix)
+        yield Check(CheckStatus.WARN if soft else CheckStatus.FAIL, "config", seen, finding.fix)
     if not policy.clients:
-        fix = "Make one: claude-gateway key new NAME --dir DIR."
-        yield Check(Verdict.FAIL, "config", "no client may call: every request is refused", fix)
+        fix = "Create one: claude-gateway key new NAME --dir DIR."
+        yield Check(CheckStatus.FAIL, "config", "there is no client key, so every request is rejected", fix)
     elif not decision.errors:
         seen = f"{plural(len(policy.routes), 'route')}, {plural(len(policy.clients), 'client')}"
-        yield Check(Verdict.PASS, "config", seen)
+        yield Check(CheckStatus.PASS, "config", seen)
 
 
 def _gateway(url: str) -> Iterator[Check]:
@@ -130,25 +130,25 @@ def _gateway(url: str) -> Iterator[Check]:
     try:
         answer = web.fetch(f"{url}/readyz")
     except web.UnreachableError as error:
-        fix = "Start it with `claude-gateway serve -f DIR`, or say where it is with --url."
-        yield Check(Verdict.FAIL, "gateway", f"nothing answers at {where}: {error}", fix)
+        fix = "Start it with `claude-gateway serve -f DIR`, or set its address with --url."
+        yield Check(CheckStatus.FAIL, "gateway", f"nothing answers at {where}: {error}", fix)
         return
     if answer.status == 200:
-        yield Check(Verdict.PASS, "gateway", f"ready at {where}")
+        yield Check(CheckStatus.PASS, "gateway", f"ready at {where}")
         return
     port = where.rpartition(":")[2]
     owner = addresses.holder(int(port)) if port.isdigit() else None
     by = f" by {owner}" if owner else ""
     fix = (
-        "What `serve` prints says what it waits for."
+        "See the output of `serve` for what it is waiting for."
         if answer.status == 503
-        else f"The port is held{by}, which is no gateway: say where the gateway is with --url."
+        else f"The port is used{by}, which is not a gateway: set the gateway's address with --url."
     )
-    yield Check(Verdict.FAIL, "gateway", f"{where} answers /readyz with {answer.status}", fix)
+    yield Check(CheckStatus.FAIL, "gateway", f"{where} answers /readyz with {answer.status}", fix)
 
 
 def _revision(url: str, decision: Decision) -> Iterator[Check]:
-    """Whether what the files say is what serves; only a ``serve`` on this machine can be asked."""
+    """Check that the configuration in the files is live; works only for a ``serve`` of this user on this machine."""
     bundle = decision.plan.bundle
     serving = rundir.find(url)
     report = live.status(serving.agent) if serving else None
@@ -156,36 +156,36 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
         return
     if report is None:
         yield Check(
-            Verdict.SKIP, "revision", "the live revision can only be told for a `serve` of yours on this machine"
+            CheckStatus.SKIP, "revision", "the live revision is only known for your own `serve` on this machine"
         )
         return
     wanted = bundle.meta.revision
     if report.live == wanted:
-        yield Check(Verdict.PASS, "revision", f"{wanted[:8]} is live")
+        yield Check(CheckStatus.PASS, "revision", f"{wanted[:8]} is live")
         return
     if any(finding.reason == VARIABLE_NOT_SET for finding in decision.findings):
-        yield Check(Verdict.SKIP, "revision", "cannot be told while variables are not set here")
+        yield Check(CheckStatus.SKIP, "revision", "unknown, because variables are not set in this shell")
         return
     why = live.refusal(report, wanted) or f"{(report.live or 'none')[:8]} is live, the files make {wanted[:8]}"
-    fix = "Give doctor the same -f, --env-file, --no-loopback and --forward-to as serve, or look at what serve prints."
-    yield Check(Verdict.FAIL, "revision", why, fix)
+    fix = "Pass the same -f, --env-file, --no-loopback and --forward-to as to serve, or see the output of serve."
+    yield Check(CheckStatus.FAIL, "revision", why, fix)
 
 
 def _key(url: str, key: str) -> Iterator[Check]:
     try:
         answer = web.fetch(f"{url}/v1/models?limit=1000", headers=probes.headers(key))
     except web.UnreachableError as error:
-        yield Check(Verdict.FAIL, "key", f"no answer: {error}", "Look at what the gateway logs.")
+        yield Check(CheckStatus.FAIL, "key", f"no answer: {error}", "See the log of the gateway.")
         return
     if answer.status == 200:
-        yield Check(Verdict.PASS, "key", "the gateway knows it")
+        yield Check(CheckStatus.PASS, "key", "accepted by the gateway")
         return
-    fix = "The gateway serves other files than these, or the key is old: see the client's Secret."
-    yield Check(Verdict.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
+    fix = "The gateway serves other files than these, or the key is outdated: check the client's Secret."
+    yield Check(CheckStatus.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
 
 
 def _client(decision: Decision, key: str) -> Client | None:
-    """The client whose key it is, as the files tell; None for a key that is not in them."""
+    """Return the client that a key belongs to; None if the key is not in the files."""
     policy, bundle = decision.plan.policy, decision.plan.bundle
     if bundle is None or policy.client_keys is None:
         return None
@@ -205,12 +205,12 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
     own_login = {route.name for route in policy.routes if _takes_own_login(route)}
     for route, model in names:
         if route in own_login:
-            yield Check(Verdict.SKIP, f"route {route}", _NO_LOGIN, "Try it with Claude Code, logged in.")
+            yield Check(CheckStatus.SKIP, f"route {route}", _NO_LOGIN, "Test it with Claude Code after signing in.")
             continue
         for probe in probes.for_model(model):
             result = probe(url, key, model)
-            verdict = Verdict.PASS if result.ok else Verdict.FAIL
-            yield Check(verdict, f"route {route}, {result.what} to {model}", result.seen, result.fix)
+            status = CheckStatus.PASS if result.ok else CheckStatus.FAIL
+            yield Check(status, f"route {route}, {result.what} to {model}", result.seen, result.fix)
 
 
 def _takes_own_login(route: Route) -> bool:
@@ -220,8 +220,8 @@ def _takes_own_login(route: Route) -> bool:
 def _unnamed(route: Route) -> Check:
     shown = ", ".join(route.models)
     return Check(
-        Verdict.SKIP,
+        CheckStatus.SKIP,
         f"route {route.name}",
-        f"no name to try: {shown} are patterns, or not for this client, and the target takes any name",
-        "Name one with --model.",
+        f"no model name to test: {shown} are patterns or not allowed for this client, and the target accepts any name",
+        "Choose a name with --model.",
     )

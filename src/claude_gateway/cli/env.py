@@ -1,4 +1,4 @@
-"""``env``: the settings that point a client at the gateway, to be read by a shell or a file."""
+"""``env``: prints the settings that point a client at the gateway, for a shell or a file."""
 
 import json
 import shlex
@@ -52,7 +52,7 @@ def env(
     url: str,
     output: Format,
 ) -> None:
-    """Print the settings that point a client at the gateway. The client key is among them.
+    """Print the settings that point a client at the gateway. They include the client key.
 
     \b
     claude     ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, and CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1,
@@ -62,13 +62,13 @@ def env(
     all        those of claude, which the Anthropic SDK reads too, and of openai; the default
     """
     key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
-    # Only for readers: in an unquoted `eval $(...)` a comment would swallow the lines after it.
+    # Only for people: in an unquoted `eval $(...)` a comment would hide the lines after it.
     explain = output == "dotenv" or sys.stdout.isatty()
     click.echo(rendered(tools.settings(tool, url=url, key=key), output=output, explain=explain))
 
 
 def rendered(settings: Sequence[Setting], *, output: Format, explain: bool) -> str:
-    """The settings as text in a format; ``explain`` adds why, where the format has comments."""
+    """Format the settings; ``explain`` adds the reasons as comments, if the format has comments."""
     if output == "json":
         return json.dumps({setting.name: setting.value for setting in settings}, indent=2)
     lines = []

@@ -13,9 +13,9 @@ _REFERENCE: Final = re.compile(rf"\$(?:({_NAME})|\{{({_NAME})\}})")
 
 
 def parse(text: str, *, path: Path) -> dict[str, str]:
-    """Read ``NAME=value`` lines: ``#`` lines and empty lines are left out, quotes around a value are taken off.
+    """Parse ``NAME=value`` lines: skips ``#`` lines and empty lines, and removes quotes around a value.
 
-    Nothing is expanded inside values. Raises Trouble with the line's number, never with its text.
+    Nothing is expanded inside values. Raises Trouble with the line number, never with the text of the line.
     """
     values: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -23,7 +23,7 @@ def parse(text: str, *, path: Path) -> dict[str, str]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise Trouble(f"{path}:{number}: this line cannot be read", fix="Write NAME=value, one a line.")
+            raise Trouble(f"{path}:{number}: this line cannot be read", fix="Write one NAME=value per line.")
         values[match[1]] = _unquote(match[2])
     return values
 
@@ -33,22 +33,22 @@ def read(path: Path) -> dict[str, str]:
     try:
         return parse(path.read_text(encoding="utf-8"), path=path)
     except UnicodeDecodeError:
-        raise Trouble(f"{path} is not a text file in UTF-8", fix="Give a file with NAME=value lines.") from None
+        raise Trouble(f"{path} is not a text file in UTF-8", fix="Pass a file with NAME=value lines.") from None
     except OSError as error:
         raise Trouble(
             f"the env file {path} cannot be read: {error.strerror}",
-            fix="Check the path after --env-file, or leave the option out.",
+            fix="Check the path after --env-file, or omit the option.",
         ) from None
 
 
 def reference(value: str) -> str | None:
-    """The variable that a whole value names as ``$NAME`` or ``${NAME}``; None for every other value."""
+    """Return the variable that a value refers to as ``$NAME`` or ``${NAME}``; None for every other value."""
     match = _REFERENCE.fullmatch(value)
     return None if match is None else match[1] or match[2]
 
 
 def environment(ambient: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
-    """The variables that a Secret may name: the env file's, which was asked for by name, before the ambient ones."""
+    """Return the variables that a Secret may refer to; the env file takes precedence over the environment."""
     return {**ambient, **(read(env_file) if env_file else {})}
 
 

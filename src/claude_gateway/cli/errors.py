@@ -1,4 +1,4 @@
-"""What the CLI says when it cannot go on: one line what is wrong, one line what to do."""
+"""Errors of the CLI: one line that says what is wrong, and one that says how to fix it."""
 
 from enum import IntEnum
 from typing import IO, Any
@@ -16,7 +16,7 @@ class Exit(IntEnum):
 
 
 class Trouble(click.ClickException):
-    """Ends a command with exit code 1: ``message`` is what is wrong, ``fix`` what to do. Never holds a secret."""
+    """Ends a command with exit code 1: ``message`` says what is wrong, ``fix`` what to do. Never holds a secret."""
 
     exit_code = int(Exit.PROBLEMS)
 

@@ -1,4 +1,4 @@
-"""What is wrong in users' files: a Problem of the brain, or of reading, together with where it stands."""
+"""Findings: mistakes in users' files with their positions, found while reading or deciding."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ VARIABLE_NOT_SET: Final = "VariableNotSet"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One mistake in a file. ``object`` is None and ``field`` empty where the file itself cannot be read."""
+    """One mistake in a file. If the file itself cannot be read, ``object`` is None and ``field`` is empty."""
 
     place: Place
     severity: Severity
@@ -31,14 +31,14 @@ class Finding:
 
     @property
     def about(self) -> str:
-        """The object as people name it; empty where there is none."""
+        """The object's name for people; empty if there is no object."""
         if self.object is None:
             return ""
         return str(self.object) if self.object.name else self.object.kind
 
 
 def of_file(error: UnreadableFileError) -> Finding:
-    """The finding for a file that cannot be read."""
+    """Return the finding for a file that cannot be read."""
     return Finding(
         place=error.place,
         severity=Severity.ERROR,
@@ -51,19 +51,19 @@ def of_file(error: UnreadableFileError) -> Finding:
 
 
 def as_warning(finding: Finding) -> Finding:
-    """The same finding, to be shown and not to be failed for."""
+    """Return the finding as a warning, which is shown but does not fail the command."""
     return replace(finding, severity=Severity.WARNING)
 
 
 def text(finding: Finding) -> str:
-    """Two lines for people; the first is as compilers write it, so that editors can jump there."""
+    """Format a finding as two lines; the first has the form of compiler messages, which editors can follow."""
     about = f"{finding.about}: " if finding.about else ""
     head = f"{finding.place}: {finding.severity}: {about}{finding.message} [{finding.reason}]"
     return f"{head}\n  {finding.fix}" if finding.fix else head
 
 
 def as_json(findings: Iterable[Finding]) -> str:
-    """A JSON list for tools."""
+    """Format findings as a JSON list for tools."""
     rows = [
         {
             "file": str(f.place.path),
@@ -82,7 +82,7 @@ def as_json(findings: Iterable[Finding]) -> str:
 
 
 def github(finding: Finding) -> str:
-    """A workflow command that GitHub shows as an annotation of the line."""
+    """Format a finding as a workflow command, which GitHub shows as an annotation of the line."""
     place = finding.place
     where = f"file={_property(str(place.path))},line={place.line},col={place.column}"
     message = _data(f"{finding.about}: {finding.message}. {finding.fix}".removeprefix(": "))
@@ -90,14 +90,14 @@ def github(finding: Finding) -> str:
 
 
 def count(findings: Iterable[Finding]) -> str:
-    """Such as ``2 errors, 1 warning``."""
+    """Count findings, such as ``2 errors, 1 warning``."""
     found = list(findings)
     errors = sum(f.is_error for f in found)
     return f"{plural(errors, 'error')}, {plural(len(found) - errors, 'warning')}"
 
 
 def plural(number: int, noun: str) -> str:
-    """Such as ``1 route`` or ``2 routes``."""
+    """Return a number with its noun, such as ``1 route`` or ``2 routes``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

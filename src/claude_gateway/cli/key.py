@@ -1,4 +1,4 @@
-"""``key new``: a client and its key, as YAML."""
+"""``key new``: creates a client and its key, as YAML."""
 
 import os
 from pathlib import Path
@@ -15,9 +15,9 @@ from claude_gateway.cli.errors import Trouble
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
 
-@click.group(short_help="Make client keys.", epilog=options.EXIT_CODES)
+@click.group(short_help="Create client keys.", epilog=options.EXIT_CODES)
 def key() -> None:
-    """Make client keys."""
+    """Create client keys."""
 
 
 @key.command(
@@ -35,7 +35,7 @@ def key() -> None:
     help="Model names that the client may use; * matches any run of characters. Repeatable. Default: all.",
 )
 @click.option(
-    "--namespace", metavar="NAME", help="Namespace of the objects. Default: none, so kubectl or serve decide."
+    "--namespace", metavar="NAME", help="Namespace of the objects. Default: none, so that kubectl or serve decides."
 )
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file (0600)."
@@ -45,16 +45,16 @@ def key() -> None:
     "folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write to DIR/NAME.yaml (0600); the folder (0700) is made if it is not there.",
+    help="Write to DIR/NAME.yaml (0600); the folder (0700) is created if it does not exist.",
 )
 def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Path | None, folder: Path | None) -> None:
-    """Make a key for the client NAME: a GatewayClient and the Secret with the key, as YAML.
+    """Create a key for the client NAME: a GatewayClient and the Secret with the key, as YAML.
 
-    With -o or --dir the key goes to the file alone and the path is printed; an existing file is never overwritten.
-    Without them the YAML is printed, key included.
+    With -o or --dir the key is written only to the file and the path is printed; an existing file is never
+    overwritten. Without them the YAML is printed, including the key.
     """
     if output and folder:
-        raise click.UsageError("give -o or --dir, not both")
+        raise click.UsageError("use either -o or --dir, not both")
     text = document(name, key=clientkey.make(), models=models, namespace=namespace)
     if folder:
         output = folder / f"{name}.yaml"
@@ -66,7 +66,7 @@ def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Pa
 
 
 def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: str | None = None) -> str:
-    """The YAML of a client and its Secret. Raises click.BadParameter for a name or a pattern that objects refuse."""
+    """Return the YAML of a client and its Secret. Raises click.BadParameter for an invalid name or pattern."""
     metadata: dict[str, Any] = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     secret = {**metadata, "name": f"{name}-key"}
     spec: dict[str, Any] = {"keys": [{"secretRef": {"name": secret["name"]}}]}
@@ -76,7 +76,7 @@ def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: st
         Metadata.model_validate(metadata)
     except ValidationError:
         raise click.BadParameter(
-            f"{name!r} is no object name: small letters, digits, '-' and '.' only", param_hint="NAME"
+            f"{name!r} is not an object name: use only lower-case letters, digits, '-' and '.'", param_hint="NAME"
         ) from None
     try:
         GatewayClientSpec.model_validate(spec)
@@ -100,7 +100,7 @@ def _write(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise Trouble(
-            f"{path} is already there and stays as it is", fix="Choose another file, or remove this one first."
+            f"{path} already exists and was not changed", fix="Choose another file, or remove this one first."
         ) from None
     except OSError as error:
         raise Trouble(f"{path} cannot be written: {error.strerror}", fix="Choose another place with -o.") from None

@@ -1,8 +1,8 @@
-"""Runs a module as ``python -m`` does, but not longer than the process that started it lives.
+"""Runs a module like ``python -m``, and ends it when the parent process ends.
 
-``python -m claude_gateway.cli.lifeline MODULE ARGUMENT...``: standard input is a pipe whose other end only the
-starter holds. Its end of file means that the starter is gone, however it ended. Unlike PR_SET_PDEATHSIG this works on
-every Unix, and lets the module stop in order.
+``python -m claude_gateway.cli.lifeline MODULE ARGUMENT...``: standard input is a pipe whose other end only the parent
+holds. End of file means that the parent is gone, for whatever reason. Unlike PR_SET_PDEATHSIG this works on every
+Unix, and the module can shut down gracefully.
 """
 
 import os
@@ -18,7 +18,7 @@ _GONE: Final = 70
 
 
 def main() -> None:
-    """Watch standard input from a thread, and run the module in this one, so that signals reach it as usual."""
+    """Watch standard input in a thread, and run the module in the main thread, which receives the signals."""
     pipe = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

@@ -1,4 +1,4 @@
-"""``lint``: everything that is wrong in the files, each with its place and what to do."""
+"""``lint``: reports every mistake in the files, with its position and how to fix it."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from claude_gateway.cli.findings import VARIABLE_NOT_SET
 
 
 @click.command(
-    short_help="Check YAML files: file, line, what is wrong, what to do.",
+    short_help="Check YAML files: file, line, what is wrong, how to fix it.",
     epilog=options.epilog(
         "claude-gateway lint -f gateway",
         "claude-gateway lint -f gateway --env-file .env",
@@ -27,12 +27,12 @@ from claude_gateway.cli.findings import VARIABLE_NOT_SET
     type=click.Choice(["text", "json", "github"]),
     default="text",
     show_default=True,
-    help="text: file:line:column, what is wrong, what to do. json: a list. github: workflow annotations.",
+    help="text: file:line:column, what is wrong, how to fix it. json: a list. github: workflow annotations.",
 )
 @click.option(
     "--allow-unset",
     is_flag=True,
-    help="Variables that are not set are warnings: for CI, which has no keys.",
+    help="Report unset variables as warnings, for CI without keys.",
 )
 @options.installation
 def lint(
@@ -44,7 +44,7 @@ def lint(
     no_loopback: bool,
     forward_to: tuple[str, ...],
 ) -> None:
-    """Check YAML files: every mistake with file, line and what to do. Warnings alone pass."""
+    """Check YAML files and report every mistake with file, line and fix. Warnings do not fail the command."""
     rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     found = [findings.as_warning(f) if allow_unset and f.reason == VARIABLE_NOT_SET else f for f in decision.findings]
@@ -58,5 +58,5 @@ def lint(
             click.echo(findings.text(finding))
         policy = decision.plan.policy
         parts = (findings.plural(len(policy.routes), "route"), findings.plural(len(policy.clients), "client"))
-        click.echo(f"{findings.count(found)}; {' and '.join(parts)} would serve", err=True)
+        click.echo(f"{findings.count(found)}; {' and '.join(parts)} in the bundle", err=True)
     sys.exit(Exit.PROBLEMS if any(finding.is_error for finding in found) else Exit.OK)

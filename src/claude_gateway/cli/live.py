@@ -1,4 +1,4 @@
-"""Asks the agent which revision is live."""
+"""Queries the agent for the live revision."""
 
 import asyncio
 import time
@@ -14,9 +14,9 @@ _PAUSE_SECONDS: Final = 0.1
 
 
 def status(agent: str, *, unlike: str | None = None, seconds: float = 0.0) -> PodReport | None:
-    """The agent's report: now, or once another revision than ``unlike`` is live, after ``seconds`` at the latest.
+    """Return the agent's report: at once, or when a revision other than ``unlike`` is live, at most after ``seconds``.
 
-    ``agent`` is its URL. None if it does not answer as it should.
+    ``agent`` is the agent's URL. Returns None if there is no valid answer.
     """
     query = f"?revision={unlike or ''}&timeout={seconds:g}" if seconds else ""
     try:
@@ -27,9 +27,9 @@ def status(agent: str, *, unlike: str | None = None, seconds: float = 0.0) -> Po
 
 
 async def until_live(agent: str, revision: str, *, seconds: float) -> PodReport | None:
-    """Wait until gateway and LiteLLM worker both serve a revision; give the last report, which says if they do.
+    """Wait until gateway and LiteLLM worker both serve a revision; returns the last report.
 
-    Ends early when the bundle was refused, and after ``seconds`` in any case.
+    Ends early if the revision was rejected, and after ``seconds`` in any case.
     """
     deadline = time.monotonic() + seconds
     report: PodReport | None = None
@@ -44,7 +44,7 @@ async def until_live(agent: str, revision: str, *, seconds: float) -> PodReport 
 
 
 def refusal(report: PodReport, revision: str) -> str | None:
-    """Why a revision was refused, and by whom; None if it was not."""
+    """Return which process rejected a revision, and why; None if none did."""
     if report.error and report.wanted == revision:
         return f"agent: {report.error}"
     for name, process in (("gateway", report.gateway), ("litellm", report.litellm)):

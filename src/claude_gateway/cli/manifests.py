@@ -1,4 +1,4 @@
-"""YAML files as manifests that know where each of their fields stands."""
+"""Reads YAML files as manifests that know the position of each field."""
 
 import re
 import stat
@@ -28,7 +28,7 @@ class Place:
 
 
 class UnreadableFileError(Exception):
-    """A file that is no YAML or no manifests; ``place`` says where, the message what and ``fix`` what to do."""
+    """A file that does not hold YAML manifests: ``place`` is the position, ``fix`` says what to do."""
 
     def __init__(self, place: Place, message: str, *, fix: str) -> None:
         super().__init__(message)
@@ -38,10 +38,10 @@ class UnreadableFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object as written. ``manifest`` may hold secrets, hence no part of it is in the repr.
+    """One object as written. ``manifest`` may hold secrets, so the repr does not show it.
 
-    ``checked`` is to be checked instead, where a variable is not set: with something in its place, so that one
-    mistake is not reported at every object that rests on it.
+    ``checked`` replaces it for checks if a variable is not set: it holds a placeholder, so that the mistake is not
+    reported again for every object that uses the value.
     """
 
     path: Path
@@ -50,21 +50,21 @@ class Document:
     checked: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def place(self, field_path: str) -> Place:
-        """Where a field such as ``spec.targets[0].credential`` stands, or its nearest ancestor that was written."""
+        """Return the position of a field such as ``spec.targets[0].credential``, or of its nearest ancestor."""
         node, key = _descend(self.node, field_path)
         mark = (key or node).start_mark
         return Place(self.path, mark.line + 1, mark.column + 1)
 
 
 def files(source: Path) -> list[Path]:
-    """The YAML files of a folder (not of folders in it), sorted; a file is itself. Raises OSError if it is gone."""
+    """List the YAML files of a folder (not of subfolders), sorted; of a file, the file. Raises OSError if missing."""
     if not stat.S_ISDIR(source.stat().st_mode):
         return [source]
     return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
 
 
 def parse(text: str, *, path: Path) -> list[Document]:
-    """Read the manifests of one file; the items of a ``kind: List`` are manifests of their own.
+    """Parse the manifests of one file; the items of a ``kind: List`` are separate manifests.
 
     Raises UnreadableFileError; its message never quotes the file.
     """
@@ -83,12 +83,14 @@ def parse(text: str, *, path: Path) -> list[Document]:
     except ValueError:
         # Such as 2026-13-45. The error's own text may quote the value.
         raise UnreadableFileError(
-            Place(path), "not valid YAML: a value looks like a number or a date and is none", fix="Put it in quotes."
+            Place(path),
+            "not valid YAML: a value looks like a number or a date but is not valid",
+            fix="Put the value in quotes.",
         ) from None
 
 
 def read(path: Path) -> list[Document]:
-    """Read the manifests of one file. Raises UnreadableFileError, also for a file that is gone."""
+    """Read the manifests of one file. Raises UnreadableFileError, also if the file does not exist."""
     try:
         return parse(path.read_text(encoding="utf-8-sig"), path=path)
     except UnicodeDecodeError:
@@ -124,12 +126,12 @@ def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
     raise UnreadableFileError(
         Place(path, mark.line + 1, mark.column + 1),
         "not an object: a manifest has apiVersion, kind, metadata and spec",
-        fix="Separate objects by a line with three dashes; remove what is no object.",
+        fix="Separate objects by a line with three dashes, and remove everything that is not an object.",
     )
 
 
 def _refuse_surprises(root: yaml.Node, *, path: Path) -> None:
-    """Refuse a key written twice, which YAML readers take silently, and what nobody could walk through to its end."""
+    """Reject duplicate keys, which YAML readers accept silently, and recursive or very deep structures."""
     stack: list[tuple[yaml.Node, tuple[int, ...]]] = [(root, ())]
     done: set[int] = set()
     while stack:
@@ -137,7 +139,7 @@ def _refuse_surprises(root: yaml.Node, *, path: Path) -> None:
         if id(node) in above:
             raise _at(node, path, "an alias contains itself", fix="Write the value out.")
         if len(above) > _DEEPEST:
-            raise _at(node, path, "nested too deeply", fix="Write it flatter.")
+            raise _at(node, path, "nested too deeply", fix="Reduce the nesting.")
         if id(node) in done or isinstance(node, yaml.ScalarNode):
             continue
         done.add(id(node))
@@ -160,7 +162,7 @@ def _at(node: yaml.Node, path: Path, message: str, *, fix: str) -> UnreadableFil
 
 
 def _descend(node: yaml.Node, field_path: str) -> tuple[yaml.Node, yaml.Node | None]:
-    """Follow a field path as far as it was written; give the last node and the key that led to it."""
+    """Follow a field path as far as it exists; returns the last node and its key."""
     key: yaml.Node | None = None
     rest = field_path
     while rest:
@@ -177,7 +179,7 @@ def _descend(node: yaml.Node, field_path: str) -> tuple[yaml.Node, yaml.Node | N
 
 
 def _member(node: yaml.Node, rest: str) -> tuple[yaml.ScalarNode, yaml.Node] | None:
-    """The member that a path begins with; the longest one, as keys of a Secret may hold dots."""
+    """Return the longest key that a path begins with, because keys of a Secret may contain dots."""
     if not isinstance(node, yaml.MappingNode):
         return None
     found: Sequence[tuple[yaml.ScalarNode, yaml.Node]] = [

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command looks."""
+"""Options that several commands share, and the layout of their help."""
 
 import os
 from collections.abc import Callable
@@ -16,17 +16,17 @@ DEFAULT_URL: Final = "http://127.0.0.1:4000"
 URL_VARIABLE: Final = "CLAUDE_GATEWAY_URL"
 KEY_VARIABLE: Final = "CLAUDE_GATEWAY_KEY"
 
-EXIT_CODES: Final = "Exit codes: 0 all right, 1 problems found, 2 wrong usage, 130 stopped by Ctrl-C."
+EXIT_CODES: Final = "Exit codes: 0 success, 1 problems found, 2 wrong usage, 130 interrupted by Ctrl-C."
 
 
 def epilog(*examples: str) -> str:
-    """The end of a command's help: examples, then the exit codes; ``\\b`` keeps click from joining the lines."""
+    """Return the end of a command's help: examples, then the exit codes; ``\\b`` keeps click from joining the lines."""
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExamples:\n{lines}\n\n{EXIT_CODES}"
 
 
 def files(*, required: bool = True) -> Callable[[F], F]:
-    """``-f``: where the YAML is."""
+    """``-f``: the YAML files."""
     return click.option(
         "-f",
         "--file",
@@ -35,22 +35,22 @@ def files(*, required: bool = True) -> Callable[[F], F]:
         type=click.Path(exists=True, path_type=Path),
         multiple=True,
         required=required,
-        help="Folder with *.yaml and *.yml files (folders in it are left out), or one file. Repeatable.",
+        help="Folder with *.yaml and *.yml files (without subfolders), or one file. Repeatable.",
     )
 
 
 def env_file() -> Callable[[F], F]:
-    """``--env-file``: where ``$NAME`` values come from besides the environment."""
+    """``--env-file``: a source of ``$NAME`` values besides the environment."""
     return click.option(
         "--env-file",
         metavar="FILE",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="File with NAME=value lines for Secret values written as $NAME. Wins over the environment.",
+        help="File with NAME=value lines for Secret values written as $NAME. Takes precedence over the environment.",
     )
 
 
 def url() -> Callable[[F], F]:
-    """``--url``: where the gateway is."""
+    """``--url``: the address of the gateway."""
     return click.option(
         "--url",
         metavar="URL",
@@ -59,21 +59,23 @@ def url() -> Callable[[F], F]:
         show_default=True,
         show_envvar=True,
         callback=_checked_url,
-        help="Where the gateway answers, without /v1.",
+        help="Address of the gateway, without /v1.",
     )
 
 
 def key_options(command: F) -> F:
-    """``--client``, ``--key-file``: whose key to use, when it is not the one in the environment."""
+    """``--client``, ``--key-file``: which key to use instead of the one in the environment."""
     for option in (
         click.option(
             "--key-file",
             metavar="FILE",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help=f"File that holds a client key and nothing else. Without it and -f: ${KEY_VARIABLE}.",
+            help=f"File that holds only a client key. Default without -f: ${KEY_VARIABLE}.",
         ),
         click.option(
-            "--client", metavar="NAME", help="Which GatewayClient of -f to be; not needed when there is only one."
+            "--client",
+            metavar="NAME",
+            help="The GatewayClient in -f whose key to use; not needed if there is only one.",
         ),
     ):
         command = option(command)
@@ -81,7 +83,7 @@ def key_options(command: F) -> F:
 
 
 def installation(command: F) -> F:
-    """``--no-loopback``, ``--forward-to``: what an installation in a cluster would say in its settings."""
+    """``--no-loopback``, ``--forward-to``: what the settings of an installation in a cluster control."""
     for option in (
         click.option(
             "--forward-to",
@@ -90,16 +92,16 @@ def installation(command: F) -> F:
             multiple=True,
             default=(FORWARD_HOST,),
             show_default=True,
-            help="A host that `forwardClientToken` targets may send the clients' own logins to. Repeatable.",
+            help="Host that `forwardClientToken` targets may send clients' own logins to. Repeatable.",
         ),
-        click.option("--no-loopback", is_flag=True, help="Refuse targets on this machine, as a cluster does."),
+        click.option("--no-loopback", is_flag=True, help="Reject targets on this machine, as in a cluster."),
     ):
         command = option(command)
     return command
 
 
 def variables(env_file: Path | None) -> dict[str, str]:
-    """What Secrets may name as ``$NAME`` in this run. Raises Trouble."""
+    """Return the variables that Secrets may refer to as ``$NAME`` in this run. Raises Trouble."""
     return envfile.environment(os.environ, env_file)
 
 

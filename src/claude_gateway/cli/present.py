@@ -1,4 +1,4 @@
-"""The start-up lines of ``serve``: what is served where, to whom, and how to use it. Never a key."""
+"""The startup message of ``serve``: addresses, routes, clients and how to use them. Never a key."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Everything that the start-up lines tell. ``url``, ``tls_url`` and ``metrics`` are URLs."""
+    """The content of the startup message. ``url``, ``tls_url`` and ``metrics`` are URLs."""
 
     url: str
     tls_url: str | None
@@ -33,14 +33,14 @@ class Served:
 
 
 def lines(served: Served) -> str:
-    """All start-up lines."""
+    """Format the startup message."""
     where = ", ".join(map(str, served.sources))
     head = [
         f"claude-gateway {version('claude-gateway')}",
         "",
         f"  gateway   {served.url}" + (f", {served.tls_url}" if served.tls_url else ""),
         f"  metrics   {served.metrics}/metrics, live revision: {served.metrics}/status",
-        f"  config    {where}: revision {served.revision[:8]}; an edit is live as soon as the file is saved",
+        f"  config    {where}: revision {served.revision[:8]}; edits are live as soon as a file is saved",
         "",
     ]
     parts = [*head, *_routes(served), "", *_clients(served.policy), ""]
@@ -49,7 +49,7 @@ def lines(served: Served) -> str:
 
 
 def summary(policy: Policy) -> str:
-    """Such as ``12 routes, 3 clients``."""
+    """Summarize a policy, such as ``12 routes, 3 clients``."""
     return f"{plural(len(policy.routes), 'route')}, {plural(len(policy.clients), 'client')}"
 
 
@@ -65,7 +65,7 @@ def _routes(served: Served) -> list[str]:
 
 def _targets(route: Route, served: Served) -> str:
     if not route.targets:
-        return "NO TARGET that can be used: see the problems above"
+        return "NO USABLE TARGET: see the problems above"
     ordered = sorted(route.targets, key=lambda target: target.priority)
     text = ""
     for before, target in zip([None, *ordered[:-1]], ordered, strict=True):
@@ -78,14 +78,14 @@ def _targets(route: Route, served: Served) -> str:
 def _target(target: Target, served: Served) -> str:
     name = f"{target.provider}/{target.model}"
     if served.scripted_url and target.base_url and target.base_url.startswith(served.scripted_url):
-        return f"{name} played by the scripted model"
+        return f"{name} (scripted model)"
     address = f" at {target.base_url}" if target.base_url else ""
     return f"{name}{address}{'' if target.secret else ' without a key'}"
 
 
 def _clients(policy: Policy) -> list[str]:
     if not policy.clients:
-        return ["  NO CLIENT KEY: every request will be refused."]
+        return ["  NO CLIENT KEY: every request will be rejected."]
     width = min(max(len(client.name) for client in policy.clients), _SHOWN)
     rows = [
         f"    {client.name:<{width}}  {'all models' if '*' in client.models else ', '.join(client.models)}"
@@ -98,7 +98,7 @@ def _clients(policy: Policy) -> list[str]:
 def _no_client(sources: Sequence[Path]) -> list[str]:
     folder = next((source for source in sources if source.is_dir()), sources[0].parent)
     return [
-        "  Make a key; it is live at once:",
+        "  Create a key; it is live at once:",
         f"    {program()} key new {_user()} --dir {shlex.quote(str(folder))}",
     ]
 
@@ -108,7 +108,7 @@ def _use(served: Served) -> list[str]:
     name, gpt = _sample(served.policy, Format.MESSAGES), _sample(served.policy, Format.CHAT)
     scripted = served.scripted_url is not None
     note = [
-        "  The answers are SCRIPTED: no AI is asked. With ANTHROPIC_API_KEY or OPENAI_API_KEY set they are real.",
+        "  The answers are SCRIPTED, not from an AI model. Set ANTHROPIC_API_KEY or OPENAI_API_KEY for real ones.",
         "",
     ]
     python = _python()
@@ -127,7 +127,7 @@ def _use(served: Served) -> list[str]:
 
 
 def key_arguments(documents: Iterable[Document], sources: Sequence[Path], url: str) -> str:
-    """The options that let ``env`` and ``run`` find a client's key and this gateway."""
+    """Return the options with which ``env`` and ``run`` find a client's key and this gateway."""
     clients = [document for document in documents if config.ref(document.manifest).kind == Kind.GATEWAY_CLIENT]
     homes = {document.path for document in clients}
     used = [source for source in sources if any(source in (home, home.parent) for home in homes)] or list(sources)
@@ -141,7 +141,7 @@ def key_arguments(documents: Iterable[Document], sources: Sequence[Path], url: s
 
 
 def program() -> str:
-    """How this program is called from here."""
+    """Return the shell command that starts this program from the current folder."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return f"{shlex.quote(_near(Path(sys.executable)))} -m claude_gateway.cli"
@@ -152,7 +152,7 @@ def program() -> str:
 
 
 def _python() -> str:
-    """The interpreter whose packages include the SDKs, if this is a development environment; else any."""
+    """Return this interpreter in a development environment, whose packages include the SDKs; else ``python``."""
     beside = Path(sys.executable)
     return shlex.quote(_near(beside)) if beside.parent == Path(sys.argv[0]).absolute().parent else "python"
 
@@ -163,7 +163,7 @@ def _near(path: Path) -> str:
 
 
 def _sample(policy: Policy, preferred: Format) -> str:
-    """A model name to show, of a route that takes a format as it is, if there is one."""
+    """Return a model name for an example, preferably of a route whose targets support the format natively."""
     client = policy.clients[0]
     for route in sorted(policy.routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
         name = samples.name_for(route, policy.routes, client=client)

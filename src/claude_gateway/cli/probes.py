@@ -1,4 +1,4 @@
-"""Real requests to a route: a prompt, a tool call, an embedding; and what their failure means."""
+"""Real requests to a route (a prompt, a tool call, an embedding), and what their failures mean."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from claude_gateway.cli import web
 from claude_gateway.cli.console import printable
 
 _SECONDS: Final = 150.0
-# Room for models that think before they answer.
+# Enough for models that reason before they answer.
 _MAX_TOKENS: Final = 2048
 _TOOL: Final = {
     "name": "get_weather",
@@ -18,19 +18,19 @@ _TOOL: Final = {
 }
 _SHOWN: Final = 200
 _ADVICE: Final = {
-    400: "The model refuses the request: see the message; perhaps a setting of the target does not fit it.",
-    401: "The key is not this gateway's: see --client and --key-file.",
+    400: "The model rejects the request: see the message; a setting of the target may not suit the model.",
+    401: "The gateway does not know this key: see --client and --key-file.",
     404: "No route has this name, or the provider does not know the target's model.",
-    429: "The provider is at its limit: wait, or add a second target.",
-    502: "The upstream failed or refused its key: see the credential's Secret and baseURL, and the gateway's log.",
-    503: "The route has no target that can be used: see the config's findings.",
+    429: "The provider's rate limit is reached: wait, or add a second target.",
+    502: "The upstream failed or rejected its key: check the credential's Secret and baseURL, and the gateway's log.",
+    503: "The route has no usable target: see the findings about the config.",
     504: "The upstream is too slow: see spec.timeouts.firstToken.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a probe went: ``what`` was sent, what was ``seen``, and what to do if that is not ``ok``."""
+    """The result of a probe: ``what`` was sent, what was ``seen``, and the ``fix`` if it is not ``ok``."""
 
     what: str
     ok: bool
@@ -42,7 +42,7 @@ Probe = Callable[[str, str, str], Result]
 
 
 def headers(key: str) -> dict[str, str]:
-    """What every probe sends; the version makes answers and errors Anthropic's."""
+    """Return the headers of every probe; the version header requests responses in Anthropic's format."""
     return {
         "authorization": f"Bearer {key}",
         "anthropic-version": "2023-06-01",
@@ -51,12 +51,12 @@ def headers(key: str) -> dict[str, str]:
 
 
 def for_model(model: str) -> tuple[Probe, ...]:
-    """The probes that fit a model; one that is named after embeddings can do nothing else."""
+    """Return the probes for a model; a model with ``embed`` in its name gets only the embedding probe."""
     return (embedding,) if "embed" in model else (prompt, tool_call)
 
 
 def prompt(url: str, key: str, model: str) -> Result:
-    """One streamed prompt."""
+    """Send one streamed prompt."""
     body = {**_message(model, "Answer with the one word: pong"), "stream": True}
     answer = _send(url, key, "/v1/messages", body, what="prompt")
     if isinstance(answer, Result):
@@ -66,16 +66,16 @@ def prompt(url: str, key: str, model: str) -> Result:
     broken = next((e for e in events if e.get("type") == "error"), None)
     if broken is not None:
         seen = f"the stream broke off: {message_of(json.dumps(broken).encode())}"
-        return Result("prompt", ok=False, seen=seen, fix="The gateway's log has the request.")
+        return Result("prompt", ok=False, seen=seen, fix="See the request in the gateway's log.")
     if not text.strip() or not any(e.get("type") == "message_stop" for e in events):
-        fix = "A model that thinks long may need a larger maxOutputTokens; else see the gateway's log."
+        fix = "A model that reasons for long may need a larger maxOutputTokens; otherwise see the gateway's log."
         return Result("prompt", ok=False, seen="200, but no text came", fix=fix)
     shown = printable(text.strip()[:40])
     return Result("prompt", ok=True, seen=f"{shown!r} after {answer.first_byte * 1000:.0f} ms")
 
 
 def tool_call(url: str, key: str, model: str) -> Result:
-    """One prompt that must be answered by a call of a tool."""
+    """Send one prompt that must be answered by a tool call."""
     body = {
         **_message(model, "What is the weather in Paris? Use the tool."),
         "tools": [_TOOL],
@@ -86,7 +86,7 @@ def tool_call(url: str, key: str, model: str) -> Result:
         return answer
     called = [block for block in _object(answer.body).get("content") or () if block.get("type") == "tool_use"]
     if not called:
-        fix = "This model cannot call tools: Claude Code needs one that can."
+        fix = "This model cannot call tools, which Claude Code needs: use another model."
         return Result("tool call", ok=False, seen="200, but no tool was called", fix=fix)
     return Result(
         "tool call", ok=True, seen=printable(f"{called[0].get('name')}({json.dumps(called[0].get('input'))})")
@@ -94,25 +94,27 @@ def tool_call(url: str, key: str, model: str) -> Result:
 
 
 def embedding(url: str, key: str, model: str) -> Result:
-    """One embedding."""
+    """Request one embedding."""
     answer = _send(url, key, "/v1/embeddings", {"model": model, "input": "pong"}, what="embedding")
     if isinstance(answer, Result):
         return answer
     data = _object(answer.body).get("data")
     if not data:
-        return Result("embedding", ok=False, seen="200, but no vector came", fix="Is this an embedding model?")
+        return Result(
+            "embedding", ok=False, seen="200, but no vector came", fix="Check that this is an embedding model."
+        )
     return Result("embedding", ok=True, seen=f"a vector after {answer.first_byte * 1000:.0f} ms")
 
 
 def message_of(body: bytes) -> str:
-    """The message in an error of Anthropic's or OpenAI's shape, for people; at most 200 characters."""
+    """Return the message of an error body in Anthropic's or OpenAI's format; at most 200 characters."""
     error = _object(body).get("error")
     text = error.get("message") if isinstance(error, dict) else None
     return printable(str(text or body.decode("utf-8", "replace"))[:_SHOWN])
 
 
 def events_of(body: bytes) -> Iterator[dict[str, Any]]:
-    """The JSON values of a stream of server-sent events."""
+    """Yield the JSON values of a stream of server-sent events."""
     for line in body.splitlines():
         if line.startswith(b"data:"):
             value = _object(line.removeprefix(b"data:").strip())
@@ -134,10 +136,10 @@ def _send(url: str, key: str, path: str, body: dict[str, Any], *, what: str) -> 
             timeout=_SECONDS,
         )
     except web.UnreachableError as error:
-        return Result(what, ok=False, seen=f"no answer: {error}", fix="Look at what the gateway logs.")
+        return Result(what, ok=False, seen=f"no answer: {error}", fix="See the log of the gateway.")
     if answer.status == 200:
         return answer
-    fix = _ADVICE.get(answer.status, "The gateway's log has the request with all tries.")
+    fix = _ADVICE.get(answer.status, "See the gateway's log, which has the request with all attempts.")
     return Result(what, ok=False, seen=f"{answer.status} {message_of(answer.body)}", fix=fix)
 
 

@@ -1,4 +1,4 @@
-"""``render``: what the files become, the bundle as the gateway and LiteLLM read it."""
+"""``render``: prints or writes the bundle that the files produce, as the gateway and LiteLLM read it."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
 
 
 @click.command(
-    short_help="Show what the files become.",
+    short_help="Show the bundle that the files produce.",
     epilog=options.epilog(
         "claude-gateway render -f gateway",
         "claude-gateway render -f gateway -o build      # build/gateway.json, build/litellm.yaml, build/meta.json",
@@ -32,7 +32,7 @@ from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
 @click.option(
     "--with-secrets",
     is_flag=True,
-    help="Write the whole bundle with its secret values (files 0600), in the layout that the agent watches. Needs -o.",
+    help="Write the whole bundle including secret values (files 0600), in the layout that the agent watches. Needs -o.",
 )
 @options.installation
 def render(
@@ -44,10 +44,10 @@ def render(
     no_loopback: bool,
     forward_to: tuple[str, ...],
 ) -> None:
-    """Show what the files become: gateway.json, litellm.yaml and meta.json.
+    """Show the bundle that the files produce: gateway.json, litellm.yaml and meta.json.
 
-    The same files always give the same bytes. Values of secrets are not among them, only the names of their entries.
-    Mistakes go to standard error, and what is sound is rendered all the same.
+    The same files always produce the same bytes. They contain no secret values, only the names of their entries.
+    Mistakes are printed on standard error; everything valid is rendered nevertheless.
     """
     if with_secrets and output is None:
         raise click.UsageError("--with-secrets needs -o DIR: secret values are never printed")
@@ -68,7 +68,7 @@ def render(
 
 
 def entries(bundle: Bundle) -> dict[str, bytes]:
-    """The public part, by file name."""
+    """Return the public part by file name."""
     meta = bundle.meta.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
     return {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
 
@@ -96,5 +96,7 @@ def _write_whole(bundle: Bundle, output: Path) -> None:
     except OSError as error:
         raise Trouble(f"{output} cannot be written: {error.strerror}", fix="Choose another folder with -o.") from None
     except BundleError as error:
-        raise Trouble(f"the bundle cannot be written: {error}", fix="Split the routes over several gateways.") from None
+        raise Trouble(
+            f"the bundle cannot be written: {error}", fix="Split the routes across several gateways."
+        ) from None
     click.echo(f"wrote revision {revision} with secret values into {output}", err=True)

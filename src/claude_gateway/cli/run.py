@@ -1,4 +1,4 @@
-"""``run``: start a program with the settings that point it at the gateway."""
+"""``run``: starts a program with the settings that point it at the gateway."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from claude_gateway.cli.errors import Trouble
 
 
 @click.command(
-    short_help="Start Claude Code or another program with those settings.",
+    short_help="Start Claude Code or another program, pointed at the gateway.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog=options.epilog(
         "claude-gateway run -f gateway -- claude",
@@ -36,8 +36,8 @@ def run(
 ) -> None:
     """Start a program with the settings of `claude-gateway env`: Claude Code, or anything built on an SDK.
 
-    Variables that would send it elsewhere are taken out of its environment, and named on standard error. `claude` is
-    looked for on PATH, then in the claude-agent-sdk package. The exit code is the program's own.
+    Variables that would point it elsewhere are removed from its environment and listed on standard error. `claude` is
+    searched on PATH, then in the claude-agent-sdk package. The exit code is that of the program.
     """
     key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     path = find_program(command[0])
@@ -45,10 +45,10 @@ def run(
     program = Path(command[0]).name
     settings = tools.for_program(program, url=url, key=key)
     hidden = tools.hidden(program, os.environ, settings)
-    # The key's own variable has done its work; the program gets the key under the names that it reads.
+    # The program gets the key only in the variables that it reads.
     ambient = {k: v for k, v in os.environ.items() if k not in hidden and k != options.KEY_VARIABLE}
     if hidden:
-        click.echo(f"claude-gateway: hidden from this program: {', '.join(hidden)}", err=True)
+        click.echo(f"claude-gateway: removed from this program's environment: {', '.join(hidden)}", err=True)
     try:
         os.execve(path, command, {**ambient, **{s.name: s.value for s in settings}})  # noqa: S606 - the user's command
     except OSError as error:
@@ -56,7 +56,7 @@ def run(
 
 
 def find_program(name: str) -> str:
-    """The path of a program. Raises Trouble that says how to get Claude Code, if it is that which is missing."""
+    """Return the path of a program. Raises Trouble if it is missing; for Claude Code, with how to install it."""
     found = shutil.which(name)
     if found is None and name == tools.CLAUDE:
         found = _bundled_claude()
@@ -67,26 +67,27 @@ def find_program(name: str) -> str:
             "Claude Code is not installed",
             fix="Install it: curl -fsSL https://claude.ai/install.sh | bash, or pip install claude-agent-sdk.",
         )
-    raise Trouble(f"there is no program {name} on PATH", fix="Check the name after --, or give its path.")
+    raise Trouble(f"the program {name} is not on PATH", fix="Check the name after --, or give its full path.")
 
 
 def require_ready(url: str) -> None:
-    """Check that a gateway answers. Raises Trouble that says how to start one."""
-    start = "Start one with `claude-gateway serve -f DIR`, or say where it is with --url."
+    """Check that a gateway answers. Raises Trouble if not; its fix says how to start one."""
+    start = "Start one with `claude-gateway serve -f DIR`, or set its address with --url."
     try:
         answer = web.fetch(f"{url}/readyz")
     except web.UnreachableError as error:
         raise Trouble(f"no gateway answers at {url}: {error}", fix=start) from None
     if answer.status == 503:
         raise Trouble(
-            f"the gateway at {url} is not ready yet", fix="Try again; what `serve` prints says what it waits for."
+            f"the gateway at {url} is not ready yet",
+            fix="Try again; the output of `serve` says what it is waiting for.",
         )
     if answer.status != 200:
-        raise Trouble(f"{url} answers, but is no gateway (/readyz gave {answer.status})", fix=start)
+        raise Trouble(f"{url} answers, but it is not a gateway (/readyz returned {answer.status})", fix=start)
 
 
 def _bundled_claude() -> str | None:
-    """The Claude Code inside the claude-agent-sdk package, found without importing that."""
+    """Return the path of the Claude Code in the claude-agent-sdk package, found without importing it."""
     spec = find_spec("claude_agent_sdk")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         candidate = Path(folder) / "_bundled" / tools.CLAUDE

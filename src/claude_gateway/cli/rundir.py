@@ -1,7 +1,7 @@
-"""The private folder that ``serve`` shares with its children, in memory where the machine has such a place.
+"""The private folder that ``serve`` shares with its children, in memory if the machine offers that.
 
-It holds secrets, so it goes away at the end. One that a killed ``serve`` left behind is removed by the next: each is
-locked for as long as its owner lives.
+It holds secrets, so it is removed at the end. If ``serve`` was killed, the next ``serve`` removes its folder: a folder
+without a lock has no living owner.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ from typing import Final
 _SERVE_JSON: Final = "serve.json"
 _LOCK: Final = "lock"
 _LONGEST: Final = 50
-"""Bytes of a base path: a Unix socket's whole path may have 103 (macOS) or 107 (Linux)."""
+"""Maximum bytes of a base path: the whole path of a Unix socket is limited to 103 (macOS) or 107 (Linux)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a running ``serve`` tells other commands about itself: URLs of the gateway and of the agent."""
+    """What a running ``serve`` publishes for other commands: the URLs of the gateway and of the agent."""
 
     pid: int
     gateway: str
@@ -32,11 +32,11 @@ class Serving:
 
 @contextmanager
 def private() -> Iterator[Path]:
-    """Make a folder of our own (0700), and remove it with everything in it at the end."""
+    """Create a private folder (0700), and remove it with its content at the end."""
     base = _base()
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_prefix(), dir=base))
-    # The name appears when the lock is held: another `serve` must not take a new folder for an abandoned one.
+    # The lock file gets its name once it is locked: another `serve` must not treat a new folder as abandoned.
     lock = (folder / f".{_LOCK}").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,14 +48,14 @@ def private() -> Iterator[Path]:
 
 
 def announce(folder: Path, serving: Serving) -> None:
-    """Leave word for ``find``."""
+    """Publish a running ``serve`` for ``find``."""
     scratch = folder / f".{_SERVE_JSON}"
     scratch.write_text(json.dumps(asdict(serving)), encoding="utf-8")
     scratch.rename(folder / _SERVE_JSON)
 
 
 def find(gateway: str) -> Serving | None:
-    """The ``serve`` of this user on this machine that answers at a URL."""
+    """Return the ``serve`` of this user on this machine that answers at a URL; None if there is none."""
     for folder in _folders(_base()):
         try:
             serving = Serving(**json.loads((folder / _SERVE_JSON).read_text(encoding="utf-8")))
@@ -71,7 +71,7 @@ def _prefix() -> str:
 
 
 def _base() -> Path:
-    """``XDG_RUNTIME_DIR`` is in memory and ours alone; ``/dev/shm`` in memory; else the folder for temporary files."""
+    """Prefer ``XDG_RUNTIME_DIR`` (in memory, private), then ``/dev/shm`` (in memory), then the temporary folder."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     for path in (Path(runtime) if runtime else None, Path("/dev/shm")):  # noqa: S108 - mkdtemp makes it private
         if path and len(os.fsencode(path)) <= _LONGEST and path.is_dir() and os.access(path, os.W_OK | os.X_OK):
@@ -80,7 +80,7 @@ def _base() -> Path:
 
 
 def _folders(base: Path) -> list[Path]:
-    """Folders with our name that are really ours: anyone may write to the base."""
+    """List the folders with our name that this user owns: anyone can write to the base folder."""
     found = []
     for path in sorted(base.glob(f"{_prefix()}*")):
         state = path.lstat()
@@ -101,5 +101,5 @@ def _is_abandoned(folder: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
     except OSError:
-        # Locked: its owner lives. Or no lock yet: it is being made right now.
+        # Locked: its owner is alive. Or without a lock file: it is just being created.
         return False

@@ -1,4 +1,4 @@
-"""A model name to try a route with: one that the route names, or one that fits its pattern."""
+"""Finds a model name to test a route with: one that the route lists, or one that matches its pattern."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -7,8 +7,8 @@ from claude_gateway.contract.policy import Client, Route
 from claude_gateway.plan.claims import matches
 
 _ANY: Final = "*"
-# Names that clients send today, the cheap ones first; used only for routes that have nothing but patterns and send on
-# whatever name the client gives.
+# Names that clients send today, the cheap models first; used only for routes that list only patterns and pass on the
+# name that the client sent.
 _KNOWN: Final = (
     "claude-haiku-5-5",
     "claude-sonnet-5-5",
@@ -22,15 +22,15 @@ _KNOWN: Final = (
 
 
 def may_use(client: Client, name: str) -> bool:
-    """Whether a client may use a model name."""
+    """Return whether a client may use a model name."""
     return any(matches(pattern, name) for pattern in client.models)
 
 
 def name_for(route: Route, routes: Sequence[Route], *, client: Client | None = None) -> str | None:
-    """A name that leads to a route and that the client may use; None if none can be told.
+    """Return a model name that this route serves and that the client may use; None if none is known.
 
-    A name as written comes first; then the targets' own names and those of today's models, if they fit a pattern of
-    this route better than those of the others; then anything that fits, if no target sends on the client's name.
+    Literal names come first; then the targets' own names and those of current models, if this route has the best
+    matching pattern; then any name that matches, if no target passes on the client's name.
     """
     candidates = [name for name in route.models if _ANY not in name]
     own = [target.model for target in route.targets if target.model != _ANY]
@@ -45,7 +45,7 @@ def name_for(route: Route, routes: Sequence[Route], *, client: Client | None = N
 
 
 def winner(name: str, routes: Iterable[Route]) -> str | None:
-    """The route that a name leads to: an exact name, else the most literal pattern, then the one with fewest stars."""
+    """Return the route that serves a name: by exact name, else by the most literal pattern with the fewest stars."""
     best: tuple[tuple[bool, int, int, str], str] | None = None
     for route in routes:
         for pattern in route.models:

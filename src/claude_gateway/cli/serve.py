@@ -1,4 +1,4 @@
-"""``serve``: everything on one machine, from YAML files, without a cluster."""
+"""``serve``: runs everything on one machine, from YAML files, without a cluster."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from claude_gateway.cli import addresses, config, options
 from claude_gateway.cli.addresses import Address, AddressType
 from claude_gateway.cli.children import Certificate
 from claude_gateway.cli.console import Console
-from claude_gateway.cli.service import Level, Order, Service
+from claude_gateway.cli.session import Level, ServeOptions, ServeSession
 
 
 @click.command(
@@ -29,13 +29,13 @@ from claude_gateway.cli.service import Level, Order, Service
     type=AddressType(),
     default="127.0.0.1:4000",
     show_default=True,
-    help="Where clients reach the gateway; port 0 takes a free one. Others on the network: 0.0.0.0:4000.",
+    help="Address for clients; port 0 chooses a free port. To serve the network: 0.0.0.0:4000.",
 )
 @click.option(
     "--tls-cert",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
-    help="Certificate chain (PEM): serve HTTPS too. Read anew when the file changes.",
+    help="Certificate chain (PEM), to also serve HTTPS. Reloaded when the file changes.",
 )
 @click.option(
     "--tls-key",
@@ -48,19 +48,19 @@ from claude_gateway.cli.service import Level, Order, Service
     type=AddressType(free=False),
     default="127.0.0.1:4443",
     show_default=True,
-    help="Where HTTPS is served, when there is a certificate.",
+    help="Address for HTTPS, if there is a certificate.",
 )
 @click.option(
     "--metrics-listen",
     type=AddressType(),
     default="127.0.0.1:0",
     show_default=True,
-    help="Where /metrics (Prometheus) and /status (live revision) are served; port 0 takes a free one.",
+    help="Address of /metrics (Prometheus) and /status (live revision); port 0 chooses a free port.",
 )
 @click.option(
     "--scripted-model",
     type=AddressType(free=False),
-    help="Also start the built-in scripted model here, for routes that point at it: answers without any account.",
+    help="Also start the built-in scripted model at this address: routes that point at it need no account.",
 )
 @options.installation
 @click.option(
@@ -68,14 +68,14 @@ from claude_gateway.cli.service import Level, Order, Service
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="text: requests, warnings and errors, a line each. json: every line of every process, as it is.",
+    help="text: requests, warnings and errors, one line each. json: every log line of every process, unchanged.",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="The least severe lines that the processes write. Requests are info; debug shows every event.",
+    help="Minimum severity of log lines. Requests have level info; debug shows every event.",
 )
 def serve(
     *,
@@ -94,13 +94,13 @@ def serve(
 ) -> None:
     """Serve the routes in YAML files, without a cluster. Edit the files while it runs.
 
-    An object with a mistake is named with file and line, and goes on as it was before the edit. Ctrl-C lets running
-    answers end (at most CLAUDE_GATEWAY_SHUTDOWN_SECONDS, 10); a second one ends all at once.
+    Mistakes are reported with file and line, and the object keeps its version from before the edit. Ctrl-C lets running
+    responses finish (at most CLAUDE_GATEWAY_SHUTDOWN_SECONDS, default 10); a second Ctrl-C stops at once.
     """
     if (tls_cert is None) != (tls_key is None):
-        raise click.UsageError("--tls-cert and --tls-key go together")
+        raise click.UsageError("--tls-cert and --tls-key must be used together")
     certificate = Certificate(tls_listen, tls_cert, tls_key) if tls_cert and tls_key else None
-    order = Order(
+    chosen = ServeOptions(
         sources=sources,
         env_file=env_file,
         listen=listen,
@@ -110,15 +110,15 @@ def serve(
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
     )
-    _require_ports(order)
+    _require_ports(chosen)
     console = Console(json_lines=log_format == "json", everything=log_level == "debug")
-    sys.exit(asyncio.run(Service(order, console).run()))
+    sys.exit(asyncio.run(ServeSession(chosen, console).run()))
 
 
-def _require_ports(order: Order) -> None:
-    addresses.require_free(order.listen, option="--listen")
-    addresses.require_free(order.metrics, option="--metrics-listen")
-    if order.certificate:
-        addresses.require_free(order.certificate.listen, option="--tls-listen")
-    if order.scripted:
-        addresses.require_free(order.scripted, option="--scripted-model")
+def _require_ports(chosen: ServeOptions) -> None:
+    addresses.require_free(chosen.listen, option="--listen")
+    addresses.require_free(chosen.metrics, option="--metrics-listen")
+    if chosen.certificate:
+        addresses.require_free(chosen.certificate.listen, option="--tls-listen")
+    if chosen.scripted:
+        addresses.require_free(chosen.scripted, option="--scripted-model")

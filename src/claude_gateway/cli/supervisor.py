@@ -1,4 +1,4 @@
-"""Keeps child processes running: starts them, starts again what dies, and stops all in order."""
+"""Keeps child processes running: starts them, restarts those that die, and stops them in order."""
 
 import asyncio
 import json
@@ -12,27 +12,27 @@ from typing import Any, Final, Protocol
 from claude_gateway.cli.children import Child
 
 BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Waits before a child is started again; the last one repeats."""
+"""Seconds before a child is restarted; the last value repeats."""
 STEADY_SECONDS: Final = 30.0
-"""A child that ran this long has recovered: its next death waits the shortest again."""
+"""A child that ran this long has recovered: after its next death the shortest wait applies again."""
 _LINE_LIMIT: Final = 1024 * 1024
 
 
 class Listener(Protocol):
-    """Who hears of the children."""
+    """Receives the events of the children."""
 
     def line(self, child: str, text: str) -> None:
-        """One line that a child wrote."""
+        """Called with each line that a child wrote."""
 
     def died(self, child: str, how: str, wait: float) -> None:
-        """A child ended by itself and starts again in ``wait`` seconds."""
+        """Called when a child ended by itself; it is restarted in ``wait`` seconds."""
 
     def restarted(self, child: str, pid: int) -> None:
-        """A child is up again."""
+        """Called when a child was restarted."""
 
 
 class ChildFailedError(Exception):
-    """A child that never came up."""
+    """A child ended before it was ready for the first time."""
 
     def __init__(self, child: str, how: str) -> None:
         super().__init__(f"{child} {how} before it was ready")
@@ -40,7 +40,7 @@ class ChildFailedError(Exception):
 
 
 class Supervised:
-    """One child, over all its lives."""
+    """One child, across restarts."""
 
     def __init__(self, child: Child, listener: Listener) -> None:
         self.child = child
@@ -50,7 +50,7 @@ class Supervised:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Start it, and again whenever it dies, until ``stop``. Raises ChildFailedError if it never came up."""
+        """Run the child and restart it when it dies, until ``stop``. Raises ChildFailedError if it never was ready."""
         attempt = 0
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
@@ -75,7 +75,7 @@ class Supervised:
                 await asyncio.wait_for(self._stop.wait(), wait)
 
     async def stop(self) -> None:
-        """Ask it to end; end it after its grace."""
+        """Ask the child to stop; kill it after its grace period."""
         self._stop.set()
         process = self._process
         if process is None or process.returncode is not None:
@@ -88,7 +88,7 @@ class Supervised:
             await process.wait()
 
     def kill(self) -> None:
-        """End it and whatever it may have started."""
+        """Kill the child and its process group."""
         self._stop.set()
         self._send(signal.SIGKILL)
 
@@ -99,7 +99,7 @@ class Supervised:
                 os.killpg(process.pid, number)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        # A session of its own: Ctrl-C in the terminal is for us alone, we stop the children in order.
+        # A separate session: Ctrl-C in the terminal must reach only this process, which stops the children in order.
         return await asyncio.create_subprocess_exec(
             *self.child.command,
             stdin=PIPE,
@@ -119,7 +119,7 @@ class Supervised:
             try:
                 line = await stream.readline()
             except ValueError:
-                # Longer than the limit: it was dropped as far as it had come.
+                # The line is longer than the limit; what was read of it is dropped.
                 continue
             if not line:
                 return
@@ -136,14 +136,14 @@ class Supervised:
 
 
 class Supervisor:
-    """All children; they are stopped in the order in which they were given."""
+    """All children; they are stopped in the given order."""
 
     def __init__(self, children: Sequence[Child], listener: Listener) -> None:
         self._children = {child.name: Supervised(child, listener) for child in children}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> dict[str, str]:
-        """Start all; give the address of each by its name. Raises ChildFailedError."""
+        """Start all children; returns the listen address of each by name. Raises ChildFailedError."""
         self._tasks = [asyncio.create_task(child.run()) for child in self._children.values()]
         addresses = [child.address for child in self._children.values()]
         missing: set[asyncio.Future[str]] = set(addresses)
@@ -157,7 +157,7 @@ class Supervisor:
         return dict(zip(self._children, (address.result() for address in addresses), strict=True))
 
     async def stop(self) -> None:
-        """Stop one after the other, each within its grace."""
+        """Stop the children one after the other, each within its grace period."""
         for child in self._children.values():
             await child.stop()
         for task in self._tasks:
@@ -165,13 +165,13 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def kill(self) -> None:
-        """End all at once."""
+        """Kill all children at once."""
         for child in self._children.values():
             child.kill()
 
 
 def listening(text: str) -> str | None:
-    """The address in a child's line ``{"event": "listening", "address": ...}``; None for every other line."""
+    """Return the address in a log line ``{"event": "listening", "address": ...}``; None for every other line."""
     if '"listening"' not in text:
         return None
     try:
@@ -185,5 +185,5 @@ def listening(text: str) -> str | None:
 
 def _ending(code: int | None) -> str:
     if code is not None and code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
+        return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -1,4 +1,4 @@
-"""The settings that point a client at the gateway, by client; and those of a login that would win over them."""
+"""The settings that point a client at the gateway, by client, and the variables that would override them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One environment variable and why it is set. The value may be a key."""
+    """One environment variable and the reason for it. The value may be a key."""
 
     name: str
     value: str
@@ -22,7 +22,7 @@ ANTHROPIC: Final = "anthropic"
 OPENAI: Final = "openai"
 ALL: Final = "all"
 
-# Each of these takes Claude Code elsewhere, or sends another credential, whatever the base URL is.
+# Each of these points Claude Code elsewhere, or sends another credential, whatever the base URL is.
 _OVERRIDES: Final = (
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -44,32 +44,32 @@ _OPENAI_OVERRIDES: Final = (
 
 
 def claude(url: str, key: str) -> tuple[Setting, ...]:
-    """Claude Code: a token and not an API key, because Claude Code asks before it uses the latter."""
+    """Return the settings of Claude Code: a token, because Claude Code asks for consent to use an API key."""
     return (
-        Setting("ANTHROPIC_BASE_URL", url, "Claude Code and the Anthropic SDK talk to the gateway"),
+        Setting("ANTHROPIC_BASE_URL", url, "Claude Code and the Anthropic SDK call the gateway"),
         Setting("ANTHROPIC_AUTH_TOKEN", key, "the client key; sent as `Authorization: Bearer`"),
-        Setting("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "Claude Code contacts no other host than the gateway"),
+        Setting("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "Claude Code contacts only the gateway"),
     )
 
 
 def anthropic(url: str, key: str) -> tuple[Setting, ...]:
-    """The Anthropic SDK, and what is built on it: LangChain knows the API key alone."""
+    """Return the settings of the Anthropic SDK and libraries on top of it; LangChain supports only the API key."""
     return (
-        Setting("ANTHROPIC_BASE_URL", url, "the Anthropic SDK talks to the gateway"),
+        Setting("ANTHROPIC_BASE_URL", url, "the Anthropic SDK calls the gateway"),
         Setting("ANTHROPIC_API_KEY", key, "the client key; sent as `x-api-key`"),
     )
 
 
 def openai(url: str, key: str) -> tuple[Setting, ...]:
-    """The OpenAI SDK, and what is built on it."""
+    """Return the settings of the OpenAI SDK and libraries on top of it."""
     return (
-        Setting("OPENAI_BASE_URL", f"{url}/v1", "the OpenAI SDK talks to the gateway"),
+        Setting("OPENAI_BASE_URL", f"{url}/v1", "the OpenAI SDK calls the gateway"),
         Setting("OPENAI_API_KEY", key, "the client key; sent as `Authorization: Bearer`"),
     )
 
 
 def settings(tool: str, *, url: str, key: str) -> tuple[Setting, ...]:
-    """The settings of one client or of all. No variable twice."""
+    """Return the settings of one client or of all, without duplicates."""
     made = {CLAUDE: claude, ANTHROPIC: anthropic, OPENAI: openai}
     if tool == ALL:
         return claude(url, key) + openai(url, key)
@@ -77,16 +77,16 @@ def settings(tool: str, *, url: str, key: str) -> tuple[Setting, ...]:
 
 
 def for_program(program: str, *, url: str, key: str) -> tuple[Setting, ...]:
-    """What `run` sets: Claude Code gets its own, any other program what the SDKs read."""
+    """Return what `run` sets: for Claude Code its own settings, for any other program those of the SDKs."""
     if program == CLAUDE:
         return claude(url, key)
-    # An SDK that finds both kinds of Anthropic credential complains; LangChain reads only the API key.
+    # An SDK that finds both kinds of Anthropic credential raises an error; LangChain reads only the API key.
     quiet = claude(url, key)[2:]
     return anthropic(url, key) + openai(url, key) + quiet
 
 
 def hidden(program: str, ambient: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:
-    """The variables in the environment that lead elsewhere than ``settings``; `run` takes them away."""
+    """Return the environment variables that override ``settings``; `run` removes them."""
     names = _OVERRIDES if program == CLAUDE else _OVERRIDES + _OPENAI_OVERRIDES
     same = {setting.name for setting in settings if ambient.get(setting.name) == setting.value}
     return tuple(name for name in names if ambient.get(name) and name not in same)

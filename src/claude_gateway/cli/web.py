@@ -1,4 +1,4 @@
-"""HTTP as the CLI needs it: one request, the answer whole or line by line. No proxy, no redirect, no cookies."""
+"""A minimal HTTP client for the CLI: one request, the whole response. No proxy, no redirects, no cookies."""
 
 import http.client
 import ssl
@@ -13,12 +13,12 @@ _ANSWER_LIMIT: Final = 4 * 1024 * 1024
 
 
 class UnreachableError(Exception):
-    """Nothing usable answered; the message is why, in few words."""
+    """There was no usable response; the message is a short reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; ``first_byte`` is seconds from the request to the first byte of its body."""
+    """A whole response; ``first_byte`` is the time from the request to the first byte of the body, in seconds."""
 
     status: int
     body: bytes
@@ -33,7 +33,7 @@ def fetch(
     body: bytes | None = None,
     timeout: float = 5.0,
 ) -> Answer:
-    """Send one request and read the answer, up to 4 MiB. ``timeout`` in seconds is for each step of it.
+    """Send one request and read the response, up to 4 MiB. ``timeout`` (seconds) applies to each step.
 
     Raises UnreachableError.
     """
@@ -49,7 +49,7 @@ def fetch(
 
 
 def reachable_part(url: str) -> str:
-    """``host:port`` of a URL, for messages."""
+    """Return ``host:port`` of a URL, for messages."""
     return urlsplit(url).netloc
 
 

@@ -1,6 +1,6 @@
-"""The contract of a gateway for Claude Code as a suite that runs against any gateway, from outside.
+"""The contract of a gateway for Claude Code, as a test suite that runs against any gateway from outside.
 
-It knows a URL, a key and model names, and where there is a scripted model behind the gateway (``--upstream``), what
-that received. It imports nothing of ours but names, and nothing but the standard library for the wire, so that what
-it sends and when it reads is exactly what a check says.
+The suite knows only a URL, a key and model names. With ``--upstream`` it also knows what the scripted model behind the
+gateway received. It imports only ``names`` from this project, and uses only the standard library for HTTP, so that a
+check controls exactly what is sent and when the response is read.
 """

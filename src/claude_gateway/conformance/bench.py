@@ -1,4 +1,4 @@
-"""What a check works with: the gateway, the upstream behind it, and short words for the usual calls."""
+"""What a check works with: the gateway, its upstream, and helpers for common calls."""
 
 import json
 import secrets
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from claude_gateway.conformance import sse
-from claude_gateway.conformance.check import Failed, expect
 from claude_gateway.conformance.client import TIMEOUT, Client, Headers, Reply
 from claude_gateway.conformance.options import Models, Options
+from claude_gateway.conformance.requirement import Failed, expect
 from claude_gateway.conformance.upstream import AGAIN, Seen, Upstream
 
 VERSION: Final = ("anthropic-version", "2023-06-01")
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Bench:
-    """One check's view: ``marker`` is a text of its own, by which its requests are known upstream."""
+    """The environment of one check; ``marker`` is a unique text in its requests."""
 
     def __init__(self, gateway: Client, options: Options, upstream: Upstream | None) -> None:
         self.gateway = gateway
@@ -38,18 +38,18 @@ class Bench:
 
     @property
     def bearer(self) -> tuple[str, str]:
-        """The key as Claude Code sends ``ANTHROPIC_AUTH_TOKEN``."""
+        """The header in which Claude Code sends ``ANTHROPIC_AUTH_TOKEN``."""
         return ("authorization", f"Bearer {self.key}")
 
     @property
     def upstream(self) -> Upstream:
-        """The control face of what is behind the gateway."""
+        """The control client of the scripted model behind the gateway."""
         if self._upstream is None:
-            raise Failed("a check looks upstream and does not say that it needs to")
+            raise Failed("the check uses the upstream but does not declare this need")
         return self._upstream
 
     def body(self, text: str = "Say hello", *, model: str | None = None, **fields: Any) -> Json:
-        """A small Messages body that carries the marker."""
+        """Return a small Messages body with the marker."""
         return {
             "model": model or self.models.claude,
             "max_tokens": 256,
@@ -84,42 +84,44 @@ class Bench:
         auth: Headers | None = None,
         timeout: float = TIMEOUT,
     ) -> Reply:
-        """POST a Messages body where Claude Code does."""
+        """POST a Messages body to the path that Claude Code uses."""
         return self.post("/v1/messages?beta=true", body, headers=[VERSION, *headers], auth=auth, timeout=timeout)
 
     def answer(self, body: Mapping[str, Any] | bytes, *, headers: Headers = ()) -> Json:
-        """The message that a body earns. Raises Failed for another status and another shape."""
+        """POST a body and return the message. Raises Failed for another status or another structure."""
         reply = self.messages(body, headers=headers)
         document = reply.expect(200).json
-        expect(isinstance(document, dict) and document.get("type") == "message", f"{reply}: no message")
+        expect(
+            isinstance(document, dict) and document.get("type") == "message", f"{reply}: the response is not a message"
+        )
         expect(isinstance(document.get("content"), list), f"{reply}: no content blocks")
         return dict(document)
 
     def stream(self, body: Mapping[str, Any], *, headers: Headers = (), timeout: float = TIMEOUT) -> list[sse.Event]:
-        """The events that a body earns as a stream. Raises Failed where Claude Code would not take them."""
+        """POST a body and return the streamed events. Raises Failed if Claude Code would reject them."""
         return sse.of_messages(self.messages({**body, "stream": True}, headers=headers, timeout=timeout))
 
     def script(self, **step: Any) -> None:
-        """Answer this check's requests upstream by a step (keys of the scripted model's)."""
+        """Script the upstream's answer to this check's requests with a step of the scripted model."""
         self.upstream.script({"match": self.marker, "times": AGAIN, **step})
 
     def seen(self) -> Seen:
-        """This check's request as the upstream received it (the newest). Raises Failed if it never came."""
+        """Return this check's newest request as the upstream received it. Raises Failed if there is none."""
         found = self.all_seen()
         if not found:
-            raise Failed("nothing came to the upstream")
+            raise Failed("the upstream received no request")
         return found[-1]
 
     def all_seen(self) -> Sequence[Seen]:
-        """This check's requests as the upstream received them."""
+        """Return this check's requests as the upstream received them."""
         return self.upstream.seen(self.marker)
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """The text of a message's blocks."""
+    """Return the text of a message's blocks."""
     return "".join(str(block.get("text", "")) for block in message["content"] if block.get("type") == "text")
 
 
 def tools_of(message: Mapping[str, Any]) -> list[Json]:
-    """The tool calls of a message."""
+    """Return the tool calls of a message."""
     return [dict(block) for block in message["content"] if block.get("type") == "tool_use"]

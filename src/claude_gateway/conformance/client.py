@@ -1,4 +1,4 @@
-"""HTTP with nothing hidden: headers as given, the path as given, and every piece of the answer with its moment."""
+"""A transparent HTTP client: sends headers and path unchanged, and records each piece of the response with its time."""
 
 import http.client
 import json
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from claude_gateway.conformance.check import Failed, expect, shorten
+from claude_gateway.conformance.requirement import Failed, expect, shorten
 
 TIMEOUT: Final = 20.0
-"""Seconds without any sign of an answer, after which a check gives up."""
+"""Seconds without any data after which a check gives up."""
 
 Headers = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of an answer's body that came together, ``at`` seconds after the request was sent."""
+    """Bytes of a response body that were received together, ``at`` seconds after the request was sent."""
 
     at: float
     data: bytes
@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; header names in lower case. ``complete`` is False where the connection broke before its end."""
+    """A response; header names are in lower case. ``complete`` is False if the connection broke before the end."""
 
     asked: str
     status: int
@@ -54,8 +54,8 @@ class Reply:
             raise Failed(f"{self}: the body is not JSON") from None
 
     def expect(self, status: int) -> "Reply":
-        """Give the answer itself if it has this status. Raises Failed."""
-        expect(self.status == status, f"{self}: {status} was expected")
+        """Return the response itself if it has this status. Raises Failed."""
+        expect(self.status == status, f"{self}: expected {status}")
         return self
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Reply:
 
 
 class Client:
-    """Calls one server; every request has a connection of its own. ``base`` may have a path prefix."""
+    """Calls one server, with a new connection for every request. ``base`` may have a path prefix."""
 
     def __init__(self, base: str) -> None:
         parts = urlsplit(base)
@@ -81,9 +81,9 @@ class Client:
         timeout: float = TIMEOUT,
         until: Callable[[bytes], bool] | None = None,
     ) -> Reply:
-        """Send a request and read the answer to its end, or as long as ``until`` is False of what came.
+        """Send a request and read the response to its end, or until ``until`` returns True for the data so far.
 
-        Raises Failed when there is no answer.
+        Raises Failed if there is no response.
         """
         asked = f"{method} {path}"
         connection = self._connection(timeout)
@@ -117,14 +117,14 @@ def _send(connection: http.client.HTTPConnection, method: str, path: str, header
     try:
         connection.endheaders(body)
     except (BrokenPipeError, ConnectionResetError):
-        # Refused before it was read: the answer may be there already.
+        # The server closed before it read the body; its response may have arrived already.
         return
 
 
 def _read(
     response: http.client.HTTPResponse, started: float, until: Callable[[bytes], bool] | None
 ) -> tuple[list[Piece], bool]:
-    """Give the pieces, and whether they are all."""
+    """Return the pieces, and whether they are complete."""
     pieces: list[Piece] = []
     seen = b""
     try:

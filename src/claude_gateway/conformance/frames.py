@@ -1,4 +1,4 @@
-"""AWS event-stream frames, as Bedrock streams them: cut, their checksums proven, and the events in them."""
+"""Parses AWS event-stream frames, as Bedrock streams them: verifies checksums and extracts the events."""
 
 import base64
 import binascii
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_gateway.conformance.check import Failed, expect, shorten
 from claude_gateway.conformance.client import Piece, Reply
+from claude_gateway.conformance.requirement import Failed, expect, shorten
 from claude_gateway.conformance.sse import Event
 
 CONTENT_TYPE: Final = "application/vnd.amazon.eventstream"
@@ -19,7 +19,7 @@ _TEXT: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame; ``at`` is in seconds from the request."""
+    """One frame; ``at`` is in seconds after the request."""
 
     at: float
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Frame:
 
 
 def frames(pieces: Iterable[Piece]) -> list[Frame]:
-    """Cut pieces into frames. Raises Failed for a checksum that is wrong, and for a frame without its end."""
+    """Split pieces into frames. Raises Failed for a wrong checksum or an incomplete frame."""
     found: list[Frame] = []
     rest = b""
     for piece in pieces:
@@ -41,10 +41,10 @@ def frames(pieces: Iterable[Piece]) -> list[Frame]:
 
 
 def events(reply: Reply) -> list[Event]:
-    """The stream events in a Bedrock answer. Raises Failed."""
-    expect(reply.status == 200, f"{reply.asked} -> {reply.status} {shorten(reply.body)}: 200 was expected")
+    """Return the stream events in a Bedrock response. Raises Failed."""
+    expect(reply.status == 200, f"{reply.asked} -> {reply.status} {shorten(reply.body)}: expected 200")
     kind = reply.header("content-type")
-    expect(kind == CONTENT_TYPE, f"{reply.asked}: content-type {kind!r}, {CONTENT_TYPE} was expected")
+    expect(kind == CONTENT_TYPE, f"{reply.asked}: content-type {kind!r}, expected {CONTENT_TYPE}")
     return [_event(frame) for frame in frames(reply.pieces)]
 
 
@@ -55,7 +55,7 @@ def _event(frame: Frame) -> Event:
     try:
         inner: dict[str, Any] = json.loads(base64.b64decode(json.loads(frame.payload)["bytes"], validate=True))
     except (ValueError, KeyError, TypeError):
-        raise Failed(f"a frame holds no base64 of JSON: {shorten(frame.payload)}") from None
+        raise Failed(f"a frame does not hold base64-encoded JSON: {shorten(frame.payload)}") from None
     return Event(frame.at, str(inner.get("type")), json.dumps(inner))
 
 

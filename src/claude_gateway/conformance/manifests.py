@@ -1,4 +1,4 @@
-"""The configuration under which Claude Gateway is tested: a client, and routes to the scripted model by every wire."""
+"""The configuration for testing Claude Gateway: a client, and routes to the scripted model over every wire."""
 
 import json
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 NAME: Final = "conformance"
 KEY_VARIABLE: Final = "CLAUDE_GATEWAY_KEY"
 UPSTREAM_KEY: Final = "sk-conformance-upstream-0000"
-"""What the gateway shows to the scripted model, which takes any key."""
+"""The key that the gateway sends to the scripted model, which accepts any key."""
 
 _HEAD: Final = """\
-# For `claude-gateway conformance`: routes to the scripted model at {upstream} by every wire, and the client that
-# asks. Not for anything else: the keys are worth nothing, and ${variable} must be set where this is served
-# (in a cluster: replace it in the Secret by a key of your own).
+# For `claude-gateway conformance` only: routes to the scripted model at {upstream} over every wire, and a client.
+# The upstream keys are placeholders. Set ${variable} for the process that serves this file (in a cluster, replace it
+# in the Secret by your own key).
 """
 
 Json = dict[str, Any]
 
 
 def text(options: Options, *, upstream: str) -> str:
-    """The YAML; ``upstream`` is the scripted model's address as the gateway reaches it."""
+    """Return the YAML; ``upstream`` is the address at which the gateway reaches the scripted model."""
     head = _HEAD.format(upstream=upstream, variable=KEY_VARIABLE)
     return head + str(yaml.safe_dump_all(list(_objects(options, upstream.rstrip("/"))), sort_keys=False, width=1000))
 
@@ -87,7 +87,7 @@ def _secret(upstream: str) -> Json:
 
 
 def _allowed(options: Options) -> list[str]:
-    """Every model but the denied one, under its name and under the one that Claude Code's picker keeps."""
+    """Return every model except the denied one, by its name and by its alias for Claude Code's model picker."""
     models = options.models
     named = (models.other, models.gemini, models.responses, models.embedding, models.estimate, models.judged)
     claude = (models.claude, models.bedrock_arn, models.bedrock, models.vertex, models.forward)

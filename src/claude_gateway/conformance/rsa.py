@@ -1,4 +1,4 @@
-"""A throwaway RSA key, for the scripted model's sign-in of a Google service account: it protects nothing."""
+"""A throwaway RSA key for signing in a Google service account at the scripted model; it protects nothing."""
 
 import base64
 import secrets
@@ -10,7 +10,7 @@ _SMALL: Final = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61
 
 
 def private_key(bits: int = 2048) -> str:
-    """A new key as PEM (PKCS #1), which is all that this needs and the standard library cannot make."""
+    """Create a new key as PEM (PKCS #1), which the standard library cannot do."""
     while True:
         p, q = _prime(bits // 2), _prime(bits // 2)
         phi = (p - 1) * (q - 1)
@@ -25,7 +25,7 @@ def private_key(bits: int = 2048) -> str:
 
 def _prime(bits: int) -> int:
     while True:
-        # Both top bits are set, so that the product of two has its full length.
+        # With both top bits set, the product of two primes has the full length.
         candidate = secrets.randbits(bits) | (3 << (bits - 2)) | 1
         if all(candidate % small for small in _SMALL) and _is_prime(candidate):
             return candidate

@@ -1,4 +1,4 @@
-"""Requests in the form that Claude Code gives them, made small."""
+"""Short requests in Claude Code's format."""
 
 import json
 from typing import Any, Final
@@ -57,7 +57,7 @@ IMAGE: Final = {"type": "image", "source": {"type": "base64", "media_type": "ima
 
 
 def deferred(name: str) -> Json:
-    """A tool that is named and not loaded."""
+    """Return a tool whose loading is deferred."""
     return {
         "name": name,
         "description": name,
@@ -67,7 +67,7 @@ def deferred(name: str) -> Json:
 
 
 def main_loop(model: str, text: str) -> Json:
-    """A first request of the main loop: system blocks, deferred tools, a system message last, all new fields."""
+    """Return a first request of the main loop: system blocks, deferred tools, a system message, all new fields."""
     return {
         "model": model,
         "messages": [
@@ -89,7 +89,7 @@ def main_loop(model: str, text: str) -> Json:
 
 
 def tool_turn(text: str, result: Any, *, name: str = "Bash", is_error: bool | None = None) -> list[Json]:
-    """A user turn, a tool call and its result."""
+    """Return a user turn, a tool call and its result."""
     returned: Json = {"type": "tool_result", "tool_use_id": "toolu_01", "content": result}
     if is_error is not None:
         returned["is_error"] = is_error

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for a client's request, as Claude Code's Bedrock mode signs it."""
+"""AWS Signature Version 4 for client requests, as Claude Code signs them in Bedrock mode."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 def sign(
     *, host: str, path: str, body: bytes, key_id: str, secret: str, now: datetime, region: str = "us-east-1"
 ) -> list[tuple[str, str]]:
-    """The headers that sign a POST without query; ``path`` is as sent, so it is encoded once more, as AWS asks."""
+    """Return the headers that sign a POST without query. ``path`` is as sent; AWS requires encoding it once more."""
     moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     scope = f"{day}/{region}/bedrock/aws4_request"
     digest = hashlib.sha256(body).hexdigest()

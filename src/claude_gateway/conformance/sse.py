@@ -1,4 +1,4 @@
-"""Server-sent events of an answer, with the moment at which each was complete."""
+"""Server-sent events of a response, with the time at which each was complete."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from claude_gateway.conformance.check import Failed, expect, shorten
 from claude_gateway.conformance.client import Piece, Reply
+from claude_gateway.conformance.requirement import Failed, expect, shorten
 
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-# Not `splitlines`, which also cuts at characters that are text here.
+# Not `splitlines`, which also splits at characters that are text in this format.
 _LINE: Final = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; ``name`` is empty where it has no ``event:`` line. ``at`` is in seconds from the request."""
+    """One event; ``name`` is empty without an ``event:`` line. ``at`` is in seconds after the request."""
 
     at: float
     name: str
@@ -35,7 +35,7 @@ class Event:
 
 
 def events(pieces: Iterable[Piece]) -> list[Event]:
-    """Cut pieces into events; comments are left out, and so is what has no end."""
+    """Split pieces into events, without comments and without an incomplete event at the end."""
     found: list[Event] = []
     rest = b""
     for piece in pieces:
@@ -45,17 +45,17 @@ def events(pieces: Iterable[Piece]) -> list[Event]:
 
 
 def of_messages(reply: Reply) -> list[Event]:
-    """The events of a Messages stream whose form Claude Code takes. Raises Failed.
+    """Return the events of a Messages stream that Claude Code accepts. Raises Failed.
 
-    Every event has an ``event:`` line that its data agrees with, and the answer is complete in itself.
+    Every event must have an ``event:`` line that matches its data, and the response must be complete.
     """
-    expect(reply.status == 200, f"{reply}: 200 was expected")
+    expect(reply.status == 200, f"{reply}: expected 200")
     kind = reply.header("content-type")
-    expect(kind.startswith("text/event-stream"), f"{reply.asked}: content-type {kind!r} where a stream was asked for")
+    expect(kind.startswith("text/event-stream"), f"{reply.asked}: content-type {kind!r}, expected a stream")
     found = events(reply.pieces)
-    expect(found, f"{reply}: no event came")
+    expect(found, f"{reply}: no event received")
     for event in found:
-        expect(event.name, f"an event without an `event:` line, which Claude Code refuses: {shorten(event.data)}")
+        expect(event.name, f"an event without an `event:` line, which Claude Code rejects: {shorten(event.data)}")
         expect(
             event.name == "ping" or event.json.get("type") == event.name,
             f"the event {event.name} says type {event.json.get('type')!r} in its data",
@@ -68,13 +68,13 @@ def of_messages(reply: Reply) -> list[Event]:
 
 
 def text(found: Iterable[Event], kind: str = "text_delta", field: str = "text") -> str:
-    """All text of the deltas of one kind."""
+    """Return the joined text of all deltas of one kind."""
     deltas = [event.json["delta"] for event in found if event.name == "content_block_delta"]
     return "".join(str(delta.get(field, "")) for delta in deltas if delta.get("type") == kind)
 
 
 def blocks(found: Iterable[Event]) -> list[dict[str, Any]]:
-    """The content blocks of a stream put together; a tool's ``input`` is parsed. Raises Failed."""
+    """Assemble the content blocks of a stream; the ``input`` of a tool is parsed. Raises Failed."""
     made: dict[int, dict[str, Any]] = {}
     for event in found:
         if event.name == "content_block_start":
@@ -86,12 +86,12 @@ def blocks(found: Iterable[Event]) -> list[dict[str, Any]]:
             try:
                 block["input"] = json.loads(block.pop("partial") or "{}")
             except ValueError:
-                raise Failed(f"the input of the tool {block.get('name')} is not JSON when put together") from None
+                raise Failed(f"the input of the tool {block.get('name')} is not JSON after assembly") from None
     return list(made.values())
 
 
 def named(found: Iterable[Event], name: str) -> dict[str, Any]:
-    """The data of the last event of a name. Raises Failed."""
+    """Return the data of the last event with a name. Raises Failed."""
     matching = [event.json for event in found if event.name == name]
     if not matching:
         raise Failed(f"no {name} in the stream")
@@ -99,7 +99,7 @@ def named(found: Iterable[Event], name: str) -> dict[str, Any]:
 
 
 def gaps(found: Sequence[Event]) -> list[float]:
-    """Seconds between one event and the next."""
+    """Return the seconds between consecutive events."""
     return [later.at - earlier.at for earlier, later in pairwise(found)]
 
 

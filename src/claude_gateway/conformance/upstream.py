@@ -1,4 +1,4 @@
-"""The scripted model behind the gateway: what it received, and what it shall answer, by its control face."""
+"""Controls the scripted model behind the gateway: reads what it received, and sets what it answers."""
 
 import base64
 import hashlib
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_gateway.conformance.check import Failed, shorten
 from claude_gateway.conformance.client import Client
+from claude_gateway.conformance.requirement import Failed, shorten
 
 AGAIN: Final = 25
-"""How often a scripted failure is repeated: some gateways try a failed request again by themselves."""
+"""How often a scripted failure is repeated, because some gateways retry failed requests themselves."""
 
 
 class UpstreamError(Exception):
-    """The control face does not answer as it should; the message says what it said."""
+    """The control endpoints did not answer as expected; the message holds their response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request as the upstream received it; in a credential's place stands a digest."""
+    """A request as the upstream received it; credentials are replaced by digests."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Seen:
         return next((value for key, value in self.headers if key.lower() == name), "")
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header that is a list, in order."""
+        """Return all values of a list header, in order."""
         values = [value for key, value in self.headers if key.lower() == name]
         return [part.strip() for value in values for part in value.split(",")]
 
@@ -44,25 +44,25 @@ class Seen:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise Failed(f"the upstream got {self.method} {self.path} with a body that is no JSON") from None
+            raise Failed(f"the upstream got {self.method} {self.path} with a body that is not JSON") from None
 
     def __str__(self) -> str:
         return f"the upstream got {self.method} {self.path} {shorten(self.body)}"
 
 
 class Upstream:
-    """The control face."""
+    """A client of the control endpoints."""
 
     def __init__(self, url: str) -> None:
         self._client = Client(url)
 
     def reset(self) -> None:
-        """Forget journal and script, and answer as at first."""
+        """Clear journal and script, and restore the default answers."""
         self._ask("DELETE", "/__log")
         self._ask("POST", "/__config", {"count_tokens": 200, "headers": {}, "safeguards": None, "dangerous": None})
 
     def script(self, *steps: Mapping[str, Any]) -> None:
-        """Answer the next calls that match by these steps."""
+        """Answer the next matching calls with these steps."""
         self._ask("POST", "/__script", {"steps": list(steps)})
 
     def configure(self, **settings: Any) -> None:
@@ -70,7 +70,7 @@ class Upstream:
         self._ask("POST", "/__config", settings)
 
     def seen(self, marker: str) -> list[Seen]:
-        """The requests whose body, path or headers hold the text, oldest first."""
+        """Return the requests whose body contains the text, oldest first."""
         found = []
         for entry in self._ask("GET", "/__log"):
             seen = Seen(
@@ -85,7 +85,7 @@ class Upstream:
         return found
 
     def wait_disconnected(self, marker: str, *, seconds: float) -> bool:
-        """Whether the upstream noticed within so many seconds that nobody reads its answer any more."""
+        """Return whether the upstream noticed within ``seconds`` that the reader of its response disconnected."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             entries = [e for e in self._ask("GET", "/__log") if marker in json.dumps(e["body"])]
@@ -103,5 +103,5 @@ class Upstream:
 
 
 def digest(secret: str) -> str:
-    """What the journal shows in a credential's place."""
+    """Return the digest with which the journal replaces a credential."""
     return "sha256:" + hashlib.sha256(secret.encode()).hexdigest()[:12]

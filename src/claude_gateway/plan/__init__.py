@@ -1,5 +1,5 @@
-"""The brain: what users wrote, decided into what the data plane does.
+"""The brain: decides from what users wrote what the data plane does.
 
-``read`` makes a World of manifests, ``decide`` makes a Plan of a World. Both are pure and total: whatever they are
-given, mistakes come back as Problems and never as exceptions.
+``read`` turns manifests into a World, ``decide`` turns a World into a Plan. Both are pure and total: mistakes in the
+input are returned as Problems and never raised.
 """

@@ -1,7 +1,7 @@
-"""Where a base URL may point to: never to the pod itself, its node or a cloud's metadata service.
+"""Checks base URLs: they must not point to the pod itself, its node or a cloud's metadata service.
 
-By the literal host, in all spellings that some client library understands. Names are judged again by the address
-that they resolve to, when the data plane connects.
+The check covers the literal host in all spellings that client libraries understand. When the data plane connects, it
+also checks the address that a host name resolves to.
 """
 
 import re
@@ -35,25 +35,25 @@ _NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
 
 
 def refusal(base_url: str, egress: Egress) -> str | None:
-    """Why nothing may be sent to an address, or None if it may."""
+    """Return why requests must not be sent to an address; None if they may."""
     if not _PLAIN.fullmatch(base_url):
-        return "it has characters that no address needs"
+        return "it contains characters that are not allowed in a base URL"
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "it cannot be read as an address"
+        return "it is not a valid URL"
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        return "it is no http or https address"
+        return "it is not an http or https URL"
     if ".." in parts.path or "//" in parts.path or "%" in base_url:
-        return "its path is not plain"
+        return "its path contains `..`, `//` or `%`"
     return _refused_host(host.rstrip("."), egress)
 
 
 def normal(base_url: str, wire: Wire | None) -> str:
-    """Give a base URL in the one form that the bundle holds.
+    """Return a base URL in the form that the bundle holds.
 
-    Without a slash at its end and, for wires that carry Claude, without ``/v1``, as the Anthropic SDK takes it.
+    That is without a slash at the end and, for Claude wires, without ``/v1``, as the Anthropic SDK expects it.
     """
     trimmed = base_url.rstrip("/")
     return trimmed.removesuffix("/v1").rstrip("/") if wire in CLAUDE_WIRES else trimmed
@@ -67,7 +67,7 @@ def _refused_host(host: str, egress: Egress) -> str | None:
     try:
         address = _embedded(IPv6Address(host)) if ":" in host else _ipv4(host)
     except ValueError:
-        return "its host is a number that is no IP address"
+        return "its host is a number but not an IP address"
     if address is None:
         return _refused_name(host, egress)
     if str(address) in allowed:
@@ -79,22 +79,22 @@ def _refused_host(host: str, egress: Egress) -> str | None:
     if address.is_link_local:
         return "it is a link-local address"
     if address.is_multicast or address.is_unspecified or address in _THIS_NETWORK or address in _RESERVED:
-        return "it is no single server's address"
+        return "it is not the address of a single server"
     return None
 
 
 def _refused_name(host: str, egress: Egress) -> str | None:
     if host in _LOOPBACK_NAMES or host.endswith(".localhost"):
-        return None if egress.loopback else "it is this machine itself"
+        return None if egress.loopback else "it is a loopback name"
     if host in _METADATA_NAMES:
         return "it is a cloud's metadata address"
-    return None if _HOST.fullmatch(host) else "its host is no plain host name"
+    return None if _HOST.fullmatch(host) else "its host is not a valid host name"
 
 
 def _ipv4(host: str) -> IPv4Address | None:
-    """Read a host as ``inet_aton`` and browsers do: 1 to 4 parts, each decimal, octal or hexadecimal.
+    """Parse a host as ``inet_aton`` and browsers do: 1 to 4 parts, each decimal, octal or hexadecimal.
 
-    None if it is a name. Raises ValueError if its last part is a number and the whole no address.
+    Returns None if it is a name. Raises ValueError if the last part is a number but the whole is not an address.
     """
     parts = host.split(".")
     if not _NUMBER.fullmatch(parts[-1]):

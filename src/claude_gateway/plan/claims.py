@@ -1,4 +1,4 @@
-"""Who has which model name: a name or pattern belongs to one route, and everybody is told."""
+"""Model name claims: each name or pattern belongs to one route, and the others get a Problem."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +16,9 @@ _LISTED: Final = ("claude", "anthropic")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Names that each route won, as the gateway will hold them, and the Problems of those that did not win.
+    """The names that each route won, as the gateway will hold them, and the Problems of the claims that lost.
 
-    ``aliases`` are the further names of routes whose own ones Claude Code's model picker does not show.
+    ``aliases`` are additional names for routes whose own names Claude Code's model picker does not show.
     """
 
     won: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
@@ -27,10 +27,10 @@ class Claims:
 
 
 def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
-    """Settle all claims: the older route wins, then the lesser namespace and name.
+    """Settle all claims: the older route wins; of equal age, the first by namespace and name.
 
-    A route that could not be read keeps only what no other claims: so a mistake in it neither takes a name from
-    anybody nor lets its own names fall to somebody else's wildcard.
+    A route that could not be read keeps only the names that no other route claims. A mistake in it therefore takes no
+    name from another route, and does not let another route's wildcard match its own names.
     """
     holders: dict[str, ObjectRef] = {}
     won: dict[ObjectRef, tuple[str, ...]] = {}
@@ -52,29 +52,29 @@ def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
     kept = {route.ref for route in readable}
     aliases = {ref: alias for ref, names in won.items() if (alias := _alias(names)) and alias not in holders}
     unlisted = [problem for route in readable for problem in _unlisted(route, aliases.get(route.ref))]
-    told = (*(problem for problem in problems if problem.object in kept), *unlisted)
-    return Claims(won=won, aliases=aliases, problems=told)
+    reported = (*(problem for problem in problems if problem.object in kept), *unlisted)
+    return Claims(won=won, aliases=aliases, problems=reported)
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern in which ``*`` is any run of characters."""
+    """Return whether a name matches a pattern in which ``*`` is any run of characters."""
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
 
 
 def canonical(pattern: str) -> str:
-    """Give the one spelling of a pattern: ``a**`` means the same as ``a*`` and is the same claim."""
+    """Return the canonical spelling of a pattern: ``a**`` means the same as ``a*`` and is the same claim."""
     return _STARS.sub("*", pattern)
 
 
 def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem | None:
-    """A name that LiteLLM might take for a reference to a secret."""
+    """Return a Problem for a name that LiteLLM could read as a reference to a secret."""
     if not written.lower().startswith(("os.environ/", "oidc/")):
         return None
     return Problem(
         object=route.ref,
         field=f"spec.models[{index}]",
         reason=Reason.MODEL_NOT_ALLOWED,
-        message=f"`{written}` reads as a reference to a secret",
+        message=f"`{written}` could be read as a reference to a secret",
         fix="Use another name.",
     )
 
@@ -84,13 +84,13 @@ def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Object
         object=route.ref,
         field=f"spec.models[{index}]",
         reason=Reason.MODEL_TAKEN,
-        message=f"`{written}` belongs to {holder}, which is older or comes first by name",
-        fix="Use another name, or remove it from the other route.",
+        message=f"`{written}` already belongs to {holder}, which is older or comes first by name",
+        fix="Use another name, or remove this one from the other route.",
     )
 
 
 def _alias(names: Sequence[str]) -> str | None:
-    """A name that Claude Code's model picker shows, for a route none of whose literal names is one."""
+    """Return a name that Claude Code's model picker shows, if the route has literal names but none that it shows."""
     literal = [name for name in names if "*" not in name]
     if not literal or any(name.startswith(_LISTED) for name in literal):
         return None
@@ -98,7 +98,7 @@ def _alias(names: Sequence[str]) -> str | None:
 
 
 def _unlisted(route: Item[ModelRouteSpec], alias: str | None) -> list[Problem]:
-    """Warn of a name for people that Claude Code's model picker cannot show (it keeps literal names of two kinds)."""
+    """Warn about a display name that Claude Code's model picker does not show, because of the route's model names."""
     if route.spec is None or route.spec.display_name is None:
         return []
     if any(name.startswith(_LISTED) and "*" not in name for name in route.claims):

@@ -1,4 +1,4 @@
-"""Who may call: clients and the hashes of their keys."""
+"""Clients that may call the gateway, and the hashes of their keys."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import Item, World
 
 SHORTEST_KEY: Final = 16
-"""Characters that a client's key has at least."""
+"""Minimum number of characters of a client key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Clients with at least one usable key, and each key's client by the key's SHA-256.
+    """Clients with at least one usable key. ``names`` maps the SHA-256 of each key to the client's name.
 
-    ``acceptable`` are those with at least one key that is not refused, be it found or not.
+    ``acceptable`` are the clients with at least one key that was not rejected, even if its Secret was not found.
     """
 
     clients: tuple[policy.Client, ...]
@@ -31,7 +31,7 @@ class Clients:
 
 
 def resolve(world: World) -> Clients:
-    """Resolve all clients' keys; a key that two claim belongs to the older one."""
+    """Resolve the keys of all clients; a key that two clients use belongs to the older one."""
     holders: dict[str, ObjectRef] = {}
     clients: list[policy.Client] = []
     acceptable: set[ObjectRef] = set()
@@ -60,7 +60,7 @@ def _claim(
     world: World,
     holders: dict[str, ObjectRef],
 ) -> Problem | None:
-    """Claim one key for a client; None if it is the client's now."""
+    """Claim one key for a client; returns a Problem, or None if the key now belongs to the client."""
     at = f"spec.keys[{index}].secretRef"
     key = find(world.secrets, spec.keys[index].secret_ref, owner=item.ref, at=at, unreadable=world.unreadable)
     if isinstance(key, Problem):
@@ -71,18 +71,20 @@ def _claim(
     holder = holders.setdefault(hashlib.sha256(key.encode()).hexdigest(), item.ref)
     if holder == item.ref:
         return None
-    fix = "Give every client a key of its own: `claude-gateway key new`."
+    fix = "Create a separate key for each client with `claude-gateway key new`."
     return Problem(item.ref, at, Reason.KEY_TAKEN, f"the key already belongs to {holder}", fix)
 
 
 def _key_problem(owner: ObjectRef, key: str, at: str) -> Problem | None:
-    fix = "Make one with `claude-gateway key new`."
+    fix = "Create a key with `claude-gateway key new`."
     if len(key) < SHORTEST_KEY:
         message = f"the key has fewer than {SHORTEST_KEY} characters"
         return Problem(owner, at, Reason.KEY_TOO_SHORT, message, fix)
     if key.lower().startswith("sk-ant-"):
-        # Claude Code sends a key of this shape to Anthropic's own host too, whatever its base URL is.
-        message = "the key looks like Anthropic's own (`sk-ant-`), and Claude Code would send it to Anthropic"
+        # Claude Code also sends a key of this form to Anthropic's own host, whatever its base URL is.
+        message = (
+            "the key looks like an Anthropic API key (`sk-ant-...`), so Claude Code would also send it to Anthropic"
+        )
         return Problem(owner, at, Reason.KEY_NOT_ALLOWED, message, fix)
     return None
 

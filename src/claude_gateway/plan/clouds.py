@@ -46,14 +46,14 @@ _SUFFIXES: Final = {
 def refusal(provider: str, model: str, region: str | None) -> str | None:
     """Why a model's id cannot be used with a credential of ``region``, or None if it can; None for other providers."""
     if provider == VERTEX:
-        return None if model == _ANY or _VERTEX_ID.fullmatch(model) else "this is no id of a model at Vertex AI"
+        return None if model == _ANY or _VERTEX_ID.fullmatch(model) else "not a Vertex AI model ID"
     if provider != BEDROCK or model == _ANY:
         return None
     plain = _LITELLMS.sub("", model, count=1)
     arn = _ARN.fullmatch(plain)
     if arn is not None and region is not None and arn["region"] != region:
-        return f"this is a model in {arn['region']}, and the credential is for {region}"
-    return None if arn or _BEDROCK_ID.fullmatch(plain) else "this is no id of a model at Bedrock"
+        return f"the model is in region {arn['region']}, but the credential is for {region}"
+    return None if arn or _BEDROCK_ID.fullmatch(plain) else "not a Bedrock model ID"
 
 
 def claude_wire(provider: str, model: str) -> Wire | None:

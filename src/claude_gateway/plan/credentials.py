@@ -1,4 +1,4 @@
-"""What may be spent and where it may go: credentials resolved to their keys."""
+"""Resolves credentials to their keys, and to the addresses that the keys may be sent to."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ _UNSAFE: Final = re.compile(r"[^-._a-zA-Z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, or an identity in a cloud, with the provider and the one place that it may go to.
+    """A key, or an identity in a cloud, with the provider and the one address that it may be sent to.
 
-    ``entry`` names it in the secret part; None for the identity of the pods, which has no ``value`` either.
-    ``base_url`` is None for the place's own address, where nothing needs to know it.
+    ``entry`` is its name in the secret part; None for the identity of the pods, which has no ``value`` either.
+    ``base_url`` is None for the provider's default address, if no part of the policy needs to know it.
     """
 
     provider: str
@@ -44,7 +44,7 @@ class _Spent(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Usable keys by credential; which credentials exist, and have a sound spec; the Problems of all."""
+    """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec."""
 
     keys: Mapping[ObjectRef, Key]
     known: frozenset[ObjectRef]
@@ -53,7 +53,7 @@ class Credentials:
 
 
 def resolve(world: World) -> Credentials:
-    """Find each credential's key; one with any Problem is not usable."""
+    """Find the key of each credential; a credential with any Problem is not usable."""
     keys: dict[ObjectRef, Key] = {}
     acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
@@ -77,24 +77,24 @@ def resolve(world: World) -> Credentials:
 
 
 def provider_problem(name: str, *, owner: ObjectRef, at: str) -> Problem | None:
-    """What is wrong with a provider's name, if anything."""
+    """Return the Problem of a provider name; None if it can be used."""
     if name in providers.PROVIDERS or name in clouds.FIELDS:
         return None
     if name in providers.UNSUPPORTED:
         message = f"provider `{name}` is not supported: {providers.UNSUPPORTED[name]}"
         return Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, "Use another provider.")
     like = providers.nearest(name)
-    fix = f"Did you mean `{like}`?" if like else "Use the name that LiteLLM has for it, such as `openai`."
-    return Problem(owner, at, Reason.PROVIDER_UNKNOWN, f"no provider `{name}` is known", fix)
+    fix = f"Did you mean `{like}`?" if like else "Use LiteLLM's name for the provider, such as `openai`."
+    return Problem(owner, at, Reason.PROVIDER_UNKNOWN, f"provider `{name}` is not known", fix)
 
 
 def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -> Problem | None:
-    """What is wrong with a base URL, if anything."""
+    """Return the Problem of a base URL; None if requests may be sent there."""
     refusal = addresses.refusal(base_url, world.settings.egress)
     if refusal is None:
         return None
-    fix = "Use another address, or have whoever runs the gateway allow this host."
-    return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, f"nothing may be sent there: {refusal}", fix)
+    fix = "Use another address, or ask the operators of the gateway to allow this host."
+    return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, f"the address is not allowed: {refusal}", fix)
 
 
 def _spec_problems(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> Iterable[Problem]:
@@ -103,8 +103,8 @@ def _spec_problems(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: Wor
         yield from _provider_problems(owner, kind)
     allowed = world.settings.identity_namespaces
     if kind.secret_ref is None and allowed is not None and owner.namespace not in allowed:
-        message = f"credentials of namespace {owner.namespace} may not spend the pods' own identity"
-        fix = "Name a Secret, or have whoever runs the gateway allow it to the namespace."
+        message = f"credentials in namespace {owner.namespace} may not use the pods' own identity"
+        fix = "Set `secretRef`, or ask the operators of the gateway to allow it for this namespace."
         yield Problem(owner, f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
     if kind.base_url is not None:
         refused = address_problem(kind.base_url, world, owner=owner, at=f"{at}.baseURL")
@@ -117,16 +117,22 @@ def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
     if problem is not None:
         yield problem
     elif api_key.provider in clouds.FIELDS:
-        message = f"provider `{api_key.provider}` takes an identity of its cloud, in a certain place, and no mere key"
+        message = f"provider `{api_key.provider}` needs a cloud identity instead of an API key"
         fix = f"Write `{clouds.FIELDS[api_key.provider]}:` instead of `apiKey:`."
         yield Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, fix)
     elif api_key.base_url is None and providers.PROVIDERS[api_key.provider].needs_base_url:
-        message = f"provider `{api_key.provider}` has no address of its own"
-        yield Problem(owner, "spec.apiKey.baseURL", Reason.INVALID, message, "Add the `baseURL` that the key is for.")
+        message = f"provider `{api_key.provider}` has no default address"
+        yield Problem(
+            owner,
+            "spec.apiKey.baseURL",
+            Reason.INVALID,
+            message,
+            "Add the `baseURL` of the server that the key belongs to.",
+        )
 
 
 def _value(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> bytes | Problem | None:
-    """What a credential spends, as the secret part holds it; None for the identity of the pods."""
+    """Return the value that the secret part holds for a credential; None for the identity of the pods."""
     at = f"{_at(kind)}.secretRef"
     if kind.secret_ref is None:
         return None
@@ -161,25 +167,25 @@ def _at(kind: ApiKey | Bedrock | Vertex) -> str:
 
 
 def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
-    """The place of a cloud that a credential is for; one of both, or none for an API key."""
+    """Return the AWS region or Google project of a credential; both are None for an API key."""
     aws = None if spec.bedrock is None else Aws(region=spec.bedrock.region)
     google = None if spec.vertex is None else Google(project=spec.vertex.project, location=spec.vertex.location)
     return aws, google
 
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
-    """Name what a credential takes of a Secret, for the secret part; None for the identity of the pods."""
+    """Return the name of a credential's entry in the secret part; None for the identity of the pods."""
     ref = spec.kind.secret_ref
     if ref is None:
         return None
-    # An AWS identity is several keys of a Secret.
+    # An AWS identity consists of several keys of a Secret.
     return entry_ref(namespace, ref.name, ref.key if isinstance(ref, SecretKeyRef) else None)
 
 
 def entry_ref(namespace: str, name: str, key: str | None = None) -> str:
-    """Name a Secret's key for the secret part: ``<namespace>.<name>.<key>``; without key the Secret as a whole.
+    """Return the name of an entry in the secret part: ``<namespace>.<name>.<key>``, or without key for a whole Secret.
 
-    Two keys never get one name: where the parts could be cut otherwise, or had to be shortened, a hash of them follows.
+    Names are unique: if the parts contain dots or the name had to be shortened, a hash of the parts is appended.
     """
     parts = (namespace, name) if key is None else (namespace, name, key)
     written = _UNSAFE.sub("_", ".".join(parts))

@@ -1,4 +1,4 @@
-"""The decision: from a World to everything that should be."""
+"""Decides from a World what the data plane should serve and which status each object gets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
 from claude_gateway.plan import claims, clients, credentials, render, targets
-from claude_gateway.plan.judge import Judge, appoint
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
+from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
 from claude_gateway.plan.world import Item, World
@@ -21,14 +21,15 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that should be.
+    """The desired state.
 
-    ``bundle`` is None when it would be too large: what serves now stays. ``policy`` is the value behind
-    ``gateway.json``. ``problems`` are all mistakes, those of reading included, in a fixed order. ``wake_at`` is when
-    to decide again although nothing changed; None as long as nothing depends on the time.
+    ``bundle`` is None if it would be too large; the data plane then keeps what it serves. ``policy`` is the value that
+    ``gateway.json`` is rendered from. ``problems`` are all mistakes, including those found while reading, in a fixed
+    order. ``wake_at`` is when to decide again even if nothing changes; None if nothing depends on the time.
 
-    Of use in a cluster only: ``packed`` is the bundle as it is stored, ``changed`` are the statuses that differ from
-    what the objects say, ``slices`` what the policy holds for each object, ``fleet`` the data plane; empty otherwise.
+    The other fields are used only in a cluster and are empty elsewhere: ``packed`` is the bundle as it is stored,
+    ``changed`` are the statuses that differ from those in the cluster, ``slices`` are the digests of what the policy
+    holds for each object, ``fleet`` is the state of the proxy pods.
     """
 
     bundle: Bundle | None
@@ -45,7 +46,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Routes:
-    """Routes as the gateway will hold them, and which of them have a name and a target that is sound in itself."""
+    """The routes of the policy. ``acceptable`` are those that have a name and at least one target with a valid spec."""
 
     routes: tuple[Route, ...]
     acceptable: frozenset[ObjectRef]
@@ -53,19 +54,19 @@ class _Routes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What objects are told."""
+class _Statuses:
+    """The statuses of all objects, those that changed, and the Events to write."""
 
-    statuses: tuple[ObjectStatus, ...]
+    every: tuple[ObjectStatus, ...]
     changed: tuple[ObjectStatus, ...]
     events: tuple[Event, ...]
 
 
 def decide(world: World, now: datetime) -> Plan:
-    """Decide what the data plane does and what each object is told; pure, deterministic, never raises.
+    """Decide what the data plane does and which status each object gets; pure, deterministic, never raises.
 
-    A target with a Problem is left out and its route serves with the others. A route with no target left keeps its
-    names, so that they never fall to somebody else's wildcard; the gateway answers them with 503.
+    A target with a Problem is left out; its route serves with the other targets. A route without any usable target
+    keeps its model names and the gateway answers them with 503: otherwise another route's wildcard would match them.
     """
     spent = credentials.resolve(world)
     callers = clients.resolve(world)
@@ -82,18 +83,18 @@ def decide(world: World, now: datetime) -> Plan:
     bundle, packed, too_large = _bundle(policy, {**secrets, **keys})
     problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
     acceptable = spent.acceptable | callers.acceptable | routing.acceptable
-    judge = appoint(world, policy, bundle, client_keys=callers.names, spendable=frozenset(spent.keys))
-    told = _tell(world, problems, acceptable=acceptable, judge=judge, now=now)
+    rollout = compare(world, policy, bundle, client_keys=callers.names, spendable=frozenset(spent.keys))
+    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, now=now)
     return Plan(
         bundle=bundle,
         policy=policy,
-        statuses=told.statuses,
-        events=told.events,
+        statuses=statuses.every,
+        events=statuses.events,
         problems=problems,
         packed=packed,
-        changed=told.changed,
-        slices=judge.wanted if judge else {},
-        fleet=judge.fleet if judge else Fleet(),
+        changed=statuses.changed,
+        slices=rollout.wanted if rollout else {},
+        fleet=rollout.fleet if rollout else Fleet(),
     )
 
 
@@ -114,20 +115,23 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
             acceptable.update([item.ref] if resolved.acceptable else [])
     routes.sort(key=lambda route: route.name)
-    problems.extend(_judge_problems(world.routes, routes))
+    problems.extend(_safeguards_problems(world.routes, routes))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
 
 
-def _judge_problems(items: Iterable[Item[ModelRouteSpec]], routes: Sequence[Route]) -> Iterator[Problem]:
-    """Tell of judges that nobody is: the route serves, and what its targets cannot judge stays without a judgement."""
+def _safeguards_problems(items: Iterable[Item[ModelRouteSpec]], routes: Sequence[Route]) -> Iterator[Problem]:
+    """Yield a Problem for each ``safeguardsModel`` that no route serves.
+
+    Such a route still serves, but tool calls that its targets cannot judge are not judged.
+    """
     exact = {name for route in routes for name in (*route.models, route.alias) if name is not None}
     patterns = [name for name in exact if "*" in name]
     for item in items:
-        judge = None if item.spec is None else item.spec.safeguards_model
-        if judge is None or judge in exact or any(claims.matches(pattern, judge) for pattern in patterns):
+        model = None if item.spec is None else item.spec.safeguards_model
+        if model is None or model in exact or any(claims.matches(pattern, model) for pattern in patterns):
             continue
-        message = f"no route serves `{judge}`"
-        fix = "Name a model that a route serves, or add it to the `models` of one."
+        message = f"no route serves the model `{model}`"
+        fix = "Set a model name that a route serves, or add this name to the `models` of a route."
         yield Problem(item.ref, "spec.safeguardsModel", Reason.MODEL_NOT_FOUND, message, fix)
 
 
@@ -142,7 +146,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),
         safeguards_model=spec.safeguards_model,
-        estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - no secret
+        estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
     )
 
 
@@ -152,15 +156,23 @@ def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None
         packed = pack(bundle)
     except BundleError as error:
         everything = ObjectRef(kind="Bundle", namespace="", name="bundle")
-        fix = "Remove routes, targets or clients that are not needed; what served before goes on serving."
+        fix = "Remove routes, targets or clients that are not needed. Until then the previous configuration stays live."
         return None, None, [Problem(everything, "size", Reason.TOO_LARGE, str(error), fix)]
     return bundle, packed, []
 
 
-def _tell(
-    world: World, problems: Iterable[Problem], *, acceptable: frozenset[ObjectRef], judge: Judge | None, now: datetime
-) -> _Told:
-    """Tell every object how it stands; a Problem with a document number is about something else of that name."""
+def _report(
+    world: World,
+    problems: Iterable[Problem],
+    *,
+    acceptable: frozenset[ObjectRef],
+    rollout: RolloutState | None,
+    now: datetime,
+) -> _Statuses:
+    """Compute the status of every object.
+
+    A Problem with a document number is about another manifest of the same name, and is not part of the status.
+    """
     by_object: dict[ObjectRef, list[Problem]] = {}
     for problem in problems:
         if problem.document is None:
@@ -177,13 +189,13 @@ def _tell(
             problems=tuple(by_object.get(item.ref, ())),
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
-            programmed=judge.verdict(item) if judge else None,
+            programmed=rollout.condition(item) if rollout else None,
         )
         status, news = report(standing, now)
         statuses.append(status)
         changed.extend([status] if status.differs(item.conditions) else [])
         events.extend(news)
-    return _Told(statuses=tuple(statuses), changed=tuple(changed), events=tuple(events))
+    return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
 
 
 def _name(ref: ObjectRef) -> str:

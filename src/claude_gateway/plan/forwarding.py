@@ -1,4 +1,4 @@
-"""The clients' own logins: a route author cannot send them anywhere but where the installation allows."""
+"""Checks where targets send the clients' own logins: only to hosts that the installation allows."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,11 +11,11 @@ from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.world import World
 
 DEFAULT_BASE_URL: Final = "https://api.anthropic.com"
-"""Where a client's login goes that no target sends elsewhere."""
+"""Where clients' logins are sent if a target sets no address."""
 
 
 def problem(base_url: str | None, world: World, *, owner: ObjectRef, at: str) -> Problem | None:
-    """What is wrong with the address that gets the clients' logins, if anything."""
+    """Return the Problem of an address that receives clients' logins; None if it is allowed."""
     address = base_url or DEFAULT_BASE_URL
     refused = address_problem(address, world, owner=owner, at=at)
     if refused is not None:
@@ -25,9 +25,9 @@ def problem(base_url: str | None, world: World, *, owner: ObjectRef, at: str) ->
     allowed = [name.lower().rstrip(".").strip("[]") for name in world.settings.forward_hosts]
     if host.rstrip(".") not in allowed:
         message = f"clients' own logins may not be sent to `{host}`"
-        fix = "Use an address that whoever runs the gateway allows for them, or have this host allowed."
+        fix = "Use a host that may receive logins, or ask the operators of the gateway to allow this one."
         return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, message, fix)
     if parts.scheme != "https" and addresses.refusal(address, Egress()) is None:
         message = "clients' own logins may not be sent without encryption"
-        return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, message, "Write `https://`.")
+        return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, message, "Use `https://` in the `baseURL`.")
     return None

@@ -1,4 +1,4 @@
-"""Identities in clouds: from a Secret to the one form that the data plane takes, and nothing more of it."""
+"""Reads cloud identities from Secrets into the one form that the data plane accepts, without any other field."""
 
 import json
 import re
@@ -19,18 +19,18 @@ _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 _SESSION: Final = "AWS_SESSION_TOKEN"
 _KEYS: Final = (("accessKeyId", "AWS_ACCESS_KEY_ID"), ("secretAccessKey", "AWS_SECRET_ACCESS_KEY"))
 _GOOGLE: Final = ("type", "project_id", "private_key_id", "private_key", "client_email", "client_id", "token_uri")
-"""Fields of a service account's key file that are of use; the others can name addresses and are left out."""
+"""The fields of a service account's key file that are used; others can hold addresses and are dropped."""
 _SERVICE_ACCOUNT: Final = "service_account"
 _PEM: Final = re.compile(
     r"-----BEGIN (?:RSA )?PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END (?:RSA )?PRIVATE KEY-----\n*"
 )
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+")
 _LONGEST: Final = 16_384
-_KEY_FILE: Final = "Store the JSON key file of a Google service account as it was downloaded."
+_KEY_FILE: Final = "Store the JSON key file of a Google service account unchanged."
 
 
 def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str) -> bytes | Problem:
-    """An AWS identity as JSON: ``accessKeyId``, ``secretAccessKey`` and maybe ``sessionToken``, or ``bearerToken``."""
+    """Return an AWS identity as JSON: access key with optional session token, or ``bearerToken``."""
     secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
     if isinstance(secret, Problem):
         return secret
@@ -47,7 +47,7 @@ def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str) -> bytes | P
 
 
 def google(world: World, ref: SecretKeyRef, *, owner: ObjectRef, at: str) -> bytes | Problem:
-    """A service account's key file as JSON, with the fields that are of use."""
+    """Return the used fields of a service account's key file as JSON."""
     secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
     if isinstance(secret, Problem):
         return secret
@@ -55,7 +55,7 @@ def google(world: World, ref: SecretKeyRef, *, owner: ObjectRef, at: str) -> byt
     if isinstance(value, Problem):
         return value
     fields = _fields(value)
-    wrong = "holds no JSON object" if fields is None else _wrong(fields, world.settings.egress)
+    wrong = "is not a JSON object" if fields is None else _wrong(fields, world.settings.egress)
     if fields is None or wrong is not None:
         message = f"key {ref.key} of Secret {owner.namespace}/{ref.name} {wrong}"
         return Problem(owner, f"{at}.key", Reason.SECRET_VALUE_INVALID, message, _KEY_FILE)
@@ -73,9 +73,10 @@ def _fields(value: bytes) -> Mapping[str, Any] | None:
 
 
 def _wrong(fields: Mapping[str, Any], egress: Egress) -> str | None:
-    """What keeps a key file from being used, in words that hold nothing of it; None: nothing.
+    """Return why a key file cannot be used, without quoting it; None if it can.
 
-    Only keys of service accounts: other kinds of file make google-auth run programs and call addresses that they name.
+    Only keys of service accounts are accepted: other kinds of credential file make google-auth run programs and call
+    addresses that the file names.
     """
     if fields.get("type") != _SERVICE_ACCOUNT:
         return "is not the key of a service account"
@@ -84,14 +85,14 @@ def _wrong(fields: Mapping[str, Any], egress: Egress) -> str | None:
     if not _PEM.fullmatch(fields.get("private_key", "")):
         return "has no private key"
     if not _EMAIL.fullmatch(fields.get("client_email", "")):
-        return "does not say whose it is"
+        return "has no valid `client_email`"
     if not _may_sign_in_at(fields.get("token_uri", ""), egress):
         return f"has a `token_uri` other than {GOOGLE_TOKENS}"
     return None
 
 
 def _may_sign_in_at(address: str, egress: Egress) -> bool:
-    """Google's address, or one that is refused by default and was allowed by the installation: a server of a test."""
+    """Allow Google's address, and test servers: addresses that are rejected by default but allowed explicitly."""
     if address == GOOGLE_TOKENS:
         return True
     if addresses.refusal(address, egress) is not None:

@@ -1,4 +1,4 @@
-"""Users' mistakes as values: which object, which field, what is wrong and what to do."""
+"""Users' mistakes as values: the object, the field, what is wrong and how to fix it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from claude_gateway.names import Reason
 
 
 class Severity(StrEnum):
-    """Whether something does not work as written, or works but hardly as meant."""
+    """An error does not work as written; a warning works, but probably not as intended."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
-    """An object by kind, namespace and name; a part that could not be read is empty."""
+    """An object's kind, namespace and name; a part that could not be read is empty."""
 
     kind: str
     namespace: str
@@ -30,9 +30,9 @@ class ObjectRef:
 class Problem:
     """One mistake.
 
-    ``field`` is the path as the user wrote it, such as ``spec.targets[0].credential``; a mapping's key that is no
-    plain word (a label) ends the path before it. ``document`` is the position of the manifest among those read, set
-    only where ``object`` alone does not find it (no name, or the second of two of one name). No part ever holds a
+    ``field`` is the path as the user wrote it, such as ``spec.targets[0].credential``; the path ends before a mapping
+    key that is not a plain word (such as a label). ``document`` is the position of the manifest among those read; it
+    is set only if ``object`` does not identify the manifest (it has no name, or a duplicate one). No part ever holds a
     secret value.
     """
 
@@ -49,7 +49,7 @@ class Problem:
 
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort problems, so that the order of the manifests does not show."""
+    """Sort problems into an order that does not depend on the order of the manifests."""
     return tuple(
         sorted(
             problems, key=lambda p: (p.object, p.field, p.reason, p.message, -1 if p.document is None else p.document)

@@ -1,4 +1,16 @@
-"""Whether the data plane serves an object as it is now: never said on hope, only on what ready pods report."""
+"""The ``Programmed`` condition: whether the data plane serves an object as it is now.
+
+It is true only if every ready pod reported it. For one object, the first line that applies decides::
+
+    nothing of the object can serve                -> False  NothingToServe
+    no pod is ready                                -> False  NoReadyPods
+    every ready pod serves the object's slice      -> True   Programmed
+    the wanted bundle is too large to be written   -> False  TooLarge
+    a pod could not load the wanted revision       -> False  Refused
+    otherwise: some pod is not up to date yet      -> False  Pending
+
+A pod runs two processes that load the bundle, the gateway and the LiteLLM worker, and both count.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,28 +19,28 @@ from typing import Final
 from claude_gateway.contract.report import PodReport
 from claude_gateway.names import Reason
 
-Verdict = tuple[str, Reason, str]
+ConditionState = tuple[str, Reason, str]
 """Status, reason and message of a condition."""
 
 _LONGEST_ERROR: Final = 500
-_LIVE: Final[Verdict] = ("True", Reason.PROGRAMMED, "Every ready pod serves it.")
-_UNSPENT: Final[Verdict] = ("True", Reason.PROGRAMMED, "No route spends it.")
-_NOTHING: Final[Verdict] = (
+_LIVE: Final[ConditionState] = ("True", Reason.PROGRAMMED, "Live on every ready proxy pod.")
+_UNSPENT: Final[ConditionState] = ("True", Reason.PROGRAMMED, "No route uses it.")
+_NOTHING: Final[ConditionState] = (
     "False",
     Reason.NOTHING_TO_SERVE,
-    "Nothing of it can serve; the other conditions say why.",
+    "No part of the object can serve: fix what the other conditions name.",
 )
-_PENDING: Final[Verdict] = ("False", Reason.PENDING, "Not every ready pod serves it yet.")
-_TOO_LARGE: Final[Verdict] = (
+_PENDING: Final[ConditionState] = ("False", Reason.PENDING, "Not live on every ready proxy pod yet.")
+_TOO_LARGE: Final[ConditionState] = (
     "False",
     Reason.TOO_LARGE,
-    "Everything together is too large for a bundle; pods serve what they had.",
+    "All objects together are too large for one bundle, so the pods keep the previous one. Remove some objects.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """One pod of the data plane: whether it is ready, and what its agent reported last; None: it does not answer."""
+    """One proxy pod: whether it is ready, and the last report of its agent (None: the agent does not answer)."""
 
     name: str
     ready: bool
@@ -37,10 +49,11 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All pods, seen with one revision in mind.
+    """All pods, compared with one wanted revision.
 
-    ``served`` are the revisions that gateways or LiteLLM workers of ready pods serve; ``silent`` says that at least one
-    ready pod did not report both. ``refusal`` is why a pod could not load the wanted revision.
+    ``ready`` is the number of ready pods. ``served`` are the revisions that their gateways and LiteLLM workers serve;
+    ``silent`` says that at least one ready pod did not report both. ``refusal`` is why a pod could not load the wanted
+    revision.
     """
 
     ready: int = 0
@@ -50,12 +63,12 @@ class Fleet:
 
     @property
     def settled(self) -> str | None:
-        """The one revision that every ready pod serves, if there is one."""
+        """The single revision that every ready pod serves; None if there is none."""
         return next(iter(self.served)) if self.ready and not self.silent and len(self.served) == 1 else None
 
 
-def muster(pods: Iterable[PodState], wanted: str | None) -> Fleet:
-    """Look at all pods; ``wanted`` is the revision that they should serve, None if there is none."""
+def summarize(pods: Iterable[PodState], wanted: str | None) -> Fleet:
+    """Summarize all pods; ``wanted`` is the revision that they should serve, None if there is none."""
     ready, silent = 0, False
     served: set[str] = set()
     refusals: list[str] = []
@@ -63,7 +76,7 @@ def muster(pods: Iterable[PodState], wanted: str | None) -> Fleet:
         report = pod.report
         refusal = None if report is None or wanted is None else _refusal(report, wanted)
         if refusal is not None:
-            refusals.append(f"Pod {pod.name} could not load it: {refusal[:_LONGEST_ERROR]}")
+            refusals.append(f"Pod {pod.name} could not load the new configuration: {refusal[:_LONGEST_ERROR]}")
         if not pod.ready:
             continue
         ready += 1
@@ -76,18 +89,18 @@ def muster(pods: Iterable[PodState], wanted: str | None) -> Fleet:
     return Fleet(ready=ready, served=frozenset(served), silent=silent, refusal=min(refusals, default=None))
 
 
-def verdict(
+def condition(
     fleet: Fleet, name: str | None, wanted: Mapping[str, str], known: Mapping[str, Mapping[str, str]], *, fits: bool
-) -> Verdict:
-    """Answer for one object.
+) -> ConditionState:
+    """Return the state of the condition for one object.
 
-    ``name`` is that of its slice, None if nothing of the object can serve; ``wanted`` are the slices that should be
-    live and ``known`` those of each revision that is known; ``fits`` says that the wanted ones could be written.
+    ``name`` is the name of the object's slice, None if nothing of the object can serve. ``wanted`` are the slices that
+    should be live, ``known`` those of each known revision. ``fits`` says that the wanted bundle could be written.
     """
     if name is None:
         return _NOTHING
     if not fleet.ready:
-        return ("False", Reason.NO_READY_PODS, " ".join(filter(None, ("No pod is ready.", fleet.refusal))))
+        return ("False", Reason.NO_READY_PODS, " ".join(filter(None, ("No proxy pod is ready.", fleet.refusal))))
     mine = wanted.get(name)
     if not fleet.silent and all(r in known and known[r].get(name) == mine for r in fleet.served):
         return _LIVE if mine is not None else _UNSPENT
@@ -97,7 +110,7 @@ def verdict(
 
 
 def _refusal(report: PodReport, wanted: str) -> str | None:
-    """Why a pod could not load a revision, and which process it was; None if none says so."""
+    """Return which process of a pod could not load a revision, and why; None if none reports a failure."""
     if report.error is not None and report.wanted == wanted:
         return f"agent: {report.error}"
     for name, process in (("gateway", report.gateway), ("litellm", report.litellm)):

@@ -78,7 +78,7 @@ _GOOGLE: Final = "it needs a Google Cloud identity"
 _PERSON: Final = "it needs a person to sign in"
 _MORE: Final = "it needs more settings than a key and a base URL"
 _ELSEWHERE: Final = "LiteLLM sends its key to addresses other than the credential's base URL"
-_NO_MODEL: Final = "it is no language model for chat or embeddings"
+_NO_MODEL: Final = "it is not a provider of chat or embedding models"
 _USE_OPENAI: Final = "use `openai/`, with a base URL for a server of your own"
 
 UNSUPPORTED: Final[Mapping[str, str]] = {

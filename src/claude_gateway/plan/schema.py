@@ -1,4 +1,4 @@
-"""From a model's validation errors to Problems: the user's own field path, plain words, and never a value."""
+"""Turns validation errors of a model into Problems: with the user's own field path, and never with a value."""
 
 import difflib
 import re
@@ -29,9 +29,9 @@ _PLAIN: Final = (
 def parse(
     model: type[ModelT], raw: object, *, ref: ObjectRef, strict: bool, at: str = "spec", document: int | None = None
 ) -> tuple[ModelT | None, list[Problem]]:
-    """Validate one part of a manifest; None and at least one Problem if it is not as the model says.
+    """Validate one part of a manifest; returns None and at least one Problem if it is invalid.
 
-    ``at`` is the part's own path. Fields that the model does not know are Problems if ``strict``, else dropped.
+    ``at`` is the path of the part. Unknown fields are Problems if ``strict``, otherwise they are dropped.
     """
     if not isinstance(raw, Mapping):
         message = f"`{at}` is missing" if raw is None else f"`{at}` must be an object"
@@ -47,25 +47,25 @@ def parse(
 
 
 def invalid(ref: ObjectRef, field: str, message: str, fix: str, *, document: int | None = None) -> Problem:
-    """Give the Problem of something that is not as its schema says."""
+    """Return the Problem for a field that violates its schema."""
     return Problem(object=ref, field=field, reason=Reason.INVALID, message=message, fix=fix, document=document)
 
 
 def unknown_field(ref: ObjectRef, field: str, known: Sequence[str], *, document: int | None = None) -> Problem:
-    """Give the Problem of a field that nobody knows, with the known one that is most like it."""
+    """Return the Problem for an unknown field, with the most similar known one as the fix."""
     name = field.rpartition(".")[2]
     like = difflib.get_close_matches(name, known, n=1)
-    fix = f"Did you mean `{like[0]}`?" if like else f"Known here: {', '.join(known)}."
+    fix = f"Did you mean `{like[0]}`?" if like else f"Known fields: {', '.join(known)}."
     return invalid(ref, field, f"`{shown(name)}` is not a known field", fix, document=document)
 
 
 def shown(text: str) -> str:
-    """Give a text as it may be shown in a message: printable ASCII of at most 253 characters, or a placeholder."""
+    """Return a text for use in a message: printable ASCII of at most 253 characters, otherwise a placeholder."""
     return text if _PRINTABLE.fullmatch(text) else "(unprintable)"
 
 
 def path(at: str, loc: Sequence[int | str]) -> str:
-    """Write a location as users read it: ``spec.targets[0].model``; a key that is no plain word ends the path."""
+    """Format a location as users write it: ``spec.targets[0].model``; it ends before a key that is not a word."""
     written = at
     for part in loc:
         if isinstance(part, int):
@@ -97,7 +97,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, ref: ObjectRef, at: s
 
 
 def _plain(message: str) -> str:
-    """Put a validator's words into a user's; they hold no input, only what the schema says."""
+    """Rewrite a validator's message for users; it never quotes the input."""
     message = _SUBJECT.sub("must", message)
     for theirs, ours in _PLAIN:
         message = theirs.sub(ours, message)
@@ -109,7 +109,7 @@ def _capital(text: str) -> str:
 
 
 def _without(raw: Mapping[Any, Any], locs: Sequence[tuple[int | str, ...]]) -> dict[Any, Any]:
-    """Copy a tree without the given keys; only what is on the way to them is copied."""
+    """Return a tree without the given keys; only the nodes on the paths to them are copied."""
     copy: Any = dict(raw)
     for loc in locs:
         node = copy
@@ -122,7 +122,7 @@ def _without(raw: Mapping[Any, Any], locs: Sequence[tuple[int | str, ...]]) -> d
 
 
 def _field(model: type[BaseModel], loc: Sequence[int | str]) -> FieldInfo | None:
-    """The innermost field on a location."""
+    """Return the innermost field of a location."""
     found: FieldInfo | None = None
     here: type[BaseModel] | None = model
     for part in loc:
@@ -137,7 +137,7 @@ def _field(model: type[BaseModel], loc: Sequence[int | str]) -> FieldInfo | None
 
 
 def _known(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """Names of the fields that an object at a location can have."""
+    """Return the names of the fields that an object at a location can have."""
     parent = _field(model, loc)
     return list(_by_alias(next(_models(parent.annotation)) if parent is not None else model))
 
@@ -147,7 +147,7 @@ def _by_alias(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Models within an annotation such as ``tuple[RouteTarget, ...] | None``."""
+    """Yield the models within an annotation such as ``tuple[RouteTarget, ...] | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

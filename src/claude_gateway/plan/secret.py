@@ -1,4 +1,4 @@
-"""Secrets as read: whether they may be used at all, and their values, which nothing shows."""
+"""Secrets: whether they may be used, and their values, which are never shown."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ _SENDABLE: Final = re.compile(r"[!-~]{1,8192}")
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A Secret; ``labelled`` says that its owner lets it be used. A value of None cannot be read."""
+    """A Secret; ``labelled`` says that its owner allows its use. A value that cannot be decoded is None."""
 
     ref: ObjectRef
     labelled: bool
@@ -25,7 +25,7 @@ class Secret:
 
 
 def read_secret(manifest: Mapping[Any, Any], ref: ObjectRef, *, labelled: bool) -> tuple[Secret, list[Problem]]:
-    """Read a Secret's ``data`` (base64) and ``stringData``, which wins, as an API server would."""
+    """Read a Secret's ``data`` (base64) and ``stringData``, which takes precedence, as an API server does."""
     values: dict[str, bytes | None] = {}
     problems: list[Problem] = []
     for part in ("data", "stringData"):
@@ -44,13 +44,13 @@ def read_secret(manifest: Mapping[Any, Any], ref: ObjectRef, *, labelled: bool) 
 def _entry(values: dict[str, bytes | None], ref: ObjectRef, part: str, name: object, value: object) -> Problem | None:
     where = schema.path(part, [name] if isinstance(name, str) else [])
     if not isinstance(name, str) or not isinstance(value, str):
-        fix = "Put it into quotes: YAML takes bare digits, dates and words such as `yes` for something else."
-        return schema.invalid(ref, where, "both key and value must be text", fix)
+        fix = "Put it in quotes: YAML reads bare digits, dates and words such as `yes` as other types."
+        return schema.invalid(ref, where, "both the key and the value must be text", fix)
     try:
         values[name] = base64.b64decode(value, validate=True) if part == "data" else value.encode()
     except (binascii.Error, ValueError):
         values[name] = None
-        fix = "Encode it, or put the plain value under `stringData`."
+        fix = "Encode it with base64, or put the plain value under `stringData`."
         message = "the value is not base64" if part == "data" else "the value is not Unicode text"
         return schema.invalid(ref, where, message, fix)
     return None
@@ -64,10 +64,10 @@ def find(
     at: str,
     unreadable: frozenset[str] = frozenset(),
 ) -> str | Problem:
-    """Look up a value for an object, in its own namespace only; white space around it is cut off.
+    """Look up a value for an object, in its own namespace only; white space around it is removed.
 
-    ``unreadable`` are the namespaces whose Secrets may not be read. A value that cannot stand in a header is a
-    Problem: ``http.client`` and LiteLLM would quote it in an exception.
+    ``unreadable`` are the namespaces whose Secrets may not be read. A value that is not valid in an HTTP header is a
+    Problem, because ``http.client`` and LiteLLM would quote it in an exception.
     """
     secret = usable(secrets, wanted, owner=owner, at=at, unreadable=unreadable)
     return secret if isinstance(secret, Problem) else word(secret, wanted.key, owner=owner, at=f"{at}.key")
@@ -80,36 +80,36 @@ def usable(
     name = f"{owner.namespace}/{wanted.name}"
     secret = secrets.get(ObjectRef(kind=Kind.SECRET, namespace=owner.namespace, name=wanted.name))
     if secret is None and owner.namespace in unreadable:
-        message = f"there is no right to read Secrets in namespace {owner.namespace}"
-        fix = "Have whoever runs the gateway add the namespace to those that it watches, with its Role."
+        message = f"the operator may not read Secrets in namespace {owner.namespace}"
+        fix = "Ask the operators of the gateway to watch this namespace, which also creates the Role for it."
         return Problem(owner, f"{at}.name", Reason.SECRET_FORBIDDEN, message, fix)
     if secret is None:
-        fix = f'Create it in namespace {owner.namespace}, labelled {LABEL_CREDENTIAL}: "true".'
-        return Problem(owner, f"{at}.name", Reason.SECRET_NOT_FOUND, f"there is no Secret {name}", fix)
+        fix = f'Create it in namespace {owner.namespace}, with the label {LABEL_CREDENTIAL}: "true".'
+        return Problem(owner, f"{at}.name", Reason.SECRET_NOT_FOUND, f"Secret {name} does not exist", fix)
     if not secret.labelled:
-        fix = f'Have the owner of the Secret label it {LABEL_CREDENTIAL}: "true".'
-        message = f"Secret {name} is not labelled for use"
+        fix = f'Add the label {LABEL_CREDENTIAL}: "true" to the Secret.'
+        message = f"Secret {name} does not have the label that allows its use"
         return Problem(owner, f"{at}.name", Reason.SECRET_NOT_LABELLED, message, fix)
     return secret
 
 
 def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | Problem:
-    """The value of a key, empty where it cannot be read."""
+    """Return the value of a key; empty if it cannot be decoded."""
     if key not in secret.values:
         message = f"Secret {secret.ref.namespace}/{secret.ref.name} has no key {key}"
-        fix = "Add it to the Secret, or name the key or the Secret that holds the value."
+        fix = "Add the key to the Secret, or refer to the key that holds the value."
         return Problem(owner, at, Reason.SECRET_KEY_NOT_FOUND, message, fix)
     return secret.values[key] or b""
 
 
 def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Problem:
-    """The value of a key, without white space around it, where it is one word that can stand in a header."""
+    """Return the value of a key without white space around it; it must be one word that is valid in an HTTP header."""
     value = value_of(secret, key, owner=owner, at=at)
     text = value if isinstance(value, Problem) else _text(value)
     if text is not None:
         return text
-    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} holds no usable value"
-    fix = "Store the key alone: printable ASCII without spaces, not empty, without `Bearer` before it."
+    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} has no usable value"
+    fix = "Store only the key itself: printable ASCII without spaces, and without `Bearer` in front."
     return Problem(owner, at, Reason.SECRET_VALUE_INVALID, message, fix)
 
 

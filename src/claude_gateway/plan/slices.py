@@ -1,11 +1,20 @@
-"""Slices: what a revision holds for each object, as digests, so that two revisions can be compared object by object.
+"""Slices: digests of what a revision holds for each object, to compare two revisions object by object.
 
-Computed of the bundle alone, so that those of a revision that somebody else wrote can be computed too. ``litellm.yaml``
-is rendered of the same routes and adds nothing to them. Names of slices: ``route:<namespace>/<name>``,
-``client:<namespace>/<name>``, ``key:<ref>``, where the ref is that of the secret part, without the hash of the
-value: all that spends one key of a Secret is one slice; and ``place:...`` of all that spends the identity of the pods
-in one place of a cloud. What is spent is the key and where it goes, not who spends it: one more route changes nothing
-of a credential that pods hold already.
+They are computed from the bundle alone, so they can also be computed for a revision that another process wrote.
+``litellm.yaml`` is rendered from the same routes and adds nothing.
+
+=============================  ==================================================================================
+Name of the slice              What its digest covers
+=============================  ==================================================================================
+``route:<namespace>/<name>``   the route and its targets
+``client:<namespace>/<name>``  the client and the hashes of its keys
+``key:<ref>``                  one key of a Secret, and the addresses that it is sent to; ``<ref>`` is its entry in
+                               the secret part without the hash of the value
+``place:<region or project>``  the pods' own identity in one place of a cloud
+=============================  ==================================================================================
+
+A credential's slice does not cover the routes that use it: one more route changes nothing for a credential that the
+pods already hold.
 """
 
 import hashlib
@@ -27,11 +36,11 @@ Slices = Mapping[str, str]
 
 
 _GIVEN: Final = {"provider", "base_url", "secret", "aws", "google"}
-"""What a target has of its credential."""
+"""Fields of a target that come from its credential."""
 
 
 def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
-    """Give the slices of a policy; ``client_keys`` has the client's name by the key's SHA-256."""
+    """Return the slices of a policy; ``client_keys`` maps the SHA-256 of each key to the client's name."""
     keys: dict[str, list[str]] = {}
     for digest, holder in client_keys.items():
         keys.setdefault(holder, []).append(digest)
@@ -50,7 +59,7 @@ def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
 
 
 def _spent(target: Target) -> str | None:
-    """The slice of what a target spends."""
+    """Return the name of the slice of the key or identity that a target uses."""
     if target.secret is not None:
         return f"key:{target.secret.rpartition('.')[0]}"
     return _place(target.aws, target.google)
@@ -63,7 +72,7 @@ def _place(aws: Aws | None, google: Google | None) -> str | None:
 
 
 def slices_of(bundle: Bundle) -> Slices | None:
-    """Give the slices of a bundle that was read back; None if it is not as this version would have written it."""
+    """Return the slices of a stored bundle; None if this version cannot read it."""
     try:
         policy = Policy.model_validate_json(bundle.gateway)
         keys = json.loads(bundle.secrets[policy.client_keys]) if policy.client_keys is not None else {}
@@ -75,7 +84,7 @@ def slices_of(bundle: Bundle) -> Slices | None:
 
 
 def name(item: Item[Any]) -> str | None:
-    """Name the slice of an object whose spec could be read."""
+    """Return the name of the slice of an object whose spec could be read."""
     ref = item.ref
     if isinstance(item.spec, ClaudeCredentialSpec):
         entry = entry_of(ref.namespace, item.spec)

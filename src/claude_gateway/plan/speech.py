@@ -53,8 +53,8 @@ def problem(provider: str, formats: Iterable[str], *, owner: ObjectRef, at: str)
     other = next((name for name in formats if name not in _POSSIBLE[wire]), None)
     if other is None:
         return None
-    message = f"no server of `{provider}` speaks {other}"
-    fix = f"Write some of {', '.join(_POSSIBLE[wire])}, or name the provider whose API the server has."
+    message = f"servers of provider `{provider}` do not support the format {other}"
+    fix = f"Use one or more of {', '.join(_POSSIBLE[wire])}, or the provider whose API the server implements."
     return Problem(owner, at, Reason.INVALID, message, fix)
 
 

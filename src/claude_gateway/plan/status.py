@@ -1,4 +1,4 @@
-"""What an object is told about itself: conditions and, when one changes, events."""
+"""The status of an object: its conditions and, when one of them changes, Events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
-from claude_gateway.plan.programmed import Verdict
+from claude_gateway.plan.programmed import ConditionState
 
 _ABOUT_REFERENCES: Final = frozenset(
     (
@@ -22,14 +22,14 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.SECRET_FORBIDDEN,
     )
 )
-_NO_NEWS: Final = frozenset((Reason.PENDING, Reason.NO_READY_PODS, Reason.NOTHING_TO_SERVE))
-"""Reasons that are no event: they pass, concern the data plane as a whole, or another condition says them."""
+_WITHOUT_EVENT: Final = frozenset((Reason.PENDING, Reason.NO_READY_PODS, Reason.NOTHING_TO_SERVE))
+"""Reasons that cause no Event: they are temporary, concern the whole data plane, or repeat another condition."""
 _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition as Kubernetes keeps it; ``status`` is ``True``, ``False`` or ``Unknown``."""
+    """One condition as Kubernetes stores it; ``status`` is ``True``, ``False`` or ``Unknown``."""
 
     type: str
     status: str
@@ -47,13 +47,13 @@ class ObjectStatus:
     conditions: tuple[Condition, ...]
 
     def differs(self, before: tuple[Condition, ...]) -> bool:
-        """Whether an object that has the conditions ``before``, and maybe those of others, must be told."""
+        """Return whether the status must be written; ``before`` may also hold conditions of other writers."""
         return not set(self.conditions) <= set(before)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to tell the object's owner once; ``type`` is ``Normal`` or ``Warning``."""
+    """A Kubernetes Event for the object's owner; ``type`` is ``Normal`` or ``Warning``."""
 
     object: ObjectRef
     type: str
@@ -63,9 +63,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an object stands: all its Problems, and whether its spec is sound enough to do something in spite of them.
+    """What an object's status is computed from: its Problems, and what the pods serve.
 
-    ``programmed`` is the verdict on what pods serve of it, None where nobody asked them.
+    ``acceptable`` says that part of the object can serve in spite of its Problems. ``programmed`` is the state of the
+    ``Programmed`` condition, None outside of a cluster.
     """
 
     ref: ObjectRef
@@ -74,16 +75,16 @@ class Standing:
     problems: tuple[Problem, ...]
     readable: bool
     acceptable: bool
-    programmed: Verdict | None = None
+    programmed: ConditionState | None = None
 
 
 def about_references(problem: Problem) -> bool:
-    """Whether a Problem is that something else is missing or unfit, rather than the object's own spec."""
+    """Return whether a Problem is about something that the object refers to, and not about its own spec."""
     return problem.reason in _ABOUT_REFERENCES
 
 
 def previous_conditions(status: object) -> tuple[Condition, ...]:
-    """Take what is needed of the conditions in a status; what is no condition is left out."""
+    """Read the conditions of a status; malformed ones are skipped."""
     raw = status.get("conditions") if isinstance(status, Mapping) else None
     found = []
     for entry in raw if isinstance(raw, list) else []:
@@ -98,58 +99,62 @@ def previous_conditions(status: object) -> tuple[Condition, ...]:
 
 
 def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
-    """Give an object's conditions, and an event for each that is new or has another status or reason.
+    """Return an object's conditions, and an Event for each one that is new or whose status or reason changed.
 
-    A condition that became ``Unknown`` is no event, nor is ``Ready``: the one that made it so is.
+    Changes to ``Unknown`` and changes of ``Ready`` cause no Event: the condition behind ``Ready`` already does.
     """
     before = {condition.type: condition for condition in standing.before}
     conditions: list[Condition] = []
     events: list[Event] = []
-    for kind, (state, reason, message) in _verdicts(standing).items():
+    for kind, (state, reason, message) in _states(standing).items():
         old = before.get(kind)
         since = old.last_transition_time if old is not None and old.status == state else _time(now)
         conditions.append(Condition(kind, state, standing.generation, since, reason, message))
-        news = state != "Unknown" and kind != ConditionType.READY and reason not in _NO_NEWS
+        news = state != "Unknown" and kind != ConditionType.READY and reason not in _WITHOUT_EVENT
         if news and (old is None or (old.status, old.reason) != (state, reason)):
             fine = state == "True" and reason != Reason.PARTIALLY_ACCEPTED
             events.append(Event(standing.ref, "Normal" if fine else "Warning", reason, message))
     return ObjectStatus(standing.ref, tuple(conditions)), events
 
 
-def _verdicts(standing: Standing) -> dict[ConditionType, Verdict]:
+def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
     of_references = [problem for problem in errors if about_references(problem)]
     of_spec = [problem for problem in errors if not about_references(problem)]
-    accepted: Verdict = ("True", Reason.ACCEPTED, "The spec is sound.")
+    accepted: ConditionState = ("True", Reason.ACCEPTED, "The spec is valid.")
     if of_spec and standing.acceptable:
-        accepted = ("True", Reason.PARTIALLY_ACCEPTED, _told(of_spec))
+        accepted = ("True", Reason.PARTIALLY_ACCEPTED, _joined(of_spec))
     elif of_spec:
-        accepted = ("False", of_spec[0].reason, _told(of_spec))
-    resolved: Verdict = ("True", Reason.RESOLVED, "Everything that the spec names is there.")
+        accepted = ("False", of_spec[0].reason, _joined(of_spec))
+    resolved: ConditionState = ("True", Reason.RESOLVED, "Everything that the spec refers to exists and can be used.")
     if not standing.readable:
-        resolved = ("Unknown", Reason.INVALID, "Not looked at before the spec is sound.")
+        resolved = (
+            "Unknown",
+            Reason.INVALID,
+            "Not checked, because the spec is invalid. Fix the fields that `Accepted` names.",
+        )
     elif of_references:
-        resolved = ("False", of_references[0].reason, _told(of_references))
-    verdicts = {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
+        resolved = ("False", of_references[0].reason, _joined(of_references))
+    states = {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
     if standing.programmed is not None:
-        verdicts[ConditionType.PROGRAMMED] = standing.programmed
-        verdicts[ConditionType.READY] = _ready(verdicts)
-    return verdicts
+        states[ConditionType.PROGRAMMED] = standing.programmed
+        states[ConditionType.READY] = _ready(states)
+    return states
 
 
-def _ready(verdicts: Mapping[ConditionType, Verdict]) -> Verdict:
-    """Sum the others up: the first that is not true is why."""
-    for kind, (state, reason, _) in verdicts.items():
+def _ready(states: Mapping[ConditionType, ConditionState]) -> ConditionState:
+    """Summarize the other conditions: the first one that is not true is the reason."""
+    for kind, (state, reason, _) in states.items():
         if state != "True":
-            return ("False", reason, f"{kind} is {state}.")
-    return ("True", Reason.READY, "It is accepted, all that it names is there, and every ready pod serves it.")
+            return ("False", reason, f"{kind} is {state}: see that condition.")
+    return ("True", Reason.READY, "Accepted, resolved, and live on every ready proxy pod.")
 
 
-def _told(problems: Sequence[Problem]) -> str:
-    """Put the first Problems into one message."""
-    told = " ".join(f"{problem.field}: {problem.message}. {problem.fix}" for problem in problems[:_SHOWN])
+def _joined(problems: Sequence[Problem]) -> str:
+    """Join the first Problems into one message."""
+    shown = " ".join(f"{problem.field}: {problem.message}. {problem.fix}" for problem in problems[:_SHOWN])
     more = len(problems) - _SHOWN
-    return f"{told} And {more} more." if more > 0 else told
+    return f"{shown} And {more} more." if more > 0 else shown
 
 
 def _time(now: datetime) -> str:

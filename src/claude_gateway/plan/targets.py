@@ -1,4 +1,4 @@
-"""A route's targets, each resolved or told why not."""
+"""Resolves the targets of a route; each becomes a target of the policy or a Problem."""
 
 import hashlib
 from collections.abc import Iterator
@@ -50,11 +50,11 @@ def _model_problems(owner: ObjectRef, target: RouteTarget, key: Key | None, at: 
     if problem is not None:
         yield problem
     elif refusal is not None:
-        fix = "Write the id as the cloud lists it, without a region before it: the credential says where it is."
+        fix = "Write the ID as the cloud lists it, without a region in front; the region comes from the credential."
         yield Problem(owner, f"{at}.model", Reason.MODEL_NOT_ALLOWED, refusal, fix)
     elif key is not None and not target.formats and clouds.needs_bare_address(provider, model, key.base_url):
-        message = f"only Claude can be called at {key.base_url}, which has a path"
-        fix = "Name a credential whose `baseURL` has no path: LiteLLM, which calls this model, adds its own."
+        message = f"{key.base_url} has a path, and only Claude models can be called at such an address"
+        fix = "Use a credential whose `baseURL` has no path; LiteLLM adds the path for this model."
         yield Problem(owner, f"{at}.model", Reason.CREDENTIAL_MISMATCH, message, fix)
     elif target.formats is not None:
         wrong = speech.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
@@ -71,7 +71,7 @@ def _access_problems(
     elif target.forward_client_token:
         problem = forwarding.problem(target.base_url, world, owner=owner, at=f"{at}.baseURL")
     elif provider in clouds.FIELDS:
-        fix = f"Name a ClaudeCredential with `{clouds.FIELDS[provider]}`; its own `baseURL` may name another address."
+        fix = f"Set `credential` to a ClaudeCredential with `{clouds.FIELDS[provider]}`, which can have a `baseURL`."
         message = f"a target of `{provider}` needs a credential"
         problem = Problem(owner, f"{at}.credential", Reason.INVALID, message, fix)
     else:
@@ -89,8 +89,8 @@ def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
     odd = any(segment in ("", ".", "..") or segment.startswith(("http:", "https:")) for segment in segments)
     if not odd and "os.environ" not in segments and not lower.startswith("oidc/"):
         return None
-    message = "this could be read as an address, a path or a reference to a secret"
-    return Problem(owner, at, Reason.MODEL_NOT_ALLOWED, message, "Write the model's name as the provider has it.")
+    message = "the model name could be read as an address, a path or a reference to a secret"
+    return Problem(owner, at, Reason.MODEL_NOT_ALLOWED, message, "Write the model name as the provider lists it.")
 
 
 def _credential_problem(
@@ -98,22 +98,28 @@ def _credential_problem(
 ) -> Problem | None:
     ref = _credential(owner, name)
     if ref in world.foreign:
-        message = f"{ref} is for another release of the gateway"
-        fix = "Remove its `gatewayRef`, or name another credential."
+        message = f"{ref} belongs to another release of the gateway"
+        fix = "Remove its `gatewayRef`, or use another credential."
         return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
     key = credentials.keys.get(ref)
     if key is not None:
         if key.provider == provider:
             return None
-        message = f"the key of {ref} is for `{key.provider}`, and this target is of `{provider}`"
+        message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
         field = clouds.FIELDS.get(provider)
-        fix = f"Name a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
+        fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:
         message = f"{ref} cannot be used"
-        return Problem(owner, at, Reason.CREDENTIAL_NOT_USABLE, message, "See its own conditions or messages.")
-    message = f"there is no {ref}"
-    fix = f"Create it in namespace {owner.namespace}, or name one that exists there."
+        return Problem(
+            owner,
+            at,
+            Reason.CREDENTIAL_NOT_USABLE,
+            message,
+            "Fix the ClaudeCredential; its own conditions or messages say what is wrong.",
+        )
+    message = f"{ref} does not exist"
+    fix = f"Create it in namespace {owner.namespace}, or use a ClaudeCredential that exists there."
     return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
 
 

@@ -1,4 +1,4 @@
-"""The World: everything that a decision rests on, read from manifests into frozen values."""
+"""The World: everything that a decision depends on, read from manifests into frozen values."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 _DEFAULT_NAMESPACE: Final = "default"
 _RESERVED_NAMESPACE: Final = "oidc"
-"""LiteLLM reads `oidc/...` as a reference to a token, and routes are named ``<namespace>/<name>`` there."""
+"""LiteLLM reads ``oidc/...`` as a reference to a token, and routes are called ``<namespace>/<name>`` there."""
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SPECS: Final[Mapping[str, type[Spec]]] = {
     Kind.MODEL_ROUTE: ModelRouteSpec,
@@ -56,13 +56,13 @@ _PATTERN: Final[TypeAdapter[str]] = TypeAdapter(ModelPattern)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the installation allows and how it reads.
+    """What the installation allows, and how manifests are read.
 
-    ``egress`` are addresses that route authors could not allow themselves, ``forward_hosts`` those that may get the
-    clients' own logins, ``identity_namespaces`` those whose credentials may spend the pods' own identity (None: all).
-    ``strict`` is for files: fields and kinds
-    that nobody knows are Problems; otherwise (a live cluster, whose CRDs may be newer) they are ignored. ``release`` is
-    the release that decides: objects whose ``gatewayRef`` names another one are left alone. None takes all.
+    ``egress``: addresses that are rejected by default and allowed here. ``forward_hosts``: hosts that may receive
+    the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
+    (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
+    be newer, they are ignored. ``release``: objects whose ``gatewayRef`` names another release are ignored (None: no
+    object is).
     """
 
     egress: Egress = field(default_factory=Egress)
@@ -74,10 +74,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[SpecT]):
-    """One object. ``spec`` is None where it could not be read; the World's problems say why.
+    """One object. ``spec`` is None if it is invalid; the World's problems say why.
 
-    ``claims`` are the model names of a route, also of one whose spec could not be read, as far as they could.
-    ``conditions`` are those of its status before.
+    ``claims`` are the model names of a route; of a route with an invalid spec, those that could be read.
+    ``conditions`` are those in the object's current status.
     """
 
     ref: ObjectRef
@@ -88,17 +88,17 @@ class Item(Generic[SpecT]):
 
     @property
     def age(self) -> tuple[float, str, str]:
-        """What settles two claims to one thing: the lesser one wins."""
+        """Sort key that settles conflicting claims: the smallest wins."""
         return (self.metadata.creation_timestamp.timestamp(), self.ref.namespace, self.ref.name)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What users wrote, parsed; ``problems`` are those of reading.
+    """What users wrote, parsed; ``problems`` are the mistakes found while reading.
 
-    ``foreign`` are the objects that are for other releases, ``unreadable`` the namespaces whose Secrets may not be
-    read. ``pods`` is the data plane as it is, None where it is not known at all (then nothing is said about it), and
-    ``slices`` are those of each revision that a pod may serve.
+    ``foreign`` are objects for other releases, ``unreadable`` the namespaces whose Secrets may not be read. ``pods`` is
+    the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition is written.
+    ``slices`` are the slices of each revision that a pod may serve.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -114,9 +114,9 @@ class World:
 
 
 def read(manifests: Iterable[object], settings: Settings) -> World:
-    """Parse plain manifests, from files or from an API server, into a World; never raises.
+    """Parse manifests, from files or from an API server, into a World; never raises.
 
-    Of two objects of one kind, namespace and name the first is kept. Empty documents are left out.
+    Of two objects with the same kind, namespace and name the first is kept. Empty documents are skipped.
     """
     reader = _Reader(settings)
     for document, manifest in enumerate(manifests):
@@ -126,7 +126,7 @@ def read(manifests: Iterable[object], settings: Settings) -> World:
 
 
 class _Reader:
-    """Collects what one ``read`` finds."""
+    """Collects the objects and Problems of one ``read``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -157,7 +157,7 @@ class _Reader:
                     object=nowhere,
                     field="kind",
                     reason=Reason.INVALID,
-                    message="this document is no object",
+                    message="the document is not an object",
                     fix="Write an object with apiVersion, kind, metadata and spec.",
                     document=document,
                 )
@@ -207,7 +207,7 @@ class _Reader:
 
 
 def reference(manifest: Mapping[Any, Any]) -> ObjectRef:
-    """Which object a manifest is, as it was written; what it does not say is empty, the namespace ``default``."""
+    """Return the reference of a manifest as written; missing parts are empty, a missing namespace is ``default``."""
     metadata = manifest.get("metadata")
     names = metadata if isinstance(metadata, Mapping) else {}
     return ObjectRef(
@@ -218,7 +218,7 @@ def reference(manifest: Mapping[Any, Any]) -> ObjectRef:
 
 
 def _gateway(manifest: Mapping[Any, Any]) -> str | None:
-    """The release that an object is for, as far as it says so, be the rest of it as it may."""
+    """Return the release that an object is for, if it names one; works for invalid objects too."""
     spec = manifest.get("spec")
     named = spec.get("gatewayRef") if isinstance(spec, Mapping) else None
     name = named.get("name") if isinstance(named, Mapping) else None
@@ -235,7 +235,7 @@ def _is_ours(manifest: Mapping[Any, Any]) -> bool:
 
 
 def _unknown_kind(manifest: Mapping[Any, Any], ref: ObjectRef, document: int, *, strict: bool) -> Problem | None:
-    """Say what is wrong with kind and apiVersion; None if they are known, or are none of our business."""
+    """Return the Problem of an unknown kind or apiVersion; None if it is known, or is to be ignored."""
     if _is_ours(manifest):
         return None
     version = _text(manifest.get("apiVersion"))
@@ -243,23 +243,23 @@ def _unknown_kind(manifest: Mapping[Any, Any], ref: ObjectRef, document: int, *,
     located: Any = {"object": ref, "reason": Reason.UNKNOWN_KIND, "document": document}
     if (ref.kind in _SPECS and (group == GROUP or strict)) or (ref.kind == Kind.SECRET and strict):
         expected = "v1" if ref.kind == Kind.SECRET else API_VERSION
-        message = f"{ref.kind} has no apiVersion {version}" if version else "the apiVersion is missing"
+        message = f"{ref.kind} does not exist in apiVersion {version}" if version else "the apiVersion is missing"
         return Problem(field="apiVersion", message=message, fix=f"Write apiVersion: {expected}.", **located)
     if group == GROUP or (strict and not ref.kind):
         like = difflib.get_close_matches(ref.kind, list(_SPECS), n=1) or list(_SPECS)
-        message = f"no kind {ref.kind!r} is known" if ref.kind else "the kind is missing"
+        message = f"the kind {ref.kind!r} is not known" if ref.kind else "the kind is missing"
         return Problem(field="kind", message=message, fix=f"Did you mean {' or '.join(like)}?", **located)
     if strict:
         message = (
-            f"{ref.kind} of {version or 'no group'!r} is none of the kinds that are read, so it has no effect here"
+            f"{ref.kind} of {version or 'no group'!r} is not a kind that Claude Gateway reads, so it has no effect here"
         )
-        fix = f"Remove it, or write one of {', '.join((*_SPECS, Kind.SECRET))}."
+        fix = f"Remove it, or use one of {', '.join((*_SPECS, Kind.SECRET))}."
         return Problem(field="kind", message=message, fix=fix, severity=Severity.WARNING, **located)
     return None
 
 
 def _metadata(manifest: Mapping[Any, Any], ref: ObjectRef, document: int) -> tuple[Metadata | None, list[Problem]]:
-    """Read an object's metadata; one that cannot be read leaves nothing to report on but the Problems."""
+    """Read an object's metadata; returns None and the Problems if it is invalid."""
     raw = manifest.get("metadata")
     if isinstance(raw, Mapping):
         # kubectl writes `creationTimestamp: null`.
@@ -268,8 +268,8 @@ def _metadata(manifest: Mapping[Any, Any], ref: ObjectRef, document: int) -> tup
     if metadata is None:
         return None, problems
     if not _NAMESPACE.fullmatch(metadata.namespace) or metadata.namespace == _RESERVED_NAMESPACE:
-        fix = "Use lower-case letters, digits and `-`, at most 63."
-        message = "no namespace of this name can be used"
+        fix = "Use at most 63 lower-case letters, digits and `-`."
+        message = "a namespace of this name cannot be used"
         return None, [schema.invalid(ref, "metadata.namespace", message, fix, document=document)]
     if metadata.creation_timestamp.tzinfo is None:
         utc = metadata.creation_timestamp.replace(tzinfo=UTC)
@@ -282,7 +282,7 @@ def _duplicate(ref: ObjectRef, document: int) -> Problem:
         object=ref,
         field="metadata.name",
         reason=Reason.DUPLICATE_OBJECT,
-        message=f"there is another {ref.kind} of this name in namespace {ref.namespace}, which is used",
+        message=f"another {ref.kind} in namespace {ref.namespace} has the same name, and that one is used",
         fix="Rename or remove one of them.",
         document=document,
     )
@@ -293,7 +293,7 @@ def _unknown_fields(raw: Mapping[Any, Any], ref: ObjectRef, known: Sequence[str]
 
 
 def _claims(spec: object) -> tuple[str, ...]:
-    """Model names of a route as written, those that are none left out."""
+    """Return the model names of a route as written, without invalid ones."""
     models = spec.get("models") if isinstance(spec, Mapping) else None
     return tuple(name for name in models if _is_pattern(name)) if isinstance(models, list | tuple) else ()
 

@@ -197,7 +197,7 @@ def test_without_a_client_it_says_how_to_make_one_and_takes_it_live(start: Start
     base.write_text("---".join(part for part in base.read_text().split("---") if "GatewayClient" not in part))
     serve = start(text=True)
     output = until(lambda: serve.process.output if "ready:" in serve.process.output else "", timeout=60)
-    assert "NO CLIENT KEY: every request will be refused" in output
+    assert "NO CLIENT KEY: every request will be rejected" in output
     line = next(line.strip() for line in output.splitlines() if " key new " in line)
     made = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
     assert "cgw_" not in made.stdout
@@ -224,8 +224,8 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
         "PASS  gateway: ready at 127.0.0.1:",
         "PASS  revision: ",
         "PASS  key: ",
-        "SKIP  route default/any: no name to try",
-        "SKIP  route default/own: its targets take the client's own login",
+        "SKIP  route default/any: no model name to test",
+        "SKIP  route default/own: its targets use the client's own login",
         "PASS  route default/sonnet, prompt to claude-sonnet-4-5: ",
         "PASS  route default/sonnet, tool call to claude-sonnet-4-5: get_weather(",
     ):
@@ -297,4 +297,4 @@ def test_the_real_claude_code_through_run(start: Starter, folder: Path, tmp_path
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "hello you" in run.stdout
-    assert "hidden from this program: ANTHROPIC_API_KEY" in run.stderr
+    assert "removed from this program's environment: ANTHROPIC_API_KEY" in run.stderr

@@ -100,14 +100,20 @@ VALID: Final = (
 )
 
 _NOT_MODEL = "write it as LiteLLM does, such as `openai/gpt-5`"
-_NOT_URL = "write `http://` or `https://`, a host and maybe a port and a path"
+_NOT_URL = "write `http://` or `https://`, a host, and optionally a port and a path"
 _NOT_DURATION = "write whole numbers with `ms`, `s`, `m` or `h`"
-_NO_LENGTH = "write one above zero and of at most `24h`"
+_NO_LENGTH = "write a duration above zero and at most `24h`"
 _NOT_REGION = "not an AWS region"
 
 INVALID: Final = (
-    Case("both credential and address", _ROUTE, route({"baseURL": "http://h"}), "targets[0]", "exclude each other"),
-    Case("neither", _ROUTE, route(targets=[{"model": "openai/x"}]), "targets[0]", "name a ClaudeCredential"),
+    Case(
+        "both credential and address",
+        _ROUTE,
+        route({"baseURL": "http://h"}),
+        "targets[0]",
+        "both `credential` and `baseURL`",
+    ),
+    Case("neither", _ROUTE, route(targets=[{"model": "openai/x"}]), "targets[0]", "the name of a ClaudeCredential"),
     Case("no provider", _ROUTE, route({"model": "gpt-5"}), "targets[0].model", _NOT_MODEL),
     Case("part of a wildcard", _ROUTE, route({"model": "anthropic/claude-*"}), "targets[0].model", _NOT_MODEL),
     Case("a wildcard and more", _ROUTE, route({"model": "anthropic/*-x"}), "targets[0].model", _NOT_MODEL),
@@ -132,7 +138,7 @@ INVALID: Final = (
         _ROUTE,
         route({"model": "anthropic/x", "parameters": {"temperature": 1.5}}),
         "targets[0]",
-        "write one from 0 to 1",
+        "set `parameters.temperature` to a number from 0 to 1",
     ),
     Case("a word for a number", _ROUTE, route({"weight": "heavy"}), "targets[0].weight"),
     Case("a number as text", _ROUTE, route({"weight": "2"}), "targets[0].weight"),
@@ -170,8 +176,14 @@ INVALID: Final = (
         "timeouts",
         "lower `firstToken` or raise `total`",
     ),
-    Case("nothing to spend", _CREDENTIAL, {}, "", "not exactly one kind of credential"),
-    Case("two kinds at once", _CREDENTIAL, {**credential(), **bedrock()}, "", "not exactly one kind of credential"),
+    Case("nothing to spend", _CREDENTIAL, {}, "", "set exactly one of `apiKey`, `bedrock` and `vertex`"),
+    Case(
+        "two kinds at once",
+        _CREDENTIAL,
+        {**credential(), **bedrock()},
+        "",
+        "set exactly one of `apiKey`, `bedrock` and `vertex`",
+    ),
     Case("no region", _CREDENTIAL, {"bedrock": {}}, "bedrock.region"),
     Case("a region that is a host", _CREDENTIAL, bedrock(region="evil.example"), "bedrock.region", _NOT_REGION),
     Case("a region with a path", _CREDENTIAL, bedrock(region="us-east-1/x"), "bedrock.region", _NOT_REGION),
@@ -179,23 +191,45 @@ INVALID: Final = (
     Case("a zone for a region", _CREDENTIAL, bedrock(region="us-east-1a"), "bedrock.region", _NOT_REGION),
     Case("no project", _CREDENTIAL, {"vertex": {"location": "global"}}, "vertex.project"),
     Case("no location", _CREDENTIAL, {"vertex": {"project": "my-project"}}, "vertex.location"),
-    Case("a project with a path", _CREDENTIAL, vertex(project="../x"), "vertex.project", "not the id of"),
-    Case("a project's display name", _CREDENTIAL, vertex(project="My Project"), "vertex.project", "not the id of"),
-    Case("a location with a dot", _CREDENTIAL, vertex(location="evil.com"), "vertex.location", "not a location"),
-    Case("a location with a path", _CREDENTIAL, vertex(location="x/y"), "vertex.location", "not a location"),
-    Case("a zone for a location", _CREDENTIAL, vertex(location="us-east5-a"), "vertex.location", "not a location"),
-    Case("a login and a credential", _ROUTE, route({"forwardClientToken": True}), "targets[0]", "one of both pays"),
+    Case(
+        "a project with a path", _CREDENTIAL, vertex(project="../x"), "vertex.project", "not a Google Cloud project ID"
+    ),
+    Case(
+        "a project's display name",
+        _CREDENTIAL,
+        vertex(project="My Project"),
+        "vertex.project",
+        "not a Google Cloud project ID",
+    ),
+    Case(
+        "a location with a dot", _CREDENTIAL, vertex(location="evil.com"), "vertex.location", "not a Vertex AI location"
+    ),
+    Case("a location with a path", _CREDENTIAL, vertex(location="x/y"), "vertex.location", "not a Vertex AI location"),
+    Case(
+        "a zone for a location",
+        _CREDENTIAL,
+        vertex(location="us-east5-a"),
+        "vertex.location",
+        "not a Vertex AI location",
+    ),
+    Case(
+        "a login and a credential",
+        _ROUTE,
+        route({"forwardClientToken": True}),
+        "targets[0]",
+        "set either `credential` or `forwardClientToken`, not both",
+    ),
     Case(
         "a login for another provider",
         _ROUTE,
         {"models": ["m"], "targets": [{"model": "openai/x", "forwardClientToken": True}]},
         "targets[0]",
-        "not Anthropic's",
+        "the model is not `anthropic/...`",
     ),
     Case("a format that nobody knows", _ROUTE, route({"formats": ["Gopher"]}), "targets[0].formats[0]"),
     Case("no format", _ROUTE, route({"formats": []}), "targets[0].formats"),
     Case("a format twice", _ROUTE, route({"formats": ["Chat", "Chat"]}), "targets[0].formats"),
-    Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not the name of one model"),
+    Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not a single model name"),
     Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),
     Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
     Case(

@@ -133,7 +133,7 @@ class Operator:
         return self.log.read_text()
 
     def metric(self, sample: str) -> float:
-        """One sample of its metrics, such as ``looks_total{result="ok"}``; 0 while it is not there."""
+        """One sample of its metrics, such as ``reconciles_total{result="ok"}``; 0 while it is not there."""
         prefix = f"claude_gateway_operator_{sample} "
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:

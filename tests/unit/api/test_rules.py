@@ -48,7 +48,7 @@ def test_a_broken_rule_carries_what_is_wrong_and_the_fix_apart() -> None:
         ModelRouteSpec.model_validate(route({"model": "gpt-5"}))
     (error,) = caught.value.errors()
     assert error["type"] == ERROR_TYPE
-    assert error["ctx"]["wrong"] == "not a `provider/model`"
+    assert error["ctx"]["wrong"] == "not of the form `provider/model`"
     assert error["msg"] == f"{error['ctx']['wrong']}; {error['ctx']['fix']}"
 
 

@@ -48,7 +48,7 @@ def test_a_key_in_a_file_is_private_unprinted_and_never_overwritten(tmp_path: Pa
     before = path.read_text()
     again = call("key", "new", "alice", "-o", path)
     assert again.code == 1
-    assert "stays as it is" in again.stderr
+    assert "already exists and was not changed" in again.stderr
     assert path.read_text() == before
 
 
@@ -106,14 +106,14 @@ def test_one_of_several_clients_must_be_named(tmp_path: Path) -> None:
     assert "--client default/a | default/b" in both.stderr
     assert values["b"] in call("env", "-f", tmp_path, "--client", "b", environment=NO_KEY).stdout
     nobody = call("env", "-f", tmp_path, "--client", "c", environment=NO_KEY)
-    assert "There are: default/a, default/b" in nobody.stderr
+    assert "Use one of: default/a, default/b" in nobody.stderr
 
 
 def test_a_client_whose_secret_is_elsewhere_has_no_key_here(tmp_path: Path) -> None:
     write(tmp_path / "x.yaml", builders.client())
     outcome = call("env", "-f", tmp_path, environment=NO_KEY)
     assert outcome.code == 1
-    assert "has no key here" in outcome.stderr
+    assert "the key of GatewayClient default/alice is not in these files" in outcome.stderr
 
 
 def test_no_setting_stands_twice_and_no_repr_has_a_key() -> None:
@@ -191,7 +191,7 @@ def test_no_gateway_and_no_program_say_what_to_do(tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path), "CLAUDE_GATEWAY_KEY": "cgw_k"}
     no_program = run("--", "nonsense", environment=environment)
     assert no_program.returncode == 1
-    assert "no program nonsense" in no_program.stderr
+    assert "the program nonsense is not on PATH" in no_program.stderr
     no_gateway = run("--url", "http://127.0.0.1:9", "--", sys.executable, environment=environment)
     assert no_gateway.returncode == 1
     assert "connection refused" in no_gateway.stderr

@@ -43,7 +43,7 @@ def good(tmp_path: Path) -> Path:
 def test_sound_files_pass(good: Path) -> None:
     outcome = call("lint", "-f", good)
     assert (outcome.code, outcome.stdout) == (0, "")
-    assert "0 errors, 0 warnings; 1 route and 1 client would serve" in outcome.stderr
+    assert "0 errors, 0 warnings; 1 route and 1 client in the bundle" in outcome.stderr
 
 
 def test_a_mistake_has_its_place_and_what_to_do(good: Path) -> None:

@@ -276,7 +276,7 @@ async def test_a_child_that_is_killed_comes_back_at_its_address(module: str) -> 
     (first,) = await pids(heard, count=1)
     os.kill(first, signal.SIGKILL)
     _, second = await pids(heard, count=2)
-    assert heard.deaths == [("child", "was ended by SIGKILL", BACKOFF_SECONDS[0])]
+    assert heard.deaths == [("child", "was killed by SIGKILL", BACKOFF_SECONDS[0])]
     assert heard.restarts == [("child", second)]
     assert [line["address"] for line in heard.events("listening")] == [address, address]
     assert {name for name, _ in heard.output} == {"child"}

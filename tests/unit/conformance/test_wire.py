@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from claude_gateway.conformance import frames, sse
-from claude_gateway.conformance.check import Failed, shorten
 from claude_gateway.conformance.client import Piece
+from claude_gateway.conformance.requirement import Failed, shorten
 from claude_gateway.conformance.rsa import private_key
 from claude_gateway.conformance.sigv4 import sign
 from claude_gateway_scripted import eventstream

@@ -12,18 +12,18 @@ from pydantic import ValidationError
 from claude_gateway.contract.litellm import LiteLLMSettings
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status import Event
-from claude_gateway_operator import rollout, told
+from claude_gateway_operator import rollout, status_writer
 from claude_gateway_operator.__main__ import QUIET
 from claude_gateway_operator.bootstrap import new_key
 from claude_gateway_operator.doorbell import Doorbell
 from claude_gateway_operator.gather import BELIEVE_SECONDS, Rights
 from claude_gateway_operator.handlers import Forever, Sieve
 from claude_gateway_operator.loop import Loop
+from claude_gateway_operator.object_watch import Known, subjects
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.rights import own_rules, watched_rules
 from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.store import Stored
-from claude_gateway_operator.watch import Known, subjects
 from claude_gateway_runtime import kube, logs
 from claude_gateway_runtime.kube import Forbidden, Retryable
 from claude_gateway_runtime.settings import host_and_port
@@ -61,39 +61,39 @@ async def test_a_bell_that_never_stops_is_answered_all_the_same() -> None:
     ringing.cancel()
 
 
-async def test_a_ring_during_a_look_is_another_look() -> None:
+async def test_a_ring_during_a_reconciliation_causes_another_one() -> None:
     bell = Doorbell(quiet=0.001, longest=0.01)
-    looks: list[int] = []
+    reconciliations: list[int] = []
     done = asyncio.Event()
 
-    async def look() -> float | None:
-        looks.append(len(looks))
-        if len(looks) == 1:
+    async def reconcile() -> float | None:
+        reconciliations.append(len(reconciliations))
+        if len(reconciliations) == 1:
             bell.ring()
         else:
             done.set()
         return None
 
-    task = asyncio.create_task(Loop(look, bell=bell, resync=1000, failed=lambda: None).run())
+    task = asyncio.create_task(Loop(reconcile, bell=bell, resync=1000, failed=lambda: None).run())
     await asyncio.wait_for(done.wait(), 10)
     task.cancel()
-    assert len(looks) == 2
+    assert len(reconciliations) == 2
 
 
 @pytest.mark.parametrize("error", [Retryable("away"), KeyError("a bug")])
-async def test_a_look_that_fails_is_tried_again_and_its_words_are_not_logged(
+async def test_a_failed_reconciliation_is_retried_and_its_message_is_not_logged(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures: list[int] = []
     done = asyncio.Event()
 
-    async def look() -> float | None:
+    async def reconcile() -> float | None:
         if not failures:
             raise error
         done.set()
         return None
 
-    loop = Loop(look, bell=Doorbell(), resync=1000, failed=lambda: failures.append(1))
+    loop = Loop(reconcile, bell=Doorbell(), resync=1000, failed=lambda: failures.append(1))
     task = asyncio.create_task(loop.run())
     await asyncio.wait_for(done.wait(), 20)
     task.cancel()
@@ -101,16 +101,16 @@ async def test_a_look_that_fails_is_tried_again_and_its_words_are_not_logged(
     assert "a bug" not in caplog.text
 
 
-async def test_a_look_that_runs_is_finished_before_the_end() -> None:
+async def test_a_running_reconciliation_completes_before_the_end() -> None:
     began, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def look() -> float | None:
+    async def reconcile() -> float | None:
         began.set()
         await may_end.wait()
         ended.set()
         return None
 
-    task = asyncio.create_task(Loop(look, bell=Doorbell(), resync=1000, failed=lambda: None).run())
+    task = asyncio.create_task(Loop(reconcile, bell=Doorbell(), resync=1000, failed=lambda: None).run())
     await began.wait()
     task.cancel()
     await asyncio.sleep(0)
@@ -121,18 +121,18 @@ async def test_a_look_that_runs_is_finished_before_the_end() -> None:
     assert task.cancelled()
 
 
-async def test_a_look_is_due_when_it_says_so() -> None:
-    looks = 0
+async def test_a_reconciliation_is_due_when_the_last_one_says_so() -> None:
+    reconciliations = 0
     done = asyncio.Event()
 
-    async def look() -> float | None:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
+    async def reconcile() -> float | None:
+        nonlocal reconciliations
+        reconciliations += 1
+        if reconciliations == 3:
             done.set()
         return 0.01
 
-    task = asyncio.create_task(Loop(look, bell=Doorbell(), resync=1000, failed=lambda: None).run())
+    task = asyncio.create_task(Loop(reconcile, bell=Doorbell(), resync=1000, failed=lambda: None).run())
     await asyncio.wait_for(done.wait(), 10)
     task.cancel()
 
@@ -249,7 +249,7 @@ def test_a_deployment_as_the_chart_made_it_is_not_rolled() -> None:
 def test_warnings_are_told_first() -> None:
     ref = ObjectRef("ModelRoute", "a", "b")
     events = [Event(ref, kind, reason, "") for kind, reason in (("Normal", "A"), ("Warning", "B"), ("Normal", "C"))]
-    assert [event.reason for event in told.ordered(events)] == ["B", "A", "C"]
+    assert [event.reason for event in status_writer.ordered(events)] == ["B", "A", "C"]
 
 
 def test_the_owner_knows_its_own() -> None:

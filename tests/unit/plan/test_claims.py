@@ -33,10 +33,10 @@ def test_the_older_route_wins_and_the_younger_keeps_its_other_names() -> None:
     assert names(decided) == {"default/a": ("claude-y",), "default/b": ("claude-x",)}
     (problem,) = decided.problems
     assert (problem.object.name, problem.field, problem.reason) == ("a", "spec.models[0]", Reason.MODEL_TAKEN)
-    assert "`claude-x` belongs to ModelRoute default/b" in problem.message
+    assert "`claude-x` already belongs to ModelRoute default/b" in problem.message
     status, reason, message = condition(decided, "a")
     assert (status, reason) == ("True", Reason.PARTIALLY_ACCEPTED)
-    assert "`claude-x` belongs to ModelRoute default/b" in message
+    assert "`claude-x` already belongs to ModelRoute default/b" in message
     assert condition(decided, "b")[:2] == ("True", Reason.ACCEPTED)
 
 

@@ -14,7 +14,7 @@ from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.programmed import Fleet, PodState, muster
+from claude_gateway.plan.programmed import Fleet, PodState, summarize
 from claude_gateway.plan.slices import slices_of
 from claude_gateway.plan.status import Condition
 from claude_gateway.plan.world import Settings, World, read
@@ -105,7 +105,9 @@ def test_a_pod_that_cannot_start_says_why() -> None:
     decided = look(world(*sound()), pod(broken, "p7", ready=False))
     message = conditions(decided, "sonnet")[ConditionType.PROGRAMMED].message
     assert answer(decided) == ("False", Reason.NO_READY_PODS)
-    assert message == "No pod is ready. Pod p7 could not load it: agent: gateway.json is missing"
+    assert (
+        message == "No proxy pod is ready. Pod p7 could not load the new configuration: agent: gateway.json is missing"
+    )
 
 
 def test_one_of_two_pods_is_not_enough() -> None:
@@ -159,7 +161,7 @@ def test_a_refusal_is_told_with_pod_process_and_reason() -> None:
         decided = look(world(*edited), pod(report, "p3"), before=[old])
         condition = conditions(decided, "sonnet")[ConditionType.PROGRAMMED]
         assert (condition.status, condition.reason) == ("False", Reason.REFUSED)
-        assert condition.message == f"Pod p3 could not load it: {told}"
+        assert condition.message == f"Pod p3 could not load the new configuration: {told}"
         assert answer(decided, "alice", Kind.GATEWAY_CLIENT) == ("True", Reason.PROGRAMMED)
         assert ("Warning", Reason.REFUSED) in [(e.type, e.reason) for e in decided.events]
 
@@ -199,7 +201,7 @@ def test_a_credential_that_no_route_spends_is_served_by_doing_nothing() -> None:
     first = decide(world(*manifests), NOW)
     decided = look(world(*manifests), pod(serving(revision_of(first))))
     condition = conditions(decided, "spare", Kind.CLAUDE_CREDENTIAL)[ConditionType.PROGRAMMED]
-    assert (condition.status, condition.message) == ("True", "No route spends it.")
+    assert (condition.status, condition.message) == ("True", "No route uses it.")
 
 
 def test_a_key_that_pods_still_spend_is_not_unspent() -> None:
@@ -226,7 +228,7 @@ def test_an_object_of_which_nothing_can_serve_is_not_programmed() -> None:
     ):
         assert answer(decided, name, kind) == ("False", Reason.NOTHING_TO_SERVE)
     ready = conditions(decided, "lonely")[ConditionType.READY]
-    assert (ready.reason, ready.message) == (Reason.CREDENTIAL_NOT_FOUND, "ResolvedRefs is False.")
+    assert (ready.reason, ready.message) == (Reason.CREDENTIAL_NOT_FOUND, "ResolvedRefs is False: see that condition.")
     assert conditions(decided, "broken")[ConditionType.READY].reason == Reason.INVALID
     assert Reason.NOTHING_TO_SERVE not in [event.reason for event in decided.events]
 
@@ -255,13 +257,13 @@ def test_events_tell_that_it_serves_and_not_that_it_waits() -> None:
 
 
 def test_a_long_error_is_cut() -> None:
-    fleet = muster([pod(PodReport(wanted="r", error="x" * 5000))], "r")
+    fleet = summarize([pod(PodReport(wanted="r", error="x" * 5000))], "r")
     assert fleet.refusal is not None
     assert len(fleet.refusal) < 600
 
 
 def test_nothing_is_refused_while_nothing_is_wanted() -> None:
-    assert muster([pod(PodReport(wanted="r", error="x"))], None).refusal is None
+    assert summarize([pod(PodReport(wanted="r", error="x"))], None).refusal is None
 
 
 def answers(decided: Plan) -> dict[ObjectRef, str]:

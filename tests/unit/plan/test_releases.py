@@ -49,7 +49,7 @@ def test_a_foreign_credential_is_not_spent_and_the_route_is_told_so() -> None:
     decided = decide(of("mine", secret(), theirs, route()), NOW)
     (problem,) = decided.problems
     assert (problem.reason, problem.field) == (Reason.CREDENTIAL_NOT_FOUND, "spec.targets[0].credential")
-    assert "for another release" in problem.message
+    assert "belongs to another release" in problem.message
     assert decided.policy.routes[0].targets == ()
 
 

@@ -47,7 +47,7 @@ def test_a_new_object_is_told_both_answers() -> None:
     decided = plan(secret(), credential(), route())
     assert only(decided) == {
         ConditionType.ACCEPTED: Condition(
-            ConditionType.ACCEPTED, "True", 1, "2026-11-21T09:30:00Z", Reason.ACCEPTED, "The spec is sound."
+            ConditionType.ACCEPTED, "True", 1, "2026-11-21T09:30:00Z", Reason.ACCEPTED, "The spec is valid."
         ),
         ConditionType.RESOLVED_REFS: Condition(
             ConditionType.RESOLVED_REFS,
@@ -55,7 +55,7 @@ def test_a_new_object_is_told_both_answers() -> None:
             1,
             "2026-11-21T09:30:00Z",
             Reason.RESOLVED,
-            "Everything that the spec names is there.",
+            "Everything that the spec refers to exists and can be used.",
         ),
     }
     assert events(decided) == [("Normal", Reason.ACCEPTED), ("Normal", Reason.RESOLVED)]
@@ -107,7 +107,7 @@ def test_partly_accepted_is_a_warning() -> None:
 def test_a_message_names_the_first_problems_and_counts_the_others() -> None:
     decided = plan(route(targets=[target(credential=f"c{i}") for i in range(5)]))
     message = only(decided)[ConditionType.RESOLVED_REFS].message
-    assert message.count("there is no ClaudeCredential") == 3
+    assert message.count(" does not exist. Create it in namespace default") == 3
     assert message.endswith("And 2 more.")
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tools.reference.conformance import COLUMNS, Column, render
 
-from claude_gateway.conformance.check import Verdict
+from claude_gateway.conformance.check import Outcome
 from claude_gateway.conformance.checks import AREAS, CHECKS
 
 
@@ -13,7 +13,7 @@ def test_a_column_has_every_check_and_no_other(key: str) -> None:
 
 
 def test_ours_meets_every_requirement() -> None:
-    assert set(Column.read("claude-gateway").verdicts.values()) == {Verdict.PASS}
+    assert set(Column.read("claude-gateway").verdicts.values()) == {Outcome.PASS}
 
 
 def test_every_requirement_is_a_row() -> None:

@@ -1,18 +1,28 @@
-"""The endpoints under ``/__`` by which a test in another process drives the server."""
+"""The control endpoints under ``/__``, with which a test in another process drives the server."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from claude_gateway_scripted.formats import encode
-from claude_gateway_scripted.script import ScriptError, Step
-
-if TYPE_CHECKING:
-    from claude_gateway_scripted.server import Server
+from claude_gateway_scripted.journal import Journal
+from claude_gateway_scripted.script import Config, Script, ScriptError, Step
 
 
-def handle(server: "Server", method: str, path: str, body: bytes) -> web.Response:
+class Controlled(Protocol):
+    """What the control endpoints read and change: a server with its script, journal and settings."""
+
+    script: Script
+    journal: Journal
+    config: Config
+    streams: int
+
+    def configure(self, config: Config) -> None:
+        """Use other settings from the next request on."""
+
+
+def handle(server: Controlled, method: str, path: str, body: bytes) -> web.Response:
     """Serve ``/__log`` (GET, DELETE), ``/__script`` and ``/__config`` (POST changes, GET shows), ``/__state``."""
     try:
         match method, path:

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from claude_gateway.conformance import frames, sse
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.client import Headers, Reply
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 BODY_VERSION: Final = "bedrock-2023-05-31"
 INVOKE: Final = "invoke"

@@ -4,8 +4,9 @@ from typing import Final
 
 from claude_gateway.conformance import sse
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks import bedrock, vertex
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 BETA: Final = "interleaved-thinking-2025-05-14"
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 from claude_gateway.conformance.upstream import Seen
 
 FOREIGN: Final = ("cache_control", "tool_reference", "defer_loading", "context_management", "DeferredToolPlaceholder")

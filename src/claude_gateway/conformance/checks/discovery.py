@@ -3,8 +3,9 @@
 from typing import Any, Final
 
 from claude_gateway.conformance.bench import VERSION, Bench
-from claude_gateway.conformance.check import Failed, Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.envelope import expect_error
+from claude_gateway.conformance.requirement import Failed, Need, Source, expect
 
 PATH: Final = "/v1/models?limit=1000"
 PATIENCE: Final = 3.0

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from claude_gateway.conformance.check import expect
 from claude_gateway.conformance.client import Reply
+from claude_gateway.conformance.requirement import expect
 
 
 def error_of(reply: Reply) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from typing import Final
 
 from claude_gateway.conformance.bench import VERSION, Bench
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.envelope import error_of, expect_error
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 WRONG: Final = "cgw_not-a-key-of-this-gateway-000000000000"
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 
 
 def _arrived(bench: Bench, body: dict[str, Any], *fields: str) -> str:

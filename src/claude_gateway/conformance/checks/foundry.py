@@ -4,7 +4,8 @@ from typing import Final
 
 from claude_gateway.conformance import samples
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 
 @check(

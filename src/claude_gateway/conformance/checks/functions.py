@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench, text_of, tools_of
-from claude_gateway.conformance.check import Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.dialect import offered, to_other
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 
 LONG: Final = "mcp__a-server-with-a-rather-long-name__and_a_tool_with_a_name_that_is_even_longer_than_that"
 

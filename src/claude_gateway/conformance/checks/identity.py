@@ -3,9 +3,10 @@
 from typing import Final
 
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.errors import WRONG
 from claude_gateway.conformance.client import Headers
+from claude_gateway.conformance.requirement import Need, Source, expect
 from claude_gateway.conformance.upstream import Seen, digest
 
 LOGIN: Final = "sk-ant-oat01-conformance-own-login-000000"

@@ -6,7 +6,8 @@ from typing import Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import VERSION, Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 COUNTS: Final = 27
 """Token counts that ``/context`` asks for at the same time."""

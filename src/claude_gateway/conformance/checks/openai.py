@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.errors import WRONG
 from claude_gateway.conformance.client import Reply
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 
 CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"

@@ -6,10 +6,11 @@ from typing import Final
 
 from claude_gateway.conformance import frames
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.bedrock import INVOKE, STREAM, body, invoke, path
 from claude_gateway.conformance.checks.errors import WRONG
 from claude_gateway.conformance.client import Reply
+from claude_gateway.conformance.requirement import Need, Source, expect
 from claude_gateway.conformance.sigv4 import sign
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Check, Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import Check, check
 from claude_gateway.conformance.checks.envelope import error_of, expect_error
 from claude_gateway.conformance.client import Reply
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 
 TOO_LONG: Final = "prompt is too long: 212345 tokens > 200000 maximum"
 

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect
 from claude_gateway.conformance.upstream import AGAIN
 
 BETA: Final = ("anthropic-beta", "claude-code-20250219,dangerous-tool-use-2026-09-03")

@@ -3,7 +3,8 @@
 from typing import Final
 
 from claude_gateway.conformance.bench import Bench
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 PATIENCE: Final = 3.0
 """Seconds within which an answer to a question at start must be there."""

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import JSON, VERSION, Bench
-from claude_gateway.conformance.check import Need, Source, check, expect, shorten
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.client import Reply
 from claude_gateway.conformance.frames import CONTENT_TYPE
+from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 
 START: Final = (
     'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'

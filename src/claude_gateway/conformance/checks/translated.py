@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from claude_gateway.conformance import samples, sse
 from claude_gateway.conformance.bench import Bench, text_of, tools_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.dialect import to_other
 from claude_gateway.conformance.checks.envelope import error_of, expect_error
 from claude_gateway.conformance.client import Reply
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 OVERFLOW: Final = {
     "error": {

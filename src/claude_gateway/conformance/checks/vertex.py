@@ -4,10 +4,11 @@ from typing import Any, Final
 
 from claude_gateway.conformance import sse
 from claude_gateway.conformance.bench import Bench, text_of
-from claude_gateway.conformance.check import Need, Source, check, expect
+from claude_gateway.conformance.check import check
 from claude_gateway.conformance.checks.envelope import error_of, expect_error
 from claude_gateway.conformance.checks.errors import WRONG
 from claude_gateway.conformance.client import Headers, Reply
+from claude_gateway.conformance.requirement import Need, Source, expect
 
 BODY_VERSION: Final = "vertex-2023-10-16"
 PLACE: Final = "projects/conformance/locations/us-east5/publishers/anthropic/models"

@@ -1,4 +1,4 @@
-"""One look at everything: gather, decide, write. What is as it should be is left alone."""
+"""One reconciliation of everything: gather, decide, write. Objects that are up to date are not written."""
 
 import asyncio
 import logging
@@ -14,28 +14,31 @@ from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
-from claude_gateway_operator import rollout, told
+from claude_gateway_operator import rollout, status_writer
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.gather import Gatherer
 from claude_gateway_operator.metrics import Metrics
+from claude_gateway_operator.object_watch import SERVICE_LABEL, SLICES_API
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints
 from claude_gateway_operator.settings import Settings
+from claude_gateway_operator.status_writer import StatusWriter
 from claude_gateway_operator.store import Store
-from claude_gateway_operator.told import Teller
-from claude_gateway_operator.watch import SERVICE_LABEL, SLICES_API
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, Manifest
 from claude_gateway_runtime.logs import emit
 
 ASK_SECONDS: Final = 2.0
-"""How long a look waits for pods that were never asked before."""
+"""How long a reconciliation waits for the first report of a new pod."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Memory:
-    """What one look leaves to the next."""
+    """State that one reconciliation passes to the next.
+
+    ``slices`` are those of each revision that a pod may serve; ``revision`` is the one written last.
+    """
 
     slices: dict[str, Slices] = field(default_factory=dict)
     revision: str | None = None
@@ -44,21 +47,21 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Everything that a look needs; call it for one."""
+class Reconciler:
+    """Reconciles everything each time it is called."""
 
     connection: Kube
     settings: Settings
     gatherer: Gatherer
     store: Store
     reports: Reports
-    teller: Teller
+    status_writer: StatusWriter
     bootstrap: Bootstrap
     metrics: Metrics
     memory: Memory = field(default_factory=Memory)
 
     async def __call__(self) -> float | None:
-        """Look once; gives the seconds until the next look is due although nothing rings. Raises KubeError."""
+        """Reconcile once; returns the seconds until the next reconciliation is due without a ring. Raises KubeError."""
         began = time.monotonic()
         if self.settings.bootstrap_enabled or not self.memory.began:
             await self.bootstrap.ensure()
@@ -77,14 +80,14 @@ class Look:
             written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
             self.reports.follow(pods, written.token)
             self._remember(revision, plan)
-        self.teller.hand(plan.changed, self._events(world, plan, now))
+        self.status_writer.enqueue(plan.changed, self._events(world, plan, now))
         await rollout.roll(self.connection, self.settings)
         seconds = time.monotonic() - began
         self.metrics.show(plan)
-        self.metrics.looked(seconds)
+        self.metrics.reconciled(seconds)
         emit(
             _log,
-            "looked",
+            "reconciled",
             level=logging.DEBUG,
             seconds=round(seconds, 3),
             changed=len(plan.changed),
@@ -98,7 +101,7 @@ class Look:
         return endpoints(await self.connection.list(collection, label=label))
 
     def _remember(self, revision: str, plan: Plan) -> None:
-        """Keep the slices of revisions that pods may serve: those that some serve now, and the newest."""
+        """Keep the slices of the revisions that pods may serve: those that pods serve now, and the newest two."""
         memory = self.memory
         if revision != memory.revision:
             emit(_log, "bundle_written", revision=revision, before=memory.revision, problems=len(plan.problems))
@@ -109,7 +112,7 @@ class Look:
         memory.revision = revision
 
     def _events(self, world: World, plan: Plan, now: datetime) -> list[Manifest]:
-        """Events of a look, warnings first, no more than are written; one about a bundle that became too large."""
+        """Return the Events to write, warnings first; includes one if the bundle just became too large."""
         found: list[Manifest] = []
         too_large = next((p.message for p in plan.problems if p.reason == Reason.TOO_LARGE), None)
         if too_large is not None and not self.memory.too_large:
@@ -122,7 +125,7 @@ class Look:
             found.append(_event(about, "Warning", Reason.TOO_LARGE, too_large, now))
             emit(_log, "bundle_too_large", level=logging.ERROR, error=too_large, kept=self.memory.revision)
         self.memory.too_large = too_large is not None
-        wanted = told.ordered(plan.events)[: told.EVENTS]
+        wanted = status_writer.ordered(plan.events)[: status_writer.EVENTS]
         uids = _uids(world, {event.object for event in wanted})
         for event in wanted:
             ref = event.object
@@ -139,7 +142,7 @@ class Look:
 
 def _event(about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
     name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
-    return told.event(about, kind=kind, reason=reason, message=message, now=now, name=name)
+    return status_writer.event(about, kind=kind, reason=reason, message=message, now=now, name=name)
 
 
 def _uids(world: World, refs: set[ObjectRef]) -> dict[ObjectRef, str]:

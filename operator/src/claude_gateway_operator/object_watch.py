@@ -1,4 +1,4 @@
-"""Watches of what Kopf cannot watch with the few rights that we have: single objects, Secrets without values."""
+"""Watches single objects, and Secrets without their values: Kopf would need more rights for these."""
 
 import asyncio
 import logging
@@ -16,14 +16,14 @@ SLICES_API: Final = "discovery.k8s.io/v1"
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 CREDENTIALS: Final = f"{LABEL_CREDENTIAL}=true"
 _PAUSES: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
-"""Seconds before a failed watch is tried again; the last one repeats."""
+"""Seconds before a failed watch is retried; the last value repeats."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What to watch: a collection, and by label or field which objects of it."""
+    """What to watch: a collection, and a selector of objects in it."""
 
     collection: str
     query: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Subject:
 
 
 def subjects(settings: Settings) -> list[Subject]:
-    """All that is watched besides our kinds."""
+    """Return everything to watch besides our own kinds."""
     own, release = settings.namespace, settings.release
     bundle = {"fieldSelector": f"metadata.name={bundle_name(release)}"}
     agents = {"labelSelector": f"{SERVICE_LABEL}={agent_name(release)}"}
@@ -47,14 +47,14 @@ def subjects(settings: Settings) -> list[Subject]:
 
 
 class Known:
-    """Which versions of objects are no news, because we wrote or saw them."""
+    """Remembers the versions of objects that the operator wrote or saw, so that they cause no reconciliation."""
 
     def __init__(self) -> None:
-        """Everything is news."""
+        """Start without any known version."""
         self._versions: dict[str, str] = {}
 
     def note(self, manifest: Mapping[str, Any]) -> None:
-        """Take note of an object as we wrote it."""
+        """Remember the version of an object that the operator wrote."""
         metadata = manifest.get("metadata", {})
         self._versions[metadata.get("uid", "")] = metadata.get("resourceVersion", "")
 
@@ -72,7 +72,7 @@ class Known:
 
 
 async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None], known: Known) -> None:
-    """Ring for all news of a subject, until cancelled; a watch that ends or fails begins anew."""
+    """Ring for each change of a subject, until cancelled; restarts a watch that ends or fails."""
     failures = 0
     while True:
         try:

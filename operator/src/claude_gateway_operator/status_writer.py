@@ -1,4 +1,4 @@
-"""Tells objects how they stand: statuses and Events, written beside the looks, so that many of them delay no edit."""
+"""Writes statuses and Events in the background, so that writing thousands of them does not delay an edit."""
 
 import asyncio
 import itertools
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
     from claude_gateway.plan.problem import ObjectRef
 
 AT_ONCE: Final = 16
-"""Writes at once; more are not faster."""
+"""Concurrent writes; more are not faster."""
 EVENTS: Final = 100
-"""Events of one look, warnings first: what concerns thousands of objects at once is in their conditions."""
+"""Maximum number of Events per reconciliation, warnings first; the conditions say the same of every object."""
 _AGAIN_SECONDS: Final = 5.0
 
 _PLURALS: Final = {str(kind.kind): kind.plural for kind in KINDS}
 _log: Final = logging.getLogger(__name__)
 
 
-class Teller:
-    """Writes the newest statuses that were handed in, as far as they differ from what objects say."""
+class StatusWriter:
+    """Writes the newest statuses and Events that were enqueued."""
 
     def __init__(self, connection: Kube, *, ring: Callable[[], None], wrote: Callable[[str, bool], None]) -> None:
-        """``wrote`` is called for each write with what it was and whether it went well."""
+        """``wrote`` is called after each write with the kind of write and whether it succeeded."""
         self._kube = connection
         self._ring = ring
         self._wrote = wrote
         self._statuses: dict[ObjectRef, ObjectStatus] = {}
         self._events: list[Manifest] = []
-        self._handed = asyncio.Event()
+        self._enqueued = asyncio.Event()
 
-    def hand(self, changed: Iterable[ObjectStatus], events: Iterable[Manifest]) -> None:
-        """Replace what is still to be written: statuses are looked at anew each time, Events add up."""
+    def enqueue(self, changed: Iterable[ObjectStatus], events: Iterable[Manifest]) -> None:
+        """Replace the statuses that are still to be written, because ``changed`` is complete; Events are added."""
         self._statuses = {status.object: status for status in changed}
         self._events = [*self._events, *itertools.islice(events, EVENTS)][:EVENTS]
-        self._handed.set()
+        self._enqueued.set()
 
     async def run(self) -> None:
-        """Write what was handed in, until cancelled."""
+        """Write what was enqueued, until cancelled."""
         while True:
-            await self._handed.wait()
-            self._handed.clear()
+            await self._enqueued.wait()
+            self._enqueued.clear()
             failed = not all(await asyncio.gather(*(self._work() for _ in range(AT_ONCE))))
             if failed:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 self._ring()
 
     async def _work(self) -> bool:
-        """Write one after the other until nothing is left; False if the API server is in trouble."""
+        """Write one object after the other until the queue is empty; returns False if the API server has trouble."""
         while self._statuses or self._events:
             if not self._statuses:
                 await self._event(self._events.pop())
             elif not await self._status(self._statuses.pop(next(iter(self._statuses)))):
-                # The next look finds out again what is still to be told.
+                # The next reconciliation enqueues again what was not written.
                 return False
         return True
 
@@ -90,7 +90,7 @@ class Teller:
 
 
 def document(status: ObjectStatus) -> Manifest:
-    """Give a status as it is applied."""
+    """Return the manifest that applies a status."""
     ref = status.object
     return {
         "apiVersion": API_VERSION,
@@ -113,7 +113,7 @@ def document(status: ObjectStatus) -> Manifest:
 
 
 def event(about: Mapping[str, Any], *, kind: str, reason: str, message: str, now: datetime, name: str) -> Manifest:
-    """Give an Event about an object; ``kind`` is ``Normal`` or ``Warning``, ``name`` the Event's own."""
+    """Return the manifest of an Event; ``kind`` is ``Normal`` or ``Warning``, ``name`` is the Event's own name."""
     time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     namespace = about["namespace"]
     return {
@@ -133,5 +133,5 @@ def event(about: Mapping[str, Any], *, kind: str, reason: str, message: str, now
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:
-    """Sort Events by how much they matter: warnings first."""
-    return sorted(events, key=lambda told: told.type != "Warning")
+    """Sort Events by importance: warnings first."""
+    return sorted(events, key=lambda event: event.type != "Warning")

@@ -1,4 +1,4 @@
-"""Tells when files change: by the system's own notice, and every two seconds by looking, for what gives none."""
+"""Reports when files change: by the system's notifications, and by polling every two seconds where there are none."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,7 +9,7 @@ from watchfiles import awatch
 
 from claude_gateway.cli import manifests
 
-_LOOK_MILLISECONDS: Final = 2000
+_POLL_MILLISECONDS: Final = 2000
 _QUIET_MILLISECONDS: Final = 50
 _LONGEST_MILLISECONDS: Final = 400
 
@@ -21,10 +21,10 @@ async def changes(
 ) -> AsyncIterator[None]:
     """Yield after each change of the YAML files of ``sources`` or of the files ``others``, until ``stop``.
 
-    ``since`` is what they looked like when they were last read.
+    ``since`` is their stamp when they were last read.
 
-    Folders are watched, not files: editors replace a file by another. An event says only that something happened;
-    what counts is whether the files look different, so that links (as in a mounted ConfigMap) and network drives work.
+    Folders are watched, not files, because editors replace files. A notification only triggers a comparison of stamps,
+    so links (as in a mounted ConfigMap) and network drives work too.
     """
     folders = sorted({path if path.is_dir() else path.parent for path in (*sources, *others)})
     before = since
@@ -34,7 +34,7 @@ async def changes(
         debounce=_LONGEST_MILLISECONDS,
         step=_QUIET_MILLISECONDS,
         stop_event=stop,
-        rust_timeout=_LOOK_MILLISECONDS,
+        rust_timeout=_POLL_MILLISECONDS,
         yield_on_timeout=True,
         recursive=False,
         raise_interrupt=False,
@@ -46,7 +46,7 @@ async def changes(
 
 
 def stamp(sources: Sequence[Path], others: Sequence[Path]) -> Stamp:
-    """What the files look like from outside."""
+    """Return path, modification time, size and inode of each file."""
     rows = []
     for path in (*(path for source in sources for path in _files(source)), *others):
         try:

@@ -1,4 +1,4 @@
-"""What a World's pods serve of what a policy wants, object by object."""
+"""Compares what the proxy pods serve with what a policy wants, object by object."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,18 @@ from claude_gateway.contract.policy import Policy
 from claude_gateway.names import Kind
 from claude_gateway.plan import programmed, slices
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.programmed import Fleet, Verdict
+from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """Knows what should be live and what is; ``useful`` are the objects of which something can serve."""
+class RolloutState:
+    """What should be live and what is.
+
+    ``wanted`` are the slices of the policy, ``known`` those of each revision that pods may serve, ``useful`` the
+    objects that can serve something. ``fits`` is false if the policy is too large for a bundle.
+    """
 
     fleet: Fleet = field(default_factory=Fleet)
     wanted: Slices = field(default_factory=dict)
@@ -24,31 +28,31 @@ class Judge:
     useful: frozenset[ObjectRef] = frozenset()
     fits: bool = True
 
-    def verdict(self, item: Item[Any]) -> Verdict:
-        """Whether every ready pod serves an object as it is now."""
+    def condition(self, item: Item[Any]) -> ConditionState:
+        """Return the ``Programmed`` condition of an object: whether every ready pod serves it as it is now."""
         name = slices.name(item) if item.ref in self.useful else None
-        return programmed.verdict(self.fleet, name, self.wanted, self.known, fits=self.fits)
+        return programmed.condition(self.fleet, name, self.wanted, self.known, fits=self.fits)
 
 
-def appoint(
+def compare(
     world: World,
     policy: Policy,
     bundle: Bundle | None,
     *,
     client_keys: Mapping[str, str],
     spendable: frozenset[ObjectRef],
-) -> Judge | None:
-    """Compare a policy with the pods; None where nobody knows of any.
+) -> RolloutState | None:
+    """Compare a policy with what the pods serve; None if the World knows nothing about pods.
 
-    ``bundle`` is None if it would be too large. ``client_keys`` has the client's name by the key's SHA-256;
+    ``bundle`` is None if it would be too large. ``client_keys`` maps the SHA-256 of each key to the client's name;
     ``spendable`` are the credentials that can be used.
     """
     if world.pods is None:
         return None
     revision = None if bundle is None else bundle.meta.revision
     wanted = slices.slices(policy, client_keys)
-    return Judge(
-        fleet=programmed.muster(world.pods, revision),
+    return RolloutState(
+        fleet=programmed.summarize(world.pods, revision),
         wanted=wanted,
         known=world.slices if revision is None else {**world.slices, revision: wanted},
         useful=spendable | frozenset(_serving(policy)),
@@ -57,7 +61,7 @@ def appoint(
 
 
 def _serving(policy: Policy) -> Iterator[ObjectRef]:
-    """Routes with a target, and clients."""
+    """Yield the routes that have a target, and the clients."""
     named = [(Kind.MODEL_ROUTE, route.name) for route in policy.routes if route.targets]
     named += [(Kind.GATEWAY_CLIENT, client.name) for client in policy.clients]
     for kind, full_name in named:
