@@ -5,9 +5,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.litellm import LiteLLMSettings
 from claude_gateway.names import GROUP, proxy_name
-from claude_gateway.plan import render
+from claude_gateway.plan.litellm_config import SETTINGS, LiteLLMSettings
 from claude_gateway_operator import kube
 from claude_gateway_operator.kube import Kube, Refused
 from claude_gateway_operator.logs import emit
@@ -38,7 +37,7 @@ def due(deployment: Mapping[str, Any] | None, wanted: str) -> bool:
 
 async def roll(connection: Kube, settings: Settings) -> None:
     """Roll the Deployment if that is due. Raises KubeError."""
-    wanted = checksum(render.SETTINGS)
+    wanted = checksum(SETTINGS)
     name = proxy_name(settings.release)
     url = kube.path("deployments", settings.namespace, name, api=DEPLOYMENTS_API)
     if not due(await connection.get(url), wanted):
