@@ -26,7 +26,7 @@ def read(data: bytes) -> tuple[Policy, Iterator[tuple[Route, bytes]]]:
         routes = msgspec.json.decode(parts.pop("routes", b"[]"), type=list[msgspec.Raw])
         policy = Policy.model_validate_json(msgspec.json.encode(parts))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BundleError(f"{GATEWAY_JSON} is not the JSON that it should be: {error}") from None
+        raise BundleError(f"{GATEWAY_JSON} cannot be read: {error}") from None
     except ValidationError as error:
         raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
     return policy, _routes([bytes(route) for route in routes])
