@@ -23,13 +23,20 @@ def read(data: bytes) -> tuple[Policy, Iterator[tuple[Route, bytes]]]:
     """
     try:
         parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        routes = msgspec.json.decode(parts.pop("routes", b"[]"), type=list[msgspec.Raw])
+        routes = _array(parts.pop("routes", msgspec.Raw(b"[]")))
         policy = Policy.model_validate_json(msgspec.json.encode(parts))
     except (msgspec.DecodeError, RecursionError) as error:
         raise BundleError(f"{GATEWAY_JSON} cannot be read: {error}") from None
     except ValidationError as error:
         raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
     return policy, _routes([bytes(route) for route in routes])
+
+
+def _array(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    try:
+        return msgspec.json.decode(raw, type=list[msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise BundleError(f"{GATEWAY_JSON} cannot be read: routes: {error}") from None
 
 
 def _routes(parts: list[bytes]) -> Iterator[tuple[Route, bytes]]:
