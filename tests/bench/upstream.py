@@ -2,7 +2,8 @@
 
 ``python -m tests.bench.upstream`` prints its port. What it answers depends on the path alone: Anthropic Messages
 or OpenAI Chat Completions, streamed when the body says so. A request header ``x-bench-events: N`` asks for a stream of
-N events at 50 events per second; without it all events come at once.
+N events at 50 events per second; without it all events come at once. The model ``held`` asks for a stream of
+``HELD_EVENTS`` events, one each ``HELD_PERIOD`` seconds: no header passes the LiteLLM lane.
 """
 
 import asyncio
@@ -14,6 +15,9 @@ from typing import Final, cast
 import uvloop
 
 _RATE: Final = 50
+_HELD_TICKS: Final = 3
+HELD_PERIOD: Final = _HELD_TICKS / _RATE
+HELD_EVENTS: Final = 500
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: "
 _TEXT: Final = "The quick brown fox jumps. " * 2
 
@@ -92,6 +96,7 @@ class Upstream(asyncio.Protocol):
         self._buffer = bytearray()
         self._need = -1
         self._head = b""
+        self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
@@ -130,6 +135,9 @@ class Upstream(asyncio.Protocol):
             return
         first, event, last = _STREAMS[anthropic]
         paced = self._header(b"x-bench-events")
+        self._held = b'"held"' in body
+        if self._held:
+            paced = b"%d" % (HELD_EVENTS * _HELD_TICKS)
         if paced is None:
             self._transport.write(_STREAM_HEAD + first + event * _BURST_EVENTS + last)
             return
@@ -139,7 +147,8 @@ class Upstream(asyncio.Protocol):
     def tick(self, left: int, *, anthropic: bool) -> None:
         """Write one paced event, or the end of the stream."""
         _, event, last = _STREAMS[anthropic]
-        self._transport.write(event if left else last)
+        if not left or not self._held or left % _HELD_TICKS == 0:
+            self._transport.write(event if left else last)
 
     @property
     def anthropic(self) -> bool:

@@ -5,9 +5,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.litellm import LiteLLMSettings
 from claude_gateway.names import GROUP, proxy_name
-from claude_gateway.plan import render
+from claude_gateway.plan.litellm_config import SETTINGS, LiteLLMSettings
 from claude_gateway_operator.owner import DEPLOYMENTS_API
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube
@@ -38,7 +37,7 @@ def due(deployment: Mapping[str, Any] | None, wanted: str) -> bool:
 
 async def roll(connection: Kube, settings: Settings) -> None:
     """Restart the Deployment if that is due. Raises KubeError."""
-    wanted = checksum(render.SETTINGS)
+    wanted = checksum(SETTINGS)
     name = proxy_name(settings.release)
     url = kube.path("deployments", settings.namespace, name, api=DEPLOYMENTS_API)
     if not due(await connection.get(url), wanted):

@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from pydantic import ValidationError
@@ -51,18 +52,21 @@ class Meta(Contract):
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bundle:
-    """``gateway.json`` and ``litellm.yaml`` as bytes, and the values of the secret part by entry name."""
+    """``gateway.json`` and ``litellm.yaml`` as bytes, and the values of the secret part by entry name.
+
+    No process of ours reads ``litellm``: it is there for people and for the stock LiteLLM proxy.
+    """
 
     gateway: bytes
     litellm: bytes
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     schema_version: int = SCHEMA
 
-    @property
+    @cached_property
     def meta(self) -> Meta:
-        """The bundle's checkable identity; the same content has the same revision."""
+        """The bundle's checkable identity; the same content has the same revision. Hashes everything once."""
         checksums = {GATEWAY_JSON: _sha256(self.gateway), LITELLM_YAML: _sha256(self.litellm)}
         secrets = tuple(sorted(self.secrets))
         identity = json.dumps([self.schema_version, checksums, secrets], sort_keys=True)
@@ -123,7 +127,7 @@ def unpack(packed: Packed) -> Bundle:
             raise BundleError(f"{name} is missing")
         if meta.checksums.get(name) != _sha256(config[name]):
             raise BundleError(f"{name} does not match its checksum")
-    stored = _decompress({k: v for k, v in packed.secrets.items() if k.removesuffix(_GZIP_SUFFIX) in meta.secrets})
+    stored = _decompress(needed(packed, meta).secrets)
     for entry in meta.secrets:
         _check_name(entry)
         if entry not in stored:
@@ -139,6 +143,17 @@ def unpack(packed: Packed) -> Bundle:
     if bundle.meta.revision != meta.revision:
         raise BundleError(f"revision {meta.revision} does not match the content")
     return bundle
+
+
+def needed(packed: Packed, meta: Meta) -> Packed:
+    """The entries of a packed bundle that ``unpack`` reads; what else its objects hold is left out."""
+
+    def kept(entries: Mapping[str, bytes], names: Collection[str]) -> dict[str, bytes]:
+        return {name: data for name, data in entries.items() if name.removesuffix(_GZIP_SUFFIX) in names}
+
+    return Packed(
+        config=kept(packed.config, (*meta.checksums, META_JSON)), secrets=kept(packed.secrets, frozenset(meta.secrets))
+    )
 
 
 def _check_name(entry: str) -> None:

@@ -20,13 +20,19 @@ _SECRETS: Final = "secrets"
 
 
 def write(folder: Path, bundle: Bundle) -> str:
-    """Write a bundle and make it the current one; give its revision. A folder has one writer at a time.
+    """Pack a bundle, write it and make it the current one; return its revision.
 
-    A revision that is there whole is used again; a damaged one is replaced. Folders are 0700 and files 0600. Raises
-    BundleError if the bundle is too large, OSError as the file system does.
+    Raises BundleError if the bundle is too large, OSError as the file system does.
     """
-    packed = pack(bundle)
-    revision = bundle.meta.revision
+    return write_packed(folder, pack(bundle), revision=bundle.meta.revision)
+
+
+def write_packed(folder: Path, packed: Packed, *, revision: str) -> str:
+    """Write a bundle that was packed elsewhere and verified, and make it the current one; return its revision.
+
+    A folder has one writer at a time. A revision that is there whole is used again; a damaged one is replaced. Folders
+    are 0700 and files 0600. Raises OSError as the file system does.
+    """
     revisions = folder / _REVISIONS
     if not _holds(folder, revision, packed):
         scratch = revisions / f".{revision}.{os.getpid()}"

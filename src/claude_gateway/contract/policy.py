@@ -72,18 +72,72 @@ class Google(Contract):
     location: str
 
 
+class ToolSchema(StrEnum):
+    """The part of JSON Schema that a provider accepts for the parameters of a tool."""
+
+    OPENAI = "OpenAI"
+    GEMINI = "Gemini"
+
+
+class ChatCapabilities(Contract):
+    """What a provider's Chat Completions, as LiteLLM calls them, accept beyond what all of them do.
+
+    ``tool_schema`` is for tools' parameters; ``signatures``: signatures of thoughts next to calls; ``reasoning``: the
+    reasoning of earlier turns; ``files``: documents that are not text; ``top_k``: that parameter; ``empty_tools``:
+    tools whose schema has no properties; ``named_choice``: one named tool as the choice; ``short_ids``: ids of calls
+    must be short; ``budget``: how many tokens to think for.
+    """
+
+    tool_schema: ToolSchema = ToolSchema.OPENAI
+    signatures: bool = False
+    reasoning: bool = False
+    files: bool = True
+    top_k: bool = False
+    empty_tools: bool = True
+    named_choice: bool = True
+    short_ids: bool = False
+    budget: bool = False
+
+
+class Counting(Contract):
+    """How LiteLLM has a provider count tokens: from a request in ``format``, which is Messages or Chat.
+
+    ``own_path`` is what LiteLLM appends to the base URL for this call alone, so a base URL that has it must lose it.
+    """
+
+    format: Format
+    own_path: str | None = None
+
+
+class Translation(Contract):
+    """How the LiteLLM lane calls a target. The planner takes it from the provider's row.
+
+    ``provider`` is LiteLLM's name of the provider, where that is not the target's own; ``base_url`` the address, where
+    the target has none for the relay. ``messages`` is the format in which Messages are sent: Chat or Responses;
+    ``responses_as_chat`` sends Responses as Chat. ``counting`` is None where nobody can count tokens. ``chat`` is None
+    for a provider that takes exactly what all do.
+    """
+
+    provider: str | None = None
+    base_url: str | None = None
+    messages: Format = Format.CHAT
+    responses_as_chat: bool = False
+    counting: Counting | None = None
+    chat: ChatCapabilities | None = None
+
+
 class Target(Contract):
     """One upstream that can answer a route's requests.
 
     ``id`` is named by content (``<namespace>/<route>/<index>.<hash8>``), so that the same id never means two
-    things; it is also the deployment's ``model_info.id`` in ``litellm.yaml``. A request whose format is in
-    ``formats`` takes the relay lane in ``wire``; every other one takes the LiteLLM lane. ``model`` is the
-    upstream's own name without provider; ``"*"`` stands for the name that the client sent. ``base_url`` is
-    without ``/v1`` for the Anthropic and Vertex wires and with whatever prefix the server has for the OpenAI wire
-    (as the vendors' SDKs take it, but for Vertex); it is set wherever ``wire`` is. ``secret`` is the entry of the
-    secret part that holds the API key or the cloud's identity. ``aws`` and ``google`` are set for targets of these
-    clouds. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has
-    sent the gateway's key in a header of its own.
+    things. A request whose format is in ``formats`` takes the relay lane in ``wire``; every other one takes the
+    LiteLLM lane, as ``translation`` says. ``model`` is the upstream's own name without provider; ``"*"`` stands for
+    the name that the client sent. ``base_url`` is without ``/v1`` for the Anthropic and Vertex wires and with whatever
+    prefix the server has for the OpenAI wire (as the vendors' SDKs take it, but for Vertex); it is set wherever
+    ``wire`` is. ``secret`` is the entry of the secret part that holds the API key or the cloud's identity. ``aws`` and
+    ``google`` are set for targets of these clouds. ``forward_client_token`` sends the client's own credential on
+    instead of one of ours; such a client has sent the gateway's key in a header of its own. ``telemetry_provider`` is
+    OpenTelemetry's name of the provider, where that is not ``provider``.
     """
 
     id: str
@@ -100,6 +154,8 @@ class Target(Contract):
     aws: Aws | None = None
     google: Google | None = None
     forward_client_token: bool = False
+    translation: Translation = Translation()
+    telemetry_provider: str | None = None
 
 
 class Route(Contract):

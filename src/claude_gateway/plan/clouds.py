@@ -5,7 +5,6 @@ authors write ids; so an id is let pass only where it can mean nothing but a mod
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,8 +12,6 @@ from claude_gateway.contract.policy import Aws, Google, Wire
 
 BEDROCK: Final = "bedrock"
 VERTEX: Final = "vertex_ai"
-FIELDS: Final[Mapping[str, str]] = {BEDROCK: "bedrock", VERTEX: "vertex"}
-"""Providers that take an identity of a cloud instead of a key, and the field of a ClaudeCredential for each."""
 
 GOOGLE_TOKENS: Final = "https://oauth2.googleapis.com/token"
 """Where a service account's key is exchanged for a token; LiteLLM and google-auth would take any address."""

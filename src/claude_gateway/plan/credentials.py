@@ -11,6 +11,7 @@ from claude_gateway.api.base import SecretKeyRef
 from claude_gateway.api.claude_credential import ApiKey, Bedrock, ClaudeCredentialSpec, Vertex
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, identities, providers
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -78,10 +79,10 @@ def resolve(world: World) -> Credentials:
 
 def provider_problem(name: str, *, owner: ObjectRef, at: str) -> Problem | None:
     """Return the Problem of a provider name; None if it can be used."""
-    if name in providers.PROVIDERS or name in clouds.FIELDS:
+    if name in PROVIDERS:
         return None
-    if name in providers.UNSUPPORTED:
-        message = f"provider `{name}` is not supported: {providers.UNSUPPORTED[name]}"
+    if name in UNSUPPORTED:
+        message = f"provider `{name}` is not supported: {UNSUPPORTED[name]}"
         return Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, "Use another provider.")
     like = providers.nearest(name)
     fix = f"Did you mean `{like}`?" if like else "Use LiteLLM's name for the provider, such as `openai`."
@@ -116,19 +117,14 @@ def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
     problem = provider_problem(api_key.provider, owner=owner, at=at)
     if problem is not None:
         yield problem
-    elif api_key.provider in clouds.FIELDS:
+    elif (field := PROVIDERS[api_key.provider].cloud) is not None:
         message = f"provider `{api_key.provider}` needs a cloud identity instead of an API key"
-        fix = f"Write `{clouds.FIELDS[api_key.provider]}:` instead of `apiKey:`."
+        fix = f"Write `{field}:` instead of `apiKey:`."
         yield Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, fix)
-    elif api_key.base_url is None and providers.PROVIDERS[api_key.provider].needs_base_url:
+    elif api_key.base_url is None and PROVIDERS[api_key.provider].needs_base_url:
         message = f"provider `{api_key.provider}` has no default address"
-        yield Problem(
-            owner,
-            "spec.apiKey.baseURL",
-            Reason.INVALID,
-            message,
-            "Add the `baseURL` of the server that the key belongs to.",
-        )
+        fix = "Add the `baseURL` of the server that the key belongs to."
+        yield Problem(owner, "spec.apiKey.baseURL", Reason.INVALID, message, fix)
 
 
 def _value(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> bytes | Problem | None:
@@ -149,11 +145,12 @@ def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | None) -> Key
     ref = entry_of(namespace, spec)
     spent: _Spent = {} if ref is None or value is None else {"entry": secret_entry(ref, value), "value": value}
     if isinstance(kind, ApiKey):
-        known = providers.PROVIDERS[kind.provider]
+        known = PROVIDERS[kind.provider]
         return Key(provider=kind.provider, base_url=_plain(kind.base_url or known.base_url, known.wire), **spent)
     aws, google = place_of(spec)
-    provider, wire = (clouds.VERTEX, Wire.VERTEX) if aws is None else (clouds.BEDROCK, Wire.BEDROCK)
-    return Key(provider=provider, base_url=_plain(kind.base_url, wire), aws=aws, google=google, **spent)
+    provider = clouds.VERTEX if aws is None else clouds.BEDROCK
+    base_url = _plain(kind.base_url, PROVIDERS[provider].wire)
+    return Key(provider=provider, base_url=base_url, aws=aws, google=google, **spent)
 
 
 def _plain(base_url: str | None, wire: Wire | None) -> str | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
+from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import clouds, forwarding, speech
+from claude_gateway.plan import capabilities, clouds, forwarding
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.status import about_references
@@ -57,7 +58,7 @@ def _model_problems(owner: ObjectRef, target: RouteTarget, key: Key | None, at: 
         fix = "Use a credential whose `baseURL` has no path; LiteLLM adds the path for this model."
         yield Problem(owner, f"{at}.model", Reason.CREDENTIAL_MISMATCH, message, fix)
     elif target.formats is not None:
-        wrong = speech.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
+        wrong = capabilities.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
         yield from [wrong] if wrong else []
 
 
@@ -70,8 +71,8 @@ def _access_problems(
         problem = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
     elif target.forward_client_token:
         problem = forwarding.problem(target.base_url, world, owner=owner, at=f"{at}.baseURL")
-    elif provider in clouds.FIELDS:
-        fix = f"Set `credential` to a ClaudeCredential with `{clouds.FIELDS[provider]}`, which can have a `baseURL`."
+    elif provider in PROVIDERS and (field := PROVIDERS[provider].cloud) is not None:
+        fix = f"Set `credential` to a ClaudeCredential with `{field}`, which can have a `baseURL`."
         message = f"a target of `{provider}` needs a credential"
         problem = Problem(owner, f"{at}.credential", Reason.INVALID, message, fix)
     else:
@@ -106,7 +107,7 @@ def _credential_problem(
         if key.provider == provider:
             return None
         message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
-        field = clouds.FIELDS.get(provider)
+        field = PROVIDERS[provider].cloud if provider in PROVIDERS else None
         fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:
@@ -130,14 +131,14 @@ def _credential(owner: ObjectRef, name: str) -> ObjectRef:
 def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
     """Render a sound target; with a credential, the credential's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
-    spoken = speech.of(target, key)
+    able = capabilities.of(target, key)
     rendered = policy.Target(
         id=name,
         provider=provider,
         model=model,
-        wire=spoken.wire,
-        formats=spoken.formats,
-        base_url=spoken.base_url,
+        wire=able.wire,
+        formats=able.formats,
+        base_url=able.base_url,
         secret=None if key is None else key.entry,
         max_output_tokens=target.max_output_tokens,
         parameters=policy.Parameters(
@@ -150,6 +151,8 @@ def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
         aws=None if key is None else key.aws,
         google=None if key is None else key.google,
         forward_client_token=bool(target.forward_client_token),
+        translation=able.translation,
+        telemetry_provider=PROVIDERS[provider].telemetry,
     )
     digest = hashlib.sha256(rendered.model_dump_json().encode()).hexdigest()
     return rendered.model_copy(update={"id": f"{name}.{digest[:8]}"})

@@ -1,5 +1,6 @@
 """Changing the configuration under load, through the real processes: nothing that a client can notice goes wrong."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -147,7 +148,11 @@ def test_what_only_litellm_refuses_is_reported_and_the_pod_is_not_live(system: S
     good = system.apply(*_routes(pair.alpha))
     with Traffic(_load(system)) as traffic:
         traffic.wait_for_more(4)
-        broken = replace(bundle([*client("tests", system.key), *_routes(pair.alpha)]), litellm=b"model_list: [}")
+        sound = bundle([*client("tests", system.key), *_routes(pair.alpha)])
+        document = json.loads(sound.gateway)
+        # Only the worker finds its targets by id.
+        document["routes"][0]["targets"] *= 2
+        broken = replace(sound, gateway=json.dumps(document).encode())
         revision = folder.write(system.folder / "source", broken)
 
         def refused() -> bool:

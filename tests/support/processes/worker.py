@@ -16,8 +16,8 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.litellm import Deployment, LiteLLMConfig, LiteLLMParams, ModelInfo
-from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.policy import Egress, Policy, Route, Target
+from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, LITELLM_SOCKET
 
@@ -26,23 +26,28 @@ ENTRY: Final = secret_entry("target", KEY.encode())
 LOOPBACK: Final = Egress(loopback=True)
 
 
-def deployment(ident: str, model: str, *, api_base: str | None, secret: str | None = ENTRY, **info: Any) -> Deployment:
+def deployment(ident: str, model: str, *, api_base: str | None, secret: str | None = ENTRY) -> Target:
     """One target with the key ``KEY``, as the control plane renders it."""
-    return Deployment(
-        model_name="ns/route",
-        litellm_params=LiteLLMParams(
-            model=model, api_base=api_base, api_key=None if secret is None else "os.environ/CLAUDE_GATEWAY_KEY_TARGET"
-        ),
-        model_info=ModelInfo(id=ident, gw_secret=secret, **info),
+    provider, _, name = model.partition("/")
+    row = PROVIDERS[provider]
+    return Target(
+        id=ident,
+        provider=provider,
+        model=name,
+        wire=row.wire,
+        formats=row.formats,
+        base_url=api_base,
+        secret=secret,
+        translation=row.translation,
     )
 
 
-def bundle(*deployments: Deployment, egress: Egress = LOOPBACK, secrets: Mapping[str, bytes] | None = None) -> Bundle:
-    """A bundle with these targets; JSON is YAML."""
-    document = LiteLLMConfig(model_list=deployments).model_dump(mode="json", exclude_none=True)
+def bundle(*targets: Target, egress: Egress = LOOPBACK, secrets: Mapping[str, bytes] | None = None) -> Bundle:
+    """A bundle with one route to these targets."""
+    policy = Policy(routes=(Route(name="ns/route", models=("m",), targets=targets),), egress=egress)
     return Bundle(
-        gateway=Policy(egress=egress).model_dump_json(by_alias=True).encode(),
-        litellm=json.dumps(document).encode(),
+        gateway=policy.model_dump_json(by_alias=True).encode(),
+        litellm=b"",
         secrets={ENTRY: KEY.encode(), **(secrets or {})},
     )
 

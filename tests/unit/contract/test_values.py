@@ -4,9 +4,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from claude_gateway.contract.litellm import Deployment, LiteLLMConfig, LiteLLMParams, ModelInfo
 from claude_gateway.contract.policy import Client, Egress, Format, Policy, Route, Target, Wire
 from claude_gateway.contract.report import PodReport, ProcessReport
+from claude_gateway.plan.litellm_config import Deployment, LiteLLMConfig, LiteLLMParams, ModelInfo
 
 POLICY = Policy(
     routes=(

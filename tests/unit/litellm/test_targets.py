@@ -3,9 +3,9 @@
 import pytest
 from tests.support.processes.worker import ENTRY, KEY, bundle, deployment
 
+from claude_gateway.contract import policy
 from claude_gateway.contract.bundle import BundleError, secret_entry
-from claude_gateway.contract.litellm import Deployment, LiteLLMParams, ModelInfo
-from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.policy import Aws, Egress, Google
 from claude_gateway_proxy.litellm.guard import Dial
 from claude_gateway_proxy.litellm.live import retire
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target, build
@@ -16,7 +16,7 @@ def target(ident: str = "t", model: str = "openai/*") -> Target:
 
 
 def test_a_target_has_its_key_from_the_bundle() -> None:
-    table = build(bundle(deployment("t", "hosted_vllm/m", api_base="http://vllm:8000/v1", gw_preload=True)))
+    table = build(bundle(deployment("t", "hosted_vllm/m", api_base="http://vllm:8000/v1")))
     found = table.targets["t"]
     assert (found.api_key, found.api_base, found.dial) == (KEY, "http://vllm:8000/v1", Dial("vllm", 8000))
     assert table.preload
@@ -67,8 +67,16 @@ GOOGLE_PLACE = {"vertex_project": "p", "vertex_location": "global"}
 def in_cloud(secret: bytes | None, **place: str) -> Target:
     """A target in a cloud, as the control plane renders it."""
     entry = None if secret is None else secret_entry("cloud", secret)
-    params = LiteLLMParams(model="bedrock/*" if "aws_region_name" in place else "vertex_ai/*", **place)
-    written = Deployment(model_name="ns/r", litellm_params=params, model_info=ModelInfo(id="t", gw_secret=entry))
+    aws = Aws(region=place["aws_region_name"]) if "aws_region_name" in place else None
+    written = policy.Target(
+        id="t",
+        provider="vertex_ai" if aws is None else "bedrock",
+        model="*",
+        base_url=place.get("aws_bedrock_runtime_endpoint"),
+        secret=entry,
+        aws=aws,
+        google=Google(project=place["vertex_project"], location=place["vertex_location"]) if aws is None else None,
+    )
     secrets = {} if entry is None or secret is None else {entry: secret}
     return build(bundle(written, secrets=secrets)).targets["t"]
 

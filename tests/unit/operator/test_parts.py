@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from claude_gateway.contract.litellm import LiteLLMSettings
+from claude_gateway.plan.litellm_config import LiteLLMSettings
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status import Event
 from claude_gateway_operator import rollout, status_writer

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.support.builders.objects import NOW, bedrock, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
-from claude_gateway.contract.litellm import LiteLLMConfig
 from claude_gateway.contract.policy import Egress, Policy, Route
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.litellm_config import LiteLLMConfig
 from claude_gateway.plan.world import Settings, World, read
 
 MARK = "Zq7"

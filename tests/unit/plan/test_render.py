@@ -10,17 +10,17 @@ import yaml
 from tests.support.builders.objects import client, credential, plan, route, secret, sound, target
 
 from claude_gateway.contract.bundle import pack, unpack
-from claude_gateway.contract.litellm import (
+from claude_gateway.contract.policy import Policy
+from claude_gateway.names import Reason
+from claude_gateway.plan.decide import Plan
+from claude_gateway.plan.litellm_config import (
     Deployment,
     LiteLLMConfig,
     LiteLLMParams,
     ModelInfo,
     RouterSettings,
+    environment_name,
 )
-from claude_gateway.contract.policy import Policy
-from claude_gateway.names import Reason
-from claude_gateway.plan import render
-from claude_gateway.plan.decide import Plan
 
 
 def config(decided: Plan) -> LiteLLMConfig:
@@ -157,7 +157,7 @@ def test_names_stay_text(name: str) -> None:
 
 
 def test_an_environment_name_is_upper_snake() -> None:
-    assert render.environment_name("team-a.keys.API_key.0a1b2c3d") == "CLAUDE_GATEWAY_KEY_TEAM_A_KEYS_API_KEY_0A1B2C3D"
+    assert environment_name("team-a.keys.API_key.0a1b2c3d") == "CLAUDE_GATEWAY_KEY_TEAM_A_KEYS_API_KEY_0A1B2C3D"
 
 
 def test_a_bundle_that_is_too_large_is_none_and_told() -> None:

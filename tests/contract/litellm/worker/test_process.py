@@ -11,10 +11,9 @@ import psutil
 import pytest
 from tests.support.processes.child import Process, python
 from tests.support.processes.waiting import until
-from tests.support.processes.worker import ENTRY, KEY, LOOPBACK, Worker, bundle, deployment, events
+from tests.support.processes.worker import ENTRY, KEY, Worker, bundle, deployment, events
 
 from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.policy import Policy
 from claude_gateway_scripted.journal import digest
 from claude_gateway_scripted.local import Scripted
 
@@ -29,9 +28,9 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def model_list(*infos: dict[str, str], model: str = "a/b") -> bytes:
-    entries = [{"model_name": "r", "litellm_params": {"model": model}, "model_info": info} for info in infos]
-    return json.dumps({"model_list": entries}).encode()
+def document(*targets: dict[str, str]) -> bytes:
+    route = {"name": "r", "models": ["m"], "targets": [{"provider": "a", "model": "b", **each} for each in targets]}
+    return json.dumps({"egress": {"loopback": True}, "routes": [route]}).encode()
 
 
 def test_the_socket_is_for_one_user_and_replaces_a_stale_one(upstream: Scripted) -> None:
@@ -51,7 +50,7 @@ def test_litellm_is_imported_when_a_target_needs_it_only(upstream: Scripted) -> 
     with Worker() as worker:
         worker.apply(bundle(deployment("claude", "anthropic/m", api_base=upstream.url)))
         assert not worker.process.lines("litellm_loaded")
-        preload = deployment("vllm", "hosted_vllm/m", api_base=upstream.openai_url, gw_preload=True)
+        preload = deployment("vllm", "hosted_vllm/m", api_base=upstream.openai_url)
         worker.apply(bundle(preload))
         until(lambda: worker.process.lines("litellm_loaded"), what="LiteLLM")
         page = worker.http.get("/metrics").text
@@ -108,43 +107,24 @@ def test_a_stream_outlives_a_reload(worker: Worker, upstream: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    "litellm",
+    "gateway",
     [
-        b"model_list: [",
-        b"model_list: 5",
+        b'{"routes": [',
+        b'{"routes": 5}',
         b"\xff",
-        json.dumps(
-            {
-                "model_list": [
-                    {
-                        "model_name": "r",
-                        "litellm_params": {"model": "a/b"},
-                        "model_info": {"id": "x", "gw_secret": "no"},
-                    }
-                ]
-            }
-        ).encode(),
-        json.dumps(
-            {
-                "model_list": [
-                    {"model_name": "r", "litellm_params": {"model": "os.environ/X"}, "model_info": {"id": "x"}}
-                ]
-            }
-        ).encode(),
-        json.dumps(
-            {"model_list": [{"model_name": "r", "litellm_params": {"model": "a/b"}, "model_info": {"id": "x"}}] * 2}
-        ).encode(),
+        document({"id": "x", "secret": "no"}),
+        document({"id": "x", "provider": "os.environ", "model": "X"}),
+        document({"id": "x"}, {"id": "x"}),
     ],
 )
-def test_a_broken_bundle_changes_nothing_and_is_told(worker: Worker, upstream: Scripted, litellm: bytes) -> None:
+def test_a_broken_bundle_changes_nothing_and_is_told(worker: Worker, upstream: Scripted, gateway: bytes) -> None:
     good = worker.apply(bundle(deployment("vllm", "hosted_vllm/m", api_base=upstream.openai_url)))
-    gateway = Policy(egress=LOOPBACK).model_dump_json(by_alias=True).encode()
-    broken = worker.offer(Bundle(gateway=gateway, litellm=litellm))
+    broken = worker.offer(Bundle(gateway=gateway, litellm=b""))
     until(lambda: worker.status().refused == broken, what="the refusal")
     report = worker.status()
     assert report.revision == good
     assert report.error is not None
-    assert "litellm.yaml" in report.error or "secret part" in report.error or "environment" in report.error
+    assert "gateway.json" in report.error or "secret part" in report.error or "environment" in report.error
     assert worker.post("/v1/chat/completions", "vllm", CHAT).status_code == 200
 
 

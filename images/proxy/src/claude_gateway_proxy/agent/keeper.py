@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import Bundle, BundleError, Packed, unpack
-from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.bundle import Bundle, BundleError, Packed, needed, unpack
 from claude_gateway.names import CURRENT, GATEWAY_JSON
+from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.agent.source import Offer, Source
 from claude_gateway_runtime.logs import emit
 
@@ -34,27 +32,16 @@ class Kept:
 def verify(packed: Packed) -> Bundle:
     """Unpack a bundle and check that its policy can be read and that every secret named there came along.
 
-    Pure. The gateway would refuse the rest just as well, but then a restarted gateway would find no good one.
-    Raises BundleError; its message holds no value of the bundle.
+    For a thread of its own: it pauses. The gateway would refuse the rest just as well, but then a restarted gateway
+    would find no good one. Raises BundleError; its message holds no value of the bundle.
     """
     bundle = unpack(packed)
-    try:
-        policy = Policy.model_validate_json(bundle.gateway)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise BundleError(f"{GATEWAY_JSON} cannot be read: {where}: {first['msg']}") from None
-    for entry in _secrets_of(policy):
-        if entry not in bundle.secrets:
+    policy, routes = policy_document.read(bundle.gateway)
+    named = [policy.client_keys, *(target.secret for route, _ in routes for target in route.targets)]
+    for entry in named:
+        if entry is not None and entry not in bundle.secrets:
             raise BundleError(f"{GATEWAY_JSON} names the secret entry {entry}, which the bundle does not hold")
     return bundle
-
-
-def _secrets_of(policy: Policy) -> Iterator[str]:
-    if policy.client_keys is not None:
-        yield policy.client_keys
-    for route in policy.routes:
-        yield from (target.secret for target in route.targets if target.secret is not None)
 
 
 class Keeper:
@@ -121,7 +108,8 @@ class Keeper:
         return True
 
     def _swap(self, packed: Packed) -> str:
-        return folder.write(self._path, verify(packed))
+        meta = verify(packed).meta
+        return folder.write_packed(self._path, needed(packed, meta), revision=meta.revision)
 
     def _refuse(self, *, wanted: str | None, error: str) -> None:
         """Report a bundle that cannot be used; the same trouble again is no news."""

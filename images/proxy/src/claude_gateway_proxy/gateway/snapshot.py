@@ -1,29 +1,22 @@
 """The configuration in force: an immutable snapshot, swapped whole when the bundle folder names a new revision."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
 
 import msgspec
-from pydantic import ValidationError
 
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.policy import Client, Egress, Policy, Route
-from claude_gateway.names import GATEWAY_JSON
+from claude_gateway.contract.policy import Client, Egress, Policy
+from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.routing.names import Entry, Routing
-
-_BATCH: Final = 50
-_PAUSE_SECONDS: Final = 0.0005
-"""After each batch of routes the loading thread pauses: a request must not wait for the rest of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One revision, ready to serve.
 
-    ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key. ``providers`` and ``clients`` are
-    all the names that there are.
+    ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key. ``clients`` are all the names that
+    there are, ``providers`` OpenTelemetry's names of all providers by ours.
     """
 
     revision: str
@@ -32,27 +25,19 @@ class Snapshot:
     secrets: Mapping[str, str] = field(repr=False)
     keys: Mapping[str, Client] = field(repr=False)
     clients: frozenset[str] = field(repr=False)
-    providers: frozenset[str] = field(repr=False)
+    providers: Mapping[str, str] = field(repr=False)
 
 
 def build(bundle: Bundle) -> Snapshot:
     """Build the snapshot of a bundle. Raises BundleError if its parts do not fit together."""
     secrets = {name: _text(name, value) for name, value in bundle.secrets.items()}
-    try:
-        policy, parts = _split(bundle.gateway)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BundleError(f"{GATEWAY_JSON} is not the JSON that it should be: {error}") from None
-    except ValidationError as error:
-        raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
+    policy, routes = policy_document.read(bundle.gateway)
     entries: list[Entry] = []
-    providers: set[str] = set()
-    for number, raw in enumerate(parts):
-        if number % _BATCH == _BATCH - 1:
-            time.sleep(_PAUSE_SECONDS)
-        route = _route(number, raw)
+    providers: dict[str, str] = {}
+    for route, raw in routes:
         entries.append(Entry.of(route, raw))
         for target in route.targets:
-            providers.add(target.provider)
+            providers[target.provider] = target.telemetry_provider or target.provider
             if target.secret is not None and target.secret not in secrets:
                 raise BundleError(f"entry {target.secret} of the secret part is needed by {target.id} and missing")
     # Out of the snapshot's secrets: only the lookup needs the hashes.
@@ -64,27 +49,8 @@ def build(bundle: Bundle) -> Snapshot:
         secrets=secrets,
         keys=keys,
         clients=frozenset(client.name for client in policy.clients),
-        providers=frozenset(providers),
+        providers=providers,
     )
-
-
-def _split(data: bytes) -> tuple[Policy, list[bytes]]:
-    """Decode ``gateway.json`` but for its routes: thousands in one call would hold the event loop up."""
-    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    routes = msgspec.json.decode(parts.pop("routes", b"[]"), type=list[msgspec.Raw])
-    return Policy.model_validate_json(msgspec.json.encode(parts)), [bytes(route) for route in routes]
-
-
-def _route(number: int, raw: bytes) -> Route:
-    try:
-        return Route.model_validate_json(raw)
-    except ValidationError as error:
-        raise BundleError(f"{GATEWAY_JSON} cannot be read: routes.{number}.{_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
-    details: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    return f"{'.'.join(str(part) for part in details[0]['loc'])}: {details[0]['msg']}"
 
 
 def _text(name: str, value: bytes) -> str:

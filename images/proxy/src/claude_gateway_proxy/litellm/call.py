@@ -10,10 +10,6 @@ from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.codec.chat_request import chat_request
 
-_SAME_WORDS: Final = "anthropic"
-_GEMINI: Final = "gemini"
-_COUNTING: Final = frozenset({_SAME_WORDS, _GEMINI, "openai"})
-_COMPATIBLE: Final = "hosted_vllm"
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
 
@@ -40,8 +36,7 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
         case Format.COMPLETIONS:
             return await library.atext_completion(**_metered(arguments))
         case Format.RESPONSES:
-            # Servers that are merely compatible rarely have the Responses API.
-            chat = {"use_chat_completions_api": True} if target.provider == _COMPATIBLE else {}
+            chat = {"use_chat_completions_api": True} if target.translation.responses_as_chat else {}
             return await library.aresponses(**arguments, **chat)
         case Format.EMBEDDINGS:
             return await library.aembedding(**arguments)
@@ -70,15 +65,15 @@ def _metered(arguments: Json) -> Json:
 
 async def _count(library: Any, target: Target, *, model: str, fields: Json) -> Mapping[str, int]:
     """The provider's own count, of what it would be sent; LiteLLM estimates where its provider did not answer."""
-    if target.provider not in _COUNTING:
+    counting = target.translation.counting
+    if counting is None:
         raise cannot_count(target.provider)
-    if target.provider != _SAME_WORDS:
+    if counting.format is Format.CHAT:
         chat = chat_request(fields, provider=target.provider)
         fields = {name: chat[name] for name in ("messages", "tools") if name in chat}
     api_base = target.api_base
-    if target.provider == _GEMINI and api_base is not None:
-        # For this call alone, LiteLLM adds the version by itself.
-        api_base = api_base.rstrip("/").removesuffix("/v1beta")
+    if counting.own_path is not None and api_base is not None:
+        api_base = api_base.rstrip("/").removesuffix(counting.own_path)
     found = await library.acount_tokens(model=model, api_key=target.api_key or _KEYLESS, api_base=api_base, **fields)
     if found.error or found.tokenizer_type == "local_tokenizer":
         raise cannot_count(target.provider)

@@ -5,7 +5,7 @@ for these two formats lose nothing that matters here.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from typing import Any
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.answer import plain
@@ -18,15 +18,10 @@ from claude_gateway_proxy.translation.codec.responses_answer import ResponsesRea
 from claude_gateway_proxy.translation.codec.responses_request import responses_request
 from claude_gateway_proxy.translation.codec.writer import Asked, Writer, assembled, encoded
 
-_RESPONSES: Final = "openai"
-"""The provider whose models are asked through Responses: some speak nothing else, and only there do they give away
-their reasoning. Servers that are merely compatible are another provider to LiteLLM.
-"""
-
 
 def pivot(target: Target) -> Format:
     """The format in which a target is asked for Messages."""
-    return Format.RESPONSES if target.provider == _RESPONSES else Format.CHAT
+    return target.translation.messages
 
 
 def responses_model(target: Target, model: str) -> str:

@@ -1,4 +1,4 @@
-"""The targets of one revision as LiteLLM's parameters, built from ``litellm.yaml`` and the secret part."""
+"""The targets of one revision as LiteLLM's parameters, built from ``gateway.json`` and the secret part."""
 
 import json
 import re
@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-from pydantic import ValidationError
-
+from claude_gateway.contract import policy
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.litellm import Deployment, LiteLLMConfig, LiteLLMParams
-from claude_gateway.contract.policy import Contract, Egress
-from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML
+from claude_gateway.contract.policy import CLAUDE_WIRES, Egress, Translation
+from claude_gateway.names import GATEWAY_JSON
+from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.litellm.guard import Dial, dial
 from claude_gateway_proxy.litellm.identity import keys_of
 
@@ -21,7 +19,6 @@ _REFERENCES: Final = ("os.environ/", "oidc/")
 _MODEL: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*(/[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*)*", re.ASCII)
 _CLOUD_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_:.-]*", re.ASCII)
 _ARN: Final = r"arn:aws[a-z-]*:bedrock:{region}:[0-9]{{0,12}}:[a-z-]+/[A-Za-z0-9][A-Za-z0-9._:-]*"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ModelRefused(ValueError):  # noqa: N818 - a verdict on a name
@@ -34,7 +31,7 @@ class Target:
 
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
     ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
-    the pod's own.
+    the pod's own. ``translation`` says what its provider needs of us.
     """
 
     id: str
@@ -44,6 +41,7 @@ class Target:
     timeout: float | None
     dial: Dial | None
     cloud: Mapping[str, Any] | None = field(default=None, repr=False)
+    translation: Translation = field(default_factory=Translation)
 
     @property
     def provider(self) -> str:
@@ -78,60 +76,64 @@ class Table:
 
 
 def build(bundle: Bundle) -> Table:
-    """Build the table of a bundle. Raises BundleError with the part and the reason, never a secret value."""
-    config = _config(bundle.litellm)
+    """Build the table of a bundle, in a thread of its own.
+
+    Raises BundleError with the part and the reason, never a secret value.
+    """
+    document, routes = policy_document.read(bundle.gateway)
     targets: dict[str, Target] = {}
-    for deployment in config.model_list:
-        info = deployment.model_info
-        if info.id in targets:
-            raise BundleError(f"{LITELLM_YAML} has two deployments with the id {info.id}")
-        targets[info.id] = _target(deployment, bundle.secrets)
-    return Table(
-        revision=bundle.meta.revision,
-        targets=targets,
-        egress=_egress(bundle.gateway),
-        preload=any(deployment.model_info.gw_preload for deployment in config.model_list),
-    )
+    preload = False
+    for route, _ in routes:
+        for target in route.targets:
+            if target.id in targets:
+                raise BundleError(f"{GATEWAY_JSON} has two targets with the id {target.id}")
+            targets[target.id] = _target(target, bundle.secrets, timeout=route.timeouts.total)
+            preload = preload or target.wire not in CLAUDE_WIRES
+    return Table(revision=bundle.meta.revision, targets=targets, egress=document.egress, preload=preload)
 
 
-def _target(deployment: Deployment, secrets: Mapping[str, bytes]) -> Target:
-    params, info = deployment.litellm_params, deployment.model_info
-    endpoint = params.api_base or params.aws_bedrock_runtime_endpoint
-    plain = (params.model, endpoint, params.aws_region_name, params.vertex_project, params.vertex_location)
-    if any(value.startswith(_REFERENCES) for value in plain if value is not None):
-        raise BundleError(f"a parameter of {info.id} refers to the environment, which is not resolved")
-    secret = None if info.gw_secret is None else _secret(info.gw_secret, secrets)
-    place = _place(params)
-    key, identity = _identity(info.gw_secret or "", secret, params) if place else (secret, {})
+def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: float) -> Target:
+    address = target.base_url or target.translation.base_url
+    model = f"{target.translation.provider or target.provider}/{target.model}"
+    place = _place(target, address)
+    if any(value.startswith(_REFERENCES) for value in (model, address or "", *place.values())):
+        raise BundleError(f"a parameter of {target.id} refers to the environment, which is not resolved")
+    secret = None if target.secret is None else _secret(target.secret, secrets)
+    key, identity = _identity(target, secret) if place else (secret, {})
     return Target(
-        id=info.id,
-        model=params.model,
-        api_base=params.api_base,
+        id=target.id,
+        model=model,
+        api_base=None if target.aws is not None else address,
         api_key=key,
-        timeout=params.timeout,
-        dial=dial(endpoint),
+        timeout=timeout,
+        dial=dial(address),
         cloud={**place, **identity} or None,
+        translation=target.translation,
     )
 
 
-def _place(params: LiteLLMParams) -> dict[str, Any]:
+def _place(target: policy.Target, address: str | None) -> dict[str, str]:
     """Where in a cloud a target is; empty for all others."""
-    names = ("aws_region_name", "aws_bedrock_runtime_endpoint", "vertex_project", "vertex_location")
-    return {name: value for name in names if (value := getattr(params, name)) is not None}
+    if target.aws is not None:
+        endpoint = {} if address is None else {"aws_bedrock_runtime_endpoint": address}
+        return {"aws_region_name": target.aws.region, **endpoint}
+    if target.google is not None:
+        return {"vertex_project": target.google.project, "vertex_location": target.google.location}
+    return {}
 
 
-def _identity(entry: str, secret: str | None, params: LiteLLMParams) -> tuple[str | None, dict[str, Any]]:
+def _identity(target: policy.Target, secret: str | None) -> tuple[str | None, dict[str, Any]]:
     """What a target in a cloud spends: a bearer token, or the parameters of an identity; neither: the pod's own."""
     if secret is None:
         return None, {}
     fields = _texts(secret)
-    if fields and params.aws_region_name is None:
+    if fields and target.google is not None:
         return None, {"vertex_credentials": fields}
     if "bearerToken" in fields:
         return fields["bearerToken"], {}
     if "accessKeyId" in fields and "secretAccessKey" in fields:
         return None, keys_of(fields["accessKeyId"], fields["secretAccessKey"], fields.get("sessionToken"))
-    raise BundleError(f"entry {entry} of the secret part is no identity in a cloud")
+    raise BundleError(f"entry {target.secret} of the secret part is no identity in a cloud")
 
 
 def _texts(secret: str) -> dict[str, str]:
@@ -148,7 +150,7 @@ def _texts(secret: str) -> dict[str, str]:
 
 def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
     if entry not in secrets:
-        raise BundleError(f"entry {entry} of the secret part is needed by a deployment and missing")
+        raise BundleError(f"entry {entry} of the secret part is needed by a target and missing")
     try:
         value = secrets[entry].decode()
     except UnicodeDecodeError:
@@ -157,33 +159,3 @@ def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
         # LiteLLM would take it for a reference and send what it refers to.
         raise BundleError(f"entry {entry} of the secret part is no key")
     return value
-
-
-def _config(data: bytes) -> LiteLLMConfig:
-    try:
-        # The C loader of PyYAML's safe subset.
-        document: Any = yaml.load(data, Loader=_LOADER)  # noqa: S506
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise BundleError(f"{LITELLM_YAML} is not YAML") from None
-    try:
-        return LiteLLMConfig.model_validate({} if document is None else document)
-    except ValidationError as error:
-        raise BundleError(f"{LITELLM_YAML} cannot be read: {_first(error)}") from None
-
-
-class _Gateway(Contract):
-    """The part of ``gateway.json`` that this process needs."""
-
-    egress: Egress = Egress()
-
-
-def _egress(data: bytes) -> Egress:
-    try:
-        return _Gateway.model_validate_json(data).egress
-    except ValidationError as error:
-        raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
-    details: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    return f"{'.'.join(str(part) for part in details[0]['loc'])}: {details[0]['msg']}"

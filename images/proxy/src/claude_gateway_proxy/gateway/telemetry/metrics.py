@@ -22,15 +22,6 @@ _OPERATIONS: Final = {
     Format.EMBEDDINGS: "embeddings",
     Format.COUNT_TOKENS: "count_tokens",
 }
-_PROVIDERS: Final = {
-    "bedrock": "aws.bedrock",
-    "vertex_ai": "gcp.vertex_ai",
-    "gemini": "gcp.gemini",
-    "azure": "azure.ai.openai",
-    "mistral": "mistral_ai",
-    "xai": "x_ai",
-}
-"""OpenTelemetry's well-known names where they differ from LiteLLM's prefixes."""
 
 _Child = TypeVar("_Child", Counter, Histogram)
 
@@ -64,6 +55,7 @@ class Metrics:
     def __init__(self, *, in_flight: Callable[[], int]) -> None:
         """Define the metrics; ``in_flight`` is asked at each scrape."""
         registry = self._registry = CollectorRegistry()
+        self._providers: dict[str, str] = {}
         ProcessCollector(registry=registry)
 
         def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
@@ -107,13 +99,15 @@ class Metrics:
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
-            what = (_OPERATIONS[record.format], _PROVIDERS.get(record.provider, record.provider), route)
+            what = (_OPERATIONS[record.format], self._providers.get(record.provider, record.provider), route)
             self._duration.of(*what).observe(now - record.started)
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)
 
     def loaded(self, snapshot: Snapshot, *, now: float) -> None:
         """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
+        # Those of before stay known: requests that began with them may still end.
+        self._providers.update(snapshot.providers)
         self._info.clear()
         self._info.labels(snapshot.revision).set(1)
         self._loaded.set(now)
@@ -123,7 +117,7 @@ class Metrics:
             "route": routes,
             "provider": providers,
             "gen_ai_request_model": routes,
-            "gen_ai_provider_name": {_PROVIDERS.get(provider, provider) for provider in providers},
+            "gen_ai_provider_name": {UNKNOWN, *snapshot.providers.values()},
         }
         for counters in (self._requests, self._tokens, self._failed, self._failovers, self._verdicts):
             counters.forget(known)

@@ -1,18 +1,18 @@
-"""What a target speaks by itself: its wire, the formats in it, and the address where it does."""
+"""A target's capabilities: its wire, the formats that it speaks by itself, and how LiteLLM translates the others."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.api.model_route import RouteTarget
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.policy import Aws, Format, Google, Translation, Wire
+from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, forwarding, providers
 from claude_gateway.plan.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem
 
 _OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
-_CLOUDS: Final[Mapping[str, Wire]] = {clouds.BEDROCK: Wire.BEDROCK, clouds.VERTEX: Wire.VERTEX}
 _POSSIBLE: Final[Mapping[Wire, tuple[Format, ...]]] = {
     **dict.fromkeys((Wire.ANTHROPIC, Wire.BEDROCK, Wire.VERTEX), _OF_CLAUDE),
     Wire.OPENAI: (Format.CHAT, Format.COMPLETIONS, Format.RESPONSES, Format.EMBEDDINGS),
@@ -20,33 +20,47 @@ _POSSIBLE: Final[Mapping[Wire, tuple[Format, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Capabilities:
     """A target's wire and formats, none where LiteLLM does all; ``base_url`` is set wherever ``wire`` is."""
 
     wire: Wire | None
     formats: tuple[Format, ...]
     base_url: str | None
+    translation: Translation
 
 
-def of(target: RouteTarget, key: Key | None) -> Speech:
-    """What a sound target speaks; with a key, the key's address is the only one that counts."""
+def of(target: RouteTarget, key: Key | None) -> Capabilities:
+    """A sound target's capabilities; with a key, the key's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
     written = tuple(Format(name) for name in target.formats or ())
     place = None if key is None else key.aws or key.google
     if key is not None and place is not None:
-        wire = _CLOUDS[provider] if written else clouds.claude_wire(provider, model)
-        if wire is None:
-            return Speech(wire=None, formats=(), base_url=key.base_url)
-        return Speech(wire=wire, formats=written or _OF_CLAUDE, base_url=key.base_url or clouds.base_url(place))
-    wire = providers.PROVIDERS[provider].wire
+        return _in_cloud(provider, model, written, key=key, place=place)
+    wire = PROVIDERS[provider].wire
     base_url = key.base_url if key is not None else _keyless(target, wire)
     formats = written or providers.relay_formats(provider, model, base_url)
-    return Speech(wire=wire, formats=formats, base_url=base_url)
+    translation = providers.translation(provider, base_url=base_url, formats=formats)
+    return Capabilities(wire=wire, formats=formats, base_url=base_url, translation=translation)
+
+
+def _in_cloud(provider: str, model: str, written: tuple[Format, ...], *, key: Key, place: Aws | Google) -> Capabilities:
+    """The capabilities of a model in a cloud; written formats say that it is Claude.
+
+    The address is always written down: at Bedrock LiteLLM would make one of what the model's name says, and at Vertex
+    go to another location where a model is not in this one.
+    """
+    row = PROVIDERS[provider]
+    wire = row.wire if written else clouds.claude_wire(provider, model)
+    address = key.base_url or clouds.base_url(place)
+    if wire is None:
+        called = row.translation.model_copy(update={"base_url": address})
+        return Capabilities(wire=None, formats=(), base_url=key.base_url, translation=called)
+    return Capabilities(wire=wire, formats=written or row.formats, base_url=address, translation=row.translation)
 
 
 def problem(provider: str, formats: Iterable[str], *, owner: ObjectRef, at: str) -> Problem | None:
     """What is wrong with the formats that are written for a target of a provider that is known, if anything."""
-    wire = _CLOUDS[provider] if provider in _CLOUDS else providers.PROVIDERS[provider].wire
+    wire = PROVIDERS[provider].wire
     if wire is None:
         message = f"requests to `{provider}` are always translated"
         return Problem(owner, at, Reason.INVALID, message, "Remove `formats`.")

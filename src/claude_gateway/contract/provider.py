@@ -1,0 +1,150 @@
+"""What we know of LiteLLM's providers, one row each: to support another provider is to add its row.
+
+The planner renders a row into the targets that use it, as fields of their own; the data plane reads those and never
+looks a provider up by name. ``tests/contract/litellm/test_providers.py`` measures the rows with the real LiteLLM:
+every provider in here sends the key to the base URL that it is given and nowhere else, and the two tables together
+are exactly the providers that LiteLLM knows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from claude_gateway.contract.policy import ChatCapabilities, Counting, Format, ToolSchema, Translation, Wire
+
+_OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
+_OPENAI_COMPATIBLE: Final = (Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider.
+
+    ``wire`` and ``formats`` are what it speaks by itself, so that a relay can serve it; the formats of a cloud are
+    those of its Claude models. ``base_url`` is the address used where a credential names none (None: LiteLLM's own).
+    It is set where a relay needs it, and where LiteLLM would otherwise derive an address from the model's name, which
+    a route author writes. ``elsewhere`` is the provider whose row holds for servers at other addresses than the
+    provider's own. ``cloud`` is the field of a ClaudeCredential that holds an identity of this cloud; None: the
+    provider takes a key. ``telemetry`` is OpenTelemetry's name, where it differs.
+    """
+
+    wire: Wire | None = None
+    formats: tuple[Format, ...] = ()
+    base_url: str | None = None
+    needs_base_url: bool = False
+    elsewhere: str | None = None
+    cloud: str | None = None
+    translation: Translation = field(default_factory=Translation)
+    telemetry: str | None = None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_OWN_ADDRESS: Final = Provider()
+_NO_ADDRESS: Final = Provider(needs_base_url=True)
+_COMPATIBLE_SERVER: Final = Provider(wire=Wire.OPENAI, formats=_OPENAI_COMPATIBLE, needs_base_url=True)
+_GEMINI: Final = ChatCapabilities(
+    tool_schema=ToolSchema.GEMINI, signatures=True, top_k=True, empty_tools=False, budget=True
+)
+_THINKER: Final = Provider(translation=Translation(chat=ChatCapabilities(reasoning=True, files=False)))
+
+_TRANSLATED: Final = _names(
+    "abliteration ai21_chat aihubmix aiml amazon_nova apertis assemblyai cerebras charity_engine chutes codestral "
+    "cognition cohere cohere_chat cometapi compactifai cortecs crusoe darkbloom dashscope datarobot deepinfra edenai "
+    "empiriolabs empower featherless_ai fireworks_ai friendliai galadriel github gmi groq helicone hyperbolic "
+    "inception jina_ai lambda_ai libertai llamagate maritalk meta meta_llama modelscope morph nadir nano-gpt nebius "
+    "neosantara novita nscale nvidia_nim ovhcloud parasail perplexity pinstripes poe prism publicai qwen_ai_platform "
+    "qwencloud reka sail sambanova sarvam scaleway scx-ai synthetic tencent tensormesh together_ai v0 veniceai "
+    "vercel_ai_gateway volcengine voyage wandb xiaomi_mimo"
+)
+
+_TRANSLATED_SERVERS: Final = _names(
+    "azure_ai azure_text cloudflare databricks docker_model_runner heroku infinity ollama ollama_chat snowflake "
+    "xinference"
+)
+
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    **dict.fromkeys(_TRANSLATED, _OWN_ADDRESS),
+    **dict.fromkeys(_TRANSLATED_SERVERS, _NO_ADDRESS),
+    "anthropic": Provider(
+        wire=Wire.ANTHROPIC,
+        formats=_OF_CLAUDE,
+        base_url="https://api.anthropic.com",
+        translation=Translation(counting=Counting(format=Format.MESSAGES)),
+    ),
+    "azure": Provider(needs_base_url=True, telemetry="azure.ai.openai"),
+    # LiteLLM would send the key to <model>.api.baseten.co, which is anybody's who has that model.
+    "baseten": Provider(base_url="https://inference.baseten.co/v1"),
+    "bedrock": Provider(wire=Wire.BEDROCK, formats=_OF_CLAUDE, cloud="bedrock", telemetry="aws.bedrock"),
+    "deepseek": _THINKER,
+    "gemini": Provider(
+        translation=Translation(chat=_GEMINI, counting=Counting(format=Format.CHAT, own_path="/v1beta")),
+        telemetry="gcp.gemini",
+    ),
+    "hosted_vllm": Provider(
+        wire=Wire.OPENAI,
+        formats=_OPENAI_COMPATIBLE,
+        needs_base_url=True,
+        # Servers that are merely compatible rarely have the Responses API.
+        translation=Translation(responses_as_chat=True, chat=ChatCapabilities(reasoning=True, files=False, top_k=True)),
+    ),
+    "litellm_proxy": _COMPATIBLE_SERVER,
+    "llamafile": _COMPATIBLE_SERVER,
+    "lm_studio": _COMPATIBLE_SERVER,
+    "minimax": _THINKER,
+    "mistral": Provider(
+        translation=Translation(chat=ChatCapabilities(named_choice=False, short_ids=True)), telemetry="mistral_ai"
+    ),
+    "moonshot": _THINKER,
+    "openai": Provider(
+        wire=Wire.OPENAI,
+        formats=(*_OPENAI_COMPATIBLE, Format.RESPONSES),
+        base_url="https://api.openai.com/v1",
+        elsewhere="hosted_vllm",
+        # Some of its models speak nothing but Responses, and only there do they give away their reasoning.
+        translation=Translation(messages=Format.RESPONSES, counting=Counting(format=Format.CHAT)),
+    ),
+    "openrouter": Provider(
+        wire=Wire.OPENAI, formats=(Format.CHAT, Format.COMPLETIONS), base_url="https://openrouter.ai/api/v1"
+    ),
+    "vertex_ai": Provider(
+        wire=Wire.VERTEX,
+        formats=_OF_CLAUDE,
+        cloud="vertex",
+        translation=Translation(chat=_GEMINI),
+        telemetry="gcp.vertex_ai",
+    ),
+    "xai": Provider(telemetry="x_ai"),
+    "zai": _THINKER,
+}
+
+_AWS: Final = "it needs an AWS identity"
+_GOOGLE: Final = "it needs a Google Cloud identity"
+_PERSON: Final = "it needs a person to sign in"
+_MORE: Final = "it needs more settings than a key and a base URL"
+_ELSEWHERE: Final = "LiteLLM sends its key to addresses other than the credential's base URL"
+_NO_MODEL: Final = "it is not a provider of chat or embedding models"
+_USE_OPENAI: Final = "use `openai/`, with a base URL for a server of your own"
+
+UNSUPPORTED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(_names("aws_polly aws_textract bedrock_mantle transcribe"), _AWS),
+    **dict.fromkeys(_names("s3_vectors sagemaker sagemaker_chat sagemaker_nova strands_decider"), _AWS),
+    "gdc": _GOOGLE,
+    **dict.fromkeys(_names("chatgpt github_copilot"), _PERSON),
+    **dict.fromkeys(_names("clarifai dotprompt gradient_ai oci predibase ragflow sap triton watsonx"), _MORE),
+    **dict.fromkeys(_names("bytez gigachat huggingface nlp_cloud petals replicate watsonx_text"), _ELSEWHERE),
+    **dict.fromkeys(_names("a2a a2a_agent auto_router azure_speech black_forest_labs cursor deepgram"), _NO_MODEL),
+    **dict.fromkeys(_names("elevenlabs fal_ai humanloop langflow langfuse langgraph litellm_agent"), _NO_MODEL),
+    **dict.fromkeys(_names("manus milvus mongodb nvidia_riva pg_vector recraft reducto runwayml soniox"), _NO_MODEL),
+    **dict.fromkeys(_names("stability topaz typesafe valkey"), _NO_MODEL),
+    **dict.fromkeys(_names("aiohttp_openai custom custom_openai lemonade oobabooga openai_like"), _USE_OPENAI),
+    **dict.fromkeys(_names("text-completion-openai vllm"), _USE_OPENAI),
+    "ai21": "use `ai21_chat/`",
+    "vertex_ai_beta": "use `vertex_ai/`",
+    "anthropic_text": "use `anthropic/`",
+    "text-completion-codestral": "use `codestral/`",
+    "text-completion-inception": "use `inception/`",
+}
+"""Providers that LiteLLM knows and that cannot be used here, each with the reason or what to use instead."""
