@@ -20,6 +20,8 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
+from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
@@ -201,7 +203,7 @@ async def gateway(
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
-    exchange = Exchange(litellm_socket=run_dir / "litellm.sock", ping_seconds=ping_seconds)
+    exchange = Exchange((RelayLane(), LiteLLMLane(str(run_dir / "litellm.sock"))), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
         live=live,

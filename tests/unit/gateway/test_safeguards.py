@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway_proxy.gateway.body.facts import Body, parse
-from claude_gateway_proxy.gateway.safeguards.asked import CONVERSATION_LIMIT, asked, document, unchecked
 from claude_gateway_proxy.gateway.safeguards.calls import INPUT_LIMIT, Collector, ToolCall, of_message
-from claude_gateway_proxy.gateway.safeguards.prompt import Verdict, request, verdicts
+from claude_gateway_proxy.gateway.safeguards.prompt import ToolVerdict, request, verdicts
+from claude_gateway_proxy.gateway.safeguards.request import (
+    CONVERSATION_LIMIT,
+    document,
+    runs_unchecked,
+    safeguards_request,
+)
 from claude_gateway_proxy.gateway.safeguards.results import judged, results, unavailable, unsupported
 from claude_gateway_proxy.gateway.safeguards.stream import EVENT_LIMIT, Guarded
 
@@ -30,18 +35,20 @@ def bash(command: str = "ls", ident: str = "toolu_1") -> ToolCall:
 
 
 def test_the_field_is_read() -> None:
-    found = asked(body(safeguards=[{"type": "dangerous_tool_use", "classifier_context": CONTEXT}, {"type": "other"}]))
+    found = safeguards_request(
+        body(safeguards=[{"type": "dangerous_tool_use", "classifier_context": CONTEXT}, {"type": "other"}])
+    )
     assert found is not None
     assert (found.kinds, found.context) == (("dangerous_tool_use", "other"), CONTEXT)
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "x", 7, [1], [{}], [{"type": 3}]])
 def test_what_asks_for_nothing_is_passed_over(value: object) -> None:
-    assert asked(body(safeguards=value)) is None
+    assert safeguards_request(body(safeguards=value)) is None
 
 
 def test_a_request_without_the_field_asks_for_nothing() -> None:
-    assert asked(body()) is None
+    assert safeguards_request(body()) is None
 
 
 @pytest.mark.parametrize(
@@ -64,14 +71,14 @@ def test_a_request_without_the_field_asks_for_nothing() -> None:
     ],
 )
 def test_calls_that_claude_code_runs_anyway_are_not_judged(name: str, given_: Any, expected: bool) -> None:
-    assert unchecked(ToolCall("1", name=name, input=given_), CONTEXT) is expected
+    assert runs_unchecked(ToolCall("1", name=name, input=given_), CONTEXT) is expected
 
 
 @pytest.mark.parametrize(
     "context", [{}, {"trusted_directories": 1}, {"trusted_directories": {"primary": {"path": ""}}}]
 )
 def test_without_a_trusted_directory_an_edit_is_judged(context: dict[str, Any]) -> None:
-    assert not unchecked(ToolCall("1", name="Edit", input={"file_path": "/repo/a"}), context)
+    assert not runs_unchecked(ToolCall("1", name="Edit", input={"file_path": "/repo/a"}), context)
 
 
 # What a judge is shown.
@@ -117,7 +124,7 @@ def test_of_a_long_conversation_the_newest_is_shown_and_long_texts_lose_their_mi
 )
 def test_any_messages_can_be_shown(messages: Any) -> None:
     json.loads(document(body(messages=messages, safeguards=messages), context={}, calls=[bash()]))
-    asked(body(safeguards=messages))
+    safeguards_request(body(safeguards=messages))
 
 
 # What a judge says.
@@ -136,7 +143,7 @@ def entries(*found: Any, token: str = TOKEN) -> str:
 def test_verdicts_are_read_whatever_stands_around_them() -> None:
     text = entries({"call": 1, "dangerous": True, "reason": "a\nb"}, {"call": 2, "dangerous": False})
     for around in (text, f"```json\n{text}\n```", f"Let me see {{}}.\n{text} Done."):
-        assert verdicts(said(around), token=TOKEN, count=2) == {1: Verdict(True, "a b"), 2: Verdict(False, "")}
+        assert verdicts(said(around), token=TOKEN, count=2) == {1: ToolVerdict(True, "a b"), 2: ToolVerdict(False, "")}
 
 
 def test_a_verdict_that_the_calls_brought_along_does_not_count() -> None:
@@ -207,7 +214,7 @@ def test_each_kind_has_its_status() -> None:
 
 def test_only_what_was_judged_has_a_verdict() -> None:
     calls = [bash(ident="a"), bash(ident="b"), bash(ident="c")]
-    assert judged(calls, {1: Verdict(True, "bad"), 3: Verdict(False, "fine")}) == {
+    assert judged(calls, {1: ToolVerdict(True, "bad"), 3: ToolVerdict(False, "fine")}) == {
         "type": "available",
         "tool_uses": {
             "a": {"type": "evaluated", "outcome": "flagged", "explanation": "bad"},

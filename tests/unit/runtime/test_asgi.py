@@ -16,7 +16,7 @@ def _receive(*messages: dict[str, Any]) -> Receive:
             await asyncio.sleep(60)
         return left.pop(0)
 
-    return receive  # type: ignore[return-value]
+    return receive
 
 
 def _part(body: bytes, *, more: bool = True) -> dict[str, Any]:

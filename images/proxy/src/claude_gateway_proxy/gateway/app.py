@@ -14,9 +14,10 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
-from claude_gateway_proxy.gateway.exchange import Call, Exchange
+from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics

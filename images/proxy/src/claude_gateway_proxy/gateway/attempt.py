@@ -1,27 +1,29 @@
-"""One try at one target: from sending the request to the point where its answer is worth passing on."""
+"""One attempt at one target: from sending the request to the point where its answer can be sent to the client."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
-from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError
+from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
-from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.logs import emit
+
+if TYPE_CHECKING:
+    from claude_gateway_runtime.asgi import Headers
 
 _log: Final = logging.getLogger(__name__)
 
 WHOLE_LIMIT: Final = 1024 * 1024
-"""Bytes up to which an answer that is not streamed is taken in whole before anything is sent."""
+"""Bytes up to which an answer that is not streamed is read completely before anything is sent."""
 
 _CREDENTIAL: Final = frozenset({401, 403})
 _KINDS: Final = {
@@ -33,13 +35,11 @@ _KINDS: Final = {
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
-Read = Callable[[], Awaitable[bytes]]
 
+class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
+    """A target did not answer the request. ``reply`` is the client's answer if this is the failure that it gets.
 
-class Missed(Exception):  # noqa: N818 - one try, not the request
-    """A target gave no answer. ``reply`` is what the caller gets if nothing else is tried.
-
-    ``kind`` is None where the fault is the request's own; ``retry`` says whether another target may do better.
+    ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
     """
 
     def __init__(self, reply: Failure | Relayed, *, kind: UpstreamError | None, retry: bool) -> None:
@@ -49,70 +49,50 @@ class Missed(Exception):  # noqa: N818 - one try, not the request
         self.retry = retry
 
     @property
-    def uncounted(self) -> bool:
-        """Whether the target says that it has no way to count tokens, if that was asked for."""
+    def lacks_operation(self) -> bool:
+        """Whether the upstream reports that it does not have the operation, such as a count of tokens."""
         return isinstance(self.reply, Relayed) and self.reply.status in _ABSENT
 
-    def outweighs(self, earlier: "Missed") -> bool:
-        """Whether this is what the caller should hear rather than an ``earlier`` miss of the same request."""
+    def takes_precedence_over(self, earlier: "AttemptFailed") -> bool:
+        """Whether the client gets this failure rather than an ``earlier`` one of the same request."""
         return earlier.kind not in _BUSY or self.kind in _BUSY or self.kind is None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that has begun. ``head`` is what came so far, ``complete`` tells whether that is all of it.
+async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> Answer:
+    """Send the request and wait for the beginning of the answer; ``hold`` reads on until the model has said something.
 
-    ``headers`` are the upstream's, ``read`` gives the next bytes, none at the end: on a Claude wire both as Messages
-    have them, whatever frames they came in. ``events``: it is read as server-sent events. ``plain``: it is not
-    compressed, so that it can be read at all.
-    """
-
-    response: aiohttp.ClientResponse
-    headers: Headers
-    read: Read
-    head: bytes
-    complete: bool
-    streamed: bool
-    events: bool
-    plain: bool
-
-
-async def begin(
-    sending: Awaitable[aiohttp.ClientResponse], *, call: Call, down: Failure, wire: Wire, hold: bool, ours: bool
-) -> Answer:
-    """Await the head and the first bytes of an answer; ``hold`` looks on until the model has said something.
-
-    ``wire`` is the answer's; ``ours``: it is the gateway's credential that the upstream sees. Raises Missed; ``down``
-    is the reply where there is no connection. The caller closes ``Answer.response``.
+    Raises AttemptFailed. The caller closes ``Answer.response``.
     """
     try:
-        response = await sending
+        response = await sending.response
     except AddressRefused:
         failure = errors.address_refused(call.route.name)
-        raise Missed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
+        raise AttemptFailed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
     except IdentityError as error:
-        emit(_log, "identity_missing", level=logging.WARNING, target=call.record.target, error=str(error))
+        emit(_log, "identity_missing", level=logging.WARNING, target=target.id, error=str(error))
         failure = errors.identity_missing(call.route.name)
-        raise Missed(failure, kind=UpstreamError.CREDENTIAL, retry=True) from None
+        raise AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        # The caller learns that there is no connection; why not (a name, a certificate) is for the gateway's owner.
-        emit(_log, "upstream_unreachable", level=logging.WARNING, target=call.record.target, error=_reason(error))
-        raise Missed(down, kind=UpstreamError.CONNECT, retry=True) from None
+        # The client learns that there is no connection; the reason (a name, a certificate) is for the gateway's owner.
+        emit(_log, "upstream_unreachable", level=logging.WARNING, target=target.id, error=_reason(error))
+        raise AttemptFailed(sending.unreachable, kind=UpstreamError.CONNECT, retry=True) from None
     try:
         if 200 <= response.status < 300:
-            return await _first_bytes(response, call=call, wire=wire, hold=hold)
-        missed = await _refusal(response, call, ours=ours)
+            return await _first_bytes(response, call=call, target=target, wire=sending.wire, hold=hold)
+        failed = await _refusal(response, call, target)
     except (aiohttp.ClientError, OSError):
         response.close()
-        raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
+        raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
     except BaseException:
         response.close()
         raise
     response.close()
-    raise missed
+    raise failed
 
 
-async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, wire: Wire, hold: bool) -> Answer:
+async def _first_bytes(
+    response: aiohttp.ClientResponse, *, call: Call, target: Target, wire: Wire, hold: bool
+) -> Answer:
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
     headers: Headers = response.raw_headers
@@ -122,7 +102,7 @@ async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, wire: Wi
     streamed = events or call.body.stream
     head = await read()
     if not head:
-        raise Missed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
+        raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
     complete = False
     if not streamed:
         head, complete = await _gather(read, head)
@@ -131,7 +111,8 @@ async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, wire: Wi
     elif hold and events and plain:
         head = await _hold(read, head, call)
     return Answer(
-        response,
+        target,
+        response=response,
         headers=headers,
         read=read,
         head=head,
@@ -143,7 +124,7 @@ async def _first_bytes(response: aiohttp.ClientResponse, *, call: Call, wire: Wi
 
 
 async def _gather(read: Read, head: bytes) -> tuple[bytes, bool]:
-    """Read on to the end or the limit, so that an answer that breaks off can still come from another target."""
+    """Read on to the end or the limit, so that another target can be tried if the answer breaks off."""
     parts, size = [head], len(head)
     while size < WHOLE_LIMIT:
         chunk = await read()
@@ -156,37 +137,37 @@ async def _gather(read: Read, head: bytes) -> tuple[bytes, bool]:
 
 async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
-    while (verdict := sse.opening(head)) is sse.Opening.UNDECIDED:
+    while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             break
         head += chunk
-    if isinstance(verdict, int):
-        failure = errors.upstream_error(call.route.name, verdict)
-        raise Missed(failure, kind=_KINDS.get(verdict, UpstreamError.STATUS), retry=True)
+    if isinstance(opening, int):
+        failure = errors.upstream_error(call.route.name, opening)
+        raise AttemptFailed(failure, kind=_KINDS.get(opening, UpstreamError.STATUS), retry=True)
     return head
 
 
-async def _refusal(response: aiohttp.ClientResponse, call: Call, *, ours: bool) -> Missed:
-    """What an answer that is no success means for the caller and for the next target."""
+async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target) -> AttemptFailed:
+    """Read an answer that is not a success, and decide what it means for the client and for the next target."""
     route, status = call.route.name, response.status
-    if status in _CREDENTIAL and ours:
-        return Missed(errors.upstream_refused_key(route), kind=UpstreamError.CREDENTIAL, retry=True)
+    if status in _CREDENTIAL and not target.forward_client_token:
+        return AttemptFailed(errors.upstream_refused_key(route), kind=UpstreamError.CREDENTIAL, retry=True)
     if 300 <= status < 400:
-        return Missed(errors.upstream_redirected(route), kind=UpstreamError.REDIRECT, retry=True)
+        return AttemptFailed(errors.upstream_redirected(route), kind=UpstreamError.REDIRECT, retry=True)
     if not 400 <= status < 600:
-        return Missed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
+        return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
     body, complete = await _gather(response.content.readany, await response.content.readany())
-    # What is too large for an error's wording is a page, and is told as such.
+    # A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.
     reply = Relayed(status, headers=tuple(response.raw_headers), body=body if complete else b"")
-    return Missed(reply, kind=kind, retry=retry)
+    return AttemptFailed(reply, kind=kind, retry=retry)
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no answer, without the library's full text: that of a proxy's error has the proxy's password."""
+    """Why there was no answer. Not the library's full text: for a proxy's error it contains the proxy's password."""
     kind = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{kind}: {error.certificate_error}"

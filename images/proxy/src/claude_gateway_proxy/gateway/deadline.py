@@ -1,6 +1,6 @@
-"""Ends the work on a request when its client leaves or a time is up, at the cost of one task and one timer.
+"""Ends the work on a request when its client leaves or a time limit is over, with one task and one timer.
 
-The same timer tells when a sign of life is due.
+The same timer calls back when a ping is due.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ class Cause(Enum):
 
 
 class Ended(Exception):  # noqa: N818 - not every end is an error
-    """The work within ``with watch`` was cancelled."""
+    """The work within ``with deadline`` was cancelled for ``cause``."""
 
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.value)
         self.cause = cause
 
 
-class Watch:
-    """Watches over the current task; what runs within ``with watch`` is cancelled, and Ended raised in its place.
+class Deadline:
+    """Cancels what the current task runs within ``with deadline``, and raises Ended in its place.
 
-    ``silence`` sets how long to wait for the upstream from now on; ``pause`` and ``resume`` go round the time that a
-    slow client takes. They only note times: the timer looks at them when it fires, so that a stream of many events
-    does not set a timer for each.
+    ``silence`` sets how long to wait for the upstream from now on; ``pause`` and ``resume`` exclude the time that a
+    slow client takes. They only note times, which the timer reads when it fires: a stream of many events must not
+    set a timer for each.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class Watch:
         "_beat_at",
         "_cancelling",
         "_cause",
+        "_disconnect",
         "_end",
         "_every",
         "_limit",
@@ -51,7 +52,6 @@ class Watch:
         "_task",
         "_timer",
         "_timer_at",
-        "_watcher",
     )
 
     def __init__(self, receive: Receive, *, total: float) -> None:
@@ -67,36 +67,36 @@ class Watch:
         self._beat_at = -_NEVER
         self._beat: Callable[[], None] | None = None
         self._end = self._timer_at = self._loop.time() + total
-        self._timer = self._loop.call_at(self._timer_at, self._look)
-        self._watcher = self._loop.create_task(self._wait_for_end(receive))
+        self._timer = self._loop.call_at(self._timer_at, self._check)
+        self._disconnect = self._loop.create_task(self._wait_for_disconnect(receive))
 
     def silence(self, limit: float) -> None:
         """Wait at most ``limit`` seconds for the upstream, counted from now and from each ``resume``."""
         self._limit = limit
         self.resume()
-        self._look_by(self._since + limit)
+        self._check_by(self._since + limit)
 
     def beat(self, every: float, call: Callable[[], None]) -> None:
-        """Call back each time that the upstream was silent for ``every`` seconds, which ends and puts off nothing.
+        """Call back each time that the upstream was silent for ``every`` seconds; this changes no time limit.
 
         ``call`` must return at once.
         """
         self._every = every
         self._beat = call
-        self._look_by(self._since + every)
+        self._check_by(self._since + every)
 
     def pause(self) -> None:
-        """It is not the upstream that is waited for."""
+        """Stop the clock of the silence: the gateway does not wait for the upstream now."""
         self._since = _NEVER
 
     def resume(self) -> None:
-        """It is the upstream again."""
+        """Start the clock of the silence again, at zero."""
         self._since = self._loop.time()
 
     def stop(self) -> None:
-        """Watch no longer; must be called at the end."""
+        """Cancel the timer and the task; must be called at the end."""
         self._timer.cancel()
-        self._watcher.cancel()
+        self._disconnect.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -110,14 +110,14 @@ class Watch:
         self._cause = None
         if self._task.uncancel() <= self._cancelling:
             raise Ended(cause) from None
-        # The task was cancelled from outside as well, which comes first.
+        # The task was cancelled from outside as well, which takes precedence.
 
-    async def _wait_for_end(self, receive: Receive) -> None:
+    async def _wait_for_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._end_with(Cause.GONE)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
         if now >= self._end:
             self._end_with(Cause.TOTAL)
@@ -128,18 +128,18 @@ class Watch:
             if self._beat is not None and now >= max(self._since, self._beat_at) + self._every:
                 self._beat_at = now
                 self._beat()
-            # While paused, look again after the limit: a resume in the meantime cannot be due before that.
+            # While paused, check again after the limit: a resume in the meantime cannot be due before that.
             since = min(self._since, now)
             self._set_timer(min(self._end, since + self._limit, max(since, self._beat_at) + self._every))
 
-    def _look_by(self, at: float) -> None:
+    def _check_by(self, at: float) -> None:
         if at < self._timer_at:
             self._timer.cancel()
             self._set_timer(at)
 
     def _set_timer(self, at: float) -> None:
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self._look)
+        self._timer = self._loop.call_at(at, self._check)
 
     def _end_with(self, cause: Cause) -> None:
         if self._cause is None:

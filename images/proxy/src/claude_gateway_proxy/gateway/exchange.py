@@ -1,64 +1,66 @@
-"""From a routed request to its answer: choose a target, take its lane, fail over, pass the answer on.
+"""From a routed request to its answer: try the candidates in turn, each on its lane, and respond.
 
-Another target is tried only while nothing was sent to the client, and only for what another target may do better:
-no connection, no first byte in time, our own credential refused, 408, 429, 5xx. The last failure decides the answer,
-but for a broken target after a busy one: then it is worth asking again, and that is what the client is told.
+Another candidate is tried only while nothing was sent to the client, and only after a failure that another target may
+not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The client gets the
+last failure, with one exception: if a target was busy and a later one is broken, it gets the busy one's, because then
+a retry is worthwhile.
 """
 
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
-import aiohttp
-import msgspec
-
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
+from claude_gateway_proxy.gateway.answer import Answer
+from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
 from claude_gateway_proxy.gateway.auth.keys import open_to
-from claude_gateway_proxy.gateway.body.facts import splice
-from claude_gateway_proxy.gateway.body.parameters import changes
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
+from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
-from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
-from claude_gateway_proxy.gateway.lanes.relay.headers import request_headers
-from claude_gateway_proxy.gateway.lanes.relay.identities import Identities
-from claude_gateway_proxy.gateway.lanes.relay.request import Request, is_relayed, model_at
-from claude_gateway_proxy.gateway.lanes.relay.request import request as cloud_request
-from claude_gateway_proxy.gateway.respond import pass_answer, pass_error, pass_estimate
+from claude_gateway_proxy.gateway.lanes.lane import Lane
+from claude_gateway_proxy.gateway.lanes.relay.endpoint import has_endpoint
+from claude_gateway_proxy.gateway.lanes.relay.request import is_relayed
+from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
+from claude_gateway_proxy.gateway.routing.candidate import Candidate, LaneName
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
 from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
-from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
-from claude_gateway_proxy.translation.dialect import without_foreign_thinking
 from claude_gateway_runtime.asgi import Receive, Send
 
-if TYPE_CHECKING:
-    from claude_gateway_proxy.gateway.snapshot import Snapshot
+Choose = Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]
+"""Returns a call's candidates, in the order in which they are tried; the callable tells by id if a target is well."""
 
-__all__ = ["Call", "Exchange"]
+
+def candidates(call: Call, well: Callable[[str], bool]) -> Sequence[Candidate]:
+    """Order the targets that may answer the call, and name the lane of each. Raises Failure where there is none."""
+    targets = order(open_to(call.route, format=call.format, login=call.login), random=random.random, well=well)
+    return [Candidate(target, lane=_lane(call, target)) for target in targets]
+
+
+def _lane(call: Call, target: Target) -> LaneName:
+    relayed = is_relayed(target, call.format, call.asked) and has_endpoint(target, call.format)
+    return LaneName.RELAY if relayed else LaneName.LITELLM
 
 
 class Exchange:
-    """Answers routed requests. Holds the connections to upstreams and to the LiteLLM worker; made once at start."""
+    """Answers routed requests. Holds the lanes and the connections to upstreams; made once at start."""
 
-    def __init__(self, *, litellm_socket: Path, ping_seconds: float) -> None:
-        """Connect lazily; ``litellm_socket`` need not exist until a target needs it. Needs a running event loop."""
+    def __init__(self, lanes: Iterable[Lane], *, ping_seconds: float, choose: Choose = candidates) -> None:
+        """Use these lanes, and close them at the end. Needs a running event loop.
+
+        ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none.
+        """
+        self._lanes: Final = {lane.name: lane for lane in lanes}
+        self._choose = choose
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
         self._health = Health(time.monotonic)
-        self._litellm = LiteLLMLane(str(litellm_socket))
-        self._identities = Identities()
-        self._endpoints: dict[tuple[str, Format], Endpoint | None] = {}
-        self._endpoints_of: Snapshot | None = None
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Send the whole answer.
@@ -66,146 +68,135 @@ class Exchange:
         Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
         closes the connection; so does one whose client left.
         """
-        record = call.record
+        chosen = self._choose(call, self._health.well)
         upstreams = self._pool.lease(call.snapshot.egress)
-        watch = Watch(receive, total=call.route.timeouts.total)
+        deadline = Deadline(receive, total=call.route.timeouts.total)
+        failed: AttemptFailed | None = None
         try:
-            with watch:
-                await self._answer(call, upstreams=upstreams, send=send, watch=watch)
-        except Ended as ended:
-            if ended.cause is Cause.GONE:
-                record.outcome = "cancelled"
-                record.status = record.status or CLIENT_GONE
-                return
-            record.outcome = "timeout"
-            record.upstream_failed(target=record.target, provider=record.provider, kind=UpstreamError.STALLED)
-            if record.status == 0:
-                raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
+            for number, candidate in enumerate(chosen, start=1):
+                _note_attempt(call.record, candidate, number)
+                more = number < len(chosen)
+                try:
+                    with deadline:
+                        failed = await self._try(
+                            call,
+                            candidate,
+                            upstreams=upstreams,
+                            send=send,
+                            deadline=deadline,
+                            more=more,
+                            earlier=failed,
+                        )
+                except Ended as ended:
+                    _end(ended.cause, call, candidate.target)
+                    return
+                if failed is None:
+                    return
         finally:
-            watch.stop()
+            deadline.stop()
             self._pool.release(upstreams)
+        raise errors.no_targets(call.route.name)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
-        await self._litellm.close()
-        self._identities.close()
+        for lane in self._lanes.values():
+            await lane.close()
 
-    async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
-        record, timeouts = call.record, call.route.timeouts
-        targets = order(
-            open_to(call.route, format=call.format, login=call.login), random=random.random, well=self._health.well
-        )
-        told: Missed | None = None
-        for number, target in enumerate(targets, start=1):
-            more = number < len(targets)
-            record.attempts, record.target, record.provider = number, target.id, target.provider
-            watch.silence(timeouts.first_token if call.body.stream else timeouts.total)
-            try:
-                answer = await self._begin(call, target, upstreams=upstreams, watch=watch, hold=more)
-            except Missed as missed:
-                if missed.kind is not None:
-                    record.upstream_failed(target=target.id, provider=target.provider, kind=missed.kind)
-                    self._remember(target, missed)
-                if told is None or missed.outweighs(told):
-                    told = missed
-                if not (missed.retry and more):
-                    await _give(told, call=call, send=send)
-                    return
-                continue
-            self._health.answered(target.id)
-            try:
-                watch.silence(timeouts.idle if answer.streamed else timeouts.total)
-                answer = await guard(answer, call=call, heard=watch.resume, ask=self.answer)
-                await pass_answer(answer, call=call, send=send, watch=watch, ping_seconds=self._ping_seconds)
-            finally:
-                # What was not read to its end is cut off: nobody wants it, and it may cost money.
-                answer.response.close()
-            return
-        raise errors.no_targets(call.route.name)
-
-    def _remember(self, target: Target, missed: Missed) -> None:
-        if target.forward_client_token:
-            return  # what one login meets says nothing of the next one
-        headers = missed.reply.headers if isinstance(missed.reply, Relayed) else ()
-        self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
-
-    async def _begin(self, call: Call, target: Target, *, upstreams: Upstreams, watch: Watch, hold: bool) -> Answer:
-        """Try one target. Raises Missed, or Ended for what no other target can mend."""
+    async def _try(
+        self,
+        call: Call,
+        candidate: Candidate,
+        *,
+        upstreams: Upstreams,
+        send: Send,
+        deadline: Deadline,
+        more: bool,
+        earlier: AttemptFailed | None,
+    ) -> AttemptFailed | None:
+        """Answer from one candidate, or with a failure; return the failure if the next candidate is to be tried."""
+        target, timeouts = candidate.target, call.route.timeouts
+        lane = self._lanes[candidate.lane]
+        deadline.silence(timeouts.first_token if call.body.stream else timeouts.total)
         try:
-            with watch:
-                sending, down, wire = self._sending(call, target, upstreams)
+            answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=more)
+        except AttemptFailed as failed:
+            self._note_failure(call.record, target, failed)
+            worst = failed if earlier is None or failed.takes_precedence_over(earlier) else earlier
+            if failed.retry and more:
+                return worst
+            await _respond_failed(worst, call=call, send=send)
+            return None
+        self._health.answered(target.id)
+        try:
+            deadline.silence(timeouts.idle if answer.streamed else timeouts.total)
+            if not lane.supports_safeguards:
+                answer = await guard(answer, call=call, upstream_done=deadline.resume, ask=self.answer)
+            await respond_answer(answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds)
+        finally:
+            # Cut off an answer that was not read to its end: nobody wants the rest, and it may cost money.
+            answer.response.close()
+        return None
+
+    async def _begin(
+        self, call: Call, target: Target, *, lane: Lane, upstreams: Upstreams, deadline: Deadline, hold: bool
+    ) -> Answer:
+        """Wait for a target's answer to begin. Raises AttemptFailed, or Ended where no other target can help."""
+        try:
+            with deadline:
+                sending = lane.open(call, target, upstreams=upstreams)
                 if call.frames is not None:
                     call.frames.forget()
-                ours = not target.forward_client_token
-                return await begin(sending, call=call, down=down, wire=wire, hold=hold, ours=ours)
+                return await begin(sending, call=call, target=target, hold=hold)
         except Ended as ended:
             if ended.cause is not Cause.SILENT:
                 raise
             failure = errors.first_token_timeout(call.route.name, call.route.timeouts.first_token)
-            raise Missed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
+            raise AttemptFailed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
 
-    def _sending(
-        self, call: Call, target: Target, upstreams: Upstreams
-    ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure, Wire]:
-        """The request on its lane, what to say if there is nobody, and the wire of the answer."""
-        found: Changes = {**changes(target, format=call.format, body=call.body)}
-        where = self._endpoint(call, target) if is_relayed(target, call.format, call.asked) else None
-        if where is None:
-            call.record.lane = "litellm"
-            if call.wire in (Wire.BEDROCK, Wire.VERTEX):
-                found = as_messages(call.body) | found
-            sending = self._litellm.request(target, call=call, body=splice(call.body, found))
-            return sending, errors.litellm_down(), Wire.ANTHROPIC
-        call.record.lane = "relay"
-        if where.wire in CLAUDE_WIRES:
-            found |= without_foreign_thinking(call.body)
-        login = call.login if target.forward_client_token else ()
-        down = errors.upstream_down(call.route.name)
-        if where.wire is not call.wire or where.cloud:
-            request = cloud_request(call, target, where, found=found, login=login)
-            if where.cloud:
-                return self._identified(request, call=call, target=target, upstreams=upstreams), down, where.wire
-            return upstreams.send(request.url, headers=request.headers, body=request.body), down, where.wire
-        model = model_at(target, call.asked)
-        if model != call.body.model:
-            found["model"] = msgspec.json.encode(model)
-        headers = request_headers(call.headers, login=login, always=where.always, missing=where.missing)
-        sending = upstreams.send(where.address(call.query), headers=headers, body=splice(call.body, found))
-        return sending, down, where.wire
-
-    async def _identified(
-        self, request: Request, *, call: Call, target: Target, upstreams: Upstreams
-    ) -> aiohttp.ClientResponse:
-        """Send a request to a cloud under the gateway's identity there. Raises IdentityError without one."""
-        headers = await self._identities.headers(target, request, snapshot=call.snapshot)
-        request.headers.update(headers)
-        return await upstreams.send(request.url, headers=request.headers, body=request.body)
-
-    def _endpoint(self, call: Call, target: Target) -> Endpoint | None:
-        """The target's relay endpoint, kept for the newest snapshot; None: the LiteLLM lane."""
-        if call.snapshot is not self._endpoints_of:
-            self._endpoints, self._endpoints_of = {}, call.snapshot
-            self._identities.keep(call.snapshot.secrets)
-        key = (target.id, call.format)
-        if key not in self._endpoints:
-            self._endpoints[key] = endpoint(target, format=call.format, secrets=call.snapshot.secrets)
-        return self._endpoints[key]
+    def _note_failure(self, record: Record, target: Target, failed: AttemptFailed) -> None:
+        """Note a failed attempt in the record and in the target's health, unless the request was at fault."""
+        if failed.kind is None:
+            return
+        record.upstream_failed(target=target.id, provider=target.provider, kind=failed.kind)
+        if target.forward_client_token:
+            return  # what happens with one client's login says nothing about the next one's
+        headers = failed.reply.headers if isinstance(failed.reply, Relayed) else ()
+        self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
 
 
-async def _give(missed: Missed, *, call: Call, send: Send) -> None:
-    """The last failure is the answer; where the route allows it, an estimate in place of a count that nobody gives."""
-    if call.format is Format.COUNT_TOKENS and call.route.estimate_tokens and missed.uncounted:
-        await pass_estimate(call, send)
+def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:
+    """Write into the record which target is tried; nothing reads it but the log line and the metrics."""
+    record.attempts, record.lane = number, candidate.lane
+    record.target, record.provider = candidate.target.id, candidate.target.provider
+
+
+def _end(cause: Cause, call: Call, target: Target) -> None:
+    """Note that the work was ended for ``cause``. Raises Failure where a client still waits for an answer."""
+    record = call.record
+    if cause is Cause.GONE:
+        record.outcome = "cancelled"
+        record.status = record.status or CLIENT_GONE
         return
-    if isinstance(missed.reply, Failure):
-        _set_outcome(call.record, missed)
-        raise missed.reply
-    await pass_error(missed.reply, call=call, send=send)
+    record.outcome = "timeout"
+    record.upstream_failed(target=target.id, provider=target.provider, kind=UpstreamError.STALLED)
+    if record.status == 0:
+        raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
 
 
-def _set_outcome(record: Record, missed: Missed) -> None:
-    if missed.kind is UpstreamError.FIRST_TOKEN:
+async def _respond_failed(failed: AttemptFailed, *, call: Call, send: Send) -> None:
+    """Answer with a failure, or with an estimate where the route allows it and the target cannot count tokens."""
+    if call.format is Format.COUNT_TOKENS and call.route.estimate_tokens and failed.lacks_operation:
+        await respond_estimate(call, send)
+        return
+    if isinstance(failed.reply, Failure):
+        _set_outcome(call.record, failed)
+        raise failed.reply
+    await respond_error(failed.reply, call=call, send=send)
+
+
+def _set_outcome(record: Record, failed: AttemptFailed) -> None:
+    if failed.kind is UpstreamError.FIRST_TOKEN:
         record.outcome = "timeout"
     else:
-        record.outcome = "upstream_error" if missed.kind is not None else "client_error"
+        record.outcome = "upstream_error" if failed.kind is not None else "client_error"

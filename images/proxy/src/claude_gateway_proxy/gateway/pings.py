@@ -1,4 +1,4 @@
-"""Signs of life in the silences of a streamed answer: Claude Code gives up after five minutes without a byte."""
+"""Pings in the silences of a streamed answer: Claude Code gives up after five minutes without a byte."""
 
 import asyncio
 from typing import Final
@@ -9,17 +9,17 @@ from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_runtime.asgi import Send
 
 _EVENT: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
-"""As Anthropic sends it, who gives clients its word that there may be any number of them."""
+"""As Anthropic sends it; its documentation allows any number of them in a stream."""
 
 _COMMENT: Final = b": ping\n\n"
-"""OpenAI's formats have no such event; a comment is for no client."""
+"""OpenAI's formats have no such event; clients skip a comment."""
 
 
 class Pings:
     """Sends a ping each time that ``beat`` is called and the stream is between two events.
 
-    The sending is a task of its own, as a client that does not read must not hold up the clock: ``settled`` is to be
-    awaited before anything else is sent while there is a ``task``, so that nothing comes into the middle of anything.
+    Sending is a task of its own, because a client that does not read must not block the timer. While there is a
+    ``task``, await ``settled`` before anything else is sent, so that a ping is never mixed with other bytes.
     """
 
     __slots__ = ("_boundary", "_ping", "_record", "_send", "task")
@@ -32,17 +32,17 @@ class Pings:
         self.task: asyncio.Task[None] | None = None
 
     def beat(self) -> None:
-        """Send a ping, unless the last one is still on its way or an event is half sent."""
+        """Send a ping, unless the last one is still being sent or an event is half sent."""
         if self.task is None and self._boundary.clean:
             self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def settled(self) -> None:
-        """Wait until the ping on its way was sent."""
+        """Wait until the current ping was sent."""
         if self.task is not None:
             await asyncio.wait([self.task])
 
     def stop(self) -> None:
-        """Send no more, also not what is on its way: it was not written yet, or it was written whole."""
+        """Send no more, and cancel the current ping: it was either not written yet or written completely."""
         if self.task is not None:
             self.task.cancel()
 

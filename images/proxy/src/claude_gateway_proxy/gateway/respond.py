@@ -1,4 +1,4 @@
-"""Passes an answer that has begun on to the client, byte for byte, and reads its usage while it goes by."""
+"""Sends answers to the client: an upstream's byte for byte, reading its usage on the way; its error; or an estimate."""
 
 import asyncio
 import time
@@ -6,124 +6,125 @@ from typing import Final
 
 import aiohttp
 
+from claude_gateway.contract.policy import Target
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.attempt import Answer
+from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
+from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Relayed
-from claude_gateway_proxy.gateway.lanes.relay.headers import Headers, response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.record import Outcome, Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
+from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.wire.sse import Boundary, error_event
-from claude_gateway_runtime.asgi import Send
+from claude_gateway_runtime.asgi import Headers, Send
 
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
 _AT_ONCE: Final = 256 * 1024
-"""Bytes of a request up to which its tokens are estimated while other streams wait: some milliseconds."""
+"""Bytes of a request up to which its tokens are estimated on the event loop, which takes some milliseconds."""
 
 
-async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
+async def respond_error(reply: Relayed, *, call: Call, send: Send) -> None:
     """Send an upstream's own error, in the caller's envelope."""
     record = call.record
     fault_of_request = reply.status == 501 or (reply.status < 500 and reply.status not in (408, 429))
     record.outcome = "client_error" if fault_of_request else "upstream_error"
     record.request_id = upstream_request_id(reply.headers) or record.request_id
-    told = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
-    await _start(send, record, status=told.status, headers=told.headers, length=len(told.body))
-    await _last(send, record, told.body)
+    shown = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
+    await _send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body))
+    await _send_last(send, record, shown.body)
 
 
-async def pass_estimate(call: Call, send: Send) -> None:
+async def respond_estimate(call: Call, send: Send) -> None:
     """Send an estimate of a request's tokens, marked as one."""
     body = call.body.raw
     few = len(body) <= _AT_ONCE
     tokens = estimate.tokens(body) if few else await asyncio.to_thread(estimate.tokens, body)
     answer = b'{"input_tokens":%d}' % tokens
     headers = [(b"content-type", b"application/json"), _ESTIMATED]
-    await _start(send, call.record, status=200, headers=headers, length=len(answer))
-    await _last(send, call.record, answer)
+    await _send_start(send, call.record, status=200, headers=headers, length=len(answer))
+    await _send_last(send, call.record, answer)
 
 
-async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch, ping_seconds: float) -> None:
-    """Send an answer; where it breaks off, an error event or a broken connection tells the client.
+async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: Deadline, ping_seconds: float) -> None:
+    """Send an upstream's answer; if it breaks off, end it with an error event or a broken connection.
 
-    ``ping_seconds`` is the silence of a stream after which it gets a ping, 0 for none. Raises Ended when the client
-    left.
+    ``ping_seconds`` is the silence of a stream after which the client gets a ping, 0 for none. Raises Ended when the
+    client left.
     """
     record = call.record
     response = answer.response
     record.first_byte = time.monotonic()
     if answer.complete:
-        await _start(send, record, status=response.status, headers=answer.headers, length=len(answer.head))
-        await _last(send, record, answer.head)
+        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(answer.head))
+        await _send_last(send, record, answer.head)
         if answer.plain:
             usage.read(record, answer.head)
         return
     length = None if answer.streamed else response.content_length
-    await _start(send, record, status=response.status, headers=answer.headers, length=length)
+    await _send_start(send, record, status=response.status, headers=answer.headers, length=length)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:
-        watch.beat(ping_seconds, pings.beat)
+        deadline.beat(ping_seconds, pings.beat)
     try:
-        with watch:
-            await _pass_chunks(answer, record, send=send, watch=watch, boundary=boundary, pings=pings)
+        with deadline:
+            await _send_chunks(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
     except Ended as ended:
         if ended.cause is Cause.GONE:
             raise
         pings.stop()
-        await _stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
+        await _end_stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
     except (aiohttp.ClientError, OSError):
         # No error event: Claude Code streams again after a broken connection, but after an error event it asks
-        # once for an answer in one piece, which for a long answer is the worse of the two. Returning without
-        # the end of the body makes the server close the connection.
-        _failed(record, UpstreamError.BROKEN, "upstream_error")
+        # once for an answer that is not streamed, which is worse for a long answer. Returning without the end of
+        # the body makes the server close the connection.
+        _failed(record, answer.target, UpstreamError.BROKEN, "upstream_error")
     finally:
         pings.stop()
 
 
-async def _pass_chunks(
-    answer: Answer, record: Record, *, send: Send, watch: Watch, boundary: Boundary, pings: Pings
+async def _send_chunks(
+    answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
 ) -> None:
     meter = usage.Meter(record, events=answer.events)
     chunk = answer.head or await answer.read()
     while chunk:
-        watch.pause()
+        deadline.pause()
         if pings.task is not None:
             await pings.settled()
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        watch.resume()
+        deadline.resume()
         record.bytes_out += len(chunk)
         boundary.feed(chunk)
         if answer.plain:
             meter.feed(chunk)
         chunk = await answer.read()
-    watch.pause()  # no more pings
+    deadline.pause()  # no more pings
     await pings.settled()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if meter.failed:
-        _failed(record, UpstreamError.STATUS, "upstream_error")
+        _failed(record, answer.target, UpstreamError.STATUS, "upstream_error")
 
 
-async def _stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
-    """End a stream that stalled by an error event, unless the upstream stopped in the middle of an event."""
+async def _end_stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
+    """End a stalled stream with an error event, unless the upstream stopped in the middle of an event."""
     timeouts = call.route.timeouts
-    _failed(call.record, UpstreamError.STALLED, "timeout")
+    _failed(call.record, answer.target, UpstreamError.STALLED, "timeout")
     if not (answer.events and answer.plain and boundary.clean):
         return
     failure = errors.stream_stalled(call.route.name, timeouts.idle if cause is Cause.SILENT else timeouts.total)
     event = error_event(failure, format=call.format, request_id=call.record.request_id)
-    await _last(send, call.record, event)
+    await _send_last(send, call.record, event)
 
 
-def _failed(record: Record, kind: UpstreamError, outcome: Outcome) -> None:
-    record.upstream_failed(target=record.target, provider=record.provider, kind=kind)
+def _failed(record: Record, target: Target, kind: UpstreamError, outcome: Outcome) -> None:
+    record.upstream_failed(target=target.id, provider=target.provider, kind=kind)
     record.outcome = outcome
 
 
-async def _start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
+async def _send_start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
     record.request_id = upstream_request_id(headers) or record.request_id
     record.status = status
     await send(
@@ -135,6 +136,6 @@ async def _start(send: Send, record: Record, *, status: int, headers: Headers, l
     )
 
 
-async def _last(send: Send, record: Record, body: bytes) -> None:
+async def _send_last(send: Send, record: Record, body: bytes) -> None:
     record.bytes_out += len(body)
     await send({"type": "http.response.body", "body": body, "more_body": False})

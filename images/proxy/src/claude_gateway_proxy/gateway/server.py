@@ -12,6 +12,8 @@ from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
+from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
+from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
@@ -37,7 +39,8 @@ class Process:
         self._stopping = asyncio.Event()
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
-        self._exchange = Exchange(litellm_socket=settings.run_dir / LITELLM_SOCKET, ping_seconds=settings.ping_seconds)
+        lanes = (RelayLane(), LiteLLMLane(str(settings.run_dir / LITELLM_SOCKET)))
+        self._exchange = Exchange(lanes, ping_seconds=settings.ping_seconds)
         self._app = App(
             live=self._live,
             exchange=self._exchange,

@@ -1,1 +1,1 @@
-"""The ways a request can take to a target: one module or package per lane."""
+"""The ways that a request can take to a target: one module or package per lane, all with the protocol of ``lane``."""

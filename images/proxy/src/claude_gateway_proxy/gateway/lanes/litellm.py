@@ -1,18 +1,20 @@
-"""The LiteLLM lane: the worker next door answers in the caller's format what no upstream answers in it by itself."""
+"""The LiteLLM lane: the worker on this pod's Unix socket translates for upstreams that lack the caller's format."""
 
-from collections.abc import Awaitable
 from typing import Final
 
-import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.gateway.body.facts import readable
+from claude_gateway_proxy.gateway.body.facts import readable, splice
+from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import bad_request
-from claude_gateway_proxy.gateway.upstream.session import JsonPayload, unix_session
+from claude_gateway_proxy.gateway.errors import bad_request, litellm_down
+from claude_gateway_proxy.gateway.lanes.lane import Sending
+from claude_gateway_proxy.gateway.routing.candidate import LaneName
+from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
+from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.translation.dialect import plain_messages
 
 _URLS: Final = {
@@ -29,28 +31,39 @@ _URLS: Final = {
 
 
 class LiteLLMLane:
-    """Requests to the LiteLLM worker over its Unix socket."""
+    """Sends requests to the LiteLLM worker. The models behind it do not judge tool calls."""
+
+    name: Final = LaneName.LITELLM
+    supports_safeguards: Final = False
 
     def __init__(self, socket: str) -> None:
+        """Connect lazily; ``socket`` need not exist until a request needs it. Needs a running event loop."""
         self._session = unix_session(socket)
 
-    def request(self, target: Target, *, call: Call, body: bytes) -> Awaitable[aiohttp.ClientResponse]:
-        """Prepare the POST of ``body``; awaited, it gives the head of the answer.
-
-        Raises Failure (400) for a model name that does not fit in a header; the awaitable raises aiohttp.ClientError
-        or OSError where the worker does not answer.
-        """
+    def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:  # noqa: ARG002 - has its own
+        """Prepare the request to the worker. Raises Failure (400) for a model name that does not fit in a header."""
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
-        body = readable(body)
-        if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):
-            body = plain_messages(body)
+        body = _body(call, target)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
-        return self._session.post(_URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False)
+        response = self._session.post(
+            _URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False
+        )
+        # The worker answers in the caller's format, without the frames of any cloud.
+        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down())
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection to the worker."""
         await self._session.close()
+
+
+def _body(call: Call, target: Target) -> bytes:
+    """The body for the worker: the route's changes applied, and Messages in their plain form."""
+    changes: Changes = {**route_changes(target, format=call.format, body=call.body)}
+    if call.wire in (Wire.BEDROCK, Wire.VERTEX):
+        changes = as_messages(call.body) | changes
+    body = readable(splice(call.body, changes))
+    return plain_messages(body) if call.format in (Format.MESSAGES, Format.COUNT_TOKENS) else body

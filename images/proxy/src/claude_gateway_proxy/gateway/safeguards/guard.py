@@ -1,4 +1,4 @@
-"""Puts verdicts into an answer: reads it as it passes by, and holds back only what closes it."""
+"""Puts verdicts into an answer: reads its events on their way, and holds back only the one that closes it."""
 
 import dataclasses
 import logging
@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.gateway.attempt import Answer
+from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.safeguards.asked import Asked, asked, unchecked
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall, of_message
-from claude_gateway_proxy.gateway.safeguards.judge import Ask, judge
+from claude_gateway_proxy.gateway.safeguards.judge import Ask, ask_judge
+from claude_gateway_proxy.gateway.safeguards.request import SafeguardsRequest, runs_unchecked, safeguards_request
 from claude_gateway_proxy.gateway.safeguards.results import Json, judged, results, unavailable, unsupported
 from claude_gateway_proxy.gateway.safeguards.stream import Guarded
 from claude_gateway_runtime.logs import unexpected
@@ -22,18 +22,18 @@ _log: Final = logging.getLogger(__name__)
 _MEMBER: Final = "safeguard_results"
 
 
-async def guard(answer: Answer, *, call: Call, heard: Callable[[], None], ask: Ask) -> Answer:
-    """Give the answer with verdicts, where the request asks for them and the target cannot give them by itself.
+async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None], ask: Ask) -> Answer:
+    """Return the answer with verdicts on its tool calls, where the request asks for them.
 
-    ``heard`` is called when the upstream has said its last word, ``ask`` answers the judge's request. Answers of the
-    relay lane are left as they are: what is behind it speaks for itself.
+    It is for lanes that do not support safeguards themselves. ``upstream_done`` is called when the upstream's answer
+    is complete, and ``ask`` answers the judge's request.
     """
-    wanted = asked(call.body) if call.format is Format.MESSAGES and call.record.lane == "litellm" else None
+    wanted = safeguards_request(call.body) if call.format is Format.MESSAGES else None
     if wanted is None or not answer.plain:
         return answer
 
     async def verdicts(calls: Sequence[ToolCall]) -> list[Json]:
-        heard()
+        upstream_done()
         return results(wanted.kinds, await _status(calls, call=call, wanted=wanted, ask=ask))
 
     if answer.events:
@@ -56,31 +56,31 @@ async def _message(body: bytes, verdicts: Callable[[Sequence[ToolCall]], Awaitab
     return msgspec.json.encode(message)
 
 
-async def _status(calls: Sequence[ToolCall], *, call: Call, wanted: Asked, ask: Ask) -> dict[str, Any]:
-    """What is known about the tool calls of one answer, and a note of it in the record."""
+async def _status(calls: Sequence[ToolCall], *, call: Call, wanted: SafeguardsRequest, ask: Ask) -> dict[str, Any]:
+    """Judge the tool calls of one answer, note the outcome in the record, and return the status for the client."""
     record, model = call.record, call.route.safeguards_model
     route = None if model is None else call.snapshot.routing.route(model)
     if route is None:
         record.verdicts += ["unsupported"] * len(calls)
         return unsupported()
-    # Two calls with one id cannot be told apart: a verdict on the one would be taken for the other.
+    # Two calls with one id cannot be distinguished: a verdict on one would be applied to the other.
     ids = [each.id for each in calls]
-    open_ = [
+    to_judge = [
         each
         for each in calls
-        if each.input is not None and ids.count(each.id) == 1 and not unchecked(each, wanted.context)
+        if each.input is not None and ids.count(each.id) == 1 and not runs_unchecked(each, wanted.context)
     ]
-    if not open_:
+    if not to_judge:
         return judged((), {})
     try:
-        said = await judge(open_, call=call, route=route, context=wanted.context, ask=ask)
+        verdicts = await ask_judge(to_judge, call=call, route=route, context=wanted.context, ask=ask)
     except Exception as error:
         unexpected(_log, "judging_failed", error, request_id=record.request_id)
-        said = "error"
-    if isinstance(said, str):
-        record.verdicts += ["unavailable"] * len(open_)
-        return unavailable(open_, said)
-    for number in range(1, len(open_) + 1):
-        verdict = said.get(number)
+        verdicts = "error"
+    if isinstance(verdicts, str):
+        record.verdicts += ["unavailable"] * len(to_judge)
+        return unavailable(to_judge, verdicts)
+    for number in range(1, len(to_judge) + 1):
+        verdict = verdicts.get(number)
         record.verdicts.append("undecided" if verdict is None else "flagged" if verdict.flagged else "not_flagged")
-    return judged(open_, said)
+    return judged(to_judge, verdicts)

@@ -17,8 +17,8 @@ from claude_gateway_proxy.gateway.body.facts import parse
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.safeguards import prompt
-from claude_gateway_proxy.gateway.safeguards.asked import document
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
+from claude_gateway_proxy.gateway.safeguards.request import document
 from claude_gateway_proxy.gateway.safeguards.results import Reason
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
 from claude_gateway_runtime.asgi import Message, Receive, Send
@@ -35,7 +35,7 @@ _PASSING: Final = frozenset({408, 409, 425, 429})
 Ask = Callable[[Call, Receive, Send], Awaitable[None]]
 """Answers a routed request: ``Exchange.answer``."""
 
-Verdicts = dict[int, prompt.Verdict]
+ToolVerdicts = dict[int, prompt.ToolVerdict]
 
 
 @dataclass(slots=True)
@@ -58,9 +58,9 @@ class _Heard:
         self.complete = not message.get("more_body", False)
 
 
-async def judge(
+async def ask_judge(
     calls: Sequence[ToolCall], *, call: Call, route: Route, context: Mapping[str, Any], ask: Ask
-) -> Verdicts | Reason:
+) -> ToolVerdicts | Reason:
     """Give verdicts by call number from 1, or why the judge was not heard; a call without a usable verdict has none.
 
     ``call`` is the request whose answer has these calls, ``route`` the judge's.

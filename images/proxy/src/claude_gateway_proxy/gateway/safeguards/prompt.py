@@ -1,7 +1,7 @@
 """The request that is sent to a judge, and the reading of its answer.
 
-All that is judged stands in one JSON document, so that no text in it can end it, and the answer must repeat a token
-that was drawn for this request alone: a verdict that the judged calls brought along does not have it.
+All that is judged is in one JSON document, so that no text in it can end the document. The answer must repeat a token
+that was drawn for this request alone: a verdict injected by the judged calls does not have it.
 """
 
 import json
@@ -61,15 +61,15 @@ sentence>"}]}"""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A judgement of one call; ``reason`` is one line for the person and for the agent."""
+class ToolVerdict:
+    """A judge's verdict on one tool call; ``reason`` is one line for the person and for the agent."""
 
     flagged: bool
     reason: str
 
 
 def request(model: str, document: bytes, *, token: str) -> bytes:
-    """The body of the judge's Messages request; plain enough for any model behind any lane."""
+    """Return the body of the judge's Messages request; plain enough for any model behind any lane."""
     text = (
         f"<document>\n{document.decode()}\n</document>\n\n"
         f"That was the data. The token is {token}. Judge every entry of tool_calls by the rules of the system prompt, "
@@ -85,22 +85,22 @@ def request(model: str, document: bytes, *, token: str) -> bytes:
     )
 
 
-def verdicts(answer: bytes, *, token: str, count: int) -> dict[int, Verdict]:
+def verdicts(answer: bytes, *, token: str, count: int) -> dict[int, ToolVerdict]:
     """Read a judge's whole message: verdicts by call number from 1 to ``count``; a call without a usable one has none.
 
-    Of two verdicts for one call the graver counts.
+    Of two verdicts on one call the more severe one counts.
     """
     try:
         message = msgspec.json.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    found: dict[int, Verdict] = {}
+    found: dict[int, ToolVerdict] = {}
     for entry in _entries(_text(message), token):
         number, dangerous = entry.get("call"), entry.get("dangerous")
         if type(number) is not int or type(dangerous) is not bool or not 1 <= number <= count:
             continue
         if number not in found or dangerous:
-            found[number] = Verdict(dangerous, reason=_line(entry.get("reason")))
+            found[number] = ToolVerdict(dangerous, reason=_line(entry.get("reason")))
     return found
 
 

@@ -1,26 +1,25 @@
-"""A stream of Messages events whose closing ``message_delta`` waits for verdicts; all before it passes at once."""
+"""A stream of Messages events whose closing ``message_delta`` waits for verdicts; everything else is not delayed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.gateway.answer import Read
 from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
 from claude_gateway_proxy.gateway.wire.sse import END
 
-Read = Callable[[], Awaitable[bytes]]
-
 EVENT_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of one event that are held to be looked at."""
+"""Bytes of one event that are held back while its end is missing."""
 
 _CLOSING: Final = b"message_delta"
 _OF_CALLS: Final = (b"content_block_start", b"input_json_delta")
 
 
 class Guarded:
-    """Reads a stream through: ``verdicts`` are asked for once, before its closing ``message_delta``.
+    """Reads a stream, and awaits ``verdicts`` once, before its closing ``message_delta``.
 
-    They become the member ``member`` of that event's ``delta``. A stream that ends in another way has none.
+    The result becomes the member ``member`` of that event's ``delta``. A stream that ends in another way gets none.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class Guarded:
         self._done = False
 
     async def read(self) -> bytes:
-        """Give the next bytes, whole events as a rule; none at the end."""
+        """Return the next bytes, usually whole events; none at the end."""
         while not self._done:
             passed = self.ready()
             if passed:
@@ -52,7 +51,7 @@ class Guarded:
         return rest or await self._upstream()
 
     def ready(self) -> bytes:
-        """Give what came already and may go on: whole events, up to the closing one; none where more is needed."""
+        """Return what was read and can be sent: whole events, up to the closing one; none where more must be read."""
         at = 0
         while self._closing is None and (end := END.search(self._buffer, at)) is not None:
             event = self._buffer[at : end.end()]

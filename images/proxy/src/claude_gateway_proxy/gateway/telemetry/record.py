@@ -24,9 +24,9 @@ _SESSION_LIMIT: Final = 64
 Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
 
-Verdict = Literal["flagged", "not_flagged", "undecided", "unavailable", "unsupported"]
-"""On a tool call. ``undecided``: the judge said nothing usable of it; ``unavailable``: the judge was not heard;
-``unsupported``: the route has none.
+SafeguardOutcome = Literal["flagged", "not_flagged", "undecided", "unavailable", "unsupported"]
+"""What became of a tool call. ``undecided``: the judge returned no usable verdict on it; ``unavailable``: the judge did
+not answer; ``unsupported``: the route has no judge.
 """
 
 
@@ -68,7 +68,7 @@ class Record:
     route: str = UNKNOWN
     target: str = ""
     provider: str = UNKNOWN
-    lane: Literal["", "relay", "litellm"] = ""
+    lane: str = ""
     model: str = ""
     session: str = ""
     stream: bool = False
@@ -83,7 +83,7 @@ class Record:
     first_byte: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[SafeguardOutcome] = field(default_factory=list)
     judges: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 

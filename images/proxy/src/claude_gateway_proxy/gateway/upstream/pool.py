@@ -1,4 +1,4 @@
-"""Keeps the connections of the egress rule in force, and those of the one before until their last request ends."""
+"""Keeps the connections of the current egress rule, and those of earlier rules until their last request ends."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from claude_gateway_proxy.gateway.upstream.session import Upstreams
 
 
 class UpstreamPool:
-    """Lends ``Upstreams`` to requests; each lease must be given back."""
+    """Lends ``Upstreams`` to requests; each lease must be released."""
 
     def __init__(self) -> None:
         self._egress: Egress | None = None
@@ -16,7 +16,7 @@ class UpstreamPool:
         self._closing: set[asyncio.Task[None]] = set()
 
     def lease(self, egress: Egress) -> Upstreams:
-        """The connections under ``egress``; a new rule gets new ones."""
+        """Return the connections under ``egress``; a new rule gets new ones."""
         current = self._current
         if current is None or (egress is not self._egress and egress != self._egress):
             self._retire(current)
@@ -27,13 +27,13 @@ class UpstreamPool:
         return current
 
     def release(self, upstreams: Upstreams) -> None:
-        """Give a lease back."""
+        """End a lease."""
         self._users[upstreams] -= 1
         if upstreams is not self._current:
             self._retire(upstreams)
 
     async def close(self) -> None:
-        """Close every connection, those of requests that still run as well."""
+        """Close every connection, including those of running requests."""
         self._current = None
         for upstreams in tuple(self._users):
             await upstreams.close()

@@ -1,4 +1,4 @@
-"""Connections to upstreams: where they may go, how they are kept, and the one way to send a request.
+"""Connections to upstreams: where they may go, how long they are kept, and the only way to send a request.
 
 An aiohttp session per egress rule: a connection that was allowed by an older rule is never used under a newer one.
 """
@@ -25,11 +25,11 @@ CONNECT_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 30.0
 _DNS_SECONDS: Final = 10
 _STALE_SECONDS: Final = 1.0
-"""A stale connection shows within a round trip; what breaks later was at work on the request."""
+"""A stale connection fails within a round trip; one that breaks later was already answering the request."""
 
 _HEADERS_LIMIT: Final = 32 * 1024
 _OURS: Final = ("Accept", "User-Agent", "Content-Type", "Accept-Encoding")
-"""Headers that aiohttp would add by itself; the client's own, or none, go to the upstream."""
+"""Headers that aiohttp would add by itself; the upstream gets the client's own, or none."""
 
 
 class AddressRefused(OSError):  # noqa: N818 - named as what happened
@@ -37,7 +37,7 @@ class AddressRefused(OSError):  # noqa: N818 - named as what happened
 
 
 class JsonPayload(Payload):
-    """A body that is in memory as a whole; aiohttp's own warns above 1 MiB, where a prompt may well be."""
+    """A body that is completely in memory; aiohttp's own payload warns above 1 MiB, which prompts often exceed."""
 
     _value: bytes
     _autoclose = True
@@ -73,14 +73,14 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Close the resolver behind this one."""
         await self._resolver.close()
 
 
 class Upstreams:
     """Sessions to upstreams under one egress rule: a direct one, and one through the environment's HTTP proxies.
 
-    Behind a proxy it is the proxy that resolves names, so that the rule can be applied only to literal addresses.
+    Behind a proxy, the proxy resolves names, so that the rule can be applied only to literal addresses.
     """
 
     def __init__(self, egress: Egress) -> None:
@@ -109,7 +109,7 @@ class Upstreams:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if time.monotonic() - began > _STALE_SECONDS:
                 raise
-            # As a rule a kept connection that the server closed just now, without a look at this request. Once more.
+            # Usually a kept connection that the server closed just now, before it read this request: send it again.
             return await _post(session, url, headers=headers, body=body, proxy=proxy)
 
     async def close(self) -> None:
@@ -119,7 +119,7 @@ class Upstreams:
             await self._proxied.close()
 
     def _check_literal(self, url: URL) -> None:
-        """Refuse forbidden literal addresses: for these no resolver is asked."""
+        """Refuse forbidden literal addresses, which never reach the resolver."""
         host = url.raw_host or ""
         if (host[-1:].isdigit() or ":" in host) and _is_address(host) and refused(host, self._egress, host):
             raise AddressRefused(f"{host} may not be called")
@@ -146,13 +146,13 @@ def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         skip_auto_headers=_OURS,
         max_line_size=_HEADERS_LIMIT,
         max_field_size=_HEADERS_LIMIT,
-        # Only the connection has a time limit here; the route's own limits are kept by the exchange.
+        # Only connecting has a time limit here; the exchange applies the route's limits.
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
     )
 
 
 def unix_session(path: str) -> aiohttp.ClientSession:
-    """A session to a server on a Unix socket, for the LiteLLM worker."""
+    """A session to a server on a Unix socket."""
     return _session(aiohttp.UnixConnector(path, limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS))
 
 
@@ -175,5 +175,5 @@ def _is_address(host: str) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    """Whether this machine is meant, which no proxy elsewhere can reach."""
+    """Whether the host is this machine, which no proxy elsewhere can reach."""
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)

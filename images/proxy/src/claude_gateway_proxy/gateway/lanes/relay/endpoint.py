@@ -1,4 +1,4 @@
-"""Where a target's requests go and what they carry: made once per target and snapshot."""
+"""Where a target's requests go and which headers of ours they carry: built once per target and snapshot."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Format, Google, Target, Wire
 
-_PATHS: Final = {
+_PATHS: Final[Mapping[tuple[Wire | None, Format], str]] = {
     (Wire.ANTHROPIC, Format.MESSAGES): "/v1/messages",
     (Wire.ANTHROPIC, Format.COUNT_TOKENS): "/v1/messages/count_tokens",
     (Wire.BEDROCK, Format.MESSAGES): "/model/",
@@ -37,8 +37,8 @@ _QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
 class Endpoint:
     """One address of one target, with headers of our own: ``always`` replace the client's, ``missing`` do not.
 
-    ``url`` is complete but where the path names the model: then ``verbs`` has what follows it. ``cloud``: the target
-    is in a cloud, where each request needs headers of an identity.
+    ``verbs`` is set where the path names the model: ``url`` then ends before the model, and ``verbs`` has what
+    follows it. ``cloud``: the target is in a cloud, where each request needs headers of an identity.
     """
 
     url: URL
@@ -55,21 +55,27 @@ class Endpoint:
         return URL(f"{self.url}?{query.decode()}", encoded=True)
 
     def of_model(self, model: str, *, stream: bool) -> URL:
-        """The URL for a request at a cloud. ``model`` is one segment of it, whatever is in it."""
+        """The URL for a request whose path names the model; ``model`` is one segment of it, whatever it contains."""
         if self.verbs is None:
             return self.url
         # "@" as AWS and Google write it themselves; quoted, it would be the same address.
         return URL(f"{self.url}{quote(model, safe='@')}{self.verbs[stream]}", encoded=True)
 
 
-def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint | None:  # noqa: A002
-    """The endpoint for requests of one format, or None where the target's wire does not have it.
+def has_endpoint(target: Target, format: Format) -> bool:  # noqa: A002 - our word for it
+    """Whether a target has an address of its own, on a wire that has the format."""
+    return target.base_url is not None and (target.wire, format) in _PATHS
 
-    The planner says the address of every target that has a wire; without an address there is no endpoint either.
-    Raises KeyError where the secret part lacks the target's key, which a verified bundle never does.
+
+def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint:  # noqa: A002
+    """Return the endpoint for requests of one format.
+
+    Raises ValueError for a target without such an endpoint, and KeyError where the secret part lacks the target's
+    key, which a verified bundle never does.
     """
-    if target.wire is None or target.base_url is None or (path := _PATHS.get((target.wire, format))) is None:
-        return None
+    if target.wire is None or target.base_url is None or not has_endpoint(target, format):
+        raise ValueError(f"{target.id} has no endpoint for {format}")
+    path = _PATHS[target.wire, format]
     always = [("accept-encoding", "identity")]
     cloud = target.wire in (Wire.BEDROCK, Wire.VERTEX)
     if target.secret is not None and not cloud:
@@ -89,7 +95,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
 
 
 def _base(base_url: str, place: Google | None) -> str:
-    """What stands before the paths; at Vertex every path begins with the project and the location."""
+    """What comes before the paths; at Vertex every path begins with the project and the location."""
     given = base_url.rstrip("/")
     if place is None:
         return given

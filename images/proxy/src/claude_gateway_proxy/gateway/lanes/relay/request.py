@@ -1,4 +1,4 @@
-"""What a target gets that speaks another wire than the client, or lives in a cloud: address, headers and body."""
+"""The request that the relay lane sends: address, headers and body."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,18 @@ from yarl import URL
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
+from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint
-from claude_gateway_proxy.gateway.lanes.relay.headers import Headers, request_headers
+from claude_gateway_proxy.gateway.wire.headers import request_headers
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST to an upstream, complete but for the headers of an identity."""
+    """A POST to an upstream, complete except for the headers of a cloud identity."""
 
     url: URL
     headers: CIMultiDict[str]
@@ -27,7 +29,7 @@ class Request:
 def is_relayed(target: Target, format: Format, asked: str) -> bool:  # noqa: A002 - our word for it
     """Whether a target takes requests of a format as they are.
 
-    The planner has said so but for OpenAI's targets that take any model: some have no Chat Completions.
+    The planner has decided this, except for OpenAI's targets that take any model: some have no Chat Completions.
     """
     if format not in target.formats:
         return False
@@ -45,29 +47,37 @@ def model_at(target: Target, asked: str) -> str:
     return written_for(target.wire, asked, "" if target.aws is None else target.aws.region)
 
 
-def request(call: Call, target: Target, where: Endpoint, *, found: Changes, login: Headers) -> Request:
-    """The request for a target on a Claude wire; ``found`` is what the route changes in the body."""
+def request(call: Call, target: Target, to: Endpoint) -> Request:
+    """Build the request for a target's endpoint: the client's bytes, spliced only where the target needs it."""
     model = model_at(target, call.asked)
-    counts = call.format is Format.COUNT_TOKENS
-    headers: Headers = call.headers
-    if call.wire is where.wire:
-        if counts and where.wire is Wire.VERTEX and model != call.body.model:
-            found["model"] = model_text(model)
-        # A count of tokens at Bedrock is not changed by any route, so that it goes on as it came, wrapped up.
-        body = call.raw if counts and where.wire is Wire.BEDROCK else splice(call.body, found)
-    else:
-        frame = reframed(call.body, headers, to=where.wire, format=call.format, model=model)
-        body, headers = splice(call.body, frame.changes | found), frame.headers
-        if counts and where.wire is Wire.BEDROCK:
-            body = counted(body)
-    url = where.of_model(model, stream=call.body.stream) if where.verbs is not None else where.address(_query(call))
+    headers = call.headers
+    changes: Changes = {**route_changes(target, format=call.format, body=call.body)}
+    if to.wire in CLAUDE_WIRES:
+        changes |= without_foreign_thinking(call.body)
+    if call.wire is not to.wire:
+        frame = reframed(call.body, headers, to=to.wire, format=call.format, model=model)
+        changes, headers = frame.changes | changes, frame.headers
+    elif to.verbs is None and model != call.body.model:
+        changes["model"] = model_text(model)
     return Request(
-        url=url,
-        headers=request_headers(headers, login=login, always=where.always, missing=where.missing),
-        body=body,
+        url=to.address(_query(call)) if to.verbs is None else to.of_model(model, stream=call.body.stream),
+        headers=request_headers(
+            headers,
+            login=call.login if target.forward_client_token else (),
+            always=to.always,
+            missing=to.missing,
+        ),
+        body=_body(call, changes, to=to.wire),
     )
 
 
+def _body(call: Call, changes: Changes, *, to: Wire) -> bytes:
+    if call.format is not Format.COUNT_TOKENS or to is not Wire.BEDROCK:
+        return splice(call.body, changes)
+    # No route changes what is counted, so that a count between Bedrock and Bedrock goes on as it came, wrapped.
+    return call.raw if call.wire is to else counted(splice(call.body, changes))
+
+
 def _query(call: Call) -> bytes:
-    """Queries mean something between an Anthropic client and Anthropic only."""
+    """The query to send on: it has a meaning only between an Anthropic client and Anthropic."""
     return call.query if call.wire is Wire.ANTHROPIC else b""

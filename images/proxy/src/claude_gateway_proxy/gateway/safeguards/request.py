@@ -1,6 +1,6 @@
-"""What a request asks to be judged, and what of the conversation a judge must know.
+"""Which verdicts a request asks for, and what a judge is shown of the conversation.
 
-The model's own words and the results of tools are left out: they are where instructions hide that nobody gave.
+The model's own words and the results of tools are left out: injected instructions hide there.
 """
 
 import posixpath
@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.body.facts import Body
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
 
 DANGEROUS: Final = "dangerous_tool_use"
-"""The one kind of safeguard that there is (claude-code 2.1.330)."""
+"""The only kind of safeguard (claude-code 2.1.330)."""
 
 CONTEXT_KEYS: Final = (
     "permission_mode",
@@ -31,13 +31,13 @@ CONTEXT_KEYS: Final = (
 )
 
 CONVERSATION_LIMIT: Final = 48_000
-"""Characters of the user's messages, and again of earlier calls, that a judge is shown; the newest win."""
+"""Characters of the user's messages, and again of earlier calls, that a judge is shown; the newest are kept."""
 
 _MESSAGE_LIMIT: Final = 6_000
 _EARLIER_LIMIT: Final = 1_500
 _REMINDER: Final = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 
-# Claude Code runs these without any verdict (measured with 2.1.330), and asks the person if it ever wants one.
+# Claude Code runs these without a verdict (measured with 2.1.330); if it ever wants one, it asks the person.
 _UNCHECKED: Final = frozenset(
     {
         "AskUserQuestion",
@@ -57,15 +57,15 @@ _EDITING: Final = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request for verdicts: the kinds of safeguards it names, and its context of the dangerous-tool-use kind."""
+class SafeguardsRequest:
+    """The kinds of safeguards that a request names, and the context of the dangerous-tool-use kind."""
 
     kinds: tuple[str, ...]
     context: Mapping[str, Any] = field(repr=False)
 
 
-def asked(body: Body) -> Asked | None:
-    """Read the field ``safeguards``; None where there is none, or nothing that could be answered."""
+def safeguards_request(body: Body) -> SafeguardsRequest | None:
+    """Read the field ``safeguards``; None where it is absent or names nothing that could be answered."""
     entries = _decoded(body.value("safeguards"))
     if not isinstance(entries, list):
         return None
@@ -74,13 +74,13 @@ def asked(body: Body) -> Asked | None:
         return None
     context = next((entry.get("classifier_context") for entry in named if entry["type"] == DANGEROUS), None)
     kinds = tuple(dict.fromkeys(entry["type"] for entry in named))
-    return Asked(kinds, context=context if isinstance(context, dict) else {})
+    return SafeguardsRequest(kinds, context=context if isinstance(context, dict) else {})
 
 
-def unchecked(call: ToolCall, context: Mapping[str, Any]) -> bool:
-    """Whether Claude Code runs this call without a verdict, so that asking a judge would be time and money lost.
+def runs_unchecked(call: ToolCall, context: Mapping[str, Any]) -> bool:
+    """Whether Claude Code runs this call without a verdict, so that asking a judge would waste time and money.
 
-    A wrong guess here permits nothing: a call without a verdict is shown to the person where one is needed.
+    A wrong guess permits nothing: Claude Code shows a call without a needed verdict to the person.
     """
     if call.name in _UNCHECKED:
         return True
@@ -94,14 +94,14 @@ def unchecked(call: ToolCall, context: Mapping[str, Any]) -> bool:
 
 
 def document(body: Body, *, context: Mapping[str, Any], calls: Sequence[ToolCall]) -> bytes:
-    """What a judge reads, as JSON. ``calls`` are numbered from 1 in their order."""
+    """Return what a judge reads, as JSON. ``calls`` are numbered from 1 in their order."""
     found = _decoded(body.value("messages"))
     messages = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     return msgspec.json.encode(
         {
             "context": {key: context[key] for key in CONTEXT_KEYS if key in context},
-            "user_messages": _newest(_said(messages), limit=_MESSAGE_LIMIT),
-            "earlier_tool_calls": _newest(_done(messages), limit=_EARLIER_LIMIT),
+            "user_messages": _newest(_user_texts(messages), limit=_MESSAGE_LIMIT),
+            "earlier_tool_calls": _newest(_tool_uses(messages), limit=_EARLIER_LIMIT),
             "tool_calls": [
                 {"call": number, "tool": call.name, "input": call.input} for number, call in enumerate(calls, start=1)
             ],
@@ -109,7 +109,7 @@ def document(body: Body, *, context: Mapping[str, Any], calls: Sequence[ToolCall
     )
 
 
-def _said(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _user_texts(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
     for message in messages:
         if message.get("role") != "user":
             continue
@@ -122,7 +122,7 @@ def _said(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
                     yield text
 
 
-def _done(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _tool_uses(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
     for message in messages:
         content = message.get("content")
         if message.get("role") != "assistant" or not isinstance(content, list):
@@ -146,7 +146,7 @@ def _newest(texts: Iterable[str], *, limit: int) -> list[str]:
 
 
 def _plainly_within(path: str, folder: str) -> bool:
-    """A file in the folder by its name alone, and none of a hidden kind (``.git``, ``.claude``), which may be code."""
+    """Whether the path alone shows a file in the folder that is not hidden: ``.git`` and ``.claude`` may hold code."""
     if not folder.startswith("/") or posixpath.normpath(path) != path:
         return False
     rest = path.removeprefix(folder.rstrip("/") + "/")

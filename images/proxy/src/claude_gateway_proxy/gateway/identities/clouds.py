@@ -1,29 +1,30 @@
-"""The gateway's identities at the clouds, each kept for as long as a configuration names it."""
+"""The gateway's identities at the clouds, each kept for as long as the configuration names it."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from yarl import URL
+
 from claude_gateway.contract.policy import Egress, Target, Wire
-from claude_gateway_proxy.gateway.lanes.relay import aws, google
-from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError, Renewed
-from claude_gateway_proxy.gateway.lanes.relay.request import Request
+from claude_gateway_proxy.gateway.identities import aws, google
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Renewed
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 
 
 class Identities:
-    """Gives the headers by which a cloud knows this gateway. Made once at start; needs a running event loop."""
+    """Provides the headers by which a cloud knows this gateway. Made once at start; needs a running event loop."""
 
     def __init__(self) -> None:
-        # Threads of their own: a metadata service that does not answer must not keep name lookups waiting.
+        # Threads of its own: a metadata service that does not answer must not block name lookups.
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="identity")
         self._own_keys: Renewed[aws.Keys] = Renewed(aws.OwnKeys().lease, executor=self._executor)
         self._own_tokens: Renewed[str] = Renewed(google.Tokens(None, egress=Egress()).lease, executor=self._executor)
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
 
-    async def headers(self, target: Target, request: Request, *, snapshot: Snapshot) -> dict[str, str]:
-        """The headers for one request. Raises IdentityError where there is no identity."""
+    async def headers(self, target: Target, *, url: URL, body: bytes, snapshot: Snapshot) -> dict[str, str]:
+        """Return the headers for one POST. Raises IdentityError where there is no identity."""
         if target.wire is Wire.VERTEX:
             token = await self._google(target, snapshot).get()
             return {"authorization": f"Bearer {token}"}
@@ -36,16 +37,16 @@ class Identities:
             if found.bearer_token:
                 return {"authorization": f"Bearer {found.bearer_token}"}
             keys = await self._static(target.secret, found).get()
-        return aws.signed(keys, region=target.aws.region, url=str(request.url), body=request.body)
+        return aws.signed(keys, region=target.aws.region, url=str(url), body=body)
 
     def keep(self, secrets: Mapping[str, str]) -> None:
-        """Forget the identities of a former configuration; entries of the secret part are named by content."""
+        """Forget the identities that a new secret part no longer has; its entries are named by content."""
         for held in (self._keys, self._tokens):
             for gone in held.keys() - secrets.keys():
                 del held[gone]
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Start no new fetch."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _static(self, entry: str, found: aws.AwsSecret) -> Renewed[aws.Keys]:

@@ -1,14 +1,13 @@
 """Which headers cross the gateway, both ways."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from multidict import CIMultiDict
 
 from claude_gateway.names import HEADER_GATEWAY_KEY, INTERNAL_HEADER_PREFIX
-
-Headers = Sequence[tuple[bytes, bytes]]
+from claude_gateway_runtime.asgi import Headers
 
 _HOP: Final = frozenset(
     {
@@ -22,7 +21,7 @@ _HOP: Final = frozenset(
     }
 )
 _REQUEST_DROPPED: Final = _HOP | {
-    # Written anew for the upstream.
+    # Set by the gateway for the upstream.
     b"host",
     b"content-length",
     b"expect",
@@ -63,10 +62,11 @@ _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 def request_headers(
     client: Headers, *, login: Headers = (), always: Iterable[tuple[str, str]], missing: Iterable[tuple[str, str]]
 ) -> CIMultiDict[str]:
-    """The headers for an upstream: the client's in their order, without those that end here, then our own.
+    """Return the headers for an upstream: the client's in their order, without hop headers and
+    credentials, then the gateway's own.
 
-    ``client`` has lower-case names. ``login`` is what the client may present to the upstream itself. One of ``always``
-    replaces what the client sent under its name, one of ``missing`` gives way to it.
+    ``client`` has lower-case names. ``login`` is the client's own login at the upstream. Each of ``always`` replaces
+    the client's header of that name; each of ``missing`` is used only where the client sent none.
     """
     named = _named_by_connection(client)
     headers: CIMultiDict[str] = CIMultiDict()
@@ -84,9 +84,9 @@ def request_headers(
 
 
 def response_headers(upstream: Headers, *, request_id: str, length: int | None) -> list[tuple[bytes, bytes]]:
-    """The headers for the client; ``length`` is the body's where it is known.
+    """Return the headers for the client; ``length`` is the body's where it is known.
 
-    The answer's id goes under both names, Anthropic's and OpenAI's, as the SDKs look for one or the other.
+    The answer's id is sent under both names, Anthropic's and OpenAI's: the SDKs look for one or the other.
     """
     lowered = [(name.lower(), value) for name, value in upstream]
     named = _named_by_connection(lowered)

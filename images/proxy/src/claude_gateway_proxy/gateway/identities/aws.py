@@ -1,6 +1,6 @@
 """Who the gateway is at Bedrock: keys or a bearer token from the bundle, or the pod's own identity; and SigV4.
 
-botocore is imported when the first Bedrock target is called, in a thread: it takes a few tenths of a second.
+botocore is imported in a thread, when the first Bedrock target is called: this takes a few tenths of a second.
 """
 
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError, Lease
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
 
 _FRESH: Final = 60.0
 _USABLE: Final = 300.0
-"""botocore renews a credential 15 minutes before its end, so that what it gave may be used for a while."""
+"""botocore renews a credential 15 minutes before its end, so that what it returned may be used for a while."""
 
 _SERVICE: Final = "bedrock"
 
@@ -69,7 +69,7 @@ class OwnKeys:
                 raise IdentityError("botocore's default chain found no AWS credential in this pod")
             return Lease(Keys(self._found.get_frozen_credentials()), fresh=_FRESH, usable=_USABLE)
         except (BotoCoreError, ClientError) as error:
-            # The texts of both may quote what a token service answered.
+            # The texts of both may quote a token service's answer.
             raise IdentityError(f"botocore could not get an AWS credential: {type(error).__name__}") from None
 
 

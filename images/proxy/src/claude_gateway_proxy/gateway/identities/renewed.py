@@ -1,4 +1,4 @@
-"""A credential that a library fetches and refreshes by blocking calls: kept, renewed in a thread, asked for once."""
+"""A credential that a library fetches by blocking calls: cached, renewed in a thread, fetched once at a time."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 _FAILED_SECONDS: Final = 2.0
-"""How long a failure is the answer to everyone, so that a dead endpoint is not asked by every request."""
+"""How long a failure is cached, so that not every request calls an endpoint that does not work."""
 
 
 class IdentityError(Exception):
@@ -19,7 +19,7 @@ class IdentityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[T]):
-    """A credential, with the seconds from now in which it needs no renewal and in which it may be used at all."""
+    """A credential, with the seconds from now until it should be renewed and until it must not be used any more."""
 
     value: T
     fresh: float
@@ -27,7 +27,7 @@ class Lease(Generic[T]):
 
 
 class Renewed(Generic[T]):
-    """Gives a credential that is valid. Renewal begins before the end, so that as a rule nobody waits for it."""
+    """Holds a valid credential. Renewal begins before the end, so that requests rarely wait for it."""
 
     def __init__(
         self, fetch: Callable[[], Lease[T]], *, executor: Executor, clock: Callable[[], float] = time.monotonic
@@ -42,7 +42,7 @@ class Renewed(Generic[T]):
         self._renewal: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """The credential. Raises IdentityError."""
+        """Return the credential. Raises IdentityError."""
         age = self._clock() - self._since
         lease = self._lease
         if lease is not None and age < lease.fresh:
@@ -57,7 +57,7 @@ class Renewed(Generic[T]):
             self._renewal.add_done_callback(_seen)
         if lease is not None and usable:
             return lease.value
-        # One request that is given up must not end the renewal that others wait for.
+        # A cancelled request must not end the renewal that others wait for.
         return await asyncio.shield(self._renewal)
 
     async def _renew(self) -> T:
@@ -74,6 +74,6 @@ class Renewed(Generic[T]):
 
 
 def _seen(task: "asyncio.Task[T]") -> None:
-    """A renewal in the background may fail without anybody waiting for it."""
+    """Mark the exception as retrieved: a renewal in the background may fail while no request waits for it."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
 """Who the gateway is at Vertex: a service account's key file from the bundle, or the pod's own identity.
 
-google-auth is imported when the first Vertex target is called, in a thread. A key file names the address that gives
-tokens, so that only Google's own are taken: otherwise whoever writes the file could send the gateway anywhere.
+google-auth is imported in a thread, when the first Vertex target is called. A key file names the address that issues
+tokens; only Google's own are accepted, because otherwise the author of the file could send the gateway anywhere.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError, Lease
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 _HOSTS: Final = frozenset({"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"})
@@ -44,7 +44,7 @@ class Tokens:
             # The texts of these may quote the key file or the token service's answer.
             raise IdentityError(f"google-auth could not get a token: {type(error).__name__}") from None
         if not isinstance(token, str) or not token:
-            raise IdentityError("google-auth gave no token")
+            raise IdentityError("google-auth returned no token")
         return Lease(token, fresh=left - _EARLY_SECONDS, usable=left - _LAST_SECONDS)
 
     def _load(self) -> Any:
@@ -60,13 +60,13 @@ class Tokens:
 
 
 def _checked(text: str, egress: Egress) -> dict[str, Any]:
-    """The content of a key file that may be used.
+    """Return the content of a key file that may be used.
 
-    Other kinds of credential files are refused: they name files, addresses and even commands of their own.
+    Rejects other kinds of credential files: they name files, addresses and even commands of their own.
     """
     info = json.loads(text)
     if not isinstance(info, dict) or info.get("type") != "service_account":
-        raise IdentityError("the credential for Vertex is no key file of a service account")
+        raise IdentityError("the credential for Vertex is not the key file of a service account")
     url = urlsplit(str(info.get("token_uri", "")))
     name = url.hostname or ""
     if url.scheme == "https" and name in _HOSTS:
@@ -77,7 +77,7 @@ def _checked(text: str, egress: Egress) -> dict[str, Any]:
 
 
 def _seconds_left(expiry: datetime | None) -> float:
-    """google-auth gives the expiry in UTC without saying so."""
+    """google-auth returns the expiry in UTC, without a time zone."""
     if expiry is None:
         return _LIFE_SECONDS
     aware = expiry if expiry.tzinfo is not None else expiry.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.support.processes.waiting import until_async
 
-from claude_gateway_proxy.gateway.lanes.relay.renewed import IdentityError, Lease, Renewed
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed
 
 
 class Source:

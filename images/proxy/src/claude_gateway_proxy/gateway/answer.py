@@ -1,0 +1,32 @@
+"""An upstream's answer that has begun: its head, and how to read the rest."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from claude_gateway.contract.policy import Target
+from claude_gateway_runtime.asgi import Headers
+
+Read = Callable[[], Awaitable[bytes]]
+"""Returns the next bytes of an answer, and none at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a target answers. ``head`` is the part of the body that was read already, ``complete`` if it is all of it.
+
+    ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
+    have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
+    server-sent events. ``plain``: it is not compressed, so that the gateway can read it.
+    """
+
+    target: Target
+    response: aiohttp.ClientResponse
+    headers: Headers
+    read: Read
+    head: bytes
+    complete: bool
+    streamed: bool
+    events: bool
+    plain: bool

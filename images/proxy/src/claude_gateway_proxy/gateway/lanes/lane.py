@@ -1,0 +1,52 @@
+"""What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+
+from claude_gateway.contract.policy import Target, Wire
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
+
+    ``response`` raises AddressRefused, IdentityError, or aiohttp.ClientError, OSError or ValueError where no answer
+    came. ``wire`` is the wire that the answer comes in. ``unreachable`` is the client's answer if no other target is
+    left after such an error.
+    """
+
+    response: Awaitable[aiohttp.ClientResponse]
+    wire: Wire
+    unreachable: Failure
+
+
+class Lane(Protocol):
+    """A way to reach targets. The exchange holds one object per lane for the life of the process."""
+
+    @property
+    def name(self) -> str:
+        """The name by which a candidate asks for this lane; also the field ``lane`` of the log line."""
+        ...
+
+    @property
+    def supports_safeguards(self) -> bool:
+        """Whether what is behind this lane judges tool calls itself; if not, the route's judge is asked."""
+        ...
+
+    def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
+        """Prepare the request for one target; nothing is sent yet.
+
+        ``upstreams`` are the connections that the request may use; the exchange keeps them open until its answer
+        ended. Raises Failure for a request that no target behind this lane can take.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection of the lane's own."""
+        ...
