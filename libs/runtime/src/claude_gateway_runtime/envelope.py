@@ -1,5 +1,6 @@
-"""Errors as Anthropic and OpenAI write them: types by status, and JSON bodies."""
+"""The JSON bodies of errors as Anthropic, OpenAI and AWS define them, and Anthropic's error types by status."""
 
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -17,9 +18,17 @@ ANTHROPIC_TYPES: Final = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""``error.type`` by status where there is a word of its own."""
+"""``error.type`` by status; the other statuses share two types, see ``anthropic_type``."""
 
 _OPENAI_TYPES: Final = {408: "timeout", 429: "rate_limit_error", 504: "timeout"}
+
+
+class Envelope(Enum):
+    """Whose JSON object an error is written in."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    AWS = "aws"
 
 
 def anthropic_type(status: int) -> str:
@@ -27,13 +36,18 @@ def anthropic_type(status: int) -> str:
     return ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
-def anthropic_error(*, type: str, message: str, request_id: str | None) -> bytes:  # noqa: A002 - the field's name
-    """An error in Anthropic's envelope, with the id of the request where it is known."""
-    told = {"type": "error", "error": {"type": type, "message": message}}
-    return msgspec.json.encode(told if request_id is None else {**told, "request_id": request_id})
+def anthropic_error(*, kind: str, message: str, request_id: str | None) -> bytes:
+    """An error in Anthropic's envelope, with ``kind`` as its type and the id of the request where it is known."""
+    body = {"type": "error", "error": {"type": kind, "message": message}}
+    return msgspec.json.encode(body if request_id is None else {**body, "request_id": request_id})
 
 
 def openai_error(*, status: int, message: str, code: str | None) -> bytes:
     """An error in OpenAI's envelope."""
     kind = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
+
+
+def aws_error(*, message: str) -> bytes:
+    """An error in AWS's envelope, which has its type in a header."""
+    return msgspec.json.encode({"message": message})

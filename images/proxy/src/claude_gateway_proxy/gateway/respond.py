@@ -16,7 +16,8 @@ from claude_gateway_proxy.gateway.lanes.relay.headers import Headers, response_h
 from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.record import Outcome, Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
-from claude_gateway_proxy.gateway.wire.sse import Boundary, error_event
+from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Send
 
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
@@ -114,7 +115,7 @@ async def _stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boun
     if not (answer.events and answer.plain and boundary.clean):
         return
     failure = errors.stream_stalled(call.route.name, timeouts.idle if cause is Cause.SILENT else timeouts.total)
-    event = error_event(failure, format=call.format, request_id=call.record.request_id)
+    event = OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
     await _last(send, call.record, event)
 
 

@@ -7,25 +7,16 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.policy import Target, Wire
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.gateway.body.facts import readable
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, unix_session
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.dialect import plain_messages
 
-_URLS: Final = {
-    format_: URL(f"http://litellm/v1/{path}")
-    for format_, path in {
-        Format.MESSAGES: "messages",
-        Format.COUNT_TOKENS: "messages/count_tokens",
-        Format.CHAT: "chat/completions",
-        Format.COMPLETIONS: "completions",
-        Format.RESPONSES: "responses",
-        Format.EMBEDDINGS: "embeddings",
-    }.items()
-}
+_URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
 
 
 class LiteLLMLane:
@@ -44,7 +35,7 @@ class LiteLLMLane:
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
         body = readable(body)
-        if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):
+        if OPERATIONS[call.format].wire is Wire.ANTHROPIC:
             body = plain_messages(body)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id

@@ -9,18 +9,17 @@ from urllib.parse import quote
 from yarl import URL
 
 from claude_gateway.contract.policy import Format, Google, Target, Wire
+from claude_gateway_proxy.operations import OPERATIONS
 
 _PATHS: Final = {
-    (Wire.ANTHROPIC, Format.MESSAGES): "/v1/messages",
-    (Wire.ANTHROPIC, Format.COUNT_TOKENS): "/v1/messages/count_tokens",
+    **{
+        (each.wire, each.format): f"/v1{each.path}" if each.wire is Wire.ANTHROPIC else each.path
+        for each in OPERATIONS.values()
+    },
     (Wire.BEDROCK, Format.MESSAGES): "/model/",
     (Wire.BEDROCK, Format.COUNT_TOKENS): "/model/",
     (Wire.VERTEX, Format.MESSAGES): "/",
     (Wire.VERTEX, Format.COUNT_TOKENS): "/count-tokens:rawPredict",
-    (Wire.OPENAI, Format.CHAT): "/chat/completions",
-    (Wire.OPENAI, Format.COMPLETIONS): "/completions",
-    (Wire.OPENAI, Format.RESPONSES): "/responses",
-    (Wire.OPENAI, Format.EMBEDDINGS): "/embeddings",
 }
 _VERBS: Final = {
     (Wire.BEDROCK, Format.MESSAGES): ("/invoke", "/invoke-with-response-stream"),
@@ -62,7 +61,7 @@ class Endpoint:
         return URL(f"{self.url}{quote(model, safe='@')}{self.verbs[stream]}", encoded=True)
 
 
-def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint | None:  # noqa: A002
+def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint | None:
     """The endpoint for requests of one format, or None where the target's wire does not have it.
 
     The planner says the address of every target that has a wire; without an address there is no endpoint either.
