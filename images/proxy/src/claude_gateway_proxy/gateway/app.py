@@ -20,7 +20,8 @@ from claude_gateway_proxy.gateway.exchange import Call, Exchange
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Outcome, Record
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -98,13 +99,13 @@ class App:
         except errors.Failure as failure:
             await self._refuse(record, failure, scope, send)
         except ClientGone:
-            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+            record.status, record.outcome = record.status or CLIENT_GONE, outcome(By.CLIENT)
         except asyncio.CancelledError:
-            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+            record.status, record.outcome = record.status or CLIENT_GONE, outcome(By.CLIENT)
             raise
         except Exception as error:
             unexpected(_log, "request_failed", error, request_id=record.request_id)
-            record.outcome = "internal_error"
+            record.outcome = outcome(By.BUG)
             if record.status == 0:
                 await self._refuse(record, errors.internal(), scope, send)
 
@@ -158,7 +159,7 @@ class App:
             headers.append((b"connection", b"close"))
         record.status, record.bytes_out = status, len(body)
         if record.outcome == "ok":
-            record.outcome = _outcome(status)
+            record.outcome = outcome(By.GATEWAY, status=status)
         await send_whole(send, status=status, headers=headers, body=body)
 
     def _finish(self, record: Record) -> None:
@@ -180,11 +181,3 @@ def _route(snapshot: Snapshot, client: Client, record: Record) -> Route:
     if not route.targets:
         raise errors.no_targets(route.name)
     return route
-
-
-def _outcome(status: int) -> Outcome:
-    if status in (401, 503):
-        return "refused"
-    if status < 500:
-        return "client_error"
-    return "timeout" if status == 504 else "upstream_error"

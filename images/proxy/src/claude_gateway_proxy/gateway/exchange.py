@@ -34,7 +34,8 @@ from claude_gateway_proxy.gateway.respond import pass_answer, pass_error, pass_e
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
 from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
@@ -74,10 +75,10 @@ class Exchange:
                 await self._answer(call, upstreams=upstreams, send=send, watch=watch)
         except Ended as ended:
             if ended.cause is Cause.GONE:
-                record.outcome = "cancelled"
+                record.outcome = outcome(By.CLIENT)
                 record.status = record.status or CLIENT_GONE
                 return
-            record.outcome = "timeout"
+            record.outcome = outcome(By.UPSTREAM, kind=UpstreamError.STALLED)
             record.upstream_failed(target=record.target, provider=record.provider, kind=UpstreamError.STALLED)
             if record.status == 0:
                 raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
@@ -199,13 +200,6 @@ async def _give(missed: Missed, *, call: Call, send: Send) -> None:
         await pass_estimate(call, send)
         return
     if isinstance(missed.reply, Failure):
-        _set_outcome(call.record, missed)
+        call.record.outcome = outcome(By.UPSTREAM, kind=missed.kind)
         raise missed.reply
     await pass_error(missed.reply, call=call, send=send)
-
-
-def _set_outcome(record: Record, missed: Missed) -> None:
-    if missed.kind is UpstreamError.FIRST_TOKEN:
-        record.outcome = "timeout"
-    else:
-        record.outcome = "upstream_error" if missed.kind is not None else "client_error"

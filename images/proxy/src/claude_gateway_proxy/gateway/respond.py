@@ -14,7 +14,8 @@ from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
 from claude_gateway_proxy.gateway.errors import Relayed
 from claude_gateway_proxy.gateway.lanes.relay.headers import Headers, response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.pings import Pings
-from claude_gateway_proxy.gateway.telemetry.record import Outcome, Record, UpstreamError
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
+from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
 from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_proxy.operations import OPERATIONS
@@ -28,8 +29,7 @@ _AT_ONCE: Final = 256 * 1024
 async def pass_error(reply: Relayed, *, call: Call, send: Send) -> None:
     """Send an upstream's own error, in the caller's envelope."""
     record = call.record
-    fault_of_request = reply.status == 501 or (reply.status < 500 and reply.status not in (408, 429))
-    record.outcome = "client_error" if fault_of_request else "upstream_error"
+    record.outcome = outcome(By.REPLY, status=reply.status)
     record.request_id = upstream_request_id(reply.headers) or record.request_id
     told = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
     await _start(send, record, status=told.status, headers=told.headers, length=len(told.body))
@@ -80,7 +80,7 @@ async def pass_answer(answer: Answer, *, call: Call, send: Send, watch: Watch, p
         # No error event: Claude Code streams again after a broken connection, but after an error event it asks
         # once for an answer in one piece, which for a long answer is the worse of the two. Returning without
         # the end of the body makes the server close the connection.
-        _failed(record, UpstreamError.BROKEN, "upstream_error")
+        _failed(record, UpstreamError.BROKEN)
     finally:
         pings.stop()
 
@@ -105,13 +105,13 @@ async def _pass_chunks(
     await pings.settled()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if meter.failed:
-        _failed(record, UpstreamError.STATUS, "upstream_error")
+        _failed(record, UpstreamError.STATUS)
 
 
 async def _stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
     """End a stream that stalled by an error event, unless the upstream stopped in the middle of an event."""
     timeouts = call.route.timeouts
-    _failed(call.record, UpstreamError.STALLED, "timeout")
+    _failed(call.record, UpstreamError.STALLED)
     if not (answer.events and answer.plain and boundary.clean):
         return
     failure = errors.stream_stalled(call.route.name, timeouts.idle if cause is Cause.SILENT else timeouts.total)
@@ -119,9 +119,9 @@ async def _stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boun
     await _last(send, call.record, event)
 
 
-def _failed(record: Record, kind: UpstreamError, outcome: Outcome) -> None:
+def _failed(record: Record, kind: UpstreamError) -> None:
     record.upstream_failed(target=record.target, provider=record.provider, kind=kind)
-    record.outcome = outcome
+    record.outcome = outcome(By.UPSTREAM, kind=kind)
 
 
 async def _start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
