@@ -53,7 +53,7 @@ class Upstream:
 
             do_GET = do_POST  # noqa: N815 - the base class's way
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+            def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
         return Handler

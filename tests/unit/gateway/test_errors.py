@@ -65,7 +65,7 @@ def _every_failure() -> dict[str, Failure]:
     found = {}
     for name in errors.__all__:
         function = getattr(errors, name)
-        if inspect.isfunction(function) and inspect.signature(function).return_annotation is Failure:
+        if inspect.isfunction(function) and inspect.get_annotations(function)["return"] is Failure:
             found[name] = function(*(_ARGUMENTS[each] for each in inspect.signature(function).parameters))
     return found
 

@@ -4,14 +4,20 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_proxy.litellm.errors import Failure
+from claude_gateway_proxy.litellm.exceptions import TooMuchOutput
+from claude_gateway_proxy.litellm.limits import MostOutput
 from claude_gateway_proxy.litellm.repair import Repairs, without_thinking
+from claude_gateway_runtime.failure import Failure
 
 ASKED: dict[str, Any] = {"messages": [], "max_tokens": 100, "thinking": {}, "output_config": {"effort": "low"}}
 
 
-def refusal(message: str, **more: Any) -> Failure:
-    return Failure(status=400, type="invalid_request_error", message=message, **more)
+def refusal(message: str) -> Failure:
+    return Failure(status=400, type="invalid_request_error", message=message)
+
+
+def too_much(tokens: int, *, of_model: bool = False) -> Failure:
+    return TooMuchOutput(status=400, message="x", most=MostOutput(tokens, of_model=of_model))
 
 
 @pytest.mark.parametrize(
@@ -53,13 +59,13 @@ def test_a_target_that_does_not_think_is_remembered(words: str) -> None:
 
 def test_a_models_limit_is_remembered_and_a_prompts_is_not() -> None:
     repairs = Repairs()
-    shared = refusal("x", most_output=50)
+    shared = too_much(50)
     assert repairs.after(shared, ASKED) == {**ASKED, "max_tokens": 50}
     repairs.learn("t", shared)
     assert repairs.known("t", ASKED) is ASKED
-    repairs.learn("t", refusal("x", most_output=60, of_model=True))
+    repairs.learn("t", too_much(60, of_model=True))
     assert repairs.known("t", ASKED) == {**ASKED, "max_tokens": 60}
-    assert repairs.after(refusal("x", most_output=200), ASKED) is None, "it would fail again"
+    assert repairs.after(too_much(200), ASKED) is None, "it would fail again"
 
 
 THOUGHT = {"type": "thinking", "thinking": "", "signature": "cgw1."}

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.errors import Failure
-from claude_gateway_proxy.litellm.stream import error_event, events
+from claude_gateway_proxy.litellm.stream import events
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_runtime.failure import Failure
 
 TARGET = Target(id="t", model="anthropic/m", api_base=None, api_key=None, timeout=None, dial=None)
 
@@ -18,7 +19,7 @@ async def given(*chunks: Any) -> AsyncIterator[Any]:
         yield chunk
 
 
-async def written(format: Format, *chunks: Any, usage: bool = False) -> list[bytes]:  # noqa: A002
+async def written(format: Format, *chunks: Any, usage: bool = False) -> list[bytes]:
     return [event async for event in events(given(*chunks), format=format, usage=usage, target=TARGET)]
 
 
@@ -60,5 +61,5 @@ async def test_two_choices_end_one_after_the_other() -> None:
         ),
     ],
 )
-def test_errors_as_events(format: Format, expected: bytes) -> None:  # noqa: A002
-    assert error_event(Failure(status=500, type="api_error", message="m"), format=format) == expected
+def test_errors_as_events(format: Format, expected: bytes) -> None:
+    assert OPERATIONS[format].error_event(Failure(status=500, type="api_error", message="m")) == expected

@@ -1,5 +1,6 @@
-"""Error bodies in the formats of Anthropic and OpenAI, and their error types by status."""
+"""The JSON bodies of errors as Anthropic, OpenAI and AWS define them, and Anthropic's error types by status."""
 
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -22,14 +23,22 @@ ANTHROPIC_TYPES: Final = {
 _OPENAI_TYPES: Final = {408: "timeout", 429: "rate_limit_error", 504: "timeout"}
 
 
+class Envelope(Enum):
+    """Whose JSON object an error is written in."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    AWS = "aws"
+
+
 def anthropic_type(status: int) -> str:
     """Return Anthropic's ``error.type`` for a status."""
     return ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
-def anthropic_error(*, type: str, message: str, request_id: str | None) -> bytes:  # noqa: A002 - the field's name
-    """Return an error as Anthropic's API writes it, with the request's id if it is known."""
-    body = {"type": "error", "error": {"type": type, "message": message}}
+def anthropic_error(*, kind: str, message: str, request_id: str | None) -> bytes:
+    """An error in Anthropic's envelope, with ``kind`` as its type and the id of the request where it is known."""
+    body = {"type": "error", "error": {"type": kind, "message": message}}
     return msgspec.json.encode(body if request_id is None else {**body, "request_id": request_id})
 
 
@@ -37,3 +46,8 @@ def openai_error(*, status: int, message: str, code: str | None) -> bytes:
     """Return an error as OpenAI's API writes it."""
     kind = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
+
+
+def aws_error(*, message: str) -> bytes:
+    """An error in AWS's envelope, which has its type in a header."""
+    return msgspec.json.encode({"message": message})

@@ -59,7 +59,7 @@ async def _parts(read: Callable[[], Awaitable[bytes]]) -> Any:
 class Client:
     """What a client of Bedrock receives."""
 
-    def __init__(self, *, format: Format = Format.MESSAGES) -> None:  # noqa: A002 - our word for it
+    def __init__(self, *, format: Format = Format.MESSAGES) -> None:
         self.start: dict[Any, Any] = {}
         self.body = b""
         self.ended = False

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Wire
 from claude_gateway_proxy.gateway.body.facts import Body, splice
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.wire.entry import Entry, entry, plain_path, profile
+from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import as_messages, counted, read_body, reframed
 
 _TURN = b'"messages" : [ {"role":"user","content":"h\\u00e9 \xc3\xa9"} ],"odd":[1.0, 2]'
@@ -19,9 +19,9 @@ _BEDROCK = b'{ %s,"anthropic_beta":["a-2026-01-01","tool-search-tool-2025-10-19"
 _VERTEX = b'{"anthropic_version":"vertex-2023-10-16",%s, "stream":true}' % _TURN
 _MESSAGES = b'{"model":"claude-x", %s,"stream" : true }' % _TURN
 _CLOUD_ENTRIES = {
-    Wire.BEDROCK: Entry(Wire.BEDROCK, Format.MESSAGES, model="us.anthropic.claude-x-v1:0", stream=True),
-    Wire.VERTEX: Entry(Wire.VERTEX, Format.MESSAGES, model="claude-x@20250101", stream=True),
-    Wire.ANTHROPIC: Entry(Wire.ANTHROPIC, Format.MESSAGES),
+    Wire.BEDROCK: ModelPath(Wire.BEDROCK, Format.MESSAGES, model="us.anthropic.claude-x-v1:0", stream=True),
+    Wire.VERTEX: ModelPath(Wire.VERTEX, Format.MESSAGES, model="claude-x@20250101", stream=True),
+    Wire.ANTHROPIC: ModelPath(Wire.ANTHROPIC, Format.MESSAGES),
 }
 _BODIES = {Wire.BEDROCK: _BEDROCK, Wire.VERTEX: _VERTEX, Wire.ANTHROPIC: _MESSAGES}
 _BETAS = [(b"anthropic-beta", b"b-2026-02-02, claude-code-20250219"), (b"x-app", b"cli")]
@@ -96,12 +96,12 @@ def test_a_newer_version_of_the_api_goes_on() -> None:
 
 def test_a_count_of_tokens_is_wrapped_up_for_bedrock_and_unwrapped() -> None:
     asked = b'{"model":"claude-x",%s,"thinking":{"type":"enabled","budget_tokens":2000}}' % _TURN
-    body = read_body(asked, Entry(Wire.ANTHROPIC, Format.COUNT_TOKENS))
+    body = read_body(asked, ModelPath(Wire.ANTHROPIC, Format.COUNT_TOKENS))
     frame = reframed(body, (), to=Wire.BEDROCK, format=Format.COUNT_TOKENS, model="there")
     wrapped = counted(splice(body, frame.changes))
     inner = json.loads(base64.b64decode(json.loads(wrapped)["input"]["invokeModel"]["body"]))
     assert (inner["max_tokens"], "model" in inner) == (2001, False)
-    back = read_body(wrapped, Entry(Wire.BEDROCK, Format.COUNT_TOKENS, model="anthropic.claude-x"))
+    back = read_body(wrapped, ModelPath(Wire.BEDROCK, Format.COUNT_TOKENS, model="anthropic.claude-x"))
     again = reframed(back, (), to=Wire.VERTEX, format=Format.COUNT_TOKENS, model="claude-x@20250101")
     assert json.loads(splice(back, again.changes))["model"] == "claude-x@20250101"
 
@@ -111,7 +111,7 @@ def test_a_count_of_tokens_is_wrapped_up_for_bedrock_and_unwrapped() -> None:
 )
 def test_a_count_that_is_none_is_refused(raw: bytes) -> None:
     with pytest.raises(Failure) as refused:
-        read_body(raw, Entry(Wire.BEDROCK, Format.COUNT_TOKENS, model="m"))
+        read_body(raw, ModelPath(Wire.BEDROCK, Format.COUNT_TOKENS, model="m"))
     assert refused.value.status == 400
 
 
@@ -158,33 +158,33 @@ _PROJECT = "/projects/p/locations/us-east5/publishers/anthropic/models"
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
-        ("/v1/messages", Entry(Wire.ANTHROPIC, Format.MESSAGES)),
-        ("/anthropic/v1/messages", Entry(Wire.ANTHROPIC, Format.MESSAGES)),
-        ("/v1/v1/messages/count_tokens", Entry(Wire.ANTHROPIC, Format.COUNT_TOKENS)),
-        ("/v1/chat/completions", Entry(Wire.OPENAI, Format.CHAT)),
-        ("/model/a.b-v1%3A0/invoke", Entry(Wire.BEDROCK, Format.MESSAGES, model="a.b-v1:0")),
-        ("/bedrock/model/a.b-v1:0/invoke", Entry(Wire.BEDROCK, Format.MESSAGES, model="a.b-v1:0")),
+        ("/v1/messages", ModelPath(Wire.ANTHROPIC, Format.MESSAGES)),
+        ("/anthropic/v1/messages", ModelPath(Wire.ANTHROPIC, Format.MESSAGES)),
+        ("/v1/v1/messages/count_tokens", ModelPath(Wire.ANTHROPIC, Format.COUNT_TOKENS)),
+        ("/v1/chat/completions", ModelPath(Wire.OPENAI, Format.CHAT)),
+        ("/model/a.b-v1%3A0/invoke", ModelPath(Wire.BEDROCK, Format.MESSAGES, model="a.b-v1:0")),
+        ("/bedrock/model/a.b-v1:0/invoke", ModelPath(Wire.BEDROCK, Format.MESSAGES, model="a.b-v1:0")),
         (
             "/bedrock/v1/model/a/invoke-with-response-stream",
-            Entry(Wire.BEDROCK, Format.MESSAGES, model="a", stream=True),
+            ModelPath(Wire.BEDROCK, Format.MESSAGES, model="a", stream=True),
         ),
-        ("/model/a/count-tokens", Entry(Wire.BEDROCK, Format.COUNT_TOKENS, model="a")),
-        (f"/model/{_ARN.replace('/', '%2F')}/invoke", Entry(Wire.BEDROCK, Format.MESSAGES, model=_ARN)),
-        (f"/model/{_ARN}/invoke", Entry(Wire.BEDROCK, Format.MESSAGES, model=_ARN)),
-        (f"/vertex/v1{_PROJECT}/claude-x@1:rawPredict", Entry(Wire.VERTEX, Format.MESSAGES, model="claude-x@1")),
+        ("/model/a/count-tokens", ModelPath(Wire.BEDROCK, Format.COUNT_TOKENS, model="a")),
+        (f"/model/{_ARN.replace('/', '%2F')}/invoke", ModelPath(Wire.BEDROCK, Format.MESSAGES, model=_ARN)),
+        (f"/model/{_ARN}/invoke", ModelPath(Wire.BEDROCK, Format.MESSAGES, model=_ARN)),
+        (f"/vertex/v1{_PROJECT}/claude-x@1:rawPredict", ModelPath(Wire.VERTEX, Format.MESSAGES, model="claude-x@1")),
         (
             f"{_PROJECT}/claude-x%401:streamRawPredict",
-            Entry(Wire.VERTEX, Format.MESSAGES, model="claude-x@1", stream=True),
+            ModelPath(Wire.VERTEX, Format.MESSAGES, model="claude-x@1", stream=True),
         ),
-        (f"/v1{_PROJECT}/count-tokens:rawPredict", Entry(Wire.VERTEX, Format.COUNT_TOKENS)),
+        (f"/v1{_PROJECT}/count-tokens:rawPredict", ModelPath(Wire.VERTEX, Format.COUNT_TOKENS)),
         ("/model/a/converse", None),
         ("/model//invoke", None),
         ("/v1/models", None),
         (f"/v1{_PROJECT.replace('anthropic', 'google')}/gemini:rawPredict", None),
     ],
 )
-def test_a_path_says_wire_format_and_model(raw: str, found: Entry | None) -> None:
-    assert entry(raw, raw.encode()) == found
+def test_a_path_says_wire_format_and_model(raw: str, found: ModelPath | None) -> None:
+    assert model_path(raw, raw.encode()) == found
 
 
 @pytest.mark.parametrize(

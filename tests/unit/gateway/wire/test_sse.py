@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.errors import stream_stalled
-from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, error_event, opening
+from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, opening
+from claude_gateway_proxy.operations import OPERATIONS
 
 _START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
@@ -110,7 +111,7 @@ def test_any_beginning_is_judged(data: bytes) -> None:
 
 @pytest.mark.parametrize("format_", list(Format))
 def test_our_error_is_one_whole_event_in_the_callers_format(format_: Format) -> None:
-    event = error_event(stream_stalled("ns/r", 5), format=format_, request_id="req_1")
+    event = OPERATIONS[format_].error_event(stream_stalled("ns/r", 5), request_id="req_1")
     assert event.endswith(b"\n\n")
     assert event.count(b"\n\n") == 1
     data = json.loads(event.partition(b"data: ")[2])

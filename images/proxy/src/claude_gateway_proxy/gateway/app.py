@@ -21,10 +21,10 @@ from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Outcome, Record
-from claude_gateway_proxy.gateway.wire.entry import Entry, plain_path, profile
-from claude_gateway_proxy.gateway.wire.entry import entry as find_entry
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
+from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
 from claude_gateway_runtime.asgi import ClientGone, Receive, Scope, Send, send_whole
 from claude_gateway_runtime.follower import Follower
@@ -69,15 +69,15 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        entry = find_entry(scope["path"], scope["raw_path"])
-        if entry is None:
+        path = model_path(scope["path"], scope["raw_path"])
+        if path is None:
             await self._answer_other(scope, send)
             return
-        record = Record(wire=entry.wire, format=entry.format, started=time.monotonic())
+        record = Record(wire=path.wire, format=path.format, started=time.monotonic())
         self.in_flight += 1
         self.idle.clear()
         try:
-            await self._guarded(entry, record, scope, receive, send)
+            await self._guarded(path, record, scope, receive, send)
         finally:
             self._finish(record)
             self.in_flight -= 1
@@ -93,24 +93,24 @@ class App:
         plain = {**scope, "path": plain_path(scope["path"])}
         await answer_get(plain, send, snapshot=snapshot, draining=self.draining)
 
-    async def _guarded(self, entry: Entry, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
         try:
-            await self._answer(entry, record, scope, receive, send)
+            await self._answer(path, record, scope, receive, send)
         except errors.Failure as failure:
             await self._refuse(record, failure, scope, send)
         except ClientGone:
-            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+            record.status, record.outcome = record.status or CLIENT_GONE, outcome(By.CLIENT)
         except asyncio.CancelledError:
-            record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+            record.status, record.outcome = record.status or CLIENT_GONE, outcome(By.CLIENT)
             raise
         except Exception as error:
             unexpected(_log, "request_failed", error, request_id=record.request_id)
-            record.outcome = "internal_error"
+            record.outcome = outcome(By.BUG)
             if record.status == 0:
                 await self._refuse(record, errors.internal(), scope, send)
 
-    async def _answer(self, entry: Entry, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise errors.wrong_method(scope["method"], "POST")
         snapshot = self._live.current
@@ -125,9 +125,9 @@ class App:
         record.bytes_in = len(raw)
         if self._verify_signatures:
             sigv4.check(scope, raw)
-        body = read_wire_body(raw, entry)
+        body = read_wire_body(raw, path)
         record.model, record.stream = body.model, body.stream
-        frames = FramedSend(send, format=entry.format) if entry.wire is Wire.BEDROCK else None
+        frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
         call = Call(
             wire=record.wire,
             format=record.format,
@@ -160,7 +160,7 @@ class App:
             headers.append((b"connection", b"close"))
         record.status, record.bytes_out = status, len(body)
         if record.outcome == "ok":
-            record.outcome = _outcome(status)
+            record.outcome = outcome(By.GATEWAY, status=status)
         await send_whole(send, status=status, headers=headers, body=body)
 
     def _finish(self, record: Record) -> None:
@@ -182,11 +182,3 @@ def _route(snapshot: Snapshot, client: Client, record: Record) -> Route:
     if not route.targets:
         raise errors.no_targets(route.name)
     return route
-
-
-def _outcome(status: int) -> Outcome:
-    if status in (401, 503):
-        return "refused"
-    if status < 500:
-        return "client_error"
-    return "timeout" if status == 504 else "upstream_error"

@@ -28,6 +28,7 @@ from claude_gateway_proxy.gateway.routing.candidate import Candidate, LaneName
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
 from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
@@ -175,10 +176,10 @@ def _end(cause: Cause, call: Call, target: Target) -> None:
     """Note that the work was ended for ``cause``. Raises Failure where a client still waits for an answer."""
     record = call.record
     if cause is Cause.GONE:
-        record.outcome = "cancelled"
+        record.outcome = outcome(By.CLIENT)
         record.status = record.status or CLIENT_GONE
         return
-    record.outcome = "timeout"
+    record.outcome = outcome(By.UPSTREAM, kind=UpstreamError.STALLED)
     record.upstream_failed(target=target.id, provider=target.provider, kind=UpstreamError.STALLED)
     if record.status == 0:
         raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
@@ -190,13 +191,6 @@ async def _respond_failed(failed: AttemptFailed, *, call: Call, send: Send) -> N
         await respond_estimate(call, send)
         return
     if isinstance(failed.reply, Failure):
-        _set_outcome(call.record, failed)
+        call.record.outcome = outcome(By.UPSTREAM, kind=failed.kind)
         raise failed.reply
     await respond_error(failed.reply, call=call, send=send)
-
-
-def _set_outcome(record: Record, failed: AttemptFailed) -> None:
-    if failed.kind is UpstreamError.FIRST_TOKEN:
-        record.outcome = "timeout"
-    else:
-        record.outcome = "upstream_error" if failed.kind is not None else "client_error"

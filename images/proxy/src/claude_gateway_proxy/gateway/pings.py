@@ -1,18 +1,11 @@
 """Pings in the silences of a streamed answer: Claude Code gives up after five minutes without a byte."""
 
 import asyncio
-from typing import Final
 
-from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Send
-
-_EVENT: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
-"""As Anthropic sends it; its documentation allows any number of them in a stream."""
-
-_COMMENT: Final = b": ping\n\n"
-"""OpenAI's formats have no such event; clients skip a comment."""
 
 
 class Pings:
@@ -28,7 +21,7 @@ class Pings:
         self._send = send
         self._record = record
         self._boundary = boundary
-        self._ping = _EVENT if record.format is Format.MESSAGES else _COMMENT
+        self._ping = OPERATIONS[record.format].events.ping
         self.task: asyncio.Task[None] | None = None
 
     def beat(self) -> None:

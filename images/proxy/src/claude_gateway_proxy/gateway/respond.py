@@ -14,10 +14,12 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Relayed
 from claude_gateway_proxy.gateway.pings import Pings
-from claude_gateway_proxy.gateway.telemetry.record import Outcome, Record, UpstreamError
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
+from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
 from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
-from claude_gateway_proxy.gateway.wire.sse import Boundary, error_event
+from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers, Send
 
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
@@ -28,8 +30,7 @@ _AT_ONCE: Final = 256 * 1024
 async def respond_error(reply: Relayed, *, call: Call, send: Send) -> None:
     """Send an upstream's own error, in the caller's envelope."""
     record = call.record
-    fault_of_request = reply.status == 501 or (reply.status < 500 and reply.status not in (408, 429))
-    record.outcome = "client_error" if fault_of_request else "upstream_error"
+    record.outcome = outcome(By.REPLY, status=reply.status)
     record.request_id = upstream_request_id(reply.headers) or record.request_id
     shown = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
     await _send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body))
@@ -80,7 +81,7 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         # No error event: Claude Code streams again after a broken connection, but after an error event it asks
         # once for an answer that is not streamed, which is worse for a long answer. Returning without the end of
         # the body makes the server close the connection.
-        _failed(record, answer.target, UpstreamError.BROKEN, "upstream_error")
+        _failed(record, answer.target, UpstreamError.BROKEN)
     finally:
         pings.stop()
 
@@ -105,23 +106,23 @@ async def _send_chunks(
     await pings.settled()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if meter.failed:
-        _failed(record, answer.target, UpstreamError.STATUS, "upstream_error")
+        _failed(record, answer.target, UpstreamError.STATUS)
 
 
 async def _end_stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
     """End a stalled stream with an error event, unless the upstream stopped in the middle of an event."""
     timeouts = call.route.timeouts
-    _failed(call.record, answer.target, UpstreamError.STALLED, "timeout")
+    _failed(call.record, answer.target, UpstreamError.STALLED)
     if not (answer.events and answer.plain and boundary.clean):
         return
     failure = errors.stream_stalled(call.route.name, timeouts.idle if cause is Cause.SILENT else timeouts.total)
-    event = error_event(failure, format=call.format, request_id=call.record.request_id)
+    event = OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
     await _send_last(send, call.record, event)
 
 
-def _failed(record: Record, target: Target, kind: UpstreamError, outcome: Outcome) -> None:
+def _failed(record: Record, target: Target, kind: UpstreamError) -> None:
     record.upstream_failed(target=target.id, provider=target.provider, kind=kind)
-    record.outcome = outcome
+    record.outcome = outcome(By.UPSTREAM, kind=kind)
 
 
 async def _send_start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.errors import is_header_value
+from claude_gateway_proxy.litellm.exceptions import is_header_value
 from claude_gateway_proxy.litellm.fields import Json
 
 _OWN: Final = frozenset(
@@ -32,7 +32,7 @@ _EMPTY_MESSAGE: Final = ("annotations", "images", "tool_calls", "reasoning_items
 """Lists of a chat message that mean nothing when they are empty."""
 
 
-def document(answer: Any, *, format: Format) -> Json:  # noqa: A002 - our word for it
+def document(answer: Any, *, format: Format) -> Json:
     """A whole answer in one of OpenAI's formats, or a count of tokens, as the JSON document to send."""
     match format:
         case Format.CHAT:

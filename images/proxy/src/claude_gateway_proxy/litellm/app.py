@@ -14,7 +14,7 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.litellm import errors, fields, messages, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call
-from claude_gateway_proxy.litellm.errors import Failure
+from claude_gateway_proxy.litellm.exceptions import of_exception
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
@@ -22,6 +22,7 @@ from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
 from claude_gateway_proxy.litellm.repair import Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.codec.options import asked_of
 from claude_gateway_proxy.translation.codec.writer import Asked
 from claude_gateway_runtime.asgi import (
@@ -35,18 +36,12 @@ from claude_gateway_runtime.asgi import (
     read_body,
     send_document,
 )
+from claude_gateway_runtime.failure import Failure
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 
-FORMATS: Final = {
-    "/v1/messages": Format.MESSAGES,
-    "/v1/messages/count_tokens": Format.COUNT_TOKENS,
-    "/v1/chat/completions": Format.CHAT,
-    "/v1/completions": Format.COMPLETIONS,
-    "/v1/responses": Format.RESPONSES,
-    "/v1/embeddings": Format.EMBEDDINGS,
-}
+FORMATS: Final = {f"/v1{each.path}": each.format for each in OPERATIONS.values()}
 _REPAIRS_MOST: Final = 2
 """How often one request is tried in another form."""
 
@@ -74,7 +69,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["path"]
-        format = FORMATS.get(path)  # noqa: A001 - our word for it
+        format = FORMATS.get(path)
         if format is None or scope["method"] != "POST":
             await self._answer_about_itself(path, send)
             return
@@ -98,7 +93,7 @@ class App:
         else:
             await _send_failure(send, errors.unknown_path(path), Format.CHAT, request_id=None)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, format: Format) -> None:  # noqa: A002
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, format: Format) -> None:
         """Run the work until it is done or the caller leaves, whichever comes first."""
         headers = dict(scope["headers"])
         body = await read_body(receive)
@@ -113,7 +108,7 @@ class App:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
 
-    async def _work(self, headers: dict[bytes, bytes], body: bytes, send: Send, format: Format) -> None:  # noqa: A002
+    async def _work(self, headers: dict[bytes, bytes], body: bytes, send: Send, format: Format) -> None:
         request_id = headers.get(_REQUEST_ID, b"").decode("latin-1") or None
         try:
             wanted = fields.read(body, format=format)
@@ -142,7 +137,7 @@ class App:
             return
         await send_document(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
 
-    async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:  # noqa: A002
+    async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
         fields = self._repairs.known(target.id, wanted)
@@ -177,7 +172,7 @@ def _written(
     answer: Any,
     *,
     asked: Asked | None,
-    format: Format,  # noqa: A002
+    format: Format,
     usage: bool,
     target: Target,
 ) -> AsyncIterator[bytes]:
@@ -191,7 +186,7 @@ async def _send_stream(
     answer: Any,
     written: AsyncIterator[bytes],
     *,
-    format: Format,  # noqa: A002
+    format: Format,
     target: Target,
 ) -> None:
     """Send a stream, its head only once the model has said something; raises only while nothing was sent."""
@@ -220,7 +215,7 @@ async def _send_events(
     head: bytes,
     written: AsyncIterator[bytes],
     *,
-    format: Format,  # noqa: A002
+    format: Format,
     target: Target,
 ) -> None:
     await send({"type": "http.response.body", "body": head, "more_body": True})
@@ -235,7 +230,7 @@ async def _send_events(
             # streams again, while after an error event it asks for the whole answer in one piece, which for a long
             # one is the worse of the two. What the upstream itself says within its stream goes on as an event.
             raise BrokenOff from None
-        last = stream.error_event(failure, format=format)
+        last = OPERATIONS[format].error_event(failure)
     await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
@@ -249,8 +244,8 @@ async def _close(*streams: Any) -> None:
                 await close()
 
 
-def _failure(error: Exception, *, target: Target, format: Format) -> Failure:  # noqa: A002
-    failure = error if isinstance(error, Failure) else errors.of_exception(error, target=target, format=format)
+def _failure(error: Exception, *, target: Target, format: Format) -> Failure:
+    failure = error if isinstance(error, Failure) else of_exception(error, target=target, format=format)
     if failure.code == "internal_error":
         # Where it happened, without the exception's words: they may hold content or a key.
         frames = traceback.extract_tb(error.__traceback__)[-3:]
@@ -262,18 +257,13 @@ def _failure(error: Exception, *, target: Target, format: Format) -> Failure:  #
 async def _send_failure(
     send: Send,
     failure: Failure,
-    format: Format,  # noqa: A002
+    format: Format,
     *,
     request_id: str | None,
 ) -> None:
     """Send a failure; ``request_id`` is the gateway's, for a failure that has none of the upstream's."""
-    headers: list[tuple[bytes, bytes]] = []
-    if failure.retry is not None:
-        headers.append((b"x-should-retry", b"true" if failure.retry else b"false"))
-    if failure.retry_after is not None:
-        headers.append((b"retry-after", failure.retry_after.encode()))
-    headers += _request_id(failure.request_id)
-    body = errors.envelope(failure, format=format, request_id=failure.request_id or request_id)
+    headers = [*failure.headers(), *_request_id(failure.request_id)]
+    body = OPERATIONS[format].error_body(failure, request_id=request_id)
     await send_document(send, status=failure.status, kind=JSON, body=body, headers=headers)
 
 

@@ -14,7 +14,7 @@ _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
 
 
-async def call(library: Any, target: Target, *, model: str, format: Format, fields: Json) -> Any:  # noqa: A002
+async def call(library: Any, target: Target, *, model: str, format: Format, fields: Json) -> Any:
     """LiteLLM's answer: an object, or an asynchronous iterator where ``fields`` ask for a stream.
 
     Raises whatever LiteLLM raises, and Failure where a provider cannot do it.
@@ -22,7 +22,7 @@ async def call(library: Any, target: Target, *, model: str, format: Format, fiel
     if format is Format.COUNT_TOKENS:
         return await _count(library, target, model=model, fields=fields)
     if format is Format.MESSAGES:
-        format, fields = messages.pivot(target), messages.request(fields, target=target)  # noqa: A001
+        format, fields = messages.pivot(target), messages.request(fields, target=target)
         arguments = {**fields, **await _parameters(target, model=model)}
         if format is Format.RESPONSES:
             return await library.aresponses(**arguments)

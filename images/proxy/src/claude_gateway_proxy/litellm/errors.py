@@ -1,288 +1,68 @@
-"""What went wrong, in the caller's envelope: our own failures, and LiteLLM's exceptions read for what they hide.
+"""The worker's own failures."""
 
-LiteLLM wraps an upstream's error into a text with its own class names; the upstream's words, status and
-``retry-after`` are what the caller needs, and 529 must stay 529 for Claude Code to change its model.
-"""
+from typing import Final
 
-import ast
-import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Final
-
-from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm import limits
-from claude_gateway_proxy.litellm.guard import AddressRefused
-from claude_gateway_proxy.litellm.targets import Target
-from claude_gateway_runtime.envelope import anthropic_error, anthropic_type, openai_error
+from claude_gateway_runtime.failure import row
 
 UNREACHABLE: Final = "upstream_unreachable"
 """The code of a failure of the connection, not of the upstream."""
 
-_MESSAGE_LIMIT: Final = 4_000
-_CHAIN_LIMIT: Final = 16
 
-_STATUSES: Final = {
-    "overloaded_error": 529,
-    "rate_limit_error": 429,
-    "timeout_error": 504,
-    "api_error": 500,
-    "server_error": 500,
-    "invalid_request_error": 400,
-}
-"""Types of an error within a stream, which has no status of its own."""
-
-_PREFIXES: Final = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout)\b(?: \w+Error)?\s*(?::|-)\s*)+")
-_TAILS: Final = re.compile(
-    r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried|Original exception: ).*"
-    r"|\s*Traceback \(most recent call.*",
-    re.DOTALL,
-)
-_BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")""")
-_CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
-_QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
-_USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
-_CONNECTION: Final = re.compile(
-    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed"
-    r"|closed the responses stream before any terminal event",
-    re.IGNORECASE,
-)
+@row(400, retry=False)
+def bad_request(message: str) -> str:
+    """The request does not follow its format, or requests what cannot be done here."""
+    return message
 
 
-@dataclass(eq=False, kw_only=True)
-class Failure(Exception):  # noqa: N818 - an answer like any other, raised
-    """An answer that is not the one asked for.
-
-    ``type`` is Anthropic's ``error.type`` and ``code`` OpenAI's ``error.code``; ``retry`` becomes ``x-should-retry``
-    and ``retry_after`` (as the upstream wrote it) the header of that name, ``request_id`` is the upstream's own.
-    ``most_output`` is the output limit that it would have taken, ``of_model`` from any request. Nothing in it is
-    secret.
-    """
-
-    status: int
-    type: str
-    message: str
-    code: str | None = None
-    retry: bool | None = None
-    retry_after: str | None = None
-    request_id: str | None = None
-    most_output: int | None = None
-    of_model: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.type}: {self.message}"
-
-
-def bad_request(message: str) -> Failure:
-    """The request is not what its format asks for, or asks for what cannot be done here."""
-    return Failure(status=400, type="invalid_request_error", message=message, retry=False)
-
-
-def unknown_path(path: str) -> Failure:
+@row(404, retry=False)
+def unknown_path(path: str) -> str:
     """Nothing is served under this path."""
-    return Failure(status=404, type="not_found_error", message=f"nothing is served at '{path[:128]}'", retry=False)
+    return f"nothing is served at '{path[:128]}'"
 
 
-def unknown_target(ident: str) -> Failure:
+@row(500, "internal_error")
+def internal() -> str:
+    """A bug of this process or of LiteLLM; the log says where."""
+    return "the request could not be translated"
+
+
+@row(501, "not_supported", retry=False)
+def cannot_count(provider: str) -> str:
+    """The provider has no way to count tokens exactly, and an estimate would be wrong."""
+    return f"tokens cannot be counted exactly for the provider '{provider}'"
+
+
+@row(502, UNREACHABLE)
+def unreachable() -> str:
+    """There is no connection to the upstream, or it broke."""
+    return "the upstream could not be reached, or broke off its answer"
+
+
+@row(502, "upstream_broken")
+def empty_answer() -> str:
+    """The upstream ended its stream before the answer began."""
+    return "the upstream ended its answer before it began"
+
+
+@row(502, "upstream_redirected")
+def redirected() -> str:
+    """The upstream answered with a redirect."""
+    return "the upstream answered with a redirect, which is not followed"
+
+
+@row(502, "upstream_address_refused")
+def address_refused() -> str:
+    """The egress rule rejects the address of the target's host."""
+    return "the target's host resolves to an address that is not allowed"
+
+
+@row(503, "target_unknown")
+def unknown_target(ident: str) -> str:
     """No revision that this process knows has the target; the gateway may be ahead of it."""
-    return Failure(
-        status=503,
-        type="api_error",
-        code="target_unknown",
-        message=f"the LiteLLM worker does not know the target '{ident[:256]}' yet",
-    )
+    return f"the LiteLLM worker does not know the target '{ident[:256]}' yet"
 
 
-def cannot_count(provider: str) -> Failure:
-    """The provider has no way to count tokens exactly, and an estimate would be a lie."""
-    return Failure(
-        status=501,
-        type="not_supported_error",
-        code="not_supported",
-        message=f"tokens cannot be counted exactly for the provider '{provider}'",
-        retry=False,
-    )
-
-
-def empty_answer() -> Failure:
-    """The upstream ended its stream before it said anything."""
-    return _bad_gateway("upstream_broken", "the upstream ended its answer before it began")
-
-
-def unfinished() -> Failure:
-    """The upstream ended its stream in the middle of an answer."""
-    return _unreachable()
-
-
-def internal() -> Failure:
-    """A bug of ours or of LiteLLM's; the log has where."""
-    return Failure(status=500, type="api_error", code="internal_error", message="the request could not be translated")
-
-
-def envelope(failure: Failure, *, format: Format, request_id: str | None = None) -> bytes:  # noqa: A002 - our word for it
-    """The JSON body of a failure in the caller's format, with the id that Anthropic has in it where there is one."""
-    if format in (Format.MESSAGES, Format.COUNT_TOKENS):
-        return anthropic_error(type=failure.type, message=failure.message, request_id=request_id)
-    return openai_error(status=failure.status, message=failure.message, code=failure.code)
-
-
-def of_exception(error: Exception, *, target: Target, format: Format) -> Failure:  # noqa: A002
-    """What an exception of LiteLLM means for the caller."""
-    chain = list(_chain(error))
-    if any(isinstance(each, AddressRefused) for each in chain):
-        return _bad_gateway("upstream_address_refused", "the target's host resolves to an address that is not allowed")
-    status = _status(chain)
-    if status == 504:
-        return Failure(status=504, type="timeout_error", code="upstream_timeout", message="the upstream took too long")
-    if status is None or (status >= 500 and _no_connection(chain)):
-        if not _no_connection(chain):
-            return internal()
-        return _unreachable()
-    if 300 <= status < 400:
-        return _bad_gateway("upstream_redirected", "the upstream answered with a redirect, which is not followed")
-    text = _clean(_text(error), target)
-    if status == 500 and "overloaded" in text.lower():
-        status = 529  # LiteLLM drops the type of an error within a stream
-    failure = Failure(
-        status=status,
-        type=anthropic_type(status),
-        message=text,
-        retry_after=_header(chain, ("retry-after",)),
-        request_id=_header(chain, ("request-id", "x-request-id")),
-    )
-    named = status == 400 and _named(chain, "ContextWindowExceededError")
-    return _of_limits(failure, named=named, format=format) if status in (400, 413, 422) else failure
-
-
-def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:  # noqa: A002
-    """A refusal for its size, in the words that Claude Code acts upon."""
-    text = failure.message
-    most = limits.most_output(text)
-    if most is not None:
-        return replace(failure, most_output=most.tokens, of_model=most.of_model)
-    if not (named or limits.is_too_long(text)):
-        return failure
-    return replace(
-        failure,
-        status=400,
-        type=anthropic_type(400),
-        code="context_length_exceeded",
-        message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
-    )
-
-
-def of_event(data: dict[str, Any], *, target: Target) -> Failure:
-    """What an error event within an upstream's stream means; ``data`` is its parsed ``error`` object or the event."""
-    error = data.get("error", data)
-    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
-    message = str(fields.get("message") or "the upstream reported an error")
-    if _CONNECTION.search(message):
-        return _unreachable()
-    code = fields.get("code")
-    status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
-    if status == 500 and "overloaded" in message.lower():
-        status = 529  # LiteLLM drops the type of an error within a stream
-    return Failure(status=status, type=anthropic_type(status), message=_clean(message, target))
-
-
-def _unreachable() -> Failure:
-    return _bad_gateway(UNREACHABLE, "the upstream could not be reached, or broke off its answer")
-
-
-def _bad_gateway(code: str, message: str) -> Failure:
-    return Failure(status=502, type="api_error", code=code, message=message)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    for _ in range(_CHAIN_LIMIT):
-        if found is None:
-            return
-        yield found
-        # LiteLLM keeps what it caught under this name where it raises anew in another place.
-        original = getattr(found, "original_exception", None)
-        found = found.__cause__ or found.__context__ or (original if isinstance(original, BaseException) else None)
-
-
-def _status(chain: list[BaseException]) -> int | None:
-    """The upstream's status, which is the innermost: LiteLLM knows few of them, and makes a 500 of a 529."""
-    if any("Timeout" in type(each).__name__ for each in chain):
-        return 504
-    codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
-    return next((code for code in reversed(codes) if 300 <= code < 600), None)
-
-
-def _named(chain: list[BaseException], name: str) -> bool:
-    return any(type(each).__name__ == name for each in chain)
-
-
-def _no_connection(chain: list[BaseException]) -> bool:
-    for each in chain:
-        module = type(each).__module__.partition(".")[0]
-        if isinstance(each, OSError):
-            return True
-        if module == "aiohttp" and "Connect" in "".join(base.__name__ for base in type(each).__mro__):
-            return True
-        if module in ("httpx", "httpcore", "aiohttp") and type(each).__name__ in (
-            "ConnectError",
-            "ReadError",
-            "WriteError",
-            "RemoteProtocolError",
-            "ClientPayloadError",
-        ):
-            return True
-    return _CONNECTION.search(str(chain[0])) is not None
-
-
-def _text(error: BaseException) -> str:
-    message = getattr(error, "message", None)
-    return message if isinstance(message, str) else str(error)
-
-
-def _clean(text: str, target: Target) -> str:
-    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
-    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text))
-    if text in ("b''", 'b""'):
-        text = ""
-    if target.api_key:
-        text = text.replace(target.api_key, "[key]")
-    return text[:_MESSAGE_LIMIT].strip() or "the upstream gave no reason"
-
-
-def _upstream_words(text: str) -> str | None:
-    """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
-    literal = _BYTES.search(text)
-    if literal is not None:
-        text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None
-    error = found.get("error", found) if isinstance(found, dict) else found
-    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    return message if isinstance(message, str) and message else None
-
-
-def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:
-    """A header of the upstream's answer, if it is fit to be passed on."""
-    for each in chain:
-        response = getattr(each, "response", None)
-        for headers in (
-            getattr(each, "litellm_response_headers", None),
-            getattr(response, "headers", None),
-            getattr(each, "headers", None),
-        ):
-            for name in names:
-                value = None if headers is None else headers.get(name)
-                if isinstance(value, str) and is_header_value(value):
-                    return value
-    return None
-
-
-def is_header_value(value: str) -> bool:
-    """Whether an upstream's text may stand in a header of ours."""
-    return 0 < len(value) < 64 and value.isascii() and value.isprintable()
+@row(504, "upstream_timeout")
+def timed_out() -> str:
+    """The upstream did not answer in time."""
+    return "the upstream took too long"

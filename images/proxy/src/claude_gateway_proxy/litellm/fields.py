@@ -72,7 +72,7 @@ _RESPONSES_REFUSED: Final = ("mcp", "shell", "local_shell", "advisor")
 _REFERENCES: Final = ("os.environ/", "oidc/")
 
 
-def read(body: bytes, *, format: Format) -> Json:  # noqa: A002 - our word for it
+def read(body: bytes, *, format: Format) -> Json:
     """Parse a body and keep what LiteLLM may see. Raises Failure (400)."""
     try:
         document = msgspec.json.decode(body, type=dict[str, Any])
@@ -104,7 +104,7 @@ def _refuse_references(kept: Json) -> None:
             raise bad_request(f"{name}: must not begin with 'os.environ/' or 'oidc/'")
 
 
-def _check_parts(kept: Json, *, format: Format) -> None:  # noqa: A002
+def _check_parts(kept: Json, *, format: Format) -> None:
     for name, check in _CHECKS.items():
         if name in kept:
             check(name, kept[name])

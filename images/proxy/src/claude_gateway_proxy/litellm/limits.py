@@ -7,9 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-"""The names that the formats have for the most output tokens."""
-
 _N: Final = r"[\d,]*\d"
 _FIELD: Final = r"max_?(?:completion_?|output_?)?tokens"
 

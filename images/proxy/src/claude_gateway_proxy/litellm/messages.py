@@ -9,7 +9,8 @@ from typing import Any
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.answer import plain
-from claude_gateway_proxy.litellm.errors import of_event, unfinished
+from claude_gateway_proxy.litellm.errors import unreachable
+from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.codec.chat_answer import ChatReader
@@ -91,6 +92,6 @@ async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target)
         for event in reader.event(document):
             yield event
     if not reader.ended:
-        raise unfinished()
+        raise unreachable()
     for event in reader.end():
         yield event

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway_proxy.litellm.errors import Failure
+from claude_gateway_proxy.litellm.exceptions import TooMuchOutput
 from claude_gateway_proxy.litellm.fields import Json
-from claude_gateway_proxy.litellm.limits import LIMITS
+from claude_gateway_proxy.operations import OUTPUT_LIMITS
+from claude_gateway_runtime.failure import Failure
 
 _TARGETS_MOST: Final = 10_000
 """Targets that something is remembered of."""
@@ -35,8 +36,8 @@ class Repairs:
 
     def after(self, failure: Failure, fields: Json) -> Json | None:
         """The fields for one more try after a failure; None where it would fail again."""
-        if failure.most_output is not None:
-            changed = within(fields, failure.most_output)
+        if isinstance(failure, TooMuchOutput):
+            changed = within(fields, failure.most.tokens)
         else:
             repair = _repair(failure)
             changed = fields if repair is None else repair.change(fields)
@@ -47,9 +48,9 @@ class Repairs:
         if len(self._known) + len(self._most) >= _TARGETS_MOST:
             return
         repair = _repair(failure)
-        if failure.most_output is not None:
-            if failure.of_model:
-                self._most[target] = failure.most_output
+        if isinstance(failure, TooMuchOutput):
+            if failure.most.of_model:
+                self._most[target] = failure.most.tokens
         elif repair is not None and repair.lasting:
             self._known[target] = (*self._known.get(target, ()), repair)
 
@@ -80,7 +81,7 @@ def _said(message: Json) -> Json:
 
 def within(fields: Json, most: int) -> Json:
     """The fields with no more output than ``most``; the same object where they ask for no more."""
-    over = {name: most for name in LIMITS if isinstance(fields.get(name), int) and fields[name] > most}
+    over = {name: most for name in OUTPUT_LIMITS if isinstance(fields.get(name), int) and fields[name] > most}
     return {**fields, **over} if over else fields
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.answer import chat, completion, new_id, output_item, plain, response
-from claude_gateway_proxy.litellm.errors import Failure, envelope, of_event
+from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 
@@ -26,7 +26,7 @@ def is_prelude(event: bytes) -> bool:
     return event.startswith(_PRELUDE)
 
 
-def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: Target) -> AsyncIterator[bytes]:  # noqa: A002
+def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: Target) -> AsyncIterator[bytes]:
     """Write what LiteLLM streams in OpenAI's formats; ``usage`` says whether the client asked for it.
 
     Raises Failure where the stream reports an error, and whatever LiteLLM raises.
@@ -34,16 +34,6 @@ def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: T
     if format is Format.RESPONSES:
         return _responses(chunks, target)
     return _chunks(chunks, usage=usage, whole=format is Format.COMPLETIONS, target=target)
-
-
-def error_event(failure: Failure, *, format: Format) -> bytes:  # noqa: A002
-    """An error as the last event of a stream."""
-    if format is Format.MESSAGES:
-        return b"event: error\ndata: " + envelope(failure, format=format, request_id=failure.request_id) + _END
-    if format is Format.RESPONSES:
-        body = {"type": "error", "code": failure.code or failure.type, "message": failure.message, "param": None}
-        return b"event: error\ndata: " + msgspec.json.encode(body) + _END
-    return b"data: " + envelope(failure, format=format) + _END
 
 
 async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:

@@ -55,7 +55,7 @@ def own_login(headers: Headers) -> Headers:
     return tuple((name, value) for name, value in headers if name in _LOGIN and value.strip())
 
 
-def open_to(route: Route, *, format: Format, login: Headers) -> Sequence[Target]:  # noqa: A002 - our word for it
+def open_to(route: Route, *, format: Format, login: Headers) -> Sequence[Target]:
     """The route's targets that this caller can be sent to; one that takes the caller's own login needs one.
 
     A login is for one upstream in its own format: no other target and no translator ever gets it. Raises Failure

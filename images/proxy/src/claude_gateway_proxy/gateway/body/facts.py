@@ -12,12 +12,10 @@ from typing import Final
 import msgspec
 
 from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
+from claude_gateway_proxy.operations import OUTPUT_LIMITS
 
 MODEL_LIMIT: Final = 256
 """Characters that a model name may have."""
-
-OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-"""The names that the formats have for the most output tokens."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")

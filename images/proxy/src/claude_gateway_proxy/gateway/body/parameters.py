@@ -3,27 +3,19 @@
 All of it as top-level changes for ``facts.splice``, the same for both lanes.
 """
 
-from typing import Final
-
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.body.facts import Body
-
-_LIMITS: Final = {
-    Format.MESSAGES: ("max_tokens",),
-    Format.COMPLETIONS: ("max_tokens",),
-    Format.CHAT: ("max_tokens", "max_completion_tokens"),
-    Format.RESPONSES: ("max_output_tokens",),
-}
-"""The formats that generate, and the names they have for the most output tokens; the others get no changes."""
+from claude_gateway_proxy.operations import OPERATIONS
 
 
-def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002 - our word for it
+def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:
     """The top-level values to set in ``body`` for ``target``, as JSON texts; empty for most requests."""
-    limits = _LIMITS.get(format)
-    if limits is None:
+    operation = OPERATIONS[format]
+    if not operation.generates:
         return {}
+    limits = operation.output_limits
     found: dict[str, bytes] = {}
     if target.max_output_tokens is not None:
         for key in limits:
@@ -42,7 +34,7 @@ def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]: 
     return found
 
 
-def _sampling(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002
+def _sampling(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:
     if format is Format.MESSAGES and (_thinks(body) or {"temperature", "top_p"} & body.members.keys()):
         return {}  # Anthropic refuses a temperature with thinking, and newer models one of the two next to the other
     settings = {"temperature": target.parameters.temperature, "top_p": target.parameters.top_p}
@@ -58,7 +50,7 @@ def _thinks(body: Body) -> bool:
     return isinstance(thinking, dict) and thinking.get("type") != "disabled"
 
 
-def _effort(effort: str, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002
+def _effort(effort: str, *, format: Format, body: Body) -> dict[str, bytes]:
     text = msgspec.json.encode(effort)
     if format is Format.CHAT and "reasoning_effort" not in body.members:
         return {"reasoning_effort": text}

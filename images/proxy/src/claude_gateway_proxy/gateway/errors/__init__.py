@@ -1,7 +1,7 @@
-"""The error table: every error that the gateway says in its own words, and how an upstream's own one is passed on."""
+"""The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
 
-from claude_gateway_proxy.gateway.errors.failure import Failure, envelope, render
 from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed
+from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
     bad_json,
     bad_key,
@@ -33,6 +33,7 @@ from claude_gateway_proxy.gateway.errors.upstream import (
     upstream_redirected,
     upstream_refused_key,
 )
+from claude_gateway_runtime.failure import Failure
 
 __all__ = [
     "Failure",

@@ -12,12 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway_proxy.gateway.errors.failure import (
-    Failure,
-    envelope,
-    shape_headers,
-)
+from claude_gateway_proxy.gateway.errors.render import envelope, shape_headers
 from claude_gateway_runtime.envelope import ANTHROPIC_TYPES, anthropic_type
+from claude_gateway_runtime.failure import Failure
 
 _MESSAGE_LIMIT: Final = 16 * 1024
 """Characters of an upstream's wording that are put into another envelope."""

@@ -15,19 +15,10 @@ from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.candidate import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
+from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.dialect import plain_messages
 
-_URLS: Final = {
-    format_: URL(f"http://litellm/v1/{path}")
-    for format_, path in {
-        Format.MESSAGES: "messages",
-        Format.COUNT_TOKENS: "messages/count_tokens",
-        Format.CHAT: "chat/completions",
-        Format.COMPLETIONS: "completions",
-        Format.RESPONSES: "responses",
-        Format.EMBEDDINGS: "embeddings",
-    }.items()
-}
+_URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
 
 
 class LiteLLMLane:

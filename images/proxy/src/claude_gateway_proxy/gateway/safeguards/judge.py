@@ -20,6 +20,7 @@ from claude_gateway_proxy.gateway.safeguards import prompt
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
 from claude_gateway_proxy.gateway.safeguards.request import document
 from claude_gateway_proxy.gateway.safeguards.results import Reason
+from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
 from claude_gateway_runtime.asgi import Message, Receive, Send
 
@@ -122,15 +123,15 @@ async def _answered(inner: Call, heard: _Heard, *, ask: Ask, limit: float) -> Re
         async with asyncio.timeout(limit):
             await ask(inner, _nobody_leaves, heard.send)
     except TimeoutError:
-        record.status, record.outcome = record.status or 504, "timeout"
+        record.status, record.outcome = record.status or 504, outcome(By.JUDGE, status=504)
         return "timeout"
     except Failure as failure:
         record.status = failure.status
         if record.outcome == "ok":
-            record.outcome = "upstream_error"
+            record.outcome = outcome(By.JUDGE, status=failure.status)
         return "timeout" if failure.status == 504 else "error"
     except asyncio.CancelledError:
-        record.status, record.outcome = record.status or CLIENT_GONE, "cancelled"
+        record.status, record.outcome = record.status or CLIENT_GONE, outcome(By.CLIENT)
         raise
     return None
 

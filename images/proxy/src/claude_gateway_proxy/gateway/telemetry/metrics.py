@@ -7,21 +7,12 @@ from typing import Final, Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from claude_gateway import names
-from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
+from claude_gateway_proxy.operations import OPERATIONS
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
 """OpenTelemetry's buckets for GenAI durations, with room for long answers."""
-
-_OPERATIONS: Final = {
-    Format.MESSAGES: "chat",
-    Format.CHAT: "chat",
-    Format.RESPONSES: "chat",
-    Format.COMPLETIONS: "text_completion",
-    Format.EMBEDDINGS: "embeddings",
-    Format.COUNT_TOKENS: "count_tokens",
-}
 
 _Child = TypeVar("_Child", Counter, Histogram)
 
@@ -99,7 +90,7 @@ class Metrics:
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
-            what = (_OPERATIONS[record.format], self._providers.get(record.provider, record.provider), route)
+            what = (OPERATIONS[record.format].otel_name, self._providers.get(record.provider, record.provider), route)
             self._duration.of(*what).observe(now - record.started)
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)

@@ -43,7 +43,7 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 class FramedSend:
     """An ASGI ``send`` that takes Messages and gives what a client of Bedrock reads."""
 
-    def __init__(self, send: Send, *, format: Format) -> None:  # noqa: A002 - our word for it
+    def __init__(self, send: Send, *, format: Format) -> None:
         self._send = send
         self._counts = format is Format.COUNT_TOKENS
         self._events = False

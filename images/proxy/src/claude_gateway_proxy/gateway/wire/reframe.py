@@ -17,7 +17,7 @@ from claude_gateway.contract.policy import Format, Wire
 from claude_gateway_proxy.gateway.body.facts import Body, parse
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.wire import betas
-from claude_gateway_proxy.gateway.wire.entry import Entry
+from claude_gateway_proxy.gateway.wire.paths import ModelPath
 
 Changes = dict[str, bytes | None]
 
@@ -55,17 +55,17 @@ class Reframed:
     headers: Sequence[tuple[bytes, bytes]]
 
 
-def read_body(raw: bytes, entry: Entry) -> Body:
+def read_body(raw: bytes, path: ModelPath) -> Body:
     """The body of a request as Messages; a count of tokens at Bedrock has it within another object, as base64.
 
     Raises Failure (400) where it is not what the format asks for.
     """
-    if entry.wire is Wire.BEDROCK and entry.format is Format.COUNT_TOKENS:
+    if path.wire is Wire.BEDROCK and path.format is Format.COUNT_TOKENS:
         try:
             raw = _COUNT.decode(raw).input.invokeModel.body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error):
             raise bad_request("input.invokeModel.body: must be a request body as base64") from None
-    return parse(raw, model=entry.model, stream=entry.stream)
+    return parse(raw, model=path.model, stream=path.stream)
 
 
 def reframed(
@@ -73,7 +73,7 @@ def reframed(
     headers: Sequence[tuple[bytes, bytes]],
     *,
     to: Wire,
-    format: Format,  # noqa: A002 - our word for it
+    format: Format,
     model: str,
 ) -> Reframed:
     """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""

@@ -1,4 +1,4 @@
-"""Server-sent events as bytes on their way: where events end, what comes first, and an error of our own at the end.
+"""Server-sent events as bytes on their way: where events end, and what comes first.
 
 Nothing here builds events from the bytes of a whole stream: a stream is passed on as it came.
 """
@@ -8,9 +8,6 @@ from enum import Enum
 from typing import Final
 
 import msgspec
-
-from claude_gateway.contract.policy import Format, Wire
-from claude_gateway_proxy.gateway.errors import Failure, envelope
 
 HOLD_LIMIT: Final = 64 * 1024
 """Bytes of a stream's beginning that are held back at most."""
@@ -73,16 +70,6 @@ def opening(data: bytes) -> Opening | int:
             return verdict
         at = end.end()
     return Opening.UNDECIDED
-
-
-def error_event(failure: Failure, *, format: Format, request_id: str) -> bytes:  # noqa: A002 - our word for it
-    """An error as the last event of a stream in the caller's format; for Responses with the sequence left out."""
-    if format is Format.MESSAGES:
-        return b"event: error\ndata: " + envelope(failure, shape=Wire.ANTHROPIC, request_id=request_id) + b"\n\n"
-    if format is Format.RESPONSES:
-        body = {"type": "error", "code": failure.code or "server_error", "message": failure.message, "param": None}
-        return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
-    return b"data: " + envelope(failure, shape=Wire.OPENAI, request_id=request_id) + b"\n\n"
 
 
 def _event(text: bytes) -> Opening | int:

@@ -9,18 +9,17 @@ from urllib.parse import quote
 from yarl import URL
 
 from claude_gateway.contract.policy import Format, Google, Target, Wire
+from claude_gateway_proxy.operations import OPERATIONS
 
 _PATHS: Final[Mapping[tuple[Wire | None, Format], str]] = {
-    (Wire.ANTHROPIC, Format.MESSAGES): "/v1/messages",
-    (Wire.ANTHROPIC, Format.COUNT_TOKENS): "/v1/messages/count_tokens",
+    **{
+        (each.wire, each.format): f"/v1{each.path}" if each.wire is Wire.ANTHROPIC else each.path
+        for each in OPERATIONS.values()
+    },
     (Wire.BEDROCK, Format.MESSAGES): "/model/",
     (Wire.BEDROCK, Format.COUNT_TOKENS): "/model/",
     (Wire.VERTEX, Format.MESSAGES): "/",
     (Wire.VERTEX, Format.COUNT_TOKENS): "/count-tokens:rawPredict",
-    (Wire.OPENAI, Format.CHAT): "/chat/completions",
-    (Wire.OPENAI, Format.COMPLETIONS): "/completions",
-    (Wire.OPENAI, Format.RESPONSES): "/responses",
-    (Wire.OPENAI, Format.EMBEDDINGS): "/embeddings",
 }
 _VERBS: Final = {
     (Wire.BEDROCK, Format.MESSAGES): ("/invoke", "/invoke-with-response-stream"),
@@ -62,12 +61,12 @@ class Endpoint:
         return URL(f"{self.url}{quote(model, safe='@')}{self.verbs[stream]}", encoded=True)
 
 
-def has_endpoint(target: Target, format: Format) -> bool:  # noqa: A002 - our word for it
+def has_endpoint(target: Target, format: Format) -> bool:
     """Whether a target has an address of its own, on a wire that has the format."""
     return target.base_url is not None and (target.wire, format) in _PATHS
 
 
-def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint:  # noqa: A002
+def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> Endpoint:
     """Return the endpoint for requests of one format.
 
     Raises ValueError for a target without such an endpoint, and KeyError where the secret part lacks the target's

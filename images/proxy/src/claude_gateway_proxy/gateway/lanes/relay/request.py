@@ -26,7 +26,7 @@ class Request:
     body: bytes
 
 
-def is_relayed(target: Target, format: Format, asked: str) -> bool:  # noqa: A002 - our word for it
+def is_relayed(target: Target, format: Format, asked: str) -> bool:
     """Whether a target takes requests of a format as they are.
 
     The planner has decided this, except for OpenAI's targets that take any model: some have no Chat Completions.

@@ -1,4 +1,4 @@
-"""What a request's path says: the wire that its client speaks, the format it asks for, and on clouds the model."""
+"""What a request's path says: the client's wire, the format of the request, and in clouds the model."""
 
 import re
 from dataclasses import dataclass
@@ -6,18 +6,11 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.operations import OPERATIONS
 
 _PREFIXES: Final = ("", "/anthropic", "/bedrock", "/vertex")
 # A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
 _VERSIONS: Final = ("/v1", "/v1/v1", "")
-_PATHS: Final = {
-    "/messages": (Wire.ANTHROPIC, Format.MESSAGES),
-    "/messages/count_tokens": (Wire.ANTHROPIC, Format.COUNT_TOKENS),
-    "/chat/completions": (Wire.OPENAI, Format.CHAT),
-    "/completions": (Wire.OPENAI, Format.COMPLETIONS),
-    "/responses": (Wire.OPENAI, Format.RESPONSES),
-    "/embeddings": (Wire.OPENAI, Format.EMBEDDINGS),
-}
 _BASE: Final = rb"(?:/anthropic|/bedrock|/vertex)?(?:/v1(?:beta1)?){0,2}"
 _BEDROCK: Final = re.compile(_BASE + rb"/model/(.{1,2048})/(invoke|invoke-with-response-stream|count-tokens)")
 _VERTEX: Final = re.compile(
@@ -29,8 +22,8 @@ _PREFIX: Final = re.compile(r"/(?:anthropic|bedrock|vertex)(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a model request came in. ``model`` and ``stream`` are what the path says of them, if it does."""
+class ModelPath:
+    """The path of a model request. ``model`` and ``stream`` are set where the path names them, as in clouds."""
 
     wire: Wire
     format: Format
@@ -39,15 +32,15 @@ class Entry:
 
 
 _FIXED: Final = {
-    f"{prefix}{version}{path}": Entry(wire, format_)
-    for path, (wire, format_) in _PATHS.items()
+    f"{prefix}{version}{each.path}": ModelPath(each.wire, each.format)
+    for each in OPERATIONS.values()
     for prefix in _PREFIXES
     for version in _VERSIONS
 }
 
 
-def entry(path: str, raw_path: bytes) -> Entry | None:
-    """The model request that a path stands for; None for every other path.
+def model_path(path: str, raw_path: bytes) -> ModelPath | None:
+    """Parse the path of a model request; None for every other path.
 
     ``raw_path`` is as it was sent: an ARN has slashes of its own there, as ``%2F``.
     """
@@ -65,15 +58,15 @@ def plain_path(path: str) -> str:
     return (_PREFIX.sub("", path, count=1) or "/") if _PREFIX.match(path) else path
 
 
-def _cloud(raw_path: bytes) -> Entry | None:
+def _cloud(raw_path: bytes) -> ModelPath | None:
     if match := _BEDROCK.fullmatch(raw_path):
         model, verb = _text(match[1]), match[2]
         format_ = Format.COUNT_TOKENS if verb == b"count-tokens" else Format.MESSAGES
-        return Entry(Wire.BEDROCK, format_, model=model, stream=verb == b"invoke-with-response-stream")
+        return ModelPath(Wire.BEDROCK, format_, model=model, stream=verb == b"invoke-with-response-stream")
     if match := _VERTEX.fullmatch(raw_path):
         if match[1] == b"count-tokens":
-            return Entry(Wire.VERTEX, Format.COUNT_TOKENS)
-        return Entry(Wire.VERTEX, Format.MESSAGES, model=_text(match[1]), stream=match[2] == b"streamRawPredict")
+            return ModelPath(Wire.VERTEX, Format.COUNT_TOKENS)
+        return ModelPath(Wire.VERTEX, Format.MESSAGES, model=_text(match[1]), stream=match[2] == b"streamRawPredict")
     return None
 
 

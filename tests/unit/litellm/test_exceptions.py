@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.errors import envelope, of_event, of_exception
+from claude_gateway_proxy.litellm.exceptions import of_event, of_exception
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.operations import OPERATIONS
 
 TARGET = Target(id="t", model="hosted_vllm/m", api_base=None, api_key="sk-secret", timeout=None, dial=None)
 
@@ -25,7 +26,7 @@ class UpstreamError(Exception):
         self.litellm_response_headers = httpx.Headers(headers or {})
 
 
-def failure(error: Exception, format: Format = Format.MESSAGES) -> Any:  # noqa: A002
+def failure(error: Exception, format: Format = Format.MESSAGES) -> Any:
     return of_exception(error, target=TARGET, format=format)
 
 
@@ -112,9 +113,9 @@ def test_errors_within_a_stream(data: dict[str, Any], status: int, kind: str) ->
 
 def test_envelopes() -> None:
     found = failure(UpstreamError("x", 429))
-    assert envelope(found, format=Format.MESSAGES) == (
+    assert OPERATIONS[Format.MESSAGES].error_body(found) == (
         b'{"type":"error","error":{"type":"rate_limit_error","message":"x"}}'
     )
-    assert envelope(found, format=Format.CHAT) == (
+    assert OPERATIONS[Format.CHAT].error_body(found) == (
         b'{"error":{"message":"x","type":"rate_limit_error","param":null,"code":null}}'
     )

@@ -1,0 +1,205 @@
+"""What LiteLLM's exceptions mean for the caller.
+
+LiteLLM wraps an upstream's error into a text with its own class names; the upstream's words, status and
+``retry-after`` are what the caller needs, and 529 must stay 529 for Claude Code to change its model.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm import errors, limits
+from claude_gateway_proxy.litellm.guard import AddressRefused
+from claude_gateway_proxy.litellm.limits import MostOutput
+from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_runtime.failure import Failure
+
+_MESSAGE_LIMIT: Final = 4_000
+_CHAIN_LIMIT: Final = 16
+
+_STATUSES: Final = {
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "api_error": 500,
+    "server_error": 500,
+    "invalid_request_error": 400,
+}
+"""Types of an error within a stream, which has no status of its own."""
+
+_PREFIXES: Final = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout)\b(?: \w+Error)?\s*(?::|-)\s*)+")
+_TAILS: Final = re.compile(
+    r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried|Original exception: ).*"
+    r"|\s*Traceback \(most recent call.*",
+    re.DOTALL,
+)
+_BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")""")
+_CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
+_QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
+_USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
+_CONNECTION: Final = re.compile(
+    r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed"
+    r"|closed the responses stream before any terminal event",
+    re.IGNORECASE,
+)
+
+
+@dataclass(eq=False, kw_only=True)
+class TooMuchOutput(Failure):
+    """An upstream rejects the request's output limit; ``most`` is the one that it accepts."""
+
+    most: MostOutput
+
+
+def of_exception(error: Exception, *, target: Target, format: Format) -> Failure:
+    """What an exception of LiteLLM means for the caller."""
+    chain = list(_chain(error))
+    if any(isinstance(each, AddressRefused) for each in chain):
+        return errors.address_refused()
+    status = _status(chain)
+    if status == 504:
+        return errors.timed_out()
+    if status is None or (status >= 500 and _no_connection(chain)):
+        return errors.unreachable() if _no_connection(chain) else errors.internal()
+    if 300 <= status < 400:
+        return errors.redirected()
+    text = _clean(_text(error), target)
+    if status == 500 and "overloaded" in text.lower():
+        status = 529  # LiteLLM drops the type of an error within a stream
+    failure = Failure(
+        status=status,
+        message=text,
+        retry_after=_header(chain, ("retry-after",)),
+        request_id=_header(chain, ("request-id", "x-request-id")),
+    )
+    named = status == 400 and _named(chain, "ContextWindowExceededError")
+    return _of_limits(failure, named=named, format=format) if status in (400, 413, 422) else failure
+
+
+def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
+    """A rejection of the request's size, in the words that Claude Code acts upon."""
+    text = failure.message
+    most = limits.most_output(text)
+    if most is not None:
+        return TooMuchOutput(**vars(failure), most=most)
+    if not (named or limits.is_too_long(text)):
+        return failure
+    return replace(
+        failure,
+        status=400,
+        type="",
+        code="context_length_exceeded",
+        message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
+    )
+
+
+def of_event(data: dict[str, Any], *, target: Target) -> Failure:
+    """What an error event within an upstream's stream means; ``data`` is its parsed ``error`` object or the event."""
+    error = data.get("error", data)
+    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
+    message = str(fields.get("message") or "the upstream reported an error")
+    if _CONNECTION.search(message):
+        return errors.unreachable()
+    code = fields.get("code")
+    status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
+    if status == 500 and "overloaded" in message.lower():
+        status = 529  # LiteLLM drops the type of an error within a stream
+    return Failure(status=status, message=_clean(message, target))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    for _ in range(_CHAIN_LIMIT):
+        if found is None:
+            return
+        yield found
+        # LiteLLM keeps what it caught under this name where it raises another one elsewhere.
+        original = getattr(found, "original_exception", None)
+        found = found.__cause__ or found.__context__ or (original if isinstance(original, BaseException) else None)
+
+
+def _status(chain: list[BaseException]) -> int | None:
+    """The upstream's status, which is the innermost: LiteLLM knows few statuses, and turns a 529 into a 500."""
+    if any("Timeout" in type(each).__name__ for each in chain):
+        return 504
+    codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
+    return next((code for code in reversed(codes) if 300 <= code < 600), None)
+
+
+def _named(chain: list[BaseException], name: str) -> bool:
+    return any(type(each).__name__ == name for each in chain)
+
+
+def _no_connection(chain: list[BaseException]) -> bool:
+    for each in chain:
+        module = type(each).__module__.partition(".")[0]
+        if isinstance(each, OSError):
+            return True
+        if module == "aiohttp" and "Connect" in "".join(base.__name__ for base in type(each).__mro__):
+            return True
+        if module in ("httpx", "httpcore", "aiohttp") and type(each).__name__ in (
+            "ConnectError",
+            "ReadError",
+            "WriteError",
+            "RemoteProtocolError",
+            "ClientPayloadError",
+        ):
+            return True
+    return _CONNECTION.search(str(chain[0])) is not None
+
+
+def _text(error: BaseException) -> str:
+    message = getattr(error, "message", None)
+    return message if isinstance(message, str) else str(error)
+
+
+def _clean(text: str, target: Target) -> str:
+    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
+    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text))
+    if text in ("b''", 'b""'):
+        text = ""
+    if target.api_key:
+        text = text.replace(target.api_key, "[key]")
+    return text[:_MESSAGE_LIMIT].strip() or "the upstream gave no reason"
+
+
+def _upstream_words(text: str) -> str | None:
+    """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
+    literal = _BYTES.search(text)
+    if literal is not None:
+        text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    error = found.get("error", found) if isinstance(found, dict) else found
+    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    return message if isinstance(message, str) and message else None
+
+
+def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:
+    """A header of the upstream's answer, if it may be passed on."""
+    for each in chain:
+        response = getattr(each, "response", None)
+        for headers in (
+            getattr(each, "litellm_response_headers", None),
+            getattr(response, "headers", None),
+            getattr(each, "headers", None),
+        ):
+            for name in names:
+                value = None if headers is None else headers.get(name)
+                if isinstance(value, str) and is_header_value(value):
+                    return value
+    return None
+
+
+def is_header_value(value: str) -> bool:
+    """Whether an upstream's text may stand in a header of ours."""
+    return 0 < len(value) < 64 and value.isascii() and value.isprintable()
