@@ -14,6 +14,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.exchange import Call, Exchange
@@ -116,7 +117,7 @@ class App:
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
-        record.session = headers.get(b"x-claude-code-session-id", b"").decode("latin-1")
+        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
         client = identify(headers, snapshot.keys)
         record.client = client.name
         self._check_headers(headers)
@@ -134,8 +135,8 @@ class App:
             query=scope["query_string"],
             headers=scope["headers"],
             login=own_login(scope["headers"]),
-            body=body,
             raw=raw,
+            facts=Facts(body, scope["headers"]),
             frames=frames,
             snapshot=snapshot,
             client=client,

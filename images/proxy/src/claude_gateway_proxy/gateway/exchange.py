@@ -19,7 +19,7 @@ from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
 from claude_gateway_proxy.gateway.auth.keys import open_to
-from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.parameters import changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
@@ -149,7 +149,7 @@ class Exchange:
         self, call: Call, target: Target, upstreams: Upstreams
     ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure, Wire]:
         """The request on its lane, what to say if there is nobody, and the wire of the answer."""
-        found: Changes = {**changes(target, format=call.format, body=call.body)}
+        found: Changes = {**changes(target, format=call.format, facts=call.facts)}
         where = self._endpoint(call, target) if is_relayed(target, call.format, call.asked) else None
         if where is None:
             call.record.lane = "litellm"

@@ -1,6 +1,6 @@
-"""What a route changes in a request: a lower output limit, and model settings that the client left open.
+"""What a route changes in a request: a lower output limit, and model settings that the client did not set.
 
-All of it as top-level changes for ``facts.splice``, the same for both lanes.
+The result is top-level changes for ``document.splice``, the same for every lane.
 """
 
 from typing import Final
@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
-from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.body.document import Body
+from claude_gateway_proxy.gateway.body.facts import Facts
 
 _LIMITS: Final = {
     Format.MESSAGES: ("max_tokens",),
@@ -19,8 +20,9 @@ _LIMITS: Final = {
 """The formats that generate, and the names they have for the most output tokens; the others get no changes."""
 
 
-def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002 - our word for it
-    """The top-level values to set in ``body`` for ``target``, as JSON texts; empty for most requests."""
+def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:  # noqa: A002 - our word for it
+    """Return the top-level values to set in a body for ``target``, as JSON texts; empty for most requests."""
+    body = facts.body
     limits = _LIMITS.get(format)
     if limits is None:
         return {}
@@ -36,26 +38,22 @@ def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]: 
             found[limits[0]] = b"%d" % target.max_output_tokens
     wanted = target.parameters
     if wanted.temperature is not None or wanted.top_p is not None:
-        found |= _sampling(target, format=format, body=body)
+        found |= _sampling(target, format=format, facts=facts)
     if wanted.reasoning_effort is not None:
         found |= _effort(wanted.reasoning_effort, format=format, body=body)
     return found
 
 
-def _sampling(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002
-    if format is Format.MESSAGES and (_thinks(body) or {"temperature", "top_p"} & body.members.keys()):
-        return {}  # Anthropic refuses a temperature with thinking, and newer models one of the two next to the other
+def _sampling(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:  # noqa: A002
+    body = facts.body
+    if format is Format.MESSAGES and ({"temperature", "top_p"} & body.members.keys() or facts.thinking.enabled):
+        return {}  # Anthropic rejects a temperature with thinking, and its newer models reject the two together
     settings = {"temperature": target.parameters.temperature, "top_p": target.parameters.top_p}
     return {
         key: msgspec.json.encode(value)
         for key, value in settings.items()
         if value is not None and key not in body.members
     }
-
-
-def _thinks(body: Body) -> bool:
-    thinking = msgspec.json.decode(body.value("thinking") or b"null")
-    return isinstance(thinking, dict) and thinking.get("type") != "disabled"
 
 
 def _effort(effort: str, *, format: Format, body: Body) -> dict[str, bytes]:  # noqa: A002

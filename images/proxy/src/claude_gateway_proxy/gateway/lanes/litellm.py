@@ -9,7 +9,7 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.gateway.body.facts import readable
+from claude_gateway_proxy.gateway.body.document import readable
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, unix_session

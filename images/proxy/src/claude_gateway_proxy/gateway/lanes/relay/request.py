@@ -7,7 +7,7 @@ from yarl import URL
 
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
-from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint
 from claude_gateway_proxy.gateway.lanes.relay.headers import Headers, request_headers
@@ -56,7 +56,7 @@ def request(call: Call, target: Target, where: Endpoint, *, found: Changes, logi
         # A count of tokens at Bedrock is not changed by any route, so that it goes on as it came, wrapped up.
         body = call.raw if counts and where.wire is Wire.BEDROCK else splice(call.body, found)
     else:
-        frame = reframed(call.body, headers, to=where.wire, format=call.format, model=model)
+        frame = reframed(call.facts, headers, to=where.wire, format=call.format, model=model)
         body, headers = splice(call.body, frame.changes | found), frame.headers
         if counts and where.wire is Wire.BEDROCK:
             body = counted(body)
