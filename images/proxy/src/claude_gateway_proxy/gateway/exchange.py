@@ -17,8 +17,8 @@ import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.admission.admission import Admission, Usage
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
-from claude_gateway_proxy.gateway.auth.keys import open_to
 from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.parameters import changes
 from claude_gateway_proxy.gateway.call import Call
@@ -28,11 +28,11 @@ from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.lanes.relay.headers import request_headers
 from claude_gateway_proxy.gateway.lanes.relay.identities import Identities
-from claude_gateway_proxy.gateway.lanes.relay.request import Request, is_relayed, model_at
+from claude_gateway_proxy.gateway.lanes.relay.request import Request, model_at
 from claude_gateway_proxy.gateway.lanes.relay.request import request as cloud_request
 from claude_gateway_proxy.gateway.respond import pass_answer, pass_error, pass_estimate
+from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName, choose
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
-from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
@@ -44,16 +44,18 @@ from claude_gateway_runtime.asgi import Receive, Send
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot
 
-__all__ = ["Call", "Exchange"]
-
 
 class Exchange:
-    """Answers routed requests. Holds the connections to upstreams and to the LiteLLM worker; made once at start."""
+    """Answers routed requests that are admitted; made once at start.
 
-    def __init__(self, *, litellm_socket: Path, ping_seconds: float) -> None:
+    Holds the connections to upstreams and to the LiteLLM worker.
+    """
+
+    def __init__(self, *, litellm_socket: Path, ping_seconds: float, admission: Admission) -> None:
         """Connect lazily; ``litellm_socket`` need not exist until a target needs it. Needs a running event loop."""
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
+        self._admission = admission
         self._health = Health(time.monotonic)
         self._litellm = LiteLLMLane(str(litellm_socket))
         self._identities = Identities()
@@ -61,11 +63,18 @@ class Exchange:
         self._endpoints_of: Snapshot | None = None
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
-        """Send the whole answer.
+        """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
 
         Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
         closes the connection; so does one whose client left.
         """
+        grant = await self._admission.admit(call)
+        try:
+            await self._watched(call, receive, send)
+        finally:
+            grant.settle(Usage.of(call.record))
+
+    async def _watched(self, call: Call, receive: Receive, send: Send) -> None:
         record = call.record
         upstreams = self._pool.lease(call.snapshot.egress)
         watch = Watch(receive, total=call.route.timeouts.total)
@@ -93,16 +102,14 @@ class Exchange:
 
     async def _answer(self, call: Call, *, upstreams: Upstreams, send: Send, watch: Watch) -> None:
         record, timeouts = call.record, call.route.timeouts
-        targets = order(
-            open_to(call.route, format=call.format, login=call.login), random=random.random, well=self._health.well
-        )
+        candidates = choose(call, random=random.random, well=self._health.well).candidates
         told: Missed | None = None
-        for number, target in enumerate(targets, start=1):
-            more = number < len(targets)
+        for number, candidate in enumerate(candidates, start=1):
+            target, more = candidate.target, number < len(candidates)
             record.attempts, record.target, record.provider = number, target.id, target.provider
             watch.silence(timeouts.first_token if call.body.stream else timeouts.total)
             try:
-                answer = await self._begin(call, target, upstreams=upstreams, watch=watch, hold=more)
+                answer = await self._begin(call, candidate, upstreams=upstreams, watch=watch, hold=more)
             except Missed as missed:
                 if missed.kind is not None:
                     record.upstream_failed(target=target.id, provider=target.provider, kind=missed.kind)
@@ -122,7 +129,6 @@ class Exchange:
                 # What was not read to its end is cut off: nobody wants it, and it may cost money.
                 answer.response.close()
             return
-        raise errors.no_targets(call.route.name)
 
     def _remember(self, target: Target, missed: Missed) -> None:
         if target.forward_client_token:
@@ -130,14 +136,16 @@ class Exchange:
         headers = missed.reply.headers if isinstance(missed.reply, Relayed) else ()
         self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
 
-    async def _begin(self, call: Call, target: Target, *, upstreams: Upstreams, watch: Watch, hold: bool) -> Answer:
+    async def _begin(
+        self, call: Call, candidate: Candidate, *, upstreams: Upstreams, watch: Watch, hold: bool
+    ) -> Answer:
         """Try one target. Raises Missed, or Ended for what no other target can mend."""
         try:
             with watch:
-                sending, down, wire = self._sending(call, target, upstreams)
+                sending, down, wire = self._sending(call, candidate, upstreams)
                 if call.frames is not None:
                     call.frames.forget()
-                ours = not target.forward_client_token
+                ours = not candidate.target.forward_client_token
                 return await begin(sending, call=call, down=down, wire=wire, hold=hold, ours=ours)
         except Ended as ended:
             if ended.cause is not Cause.SILENT:
@@ -146,11 +154,12 @@ class Exchange:
             raise Missed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
 
     def _sending(
-        self, call: Call, target: Target, upstreams: Upstreams
+        self, call: Call, candidate: Candidate, upstreams: Upstreams
     ) -> tuple[Awaitable[aiohttp.ClientResponse], Failure, Wire]:
         """The request on its lane, what to say if there is nobody, and the wire of the answer."""
+        target = candidate.target
         found: Changes = {**changes(target, format=call.format, facts=call.facts)}
-        where = self._endpoint(call, target) if is_relayed(target, call.format, call.asked) else None
+        where = self._endpoint(call, target) if candidate.lane is LaneName.RELAY else None
         if where is None:
             call.record.lane = "litellm"
             if call.wire in (Wire.BEDROCK, Wire.VERTEX):

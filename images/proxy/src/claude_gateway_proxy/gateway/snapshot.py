@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.policy import Client, Egress, Policy, Route
 from claude_gateway.names import GATEWAY_JSON
-from claude_gateway_proxy.gateway.routing.names import Entry, Routing
+from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 
-_POLL_SECONDS: Final = 0.1
-_RETRY_SECONDS: Final = 2.0
 _BATCH: Final = 50
 _PAUSE_SECONDS: Final = 0.0005
 """After each batch of routes the loading thread pauses: a request must not wait for the rest of it."""
@@ -24,15 +23,15 @@ _PAUSE_SECONDS: Final = 0.0005
 class Snapshot:
     """One revision, ready to serve.
 
-    ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key. ``providers`` and ``clients`` are
-    all the names that there are.
+    ``secrets`` are by entry name; ``callers`` finds the client of a request. ``providers`` and ``clients`` are all
+    their names.
     """
 
     revision: str
     egress: Egress
     routing: Routing = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
-    keys: Mapping[str, Client] = field(repr=False)
+    callers: Callers = field(repr=False)
     clients: frozenset[str] = field(repr=False)
     providers: frozenset[str] = field(repr=False)
 
@@ -46,13 +45,13 @@ def build(bundle: Bundle) -> Snapshot:
         raise BundleError(f"{GATEWAY_JSON} is not the JSON that it should be: {error}") from None
     except ValidationError as error:
         raise BundleError(f"{GATEWAY_JSON} cannot be read: {_first(error)}") from None
-    entries: list[Entry] = []
+    refs: list[RouteRef] = []
     providers: set[str] = set()
     for number, raw in enumerate(parts):
         if number % _BATCH == _BATCH - 1:
             time.sleep(_PAUSE_SECONDS)
         route = _route(number, raw)
-        entries.append(Entry.of(route, raw))
+        refs.append(RouteRef.of(route, raw))
         for target in route.targets:
             providers.add(target.provider)
             if target.secret is not None and target.secret not in secrets:
@@ -62,9 +61,9 @@ def build(bundle: Bundle) -> Snapshot:
     return Snapshot(
         revision=bundle.meta.revision,
         egress=policy.egress,
-        routing=Routing(entries, policy.clients),
+        routing=Routing(refs, policy.clients),
         secrets=secrets,
-        keys=keys,
+        callers=Callers(keys=keys),
         clients=frozenset(client.name for client in policy.clients),
         providers=frozenset(providers),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.call import Call
@@ -22,18 +21,6 @@ class Request:
     url: URL
     headers: CIMultiDict[str]
     body: bytes
-
-
-def is_relayed(target: Target, format: Format, asked: str) -> bool:  # noqa: A002 - our word for it
-    """Whether a target takes requests of a format as they are.
-
-    The planner has said so but for OpenAI's targets that take any model: some have no Chat Completions.
-    """
-    if format not in target.formats:
-        return False
-    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
-        return True
-    return target.base_url is None or not is_openais_own(target.base_url)
 
 
 def model_at(target: Target, asked: str) -> str:
