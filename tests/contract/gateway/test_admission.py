@@ -1,4 +1,4 @@
-"""One gate for every request: it is asked once, and told once what a request used, however that ended."""
+"""One gate for every request: a grant is settled exactly once with what the request used, however it ended."""
 
 import asyncio
 import json
@@ -63,9 +63,11 @@ async def test_a_client_that_leaves_is_settled_once() -> None:
 
 async def test_what_is_rejected_has_nothing_to_settle() -> None:
     gate = _Gate()
-    async with gateway(route("c"), admission=gate) as gw:
-        async with await gw.post("/v1/messages", {"model": "unknown"}) as response:
-            assert response.status == 404
+    async with (
+        gateway(route("c"), admission=gate) as gw,
+        await gw.post("/v1/messages", {"model": "unknown"}) as response,
+    ):
+        assert response.status == 404
     assert gate.grants == []
 
 
@@ -78,11 +80,13 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
             route("c", targets=[translated], safeguards_model="j"),
             route("j", targets=[target(base_url=judge.url)]),
         )
-        async with gateway(*routes, admission=gate) as gw:
-            async with upstream(stream(*calling("rm x")), path=gw.run_dir / "litellm.sock"):
-                async with await gw.post("/v1/messages", body) as response:
-                    await response.read()
-                await gw.records(2)
+        async with (
+            gateway(*routes, admission=gate) as gw,
+            upstream(stream(*calling("rm x")), path=gw.run_dir / "litellm.sock"),
+        ):
+            async with await gw.post("/v1/messages", body) as response:
+                await response.read()
+            await gw.records(2)
     assert [(grant.model, grant.origin, len(grant.settled)) for grant in gate.grants] == [
         ("c", False, 1),
         ("j", True, 1),
