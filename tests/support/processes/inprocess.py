@@ -18,6 +18,7 @@ from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
+from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
@@ -192,6 +193,7 @@ async def gateway(
     egress: Egress | None = None,
     ping_seconds: float = 0,
     body_seconds: float = 60,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them."""
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
@@ -203,7 +205,8 @@ async def gateway(
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
-    exchange = Exchange((RelayLane(), LiteLLMLane(str(run_dir / "litellm.sock"))), ping_seconds=ping_seconds)
+    lanes = (RelayLane(), LiteLLMLane(str(run_dir / "litellm.sock")))
+    exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
         live=live,

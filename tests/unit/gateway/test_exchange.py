@@ -14,13 +14,15 @@ from tests.support.processes.inprocess import events, hang, stream, upstream, wh
 from yarl import URL
 
 from claude_gateway.contract.policy import Client, Format, Target, Timeouts, Wire
-from claude_gateway_proxy.gateway.body.facts import parse
+from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.body.document import parse
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
-from claude_gateway_proxy.gateway.routing.candidate import Candidate, LaneName
+from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
@@ -76,7 +78,7 @@ def _call(*targets: Target, timeouts: Timeouts | None = None, **more: object) ->
         query=b"",
         headers=(),
         login=(),
-        body=body,
+        facts=Facts(body, ()),
         raw=body.raw,
         snapshot=build(bundles.bundle([route])),
         client=Client(name="ns/dev"),
@@ -95,7 +97,7 @@ def _always(*candidates: Candidate) -> Callable[[Call, Callable[[str], bool]], S
 
 @asynccontextmanager
 async def _exchange(*candidates: Candidate, lane: ThirdLane) -> AsyncIterator[Exchange]:
-    exchange = Exchange((lane, RelayLane()), ping_seconds=0, choose=_always(*candidates))
+    exchange = Exchange((lane, RelayLane()), admission=Admission(), ping_seconds=0, choose=_always(*candidates))
     try:
         yield exchange
     finally:

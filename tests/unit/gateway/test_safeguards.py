@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway_proxy.gateway.body.facts import Body, parse
+from claude_gateway_proxy.gateway.body.document import Body, parse
 from claude_gateway_proxy.gateway.safeguards.calls import INPUT_LIMIT, Collector, ToolCall, of_message
 from claude_gateway_proxy.gateway.safeguards.prompt import ToolVerdict, request, verdicts
 from claude_gateway_proxy.gateway.safeguards.request import (

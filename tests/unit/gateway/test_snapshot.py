@@ -30,7 +30,7 @@ def test_a_snapshot_has_all_that_a_request_needs() -> None:
     assert snapshot.egress == Egress(loopback=True)
     assert (set(snapshot.clients), set(snapshot.providers)) == ({"ns/dev"}, {"anthropic"})
     assert snapshot.secrets == {_ENTRY: "sk-upstream"}
-    assert snapshot.keys == {sha256(b"cgw_a").hexdigest(): Client(name="ns/dev")}
+    assert snapshot.callers.keys == {sha256(b"cgw_a").hexdigest(): Client(name="ns/dev")}
     found = snapshot.routing.route("m-77")
     assert found == Policy.model_validate_json(_full().gateway).routes[77]
 

@@ -3,10 +3,9 @@
 from hashlib import sha256
 
 import pytest
-from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Client, Format
-from claude_gateway_proxy.gateway.auth.keys import identify, open_to, own_login
+from claude_gateway.contract.policy import Client
+from claude_gateway_proxy.gateway.auth.keys import identify, own_login
 from claude_gateway_proxy.gateway.errors import Failure
 
 _ANN, _BOB = Client(name="ns/ann"), Client(name="ns/bob")
@@ -70,21 +69,6 @@ def test_without_a_gateway_key_nothing_is_the_callers_own_login() -> None:
 
 def test_an_empty_login_is_none() -> None:
     assert own_login(((b"x-gateway-key", b"cgw_ann"), (b"authorization", b" "), (b"x-api-key", b""))) == ()
-
-
-def test_a_login_opens_the_targets_that_forward_it_in_their_own_formats() -> None:
-    forwarding = target(base_url="http://a", forward_client_token=True)
-    ours = target(base_url="http://b")
-    both = route("c", targets=[forwarding, ours])
-    login = ((b"authorization", _OAUTH),)
-    assert open_to(both, format=Format.MESSAGES, login=login) == [forwarding, ours]
-    assert open_to(both, format=Format.MESSAGES, login=()) == [ours]
-    assert open_to(both, format=Format.CHAT, login=login) == [ours]
-    only = route("c", targets=[forwarding])
-    for format_, given, status in ((Format.MESSAGES, (), 401), (Format.CHAT, (), 401), (Format.CHAT, login, 400)):
-        with pytest.raises(Failure) as caught:
-            open_to(only, format=format_, login=given)
-        assert (caught.value.status, caught.value.retry) == (status, False)
 
 
 def test_a_key_that_is_too_long_is_refused_even_if_it_were_known() -> None:

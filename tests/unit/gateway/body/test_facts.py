@@ -1,216 +1,165 @@
-"""A body is read without being written anew: what is not changed stays byte for byte."""
+"""Facts about a request are computed when somebody reads them, once, and never otherwise."""
 
 import json
-import re
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import oddjson
 
-from claude_gateway_proxy.gateway.body.facts import MODEL_LIMIT, parse, readable, splice
-from claude_gateway_proxy.gateway.errors import Failure
-
-_SPACES = st.text(alphabet=" \t\r\n", max_size=3)
-_TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=8)
-_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**20), 10**20)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | _TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-_OWN = {"model", "stream", "max_tokens", "max_completion_tokens", "max_output_tokens"}
+from claude_gateway.contract.policy import Format, Parameters, Target, Wire
+from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.document import Body, parse
+from claude_gateway_proxy.gateway.body.facts import Agent, Facts, Thinking
+from claude_gateway_proxy.gateway.body.parameters import changes
 
 
-@st.composite
-def bodies(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
-    """A valid body with odd white space, escapes and order, and what it means."""
-    content = draw(st.dictionaries(_TEXT.filter(lambda key: key not in _OWN), _VALUES, max_size=4))
-    content["model"] = draw(st.text(alphabet="abc-é*/", min_size=1, max_size=6))
-    if draw(st.booleans()):
-        content["stream"] = draw(st.booleans())
-    if draw(st.booleans()):
-        content["max_tokens"] = draw(st.integers(0, 10**6))
-    keys = draw(st.permutations(list(content)))
-    parts = []
-    for key in keys:
-        value = json.dumps(content[key], ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1])))
-        gaps = [draw(_SPACES) for _ in range(4)]
-        parts.append(f"{gaps[0]}{_quoted(key, draw(st.booleans()))}{gaps[1]}:{gaps[2]}{value}{gaps[3]}")
-    text = f"{draw(_SPACES)}{{{','.join(parts)}}}{draw(_SPACES)}"
-    return text.encode(), {key: content[key] for key in keys}
-
-
-def _quoted(key: str, escaped: bool) -> str:
-    if not escaped or any(ord(letter) > 0xFFFF for letter in key):
-        return json.dumps(key)
-    return '"' + "".join(f"\\u{ord(letter):04x}" for letter in key) + '"'
-
-
-@given(bodies())
-def test_spans_are_the_values(case: tuple[bytes, dict[str, Any]]) -> None:
-    raw, content = case
-    body = parse(raw)
-    assert {key: json.loads(raw[start:end]) for key, (start, end) in body.members.items()} == content
-    assert body.model == content["model"]
-    assert body.stream is content.get("stream", False)
-    assert body.limit("max_tokens") == content.get("max_tokens")
-
-
-@given(bodies(), st.sets(st.sampled_from(["model", "stream", "max_tokens", "absent"])), st.data())
-def test_keys_are_taken_out_and_the_rest_stays(
-    case: tuple[bytes, dict[str, Any]], gone: set[str], data: st.DataObject
-) -> None:
-    raw, content = case
-    more = data.draw(st.dictionaries(st.sampled_from(["new", "max_tokens"]), _VALUES, max_size=2))
-    changes = {key: json.dumps(value).encode() for key, value in more.items()} | dict.fromkeys(gone)
-    spliced = splice(parse(raw), changes)
-    kept = {key: value for key, value in (content | more).items() if key not in gone}
-    assert json.loads(spliced) == kept
-    for key, (start, end) in parse(raw).members.items():
-        if key not in changes:
-            assert raw[start:end] in spliced
-
-
-def test_a_model_from_the_path_needs_none_in_the_body() -> None:
-    body = parse(b'{"stream":null}', model="claude-x", stream=True)
-    assert (body.model, body.stream) == ("claude-x", True)
-    with pytest.raises(Failure):
-        parse(b"{}", model="")
-
-
-@given(
-    bodies(), st.dictionaries(st.sampled_from(["model", "stream", "x", "max_tokens", 'a"é', ""]), _VALUES, max_size=4)
-)
-def test_splice_changes_what_is_named_and_nothing_else(
-    case: tuple[bytes, dict[str, Any]], changes: dict[str, Any]
-) -> None:
-    raw, content = case
-    body = parse(raw)
-    spliced = splice(body, {key: json.dumps(value).encode() for key, value in changes.items()})
-    assert json.loads(spliced) == content | changes
-    spans = sorted(body.members[key] for key in changes if key in body.members)
-    at, rest = 0, spliced
-    for start, end in spans:  # the untouched pieces are there, in order
-        piece = raw[at:start]
-        assert piece in rest
-        rest = rest[rest.index(piece) + len(piece) :]
-        at = end
-    assert raw[at : body.close] in rest
-    assert spliced.endswith(raw[body.close :])
-
-
-@given(bodies())
-def test_nothing_to_change_gives_the_same_bytes(case: tuple[bytes, dict[str, Any]]) -> None:
-    raw, _ = case
-    assert splice(parse(raw), {}) == raw
-
-
-@given(st.binary(max_size=64) | bodies().map(lambda case: case[0]).flatmap(lambda raw: st.just(raw[: len(raw) // 2])))
-def test_any_bytes_are_a_body_or_a_failure(raw: bytes) -> None:
-    with suppress(Failure):
-        assert parse(raw).model
-
-
-@given(bodies(), st.data())
-def test_a_key_that_comes_twice_is_refused(case: tuple[bytes, dict[str, Any]], data: st.DataObject) -> None:
-    raw, content = case
-    body = parse(raw)
-    key = data.draw(st.sampled_from(sorted(content)))
-    again = _quoted(key, data.draw(st.booleans())).encode()
-    value = data.draw(st.sampled_from([raw[slice(*body.members[key])], b"1", b'"other"', b"null"]))
-    first = data.draw(st.booleans())
-    opening = raw.index(b"{") + 1
-    twice = (
-        raw[:opening] + again + b":" + value + b"," + raw[opening:]
-        if first
-        else raw[: body.close] + b"," + again + b":" + value + raw[body.close :]
-    )
-    with pytest.raises(Failure) as failure:
-        parse(twice)
-    assert failure.value.status == 400
-
-
-def test_an_escaped_key_is_the_key() -> None:
-    raw = rb'{"mod\u0065l": "a", "max_tokens": 9}'
-    assert splice(parse(raw), {"model": b'"b"'}) == rb'{"mod\u0065l": "b", "max_tokens": 9}'
-
-
-def test_a_byte_order_mark_and_white_space_are_no_obstacle() -> None:
-    body = parse(b'\xef\xbb\xbf \n{"model":"a"}\r\n')
-    assert body.model == "a"
-    assert body.raw == b' \n{"model":"a"}\r\n'
-
-
-def test_adding_to_a_body_keeps_its_end() -> None:
-    assert splice(parse(b'{"model":"a" }\n'), {"top_p": b"0.5"}) == b'{"model":"a" ,"top_p":0.5}\n'
+def facts(**more: Any) -> Facts:
+    return Facts(parse(json.dumps({"model": "m", **more}).encode()))
 
 
 @pytest.mark.parametrize(
-    ("raw", "words"),
+    ("value", "found"),
     [
-        (b"", "valid JSON"),
-        (b"{", "valid JSON"),
-        (b"[]", "JSON object"),
-        (b'"model"', "JSON object"),
-        (b"{}", "model"),
-        (b'{"model":""}', "model"),
-        (b'{"model":null}', "model"),
-        (b'{"model":["a"]}', "model"),
-        (b'{"model":"a\\nb"}', "model"),
-        (b'{"model":"' + b"m" * (MODEL_LIMIT + 1) + b'"}', "model"),
-        (b'{"model":"\xff"}', "model"),
-        (b'{"\xff":1,"model":"a"}', "UTF-8"),
-        (b'{"model":"a","stream":"true"}', "stream"),
-        (b'{"model":"a","stream":1}', "stream"),
-        (b'{"model":"a","max_tokens":"9"}', "max_tokens"),
-        (b'{"model":"a","max_tokens":1.5}', "max_tokens"),
-        (b'{"model":"a","max_completion_tokens":-1}', "max_completion_tokens"),
-        (b'{"model":"a","max_output_tokens":true}', "max_output_tokens"),
-        (b'{"model":"a","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested"),
-        (b'{"model":"a","model":"b"}', "twice"),
-        (b'{"model":"a","mod\\u0065l":"a"}', "twice"),
-        (b'{"x":12,"model":"a","x":1}', "twice"),
+        (None, Thinking()),
+        ("enabled", Thinking()),
+        ({"type": "disabled"}, Thinking()),
+        ({"type": "enabled", "budget_tokens": 9}, Thinking(enabled=True, budget=9)),
+        ({"type": "enabled", "budget_tokens": 0}, Thinking(enabled=True)),
+        ({"type": "enabled", "budget_tokens": "9"}, Thinking(enabled=True)),
+        ({"type": "adaptive"}, Thinking(enabled=True, adaptive=True)),
+        ({}, Thinking(enabled=True)),
     ],
 )
-def test_a_bad_body_is_refused_with_the_reason(raw: bytes, words: str) -> None:
-    with pytest.raises(Failure) as failure:
-        parse(raw)
-    assert failure.value.status == 400
-    assert words in failure.value.message
+def test_thinking(value: object, found: Thinking) -> None:
+    assert facts(thinking=value).thinking == found
+    assert facts().thinking == Thinking()
 
 
-@pytest.mark.parametrize(("text", "stream"), [(b"true", True), (b"false", False), (b"null", False)])
-def test_stream_is_a_boolean_or_open(text: bytes, stream: bool) -> None:
-    assert parse(b'{"model":"a","stream":%s}' % text).stream is stream
+@pytest.mark.parametrize(
+    ("sent", "effort"),
+    [
+        ({}, None),
+        ({"output_config": {"effort": "high"}}, "high"),
+        ({"reasoning": {"effort": "low"}}, "low"),
+        ({"reasoning_effort": "medium"}, "medium"),
+        ({"reasoning_effort": 3, "output_config": [], "reasoning": {"effort": None}}, None),
+    ],
+)
+def test_effort_in_the_words_of_each_format(sent: dict[str, Any], effort: str | None) -> None:
+    assert facts(**sent).effort == effort
 
 
-def test_an_output_limit_may_be_null() -> None:
-    body = parse(b'{"model":"a","max_tokens":null,"max_completion_tokens":7}')
-    assert (body.limit("max_tokens"), body.limit("max_completion_tokens"), body.limit("x")) == (None, 7, None)
+def _turn(*blocks: object) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": list(blocks)}]}
 
 
-@given(oddjson.requests(model="a"))
-def test_whatever_is_legal_is_taken_and_kept(raw: bytes) -> None:
-    body = parse(raw)
-    assert (body.raw, body.model) == (raw, "a")
-    assert json.loads(raw).keys() == body.members.keys()
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({}, (False, False)),
+        (_turn({"type": "text", "text": '{"type":"image"}'}), (False, False)),
+        (_turn({"type": "image"}), (True, False)),
+        (_turn({"type": "image_url"}), (True, False)),
+        (_turn({"type": "document"}), (False, True)),
+        (_turn({"type": "tool_result", "content": [{"type": "image"}, {"type": "document"}]}), (True, True)),
+        (_turn({"type": "tool_use", "input": {"type": "image", "content": [{"type": "image"}]}}), (False, False)),
+        ({"input": [{"content": [{"type": "input_image"}, {"type": "input_file"}]}]}, (True, True)),
+        ({"input": [{"type": "function_call_output", "output": [{"type": "input_image"}]}]}, (True, False)),
+        ({"messages": "x", "input": 7}, (False, False)),
+    ],
+)
+def test_images_and_documents_are_found_wherever_content_is(sent: dict[str, Any], found: tuple[bool, bool]) -> None:
+    read = facts(**sent)
+    assert (read.images, read.documents) == found
 
 
-@given(st.lists(st.sampled_from([r"\ud83d", r"\ude00", r"\uD83D\uDE00", r"\\", "ud83d", "x", r"\n"]), max_size=8))
-def test_halves_of_characters_are_mended_and_nothing_else(pieces: list[str]) -> None:
-    text = f'"{"".join(pieces)}"'
-    mended = readable(text.encode())
-    assert len(mended) == len(text)
-    meant = json.loads(text)
-    assert json.loads(mended) == re.sub("[\ud800-\udfff]", "\ufffd", meant)
+def test_an_escaped_type_is_still_found() -> None:
+    raw = rb'{"model":"m","messages":[{"role":"user","content":[{"type":"im\u0061ge"}]}]}'
+    assert Facts(parse(raw)).images
 
 
-def test_a_body_with_more_halves_than_anybody_sends_is_refused() -> None:
-    with pytest.raises(Failure):
-        parse(b'{"model":"a","x":"%s"}' % (rb"\ud83d" * 20_000))
+def test_tools_and_those_that_the_upstream_runs() -> None:
+    named: list[object] = [{"name": "a"}, {"type": "custom"}, {"type": "function"}, {"type": "bash_20250124"}]
+    read = facts(tools=[*named, {"type": "web_search_20250305"}, {"type": 3}, "x"])
+    assert (read.tools, read.server_tools) == (6, ("web_search_20250305",))
+    assert (facts(tools={}).tools, facts().server_tools) == (0, ())
+
+
+def test_size_in_bytes_and_tokens() -> None:
+    read = facts(messages=[{"role": "user", "content": "hello " * 100}])
+    assert read.size == len(read.body.raw)
+    assert 100 <= read.input_tokens <= 300
+
+
+def test_what_claude_code_says_of_its_agent() -> None:
+    headers = [
+        (b"x-claude-code-session-id", b"s"),
+        (b"x-claude-code-request-class", b"subagent"),
+        (b"x-claude-code-agent-type", b"Explore"),
+        (b"x-claude-code-agent-id", b"a"),
+        (b"x-claude-code-parent-agent-id", b"p"),
+        (b"x-claude-code-prompt-id", b"q"),
+        (b"user-agent", b"claude-cli"),
+    ]
+    assert Facts(facts().body, headers).agent == Agent("s", "subagent", "Explore", "a", "p", "q")
+    assert facts().agent == Agent()
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The top-level values that were read, in order."""
+    read: list[str] = []
+    value = Body.value
+
+    def noted(self: Body, key: str) -> bytes | None:
+        read.append(key)
+        return value(self, key)
+
+    monkeypatch.setattr(Body, "value", noted)
+    monkeypatch.setattr(estimate, "tokens", lambda _: read.append("tokens"))
+    return read
+
+
+_FULL = {"thinking": {"type": "adaptive"}, "tools": [], **_turn({"type": "image"})}
+
+
+def test_nobody_asks_and_nothing_is_decoded(decoded: list[str]) -> None:
+    read = facts(**_FULL)
+    plain = Target(id="t", provider="p", model="m", wire=Wire.ANTHROPIC)
+    assert changes(plain, format=Format.MESSAGES, facts=read) == {}
+    assert read.size > 0
+    assert decoded == []
+    assert set(vars(read)) == {"body", "headers"}
+
+
+def test_a_fact_is_decoded_once(decoded: list[str]) -> None:
+    read = facts(**_FULL)
+    target = Target(id="t", provider="p", model="m", parameters=Parameters(temperature=0.5))
+    for _ in range(2):
+        assert changes(target, format=Format.MESSAGES, facts=read) == {}
+        assert read.thinking.adaptive
+        assert read.images
+        assert not read.documents
+        assert read.tools == len(read.server_tools) == 0
+    assert decoded == ["thinking", "messages", "input", "tools"]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "content", "effort", "budget_tokens"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["thinking", "output_config", "reasoning", "messages", "tools"]), _JSON))
+def test_any_body_has_facts(sent: dict[str, Any]) -> None:
+    read = facts(**sent)
+    assert isinstance(read.thinking, Thinking)
+    assert isinstance(read.images, bool)
+    assert isinstance(read.documents, bool)
+    assert len(read.server_tools) <= read.tools
+    assert read.effort is None or isinstance(read.effort, str)

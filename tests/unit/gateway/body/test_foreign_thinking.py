@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_proxy.gateway.body.facts import parse, splice
+from claude_gateway_proxy.gateway.body.document import parse, splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
 from claude_gateway_proxy.translation.codec.thoughts import MARK, Thought, sign
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from claude_gateway.contract.policy import Format, Parameters, Target, Wire
-from claude_gateway_proxy.gateway.body.facts import parse, splice
+from claude_gateway_proxy.gateway.body.document import parse, splice
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.body.parameters import changes
 
 _ALL = Parameters(temperature=0.5, top_p=0.9, reasoning_effort="low")
@@ -14,7 +15,7 @@ _ALL = Parameters(temperature=0.5, top_p=0.9, reasoning_effort="low")
 
 def _changed(format_: Format, sent: dict[str, Any], **target: Any) -> dict[str, Any]:
     body = parse(json.dumps({"model": "m", **sent}).encode())
-    found = changes(Target(id="t", provider="p", model="m", **target), format=format_, body=body)
+    found = changes(Target(id="t", provider="p", model="m", **target), format=format_, facts=Facts(body))
     result: dict[str, Any] = json.loads(splice(body, found))
     del result["model"]
     return result

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Client, Route, Wire
-from claude_gateway_proxy.gateway.routing.names import Entry, Routing
+from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 from claude_gateway_proxy.gateway.wire.model_ids import plain_name, variants, written_for
 
 _PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
@@ -74,7 +74,7 @@ def test_any_text_is_some_id(model: str, wire: Wire) -> None:
 
 def _routing(*models: str, clients: tuple[Client, ...] = ()) -> Routing:
     routes = [Route(name=model, models=(model,), targets=()) for model in models]
-    return Routing([Entry.of(route, route.model_dump_json(by_alias=True).encode()) for route in routes], clients)
+    return Routing([RouteRef.of(route, route.model_dump_json(by_alias=True).encode()) for route in routes], clients)
 
 
 @pytest.mark.parametrize(

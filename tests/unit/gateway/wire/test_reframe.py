@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Wire
-from claude_gateway_proxy.gateway.body.facts import Body, splice
+from claude_gateway_proxy.gateway.body.document import Body, splice
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import as_messages, counted, read_body, reframed
@@ -35,7 +36,7 @@ def body_of(wire: Wire) -> Body:
 def sent(wire: Wire, to: Wire, **more: Any) -> tuple[dict[str, Any], dict[bytes, bytes], bytes]:
     """The body (read and in bytes) and the headers that a target of another wire gets."""
     body = body_of(wire)
-    frame = reframed(body, _BETAS, to=to, format=Format.MESSAGES, model="there", **more)
+    frame = reframed(Facts(body), _BETAS, to=to, format=Format.MESSAGES, model="there", **more)
     raw = splice(body, frame.changes)
     return json.loads(raw), dict(frame.headers), raw
 
@@ -74,35 +75,37 @@ def test_vertex_gets_its_own_frame(wire: Wire) -> None:
 @pytest.mark.parametrize("to", [Wire.BEDROCK, Wire.VERTEX])
 def test_headers_of_another_cloud_stay_behind(to: Wire) -> None:
     headers = [(b"x-amz-user-agent", b"a"), (b"x-amzn-bedrock-accept", b"*/*"), (b"x-goog-x", b"b"), (b"x-app", b"c")]
-    frame = reframed(body_of(Wire.ANTHROPIC), headers, to=to, format=Format.MESSAGES, model="m")
+    frame = reframed(Facts(body_of(Wire.ANTHROPIC)), headers, to=to, format=Format.MESSAGES, model="m")
     assert list(frame.headers) == [(b"x-app", b"c")]
 
 
 def test_text_that_is_no_beta_becomes_no_header() -> None:
     raw = json.dumps({"anthropic_beta": ["good-1", "a\r\nx-evil: 1", "é", "a,b", 7, ""]}).encode()
     body = read_body(raw, _CLOUD_ENTRIES[Wire.BEDROCK])
-    frame = reframed(body, (), to=Wire.ANTHROPIC, format=Format.MESSAGES, model="m")
+    frame = reframed(Facts(body), (), to=Wire.ANTHROPIC, format=Format.MESSAGES, model="m")
     assert list(frame.headers) == [(b"anthropic-beta", b"good-1")]
 
 
 def test_a_newer_version_of_the_api_goes_on() -> None:
     newer = [(b"anthropic-version", b"2026-10-21")]
-    frame = reframed(body_of(Wire.ANTHROPIC), newer, to=Wire.BEDROCK, format=Format.MESSAGES, model="m")
+    frame = reframed(Facts(body_of(Wire.ANTHROPIC)), newer, to=Wire.BEDROCK, format=Format.MESSAGES, model="m")
     assert frame.changes["anthropic_version"] == b'"2026-10-21"'
     body = read_body(b'{"anthropic_version":"2026-10-21"}', _CLOUD_ENTRIES[Wire.BEDROCK])
-    back = reframed(body, [(b"anthropic-version", b"2023-06-01")], to=Wire.ANTHROPIC, format=Format.MESSAGES, model="m")
+    back = reframed(
+        Facts(body), [(b"anthropic-version", b"2023-06-01")], to=Wire.ANTHROPIC, format=Format.MESSAGES, model="m"
+    )
     assert list(back.headers) == newer
 
 
 def test_a_count_of_tokens_is_wrapped_up_for_bedrock_and_unwrapped() -> None:
     asked = b'{"model":"claude-x",%s,"thinking":{"type":"enabled","budget_tokens":2000}}' % _TURN
     body = read_body(asked, ModelPath(Wire.ANTHROPIC, Format.COUNT_TOKENS))
-    frame = reframed(body, (), to=Wire.BEDROCK, format=Format.COUNT_TOKENS, model="there")
+    frame = reframed(Facts(body), (), to=Wire.BEDROCK, format=Format.COUNT_TOKENS, model="there")
     wrapped = counted(splice(body, frame.changes))
     inner = json.loads(base64.b64decode(json.loads(wrapped)["input"]["invokeModel"]["body"]))
     assert (inner["max_tokens"], "model" in inner) == (2001, False)
     back = read_body(wrapped, ModelPath(Wire.BEDROCK, Format.COUNT_TOKENS, model="anthropic.claude-x"))
-    again = reframed(back, (), to=Wire.VERTEX, format=Format.COUNT_TOKENS, model="claude-x@20250101")
+    again = reframed(Facts(back), (), to=Wire.VERTEX, format=Format.COUNT_TOKENS, model="claude-x@20250101")
     assert json.loads(splice(back, again.changes))["model"] == "claude-x@20250101"
 
 
@@ -144,7 +147,7 @@ def test_any_body_is_reframed(content: dict[str, Any], wire: Wire, to: Wire, for
         body = read_body(json.dumps({**known, **content}).encode(), _CLOUD_ENTRIES[wire])
     except Failure:
         return
-    frame = reframed(body, _BETAS, to=to, format=format_, model="m")
+    frame = reframed(Facts(body), _BETAS, to=to, format=format_, model="m")
     out = json.loads(splice(body, frame.changes))
     assert {key: out.get(key) for key in ("messages", "thinking", "x")} == {
         key: content.get(key) for key in ("messages", "thinking", "x")

@@ -1,7 +1,7 @@
 """The gateway's ASGI application: from a path to an answer in the caller's own format.
 
-In order: endpoint, client, body, facts, route, permission, exchange, record. The client is known before its body is
-read, so that nobody without a key can make the gateway hold one.
+In order: endpoint, client, body, route, exchange (which admits the request and chooses its targets), record. The client
+is known before its body is read, so that nobody without a key can make the gateway hold one.
 """
 
 import asyncio
@@ -9,15 +9,17 @@ import logging
 import time
 from typing import Final
 
-from claude_gateway.contract.policy import Client, Route, Wire
+from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import read_body
 from claude_gateway_proxy.gateway.auth import sigv4
-from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.auth.keys import own_login
+from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
@@ -117,8 +119,8 @@ class App:
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
-        record.session = headers.get(b"x-claude-code-session-id", b"").decode("latin-1")
-        client = identify(headers, snapshot.keys)
+        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        client = snapshot.callers.identify(headers)
         record.client = client.name
         self._check_headers(headers)
         raw = await read_body(receive, limit=self._limit, seconds=self._body_seconds)
@@ -127,6 +129,8 @@ class App:
             sigv4.check(scope, raw)
         body = read_wire_body(raw, path)
         record.model, record.stream = body.model, body.stream
+        route = find_route(snapshot.routing, model=body.model, client=client)
+        record.route = route.name
         frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
         call = Call(
             wire=record.wire,
@@ -135,12 +139,12 @@ class App:
             query=scope["query_string"],
             headers=scope["headers"],
             login=own_login(scope["headers"]),
-            body=body,
             raw=raw,
+            facts=Facts(body, scope["headers"]),
             frames=frames,
             snapshot=snapshot,
             client=client,
-            route=_route(snapshot, client, record),
+            route=route,
             record=record,
         )
         await self._exchange.answer(call, receive, send if frames is None else frames)
@@ -169,16 +173,3 @@ class App:
             self._metrics.finished(each, now=now)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
-
-
-def _route(snapshot: Snapshot, client: Client, record: Record) -> Route:
-    model = record.model
-    route = snapshot.routing.route(model)
-    if route is None:
-        raise errors.unknown_model(model, snapshot.routing.nearest(client, model))
-    record.route = route.name
-    if not snapshot.routing.allowed(client, model):
-        raise errors.model_not_allowed(model)
-    if not route.targets:
-        raise errors.no_targets(route.name)
-    return route

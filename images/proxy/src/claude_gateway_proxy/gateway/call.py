@@ -1,24 +1,29 @@
-"""One request on its way through the exchange, with all that was found out about it."""
+"""One request on its way through the gateway, with everything that was found out about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway.contract.policy import Client, Format, Route, Wire
-from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.body.document import Body
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.routing.names import literal
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What is to be answered.
+    """A request with its client and its route.
 
     ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
-    those of them with the client's own login at the upstream. ``body`` is seen as Messages on every Claude wire,
-    ``raw`` is it as it was sent. ``frames`` puts answers into the frames of a Bedrock client. ``snapshot`` is the one
-    that the request began with.
+    the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is the
+    same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is the
+    one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a judge's)
+    helps to answer; None for a client's request.
+
+    No field is ever replaced. Three of the values change while the request runs: ``record`` collects what happened,
+    ``frames`` tracks the stream that it frames, and ``facts`` fills its cache.
     """
 
     wire: Wire
@@ -27,17 +32,22 @@ class Call:
     query: bytes
     headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
     login: Sequence[tuple[bytes, bytes]] = field(repr=False)
-    body: Body = field(repr=False)
+    raw: bytes = field(repr=False)
+    facts: Facts = field(repr=False)
+    frames: FramedSend | None = field(repr=False)
     snapshot: Snapshot = field(repr=False)
     client: Client
     route: Route
     record: Record
+    origin: "Call | None" = field(default=None, repr=False)
+
+    @property
+    def body(self) -> Body:
+        """The body, as Messages on every Claude wire."""
+        return self.facts.body
 
     @property
     def asked(self) -> str:
-        """The model that was asked for, by its own name also where the client took the route's alias for it."""
-        model = self.body.model
+        """The model that was asked for; an alias of the route is replaced by the name that it stands for."""
+        model = self.facts.body.model
         return literal(self.route.models) or model if model == self.route.alias else model
-
-    raw: bytes = field(default=b"", repr=False)
-    frames: FramedSend | None = field(default=None, repr=False)

@@ -14,19 +14,16 @@ from typing import Final
 
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.admission.admission import Admission, Usage
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
-from claude_gateway_proxy.gateway.auth.keys import open_to
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.lanes.lane import Lane
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import has_endpoint
-from claude_gateway_proxy.gateway.lanes.relay.request import is_relayed
 from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
-from claude_gateway_proxy.gateway.routing.candidate import Candidate, LaneName
+from claude_gateway_proxy.gateway.routing.choice import Candidate, choose
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
-from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
@@ -39,20 +36,16 @@ Choose = Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]
 
 
 def candidates(call: Call, well: Callable[[str], bool]) -> Sequence[Candidate]:
-    """Order the targets that may answer the call, and name the lane of each. Raises Failure where there is none."""
-    targets = order(open_to(call.route, format=call.format, login=call.login), random=random.random, well=well)
-    return [Candidate(target, lane=_lane(call, target)) for target in targets]
-
-
-def _lane(call: Call, target: Target) -> LaneName:
-    relayed = is_relayed(target, call.format, call.asked) and has_endpoint(target, call.format)
-    return LaneName.RELAY if relayed else LaneName.LITELLM
+    """Choose among the targets of the call's route. Raises Failure where none can answer."""
+    return choose(call, random=random.random, well=well).candidates
 
 
 class Exchange:
-    """Answers routed requests. Holds the lanes and the connections to upstreams; made once at start."""
+    """Answers routed requests that are admitted. Holds the lanes and the connections to upstreams; made once."""
 
-    def __init__(self, lanes: Iterable[Lane], *, ping_seconds: float, choose: Choose = candidates) -> None:
+    def __init__(
+        self, lanes: Iterable[Lane], *, admission: Admission, ping_seconds: float, choose: Choose = candidates
+    ) -> None:
         """Use these lanes, and close them at the end. Needs a running event loop.
 
         ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none.
@@ -61,14 +54,22 @@ class Exchange:
         self._choose = choose
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
+        self._admission = admission
         self._health = Health(time.monotonic)
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
-        """Send the whole answer.
+        """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
 
         Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
         closes the connection; so does one whose client left.
         """
+        grant = await self._admission.admit(call)
+        try:
+            await self._answer(call, receive, send)
+        finally:
+            grant.settle(Usage.of(call.record))
+
+    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
         chosen = self._choose(call, self._health.well)
         upstreams = self._pool.lease(call.snapshot.egress)
         deadline = Deadline(receive, total=call.route.timeouts.total)
@@ -96,7 +97,6 @@ class Exchange:
         finally:
             deadline.stop()
             self._pool.release(upstreams)
-        raise errors.no_targets(call.route.name)
 
     async def close(self) -> None:
         """Close every connection."""

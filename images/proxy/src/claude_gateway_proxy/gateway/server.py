@@ -9,6 +9,7 @@ from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
@@ -40,7 +41,7 @@ class Process:
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         lanes = (RelayLane(), LiteLLMLane(str(settings.run_dir / LITELLM_SOCKET)))
-        self._exchange = Exchange(lanes, ping_seconds=settings.ping_seconds)
+        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -128,7 +129,7 @@ class Process:
             clients=len(snapshot.clients),
             took_ms=round(change.seconds * 1000, 1),
         )
-        if not snapshot.keys:
+        if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
 

@@ -8,22 +8,23 @@ import msgspec
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.policy import Client, Egress, Policy
 from claude_gateway_proxy import policy_document
-from claude_gateway_proxy.gateway.routing.names import Entry, Routing
+from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One revision, ready to serve.
 
-    ``secrets`` by entry name; ``keys`` are clients by SHA-256 (hex) of their key. ``clients`` are all the names that
-    there are, ``providers`` OpenTelemetry's names of all providers by ours.
+    ``secrets`` are by entry name; ``callers`` finds the client of a request. ``clients`` are all their names, and
+    ``providers`` maps our names of providers to OpenTelemetry's.
     """
 
     revision: str
     egress: Egress
     routing: Routing = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
-    keys: Mapping[str, Client] = field(repr=False)
+    callers: Callers = field(repr=False)
     clients: frozenset[str] = field(repr=False)
     providers: Mapping[str, str] = field(repr=False)
 
@@ -32,10 +33,10 @@ def build(bundle: Bundle) -> Snapshot:
     """Build the snapshot of a bundle. Raises BundleError if its parts do not fit together."""
     secrets = {name: _text(name, value) for name, value in bundle.secrets.items()}
     policy, routes = policy_document.read(bundle.gateway)
-    entries: list[Entry] = []
+    refs: list[RouteRef] = []
     providers: dict[str, str] = {}
     for route, raw in routes:
-        entries.append(Entry.of(route, raw))
+        refs.append(RouteRef.of(route, raw))
         for target in route.targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             if target.secret is not None and target.secret not in secrets:
@@ -45,9 +46,9 @@ def build(bundle: Bundle) -> Snapshot:
     return Snapshot(
         revision=bundle.meta.revision,
         egress=policy.egress,
-        routing=Routing(entries, policy.clients),
+        routing=Routing(refs, policy.clients),
         secrets=secrets,
-        keys=keys,
+        callers=Callers(keys=keys),
         clients=frozenset(client.name for client in policy.clients),
         providers=providers,
     )

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.body.facts import readable
+from claude_gateway_proxy.gateway.body.document import readable
 
 PICTURE: Final = 1600
 """Tokens of a picture at most; larger ones are scaled down."""

@@ -1,222 +1,165 @@
-"""What the gateway must know of a request body, found without ever writing the body anew.
+"""Facts about a request that routing rules and lanes ask for: thinking, effort, images, tools, size, agent.
 
-``parse`` validates the JSON, splits the top level and remembers where every value lies; ``splice`` replaces or adds
-top-level values and leaves every other byte as the client sent it (measured: 0.5 ms per MB).
+Each fact is computed when it is first read and kept for the rest of the request; a request whose facts nobody reads
+decodes nothing. A value of the wrong type counts as absent: the upstream rejects it, not the gateway.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
-from claude_gateway_proxy.operations import OUTPUT_LIMITS
+from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.document import Body
 
-MODEL_LIMIT: Final = 256
-"""Characters that a model name may have."""
+SESSION_HEADER: Final = b"x-claude-code-session-id"
 
-_BOM: Final = b"\xef\xbb\xbf"
-_SPACE: Final = re.compile(rb"[ \t\r\n]*")
-_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_FIRST: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_SECOND: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_HALVES: Final = (re.compile(_FIRST + b"(?!" + _SECOND + b")"), re.compile(_SECOND + b"(?<!" + _FIRST + _SECOND + b")"))
-_HALVES_LIMIT: Final = 10_000
-"""A body with more of them is refused as no JSON, rather than mended while everybody waits."""
-
-_DECODER: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_HINTS: Final = b"x-claude-code-"
+_IMAGES: Final = frozenset({"image", "image_url", "input_image"})
+_DOCUMENTS: Final = frozenset({"document", "file", "input_file"})
+_CONVERSATION: Final = ("messages", "input")
+_CLIENT_TOOLS: Final = frozenset({"custom", "function"})
+_RUN_BY_CLIENT: Final = ("bash_", "computer_", "memory_", "text_editor_")
+"""Tools that Anthropic defines and the client runs (platform.claude.com, tool use)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """A request body: one JSON object, valid, with no key twice.
+class Thinking:
+    """The field ``thinking`` of a Messages request; ``budget`` is in tokens and None where none is set.
 
-    ``members`` has the byte span ``(start, end)`` of each top-level value in ``raw``, in the order of ``raw``, and
-    ``close`` the offset of the object's last brace. ``model`` and ``stream`` may come from the request's path instead.
+    ``enabled`` covers every type but ``disabled``. ``budget`` is reported whatever the type.
     """
 
-    raw: bytes
-    members: Mapping[str, tuple[int, int]]
-    close: int
-    model: str
-    stream: bool
-
-    def value(self, key: str) -> bytes | None:
-        """The JSON text of a top-level value, readable by any decoder; None where there is none."""
-        span = self.members.get(key)
-        return None if span is None else readable(self.raw[span[0] : span[1]])
-
-    def limit(self, key: str) -> int | None:
-        """The value of one of ``OUTPUT_LIMITS``; None where it is absent or null."""
-        text = self.value(key)
-        return None if text is None or text == b"null" else int(text)
+    enabled: bool = False
+    adaptive: bool = False
+    budget: int | None = None
 
 
-def parse(raw: bytes, *, model: str | None = None, stream: bool = False) -> Body:
-    """Read a body; a leading byte order mark is cut off.
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What Claude Code says about the agent behind a request; empty where it says nothing.
 
-    Where the path names the ``model``, the body need not; ``stream`` says that the path asks for one. Raises Failure
-    (400) where it is not a JSON object, has a key twice, no usable ``model``, or a ``stream`` or an output limit of a
-    wrong type.
+    It sends the session always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``.
     """
-    if raw.startswith(_BOM):
-        raw = raw[len(_BOM) :]
-    text, values = _decoded(raw)
-    members, close = _spans(text, values)
-    for key in OUTPUT_LIMITS:
-        if key in values:
-            _check_limit(key, bytes(values[key]))
-    asked = bytes(values["stream"]) if "stream" in values else b"false"
-    if asked not in (b"true", b"false", b"null"):
-        raise bad_request("stream: must be true or false")
-    name = _model(values.get("model")) if model is None else checked_model(model)
-    return Body(raw=raw, members=members, close=close, model=name, stream=stream or asked == b"true")
+
+    session: str = ""
+    request_class: str = ""
+    agent_type: str = ""
+    agent_id: str = ""
+    parent_agent_id: str = ""
+    prompt_id: str = ""
 
 
-def readable(text: bytes) -> bytes:
-    """JSON text without halves of characters (``\\ud83d`` alone), of the same length.
+class Facts:
+    """The facts of one request, lazily computed from its ``body`` and ``headers`` (lower-case names)."""
 
-    JSON allows them, though they are no text, and JavaScript writes them where it cut an emoji in two: whether an
-    upstream takes them is its own affair, but no decoder here does.
-    """
-    if b"\\ud" not in text and b"\\uD" not in text:
-        return text
-    # Zero bytes, which no JSON has, stand for escaped backslashes: after one of these, "ud83d" is plain text.
-    text = text.replace(rb"\\", b"\0\0")
-    for half in _HALVES:
-        text = half.sub(rb"\\ufffd", text, count=_HALVES_LIMIT)
-    return text.replace(b"\0\0", rb"\\")
+    def __init__(self, body: Body, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Keep what the facts come from; nothing is read yet."""
+        self.body = body
+        self.headers = headers
 
+    @cached_property
+    def thinking(self) -> Thinking:
+        """Whether and how far the model is to think."""
+        value = self._value("thinking")
+        if not isinstance(value, dict):
+            return Thinking()
+        kind, budget = value.get("type"), value.get("budget_tokens")
+        return Thinking(
+            enabled=kind != "disabled",
+            adaptive=kind == "adaptive",
+            budget=budget if isinstance(budget, int) and budget > 0 else None,
+        )
 
-def _decoded(raw: bytes) -> tuple[bytes, Mapping[str, msgspec.Raw]]:
-    """The top level of a body, and the text of the same length that it was read from."""
-    try:
+    @cached_property
+    def effort(self) -> str | None:
+        """The effort that the client set, in any format."""
+        for field in ("output_config", "reasoning"):
+            value = self._value(field)
+            if isinstance(value, dict) and isinstance(value.get("effort"), str):
+                return str(value["effort"])
+        value = self._value("reasoning_effort")
+        return value if isinstance(value, str) else None
+
+    @cached_property
+    def images(self) -> bool:
+        """Whether the conversation has images, also those in the results of tools."""
+        return not _IMAGES.isdisjoint(self._blocks)
+
+    @cached_property
+    def documents(self) -> bool:
+        """Whether the conversation has documents or files, also those in the results of tools."""
+        return not _DOCUMENTS.isdisjoint(self._blocks)
+
+    @cached_property
+    def tools(self) -> int:
+        """How many tools the client defines, server tools included."""
+        return len(self._tools)
+
+    @cached_property
+    def server_tools(self) -> tuple[str, ...]:
+        """The types of the tools that the upstream runs by itself, such as ``web_search_20250305``, in their order."""
+        kinds = [tool.get("type") for tool in self._tools]
+        return tuple(
+            kind
+            for kind in kinds
+            if isinstance(kind, str) and kind not in _CLIENT_TOOLS and not kind.startswith(_RUN_BY_CLIENT)
+        )
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return len(self.body.raw)
+
+    @cached_property
+    def input_tokens(self) -> int:
+        """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
+        return estimate.tokens(self.body.raw)
+
+    @cached_property
+    def agent(self) -> Agent:
+        """Claude Code's session and agent."""
+        found = {name: value.decode("latin-1") for name, value in self.headers if name.startswith(_HINTS)}
+        return Agent(
+            session=found.get(SESSION_HEADER, ""),
+            request_class=found.get(b"x-claude-code-request-class", ""),
+            agent_type=found.get(b"x-claude-code-agent-type", ""),
+            agent_id=found.get(b"x-claude-code-agent-id", ""),
+            parent_agent_id=found.get(b"x-claude-code-parent-agent-id", ""),
+            prompt_id=found.get(b"x-claude-code-prompt-id", ""),
+        )
+
+    @cached_property
+    def _blocks(self) -> frozenset[str]:
+        """The types of all content blocks of the conversation."""
+        return frozenset(kind for field in _CONVERSATION for kind in _types(self._value(field)))
+
+    @cached_property
+    def _tools(self) -> Sequence[dict[str, Any]]:
+        value = self._value("tools")
+        return [tool for tool in value if isinstance(tool, dict)] if isinstance(value, list) else ()
+
+    def _value(self, key: str) -> Any:
+        text = self.body.value(key)
         try:
-            return raw, _DECODER.decode(raw)
-        except msgspec.DecodeError:
-            text = readable(raw)
-            if b"\0" in raw or text == raw:
-                raise
-            return text, _DECODER.decode(text)
-    except msgspec.ValidationError:
-        raise bad_request("the body must be a JSON object") from None
-    except msgspec.DecodeError as error:
-        raise bad_json(str(error)) from None
-    except UnicodeDecodeError:
-        raise bad_json("it is not UTF-8") from None
-    except RecursionError:
-        raise bad_json("it is nested too deeply") from None
+            return None if text is None else msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
 
 
-def splice(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
-    """The body with some top-level values replaced or (where absent) added; ``changes`` holds JSON texts.
-
-    None takes a key out. Every other byte stays as it is, white space and the order of keys included.
-    """
-    if not changes:
-        return body.raw
-    if None in changes.values():
-        return _respliced(body, changes)
-    spans = sorted((*body.members[key], text) for key, text in changes.items() if key in body.members)
-    parts: list[bytes] = []
-    at = 0
-    for start, end, text in spans:
-        parts += (body.raw[at:start], text or b"")
-        at = end
-    parts.append(body.raw[at : body.close])
-    return b"".join(parts) + _added(body, changes, first=not body.members) + body.raw[body.close :]
-
-
-def _respliced(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
-    """Splice with keys to take out, each with the comma before it; the first one kept loses its comma instead."""
-    raw = body.raw
-    opened = raw.index(b"{") + 1
-    parts = [raw[:opened]]
-    at, first = opened, True
-    for key, (start, end) in body.members.items():
-        text = changes.get(key, raw[start:end])
-        if text is not None:
-            before = raw[at:start]
-            parts += (before if not first or at == opened else before.partition(b",")[2], text)
-            first = False
-        at = end
-    parts += (raw[at : body.close], _added(body, changes, first=first), raw[body.close :])
-    return b"".join(parts)
-
-
-def _added(body: Body, changes: Mapping[str, bytes | None], *, first: bool) -> bytes:
-    """The members that ``body`` does not have, each with the comma before it but for the object's ``first``."""
-    new = [
-        msgspec.json.encode(key) + b":" + text
-        for key, text in changes.items()
-        if text is not None and key not in body.members
-    ]
-    return (b"" if first or not new else b",") + b",".join(new)
-
-
-def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tuple[int, int]], int]:
-    """Walk the top level by the known length of each value.
-
-    The JSON is valid, so that the walk can only lose its way where a key comes twice: the decoder keeps the last
-    value of such a key, an upstream may take the first, and a client could show us one model and the upstream another.
-    """
-    members: dict[str, tuple[int, int]] = {}
-    at = _skip(raw, _skip(raw, 0) + 1)
-    while raw[at : at + 1] == b'"':
-        match = _KEY.match(raw, at)
-        if match is None:
-            raise _duplicate()
-        key = _text(match.group())
-        value = values.get(key) if key is not None else None
-        if key is None or value is None or key in members:
-            raise _duplicate()
-        start = _skip(raw, _skip(raw, match.end()) + 1)
-        text = bytes(value)
-        end = start + len(text)
-        if not raw.startswith(text, start):
-            raise _duplicate()
-        members[key] = (start, end)
-        at = _skip(raw, end)
-        if raw[at : at + 1] != b",":
-            break
-        at = _skip(raw, at + 1)
-    if raw[at : at + 1] != b"}" or len(members) != len(values) or _skip(raw, at + 1) != len(raw):
-        raise _duplicate()
-    return members, at
-
-
-def _duplicate() -> Failure:
-    return bad_request("the body has a top-level key twice")
-
-
-def _skip(raw: bytes, at: int) -> int:
-    match = _SPACE.match(raw, at)
-    return at if match is None else match.end()
-
-
-def _text(quoted: bytes) -> str | None:
-    try:
-        return msgspec.json.decode(quoted, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # also where it is no string at all
-        return None
-
-
-def _model(value: msgspec.Raw | None) -> str:
-    if value is None:
-        raise bad_request("model: field required")
-    return checked_model(_text(bytes(value)))
-
-
-def checked_model(model: str | None) -> str:
-    """A model name that is fit to be looked up and logged. Raises Failure (400) for any other text."""
-    if not model or len(model) > MODEL_LIMIT or _CONTROL.search(model):
-        raise bad_request(f"model: must be a string of 1 to {MODEL_LIMIT} printable characters")
-    return model
-
-
-def _check_limit(key: str, text: bytes) -> None:
-    if text != b"null" and not (text.isdigit() and len(text) < 16):
-        raise bad_request(f"{key}: must be a whole number")
+def _types(conversation: object) -> Iterator[str]:
+    """The types of the blocks in a conversation; only ``content`` is followed, never what a tool was called with."""
+    left = [conversation]
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            kind = value.get("type")
+            if isinstance(kind, str):
+                yield kind
+            left.append(value.get("content"))
+            if kind in ("function_call_output", "custom_tool_call_output"):
+                left.append(value.get("output"))

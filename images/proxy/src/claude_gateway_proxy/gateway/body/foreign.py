@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.translation.codec.thoughts import MARK, is_ours
 
 _MARK = MARK.encode()

@@ -1,17 +1,19 @@
-"""What a route changes in a request: a lower output limit, and model settings that the client left open.
+"""What a route changes in a request: a lower output limit, and model settings that the client did not set.
 
-All of it as top-level changes for ``facts.splice``, the same for both lanes.
+The result is top-level changes for ``document.splice``, the same for every lane.
 """
 
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
-from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.body.document import Body
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.operations import OPERATIONS
 
 
-def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:
-    """The top-level values to set in ``body`` for ``target``, as JSON texts; empty for most requests."""
+def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:
+    """Return the top-level values to set in a body for ``target``, as JSON texts; empty for most requests."""
+    body = facts.body
     operation = OPERATIONS[format]
     if not operation.generates:
         return {}
@@ -28,26 +30,22 @@ def changes(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:
             found[limits[0]] = b"%d" % target.max_output_tokens
     wanted = target.parameters
     if wanted.temperature is not None or wanted.top_p is not None:
-        found |= _sampling(target, format=format, body=body)
+        found |= _sampling(target, format=format, facts=facts)
     if wanted.reasoning_effort is not None:
         found |= _effort(wanted.reasoning_effort, format=format, body=body)
     return found
 
 
-def _sampling(target: Target, *, format: Format, body: Body) -> dict[str, bytes]:
-    if format is Format.MESSAGES and (_thinks(body) or {"temperature", "top_p"} & body.members.keys()):
-        return {}  # Anthropic refuses a temperature with thinking, and newer models one of the two next to the other
+def _sampling(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:
+    body = facts.body
+    if format is Format.MESSAGES and ({"temperature", "top_p"} & body.members.keys() or facts.thinking.enabled):
+        return {}  # Anthropic rejects a temperature with thinking, and its newer models reject the two together
     settings = {"temperature": target.parameters.temperature, "top_p": target.parameters.top_p}
     return {
         key: msgspec.json.encode(value)
         for key, value in settings.items()
         if value is not None and key not in body.members
     }
-
-
-def _thinks(body: Body) -> bool:
-    thinking = msgspec.json.decode(body.value("thinking") or b"null")
-    return isinstance(thinking, dict) and thinking.get("type") != "disabled"
 
 
 def _effort(effort: str, *, format: Format, body: Body) -> dict[str, bytes]:

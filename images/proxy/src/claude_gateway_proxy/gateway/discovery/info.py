@@ -5,7 +5,6 @@ from typing import Final
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.auth.keys import identify
 from claude_gateway_proxy.gateway.discovery import models
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
@@ -68,7 +67,7 @@ def _models(scope: Scope, snapshot: Snapshot | None, *, name: str) -> Answer:
     if snapshot is None:
         raise errors.not_ready("no configuration was loaded yet")
     headers = dict(scope["headers"])
-    client = identify(headers, snapshot.keys)
+    client = snapshot.callers.identify(headers)
     shape = _shape(headers)
     if name:
         return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))

@@ -13,7 +13,6 @@ import msgspec
 from claude_gateway.contract.policy import Client, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
-from claude_gateway_proxy.gateway.auth.keys import identify
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import plain_name, variants, written_for
@@ -45,7 +44,7 @@ def _body(scope: Scope, snapshot: Snapshot, *, wanted: str, verify: bool) -> byt
     if scope["method"] not in _METHODS:
         raise errors.wrong_method(scope["method"], ", ".join(_METHODS))
     headers = dict(scope["headers"])
-    client = identify(headers, snapshot.keys) if _LOGINS & headers.keys() else None
+    client = snapshot.callers.identify(headers) if _LOGINS & headers.keys() else None
     if client is not None and verify:
         sigv4.check(scope, b"")
     if wanted:

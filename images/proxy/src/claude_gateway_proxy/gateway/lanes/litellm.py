@@ -7,12 +7,12 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.gateway.body.facts import readable, splice
+from claude_gateway_proxy.gateway.body.document import readable, splice
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request, litellm_down
 from claude_gateway_proxy.gateway.lanes.lane import Sending
-from claude_gateway_proxy.gateway.routing.candidate import LaneName
+from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.operations import OPERATIONS
@@ -53,7 +53,7 @@ class LiteLLMLane:
 
 def _body(call: Call, target: Target) -> bytes:
     """The body for the worker: the route's changes applied, and Messages in their plain form."""
-    changes: Changes = {**route_changes(target, format=call.format, body=call.body)}
+    changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if call.wire in (Wire.BEDROCK, Wire.VERTEX):
         changes = as_messages(call.body) | changes
     body = readable(splice(call.body, changes))

@@ -13,12 +13,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract.policy import Client, Route
+from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
 from claude_gateway_proxy.gateway.wire.model_ids import variants
 
 _STAR: Final = "*"
-_MODEL_LIMIT: Final = 512
-"""Characters above which a model name is nobody's; it is the client's text and is matched with care."""
-
 _MEMO_LIMIT: Final = 4096
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
@@ -56,11 +54,11 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A route as it is looked up; ``raw`` is its JSON, which was checked.
+class RouteRef:
+    """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
 
-    Thousands of whole routes are a hundred thousand objects, and each full garbage collection walks them all: 60 ms
-    of silence in every stream. So a route is decoded when a request first asks for it.
+    Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
+    stream stops for 60 ms. So a route is decoded when a request first needs it.
     """
 
     name: str
@@ -70,26 +68,26 @@ class Entry:
     raw: bytes
 
     @classmethod
-    def of(cls, route: Route, raw: bytes) -> "Entry":
-        """The entry of a route that was decoded from ``raw``."""
+    def of(cls, route: Route, raw: bytes) -> "RouteRef":
+        """Return the reference to a route that was decoded from ``raw``."""
         return cls(name=route.name, models=route.models, display_name=route.display_name, alias=route.alias, raw=raw)
 
 
 class Patterns:
     """Many patterns with the route that each stands for, found by their literal heads rather than one by one."""
 
-    def __init__(self, named: Iterable[tuple[str, Entry]]) -> None:
+    def __init__(self, named: Iterable[tuple[str, RouteRef]]) -> None:
         """Index pairs of pattern and route."""
-        heads: dict[str, list[tuple[Pattern, Entry]]] = defaultdict(list)
-        for text, entry in named:
+        heads: dict[str, list[tuple[Pattern, RouteRef]]] = defaultdict(list)
+        for text, ref in named:
             pattern = Pattern.of(text)
-            heads[pattern.head].append((pattern, entry))
+            heads[pattern.head].append((pattern, ref))
         self._heads = {head: tuple(sorted(found, key=lambda each: each[0].rank)) for head, found in heads.items()}
         self._lengths = tuple(sorted({len(head) for head in heads}))
 
-    def best(self, name: str) -> tuple[Pattern, Entry] | None:
+    def best(self, name: str) -> tuple[Pattern, RouteRef] | None:
         """The most specific pattern that the name fits, and its route."""
-        best: tuple[Pattern, Entry] | None = None
+        best: tuple[Pattern, RouteRef] | None = None
         for length in self._lengths:
             if length > len(name):
                 break
@@ -120,19 +118,19 @@ class Allowance:
 class Routing:
     """A policy's routes and clients, ready to be looked up by name."""
 
-    def __init__(self, entries: Sequence[Entry], clients: Iterable[Client]) -> None:
+    def __init__(self, refs: Sequence[RouteRef], clients: Iterable[Client]) -> None:
         """Index them; a name that two routes claim was settled before, in the control plane."""
-        named = [(name, entry) for entry in entries for name in entry.models]
-        self.routes = frozenset(entry.name for entry in entries)
-        self._exact = {name: entry for name, entry in named if _STAR not in name}
+        named = [(name, ref) for ref in refs for name in ref.models]
+        self.routes = frozenset(ref.name for ref in refs)
+        self._exact = {name: ref for name, ref in named if _STAR not in name}
         self._aliases: dict[str, str] = {}
-        for entry in entries:
-            own = literal(entry.models)
-            if entry.alias is not None and own is not None and entry.alias not in self._exact:
-                self._exact[entry.alias] = entry
-                self._aliases[entry.alias] = own
-        self._patterns = Patterns((name, entry) for name, entry in named if _STAR in name)
-        self._memo: dict[str, Entry] = {}
+        for ref in refs:
+            own = literal(ref.models)
+            if ref.alias is not None and own is not None and ref.alias not in self._exact:
+                self._exact[ref.alias] = ref
+                self._aliases[ref.alias] = own
+        self._patterns = Patterns((name, ref) for name, ref in named if _STAR in name)
+        self._memo: dict[str, RouteRef] = {}
         self._decoded: dict[str, Route] = {}
         self._allowances = {client.name: Allowance(client) for client in clients}
         self._names = tuple(sorted(self._exact))
@@ -144,12 +142,12 @@ class Routing:
 
     def route(self, model: str) -> Route | None:
         """The route that serves a model name, if any."""
-        entry = self._entry(model)
-        if entry is None:
+        ref = self._entry(model)
+        if ref is None:
             return None
-        route = self._decoded.get(entry.name)
+        route = self._decoded.get(ref.name)
         if route is None:
-            route = self._decoded[entry.name] = Route.model_validate_json(entry.raw)
+            route = self._decoded[ref.name] = Route.model_validate_json(ref.raw)
         return route
 
     def display_name(self, model: str) -> str | None:
@@ -157,8 +155,8 @@ class Routing:
 
         An alias is read as the name that it stands for.
         """
-        entry = self._entry(model)
-        return None if entry is None else entry.display_name or self._aliases.get(model, model)
+        ref = self._entry(model)
+        return None if ref is None else ref.display_name or self._aliases.get(model, model)
 
     def allowed(self, client: Client, model: str) -> bool:
         """Whether the client may name this model, served or not; an id of a cloud also by its plain names.
@@ -182,22 +180,22 @@ class Routing:
 
     def nearest(self, client: Client, model: str) -> list[str]:
         """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
-        if len(model) > _MODEL_LIMIT:
+        if len(model) > MODEL_LIMIT:
             return []
         plain = _lookups(model)[-1]
         likely = [name for name in self._likely(plain) if self.allowed(client, name)]
         return get_close_matches(plain, likely, n=_NEAREST, cutoff=_CUTOFF)
 
-    def _entry(self, model: str) -> Entry | None:
-        entry = self._exact.get(model) or self._memo.get(model)
-        if entry is not None or len(model) > _MODEL_LIMIT:
-            return entry
-        entry = self._found(_lookups(model))
-        if entry is not None and len(self._memo) < _MEMO_LIMIT:
-            self._memo[model] = entry
-        return entry
+    def _entry(self, model: str) -> RouteRef | None:
+        ref = self._exact.get(model) or self._memo.get(model)
+        if ref is not None or len(model) > MODEL_LIMIT:
+            return ref
+        ref = self._found(_lookups(model))
+        if ref is not None and len(self._memo) < _MEMO_LIMIT:
+            self._memo[model] = ref
+        return ref
 
-    def _found(self, names: Sequence[str]) -> Entry | None:
+    def _found(self, names: Sequence[str]) -> RouteRef | None:
         for name in names:
             if (exact := self._exact.get(name)) is not None:
                 return exact
@@ -220,7 +218,7 @@ def literal(models: Sequence[str]) -> str | None:
 
 def _lookups(model: str) -> Sequence[str]:
     """The names under which a model is looked up, the one that was sent first."""
-    return variants(model) if len(model) <= _MODEL_LIMIT else (model,)
+    return variants(model) if len(model) <= MODEL_LIMIT else (model,)
 
 
 def _words(name: str) -> list[str]:

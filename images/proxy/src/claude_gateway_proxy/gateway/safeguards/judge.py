@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format, Route, Wire
-from claude_gateway_proxy.gateway.body.facts import parse
+from claude_gateway_proxy.gateway.body.document import parse
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.safeguards import prompt
@@ -108,11 +109,12 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         query=b"",
         headers=_HEADERS,
         login=(),
-        body=body,
         raw=raw,
+        facts=Facts(body, _HEADERS),
         frames=None,
         route=route,
         record=record,
+        origin=call,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.body.facts import Body
+from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall
 
 DANGEROUS: Final = "dangerous_tool_use"

@@ -18,8 +18,9 @@ UNKNOWN: Final = "unknown"
 CLIENT_GONE: Final = 499
 """Status of a request whose client left before the answer began (nginx's number; nobody receives it)."""
 
-_MODEL_LIMIT: Final = 128
-_SESSION_LIMIT: Final = 64
+_MODEL_LOGGED: Final = 128
+_SESSION_LOGGED: Final = 64
+"""Characters of the client's own text in a log line: fewer than a request may have, because a line is read."""
 
 Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
@@ -102,8 +103,8 @@ class Record:
             "lane": self.lane,
             "wire": self.wire.value,
             "format": self.format.value,
-            "model": self.model[:_MODEL_LIMIT],
-            "session": self.session[:_SESSION_LIMIT],
+            "model": self.model[:_MODEL_LOGGED],
+            "session": self.session[:_SESSION_LOGGED],
             "stream": self.stream,
             "status": self.status,
             "outcome": self.outcome,

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format, Wire
-from claude_gateway_proxy.gateway.body.facts import Body, parse
+from claude_gateway_proxy.gateway.body.document import Body, parse
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.wire import betas
 from claude_gateway_proxy.gateway.wire.paths import ModelPath
@@ -69,7 +70,7 @@ def read_body(raw: bytes, path: ModelPath) -> Body:
 
 
 def reframed(
-    body: Body,
+    facts: Facts,
     headers: Sequence[tuple[bytes, bytes]],
     *,
     to: Wire,
@@ -77,6 +78,7 @@ def reframed(
     model: str,
 ) -> Reframed:
     """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""
+    body = facts.body
     found = betas.known_to(to, betas.listed(headers, body.value(betas.FIELD)))
     kept = [(name, value) for name, value in headers if name != betas.HEADER and not name.startswith(_OF_CLOUDS)]
     counts = format is Format.COUNT_TOKENS
@@ -89,7 +91,7 @@ def reframed(
     if to is Wire.BEDROCK:
         changes |= {"model": None, "stream": None, betas.FIELD: msgspec.json.encode(found) if found else None}
         if counts and "max_tokens" not in body.members:
-            changes["max_tokens"] = b"%d" % _room(body)
+            changes["max_tokens"] = b"%d" % _room(facts)
         return Reframed(_needed(changes, body), kept)
     if body.stream and body.value("stream") != b"true":
         changes["stream"] = b"true"
@@ -131,8 +133,6 @@ def _needed(changes: Changes, body: Body) -> Changes:
     return {key: text for key, text in changes.items() if text is not None or key in body.members}
 
 
-def _room(body: Body) -> int:
+def _room(facts: Facts) -> int:
     """An output limit for a count: Bedrock checks the body as if it were to be answered, thinking included."""
-    thinking = msgspec.json.decode(body.value("thinking") or b"null")
-    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
-    return budget + 1 if isinstance(budget, int) and budget > 0 else 1
+    return (facts.thinking.budget or 0) + 1

@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.lanes.relay.request import Request, request
-from claude_gateway_proxy.gateway.routing.candidate import LaneName
+from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 
 if TYPE_CHECKING:

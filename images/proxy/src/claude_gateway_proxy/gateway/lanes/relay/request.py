@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
-from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
@@ -26,18 +25,6 @@ class Request:
     body: bytes
 
 
-def is_relayed(target: Target, format: Format, asked: str) -> bool:
-    """Whether a target takes requests of a format as they are.
-
-    The planner has decided this, except for OpenAI's targets that take any model: some have no Chat Completions.
-    """
-    if format not in target.formats:
-        return False
-    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
-        return True
-    return target.base_url is None or not is_openais_own(target.base_url)
-
-
 def model_at(target: Target, asked: str) -> str:
     """The target's name of the model that a client asked for."""
     if target.model != "*":
@@ -51,11 +38,11 @@ def request(call: Call, target: Target, to: Endpoint) -> Request:
     """Build the request for a target's endpoint: the client's bytes, spliced only where the target needs it."""
     model = model_at(target, call.asked)
     headers = call.headers
-    changes: Changes = {**route_changes(target, format=call.format, body=call.body)}
+    changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if to.wire in CLAUDE_WIRES:
         changes |= without_foreign_thinking(call.body)
     if call.wire is not to.wire:
-        frame = reframed(call.body, headers, to=to.wire, format=call.format, model=model)
+        frame = reframed(call.facts, headers, to=to.wire, format=call.format, model=model)
         changes, headers = frame.changes | changes, frame.headers
     elif to.verbs is None and model != call.body.model:
         changes["model"] = model_text(model)

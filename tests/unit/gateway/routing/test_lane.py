@@ -3,7 +3,7 @@
 import pytest
 
 from claude_gateway.contract.policy import Format, Target, Wire
-from claude_gateway_proxy.gateway.lanes.relay.request import is_relayed
+from claude_gateway_proxy.gateway.routing.choice import LaneName, lane_of
 
 OPENAI = "https://api.openai.com/v1"
 ELSEWHERE = "https://models.example/v1"
@@ -25,4 +25,4 @@ def test_chat_with_a_model_that_speaks_responses_only_is_translated(
 ) -> None:
     formats = (Format.CHAT, Format.RESPONSES)
     target = Target(id="t", provider="openai", model=model, wire=Wire.OPENAI, formats=formats, base_url=base_url)
-    assert is_relayed(target, format_, asked) is relayed
+    assert (lane_of(target, format_, asked) is LaneName.RELAY) is relayed

@@ -1,0 +1,138 @@
+"""Which targets answer a request, in which order, and over which lane.
+
+``find_route`` looks a model name up, ``choose`` decides among the route's targets. Between the two, admission may
+reject the request or make it wait, so that targets are chosen when the request is about to be sent.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
+from claude_gateway.contract.policy import Client, Format, Route, Target
+from claude_gateway_proxy.gateway.body.facts import Facts
+from claude_gateway_proxy.gateway.errors import format_not_served, login_needed, no_targets, unknown_model
+from claude_gateway_proxy.gateway.routing.names import Routing
+from claude_gateway_proxy.gateway.routing.order import order
+from claude_gateway_proxy.operations import OPERATIONS
+
+
+class LaneName(StrEnum):
+    """The way that a request takes to a target."""
+
+    RELAY = "relay"
+    LITELLM = "litellm"
+
+
+class Why(StrEnum):
+    """Why the first candidate comes first: the only one, its priority, a draw by weight, or others are put aside."""
+
+    ONLY = "only"
+    PRIORITY = "priority"
+    WEIGHT = "weight"
+    HEALTH = "health"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A target that may answer, and the name of the lane to it."""
+
+    target: Target
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The answer of ``choose``: at least one candidate, the first to be tried first.
+
+    ``rule`` is the name of the route's rule that matched; None: the route's default targets.
+    """
+
+    route: Route
+    rule: str | None
+    candidates: tuple[Candidate, ...]
+    why: Why
+
+
+class Routed(Protocol):
+    """What a choice depends on: a call has it, and so has anything that only wants to know the answer.
+
+    ``asked`` is the model name without the route's alias, ``login`` the client's own login at the upstream.
+    """
+
+    @property
+    def route(self) -> Route: ...
+    @property
+    def client(self) -> Client: ...
+    @property
+    def format(self) -> Format: ...
+    @property
+    def asked(self) -> str: ...
+    @property
+    def login(self) -> Sequence[tuple[bytes, bytes]]: ...
+    @property
+    def facts(self) -> Facts: ...
+
+
+def find_route(routing: Routing, *, model: str, client: Client) -> Route:
+    """Return the route that serves a model name. Raises Failure (404) with similar names that the client may use."""
+    route = routing.route(model)
+    if route is None:
+        raise unknown_model(model, routing.nearest(client, model))
+    return route
+
+
+def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str], bool]) -> Choice:
+    """Choose the targets of a request's route, in the order in which they are to be tried.
+
+    ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn. Raises
+    Failure if the route has no targets, or none that this request can be sent to.
+    """
+    route = request.route
+    targets = order(eligible(request), random=random, well=well)
+    candidates = tuple(Candidate(target, lane_of(target, request.format, request.asked)) for target in targets)
+    return Choice(route=route, rule=None, candidates=candidates, why=_why(targets))
+
+
+def eligible(request: Routed) -> Sequence[Target]:
+    """Return the route's targets that this request can be sent to.
+
+    A target that forwards the client's own login needs one, and serves its own formats only: no other target and no
+    translator ever gets a login. Raises Failure if no target is left.
+    """
+    route, login = request.route, request.login
+    if not route.targets:
+        raise no_targets(route.name)
+    if not any(target.forward_client_token for target in route.targets):
+        return route.targets
+    found = [
+        target
+        for target in route.targets
+        if not target.forward_client_token or (login and request.format in target.formats)
+    ]
+    if not found:
+        raise format_not_served(route.name, request.format.value) if login else login_needed(route.name)
+    return found
+
+
+def lane_of(target: Target, format: Format, asked: str) -> LaneName:
+    """Return the lane to a target: the relay where it takes requests of this format as they are.
+
+    The planner lists the formats of a target, with one exception: OpenAI's targets that take any model, because some
+    of the models have no Chat Completions.
+    """
+    if format not in target.formats or target.base_url is None or target.wire not in OPERATIONS[format].wires:
+        return LaneName.LITELLM
+    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
+        return LaneName.RELAY
+    return LaneName.LITELLM if is_openais_own(target.base_url) else LaneName.RELAY
+
+
+def _why(targets: Sequence[Target]) -> Why:
+    if len(targets) == 1:
+        return Why.ONLY
+    first = targets[0].priority
+    if any(target.priority < first for target in targets):
+        return Why.HEALTH
+    return Why.WEIGHT if sum(target.priority == first for target in targets) > 1 else Why.PRIORITY

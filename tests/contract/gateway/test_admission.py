@@ -1,0 +1,94 @@
+"""One gate for every request: a grant is settled exactly once with what the request used, however it ended."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.contract.gateway.test_safeguards import SAFEGUARDS, calling, sensible
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import Reply, drop, gateway, hang, stream, upstream, whole
+
+from claude_gateway.contract.policy import Target
+from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
+from claude_gateway_proxy.gateway.call import Call
+
+_ANSWER = json.dumps({"type": "message", "usage": {"input_tokens": 5, "output_tokens": 7}}).encode()
+
+
+class _Noted(Grant):
+    """A grant that keeps what it was settled with."""
+
+    def __init__(self, model: str, *, origin: bool) -> None:
+        self.model = model
+        self.origin = origin
+        self.settled: list[Usage] = []
+
+    def settle(self, usage: Usage) -> None:
+        self.settled.append(usage)
+
+
+@dataclass
+class _Gate(Admission):
+    grants: list[_Noted] = field(default_factory=list)
+
+    async def admit(self, call: Call) -> Grant:
+        await super().admit(call)
+        self.grants.append(_Noted(call.body.model, origin=call.origin is not None))
+        return self.grants[-1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "usage"),
+    [(whole(_ANSWER), Usage(input_tokens=5, output_tokens=7)), (drop, Usage()), (whole(b"{}"), Usage())],
+)
+async def test_a_request_is_settled_once_with_its_usage(reply: Reply, usage: Usage) -> None:
+    gate = _Gate()
+    async with upstream(reply) as up, gateway(route("c", targets=[target(base_url=up.url)]), admission=gate) as gw:
+        async with await gw.post("/v1/messages", {"model": "c"}) as response:
+            await response.read()
+        await gw.records()
+    assert [(grant.model, grant.settled) for grant in gate.grants] == [("c", [usage])]
+
+
+async def test_a_client_that_leaves_is_settled_once() -> None:
+    gate = _Gate()
+    async with upstream(hang) as up, gateway(route("c", targets=[target(base_url=up.url)]), admission=gate) as gw:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(gw.post("/v1/messages", {"model": "c"}), timeout=0.5)
+        await gw.records()
+    assert [grant.settled for grant in gate.grants] == [[Usage()]]
+
+
+async def test_what_is_rejected_has_nothing_to_settle() -> None:
+    gate = _Gate()
+    async with (
+        gateway(route("c"), admission=gate) as gw,
+        await gw.post("/v1/messages", {"model": "unknown"}) as response,
+    ):
+        assert response.status == 404
+    assert gate.grants == []
+
+
+async def test_a_judges_request_passes_the_same_gate() -> None:
+    gate = _Gate()
+    translated = Target(id="ns/c/0.0", provider="openai", model="gpt-5")
+    body: dict[str, Any] = {"model": "c", "messages": [], "stream": True, "safeguards": SAFEGUARDS}
+    async with upstream(sensible) as judge:
+        routes = (
+            route("c", targets=[translated], safeguards_model="j"),
+            route("j", targets=[target(base_url=judge.url)]),
+        )
+        async with (
+            gateway(*routes, admission=gate) as gw,
+            upstream(stream(*calling("rm x")), path=gw.run_dir / "litellm.sock"),
+        ):
+            async with await gw.post("/v1/messages", body) as response:
+                await response.read()
+            await gw.records(2)
+    assert [(grant.model, grant.origin, len(grant.settled)) for grant in gate.grants] == [
+        ("c", False, 1),
+        ("j", True, 1),
+    ]
+    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30)]
