@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from claude_gateway_proxy.gateway.body.facts import parse, splice
-from claude_gateway_proxy.translation.codec.thoughts import MARK, Thought, sign
-from claude_gateway_proxy.translation.dialect import without_foreign_thinking
+from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
+from claude_gateway_proxy.translation.thinking import MARK, Thought, sign
 
 OURS = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="because"))}
 CLAUDES = {"type": "thinking", "thinking": "so", "signature": "EqoBCkYIBxgC"}

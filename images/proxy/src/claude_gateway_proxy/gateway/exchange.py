@@ -20,6 +20,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.attempt import Answer, Missed, begin
 from claude_gateway_proxy.gateway.auth.keys import open_to
 from claude_gateway_proxy.gateway.body.facts import splice
+from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
 from claude_gateway_proxy.gateway.body.parameters import changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Ended, Watch
@@ -38,7 +39,6 @@ from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, U
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
-from claude_gateway_proxy.translation.dialect import without_foreign_thinking
 from claude_gateway_runtime.asgi import Receive, Send
 
 if TYPE_CHECKING:

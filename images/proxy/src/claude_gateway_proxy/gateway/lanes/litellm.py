@@ -13,7 +13,6 @@ from claude_gateway_proxy.gateway.body.facts import readable
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, unix_session
-from claude_gateway_proxy.translation.dialect import plain_messages
 
 _URLS: Final = {
     format_: URL(f"http://litellm/v1/{path}")
@@ -43,13 +42,12 @@ class LiteLLMLane:
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
-        body = readable(body)
-        if call.format in (Format.MESSAGES, Format.COUNT_TOKENS):
-            body = plain_messages(body)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
-        return self._session.post(_URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False)
+        return self._session.post(
+            _URLS[call.format], headers=headers, data=JsonPayload(readable(body)), allow_redirects=False
+        )
 
     async def close(self) -> None:
         """Close every connection."""
