@@ -68,10 +68,11 @@ class InputDelta(msgspec.Struct, frozen=True, tag_field="type", tag="input_json_
 Delta = TextDelta | ThinkingDelta | SignatureDelta | InputDelta
 
 
-class Message(msgspec.Struct, tag_field="type", tag="message", kw_only=True):
-    """A message; ``message_start`` has one without content."""
+class Message(msgspec.Struct, kw_only=True):
+    """A message, with its fields in Anthropic's order; ``message_start`` has one without content."""
 
     id: str
+    type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
     model: str
     content: list[Block] = []
