@@ -15,7 +15,6 @@ from typing import Any, Final
 from tests.support.builders.corpus import recordings
 from tests.support.processes.worker import Worker, bundle, deployment, events
 
-from claude_gateway_proxy.translation.dialect import plain_messages
 from claude_gateway_scripted.local import Scripted
 
 FOLDER: Final = Path(__file__).parents[2] / "data" / "golden"
@@ -69,7 +68,7 @@ def translated(kind: str, upstream: Scripted, worker: Worker) -> dict[str, str]:
 
 def _exchange(kind: str, body: bytes, upstream: Scripted, worker: Worker, tools: dict[str, Any]) -> dict[str, Any]:
     upstream.forget()
-    answer = worker.post("/v1/messages", kind, plain_messages(body))
+    answer = worker.post("/v1/messages", kind, body)
     answer.raise_for_status()
     (request,) = upstream.requests
     sent = request.json

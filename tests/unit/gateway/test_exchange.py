@@ -79,6 +79,7 @@ def _call(*targets: Target, timeouts: Timeouts | None = None, **more: object) ->
         headers=(),
         login=(),
         facts=Facts(body, ()),
+        frames=None,
         raw=body.raw,
         snapshot=build(bundles.bundle([route])),
         client=Client(name="ns/dev"),

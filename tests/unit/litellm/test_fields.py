@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.fields import ALLOWED, read
+from claude_gateway_proxy.litellm.fields import ALLOWED, allowed, read
 from claude_gateway_runtime.failure import Failure
 
 BODIES: dict[Format, dict[str, Any]] = {
@@ -51,7 +51,7 @@ def test_only_what_is_listed_comes_through(format: Format) -> None:
 def test_references_are_refused_wherever_a_text_may_stand(format: Format, text: str) -> None:
     for name in ALLOWED[format] - {"messages", "tools", "functions", "max_tokens"}:
         with pytest.raises(Failure) as raised:
-            read(json.dumps({**BODIES[format], name: text}).encode(), format=format)
+            allowed({**BODIES[format], name: text}, format=format)
         assert raised.value.status == 400
         assert raised.value.message.startswith(name)
 
@@ -59,3 +59,11 @@ def test_references_are_refused_wherever_a_text_may_stand(format: Format, text: 
 def test_nulls_are_absent() -> None:
     body = {**BODIES[Format.MESSAGES], "tools": None, "stream": None, "thinking": None}
     assert read(json.dumps(body).encode(), format=Format.MESSAGES) == BODIES[Format.MESSAGES]
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"messages":5}', b'{"messages":["x"]}', b"\xff", b"[" * 100_000])
+def test_what_is_no_request_is_refused(format: Format, raw: bytes) -> None:
+    with pytest.raises(Failure) as raised:
+        read(raw, format=format)
+    assert raised.value.status == 400

@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway_proxy.translation.codec.names import call_id, signature_of, tool_names, upstream_id
+from claude_gateway_proxy.translation.names import call_id, signature_of, tool_names, upstream_id
 
 TAKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 

@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway_proxy.translation.codec.chat_request import chat_request
-from claude_gateway_proxy.translation.codec.options import asked_of
-from claude_gateway_proxy.translation.codec.responses_request import responses_request
-from claude_gateway_proxy.translation.codec.schema import fits_strict, for_gemini, for_openai
-from claude_gateway_proxy.translation.codec.thoughts import Thought, read, sign
+from claude_gateway.contract.policy import ChatCapabilities
+from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway_proxy.litellm.capabilities import capabilities
+from claude_gateway_proxy.translation.chat import request as chat
+from claude_gateway_proxy.translation.messages.options import request_options
+from claude_gateway_proxy.translation.responses import request as responses
+from claude_gateway_proxy.translation.schema.gemini import for_gemini
+from claude_gateway_proxy.translation.schema.openai import for_openai
+from claude_gateway_proxy.translation.schema.strict import fits_strict
+from claude_gateway_proxy.translation.thinking import Thought, read, sign
 
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
 PDF = {"type": "document", "title": "a.pdf", "source": {"type": "base64", "media_type": "application/pdf", "data": "A"}}
@@ -19,6 +24,31 @@ RESULTS = [
     {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "one"}, IMAGE]},
     {"type": "tool_result", "tool_use_id": "t2", "content": "two"},
 ]
+
+
+def chat_request(request: dict[str, Any], *, provider: str) -> Any:
+    """A request as Chat Completions for what a provider accepts."""
+    names = request_options(request, model="m").names
+    accepted = PROVIDERS[provider].translation.chat or ChatCapabilities()
+    return chat.chat_request(request, names=names, capabilities=capabilities(accepted))
+
+
+def responses_request(request: dict[str, Any]) -> Any:
+    """A request as Responses."""
+    return responses.responses_request(request, names=request_options(request, model="m").names)
+
+
+@pytest.mark.parametrize("choice", [{"type": "any"}, {}])
+def test_a_switch_against_parallel_calls_goes_under_openais_name(choice: dict[str, Any]) -> None:
+    tools = [{"name": "n", "input_schema": {}}]
+    request = turns(("user", "go"), tool_choice={**choice, "disable_parallel_tool_use": True})
+    for found in (
+        chat_request({**request, "tools": tools}, provider="openai"),
+        responses_request({**request, "tools": tools}),
+    ):
+        assert found["parallel_tool_calls"] is False
+        assert found.get("tool_choice") == ("required" if choice else None)
+    assert "parallel_tool_calls" not in {**chat_request(request, provider="openai"), **responses_request(request)}
 
 
 def turns(*turns_: tuple[str, Any], **more: Any) -> dict[str, Any]:
@@ -229,7 +259,7 @@ REQUEST = st.fixed_dictionaries(
 
 @given(REQUEST, st.sampled_from(["hosted_vllm", "gemini", "mistral", "deepseek"]))
 def test_no_request_breaks_the_translation(request: dict[str, Any], provider: str) -> None:
-    asked_of(request, model="m")
+    request_options(request, model="m")
     for message in chat_request(request, provider=provider)["messages"]:
         assert message["role"] in ("system", "user", "assistant", "tool")
     for item in responses_request(request)["input"]:

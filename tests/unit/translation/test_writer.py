@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
@@ -11,19 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from claude_gateway_proxy.translation.codec.chat_answer import ChatReader
-from claude_gateway_proxy.translation.codec.names import tool_names
-from claude_gateway_proxy.translation.codec.responses_answer import ResponsesReader
-from claude_gateway_proxy.translation.codec.thoughts import Thought, read
-from claude_gateway_proxy.translation.codec.writer import Asked, Writer, assembled, encoded
+from claude_gateway_proxy.translation.chat.answer import ChatReader
+from claude_gateway_proxy.translation.messages.events import BlockStart, Event, assembled, encoded
+from claude_gateway_proxy.translation.messages.options import RequestOptions, Thinking
+from claude_gateway_proxy.translation.messages.writer import Writer
+from claude_gateway_proxy.translation.names import tool_names
+from claude_gateway_proxy.translation.responses.answer import ResponsesReader
+from claude_gateway_proxy.translation.thinking import Thought, read
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
-ASKED = Asked(model="m", thinks=True)
+OPTIONS = RequestOptions(model="m", thinking=Thinking(wanted=True))
 
 
-def chat(*chunks: dict[str, Any], asked: Asked = ASKED) -> list[dict[str, Any]]:
+def chat(*chunks: dict[str, Any], options: RequestOptions = OPTIONS) -> list[Event]:
     """The events of a chat completion."""
-    writer = Writer(asked)
+    writer = Writer(options)
     reader = ChatReader(writer)
     return [writer.start(), *(event for chunk in chunks for event in reader.chunk(chunk)), *reader.end()]
 
@@ -37,15 +40,21 @@ def call(index: int | None, arguments: Any = None, *, name: str | None = None, i
     return {"index": index, "id": ident, "type": "function", "function": function}
 
 
-def judged(events: Iterable[dict[str, Any]]) -> Any:
+def as_json(value: Any) -> Any:
+    """A typed event or message as JSON has it."""
+    return json.loads(msgspec.json.encode(value))
+
+
+def judged(events: Iterable[Event]) -> Any:
     """The message as Anthropic's SDK puts it together; the order of the events is checked on the way."""
     events = list(events)
     snapshot: Any = None
     buffers: dict[int, bytes] = {}
     open_block: int | None = None
     expected = 0
-    for event in events:
-        text = encoded(event).decode()
+    for written in events:
+        event = as_json(written)
+        text = encoded(written).decode()
         assert text.startswith(f"event: {event['type']}\ndata: ")
         assert text.endswith("\n\n")
         if event["type"] == "content_block_start":
@@ -56,18 +65,18 @@ def judged(events: Iterable[dict[str, Any]]) -> Any:
             assert event["index"] == open_block
             open_block = open_block if event["type"] == "content_block_delta" else None
         snapshot = accumulate_event(event=EVENT.validate_python(event), current_snapshot=snapshot, json_bufs=buffers)
-    assert [event["type"] for event in events[-2:]] == ["message_delta", "message_stop"]
+    assert [as_json(event)["type"] for event in events[-2:]] == ["message_delta", "message_stop"]
     assert open_block is None
     assert expected > 0, "Claude Code takes an answer without any block for a broken one"
     assert snapshot is not None
     return snapshot
 
 
-def blocks(events: Iterable[dict[str, Any]]) -> list[Any]:
+def blocks(events: Iterable[Event]) -> list[Any]:
     """What the blocks say, by the SDK and by our own assembly alike."""
     events = list(events)
     message = judged(events)
-    mine = assembled(events)
+    mine = as_json(assembled(events))
     found = []
     for block, own in zip(message.content, mine["content"], strict=True):
         said = {"text": "text", "thinking": "thinking", "tool_use": "input"}[block.type]
@@ -89,11 +98,15 @@ def test_parallel_calls_whose_parts_take_turns() -> None:
 
 
 def test_a_call_that_is_complete_is_not_held_back() -> None:
-    writer = Writer(ASKED)
+    writer = Writer(OPTIONS)
     reader = ChatReader(writer)
     list(reader.chunk(delta(tool_calls=[call(0, '{"x":1}', name="a", ident="1")])))
     then = list(reader.chunk(delta(tool_calls=[call(1, '{"y"', name="b", ident="2")])))
-    assert [event["type"] for event in then] == ["content_block_stop", "content_block_start", "content_block_delta"]
+    assert [as_json(event)["type"] for event in then] == [
+        "content_block_stop",
+        "content_block_start",
+        "content_block_delta",
+    ]
 
 
 @pytest.mark.parametrize("beginning", ["", "{}", '""', "null", None])
@@ -116,7 +129,7 @@ def test_arguments_that_begin_with_nothing(beginning: str | None) -> None:
 def test_calls_that_are_told_apart_by_other_signs(parts: list[Any]) -> None:
     found = chat(*(delta(tool_calls=[part]) for part in parts))
     assert blocks(found) == ["tool_use", ("a", {"x": 1}), ("a", {"x": 2})]
-    idents = [event["content_block"]["id"] for event in found if event["type"] == "content_block_start"]
+    idents = [as_json(event)["content_block"]["id"] for event in found if isinstance(event, BlockStart)]
     assert len(set(idents)) == 2
 
 
@@ -147,8 +160,8 @@ def test_odd_answers(chunks: list[dict[str, Any]], expected: list[Any] | None) -
     events = chat(*chunks)
     if expected is None:
         # Cut in the middle of a call: the SDK cannot parse it either, but it is told why.
-        assert events[-2]["delta"]["stop_reason"] == "max_tokens"
-        assert assembled(events)["content"][0]["input"] == {"arguments": '{"x'}
+        assert as_json(events[-2])["delta"]["stop_reason"] == "max_tokens"
+        assert as_json(assembled(events))["content"][0]["input"] == {"arguments": '{"x'}
         return
     assert blocks(events) == expected
 
@@ -173,7 +186,7 @@ def test_a_stop_sequence_that_the_server_names() -> None:
 def test_a_stop_sequence_that_the_server_does_not_heed(text: str, said: str, stop: str | None, size: int) -> None:
     stops = ("</end>", "</endEND") if stop != "</end" else ("</end", "END")
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    found = chat(*(delta(content=piece) for piece in pieces), asked=Asked(model="m", stops=stops))
+    found = chat(*(delta(content=piece) for piece in pieces), options=RequestOptions(model="m", stops=stops))
     message = judged(found)
     assert "".join(block.text for block in message.content) == said
     assert (message.stop_reason, message.stop_sequence) == ("stop_sequence" if stop else "end_turn", stop)
@@ -188,9 +201,9 @@ def test_counts_are_apart() -> None:
 
 def test_thinking_is_shown_only_as_asked() -> None:
     chunks = (delta(reasoning_content="because"), delta(content="a"))
-    assert blocks(chat(*chunks, asked=Asked(model="m"))) == ["end_turn", "a"]
-    hidden = chat(*chunks, asked=Asked(model="m", thinks=True, shows_thinking=False))
-    thought, _ = assembled(hidden)["content"]
+    assert blocks(chat(*chunks, options=RequestOptions(model="m"))) == ["end_turn", "a"]
+    hidden = chat(*chunks, options=RequestOptions(model="m", thinking=Thinking(wanted=True, shown=False)))
+    thought, _ = as_json(assembled(hidden))["content"]
     assert thought["thinking"] == ""
     assert read(thought["signature"]) == Thought(text="because")
 
@@ -198,7 +211,9 @@ def test_thinking_is_shown_only_as_asked() -> None:
 def test_names_come_back_as_the_client_has_them() -> None:
     long = "mcp__x__" + "y" * 80
     names = tool_names([long])
-    found = chat(delta(tool_calls=[call(0, "{}", name=names.to_upstream(long))]), asked=Asked(model="m", names=names))
+    found = chat(
+        delta(tool_calls=[call(0, "{}", name=names.to_upstream(long))]), options=RequestOptions(model="m", names=names)
+    )
     assert blocks(found) == ["tool_use", (long, {})]
 
 
@@ -212,9 +227,9 @@ REASONED: dict[str, Any] = {
 SAID: dict[str, Any] = {"type": "message", "content": [{"type": "output_text", "text": "hello"}]}
 
 
-def responses(*events: dict[str, Any], whole: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+def responses(*events: dict[str, Any], whole: dict[str, Any] | None = None) -> list[Event]:
     """The events of a response."""
-    writer = Writer(ASKED)
+    writer = Writer(OPTIONS)
     reader = ResponsesReader(writer)
     found = [event for given in events for event in reader.event(given)]
     found += list(reader.whole(whole)) if whole is not None else []
@@ -230,7 +245,7 @@ def test_a_response_whole_or_item_by_item() -> None:
     ]
     for found in (responses(whole={"output": output}), responses(*done)):
         assert blocks(found) == ["tool_use", "first\n\nsecond", "hello", ("a", {"x": 1})]
-        kept = read(assembled(found)["content"][0]["signature"])
+        kept = read(as_json(assembled(found))["content"][0]["signature"])
         assert kept is not None
         assert kept.items == [{key: REASONED[key] for key in ("type", "summary", "encrypted_content")}]
 
@@ -257,7 +272,7 @@ def test_a_response_piece_by_piece() -> None:
         },
     )
     assert blocks(found) == ["refusal", "first\n\nsecond", ("a", {"x": 1}), "no"]
-    assert assembled(found)["usage"]["input_tokens"] == 5
+    assert as_json(assembled(found))["usage"]["input_tokens"] == 5
 
 
 TEXT = st.none() | st.text(max_size=4)

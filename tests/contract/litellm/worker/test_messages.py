@@ -100,7 +100,9 @@ def test_parallel_calls_can_be_forbidden(worker: Worker, upstream: Scripted, pro
     upstream.script({"tools": calls}, {"tools": calls})
     body = {**BODY, "tools": [TOOL]}
     both = worker.post("/v1/messages", provider, body).json()["content"]
-    one = worker.post("/v1/messages", provider, {**body, "parallel_tool_calls": False}).json()["content"]
+    one = worker.post(
+        "/v1/messages", provider, {**body, "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}
+    ).json()["content"]
     assert (len(both), len(one)) == (2, 1)
     assert upstream.last.json["parallel_tool_calls"] is False
 

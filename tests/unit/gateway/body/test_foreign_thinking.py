@@ -7,7 +7,7 @@ import pytest
 
 from claude_gateway_proxy.gateway.body.document import parse, splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
-from claude_gateway_proxy.translation.codec.thoughts import MARK, Thought, sign
+from claude_gateway_proxy.translation.thinking import MARK, Thought, sign
 
 OURS = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="because"))}
 CLAUDES = {"type": "thinking", "thinking": "so", "signature": "EqoBCkYIBxgC"}

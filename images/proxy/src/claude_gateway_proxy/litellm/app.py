@@ -23,8 +23,7 @@ from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
 from claude_gateway_proxy.litellm.repair import Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.operations import OPERATIONS
-from claude_gateway_proxy.translation.codec.options import asked_of
-from claude_gateway_proxy.translation.codec.writer import Asked
+from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_runtime.asgi import (
     JSON,
     TEXT,
@@ -117,34 +116,41 @@ class App:
             await _send_failure(send, failure, format, request_id=request_id)
             return
         dialled.set(target.dial)
-        asked = asked_of(wanted, model=model.partition("/")[2]) if format is Format.MESSAGES else None
+        name = model.partition("/")[2]
+        options = request_options(wanted, model=name) if format in fields.MESSAGES else None
         try:
-            answer = await self._call(target, model=model, format=format, wanted=wanted)
+            answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):
                 usage = bool(wanted.get("stream_options", {}).get("include_usage"))
-                written = _written(answer, asked=asked, format=format, usage=usage, target=target)
+                written = _written(answer, options=options, format=format, usage=usage, target=target)
                 await _send_stream(send, answer, written, format=format, target=target)
                 return
-            found = (
-                document(answer, format=format)
-                if asked is None
-                else messages.message(answer, asked=asked, target=target)
-            )
-            encoded = msgspec.json.encode(found)
+            if options is not None and format is Format.MESSAGES:
+                encoded = msgspec.json.encode(messages.message(answer, options=options, target=target))
+            else:
+                encoded = msgspec.json.encode(document(answer, format=format))
         except Exception as error:  # LiteLLM raises anything
             failed = _failure(error, target=target, format=format)
             await _send_failure(send, failed, format, request_id=request_id)
             return
         await send_document(send, status=200, kind=JSON, body=encoded, headers=_request_id(upstream_id(answer)))
 
-    async def _call(self, target: Target, *, model: str, format: Format, wanted: Json) -> Any:
+    async def _call(
+        self,
+        target: Target,
+        *,
+        model: str,
+        format: Format,
+        wanted: Json,
+        options: RequestOptions | None,
+    ) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
         fields = self._repairs.known(target.id, wanted)
         learnt: list[Failure] = []
         while True:
             try:
-                answer = await call(library, target, model=model, format=format, fields=fields)
+                answer = await call(library, target, model=model, format=format, fields=fields, options=options)
                 break
             except Exception as error:  # LiteLLM raises anything
                 failure = _failure(error, target=target, format=format)
@@ -171,13 +177,13 @@ class App:
 def _written(
     answer: Any,
     *,
-    asked: Asked | None,
+    options: RequestOptions | None,
     format: Format,
     usage: bool,
     target: Target,
 ) -> AsyncIterator[bytes]:
-    if asked is not None:
-        return messages.events(aiter(answer), asked=asked, target=target)
+    if options is not None:
+        return messages.events(aiter(answer), options=options, target=target)
     return stream.events(aiter(answer), format=format, usage=usage, target=target)
 
 

@@ -8,21 +8,31 @@ from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
-from claude_gateway_proxy.translation.codec.chat_request import chat_request
+from claude_gateway_proxy.translation.messages.options import RequestOptions
 
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
 
 
-async def call(library: Any, target: Target, *, model: str, format: Format, fields: Json) -> Any:
-    """LiteLLM's answer: an object, or an asynchronous iterator where ``fields`` ask for a stream.
+async def call(
+    library: Any,
+    target: Target,
+    *,
+    model: str,
+    format: Format,
+    fields: Json,
+    options: RequestOptions | None,
+) -> Any:
+    """Return LiteLLM's answer: an object, or an asynchronous iterator where ``fields`` ask for a stream.
 
+    ``options`` are those of a request of Messages, or of a count of them; None for OpenAI's formats.
     Raises whatever LiteLLM raises, and Failure where a provider cannot do it.
     """
-    if format is Format.COUNT_TOKENS:
-        return await _count(library, target, model=model, fields=fields)
-    if format is Format.MESSAGES:
-        format, fields = messages.pivot(target), messages.request(fields, target=target)
+    if options is not None:
+        if format is Format.COUNT_TOKENS:
+            return await _count(library, target, model=model, fields=fields, options=options)
+        format = messages.pivot(target)
+        fields = messages.request(fields, names=options.names, target=target)
         arguments = {**fields, **await _parameters(target, model=model)}
         if format is Format.RESPONSES:
             return await library.aresponses(**arguments)
@@ -63,13 +73,15 @@ def _metered(arguments: Json) -> Json:
     return {**arguments, "stream_options": {"include_usage": True}}
 
 
-async def _count(library: Any, target: Target, *, model: str, fields: Json) -> Mapping[str, int]:
+async def _count(
+    library: Any, target: Target, *, model: str, fields: Json, options: RequestOptions
+) -> Mapping[str, int]:
     """The provider's own count, of what it would be sent; LiteLLM estimates where its provider did not answer."""
     counting = target.translation.counting
     if counting is None:
         raise cannot_count(target.provider)
     if counting.format is Format.CHAT:
-        chat = chat_request(fields, provider=target.provider)
+        chat = messages.chat(fields, names=options.names, target=target)
         fields = {name: chat[name] for name in ("messages", "tools") if name in chat}
     api_base = target.api_base
     if counting.own_path is not None and api_base is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.errors import bad_request
+from claude_gateway_proxy.translation.messages.dialect import plain_messages
 
 Json = dict[str, Any]
 
@@ -20,9 +21,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 _MESSAGES: Final = _names(
-    "max_tokens messages output_config stop_sequences stream system temperature thinking tool_choice tools top_k top_p "
-    # Set by the dialect, not by Anthropic's clients: what the Messages format has no word for.
-    "parallel_tool_calls"
+    "max_tokens messages output_config stop_sequences stream system temperature thinking tool_choice tools top_k top_p"
 )
 _CHAT: Final = _names(
     "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
@@ -39,6 +38,9 @@ _RESPONSES: Final = _names(
     "safety_identifier service_tier stream temperature text tool_choice tools top_logprobs top_p truncation user"
 )
 _EMBEDDINGS: Final = _names("dimensions encoding_format input user")
+
+MESSAGES: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
+"""Formats that Claude Code's dialect is reduced in."""
 
 ALLOWED: Final[Mapping[Format, frozenset[str]]] = {
     Format.MESSAGES: _MESSAGES,
@@ -73,11 +75,29 @@ _REFERENCES: Final = ("os.environ/", "oidc/")
 
 
 def read(body: bytes, *, format: Format) -> Json:
-    """Parse a body and keep what LiteLLM may see. Raises Failure (400)."""
+    """Decode a body, reduce Claude Code's dialect to plain Messages, and keep what LiteLLM may see.
+
+    Raises Failure (400).
+    """
+    document = decoded(body)
+    if format in MESSAGES:
+        try:
+            document = {**plain_messages(document)}
+        except RecursionError:
+            raise bad_request("messages: nested too deeply") from None
+    return allowed(document, format=format)
+
+
+def decoded(body: bytes) -> Json:
+    """Decode a body. Raises Failure (400)."""
     try:
-        document = msgspec.json.decode(body, type=dict[str, Any])
+        return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"the body is not valid JSON: {error}") from None
+
+
+def allowed(document: Json, *, format: Format) -> Json:
+    """Return the fields of a document that LiteLLM may see. Raises Failure (400) for a value that is wrong."""
     if format is Format.RESPONSES:
         _refuse_state(document)
     kept = {name: value for name, value in document.items() if name in ALLOWED[format] and value is not None}

@@ -1,23 +1,30 @@
-"""Messages for upstreams that have other formats: asked through Chat Completions, or through OpenAI's own Responses.
+"""Messages for upstreams that have other formats: translated to Chat Completions, or to OpenAI's own Responses.
 
 LiteLLM's functions for Messages lose ids, counts, parallel switches, reasoning and failures of tools; its functions
 for these two formats lose nothing that matters here.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.policy import ChatCapabilities, Format
+from claude_gateway_proxy.litellm import quirks
 from claude_gateway_proxy.litellm.answer import plain
+from claude_gateway_proxy.litellm.capabilities import capabilities
 from claude_gateway_proxy.litellm.errors import unreachable
 from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
-from claude_gateway_proxy.translation.codec.chat_answer import ChatReader
-from claude_gateway_proxy.translation.codec.chat_request import chat_request
-from claude_gateway_proxy.translation.codec.responses_answer import ResponsesReader
-from claude_gateway_proxy.translation.codec.responses_request import responses_request
-from claude_gateway_proxy.translation.codec.writer import Asked, Writer, assembled, encoded
+from claude_gateway_proxy.translation.chat.answer import ChatReader
+from claude_gateway_proxy.translation.chat.request import chat_request
+from claude_gateway_proxy.translation.messages.events import Event, Message, assembled, encoded
+from claude_gateway_proxy.translation.messages.options import RequestOptions
+from claude_gateway_proxy.translation.messages.writer import Writer
+from claude_gateway_proxy.translation.names import Names
+from claude_gateway_proxy.translation.responses.answer import ResponsesReader
+from claude_gateway_proxy.translation.responses.request import responses_request
+
+_PLAIN: Final = ChatCapabilities()
 
 
 def pivot(target: Target) -> Format:
@@ -31,18 +38,25 @@ def responses_model(target: Target, model: str) -> str:
     return f"{provider}/responses/{name}" if pivot(target) is Format.RESPONSES else model
 
 
-def request(fields: Json, *, target: Target) -> Json:
-    """The fields of a request in the target's format."""
+def request(fields: Json, *, names: Names, target: Target) -> Json:
+    """Return the fields of a request in the target's format."""
     if pivot(target) is Format.RESPONSES:
-        return responses_request(fields)
-    return chat_request(fields, provider=target.provider)
+        return {**responses_request(fields, names=names)}
+    return chat(fields, names=names, target=target)
 
 
-def message(answer: Any, *, asked: Asked, target: Target) -> Json:
-    """A whole answer as one message."""
-    writer = Writer(asked)
+def chat(fields: Json, *, names: Names, target: Target) -> Json:
+    """Return the fields of a request as Chat Completions for the target, as LiteLLM takes them."""
+    accepted = target.translation.chat or _PLAIN
+    found = chat_request(fields, names=names, capabilities=capabilities(accepted))
+    return quirks.sent(found, named_choice=accepted.named_choice)
 
-    def events() -> Iterator[Json]:
+
+def message(answer: Any, *, options: RequestOptions, target: Target) -> Message:
+    """Return a whole answer as one message."""
+    writer = Writer(options)
+
+    def events() -> Iterator[Event]:
         if pivot(target) is Format.RESPONSES:
             responses = ResponsesReader(writer)
             document = plain(answer)
@@ -51,16 +65,19 @@ def message(answer: Any, *, asked: Asked, target: Target) -> Json:
             yield from responses.whole(document)
             yield from responses.end()
         else:
-            chat = ChatReader(writer)
-            yield from chat.chunk(plain(answer))
-            yield from chat.end()
+            completion = ChatReader(writer)
+            yield from completion.chunk(quirks.chunk(answer))
+            yield from completion.end()
 
     return assembled([writer.start(), *events()])
 
 
-async def events(chunks: AsyncIterator[Any], *, asked: Asked, target: Target) -> AsyncIterator[bytes]:
-    """A streamed answer as events. Raises Failure where the stream reports an error, and whatever LiteLLM raises."""
-    writer = Writer(asked)
+async def events(chunks: AsyncIterator[Any], *, options: RequestOptions, target: Target) -> AsyncIterator[bytes]:
+    """Yield a streamed answer as events.
+
+    Raises Failure where the stream reports an error, and whatever LiteLLM raises.
+    """
+    writer = Writer(options)
     read = _responses if pivot(target) is Format.RESPONSES else _chat
     begun = False
     async for event in read(chunks, writer, target):
@@ -70,10 +87,10 @@ async def events(chunks: AsyncIterator[Any], *, asked: Asked, target: Target) ->
         yield encoded(event)
 
 
-async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Json]:
+async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Event]:
     reader = ChatReader(writer)
     async for chunk in chunks:
-        document = plain(chunk)
+        document = quirks.chunk(chunk)
         if document.get("error"):
             raise of_event(document, target=target)
         for event in reader.chunk(document):
@@ -82,11 +99,10 @@ async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> A
         yield event
 
 
-async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Json]:
+async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Event]:
     reader = ResponsesReader(writer)
     async for chunk in chunks:
-        document = plain(chunk)
-        document["type"] = str(getattr(document.get("type"), "value", document.get("type")))
+        document = quirks.event(chunk)
         if document["type"] in ("error", "response.failed"):
             raise of_event(document, target=target)
         for event in reader.event(document):

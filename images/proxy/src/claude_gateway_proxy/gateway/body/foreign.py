@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from claude_gateway_proxy.gateway.body.document import Body
-from claude_gateway_proxy.translation.codec.thoughts import MARK, is_ours
+from claude_gateway_proxy.translation.thinking import MARK, is_ours
 
 _MARK = MARK.encode()
 _MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])

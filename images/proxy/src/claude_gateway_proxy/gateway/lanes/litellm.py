@@ -5,7 +5,7 @@ from typing import Final
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.policy import Target, Wire
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.gateway.body.document import readable, splice
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
@@ -16,7 +16,6 @@ from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.operations import OPERATIONS
-from claude_gateway_proxy.translation.dialect import plain_messages
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
 
@@ -52,9 +51,8 @@ class LiteLLMLane:
 
 
 def _body(call: Call, target: Target) -> bytes:
-    """The body for the worker: the route's changes applied, and Messages in their plain form."""
+    """The body for the worker, with the route's changes applied."""
     changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if call.wire in (Wire.BEDROCK, Wire.VERTEX):
         changes = as_messages(call.body) | changes
-    body = readable(splice(call.body, changes))
-    return plain_messages(body) if call.format in (Format.MESSAGES, Format.COUNT_TOKENS) else body
+    return readable(splice(call.body, changes))

@@ -1,7 +1,7 @@
-"""Names of tools and ids of their calls, as every provider takes them, found from one request alone.
+"""Names of tools and ids of their calls, in the form that every provider accepts.
 
-Claude Code's MCP tools have names of up to 128 characters, OpenAI and Gemini take 64; both maps are made from the
-request anew, so that no state is kept between the turns of a conversation.
+Claude Code's MCP tools have names of up to 128 characters, OpenAI and Gemini accept 64. Both maps come from the request
+alone, so that no state is kept between the turns of a conversation.
 """
 
 import base64
@@ -20,7 +20,9 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 """OpenAI's Chat takes ids of 40 characters, Anthropic these characters only."""
 
 _THOUGHT: Final = "__thought__"
-"""LiteLLM's own separator between the id of a call and the signature of the thought behind it."""
+"""Separates the id of a call from the signature of the thought behind it, in ids for clients.
+
+Conversations hold such ids, so it must not change; LiteLLM uses the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Names:
 
 
 def tool_names(names: Iterable[str]) -> Names:
-    """Give every name that some provider refuses another one; no two tools get the same."""
+    """Return the names to use instead of those that some provider rejects; no two tools get the same."""
     wanted = frozenset(names)
     taken = {name for name in wanted if _NAME.fullmatch(name)}
     sent: dict[str, str] = {}

@@ -1,0 +1,57 @@
+"""LiteLLM's own variants of OpenAI's formats, next to the translation, which knows the plain formats alone."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from claude_gateway_proxy.litellm.answer import plain
+from claude_gateway_proxy.litellm.fields import Json
+from claude_gateway_proxy.translation.chat.shapes import ChatRequest
+
+_OWN: Final = "provider_specific_fields"
+"""Where LiteLLM keeps what OpenAI's format has no field for, signatures of thoughts among it."""
+
+
+def sent(request: ChatRequest, *, named_choice: bool) -> Json:
+    """Return a chat request as LiteLLM takes it. ``request`` is consumed.
+
+    Without ``named_choice``, LiteLLM drops the name of the one tool to call on the way to the target's provider.
+    """
+    found: Json = {**request}
+    for message in found["messages"]:
+        for call in message.get("tool_calls", ()):
+            extra = call.pop("extra_content", None)
+            if extra is not None:
+                call[_OWN] = {"thought_signature": extra["google"]["thought_signature"]}
+    choice = found.get("tool_choice")
+    if not named_choice and isinstance(choice, dict):
+        # Where that tool is the only one, there is no other to call.
+        name = choice["function"]["name"]
+        found["tool_choice"] = "required"
+        found["tools"] = [tool for tool in found["tools"] if tool["function"]["name"] == name]
+    return found
+
+
+def chunk(answer: Any) -> Json:
+    """Return LiteLLM's chunk, or whole completion, as plain Chat Completions."""
+    document = plain(answer)
+    for choice in document.get("choices") or ():
+        said = choice.get("delta") or choice.get("message") or {}
+        for call in said.get("tool_calls") or ():
+            _restore_signature(call)
+    return document
+
+
+def event(answer: Any) -> Json:
+    """Return LiteLLM's event of Responses as plain JSON: its types are members of an enumeration."""
+    document = plain(answer)
+    document["type"] = str(getattr(document.get("type"), "value", document.get("type")))
+    return document
+
+
+def _restore_signature(call: Json) -> None:
+    """Move the signature of a thought to where Google's own endpoint has it."""
+    fields = call.pop(_OWN, None) or (call.get("function") or {}).get(_OWN)
+    signature = fields.get("thought_signature") if isinstance(fields, Mapping) else None
+    call.pop("extra_content", None)
+    if signature:
+        call["extra_content"] = {"google": {"thought_signature": signature}}

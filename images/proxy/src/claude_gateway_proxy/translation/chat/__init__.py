@@ -1,0 +1,1 @@
+"""Messages as Chat Completions, and the answers back."""

@@ -1,0 +1,132 @@
+"""What a request of Messages asks for besides its conversation, read once per request."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from claude_gateway_proxy.translation.messages.reading import calls_of, tools_of
+from claude_gateway_proxy.translation.messages.shapes import Document
+from claude_gateway_proxy.translation.names import Names, tool_names
+from claude_gateway_proxy.translation.schema.strict import fits_strict
+
+_EFFORTS: Final = {
+    "minimal": "minimal",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+"""Claude's highest efforts have no equal that all of OpenAI's models accept."""
+
+_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
+_TITLE: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How much to think: ``wanted`` thinking blocks, with their text ``shown``; ``effort`` is OpenAI's word.
+
+    ``budget`` is in tokens, where a client names one and no effort. ``effort`` is None where the client leaves it to
+    the model; disabled thinking has no effort either: few servers know ``none``, and ``minimal`` is only OpenAI's.
+    """
+
+    wanted: bool = False
+    shown: bool = True
+    effort: str | None = None
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOptions:
+    """What of a request its translation and its answer depend on.
+
+    ``model`` is the name that the answer bears, ``call_ids`` are the ids of earlier tool calls; ``stops`` are the
+    texts that end the answer, which not every upstream heeds.
+    """
+
+    model: str
+    names: Names = field(default_factory=Names)
+    call_ids: frozenset[str] = frozenset()
+    thinking: Thinking = Thinking()
+    stops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """The JSON Schema that an answer must follow; ``strict`` where OpenAI's strict mode accepts it."""
+
+    name: str
+    schema: Document
+    strict: bool
+
+
+def request_options(request: Document, *, model: str) -> RequestOptions:
+    """Return the options of a plain request."""
+    calls = calls_of(request)
+    choice = request.get("tool_choice")
+    wanted = choice.get("name") if isinstance(choice, dict) else None
+    names = (*(tool.get("name") for tool in tools_of(request)), *(call.get("name") for call in calls), wanted)
+    return RequestOptions(
+        model=model,
+        names=tool_names(name for name in names if isinstance(name, str) and name),
+        call_ids=frozenset(str(call.get("id")) for call in calls),
+        thinking=thinking_of(request),
+        stops=_stops(request.get("stop_sequences")),
+    )
+
+
+def thinking_of(request: Document) -> Thinking:
+    """Return how much a request wants the model to think."""
+    config, thinking = request.get("output_config"), request.get("thinking")
+    mode = thinking if isinstance(thinking, dict) else {}
+    effort = config.get("effort") if isinstance(config, dict) else None
+    budget = mode.get("budget_tokens")
+    if mode.get("type") != "enabled" or isinstance(effort, str) or not isinstance(budget, int):
+        budget = None
+    return Thinking(
+        wanted=mode.get("type") in ("enabled", "adaptive"),
+        shown=mode.get("display") != "omitted",
+        effort=None if mode.get("type") == "disabled" else _effort(effort, budget),
+        budget=budget,
+    )
+
+
+def parallel_calls(request: Document) -> bool | None:
+    """Return False where a request forbids parallel tool calls; None where it leaves them to the model."""
+    choice = request.get("tool_choice")
+    return False if isinstance(choice, dict) and choice.get("disable_parallel_tool_use") is True else None
+
+
+def choice_of(request: Document, names: Names) -> tuple[str | None, str | None]:
+    """Return ``tool_choice`` as OpenAI's word for it, or as the name of the one tool to call."""
+    choice = request.get("tool_choice")
+    if not isinstance(choice, dict):
+        return None, None
+    if choice.get("type") == "tool":
+        return None, names.to_upstream(str(choice.get("name")))
+    return _CHOICES.get(str(choice.get("type"))), None
+
+
+def json_answer(request: Document) -> JsonAnswer | None:
+    """Return the schema that the answer must follow; None where it is free."""
+    config = request.get("output_config")
+    wanted = config.get("format") if isinstance(config, dict) else None
+    schema = wanted.get("schema") if isinstance(wanted, dict) and wanted.get("type") == "json_schema" else None
+    if not isinstance(schema, dict):
+        return None
+    name = _TITLE.sub("_", str(schema.get("title") or "answer"))[:64] or "answer"
+    return JsonAnswer(name=name, schema=schema, strict=fits_strict(schema))
+
+
+def _effort(effort: object, budget: int | None) -> str | None:
+    if isinstance(effort, str):
+        return _EFFORTS.get(effort)
+    if budget is None:
+        return None
+    return "low" if budget < 4096 else "medium" if budget < 16384 else "high"
+
+
+def _stops(sequences: object) -> tuple[str, ...]:
+    found = sequences if isinstance(sequences, list) else ()
+    return tuple(stop for stop in found if isinstance(stop, str) and stop)

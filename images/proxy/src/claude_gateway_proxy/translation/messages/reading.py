@@ -1,0 +1,63 @@
+"""Plain Messages as a translation reads them: turns and blocks, media as URLs, documents as text."""
+
+import json
+
+from claude_gateway_proxy.translation.messages.shapes import Document
+
+
+def blocks(content: object) -> list[Document]:
+    """Return the blocks of a content value; a plain string is one block."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def messages_of(request: Document) -> list[tuple[str, list[Document]]]:
+    """Return roles and blocks of a request's messages."""
+    found = request.get("messages")
+    turns = found if isinstance(found, list) else []
+    return [(str(turn.get("role")), blocks(turn.get("content"))) for turn in turns if isinstance(turn, dict)]
+
+
+def text_of(block: Document) -> str:
+    """Return the text of a text block."""
+    text = block.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def source_url(block: Document) -> str | None:
+    """Return an image or a document as a URL, a data URL where the data is in the block."""
+    source = block.get("source")
+    if not isinstance(source, dict):
+        return None
+    if source.get("type") == "base64":
+        return f"data:{source.get('media_type')};base64,{source.get('data')}"
+    url = source.get("url")
+    return url if isinstance(url, str) else None
+
+
+def document_text(block: Document) -> str | None:
+    """Return the text of a document whose content is plain text; None for other documents."""
+    source = block.get("source")
+    if not isinstance(source, dict) or source.get("type") not in ("text", "content"):
+        return None
+    inner = source.get("data") if source["type"] == "text" else source.get("content")
+    text = "\n".join(filter(None, map(text_of, blocks(inner))))
+    title = block.get("title")
+    return f"{title}\n{text}" if isinstance(title, str) and title else text
+
+
+def arguments_of(block: Document) -> str:
+    """Return the input of a tool call as JSON text."""
+    return json.dumps(block.get("input") or {}, ensure_ascii=False, separators=(",", ":"))
+
+
+def tools_of(request: Document) -> list[Document]:
+    """Return the tools of a request."""
+    found = request.get("tools")
+    return [tool for tool in found if isinstance(tool, dict)] if isinstance(found, list) else []
+
+
+def calls_of(request: Document) -> list[Document]:
+    """Return the tool calls of a conversation, in their order."""
+    return [block for _, turn in messages_of(request) for block in turn if block.get("type") == "tool_use"]

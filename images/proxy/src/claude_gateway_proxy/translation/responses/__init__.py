@@ -1,0 +1,1 @@
+"""Messages as OpenAI's Responses, and the answers back."""

@@ -1,0 +1,1 @@
+"""JSON schemas of tools, in the form that each family of providers accepts."""
