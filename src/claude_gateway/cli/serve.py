@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -110,9 +111,17 @@ def serve(
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
     )
+    _require_packages(order)
     _require_ports(order)
     console = Console(json_lines=log_format == "json", everything=log_level == "debug")
     sys.exit(asyncio.run(Service(order, console).run()))
+
+
+def _require_packages(order: Order) -> None:
+    """Raises ClickException where only the core is installed: the processes are in packages of their own."""
+    needed = ("claude_gateway_proxy", *(("claude_gateway_scripted",) if order.scripted else ()))
+    if not all(find_spec(name) for name in needed):
+        raise click.ClickException("`serve` needs more packages: pip install 'claude-gateway[serve]'")
 
 
 def _require_ports(order: Order) -> None:
