@@ -59,7 +59,7 @@ def receive(url: str, key: str) -> Received:
     answered, _, rest = data.partition(b"\r\n\r\n")
     assert answered.startswith(b"HTTP/1.1 200 ")
     assert b"transfer-encoding: chunked" in answered.lower()
-    parts = []
+    parts: list[bytes] = []
     while rest:
         size, _, rest = rest.partition(b"\r\n")
         if int(size, 16) == 0:
