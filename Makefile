@@ -96,13 +96,23 @@ check: lint ## All that needs no test run: lint, generated files and docs curren
 .PHONY: test
 test: test-unit test-contract ## All tests that need no cluster
 
-.PHONY: test-unit
-test-unit: setup ## Fast tests of single parts; the core with 100 % branch coverage
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests/unit
-	$(BIN)/coverage report
-
 WORKERS ?= 2
+
+# The pytest workers and the process that starts them write a coverage file each; `combine` joins them.
+define unit
+	@$(BIN)/coverage erase
+	HYPOTHESIS_PROFILE=$(1) $(BIN)/coverage run -m pytest -n $(WORKERS) tests/unit
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+endef
+
+.PHONY: test-quick
+test-quick: setup ## The unit tests with few Hypothesis examples, in under a minute; the core with 100 % branch coverage
+	$(call unit,dev)
+
+.PHONY: test-unit
+test-unit: setup ## The unit tests with all Hypothesis examples; the core with 100 % branch coverage
+	$(call unit,ci)
 
 .PHONY: test-contract
 test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time

@@ -4,9 +4,12 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from tests.support.builders.examples import load_profile
 from tests.support.processes.gateway import System
 
 from claude_gateway_scripted import Scripted
+
+load_profile()
 
 
 @pytest.fixture

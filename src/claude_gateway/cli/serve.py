@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -110,9 +111,17 @@ def serve(
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
     )
+    _require_packages(chosen)
     _require_ports(chosen)
     console = Console(json_lines=log_format == "json", everything=log_level == "debug")
     sys.exit(asyncio.run(ServeSession(chosen, console).run()))
+
+
+def _require_packages(chosen: ServeOptions) -> None:
+    """Raises ClickException where only the core is installed: the processes are in packages of their own."""
+    needed = ("claude_gateway_proxy", *(("claude_gateway_scripted",) if chosen.scripted else ()))
+    if not all(find_spec(name) for name in needed):
+        raise click.ClickException("`serve` needs more packages: pip install 'claude-gateway[serve]'")
 
 
 def _require_ports(chosen: ServeOptions) -> None:

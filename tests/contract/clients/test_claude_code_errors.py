@@ -35,7 +35,9 @@ spec:
   targets: [{{model: anthropic/*, credential: anthropic}}]
 """
 HTML: Final = {"headers": {"content-type": "text/html"}, "raw": ["<html><h1>Bad Gateway</h1></html>"]}
-DROP: Final = {"text": "one two three", "midstream": "drop", "midstream_after": 2}
+# The pause lets the CLI read the events before the break. When both arrive in the same instant, the old CLI sometimes
+# repeats with streaming and sometimes without, and does so without a gateway too: a race of its own.
+DROP: Final = {"text": "one two three", "midstream": "drop", "midstream_after": 2, "chunk_delay": 0.3}
 ADDRESS: Final = re.compile(r"127\.0\.0\.1:\d+")
 
 

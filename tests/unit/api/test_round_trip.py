@@ -4,9 +4,10 @@ import copy
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.support.builders.examples import examples
 
 from claude_gateway.api.crd import crd_documents
 from claude_gateway.api.kinds import KINDS
@@ -174,7 +175,7 @@ def errors(kind: str, spec: Any) -> list[Any]:
 
 
 @given(specs())
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_the_model_accepts_exactly_what_the_crd_accepts(drawn: tuple[str, Any]) -> None:
     kind, spec = drawn
     found = errors(kind, spec)
@@ -187,7 +188,7 @@ def test_the_model_accepts_exactly_what_the_crd_accepts(drawn: tuple[str, Any]) 
 
 
 @given(st.sampled_from(sorted(GOOD)).flatmap(lambda kind: st.tuples(st.just(kind), GOOD[kind])))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_what_the_model_writes_it_reads_back_and_the_crd_takes_it(drawn: tuple[str, Any]) -> None:
     kind, spec = drawn
     model = MODELS[Kind(kind)].model_validate(spec)

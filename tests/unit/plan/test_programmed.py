@@ -5,8 +5,9 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.builders.examples import examples
 from tests.support.builders.objects import NOW, client, credential, route, secret, sound, target, world
 from tests.unit.plan.test_properties import WORLDS
 
@@ -278,7 +279,7 @@ def answers(decided: Plan) -> dict[ObjectRef, str]:
 LENIENT = Settings(strict=False)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(WORLDS, WORLDS)
 def test_what_does_not_change_stays_programmed_while_others_are_edited(manifests: list[Any], edited: list[Any]) -> None:
     old_world, new_world = read(manifests, LENIENT), read(edited, LENIENT)
@@ -325,7 +326,7 @@ def _of_namespace(ref: ObjectRef, decided: Plan) -> list[Any]:
 REPORTS = st.sampled_from(["old", "new", "mixed", "silent", "half"])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(WORLDS, WORLDS, st.lists(st.tuples(st.booleans(), REPORTS), max_size=4))
 def test_it_is_never_true_unless_every_ready_pod_serves_just_that(
     manifests: list[Any], edited: list[Any], drawn: list[tuple[bool, str]]

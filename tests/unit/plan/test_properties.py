@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.builders.examples import examples
 from tests.support.builders.objects import NOW, bedrock, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
@@ -169,14 +170,12 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(inner)
 
 
-@settings(deadline=None)
 @given(WORLDS, st.randoms(use_true_random=False))
 def test_the_order_of_the_manifests_does_not_matter(manifests: list[Any], chance: random.Random) -> None:
     shuffled = chance.sample(manifests, len(manifests))
     assert plan_of(manifests) == plan_of(shuffled)
 
 
-@settings(deadline=None)
 @given(WORLDS, st.booleans())
 def test_deciding_twice_gives_the_same_and_changes_no_input(manifests: list[Any], strict: bool) -> None:
     before = json.dumps(manifests)
@@ -185,7 +184,7 @@ def test_deciding_twice_gives_the_same_and_changes_no_input(manifests: list[Any]
     assert json.dumps(manifests) == before
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.one_of(JUNK, damaged(), objects()), max_size=6), st.booleans())
 def test_nothing_at_all_makes_it_raise(manifests: list[Any], strict: bool) -> None:
     decided = plan_of(manifests, strict=strict)
@@ -196,7 +195,7 @@ def test_nothing_at_all_makes_it_raise(manifests: list[Any], strict: bool) -> No
     repr(decided).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.one_of(JUNK, damaged(), objects()), max_size=8), st.booleans())
 def test_every_problem_names_object_field_and_fix(manifests: list[Any], strict: bool) -> None:
     for problem in plan_of(manifests, strict=strict).problems:
@@ -206,7 +205,7 @@ def test_every_problem_names_object_field_and_fix(manifests: list[Any], strict: 
         assert problem.fix.endswith((".", "?"))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.one_of(damaged(), objects()), max_size=10), st.booleans())
 def test_no_secret_value_is_anywhere_but_in_the_secret_part(manifests: list[Any], strict: bool) -> None:
     readable: World = read(manifests, Settings(strict=strict))
@@ -224,7 +223,6 @@ def broken(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": metadata, "spec": {**manifest.get("spec", {}), "nonsense": 1}}
 
 
-@settings(deadline=None)
 @given(WORLDS, st.lists(st.one_of(objects().map(broken), JUNK), max_size=4))
 def test_a_bad_object_never_changes_what_others_get(manifests: list[Any], bad: list[Any]) -> None:
     before = plan_of(manifests)
@@ -242,7 +240,6 @@ def test_a_bad_object_never_changes_what_others_get(manifests: list[Any], bad: l
     assert all(told[status.object] == status for status in before.statuses)
 
 
-@settings(deadline=None)
 @given(WORLDS)
 def test_a_name_belongs_to_the_oldest_route_that_claims_it(manifests: list[Any]) -> None:
     decided = plan_of(manifests)
@@ -261,7 +258,6 @@ def _meets(entry: Route, claim: str) -> bool:
     return claim.replace("**", "*") in entry.models
 
 
-@settings(deadline=None)
 @given(WORLDS)
 def test_the_yaml_is_the_config_and_refers_to_our_keys_only(manifests: list[Any]) -> None:
     decided = plan_of(manifests)
@@ -281,7 +277,6 @@ def test_the_yaml_is_the_config_and_refers_to_our_keys_only(manifests: list[Any]
     assert set(references) <= set(entries)
 
 
-@settings(deadline=None)
 @given(WORLDS)
 def test_every_secret_that_is_needed_is_there_and_no_other(manifests: list[Any]) -> None:
     decided = plan_of(manifests)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from tests.support.builders.objects import (
     CLIENT_KEY,
     NOW,
@@ -76,7 +76,6 @@ def test_two_keys_of_one_client_count_in_any_order() -> None:
     assert of[0] != of[2]
 
 
-@settings(deadline=None)
 @given(WORLDS)
 def test_what_was_read_back_has_the_slices_of_what_was_decided(manifests: list[Any]) -> None:
     decided = decide(replace(read(manifests, Settings()), pods=()), NOW)

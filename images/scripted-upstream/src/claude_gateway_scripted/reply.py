@@ -63,10 +63,10 @@ class Reply:
         response = await self._begin(self.shape.stream_headers["content-type"], more=self.shape.stream_headers)
         pace = self.config.chunk_delay if step.chunk_delay is None else step.chunk_delay
         for number, chunk in enumerate(chunks):
-            if step.midstream and self.entry.sent >= step.midstream_after:
-                return await self._break(response, number)
             if chunk.content and pace:
                 await asyncio.sleep(pace)
+            if step.midstream and self.entry.sent >= step.midstream_after:
+                return await self._break(response, number)
             await response.write(chunk.data)
             self.entry.sent += chunk.content
         await response.write_eof()

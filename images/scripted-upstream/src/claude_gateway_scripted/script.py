@@ -22,10 +22,10 @@ class Step:
     ``status`` other than 200 gives an error with ``error_type`` and ``error_message``. ``text``, ``thinking`` and
     ``tools`` (pairs of name and input) replace the answer, ``usage`` its token counts (keys of ``Usage``). Delays in
     seconds: ``delay`` before the headers, ``first_delay`` between headers and first byte, ``chunk_delay`` before each
-    content chunk. ``midstream`` breaks the answer after ``midstream_after`` content chunks: an error event, a dropped
-    connection or silence. ``raw`` are the pieces that the answer's body consists of, whatever the format would say;
-    ``refuse`` drops the connection before any answer. ``match`` keeps the step for a request whose body contains it;
-    ``times`` uses it repeatedly.
+    content chunk and before a break. ``midstream`` breaks the answer after ``midstream_after`` content chunks: an error
+    event, a dropped connection or silence. ``raw`` are the pieces that the answer's body consists of, whatever the
+    format would say; ``refuse`` drops the connection before any answer. ``match`` keeps the step for a request whose
+    body contains it; ``times`` uses it repeatedly.
     """
 
     status: int = 200
