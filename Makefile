@@ -68,14 +68,18 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 lock: $(VENV)/.ready ## Resolve the dependencies anew into locks/
 	$(BIN)/python tools/lock.py
 
+PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md')
+
 .PHONY: fmt
-fmt: setup ## Format the code
+fmt: setup ## Format the code and the pages that people write
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/mdformat $(PAGES)
 
 .PHONY: lint
 lint: setup ## Formatting, ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check .
+	@$(BIN)/mdformat --check $(PAGES)
 	$(BIN)/ruff check .
 	$(BIN)/mypy src libs/runtime/src operator/src images/proxy/src images/scripted-upstream/src tests tools
 	$(BIN)/lint-imports --no-cache

@@ -19,6 +19,9 @@ PAGES = sorted(
     if ".venv" not in page.parts
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PROXY = ROOT / "images" / "proxy" / "src" / "claude_gateway_proxy"
+GUIDES = [ROOT / "AGENTS.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "development").glob("*.md"))]
+PATH = re.compile(r"`([a-z_.-]+/[a-z_./-]+)`")
 COMMAND = re.compile(r"claude-gateway (?:\.\.\. )?([a-z]+)")
 TARGET = re.compile(r"^make ([a-z0-9-]+)", re.MULTILINE)
 
@@ -28,6 +31,15 @@ def test_links_lead_to_files(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         if not link.startswith(("http:", "https:", "mailto:")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_guides_name_paths_that_exist(page: Path) -> None:
+    """Paths are relative to the root or to the proxy's package, as the development guide says."""
+    generated_at_run_time = (".artifacts/", ".venv/")
+    for path in PATH.findall(page.read_text()):
+        if not path.startswith(generated_at_run_time):
+            assert (ROOT / path).exists() or (PROXY / path).exists(), f"{page.name} names {path}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
