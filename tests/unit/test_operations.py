@@ -3,7 +3,7 @@
 import pytest
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import endpoint
+from claude_gateway_proxy.gateway.lanes.relay.endpoint import endpoint, has_endpoint
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path
 from claude_gateway_proxy.litellm import fields
 from claude_gateway_proxy.litellm.app import FORMATS
@@ -33,8 +33,9 @@ def test_a_wire_has_an_endpoint_for_its_operations_only(wire: Wire, format: Form
     target = Target(id="t", provider="p", model="m", wire=wire, base_url="http://h/v1")
     if wire is Wire.VERTEX:
         target = Target.model_validate({**target.model_dump(), "google": {"project": "p", "location": "l"}})
-    found = endpoint(target, format=format, secrets={})
-    assert (found is not None) == (wire in OPERATIONS[format].wires)
+    assert has_endpoint(target, format) == (wire in OPERATIONS[format].wires)
+    if has_endpoint(target, format):
+        assert endpoint(target, format=format, secrets={}).wire is wire
 
 
 def test_claude_wires_and_output_limits() -> None:

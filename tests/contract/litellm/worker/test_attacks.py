@@ -174,15 +174,15 @@ def test_the_environments_keys_are_nobodys(worker: Worker, upstream: Scripted, t
         assert "canary-of-the-environment" not in str(each.headers)
 
 
-@pytest.mark.parametrize(
-    "tool",
-    [
-        {"type": "mcp", "server_url": "litellm_proxy", "server_label": "x"},
-        {"type": "mcp", "server_url": "http://127.0.0.1:1", "server_label": "x", "require_approval": "never"},
-        {"type": "advisor_20260301", "name": "advisor", "model": "openai/gpt-5"},
-    ],
-)
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions", "/v1/responses"])
+RUN_BY_LITELLM: Final = [
+    {"type": "mcp", "server_url": "litellm_proxy", "server_label": "x"},
+    {"type": "mcp", "server_url": "http://127.0.0.1:1", "server_label": "x", "require_approval": "never"},
+    {"type": "advisor_20260301", "name": "advisor", "model": "openai/gpt-5"},
+]
+
+
+@pytest.mark.parametrize("tool", RUN_BY_LITELLM)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
 def test_tools_that_litellm_would_run_itself_are_refused(
     worker: Worker, upstream: Scripted, path: str, tool: dict[str, Any]
 ) -> None:
@@ -190,6 +190,18 @@ def test_tools_that_litellm_would_run_itself_are_refused(
     assert answer.status_code == 400
     assert "tools.0" in json.dumps(answer.json())
     assert not upstream.requests
+
+
+@pytest.mark.parametrize("tool", RUN_BY_LITELLM)
+@pytest.mark.parametrize("target", ["vllm", "openai"])
+def test_tools_of_other_servers_do_not_cross_the_dialect(
+    worker: Worker, upstream: Scripted, target: str, tool: dict[str, Any]
+) -> None:
+    body = {**BODIES["/v1/messages"], "tools": [tool]}
+    assert worker.post("/v1/messages", target, body).status_code == 200
+    (request,) = upstream.requests
+    assert "tools" not in request.json
+    assert not any(word in request.body for word in (b"server_url", b"litellm_proxy", b'127.0.0.1:1"'))
 
 
 def test_no_image_is_fetched(worker: Worker, upstream: Scripted, elsewhere: Scripted) -> None:

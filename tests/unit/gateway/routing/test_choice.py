@@ -13,7 +13,7 @@ from claude_gateway.contract.policy import Client, Format, Route, Target, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import endpoint
+from claude_gateway_proxy.gateway.lanes.relay.endpoint import has_endpoint
 from claude_gateway_proxy.gateway.routing.choice import LaneName, Why, choose, eligible, find_route
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 
@@ -88,14 +88,8 @@ def test_the_relay_takes_what_an_upstream_serves_by_itself(request: Asked) -> No
             and request.asked == "gpt-5-codex"
             and each.base_url == _OPENAI
         )
-        has_endpoint = each.base_url is not None and _endpoint(each, request.format)
-        relayed = request.format in each.formats and not translated and has_endpoint
+        relayed = request.format in each.formats and not translated and has_endpoint(each, request.format)
         assert candidate.lane is (LaneName.RELAY if relayed else LaneName.LITELLM)
-
-
-def _endpoint(each: Target, format_: Format) -> bool:
-    plain = each.model_copy(update={"google": None})
-    return endpoint(plain, format=format_, secrets={}) is not None
 
 
 @given(_REQUESTS)

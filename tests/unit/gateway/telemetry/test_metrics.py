@@ -41,6 +41,8 @@ def _samples(metrics: Metrics) -> dict[str, float]:
 
 def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     metrics = Metrics(in_flight=lambda: 3)
+    there = target(base_url="http://x").model_copy(update={"provider": "bedrock", "telemetry_provider": "aws.bedrock"})
+    metrics.loaded(build(bundle([route("a", targets=[there])], clients=[Client(name="ns/dev")])), now=1.0)
     record = _record("ns/a", provider="bedrock", attempts=3)
     record.upstream_failed(target="t", provider="openai", kind=UpstreamError.OVERLOADED)
     record.upstream_failed(target="u", provider="openai", kind=UpstreamError.OVERLOADED)

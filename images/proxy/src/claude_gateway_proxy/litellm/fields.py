@@ -81,6 +81,8 @@ def read(body: bytes, *, format: Format) -> Json:
     """
     document = decoded(body)
     if format in MESSAGES:
+        if not isinstance(document.get("tools") or [], list):
+            raise bad_request("tools: must be a list")
         try:
             document = {**plain_messages(document)}
         except RecursionError:
