@@ -81,7 +81,7 @@ def read(body: bytes, *, format: Format) -> Json:
     """
     document = decoded(body)
     if format in MESSAGES:
-        if not isinstance(document.get("tools") or [], list):
+        if not isinstance(document.get("tools"), list | None):
             raise bad_request("tools: must be a list")
         try:
             document = {**plain_messages(document)}
