@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := -e . -e libs/runtime -e operator -e images/proxy -e images/scripted-upstream
 TAG ?= dev
+# The one place of the version is the root pyproject.toml; a test compares the others with it.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 
 .PHONY: help
 help: ## List the targets
@@ -143,15 +146,15 @@ images: image-proxy image-operator image-scripted-upstream ## Build all images (
 
 .PHONY: image-proxy
 image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
-	docker build -f images/proxy/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/proxy:$(TAG) .
+	docker build -f images/proxy/Dockerfile $(LABELS) -t claude-gateway/proxy:$(TAG) .
 
 .PHONY: image-operator
 image-operator: ## Build the image of the operator, tagged TAG (dev)
-	docker build -f operator/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/operator:$(TAG) .
+	docker build -f operator/Dockerfile $(LABELS) -t claude-gateway/operator:$(TAG) .
 
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)
-	docker build -f images/scripted-upstream/Dockerfile --build-arg REVISION=$(REVISION) -t claude-gateway/scripted-upstream:$(TAG) .
+	docker build -f images/scripted-upstream/Dockerfile $(LABELS) -t claude-gateway/scripted-upstream:$(TAG) .
 
 .PHONY: image-e2e-clients
 image-e2e-clients: ## Build the image of the real clients for e2e tests, tagged TAG (dev)
