@@ -26,6 +26,7 @@ from tests.support.processes.inprocess import (
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.policy import Target, Timeouts, Wire
+from claude_gateway_proxy.translation.messages.dialect import plain_messages
 from claude_gateway_scripted.judge import judged
 
 SAFEGUARDS = [{"type": "dangerous_tool_use", "classifier_context": {"v": 1, "live_cwd": "/work"}}]
@@ -128,7 +129,8 @@ async def test_each_call_gets_the_judges_verdict() -> None:
     assert closing(answer)["stop_reason"] == "tool_use"
     assert answer.startswith(b"".join(parts[:-2]))
     assert answer.endswith(parts[-1])
-    assert b"safeguards" not in running.worker.seen[0].body
+    sent = plain_messages(json.loads(running.worker.seen[0].body))  # the worker's first step
+    assert "safeguards" not in sent
 
 
 async def test_the_judge_is_asked_as_a_request_of_its_own() -> None:
