@@ -89,9 +89,9 @@ def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str]
     ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn. Raises
     Failure if the route has no targets, or none that this request can be sent to.
     """
-    route = request.route
+    route, format, asked = request.route, request.format, request.asked
     targets = order(eligible(request), random=random, well=well)
-    candidates = tuple(Candidate(target, lane_of(target, request.format, request.asked)) for target in targets)
+    candidates = tuple(Candidate(target, lane_of(target, format, asked)) for target in targets)
     return Choice(route=route, rule=None, candidates=candidates, why=_why(targets))
 
 
