@@ -12,6 +12,7 @@ from tests.bench.load import Endpoint, Sample, percentile, prompt, saturate
 from tests.bench.report import Row
 from tests.bench.stack import GATEWAY_CORES, KEY, OPENAI, Stack, pin
 from tests.support.processes.child import Process, python
+from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
@@ -97,9 +98,7 @@ def _stock(stack: Stack) -> Iterator[tuple[Process, int]]:
     home = stack.run_dir / BUNDLE_DIR
     config = stack.run_dir / "stock.yaml"
     config.write_bytes(unpack(folder.read(home, str(folder.current(home)))).litellm)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     settings = {f"LITELLM_LOCAL_{name}": "True" for name in _LOCAL}
     settings |= {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOG": "ERROR", "NO_DOCS": "True", "DISABLE_ADMIN_UI": "True"}
     arguments = [str(PEER), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]

@@ -12,7 +12,7 @@ import aiohttp
 import kmock as km
 import kopf
 import pytest
-from tests.support.kube.apiserver import free_port
+from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.api.kinds import KINDS

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from tests.support.kube.apiserver import free_port
 from tests.support.processes.child import Process
+from tests.support.processes.ports import free_port
 from tests.support.processes.underway import KEY, Underway, scripted
 from tests.support.processes.waiting import until
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.kube.apiserver import free_port
 from tests.support.processes.child import Process
+from tests.support.processes.ports import free_port
 from tests.support.processes.underway import KEY, Underway, scripted
 from tests.support.processes.waiting import until
 

@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-import socket
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -11,6 +10,7 @@ from urllib.request import Request, urlopen
 from tests.support.builders.objects import credential, route, secret, target
 from tests.support.processes import gateway
 from tests.support.processes.child import Process
+from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
 
 from claude_gateway_scripted.journal import digest
@@ -19,11 +19,6 @@ from claude_gateway_scripted.local import Scripted
 LITELLM = Path(__file__).parents[3] / ".venv-peer" / "bin" / "litellm"
 START = 90.0
 """Seconds that LiteLLM's proxy server may take to start on a busy machine."""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _ask(port: int, path: str, body: dict[str, object] | None = None, *, key: str = "") -> bytes:
@@ -55,7 +50,7 @@ def test_stock_litellm_runs_our_config(tmp_path: Path) -> None:
         config.write_bytes(rendered.litellm)
         (variable,) = re.findall(r"os\.environ/(\w+)", config.read_text())
         (key,) = (value.decode() for name, value in rendered.secrets.items() if name in config.read_text())
-        port = _free_port()
+        port = free_port()
         arguments = [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
         master = f"sk-{secrets.token_hex(32)}"
         quiet = {

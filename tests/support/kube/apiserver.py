@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 import ssl
 import subprocess
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+from tests.support.processes.ports import free_port
 
 Manifest = dict[str, Any]
 
@@ -41,12 +41,6 @@ def assets() -> Path:
         "these tests need etcd and kube-apiserver: set KUBEBUILDER_ASSETS to a folder that holds both, for example "
         'export KUBEBUILDER_ASSETS="$(go run sigs.k8s.io/controller-runtime/tools/setup-envtest@latest use -p path)"'
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class ApiServer:

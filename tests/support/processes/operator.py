@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any, Self
 
-from tests.support.kube.apiserver import ApiServer, free_port
+from tests.support.kube.apiserver import ApiServer
+from tests.support.processes.ports import free_port
 
 from claude_gateway.names import operator_name
 from claude_gateway_operator.rights import Rule, own_rules, watched_rules
@@ -109,7 +110,10 @@ class Operator:
         return self
 
     def __exit__(self, *_: object) -> None:
+        ended = self._process is not None and self._process.poll() is not None
         self.stop()
+        # pytest shows this only with a failed test.
+        print("the operator ended by itself:" if ended else "the operator's log:", self.lines(), sep="\n")
 
     def stop(self) -> int:
         """End it as a kubelet would; gives its exit code."""
