@@ -46,7 +46,7 @@ class ThirdLane:
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         self.opened.append(target.id)
         response = upstreams.send(self._url, headers=CIMultiDict(), body=call.body.raw)
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=ABSENT)
+        return Sending(response, wire=Wire.ANTHROPIC, unreachable=lambda _: ABSENT)
 
     async def close(self) -> None:
         self.closed = True

@@ -75,7 +75,7 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # The client learns that there is no connection; the reason (a name, a certificate) is for the gateway's owner.
         emit(_log, "upstream_unreachable", level=logging.WARNING, target=target.id, error=_reason(error))
-        raise AttemptFailed(sending.unreachable, kind=UpstreamError.CONNECT, retry=True) from None
+        raise AttemptFailed(sending.unreachable(call.route.name), kind=UpstreamError.CONNECT, retry=True) from None
     try:
         if 200 <= response.status < 300:
             return await _first_bytes(response, call=call, target=target, wire=sending.wire, hold=hold)

@@ -33,9 +33,9 @@ def upstream_down(route: str) -> str:
 
 
 @row(502, "litellm_unreachable")
-def litellm_down() -> str:
+def litellm_down(route: str) -> str:
     """The LiteLLM worker of this pod does not answer; targets of the relay lane are not affected."""
-    return "the LiteLLM worker is not running; it is needed for this target"
+    return f"the LiteLLM worker is not running; targets of the route '{route}' need it"
 
 
 @row(502, "upstream_broken")

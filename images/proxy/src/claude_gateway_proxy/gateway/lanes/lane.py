@@ -1,6 +1,6 @@
 """What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,13 +17,13 @@ class Sending:
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
     ``response`` raises AddressRefused, IdentityError, or aiohttp.ClientError, OSError or ValueError where no answer
-    came. ``wire`` is the wire that the answer comes in. ``unreachable`` is the client's answer if no other target is
-    left after such an error.
+    came. ``wire`` is the wire that the answer comes in. ``unreachable`` returns the client's answer, from the route's
+    name, if no other target is left after such an error.
     """
 
     response: Awaitable[aiohttp.ClientResponse]
     wire: Wire
-    unreachable: Failure
+    unreachable: Callable[[str], Failure]
 
 
 class Lane(Protocol):

@@ -43,7 +43,7 @@ class LiteLLMLane:
             _URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False
         )
         # The worker answers in the caller's format, without the frames of any cloud.
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down())
+        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down)
 
     async def close(self) -> None:
         """Close every connection to the worker."""

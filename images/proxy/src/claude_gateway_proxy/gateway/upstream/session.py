@@ -6,7 +6,8 @@ An aiohttp session per egress rule: a connection that was allowed by an older ru
 import socket
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ _DNS_SECONDS: Final = 10
 _STALE_SECONDS: Final = 1.0
 """A stale connection fails within a round trip; one that breaks later was already answering the request."""
 
+_LITERALS: Final = 1024
+"""Hosts whose check is remembered; a bundle seldom has more."""
 _HEADERS_LIMIT: Final = 32 * 1024
 _OURS: Final = ("Accept", "User-Agent", "Content-Type", "Accept-Encoding")
 """Headers that aiohttp would add by itself; the upstream gets the client's own, or none."""
@@ -84,7 +87,8 @@ class Upstreams:
     """
 
     def __init__(self, egress: Egress) -> None:
-        self._egress = egress
+        # Parsing an address costs more than the rest of the check, and a route's address is the same in every request.
+        self._refuses: Callable[[str], bool] = lru_cache(_LITERALS)(partial(_refused_literal, egress=egress))
         self._proxies = urllib.request.getproxies_environment()
         self._direct = _session(aiohttp.TCPConnector(resolver=GuardedResolver(egress), **_connector()))
         self._proxied = _session(aiohttp.TCPConnector(**_connector())) if self._proxies else None
@@ -94,7 +98,9 @@ class Upstreams:
 
         Raises AddressRefused, or aiohttp.ClientError or OSError where no answer came.
         """
-        self._check_literal(url)
+        host = url.raw_host or ""
+        if self._refuses(host):
+            raise AddressRefused(f"{host} may not be called")
         proxy = self._proxy_for(url)
         session = self._proxied if proxy and self._proxied is not None else self._direct
         began = time.monotonic()
@@ -118,18 +124,17 @@ class Upstreams:
         if self._proxied is not None:
             await self._proxied.close()
 
-    def _check_literal(self, url: URL) -> None:
-        """Refuse forbidden literal addresses, which never reach the resolver."""
-        host = url.raw_host or ""
-        if (host[-1:].isdigit() or ":" in host) and _is_address(host) and refused(host, self._egress, host):
-            raise AddressRefused(f"{host} may not be called")
-
     def _proxy_for(self, url: URL) -> str | None:
         if not self._proxies or _is_local(url.raw_host or ""):
             return None
         if urllib.request.proxy_bypass(f"{url.raw_host}:{url.port}", self._proxies):
             return None
         return self._proxies.get(url.scheme) or self._proxies.get("all")
+
+
+def _refused_literal(host: str, *, egress: Egress) -> bool:
+    """Whether a host is an address that the egress rule refuses; such a host never reaches the resolver."""
+    return (host[-1:].isdigit() or ":" in host) and _is_address(host) and refused(host, egress, host)
 
 
 async def _post(

@@ -38,7 +38,7 @@ class RelayLane:
             response = self._send_identified(prepared, call=call, target=target, upstreams=upstreams)
         else:
             response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
-        return Sending(response, wire=to.wire, unreachable=upstream_down(call.route.name))
+        return Sending(response, wire=to.wire, unreachable=upstream_down)
 
     async def close(self) -> None:
         """Start no new fetch of an identity."""
