@@ -68,7 +68,7 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 	  exec $(BIN)/claude-gateway serve -f examples/quickstart/$$example -f $(QUICKSTART) --listen $(LISTEN) "$$@"
 
 .PHONY: lock
-lock: $(VENV)/.ready ## Resolve the dependencies anew into locks/
+lock: $(VENV)/.ready ## Resolve the dependencies again into locks/
 	$(BIN)/python tools/lock.py
 
 PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md')
@@ -88,11 +88,11 @@ lint: setup ## Formatting, ruff, mypy strict, import contracts
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: generate
-generate: setup ## Write the generated files anew (CRDs, references)
+generate: setup ## Write the generated files (CRDs, references)
 	@$(BIN)/python -m tools.generate
 
 .PHONY: corpus
-corpus: setup setup-clients ## Record anew what the Claude Code CLIs send and are answered (tests/data/corpus)
+corpus: setup setup-clients ## Record again what the Claude Code CLIs send and are answered (tests/data/corpus)
 	$(BIN)/python -m tests.support.clients.record
 
 .PHONY: check

@@ -106,7 +106,7 @@ def _filled(api: ApiServer) -> Cluster:
 
 
 def _edit(cluster: Cluster, number: int) -> float:
-    """Change one route; gives the seconds until the bundle has it."""
+    """Change one route; returns the seconds until the bundle has it."""
     before = _version(cluster)
     began = time.perf_counter()
     cluster.put(_edited(number))

@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._gaps = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
 
     def connection_lost(self, _: Exception | None) -> None:
         self._transport = None
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
 
 
 async def saturate(endpoint: Endpoint, body: bytes, *, connections: int, seconds: float) -> tuple[float, list[Sample]]:
-    """Closed loop: ``connections`` clients for ``seconds``; gives answers per second and the samples."""
+    """Closed loop: ``connections`` clients for ``seconds``; returns answers per second and the samples."""
     request = endpoint.request(body)
     samples: list[Sample] = []
     end = time.perf_counter() + seconds

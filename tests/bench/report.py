@@ -60,7 +60,7 @@ def write_operator(rows: Sequence[Row], *, minutes: float) -> None:
         f"""{others}{_OPERATOR}
 {_said("make bench-operator", minutes)}.
 On a real API server, which shares one core with etcd and the client; the operator has the other one. A pass lists
-everything anew. Each edit changes one route; the pod then reports it live.
+everything again. Each edit changes one route; the pod then reports it live.
 
 {table(rows)}
 """

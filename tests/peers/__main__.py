@@ -1,7 +1,7 @@
 """``make conformance``, ``make conformance-peers``: run the suite against gateways and keep what it found.
 
 The results go to docs/conformance, from which ``make generate`` makes the published table. Exits 1 when our own
-gateway fails a check; what the others do is told, not judged.
+gateway fails a check; what the others do is reported, not judged.
 """
 
 import re

@@ -84,7 +84,7 @@ def _config(upstream: str) -> dict[str, Any]:
         # One deployment each: nothing to retry with, and no other check should suffer from one that failed.
         "router_settings": {"disable_cooldowns": True, "num_retries": 0},
         "litellm_settings": {
-            # What its documentation says for Claude Code with models that are no Claude.
+            # What its documentation says for Claude Code with models that are not Claude.
             "drop_params": True,
             "modify_params": True,
             "model_group_settings": {"forward_client_headers_to_llm_api": ["claude-own-login"]},

@@ -32,7 +32,7 @@ def read(root: Path) -> tuple[Value, ...]:
     text = (root / SOURCE).read_text(encoding="utf-8")
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):
-        raise TypeError(f"{SOURCE} is no mapping")
+        raise TypeError(f"{SOURCE} is not a mapping")
     return _section(node, lines=text.splitlines(), above="")
 
 

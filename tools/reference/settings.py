@@ -25,7 +25,7 @@ PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
 )
 INTRO: Final = """\
 Each process reads its settings once at start, from environment variables. `claude-gateway serve` and the chart set them
-for the processes that they start. Routes, keys and clients are no settings: they are objects that may change at any
+for the processes that they start. Routes, keys and clients are not settings: they are objects that may change at any
 time, see [ModelRoute, ClaudeCredential, GatewayClient](crds.md)."""
 
 _BOUNDS: Final = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at most"), (Lt, "lt", "below"))

@@ -60,7 +60,7 @@ class Bundled:
         return running(environment, token=REPORT)
 
     def account(self) -> str:
-        """Make the ServiceAccount with its rights; gives a token of it."""
+        """Make the ServiceAccount with its rights; returns a token of it."""
         rbac = f"/apis/{_RBAC}/v1/namespaces/{self.namespace}"
         role = {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "rules": rights.rules(NAME)}
         binding = {
@@ -75,7 +75,7 @@ class Bundled:
         return self.api.token(self.namespace, ACCOUNT)
 
     def renew_account(self) -> str:
-        """Replace the ServiceAccount: the token that it had before is worth nothing. Gives a new one."""
+        """Replace the ServiceAccount: the token that it had before is worth nothing. Returns a new one."""
         self.delete("serviceaccounts", ACCOUNT)
         return self.account()
 
@@ -92,7 +92,7 @@ class Bundled:
         self._apply("configmaps", NAME, {"kind": "ConfigMap", "data": plain, "binaryData": zipped})
 
     def publish(self, bundle: Bundle) -> str:
-        """Write both, the Secret first as the contract says; gives the revision."""
+        """Write both, the Secret first as the contract says; returns the revision."""
         self.secret(bundle)
         self.config(bundle)
         return bundle.meta.revision

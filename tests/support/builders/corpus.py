@@ -48,7 +48,7 @@ def compact(value: Any) -> bytes:
 
 
 def recordings(*, scenario: str | None = None) -> list[Recording]:
-    """Give all recordings, or those of one scenario, oldest version first."""
+    """Return all recordings, or those of one scenario, oldest version first."""
     found: list[Recording] = []
     for folder in sorted(FOLDER.iterdir(), key=_version):
         tools = json.loads((folder / TOOLS).read_text())

@@ -89,7 +89,7 @@ def aws_keys(name: str = "aws", **values: str) -> Manifest:
 
 
 def key_file(name: str = "google", *, key: str = "key", **fields: Any) -> Manifest:
-    """A Secret with a Google service account's key file, changed as told."""
+    """A Secret with a Google service account's key file, with these changes."""
     written = {
         "type": "service_account",
         "project_id": "other-project",

@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 def forms(secret: str) -> list[bytes]:
-    """Give a secret as it may be written: plain, base64, percent-free hex."""
+    """Return a secret as it may be written: plain, base64, percent-free hex."""
     raw = secret.encode()
     return [raw, base64.b64encode(raw).rstrip(b"="), raw.hex().encode()]
 
 
 def found(secrets: Iterable[str], data: bytes | str) -> list[str]:
-    """Give the first characters of each secret that is in the data, in any form."""
+    """Return the first characters of each secret that is in the data, in any form."""
     text = data.encode() if isinstance(data, str) else data
     return [f"{secret[:8]}…" for secret in secrets if any(form in text for form in forms(secret))]
 
 
 def leaks(secrets: Iterable[str], files: Iterable[Path]) -> list[str]:
-    """Give ``file: secret`` for each file that holds one; gzipped files are looked into."""
+    """Return ``file: secret`` for each file that holds one; gzipped files are looked into."""
     wanted = list(secrets)
     places: list[str] = []
     for file in files:

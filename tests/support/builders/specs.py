@@ -23,7 +23,7 @@ class Case:
 
 
 def route(target: Spec | None = None, **spec: Any) -> Spec:
-    """A ModelRoute's spec with one target, changed as told."""
+    """A ModelRoute's spec with one target, with these changes."""
     return {"models": ["smart"], "targets": [{**TARGET, **(target or {})}], **spec}
 
 
@@ -33,17 +33,17 @@ def keyless(base_url: object, **target: Any) -> Spec:
 
 
 def credential(**api_key: Any) -> Spec:
-    """A ClaudeCredential's spec, changed as told."""
+    """A ClaudeCredential's spec, with these changes."""
     return {"apiKey": {"provider": "openai", "secretRef": SECRET, **api_key}}
 
 
 def bedrock(**fields: Any) -> Spec:
-    """A ClaudeCredential's spec for Bedrock, changed as told."""
+    """A ClaudeCredential's spec for Bedrock, with these changes."""
     return {"bedrock": {"region": "us-east-1", **fields}}
 
 
 def vertex(**fields: Any) -> Spec:
-    """A ClaudeCredential's spec for Vertex AI, changed as told."""
+    """A ClaudeCredential's spec for Vertex AI, with these changes."""
     return {"vertex": {"project": "my-project", "location": "us-east5", **fields}}
 
 
@@ -53,7 +53,7 @@ def forwarding(**target: Any) -> Spec:
 
 
 def client(**spec: Any) -> Spec:
-    """A GatewayClient's spec, changed as told."""
+    """A GatewayClient's spec, with these changes."""
     return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
 
 

@@ -99,7 +99,7 @@ def _object(schema: dict[str, Any], path: str) -> Iterator[str]:
         if isinstance(schema["additionalProperties"], dict):
             yield from _schema(schema["additionalProperties"], f"{path}.*", described=False)
         else:
-            yield f"{path}: `additionalProperties` is no schema"
+            yield f"{path}: `additionalProperties` is not a schema"
     for name in schema.get("required", []):
         if name not in fields:
             yield f"{path}: requires `{name}`, which it does not have"
@@ -114,13 +114,13 @@ def _array(schema: dict[str, Any], path: str) -> Iterator[str]:
     if schema.get("x-kubernetes-list-type", "atomic") not in LIST_TYPES:
         yield f"{path}: `x-kubernetes-list-type` is not known"
     if schema.get("x-kubernetes-list-type") == "set" and items.get("type") in ("object", "array"):
-        yield f"{path}: is a set of what is no scalar"
+        yield f"{path}: is a set of what is not a scalar"
     if schema.get("x-kubernetes-list-type") == "map":
         keys = schema.get("x-kubernetes-list-map-keys", [])
         if not keys or set(keys) - set(items.get("required", [])):
             yield f"{path}: is a list map without required keys"
     elif "x-kubernetes-list-map-keys" in schema:
-        yield f"{path}: has map keys but is no list map"
+        yield f"{path}: has map keys but is not a list map"
     yield from _schema(items, f"{path}[]", described=items.get("type") == "object")
 
 

@@ -54,7 +54,7 @@ class Result:
 
 
 def path(release: Release = "newest") -> Path:
-    """Give the CLI's binary. Raises AssertionError when it is not installed."""
+    """Return the CLI's binary. Raises AssertionError when it is not installed."""
     folder = CLIENTS / f"claude-code-{release}" / "node_modules" / "@anthropic-ai"
     # The package of the platform, so that no Node is needed; npm takes the one that fits from the lock.
     binaries = [place for place in sorted(folder.glob("claude-code-*/claude*")) if os.access(place, os.X_OK)]
@@ -63,13 +63,13 @@ def path(release: Release = "newest") -> Path:
 
 
 def version(release: Release) -> str:
-    """Give the pinned version."""
+    """Return the pinned version."""
     package = CLIENTS / f"claude-code-{release}" / "node_modules" / "@anthropic-ai" / "claude-code" / "package.json"
     return str(json.loads(package.read_text())["version"])
 
 
 def base_environment(home: Path | str, *, proxy: str | None = None) -> dict[str, str]:
-    """Give all that a run may know of the machine; ``proxy`` is for every host but this one."""
+    """Return all that a run may know of the machine; ``proxy`` is for every host but this one."""
     given = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -125,7 +125,7 @@ def run(
 
 @contextmanager
 def deny_proxy() -> Iterator[tuple[str, list[str]]]:
-    """Run a proxy that refuses everything; gives its URL and what was asked of it, as ``METHOD host:port``."""
+    """Run a proxy that refuses everything; returns its URL and what was asked of it, as ``METHOD host:port``."""
     hosts: list[str] = []
 
     class Deny(socketserver.StreamRequestHandler):

@@ -58,7 +58,7 @@ _NUMBERED: Final = (
 
 
 def normaliser() -> Callable[[str], str]:
-    """Give a function that replaces what belongs to one run; the same id becomes the same number throughout."""
+    """Return a function that replaces what belongs to one run; the same id becomes the same number throughout."""
     numbers: dict[str, str] = {}
     counters = [itertools.count(1) for _ in _NUMBERED]
 
@@ -89,7 +89,7 @@ def cut(value: Any, key: str = "") -> Any:
 
 
 def main() -> None:
-    """Write the corpus anew."""
+    """Write the corpus again."""
     with Scripted() as upstream, Tap(upstream.url) as tap:
         for release in cli.RELEASES:
             version = cli.version(release)
@@ -135,7 +135,7 @@ def _converse(tap: Tap, upstream: Scripted, release: cli.Release) -> None:
 
 
 def _documents(tap: Tap, tools: dict[str, Any], *, orderly: bool) -> list[dict[str, Any]]:
-    """Give what passed; where requests go out at once, in an order that is the same each time."""
+    """Return what passed; where requests go out at once, in an order that is the same each time."""
     normal = normaliser()
     passed = [one for one in tap.passed if one.request.method != "HEAD"]
     if not orderly:
@@ -164,7 +164,7 @@ def _exchange(passed: Passed, normal: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _lines(answer: Message, normal: Callable[[str], str]) -> list[str]:
-    """Give an answer's text; AWS frames are left out, as they hold nothing but the same events in base64."""
+    """Return an answer's text; AWS frames are left out, as they hold nothing but the same events in base64."""
     if answer.header("content-type") == "application/vnd.amazon.eventstream":
         return []
     return normal(answer.body.decode()).splitlines(keepends=True)

@@ -29,7 +29,7 @@ _SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One run: the CLI's arguments, what the upstream is told before it, and what is in the working folder.
+    """One run: the CLI's arguments, what the upstream is set to before it, and what is in the working folder.
 
     ``spoken`` are user turns given one after another in one session; ``mode`` is the path that the base URL of a
     provider mode ends in. ``releases`` are those that know of it.
@@ -51,7 +51,7 @@ def call(tool: str, **arguments: Any) -> str:
 
 
 def allowed(tools: str, prompt: str, *, name: str, **more: Any) -> Scenario:
-    """Give a scenario whose prompt calls tools that may run unasked."""
+    """Return a scenario whose prompt calls tools that may run unasked."""
     return Scenario(name, ("--allowedTools", tools, "--", prompt), **more)
 
 

@@ -26,7 +26,7 @@ class Message:
     time: float
 
     def header(self, name: str) -> str | None:
-        """Give a header's first value, whatever its spelling."""
+        """Return a header's first value, whatever its spelling."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
@@ -144,7 +144,7 @@ def _exchanges(there: _Bytes, back: _Bytes) -> list[Passed]:
 
 
 def _message(notes: _Bytes, start: int, *, bodiless: bool = False) -> tuple[int, Message] | None:
-    """Read one message from ``start`` on; gives where the next one begins. None while its head is not complete."""
+    """Read one message from ``start`` on; returns where the next one begins. None while its head is not complete."""
     data = bytes(notes.data)
     end = data.find(b"\r\n\r\n", start)
     if end < 0:
@@ -168,7 +168,7 @@ def _message(notes: _Bytes, start: int, *, bodiless: bool = False) -> tuple[int,
 
 
 def _unchunk(data: bytes, start: int) -> tuple[int, bytes, bool]:
-    """Give how many bytes a chunked body takes, what it says, and whether it is complete."""
+    """Return how many bytes a chunked body takes, what it says, and whether it is complete."""
     parts, at = [], start
     while (line := data.find(b"\r\n", at)) >= 0:
         size = int(data[at:line].split(b";")[0], 16)

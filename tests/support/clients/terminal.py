@@ -145,7 +145,7 @@ class Terminal:
         self.press("enter")
 
     def end(self) -> int:
-        """End the program, asked first and then made to; gives the exit status."""
+        """End the program, asked first and then made to; returns the exit status."""
         if self._child.poll() is None:
             self._child.terminate()
             try:

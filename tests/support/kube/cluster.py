@@ -33,7 +33,7 @@ class Cluster:
     release: str = "cg"
 
     def put(self, *manifests: Manifest, namespace: str | None = None) -> None:
-        """Apply objects, in the release's own namespace if not told otherwise."""
+        """Apply objects, in the release's own namespace unless named otherwise."""
         for manifest in manifests:
             within = namespace or self.home
             metadata = {k: v for k, v in manifest["metadata"].items() if k in ("name", "labels")}

@@ -50,7 +50,7 @@ def dump(kube: Kube, folder: Path) -> None:
 
 
 def leaks(kube: Kube, secrets: Iterable[str]) -> list[str]:
-    """Give where one of these stands in an object (Secrets aside), an event, a Helm release or any container's log."""
+    """Return where one of these stands in an object (Secrets aside), an event, a Helm release or any log."""
     wanted = list(secrets)
     return [
         f"{place}: {secret}"
@@ -60,7 +60,7 @@ def leaks(kube: Kube, secrets: Iterable[str]) -> list[str]:
 
 
 def logs() -> Iterator[tuple[str, bytes]]:
-    """Give path and text of each log of the tests' containers since the cluster was made."""
+    """Return path and text of each log of the tests' containers since the cluster was made."""
     with tarfile.open(fileobj=io.BytesIO(kubecluster.logs())) as archive:
         for member in archive:
             path = member.name.removeprefix("./")

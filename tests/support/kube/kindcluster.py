@@ -84,13 +84,13 @@ def sweep(kube: Kube) -> None:
 
 
 def namespaces(kube: Kube) -> list[str]:
-    """Give the namespaces that are not the cluster's own."""
+    """Return the namespaces that are not the cluster's own."""
     found = kube.kubectl("get", "namespaces", "-o", "name").split()
     return [name for name in (line.removeprefix("namespace/") for line in found) if name not in SYSTEM]
 
 
 def tag(name: str) -> str:
-    """Give the tag of an image's present content."""
+    """Return the tag of an image's present content."""
     found = call(["docker", "image", "inspect", "-f", "{{.Id}}", f"{REPOSITORY}/{name}:{BUILT}"]).strip()
     return f"{BUILT}-{found.removeprefix('sha256:')[:12]}"
 
@@ -106,7 +106,7 @@ def load() -> None:
 
 
 def reference_of(name: str) -> str:
-    """Give the reference under which an image is in the node."""
+    """Return the reference under which an image is in the node."""
     return f"{REPOSITORY}/{name}:{tag(name)}"
 
 
@@ -116,13 +116,13 @@ def node(*command: str) -> str:
 
 
 def end_api_server() -> None:
-    """End the API server's process; the node's kubelet starts it anew."""
+    """End the API server's process; the node's kubelet starts it again."""
     pid = node("pgrep", "-x", "kube-apiserver").strip()
     node("sh", "-c", f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")
 
 
 def logs() -> bytes:
-    """Give every container's log since the cluster was made, as a tar archive."""
+    """Return every container's log since the cluster was made, as a tar archive."""
     done = subprocess.run(
         ["docker", "exec", NODE, "tar", "-C", LOGS, "-c", "."], capture_output=True, timeout=120, check=True
     )

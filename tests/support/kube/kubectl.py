@@ -81,13 +81,13 @@ class Kube:
         self.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", text=text)
 
     def get(self, resource: str, *, namespace: str, name: str = "", selector: str = "") -> dict[str, Any]:
-        """Give one object, or a list of them."""
+        """Return one object, or a list of them."""
         which = [*([name] if name else []), *(["-l", selector] if selector else [])]
         found: dict[str, Any] = json.loads(self.kubectl("get", resource, *which, "-n", namespace, "-o", "json"))
         return found
 
     def items(self, resource: str, *, namespace: str, selector: str = "") -> list[dict[str, Any]]:
-        """Give the objects of a kind."""
+        """Return the objects of a kind."""
         found: list[dict[str, Any]] = self.get(resource, namespace=namespace, selector=selector)["items"]
         return found
 
@@ -121,12 +121,12 @@ class Kube:
         self.kubectl("rollout", "status", f"deployment/{deployment}", *place, timeout=PATIENCE + 30)
 
     def pods(self, *, namespace: str, selector: str) -> list["Pod"]:
-        """Give the pods that are not being deleted."""
+        """Return the pods that are not being deleted."""
         found = [Pod.parse(item) for item in self.items("pods", namespace=namespace, selector=selector)]
         return [pod for pod in found if not pod.leaving]
 
     def condition(self, resource: str, kind: str, *, namespace: str, name: str) -> dict[str, Any]:
-        """Give one condition of an object; empty when it has none of this type."""
+        """Return one condition of an object; empty when it has none of this type."""
         return condition(self.get(resource, namespace=namespace, name=name), kind)
 
     def until_condition(
@@ -170,6 +170,6 @@ class Pod:
 
 
 def condition(item: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Give one condition of an object; empty when it has none of this type."""
+    """Return one condition of an object; empty when it has none of this type."""
     conditions: Iterable[dict[str, Any]] = item.get("status", {}).get("conditions", [])
     return next((found for found in conditions if found["type"] == kind), {})

@@ -32,13 +32,13 @@ _numbers = itertools.count(1)
 
 
 def namespace(name: str) -> Manifest:
-    """Give a namespace that enforces restricted pod security."""
+    """Return a namespace that enforces restricted pod security."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def authority(place: str) -> Manifest:
-    """Give the ConfigMap by which a release in this namespace trusts the scripted upstream."""
+    """Return the ConfigMap by which a release in this namespace trusts the scripted upstream."""
     certificate, _ = _certificate()
     return {
         "apiVersion": "v1",
@@ -56,7 +56,7 @@ def _certificate() -> tuple[str, str]:
 
 
 def upstream() -> list[Manifest]:
-    """Give the scripted upstream: a Deployment, its certificate and its Service."""
+    """Return the scripted upstream: a Deployment, its certificate and its Service."""
     labels = {"app": "scripted"}
     certificate, key = _certificate()
     secret = {
@@ -91,7 +91,7 @@ def upstream() -> list[Manifest]:
 
 
 def client(name: str, *, url: str, key: str) -> list[Manifest]:
-    """Give a pod with all the clients, set up for a gateway as its documentation says."""
+    """Return a pod with all the clients, set up for a gateway as its documentation says."""
     from_secret = {"valueFrom": {"secretKeyRef": {"name": name, "key": "key"}}}
     environment = [
         {"name": "ANTHROPIC_BASE_URL", "value": url},
@@ -128,7 +128,7 @@ def client(name: str, *, url: str, key: str) -> list[Manifest]:
 
 
 def job(name: str, *arguments: str, key: str) -> list[Manifest]:
-    """Give a Job that runs the command line of the proxy's image once, with a client key in its environment."""
+    """Return a Job that runs the command line of the proxy's image once, with a client key in its environment."""
     container = {
         "name": "command",
         "image": kubecluster.reference_of("proxy"),
@@ -262,7 +262,7 @@ def _named(name: str, place: str) -> dict[str, str]:
 
 
 def _restricted(container: dict[str, Any]) -> dict[str, Any]:
-    """Give a pod's spec with one container that restricted pod security lets in."""
+    """Return a pod's spec with one container that restricted pod security lets in."""
     own = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     return {
         "automountServiceAccountToken": False,

@@ -20,7 +20,7 @@ GRACE: Final = 10.0
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Give the argument list that runs a module with this interpreter."""
+    """Return the argument list that runs a module with this interpreter."""
     return [sys.executable, "-m", module, *arguments]
 
 
@@ -72,7 +72,7 @@ class Process:
         return self.log.read_text(errors="replace") if self._kept is None else self._kept
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """Give the JSON lines printed so far, those of one ``event`` if given; other lines are left out."""
+        """Return the JSON lines printed so far, those of one ``event`` if given; other lines are left out."""
         found = [line for line in map(_parsed, self.output.splitlines()) if line is not None]
         return [line for line in found if event is None or line.get("event") == event]
 
@@ -99,7 +99,7 @@ class Process:
         return self._child.wait(timeout)
 
     def stop(self) -> int:
-        """End it: asked first, then made to. Gives the exit status."""
+        """End it: asked first, then made to. Returns the exit status."""
         if self.returncode is None:
             self._child.terminate()
             try:

@@ -40,7 +40,7 @@ def documents(text: str) -> list[Manifest]:
 
 
 def secret(name: str, value: str) -> Manifest:
-    """Give a Secret that its owner labelled for use, with the value under ``key``."""
+    """Return a Secret that its owner labelled for use, with the value under ``key``."""
     return {
         "apiVersion": "v1",
         "kind": Kind.SECRET.value,
@@ -50,7 +50,7 @@ def secret(name: str, value: str) -> Manifest:
 
 
 def client(name: str, key: str, *, models: Sequence[str] = ("*",)) -> list[Manifest]:
-    """Give a GatewayClient and the Secret with its key."""
+    """Return a GatewayClient and the Secret with its key."""
     spec = {"keys": [{"secretRef": {"name": f"{name}-key"}}], "models": list(models)}
     resource = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": {"name": name}, "spec": spec}
     return [resource, secret(f"{name}-key", key)]
@@ -119,7 +119,7 @@ class System:
     def apply(self, *manifests: Manifest | str) -> str:
         """Make these manifests (or YAML texts), and the client ``tests``, the configuration, and wait until it is live.
 
-        Gives the revision. Raises AssertionError for a mistake in a manifest, or when the revision does not come live.
+        Returns the revision. Raises AssertionError for a wrong manifest, or if the revision does not become live.
         """
         wanted: list[Manifest] = client("tests", self.key)
         for manifest in manifests:
@@ -129,7 +129,7 @@ class System:
         return revision
 
     def report(self) -> PodReport:
-        """Give what the agent reports."""
+        """Return what the agent reports."""
         with urlopen(f"{self._agent_url}/status", timeout=10) as answer:
             return PodReport.model_validate_json(answer.read())
 
@@ -155,7 +155,7 @@ class System:
         return self._requests()
 
     def leaks(self, *values: str) -> list[str]:
-        """Give where one of these secret values, or the client's key, stands in a log or in a public part."""
+        """Return where one of these secret values, or the client's key, stands in a log or in a public part."""
         places = [*self.folder.glob("*.log"), *self.folder.glob("*/**/config/*")]
         # The public part in both folders and three logs: a search in nothing would find nothing.
         assert len(places) >= 9, places

@@ -74,7 +74,7 @@ class LoneGateway:
         return f"http://{self.address}"
 
     def apply(self, bundle: Bundle) -> str:
-        """Write a bundle and wait until it is live; gives its revision."""
+        """Write a bundle and wait until it is live; returns its revision."""
         revision = folder.write(self.bundle_dir, bundle)
         until(lambda: self.status().revision == revision, what=f"revision {revision}")
         return revision

@@ -28,7 +28,7 @@ def namespace(api: ApiServer, name: str) -> str:
 
 
 def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Rule]) -> None:
-    """Give the operator's account in namespace ``to`` rights within a namespace."""
+    """Grant the operator's account in namespace ``to`` rights within a namespace."""
     role = {"metadata": {"name": name}, "rules": list(rules)}
     api.apply(
         f"{RBAC}/namespaces/{within}/roles/{name}",
@@ -116,7 +116,7 @@ class Operator:
         print("the operator ended by itself:" if ended else "the operator's log:", self.lines(), sep="\n")
 
     def stop(self) -> int:
-        """End it as a kubelet would; gives its exit code."""
+        """End it as a kubelet would; returns its exit code."""
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)

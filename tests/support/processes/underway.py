@@ -40,7 +40,7 @@ class Underway:
 
 @contextmanager
 def scripted() -> Iterator[str]:
-    """The scripted model as a process of its own; gives its address."""
+    """The scripted model as a process of its own; returns its address."""
     with Process(python("claude_gateway_scripted", "--listen", "127.0.0.1:0")) as upstream:
         yield f"http://{upstream.listening()}"
 

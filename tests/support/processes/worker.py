@@ -77,7 +77,7 @@ class Worker:
         shutil.rmtree(self.run_dir)
 
     def apply(self, wanted: Bundle) -> str:
-        """Write a bundle, and wait until it is live. Gives its revision."""
+        """Write a bundle, and wait until it is live. Returns its revision."""
         revision = self.offer(wanted)
         report = until(lambda: r if revision in ((r := self.status()).revision, r.refused) else None, what=revision)
         assert report is not None

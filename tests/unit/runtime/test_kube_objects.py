@@ -52,7 +52,7 @@ def test_a_line_that_is_no_event_is_refused_without_its_content(line: bytes) -> 
     with pytest.raises(Retryable) as raised:
         Event.parse(line)
 
-    assert str(raised.value) == "the watch gave a line that is no event"
+    assert str(raised.value) == "the watch sent a line that is not an event"
 
 
 def test_an_event_does_not_show_its_object() -> None:

@@ -96,7 +96,7 @@ def pieces(text: str, *, size: int | None = None) -> list[str]:
 
 
 def estimate(size: int) -> int:
-    """Give the input tokens that a body of ``size`` bytes counts as."""
+    """Return the input tokens that a body of ``size`` bytes counts as."""
     return max(1, size // 4)
 
 
@@ -158,7 +158,7 @@ def _text(prompt: Prompt, step: Step, directives: Directives, config: Config, *,
 
 
 def words(count: int) -> str:
-    """Give a text of ``count`` words."""
+    """Return a text of ``count`` words."""
     return " ".join(f"word{number}" for number in range(1, count + 1))
 
 

@@ -88,7 +88,7 @@ def _forced(choice: Json, tools: dict[str, Json]) -> str | None:
 
 
 def document(answer: Answer, stamp: Stamp) -> Json:
-    """Give the answer as one message."""
+    """Return the answer as one message."""
     content: list[Json] = []
     if answer.thinking is not None:
         content.append({"type": "thinking", "thinking": answer.thinking, "signature": SIGNATURE})
@@ -101,7 +101,7 @@ def document(answer: Answer, stamp: Stamp) -> Json:
 
 
 def events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[Chunk]:
-    """Give the answer as a stream: the first block opens before the first ping, as upstream."""
+    """Yield the answer as a stream: the first block opens before the first ping, as upstream."""
     start = {**_message(answer, stamp), "content": [], "stop_reason": None, "stop_sequence": None}
     yield _chunk("message_start", message={**start, "usage": {**_usage(answer.usage), "output_tokens": 1}})
     blocks = _blocks(answer, prompt)
@@ -120,7 +120,7 @@ def events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[Chunk]:
 
 
 def _blocks(answer: Answer, prompt: Prompt) -> list[tuple[Json, list[Json]]]:
-    """Give each content block as it opens, and its deltas."""
+    """Yield each content block as it opens, and its deltas."""
     blocks: list[tuple[Json, list[Json]]] = []
     if answer.thinking is not None:
         shown = answer.thinking if prompt.shows_thinking else ""
@@ -143,18 +143,18 @@ def _blocks(answer: Answer, prompt: Prompt) -> list[tuple[Json, list[Json]]]:
 
 
 def failure(failed: Failure, stamp: Stamp) -> Json:
-    """Give the error envelope."""
+    """Return the error envelope."""
     error = {"type": failed.type or _ERROR_TYPES.get(failed.status, "api_error"), "message": failed.message}
     return {"type": "error", "error": error, "request_id": f"req_{stamp.id}"}
 
 
 def midstream(failed: Failure, _: int) -> bytes:
-    """Give the event that ends a stream which had begun well."""
+    """Return the event that ends a stream which had begun well."""
     return _event("error", error={"type": failed.type or "overloaded_error", "message": failed.message})
 
 
 def headers(stamp: Stamp) -> dict[str, str]:
-    """Give the headers that come with every answer."""
+    """Return the headers that come with every answer."""
     return {
         "request-id": f"req_{stamp.id}",
         "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
@@ -164,7 +164,7 @@ def headers(stamp: Stamp) -> dict[str, str]:
 
 
 def model_list(ids: tuple[str, ...]) -> Json:
-    """Give the models in Anthropic's list shape."""
+    """Return the models in Anthropic's list shape."""
     data = [
         {"type": "model", "id": name, "display_name": f"{name} (scripted)", "created_at": "2026-01-01T00:00:00Z"}
         for name in ids

@@ -35,7 +35,7 @@ def document(body: Json) -> Json:
 
 
 def vector(text: str, dimensions: int = DIMENSIONS) -> list[float]:
-    """Give the vector of a text."""
+    """Return the vector of a text."""
     raw = hashlib.shake_256(text.encode()).digest(2 * dimensions)
     values = [value - 32767.5 for value in struct.unpack(f"<{dimensions}H", raw)]
     length = math.sqrt(sum(value * value for value in values))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """Give one frame; the numbers are big-endian, type 7 is a text."""
+    """Return one frame; the numbers are big-endian, type 7 is a text."""
     packed = b""
     for name, value in headers.items():
         packed += struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(value)) + value.encode()

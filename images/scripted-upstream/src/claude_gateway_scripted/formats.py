@@ -58,11 +58,11 @@ class Format:
 
 
 def encode(value: object) -> bytes:
-    """Give compact JSON, as the vendors send it."""
+    """Return compact JSON, as the vendors send it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def sse(data: object, *, event: str | None = None) -> bytes:
-    """Give one server-sent event."""
+    """Return one server-sent event."""
     name = f"event: {event}\n".encode() if event else b""
     return name + b"data: " + encode(data) + b"\n\n"

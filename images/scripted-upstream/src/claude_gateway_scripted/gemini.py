@@ -176,12 +176,12 @@ def _result(result: Mapping[str, Any], number: int) -> tuple[str, str]:
 
 
 def document(answer: Answer, stamp: Stamp) -> Json:
-    """Give the answer as one response."""
+    """Return the answer as one response."""
     return _response(answer, stamp, parts=list(_parts(answer)), last=True)
 
 
 def events(answer: Answer, _: Prompt, stamp: Stamp) -> Iterator[Chunk]:
-    """Give the answer as a stream; every call comes whole."""
+    """Yield the answer as a stream; every call comes whole."""
     for part in _parts(answer):
         texts = pieces(part["text"]) if "text" in part else [None]
         for piece in texts:
@@ -229,19 +229,19 @@ def _usage(usage: Usage) -> Json:
 
 
 def failure(failed: Failure, _: Stamp) -> Json:
-    """Give the error envelope."""
+    """Return the error envelope."""
     status = failed.type or _STATUSES.get(failed.status, "UNKNOWN")
     return {"error": {"code": failed.status, "message": failed.message, "status": status}}
 
 
 def midstream(failed: Failure, _: int) -> bytes:
-    """Give the event that ends a stream which had begun well."""
+    """Return the event that ends a stream which had begun well."""
     error = {"code": 503, "message": failed.message, "status": failed.type or "UNAVAILABLE"}
     return _sse({"error": error})
 
 
 def headers(_: Stamp) -> dict[str, str]:
-    """Give the headers that come with every answer."""
+    """Return the headers that come with every answer."""
     return {"server-timing": "gfet4t7; dur=1"}
 
 

@@ -19,7 +19,7 @@ _CREDENTIALS: Final = frozenset(
 
 
 def digest(secret: str) -> str:
-    """Give what the journal shows in a credential's place."""
+    """Return what the journal shows in a credential's place."""
     return "sha256:" + hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
@@ -52,7 +52,7 @@ class Recorded:
             return None
 
     def header(self, name: str) -> str | None:
-        """Give a header's first value, whatever its spelling."""
+        """Return a header's first value, whatever its spelling."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     @property
@@ -62,7 +62,7 @@ class Recorded:
         return shown.removeprefix("Bearer ") if shown else None
 
     def as_json(self) -> Json:
-        """Give the request for ``GET /__log``."""
+        """Return the request for ``GET /__log``."""
         return {
             "number": self.number,
             "time": self.time,
@@ -88,7 +88,7 @@ class Journal:
         self._count = 0
 
     def requests(self) -> tuple[Recorded, ...]:
-        """Give what is kept, oldest first."""
+        """Return what is kept, oldest first."""
         return tuple(self._requests)
 
     def add(self, *, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes) -> Recorded:

@@ -99,7 +99,7 @@ def _usage_wanted(body: Json) -> bool:
 
 
 def document(answer: Answer, stamp: Stamp) -> Json:
-    """Give the answer as one chat completion."""
+    """Return the answer as one chat completion."""
     message: Json = {"role": "assistant", "content": answer.text or None, "refusal": None, "annotations": []}
     if answer.thinking is not None:
         message["reasoning_content"] = answer.thinking
@@ -113,7 +113,7 @@ def document(answer: Answer, stamp: Stamp) -> Json:
 
 
 def events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[Chunk]:
-    """Give the answer as a stream; with ``include_usage`` every chunk has ``usage``, null but in the last."""
+    """Yield the answer as a stream; with ``include_usage`` every chunk has ``usage``, null but in the last."""
     head = _head(answer, stamp, "chat.completion.chunk")
     extra = {"usage": None} if prompt.usage_in_stream else {}
 
@@ -140,13 +140,13 @@ def events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[Chunk]:
 
 
 def completion_document(answer: Answer, stamp: Stamp) -> Json:
-    """Give the answer as one text completion."""
+    """Return the answer as one text completion."""
     choice = {"text": answer.text, "index": 0, "logprobs": None, "finish_reason": _finish(answer)}
     return {**_head(answer, stamp, "text_completion"), "choices": [choice], "usage": _usage(answer.usage)}
 
 
 def completion_events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[Chunk]:
-    """Give the answer as a stream of text completions."""
+    """Yield the answer as a stream of text completions."""
     head = _head(answer, stamp, "text_completion")
     for piece in pieces(answer.text):
         choice = {"text": piece, "index": 0, "logprobs": None, "finish_reason": None}
@@ -159,7 +159,7 @@ def completion_events(answer: Answer, prompt: Prompt, stamp: Stamp) -> Iterator[
 
 
 def failure(failed: Failure, _: Stamp) -> Json:
-    """Give the error envelope."""
+    """Return the error envelope."""
     return {
         "error": {
             "message": failed.message,
@@ -171,18 +171,18 @@ def failure(failed: Failure, _: Stamp) -> Json:
 
 
 def midstream(failed: Failure, _: int) -> bytes:
-    """Give the event that ends a stream which had begun well; no ``[DONE]`` follows it."""
+    """Return the event that ends a stream which had begun well; no ``[DONE]`` follows it."""
     error = {"message": failed.message, "type": failed.type or "server_error", "param": None, "code": None}
     return sse({"error": error})
 
 
 def headers(stamp: Stamp) -> dict[str, str]:
-    """Give the headers that come with every answer."""
+    """Return the headers that come with every answer."""
     return {"x-request-id": f"req_{stamp.id}", "openai-version": "2020-10-01", "openai-processing-ms": "1"}
 
 
 def model_list(ids: tuple[str, ...]) -> Json:
-    """Give the models in OpenAI's list shape."""
+    """Return the models in OpenAI's list shape."""
     return {
         "object": "list",
         "data": [{"id": name, "object": "model", "created": 1767225600, "owned_by": "scripted"} for name in ids],

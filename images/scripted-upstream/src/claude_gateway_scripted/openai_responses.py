@@ -72,12 +72,12 @@ def _forced(choice: Any, tools: dict[str, Json]) -> str | None:
 
 
 def document(answer: Answer, stamp: Stamp) -> Json:
-    """Give the answer as one response."""
+    """Return the answer as one response."""
     return _response(answer, stamp, output=_output(answer, stamp))
 
 
 def events(answer: Answer, _: Prompt, stamp: Stamp) -> Iterator[Chunk]:
-    """Give the answer as a stream."""
+    """Yield the answer as a stream."""
     numbers = itertools.count()
 
     def chunk(kind: str, *, content: bool = False, **values: Any) -> Chunk:
@@ -98,7 +98,7 @@ def events(answer: Answer, _: Prompt, stamp: Stamp) -> Iterator[Chunk]:
 
 
 def _parts(item: Json) -> Iterator[tuple[str, bool, Json]]:
-    """Give the events inside an item: type, whether it is content, values."""
+    """Yield the events inside an item: type, whether it is content, values."""
     if item["type"] == "reasoning":
         yield from _text_parts("reasoning_summary", item["summary"][0], {"summary_index": 0})
     elif item["type"] == "message":
@@ -120,7 +120,7 @@ def _text_parts(kind: str, part: Json, place: Json) -> Iterator[tuple[str, bool,
 
 
 def _emptied(item: Json) -> Json:
-    """Give the parts of an item that are still empty when it is announced."""
+    """Return the parts of an item that are still empty when it is announced."""
     return {key: empty for key, empty in (("content", []), ("summary", []), ("arguments", "")) if key in item}
 
 
@@ -179,7 +179,7 @@ def _response(answer: Answer, stamp: Stamp, *, output: list[Json], status: str |
 
 
 def midstream(failed: Failure, number: int) -> bytes:
-    """Give the event that ends a stream which had begun well."""
+    """Return the event that ends a stream which had begun well."""
     error = {"type": "error", "code": failed.type or "server_error", "message": failed.message, "param": None}
     return sse({**error, "sequence_number": number}, event="error")
 

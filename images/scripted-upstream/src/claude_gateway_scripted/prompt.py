@@ -99,7 +99,7 @@ def directives(text: str) -> Directives:
 
 
 def text_of(content: Any, *, kinds: tuple[str, ...] = ("text",)) -> list[str]:
-    """Give the texts of a content value: a string, or a list of parts of which those of ``kinds`` count."""
+    """Return the texts of a content value: a string, or a list of parts of which those of ``kinds`` count."""
     if isinstance(content, str):
         return [content]
     if not isinstance(content, list):
@@ -108,7 +108,7 @@ def text_of(content: Any, *, kinds: tuple[str, ...] = ("text",)) -> list[str]:
 
 
 def model_of(body: Json) -> str:
-    """Give the model's name. Raises InvalidRequestError when there is none."""
+    """Return the model's name. Raises InvalidRequestError when there is none."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequestError("model: Field required")
@@ -116,7 +116,7 @@ def model_of(body: Json) -> str:
 
 
 def messages_of(body: Json, key: str = "messages") -> list[Json]:
-    """Give a list of objects. Raises InvalidRequestError when it is missing, empty or holds anything else."""
+    """Return a list of objects. Raises InvalidRequestError when it is missing, empty or holds anything else."""
     messages = body.get(key)
     if not isinstance(messages, list) or not messages:
         raise InvalidRequestError(f"{key}: at least one is required")

@@ -23,7 +23,7 @@ class Reply:
     entry: Recorded
 
     def failure(self) -> web.Response:
-        """Give the error that the step asks for."""
+        """Return the error that the step asks for."""
         step = self.step
         failed = Failure(step.status, step.error_message, type=step.error_type)
         return web.Response(

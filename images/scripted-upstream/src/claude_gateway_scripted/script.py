@@ -92,7 +92,7 @@ class Config:
     google_token: str = field(default="ya29.scripted", repr=False)
 
     def with_changes(self, data: Json) -> "Config":
-        """Give the settings with some of them changed. Raises ScriptError for an unknown one."""
+        """Return the settings with some of them changed. Raises ScriptError for an unknown one."""
         _refuse_unknown(data, type(self), "setting")
         changes: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()

@@ -63,7 +63,7 @@ class Server:
         self._plain = plain.encode_all(_FORMATS, count=config.plain_words) if config.plain_words else {}
 
     async def start(self, host: str, port: int, *, context: ssl.SSLContext | None = None) -> tuple[str, int]:
-        """Listen, with TLS if there is a ``context``; port 0 takes a free one. Gives the address listened on.
+        """Listen, with TLS if there is a ``context``; port 0 takes a free one. Returns the address listened on.
 
         Started again it listens there too, with the same script and journal.
         """
@@ -305,7 +305,7 @@ def _stamp() -> Stamp:
 
 
 def _shape(endpoint: str, request: web.BaseRequest) -> Format:
-    """Give the format whose envelope an answer has; paths that two vendors share are told apart as they do."""
+    """Return the format whose envelope an answer has; paths that two vendors share are told apart as they do."""
     if endpoint in _FORMATS:
         return _FORMATS[endpoint]
     anthropics = endpoint.startswith("/messages") or "anthropic-version" in request.headers

@@ -27,7 +27,7 @@ class BodyTooSlow(Exception):  # noqa: N818
 
 
 async def read_body(receive: Receive, *, limit: int | None = None, seconds: float | None = None) -> bytes:
-    """Read a request body, whether its length was declared or not. None is no limit.
+    """Read a request body, whether its length was declared or not. None means no limit.
 
     Raises BodyTooLarge above ``limit`` bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the
     client leaves.

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are run and told."""
+"""All checks, in the order in which they are run and reported."""
 
 from typing import Final
 
@@ -39,8 +39,8 @@ AREAS: Final = {
     "foundry": "Foundry, Claude on AWS, Mantle",
     "clouds": "Claude models on Bedrock and Vertex",
     "safeguards": "Auto mode (`safeguards`)",
-    "dialect": "Claude Code with a model that is no Claude",
-    "translated": "Errors of a model that is no Claude",
+    "dialect": "Claude Code with a model that is not Claude",
+    "translated": "Errors of a model that is not Claude",
     "gemini": "Claude Code with a Gemini model",
     "responses-only": "Models that only speak Responses",
     "openai": "OpenAI's formats",

@@ -187,7 +187,7 @@ def prefix(bench: Bench) -> str:
 
 @check(
     "bedrock.other-model",
-    "A model that is no Claude answers in Bedrock mode too, whole and in frames",
+    "A model that is not Claude answers in Bedrock mode too, whole and in frames",
     Need.BRIDGE,
     Need.BEDROCK,
     Need.OTHER,

@@ -27,7 +27,7 @@ SCHEMA: Final = {
 
 
 def to_other(bench: Bench, text: str = "Say hello", **fields: Any) -> dict[str, Any]:
-    """A Messages body for the model that is no Claude."""
+    """A Messages body for the model that is not Claude."""
     return bench.body(text, model=bench.models.other, **fields)
 
 
@@ -38,7 +38,7 @@ def offered(seen: Seen) -> list[str]:
 
 @check(
     "dialect.answer",
-    "A Messages request to a model that is no Claude gives a message",
+    "A Messages request to a model that is not Claude gives a message",
     Need.OTHER,
     source=Source.PROJECT,
 )

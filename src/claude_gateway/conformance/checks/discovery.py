@@ -49,7 +49,7 @@ def claude(bench: Bench) -> str:
 
 @check(
     "discovery.others",
-    "A model that is no Claude is listed too under a name with `claude` or `anthropic` in front, and that name routes",
+    "A model that is not Claude is listed too under a name with `claude` or `anthropic` in front, and that name routes",
     Need.DISCOVERY,
     Need.OTHER,
     source=Source.PROJECT,

@@ -18,7 +18,7 @@ def error_of(reply: Reply) -> dict[str, Any]:
 
 
 def expect_error(reply: Reply, status: int, kind: str) -> str:
-    """Expect an error of this status and type; gives the evidence. Raises Failed."""
+    """Expect an error of this status and type; returns the evidence. Raises Failed."""
     error = error_of(reply.expect(status))
     expect(error["type"] == kind, f"{reply}: error type {error['type']}, {kind} was expected")
     return str(reply)

@@ -57,7 +57,7 @@ def main_loop_exact(bench: Bench) -> str:
 
 @check(
     "body.no-inspection",
-    "Bodies are not inspected as by a web firewall: code, markup, paths and shell commands in prompts are no attack",
+    "Bodies are not inspected as by a web firewall: code, markup, paths and shell commands in prompts are not attacks",
 )
 def no_inspection(bench: Bench) -> str:
     words = "<script>alert(1)</script> ' OR 1=1; DROP TABLE users; -- ../../etc/passwd $(rm -rf /) ${jndi:ldap://x/a}"

@@ -150,7 +150,7 @@ def not_elsewhere(bench: Bench) -> str:
 
 @check(
     "identity.forward.refused",
-    "401 and 403 on the client's own login go back as they are, so that Claude Code signs in anew",
+    "401 and 403 on the client's own login go back as they are, so that Claude Code signs in again",
     Need.UPSTREAM,
     Need.FORWARDING,
     source=Source.MEASURED,

@@ -179,7 +179,7 @@ def claude_fields(bench: Bench) -> str:
 
 @check(
     "openai.claude.usage",
-    "Usage of a Claude model in OpenAI's words: cached tokens are part of the prompt, and told",
+    "Usage of a Claude model in OpenAI's words: cached tokens are part of the prompt, and reported",
     Need.CHAT,
     Need.UPSTREAM,
     source=Source.OPENAI,

@@ -84,7 +84,7 @@ def never_invented(bench: Bench) -> str:
 
 @check(
     "safeguards.judged",
-    "Tool calls of a model that is no Claude are judged by the configured model, and its verdict is the answer",
+    "Tool calls of a model that is not Claude are judged by the configured model, and its verdict is the answer",
     Need.JUDGE,
     Need.UPSTREAM,
     source=Source.MEASURED,
@@ -111,7 +111,7 @@ def judged(bench: Bench) -> str:
     source=Source.MEASURED,
 )
 def judge_away(bench: Bench) -> str:
-    # First the judge's own answers are no verdicts, then it is overloaded.
+    # First the judge's own answers are not verdicts, then it is overloaded.
     for steps in ([], [{"match": "<document>", "status": 529, "times": AGAIN}]):
         bench.upstream.script(*steps)
         body = {**_asking(bench, bench.models.judged), "stream": True}

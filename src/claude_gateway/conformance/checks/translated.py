@@ -1,4 +1,4 @@
-"""Errors of a model that is no Claude, said so that Claude Code understands them; and models of other kinds."""
+"""Errors of a model that is not Claude, said so that Claude Code understands them; and models of other kinds."""
 
 import json
 from typing import Any, Final

@@ -144,7 +144,7 @@ def errors(bench: Bench) -> str:
 
 @check(
     "vertex.other-model",
-    "A model that is no Claude answers in Vertex mode too, whole and streamed",
+    "A model that is not Claude answers in Vertex mode too, whole and streamed",
     Need.BRIDGE,
     Need.VERTEX,
     Need.OTHER,

@@ -36,7 +36,7 @@ class Event:
             return cls(type=str(kind), object=found, version=str(found["metadata"]["resourceVersion"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             # The line is not quoted: it may hold a Secret.
-            raise Retryable("the watch gave a line that is no event") from None
+            raise Retryable("the watch sent a line that is not an event") from None
 
 
 async def events(stream: aiohttp.StreamReader, what: str) -> AsyncIterator[Event]:
@@ -45,7 +45,7 @@ async def events(stream: aiohttp.StreamReader, what: str) -> AsyncIterator[Event
         try:
             line = await stream.readline()
         except ValueError:
-            raise Retryable(f"{what}: the watch gave a line that is too long") from None
+            raise Retryable(f"{what}: the watch sent a line that is too long") from None
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise unreachable(what, error) from None
         if not line.endswith(b"\n"):

@@ -38,7 +38,7 @@ class Limits:
     """What one connection may do.
 
     A request head may have ``head_bytes`` and take ``head_seconds``. A connection gets not much older than
-    ``age_seconds``; 0 is no limit.
+    ``age_seconds``; 0 means no limit.
     """
 
     head_bytes: int = 64 * 1024
