@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.support.builders.targets import ANTHROPIC_KEY
+from tests.support.builders.targets import ANTHROPIC_KEY, PASS_THROUGH
 from tests.support.clients import cli
 from tests.support.clients.tap import Message, Tap
 from tests.support.processes.gateway import System, client, secret
@@ -21,19 +21,6 @@ from tests.support.processes.gateway import System, client, secret
 from claude_gateway_scripted import Scripted
 
 NARROW_KEY: Final = "cgw_narrow-0123456789"
-ROUTES: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: claude}}
-spec:
-  models: ["claude-*"]
-  targets: [{{model: anthropic/*, credential: anthropic}}]
-"""
 HTML: Final = {"headers": {"content-type": "text/html"}, "raw": ["<html><h1>Bad Gateway</h1></html>"]}
 # The pause lets the CLI read the events before the break. When both arrive in the same instant, the old CLI sometimes
 # repeats with streaming and sometimes without, and does so without a gateway too: a race of its own.
@@ -128,7 +115,7 @@ class Lines:
 def lines() -> Iterator[Lines]:
     with Scripted() as plain, Scripted() as behind, System() as system:
         narrow = client("narrow", NARROW_KEY, models=["claude-sonnet-*"])
-        system.apply(ROUTES.format(url=behind.url), secret("anthropic", ANTHROPIC_KEY), *narrow)
+        system.apply(PASS_THROUGH.format(url=behind.url), secret("anthropic", ANTHROPIC_KEY), *narrow)
         with Tap(plain.url) as direct, Tap(system.url) as through:
             yield Lines(system, plain, behind, direct, through)
         assert system.leaks(ANTHROPIC_KEY, NARROW_KEY) == []

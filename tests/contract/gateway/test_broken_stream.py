@@ -8,24 +8,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.builders.targets import ANTHROPIC_KEY
+from tests.support.builders.targets import ANTHROPIC_KEY, PASS_THROUGH
 from tests.support.processes.gateway import System, secret
 
 from claude_gateway_scripted import Scripted
 
-_ROUTE: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
-apiVersion: claudegateway.io/v1alpha1
-kind: ModelRoute
-metadata: {{name: claude}}
-spec:
-  models: ["claude-*"]
-  targets: [{{model: anthropic/*, credential: anthropic}}]
-"""
 _ID: Final = re.compile(rb"(msg|req)_[0-9a-f]+")
 _DROP: Final = {"text": "one two three", "midstream": "drop", "midstream_after": 2}
 
@@ -72,7 +59,7 @@ def receive(url: str, key: str) -> Received:
 
 @pytest.mark.parametrize("pause", [{}, {"chunk_delay": 0.05}], ids=["at once", "after a pause"])
 def test_a_stream_breaks_off_as_without_a_gateway(system: System, scripted: Scripted, pause: dict[str, Any]) -> None:
-    system.apply(_ROUTE.format(url=scripted.url), secret("anthropic", ANTHROPIC_KEY))
+    system.apply(PASS_THROUGH.format(url=scripted.url), secret("anthropic", ANTHROPIC_KEY))
     scripted.script({**_DROP, **pause}, {**_DROP, **pause})
     direct = receive(scripted.url, "any")
     through = receive(system.url, system.key)

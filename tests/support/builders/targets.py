@@ -67,6 +67,21 @@ spec:
   targets: [{{model: openai/scripted-codex, credential: openai, formats: [Responses]}}]
 """
 
+PASS_THROUGH: Final = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ClaudeCredential
+metadata: {{name: anthropic}}
+spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
+---
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: claude}}
+spec:
+  models: ["claude-*"]
+  targets: [{{model: anthropic/*, credential: anthropic}}]
+"""
+"""Every Claude model at one upstream, under the name that the client sends."""
+
 KEYLESS: Final = """
 apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
@@ -82,7 +97,7 @@ spec:
   models: [claude-on-openai]
   targets: [{{model: hosted_vllm/scripted-gpt, baseURL: "{url}/v1"}}]
 """
-"""The first two of them, for tests in which no upstream asks for a key."""
+"""The routes to Anthropic and to vLLM, for tests in which no upstream asks for a key."""
 
 
 @dataclass(frozen=True, slots=True)
