@@ -13,7 +13,7 @@ from typing import Final
 
 from tools.chart import crds as chart_crds
 from tools.chart import schema
-from tools.reference import cli, conformance, crds, metrics, reasons, settings, values
+from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -28,6 +28,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
     "docs/reference/metrics.md": metrics.render,
+    "docs/reference/providers.md": providers.render,
     "docs/reference/reasons.md": reasons.render,
     "docs/reference/settings.md": settings.render,
 }

@@ -1,0 +1,39 @@
+"""``docs/reference/providers.md``: the providers of ``model``, from the rows of ``contract/provider.py``."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tools.reference.markdown import code, page, table
+
+from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED, Provider
+
+INTRO: Final = """\
+A target's `model` is `PROVIDER/NAME`. Requests in a format that the provider speaks itself are relayed as they are;
+all others are translated and sent by LiteLLM."""
+
+
+def render() -> str:
+    """Return the whole page."""
+    parts = [
+        "## Supported",
+        table(("Provider", "Relayed formats", "Credential", "Base URL"), _supported()),
+        "## Not supported",
+        "LiteLLM knows these, but a target cannot name them.",
+        table(("Provider", "Reason"), ((code(name), UNSUPPORTED[name]) for name in sorted(UNSUPPORTED))),
+    ]
+    return page("Providers", INTRO, parts, source="src/claude_gateway/contract/provider.py")
+
+
+def _supported() -> Iterator[tuple[str, str, str, str]]:
+    for name in sorted(PROVIDERS):
+        provider = PROVIDERS[name]
+        formats = ", ".join(format.value for format in provider.formats)
+        yield code(name), formats, code(provider.cloud or "apiKey"), _base_url(provider)
+
+
+def _base_url(provider: Provider) -> str:
+    if provider.needs_base_url:
+        return "required"
+    if provider.cloud is not None:
+        return "that of the region"
+    return "LiteLLM's default" if provider.base_url is None else code(provider.base_url)
