@@ -29,7 +29,8 @@ _VERBS: Final = {
 """What follows the model that a path names: for a whole answer, and for a stream."""
 
 _VERSION: Final = ("anthropic-version", "2023-06-01")
-_QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
+_PARAMETER: Final = re.compile(rb"beta=[A-Za-z0-9]{1,16}")
+"""The only parameter of a query that Anthropic's API knows; any other could hold a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Endpoint:
 
     def address(self, query: bytes) -> URL:
         """The URL for a request; only the Anthropic API knows a query (``?beta=true``)."""
-        if self.wire is not Wire.ANTHROPIC or not _QUERY.fullmatch(query):
+        if not query or self.wire is not Wire.ANTHROPIC:
             return self.url
-        return URL(f"{self.url}?{query.decode()}", encoded=True)
+        known = [each for each in query.split(b"&") if _PARAMETER.fullmatch(each)]
+        return URL(f"{self.url}?{b'&'.join(known).decode()}", encoded=True) if known else self.url
 
     def of_model(self, model: str, *, stream: bool) -> URL:
         """The URL for a request whose path names the model; ``model`` is one segment of it, whatever it contains."""
