@@ -322,7 +322,19 @@ async def test_many_answers_wait_side_by_side() -> None:
         assert await asyncio.gather(*(ask(gw) for _ in range(count))) == [10] * count
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b:1::7f00:1]",
+    ],
+)
 async def test_a_refused_address_is_never_called(host: str) -> None:
     async with upstream(whole(_ANSWER)) as up:
         there = target(base_url=up.url.replace("127.0.0.1", host))

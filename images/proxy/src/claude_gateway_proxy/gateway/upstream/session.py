@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.egress import refused
+from claude_gateway_proxy.egress import host_refused, refused
 
 CONNECT_SECONDS: Final = 10.0
 """The longest that one address may take to accept a connection, TLS included."""
@@ -80,7 +80,7 @@ class GuardedResolver(AbstractResolver):
 class Upstreams:
     """Sessions to upstreams under one egress rule: a direct one, and one through the environment's HTTP proxies.
 
-    Behind a proxy, the proxy resolves names, so that the rule can be applied only to literal addresses.
+    Behind a proxy, the proxy resolves names, so that the rule can be applied only to hosts as they are written.
     """
 
     def __init__(self, egress: Egress) -> None:
@@ -94,8 +94,8 @@ class Upstreams:
 
         Raises AddressRefused, or aiohttp.ClientError or OSError where no answer came.
         """
-        self._check_literal(url)
         proxy = self._proxy_for(url)
+        self._check_host(url, proxied=proxy is not None)
         session = self._proxied if proxy and self._proxied is not None else self._direct
         began = time.monotonic()
         try:
@@ -118,10 +118,12 @@ class Upstreams:
         if self._proxied is not None:
             await self._proxied.close()
 
-    def _check_literal(self, url: URL) -> None:
-        """Refuse forbidden literal addresses, which never reach the resolver."""
+    def _check_host(self, url: URL, *, proxied: bool) -> None:
+        """Refuse forbidden hosts that no resolver of ours sees: literal addresses, and names that a proxy resolves."""
         host = url.raw_host or ""
-        if (host[-1:].isdigit() or ":" in host) and _is_address(host) and refused(host, self._egress, host):
+        # What aiohttp takes for an address: it connects to such a host in any spelling that `inet_aton` knows.
+        literal = ":" in host or host.replace(".", "").isdigit()
+        if (literal or proxied) and host_refused(host, self._egress):
             raise AddressRefused(f"{host} may not be called")
 
     def _proxy_for(self, url: URL) -> str | None:

@@ -14,7 +14,7 @@ from claude_gateway.contract.policy import Wire
 from claude_gateway_runtime.asgi import Headers
 
 
-def _named(text: str) -> Mapping[bytes, str]:
+def _named(text: str) -> dict[bytes, str]:
     """Header names as requests have them, with the text that the client library takes."""
     return {name.encode(): name for name in text.split()}
 
