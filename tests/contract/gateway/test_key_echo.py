@@ -140,3 +140,19 @@ async def test_an_answer_that_quotes_the_whole_key_keeps_its_length() -> None:
     async with _serving(whole(body), _lane("anthropic")) as (gw, _):
         answer = await gw.post("/v1/messages", _BODY)
         assert await answer.read() == body.replace(_SECRET.encode(), b"*" * len(_SECRET))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_error_within_a_successful_answer_of_an_openai_server(stream: bool) -> None:
+    document = json.dumps(
+        {"id": "gen-1", "error": {"code": 502, "message": f"{_SECRET[:7]}...{_SECRET[-4:]}"}}
+    ).encode()
+
+    async def reply(_: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(head() + chunk(b'data: {"choices":[]}\n\n') + chunk(b"data: %s\n\n" % document) + chunk(b""))
+
+    async with _serving(reply if stream else whole(document), _lane("openai")) as (gw, _):
+        said = await _ask(gw, "/v1/chat/completions", stream=stream)
+    assert said.startswith("200")
+    assert '"message":"[key]"' in said
+    assert _SECRET[-4:] not in said

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents
+from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents, without_keys
 from claude_gateway_proxy.masking import MASKED, NOTHING, Mask
 
 KEYS = (
@@ -163,15 +163,31 @@ def test_error_events_are_cleaned_wherever_they_are_cut(cuts: list[int], ending:
     data = event.replace("\n", ending).encode()
     stream = ErrorEvents(Mask(KEYS))
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    sent = b"".join(stream.feed(data[a:b]) for a, b in pairwise(edges)) + stream.rest()
+    sent = b"".join(stream.feed(data[a:b], failed=True) for a, b in pairwise(edges)) + stream.rest()
     cleaned = '{"type":"error","error":{"type":"x","message":"é key [key]"}}'
     expected = f"event: error\ndata: {cleaned}\n: [key]\ndata: {{}}\n\nevent: ping\ndata: {{}}\n\nrest [key]"
     assert sent == expected.replace("\n", ending).encode()
 
 
+def test_before_an_error_a_stream_is_passed_on_at_once() -> None:
+    stream = ErrorEvents(Mask(KEYS))
+    for piece in (b"data: {", b'"text":"an \\"error\\": {"}', b"\n", b'data: {"error":null}\n\n', b"data: half"):
+        assert stream.feed(piece, failed=False) == piece
+    assert stream.feed(KEYS[0].encode(), failed=False) == b"*" * len(KEYS[0])
+    assert stream.feed(b'","error":{"message":"sk-proj-...9t0', failed=False) == b""
+    assert stream.feed(b'"}}\n\n', failed=False) == b'","error":{"message":"[key]"}}\n\n'
+
+
+def test_a_whole_answer_that_reports_an_error_is_cleaned_of_parts_of_keys_too() -> None:
+    mask = Mask(KEYS)
+    assert without_keys(b'{"error": {"message": "sk-proj-...9t0"}}', mask) == b'{"error":{"message":"[key]"}}'
+    assert without_keys(b'{"a": "sk-proj-...9t0"}', mask) == b'{"a": "sk-proj-...9t0"}'
+    assert without_keys(b'"error":{' + KEYS[0].encode(), mask) == b'"error":{' + b"*" * len(KEYS[0])
+
+
 def test_an_event_without_an_end_is_not_held_forever() -> None:
     stream = ErrorEvents(Mask(KEYS))
-    sent = sum(len(stream.feed(b"x" * 10_000)) for _ in range(100))
+    sent = sum(len(stream.feed(b"x" * 10_000, failed=True)) for _ in range(100))
     assert sent >= 900_000
 
 

@@ -17,7 +17,7 @@ from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
-from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents
+from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents, without_keys
 from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_proxy.operations import OPERATIONS
@@ -59,7 +59,7 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
     response = answer.response
     record.first_byte = time.monotonic()
     if answer.complete:
-        body = answer.mask.cover(answer.head)
+        body = without_keys(answer.head, answer.mask) if answer.plain else answer.head
         await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body))
         await _send_last(send, record, body)
         if answer.plain:
@@ -100,7 +100,7 @@ async def _send_chunks(
         if answer.plain:
             meter.feed(chunk)
             if mask:
-                chunk = errors.feed(chunk) if meter.failed else mask.cover(chunk)
+                chunk = errors.feed(chunk, failed=meter.failed)
         if pings.task is not None:
             await pings.settled()
         if chunk:
