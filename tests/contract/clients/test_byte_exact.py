@@ -36,8 +36,10 @@ spec:
   targets: [{{model: anthropic/*, credential: anthropic}}]
 """
 
-HERE_ONLY = {"host", "content-length", "connection", "authorization", "x-api-key", "accept-encoding"}
-"""Request headers that are each hop's own: addresses, lengths, credentials, and the encodings that are understood."""
+HERE_ONLY = {"host", "content-length", "connection", "authorization", "x-api-key", "accept-encoding", "x-team"}
+"""Request headers that are each hop's own: addresses, lengths, credentials, the encodings that are understood, and
+what a user adds for the gateway.
+"""
 
 THERE_ONLY = {"transfer-encoding", "content-length", "date", "server", "request-id", "x-request-id"}
 """The same of an answer; the request's id is checked apart."""

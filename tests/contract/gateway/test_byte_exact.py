@@ -80,7 +80,7 @@ def _cut(data: bytes, cuts: Sequence[int]) -> Reply:
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
 
     async def reply(_: Seen, writer: asyncio.StreamWriter) -> None:
-        writer.write(head(headers="x-new: 1\r\n"))
+        writer.write(head(headers="anthropic-new: 1\r\n"))
         for start, end in pairwise(edges):
             if start != end:
                 writer.write(chunk(data[start:end]))
@@ -109,6 +109,6 @@ async def test_a_stream_crosses_as_it_is_wherever_it_is_cut(
         async with gateway(route("c", targets=targets)) as gw:
             answer = await gw.post("/v1/messages", body)
             assert (answer.status, await answer.read()) == (200, data)
-            assert answer.headers["x-new"] == "1"
+            assert answer.headers["anthropic-new"] == "1"
     assert up.seen[0].body == body
     assert other.seen == []

@@ -1,6 +1,7 @@
 """The client's own login: to the targets that forward it as it was sent, and nowhere else."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientResponse
@@ -81,6 +82,34 @@ async def test_the_gateways_key_is_never_forwarded_in_place_of_a_login() -> None
         assert "x-gateway-key" in (await answer.json())["error"]["message"]
         assert answer.headers["x-should-retry"] == "false"
     assert up.seen == []
+
+
+@pytest.mark.parametrize("login", [{"authorization": f"Bearer {KEY}"}, {"x-api-key": KEY}])
+async def test_the_gateways_key_is_no_login_beside_itself(login: dict[str, str]) -> None:
+    async with upstream(whole(_ANSWER)) as up, gateway(route("c", targets=[_forwarding(up)])) as gw:
+        sent = {**dict.fromkeys(("authorization", "x-api-key"), ""), **login, "x-gateway-key": KEY}
+        answer = await gw.post("/v1/messages", _BODY, headers=sent)
+        assert (answer.status, answer.headers["x-should-retry"]) == (401, "false")
+    assert up.seen == []
+
+
+async def test_only_the_login_of_two_goes_on_if_the_other_is_the_gateways_key() -> None:
+    encoded = quote(KEY.replace("_", "%5F"))
+    async with upstream(whole(_ANSWER)) as up, gateway(route("c", targets=[_forwarding(up)])) as gw:
+        assert (await _ask(gw, **{"x-api-key": encoded, "x-gateway-key": KEY})).status == 200
+    assert up.seen[0].header("authorization") == f"Bearer {_TOKEN}"
+    assert up.seen[0].header("x-api-key") is None
+
+
+@pytest.mark.parametrize("name", ["anthropic-auth", "X-Stainless-Key", "x-claude-code-key", "x-claude-remote-key"])
+async def test_no_header_that_nobody_knows_carries_the_gateways_key(name: str) -> None:
+    async with upstream(whole(_ANSWER)) as up:
+        pair = route("c", targets=[_forwarding(up)]), route("d", targets=[target(base_url=up.url)])
+        async with gateway(*pair) as gw:
+            assert (await _ask(gw, **{name: f"Bearer {KEY}"})).status == 200
+            answer = await gw.post("/v1/messages", {**_BODY, "model": "d"}, headers={name: KEY})
+            assert await answer.read() == _ANSWER
+    assert [seen.header(name) for seen in up.seen] == [None, None]
 
 
 async def test_a_client_without_a_login_is_served_by_the_other_targets() -> None:

@@ -63,6 +63,17 @@ async def test_of_several_addresses_the_allowed_ones_stay() -> None:
         await GuardedResolver(Egress()).resolve("localhost", 80, socket.AF_UNSPEC)
 
 
+@pytest.mark.parametrize("host", ["metadata.google.internal", "0xa9fea9fe", "169.254.43518", "[fd00:ec2::23]"])
+async def test_no_proxy_is_asked_for_a_metadata_service(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with upstream(whole(b"{}")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        upstreams = Upstreams(_OPEN)
+        with pytest.raises(AddressRefused):
+            await _ask(upstreams, f"http://{host}/v1/messages")
+        await upstreams.close()
+    assert proxy.seen == []
+
+
 @pytest.mark.parametrize(
     ("base", "words"),
     [("http://127.0.0.1:1", "Connect call failed"), ("http://nobody.invalid", "DNS")],

@@ -26,6 +26,7 @@ from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.masking import NOTHING
 
 ANSWER = events("message_start", "content_block_delta")
 CLOSING = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
@@ -46,7 +47,7 @@ class ThirdLane:
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         self.opened.append(target.id)
         response = upstreams.send(self._url, headers=CIMultiDict(), body=call.body.raw)
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=lambda _: ABSENT)
+        return Sending(response, wire=Wire.ANTHROPIC, unreachable=lambda _: ABSENT, mask=NOTHING)
 
     async def close(self) -> None:
         self.closed = True

@@ -1,28 +1,32 @@
 """Who a request is from."""
 
+from base64 import b64encode
+from collections.abc import Callable, Container
 from hashlib import sha256
+from urllib.parse import quote
 
 import pytest
 
 from claude_gateway.contract.policy import Client
 from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.auth.spellings import holds_key
 from claude_gateway_proxy.gateway.errors import Failure
 
 _ANN, _BOB = Client(name="ns/ann"), Client(name="ns/bob")
-_KEYS = {sha256(b"cgw_ann").hexdigest(): _ANN, sha256(b"cgw_bob").hexdigest(): _BOB}
+_KEYS = {sha256(b"cgw_key_ann").hexdigest(): _ANN, sha256(b"cgw_key_bob").hexdigest(): _BOB}
 
 
 @pytest.mark.parametrize(
     ("headers", "client"),
     [
-        ({b"authorization": b"Bearer cgw_ann"}, _ANN),
-        ({b"authorization": b"bearer   cgw_ann "}, _ANN),
-        ({b"x-api-key": b"cgw_bob"}, _BOB),
-        ({b"authorization": b"Bearer cgw_ann", b"x-api-key": b"cgw_bob"}, _ANN),
-        ({b"authorization": b"Bearer cgw_ann", b"x-api-key": b"wrong"}, _ANN),
-        ({b"authorization": b"Bearer ", b"x-api-key": b"cgw_bob"}, _BOB),
-        ({b"authorization": b"Bearer", b"x-api-key": b"cgw_bob"}, _BOB),
-        ({b"authorization": b"Basic Y2d3", b"x-api-key": b"cgw_bob"}, _BOB),
+        ({b"authorization": b"Bearer cgw_key_ann"}, _ANN),
+        ({b"authorization": b"bearer   cgw_key_ann "}, _ANN),
+        ({b"x-api-key": b"cgw_key_bob"}, _BOB),
+        ({b"authorization": b"Bearer cgw_key_ann", b"x-api-key": b"cgw_key_bob"}, _ANN),
+        ({b"authorization": b"Bearer cgw_key_ann", b"x-api-key": b"wrong"}, _ANN),
+        ({b"authorization": b"Bearer ", b"x-api-key": b"cgw_key_bob"}, _BOB),
+        ({b"authorization": b"Bearer", b"x-api-key": b"cgw_key_bob"}, _BOB),
+        ({b"authorization": b"Basic Y2d3", b"x-api-key": b"cgw_key_bob"}, _BOB),
     ],
 )
 def test_a_key_is_taken_as_bearer_first_and_then_as_api_key(headers: dict[bytes, bytes], client: Client) -> None:
@@ -34,11 +38,11 @@ def test_a_key_is_taken_as_bearer_first_and_then_as_api_key(headers: dict[bytes,
     [
         {},
         {b"authorization": b"Bearer nobody"},
-        {b"authorization": b"cgw_ann"},
+        {b"authorization": b"cgw_key_ann"},
         {b"x-api-key": b""},
-        {b"authorization": b"Bearer wrong", b"x-api-key": b"cgw_bob"},
+        {b"authorization": b"Bearer wrong", b"x-api-key": b"cgw_key_bob"},
         {b"authorization": b"Bearer " + b"x" * 5000},
-        {b"x-api-key": sha256(b"cgw_ann").hexdigest().encode()},
+        {b"x-api-key": sha256(b"cgw_key_ann").hexdigest().encode()},
     ],
 )
 def test_every_other_key_is_refused(headers: dict[bytes, bytes]) -> None:
@@ -50,25 +54,25 @@ def test_every_other_key_is_refused(headers: dict[bytes, bytes]) -> None:
 _OAUTH = b"Bearer sk-ant-oat01-private"
 
 
-@pytest.mark.parametrize("sent", [b"cgw_ann", b" cgw_ann ", b"Bearer cgw_ann", b"bearer  cgw_ann"])
+@pytest.mark.parametrize("sent", [b"cgw_key_ann", b" cgw_key_ann ", b"Bearer cgw_key_ann", b"bearer  cgw_key_ann"])
 def test_a_gateway_key_comes_first_and_leaves_the_rest_to_the_upstream(sent: bytes) -> None:
-    headers = ((b"x-gateway-key", sent), (b"authorization", _OAUTH), (b"x-api-key", b"cgw_bob"), (b"cookie", b"c"))
+    headers = ((b"x-gateway-key", sent), (b"authorization", _OAUTH), (b"x-api-key", b"sk-ant-x"), (b"cookie", b"c"))
     assert identify(dict(headers), _KEYS) is _ANN
-    assert own_login(headers) == ((b"authorization", _OAUTH), (b"x-api-key", b"cgw_bob"))
+    assert own_login(headers, _KEYS) == ((b"authorization", _OAUTH), (b"x-api-key", b"sk-ant-x"))
 
 
 @pytest.mark.parametrize("sent", [b"", b"Bearer ", b"nobody", b"x" * 5000])
 def test_a_bad_gateway_key_is_refused_whatever_else_was_sent(sent: bytes) -> None:
     with pytest.raises(Failure):
-        identify({b"x-gateway-key": sent, b"authorization": b"Bearer cgw_ann", b"x-api-key": b"cgw_bob"}, _KEYS)
+        identify({b"x-gateway-key": sent, b"authorization": b"Bearer cgw_key_ann", b"x-api-key": b"cgw_key_bob"}, _KEYS)
 
 
 def test_without_a_gateway_key_nothing_is_the_callers_own_login() -> None:
-    assert own_login(((b"authorization", b"Bearer cgw_ann"), (b"x-api-key", b"cgw_ann"))) == ()
+    assert own_login(((b"authorization", b"Bearer cgw_key_ann"), (b"x-api-key", b"cgw_key_ann")), _KEYS) == ()
 
 
 def test_an_empty_login_is_none() -> None:
-    assert own_login(((b"x-gateway-key", b"cgw_ann"), (b"authorization", b" "), (b"x-api-key", b""))) == ()
+    assert own_login(((b"x-gateway-key", b"cgw_key_ann"), (b"authorization", b" "), (b"x-api-key", b"")), _KEYS) == ()
 
 
 def test_a_key_that_is_too_long_is_refused_even_if_it_were_known() -> None:
@@ -79,4 +83,62 @@ def test_a_key_that_is_too_long_is_refused_even_if_it_were_known() -> None:
 
 def test_without_any_key_the_answer_says_how_to_make_one() -> None:
     with pytest.raises(Failure, match="claude-gateway key new"):
-        identify({b"authorization": b"Bearer cgw_ann"}, {})
+        identify({b"authorization": b"Bearer cgw_key_ann"}, {})
+
+
+def _packed(text: bytes) -> bytes:
+    return b64encode(text)
+
+
+_SPELLINGS = [
+    lambda key: key,
+    lambda key: b" " + key + b" ",
+    lambda key: b"Bearer " + key,
+    lambda key: b"bearer  " + key,
+    lambda key: b"Token token=" + key,
+    lambda key: b"key:" + key + b";x",
+    lambda key: quote(key.replace(b"_", b"%5f"), safe="%").encode(),
+    lambda key: b"Bearer " + b"".join(b"%%%02X" % byte for byte in key),
+    lambda key: b"".join(b"%%25%02x" % byte for byte in key),
+    lambda key: b"Basic " + _packed(b"user:" + key),
+    lambda key: b"basic " + _packed(key + b":").rstrip(b"="),
+    lambda key: b"Basic " + quote(_packed(b"a:" + key), safe="").encode(),
+    lambda key: b"Basic " + _packed(b"u:" + b"".join(b"%%%02x" % byte for byte in key)),
+    lambda key: _packed(_packed(b":" + key)),
+    lambda key: b"AWS4-HMAC-SHA256 Credential=" + key + b"/20260101/x/bedrock/aws4_request, SignedHeaders=host",
+]
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"x-api-key"])
+@pytest.mark.parametrize("key", [b"cgw_key_ann", b"cgw_key_bob"])
+@pytest.mark.parametrize("spelled", _SPELLINGS)
+def test_a_key_of_this_gateway_is_nobodys_login(spelled: Callable[[bytes], bytes], key: bytes, name: bytes) -> None:
+    """Neither the key that the request itself shows nor that of another client."""
+    other = b"x-api-key" if name == b"authorization" else b"authorization"
+    headers = ((b"x-gateway-key", b"cgw_key_ann"), (name, spelled(key)), (other, _OAUTH))
+    assert own_login(headers, _KEYS) == ((other, _OAUTH),)
+
+
+def test_a_login_that_only_resembles_a_key_stays() -> None:
+    login = ((b"authorization", b"Bearer cgw_key_an"), (b"x-api-key", b"%zz cgw_key_bo= b"))
+    assert own_login(((b"x-gateway-key", b"cgw_key_ann"), *login), _KEYS) == login
+
+
+def test_the_cost_of_looking_for_keys_grows_with_the_header_alone() -> None:
+    """Nested encodings and many short words are looked at a bounded number of times."""
+    for piece in (b"%25", b"QUFBQUFBQUFB", b"a b", b"abcdefgh "):
+        seen = [_Counting(), _Counting()]
+        for keys, size in zip(seen, (1_000, 2_000), strict=True):
+            assert not holds_key(piece * size, sent=b"cgw_key_ann", keys=keys)
+        assert seen[1].asked <= 2 * seen[0].asked + 8
+
+
+class _Counting(Container[str]):
+    """Counts how often it is asked for a key."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.asked += 1
+        return False

@@ -82,6 +82,11 @@ class Client:
         """Some of its body."""
         await self.send({"type": "http.response.body", "body": chunk, "more_body": more})
 
+    async def flood(self, size: int) -> None:
+        """A body without any sense."""
+        for _ in range(40):
+            await self.pass_on(b"x" * (size // 40))
+
     @property
     def frames(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Headers and payload of each frame, as botocore reads them."""
@@ -232,6 +237,27 @@ async def test_events_of_any_text_are_framed(text: str, cuts: list[int]) -> None
         await client.pass_on(chunk)
     await client.pass_on(b"", more=False)
     assert len(client.frames) <= 1
+
+
+async def test_frames_without_an_event_are_not_remembered_forever() -> None:
+    empty = encode({":event-type": "metrics", ":message-type": "event"}, b"x" * 50_000)
+    with pytest.raises(aiohttp.ClientPayloadError, match="without an event"):
+        await decoded(*[empty] * 100, memory=Client().send)
+    assert await decoded(*[empty] * 100, frame(_EVENTS[0])) != b""
+
+
+async def test_an_event_without_an_end_is_not_held_forever() -> None:
+    client = Client()
+    await client.begin()
+    with pytest.raises(aiohttp.ClientPayloadError, match="without an end"):
+        await client.flood(40_000_000)
+
+
+async def test_a_count_without_an_end_is_not_held_forever() -> None:
+    client = Client(format=Format.COUNT_TOKENS)
+    await client.begin(b"application/json")
+    with pytest.raises(aiohttp.ClientPayloadError, match="too large"):
+        await client.flood(4_000_000)
 
 
 async def test_an_answer_in_one_piece_is_not_touched() -> None:

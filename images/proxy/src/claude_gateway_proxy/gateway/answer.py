@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from claude_gateway.contract.policy import Target
+from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers
 
 Read = Callable[[], Awaitable[bytes]]
@@ -18,7 +19,8 @@ class Answer:
 
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
-    server-sent events. ``plain``: it is not compressed, so that the gateway can read it.
+    server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
+    the request was sent with.
     """
 
     target: Target
@@ -30,3 +32,4 @@ class Answer:
     streamed: bool
     events: bool
     plain: bool
+    mask: Mask = NOTHING

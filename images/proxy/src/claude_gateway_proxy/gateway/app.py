@@ -13,7 +13,6 @@ from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.asgi import read_body
 from claude_gateway_proxy.gateway.auth import sigv4
-from claude_gateway_proxy.gateway.auth.keys import own_login
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
@@ -138,7 +137,7 @@ class App:
             path=scope["path"],
             query=scope["query_string"],
             headers=scope["headers"],
-            login=own_login(scope["headers"]),
+            login=snapshot.callers.own_login(scope["headers"]),
             raw=raw,
             facts=Facts(body, scope["headers"]),
             frames=frames,

@@ -1,5 +1,6 @@
 """One attempt at one target: from sending the request to the point where its answer can be sent to the client."""
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,10 @@ from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
+from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.session import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
+from claude_gateway_proxy.masking import Mask
 from claude_gateway_runtime.logs import emit
 
 if TYPE_CHECKING:
@@ -24,6 +27,12 @@ _log: Final = logging.getLogger(__name__)
 
 WHOLE_LIMIT: Final = 1024 * 1024
 """Bytes up to which an answer that is not streamed is read completely before anything is sent."""
+
+ERROR_LIMIT: Final = 256 * 1024
+"""Bytes of an upstream's error, unpacked, that are passed on; of a larger one only the status is."""
+
+_AT_ONCE: Final = 16 * 1024
+"""Bytes of an error up to which keys are looked for on the event loop, which takes at most some milliseconds."""
 
 _CREDENTIAL: Final = frozenset({401, 403})
 _KINDS: Final = {
@@ -78,8 +87,8 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
         raise AttemptFailed(sending.unreachable(call.route.name), kind=UpstreamError.CONNECT, retry=True) from None
     try:
         if 200 <= response.status < 300:
-            return await _first_bytes(response, call=call, target=target, wire=sending.wire, hold=hold)
-        failed = await _refusal(response, call, target)
+            return await _first_bytes(response, call=call, target=target, sending=sending, hold=hold)
+        failed = await _refusal(response, call, target, sending.mask)
     except (aiohttp.ClientError, OSError):
         response.close()
         raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
@@ -91,8 +100,9 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
 
 
 async def _first_bytes(
-    response: aiohttp.ClientResponse, *, call: Call, target: Target, wire: Wire, hold: bool
+    response: aiohttp.ClientResponse, *, call: Call, target: Target, sending: Sending, hold: bool
 ) -> Answer:
+    wire = sending.wire
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
     headers: Headers = response.raw_headers
@@ -105,7 +115,7 @@ async def _first_bytes(
         raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
     complete = False
     if not streamed:
-        head, complete = await _gather(read, head)
+        head, complete = await _gather(read, head, limit=WHOLE_LIMIT)
         if wire is Wire.BEDROCK and call.frames is None and call.format is Format.COUNT_TOKENS:
             head = bedrock.count(head)
     elif hold and events and plain:
@@ -120,13 +130,14 @@ async def _first_bytes(
         streamed=streamed,
         events=events,
         plain=plain,
+        mask=sending.mask,
     )
 
 
-async def _gather(read: Read, head: bytes) -> tuple[bytes, bool]:
+async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
     """Read on to the end or the limit, so that another target can be tried if the answer breaks off."""
     parts, size = [head], len(head)
-    while size < WHOLE_LIMIT:
+    while size < limit:
         chunk = await read()
         if not chunk:
             return b"".join(parts), True
@@ -148,7 +159,7 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     return head
 
 
-async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target) -> AttemptFailed:
+async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target, mask: Mask) -> AttemptFailed:
     """Read an answer that is not a success, and decide what it means for the client and for the next target."""
     route, status = call.route.name, response.status
     if status in _CREDENTIAL and not target.forward_client_token:
@@ -160,10 +171,28 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target)
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    body, complete = await _gather(response.content.readany, await response.content.readany())
-    # A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.
-    reply = Relayed(status, headers=tuple(response.raw_headers), body=body if complete else b"")
-    return AttemptFailed(reply, kind=kind, retry=retry)
+    return AttemptFailed(await _wording(response, mask), kind=kind, retry=retry)
+
+
+async def _wording(response: aiohttp.ClientResponse, mask: Mask) -> Relayed:
+    """An upstream's own error, unpacked and without our keys.
+
+    A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.
+    """
+    read = response.content.readany
+    body, complete = await _gather(read, await read(), limit=ERROR_LIMIT)
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        body = unpacked(body, encoding, limit=ERROR_LIMIT)
+    if not complete:
+        body = b""
+    body = mask.document(body) if len(body) <= _AT_ONCE else await asyncio.to_thread(mask.document, body)
+    headers = [
+        (name, value)
+        for name, value in response.raw_headers
+        if name.lower() != b"content-encoding" and mask.text(text := value.decode("latin-1")) == text
+    ]
+    return Relayed(response.status, headers=headers, body=body)
 
 
 def _reason(error: Exception) -> str:

@@ -17,6 +17,7 @@ from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
+from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents, without_keys
 from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_proxy.operations import OPERATIONS
@@ -58,8 +59,9 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
     response = answer.response
     record.first_byte = time.monotonic()
     if answer.complete:
-        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(answer.head))
-        await _send_last(send, record, answer.head)
+        body = without_keys(answer.head, answer.mask) if answer.plain else answer.head
+        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body))
+        await _send_last(send, record, body)
         if answer.plain:
             usage.read(record, answer.head)
         return
@@ -90,21 +92,28 @@ async def _send_chunks(
     answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
 ) -> None:
     meter = usage.Meter(record, events=answer.events)
+    mask = answer.mask
+    errors = ErrorEvents(mask)
     chunk = answer.head or await answer.read()
     while chunk:
         deadline.pause()
-        if pings.task is not None:
-            await pings.settled()
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        deadline.resume()
-        record.bytes_out += len(chunk)
-        boundary.feed(chunk)
         if answer.plain:
             meter.feed(chunk)
+            if mask:
+                chunk = errors.feed(chunk, failed=meter.failed)
+        if pings.task is not None:
+            await pings.settled()
+        if chunk:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            record.bytes_out += len(chunk)
+            boundary.feed(chunk)
+        deadline.resume()
         chunk = await answer.read()
     deadline.pause()  # no more pings
     await pings.settled()
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    rest = errors.rest()
+    record.bytes_out += len(rest)
+    await send({"type": "http.response.body", "body": rest, "more_body": False})
     if meter.failed:
         _failed(record, answer.target, UpstreamError.STATUS)
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from claude_gateway.contract.addresses import IDENTITY_SERVICES
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import refused
 
@@ -40,18 +41,7 @@ class Dial:
     port: int
 
 
-_METADATA: Final = frozenset(
-    Dial(host, 80)
-    for host in (
-        "169.254.169.254",  # machines of AWS and of Google Cloud
-        "169.254.170.2",  # AWS's containers
-        "169.254.170.23",  # EKS Pod Identity
-        "fd00:ec2::23",
-        "fd00:ec2::254",
-        "fd20:ce::254",
-    )
-)
-"""Where clouds hand out the identity of a pod or of its machine."""
+_IDENTITY: Final = frozenset(Dial(host, 80) for host in IDENTITY_SERVICES)
 
 dialled: Final[ContextVar[Dial | None]] = ContextVar("dialled", default=None)
 """Set for each request; tasks and threads that serve the request inherit it."""
@@ -100,7 +90,7 @@ def forbidden_to_fetch(address: str, port: int, *, egress: Egress, identity: fro
 def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
     """Judge every connection of this process from now on; cannot be undone. ``egress`` is asked each time."""
     proxies = frozenset(_addresses(environ.get(name) or environ.get(name.lower()) for name in _PROXIES))
-    identity = _METADATA | frozenset(_addresses(_identity_urls(environ)))
+    identity = _IDENTITY | frozenset(_addresses(_identity_urls(environ)))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event != "socket.connect":

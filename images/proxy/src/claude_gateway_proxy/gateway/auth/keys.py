@@ -1,12 +1,13 @@
 """Who is calling: a client key from the headers, looked up by its SHA-256; and the caller's own login beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
 from claude_gateway.contract.policy import Client
 from claude_gateway.names import HEADER_GATEWAY_KEY
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.spellings import holds_key
 from claude_gateway_proxy.gateway.errors import bad_key, no_keys
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -29,14 +30,7 @@ def identify(headers: Mapping[bytes, bytes], keys: Mapping[str, Client]) -> Clie
     """
     if not keys:
         raise no_keys()
-    sent = headers.get(_GATEWAY_KEY)
-    if sent is not None:
-        key = _bearer(sent) or sent.strip()
-    else:
-        shown = headers.get(b"authorization", b"")
-        key = _bearer(shown) or headers.get(b"x-api-key", b"").strip() or headers.get(b"api-key", b"").strip()
-        if shown.startswith(sigv4.SCHEME) and (signature := sigv4.read(shown)) is not None:
-            key = signature.key
+    key = sent_key(headers)
     if not key or len(key) > _KEY_LIMIT:
         raise bad_key()
     client = keys.get(sha256(key).hexdigest())
@@ -45,14 +39,31 @@ def identify(headers: Mapping[bytes, bytes], keys: Mapping[str, Client]) -> Clie
     return client
 
 
-def own_login(headers: Headers) -> Headers:
+def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the key of this gateway that a request shows; ``headers`` has lower-case names."""
+    sent = headers.get(_GATEWAY_KEY)
+    if sent is not None:
+        return _bearer(sent) or sent.strip()
+    shown = headers.get(b"authorization", b"")
+    if shown.startswith(sigv4.SCHEME) and (signature := sigv4.read(shown)) is not None:
+        return signature.key
+    return _bearer(shown) or headers.get(b"x-api-key", b"").strip() or headers.get(b"api-key", b"").strip()
+
+
+def own_login(headers: Headers, keys: Container[str]) -> Headers:
     """Return the headers with the caller's own login at the upstream, as sent; none without ``x-gateway-key``.
 
-    Without that header they hold the key of this gateway, which must not leave it.
+    Without that header they hold the key of this gateway, which must not leave it; nor does a header that holds a
+    key beside it. ``keys`` are SHA-256 in hex.
     """
     if all(name != _GATEWAY_KEY for name, _ in headers):
         return ()
-    return tuple((name, value) for name, value in headers if name in _LOGIN and value.strip())
+    sent = sent_key(dict(headers))
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if name in _LOGIN and value.strip() and not holds_key(value, sent=sent, keys=keys)
+    )
 
 
 def _bearer(value: bytes) -> bytes:

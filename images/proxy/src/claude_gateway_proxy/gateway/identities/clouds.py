@@ -1,8 +1,10 @@
 """The gateway's identities at the clouds, each kept for as long as the configuration names it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Final
 
 from yarl import URL
 
@@ -10,6 +12,19 @@ from claude_gateway.contract.policy import Egress, Target, Wire
 from claude_gateway_proxy.gateway.identities import aws, google
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Renewed
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+
+_SIGNED: Final = re.compile(r"(?:Credential|Signature)=([^/, ]+)")
+
+
+def shown(headers: Mapping[str, str]) -> Sequence[str]:
+    """The secrets in the headers of an identity: tokens, and what a signature names and is."""
+    found = []
+    for name, value in headers.items():
+        if name.lower() == "x-amz-security-token":
+            found.append(value)
+        elif name.lower() == "authorization":
+            found += _SIGNED.findall(value) or [value.removeprefix("Bearer ")]
+    return found
 
 
 class Identities:

@@ -10,6 +10,7 @@ from claude_gateway.contract.policy import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.masking import Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,14 @@ class Sending:
 
     ``response`` raises AddressRefused, IdentityError, or aiohttp.ClientError, OSError or ValueError where no answer
     came. ``wire`` is the wire that the answer comes in. ``unreachable`` returns the client's answer, from the route's
-    name, if no other target is left after such an error.
+    name, if no other target is left after such an error. ``mask`` knows the keys that the request is sent with, once
+    ``response`` was awaited.
     """
 
     response: Awaitable[aiohttp.ClientResponse]
     wire: Wire
     unreachable: Callable[[str], Failure]
+    mask: Mask
 
 
 class Lane(Protocol):

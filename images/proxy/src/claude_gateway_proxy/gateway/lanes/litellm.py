@@ -1,5 +1,6 @@
 """The LiteLLM lane: the worker on this pod's Unix socket translates for upstreams that lack the caller's format."""
 
+import re
 from typing import Final
 
 from multidict import CIMultiDict
@@ -15,9 +16,13 @@ from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
+from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
+
+_IDENTITY: Final = re.compile(r'"(?:accessKeyId|secretAccessKey|sessionToken|bearerToken)": ?"([^"]+)"')
+"""The fields of an identity that are sent or signed with, in the control plane's JSON."""
 
 
 class LiteLLMLane:
@@ -43,11 +48,19 @@ class LiteLLMLane:
             _URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False
         )
         # The worker answers in the caller's format, without the frames of any cloud.
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down)
+        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down, mask=_mask(call, target))
 
     async def close(self) -> None:
         """Close every connection to the worker."""
         await self._session.close()
+
+
+def _mask(call: Call, target: Target) -> Mask:
+    """What the worker sends as the target's key, or as its identity in a cloud."""
+    if target.secret is None:
+        return NOTHING
+    text = call.snapshot.secrets[target.secret]
+    return Mask((text,) if target.aws is None and target.google is None else _IDENTITY.findall(text))
 
 
 def _body(call: Call, target: Target) -> bytes:

@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.egress import refused
+from claude_gateway_proxy.egress import host_refused, refused
 
 CONNECT_SECONDS: Final = 10.0
 """The longest that one address may take to accept a connection, TLS included."""
@@ -28,7 +28,7 @@ _DNS_SECONDS: Final = 10
 _STALE_SECONDS: Final = 1.0
 """A stale connection fails within a round trip; one that breaks later was already answering the request."""
 
-_LITERALS: Final = 1024
+_HOSTS: Final = 1024
 """Hosts whose check is remembered; a bundle seldom has more."""
 _HEADERS_LIMIT: Final = 32 * 1024
 _OURS: Final = ("Accept", "User-Agent", "Content-Type", "Accept-Encoding")
@@ -83,12 +83,12 @@ class GuardedResolver(AbstractResolver):
 class Upstreams:
     """Sessions to upstreams under one egress rule: a direct one, and one through the environment's HTTP proxies.
 
-    Behind a proxy, the proxy resolves names, so that the rule can be applied only to literal addresses.
+    Behind a proxy, the proxy resolves names, so that the rule can be applied only to hosts as they are written.
     """
 
     def __init__(self, egress: Egress) -> None:
         # Parsing an address costs more than the rest of the check, and a route's address is the same in every request.
-        self._refuses: Callable[[str], bool] = lru_cache(_LITERALS)(partial(_refused_literal, egress=egress))
+        self._refuses: Callable[[str, bool], bool] = lru_cache(_HOSTS)(partial(_host_refused, egress))
         self._proxies = urllib.request.getproxies_environment()
         self._direct = _session(aiohttp.TCPConnector(resolver=GuardedResolver(egress), **_connector()))
         self._proxied = _session(aiohttp.TCPConnector(**_connector())) if self._proxies else None
@@ -98,10 +98,10 @@ class Upstreams:
 
         Raises AddressRefused, or aiohttp.ClientError or OSError where no answer came.
         """
-        host = url.raw_host or ""
-        if self._refuses(host):
-            raise AddressRefused(f"{host} may not be called")
         proxy = self._proxy_for(url)
+        host = url.raw_host or ""
+        if self._refuses(host, proxy is not None):
+            raise AddressRefused(f"{host} may not be called")
         session = self._proxied if proxy and self._proxied is not None else self._direct
         began = time.monotonic()
         try:
@@ -132,9 +132,11 @@ class Upstreams:
         return self._proxies.get(url.scheme) or self._proxies.get("all")
 
 
-def _refused_literal(host: str, *, egress: Egress) -> bool:
-    """Whether a host is an address that the egress rule refuses; such a host never reaches the resolver."""
-    return (host[-1:].isdigit() or ":" in host) and _is_address(host) and refused(host, egress, host)
+def _host_refused(egress: Egress, host: str, proxied: bool) -> bool:
+    """Whether the egress rule refuses a host that our resolver never sees: an address, or a name for a proxy."""
+    # What aiohttp takes for an address: it connects to such a host in any spelling that `inet_aton` knows.
+    literal = ":" in host or host.replace(".", "").isdigit()
+    return (literal or proxied) and host_refused(host, egress)
 
 
 async def _post(

@@ -25,6 +25,9 @@ ERROR_TYPES: Final = {
 _STREAM: Final = CONTENT_TYPE.encode()
 _OF_FRAMES: Final = frozenset({b"content-type", b"x-amzn-bedrock-content-type", b"content-length"})
 
+_UNTOLD_LIMIT: Final = 1024 * 1024
+"""Bytes of frames without an event that are remembered with the next event at most."""
+
 
 class Memory(Protocol):
     """Remembers which frame an event came in."""
@@ -61,26 +64,28 @@ def events(read: Read, memory: Memory | None) -> Read:
     The result raises aiohttp.ClientPayloadError where the stream is no frames or ends within one: it is broken then.
     """
     frames = Frames()
-    untold = b""
+    untold = bytearray()
 
     async def read_events() -> bytes:
-        nonlocal untold
         while chunk := await read():
             parts = []
             for frame in _fed(frames, chunk):
                 event = _event(frame)
-                untold += frame.raw
+                if memory is not None:
+                    untold.extend(frame.raw)
                 if event:
                     parts.append(event)
                     if memory is not None:
-                        memory.remember(event, untold)
-                    untold = b""
+                        memory.remember(event, bytes(untold))
+                    untold.clear()
+                elif len(untold) > _UNTOLD_LIMIT:
+                    raise aiohttp.ClientPayloadError("the stream has too many frames without an event")
             if parts:
                 return b"".join(parts)
         if not frames.complete:
             raise aiohttp.ClientPayloadError("the stream ended within a frame")
         if memory is not None and untold:
-            memory.remember(b"", untold)
+            memory.remember(b"", bytes(untold))
         return b""
 
     return read_events

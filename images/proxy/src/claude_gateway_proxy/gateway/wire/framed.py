@@ -7,6 +7,7 @@ import base64
 from collections import deque
 from typing import Final
 
+import aiohttp
 import msgspec
 
 from claude_gateway.contract.policy import Format
@@ -17,6 +18,15 @@ from claude_gateway_runtime.asgi import Headers, Message, Send
 
 _MEMORY: Final = 4096
 """Events whose frames are remembered at most; they are forgotten as soon as they went out."""
+
+_EVENT_LIMIT: Final = 24 * 1024 * 1024
+"""Bytes of one event that are held back while its end is missing: AWS's own limit of a frame."""
+
+_COUNT_LIMIT: Final = 2 * 1024 * 1024
+"""Bytes of an answer with a count of tokens, which is held back until its end."""
+
+_END_BYTES: Final = 4
+"""Bytes of the longest end of an event."""
 
 _CHUNK: Final = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 _EXCEPTIONS: Final = {kind: name for name, kind in ERROR_TYPES.items()}
@@ -49,6 +59,7 @@ class FramedSend:
         self._events = False
         self._start: Message | None = None
         self._text = bytearray()
+        self._searched = 0
         self._known: deque[tuple[bytes, bytes]] = deque(maxlen=_MEMORY)
 
     def remember(self, event: bytes, raw: bytes) -> None:
@@ -60,7 +71,7 @@ class FramedSend:
         self._known.clear()
 
     async def __call__(self, message: Message) -> None:
-        """Send one message on."""
+        """Send one message on. Raises aiohttp.ClientPayloadError where too much would have to be held back."""
         if message["type"] == "http.response.start":
             headers, self._events = _head(message["headers"])
             start = {**message, "headers": headers}
@@ -80,6 +91,8 @@ class FramedSend:
 
     async def _send_count(self, start: Message, message: Message) -> None:
         self._text += message.get("body", b"")
+        if len(self._text) > _COUNT_LIMIT:
+            raise aiohttp.ClientPayloadError("the count of tokens is too large")
         if message.get("more_body", False):
             return
         self._start = None
@@ -92,10 +105,13 @@ class FramedSend:
         self._text += chunk
         frames: list[bytes] = []
         at = 0
-        for end in END.finditer(self._text):
+        for end in END.finditer(self._text, self._searched):
             frames.append(self._frame(bytes(self._text[at : end.end()])))
             at = end.end()
         del self._text[:at]
+        self._searched = max(0, len(self._text) - _END_BYTES)
+        if len(self._text) > _EVENT_LIMIT:
+            raise aiohttp.ClientPayloadError("the stream has an event without an end")
         if last:
             frames += [raw for event, raw in self._known if not event]
         return b"".join(frames)

@@ -1,79 +1,93 @@
-"""Which headers cross the gateway, both ways."""
+"""Which headers cross the gateway, both ways: only those that are named here.
+
+A header that nobody knows may be anything: the token by which a proxy in front of the gateway vouches for a user, an
+order to an upstream to send our key elsewhere, or, on the way back, a rule for the gateway's own host.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from multidict import CIMultiDict
 
-from claude_gateway.names import HEADER_GATEWAY_KEY, INTERNAL_HEADER_PREFIX
+from claude_gateway.contract.policy import Wire
 from claude_gateway_runtime.asgi import Headers
 
-_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"http2-settings",
-    }
+
+def _named(text: str) -> dict[bytes, str]:
+    """Header names as requests have them, with the text that the client library takes."""
+    return {name.encode(): name for name in text.split()}
+
+
+_OF_EVERY_WIRE: Final = _named(
+    "accept content-type user-agent traceparent idempotency-key x-client-request-id x-stainless-arch x-stainless-async "
+    "x-stainless-lang x-stainless-os x-stainless-package-version x-stainless-retry-count x-stainless-runtime "
+    "x-stainless-runtime-version x-stainless-timeout x-stainless-read-timeout x-stainless-helper-method "
+    "x-stainless-raw-response"
 )
-_REQUEST_DROPPED: Final = _HOP | {
-    # Set by the gateway for the upstream.
-    b"host",
-    b"content-length",
-    b"expect",
-    b"accept-encoding",
-    # Credentials and identity of the client: for this gateway, never for an upstream.
-    HEADER_GATEWAY_KEY.encode(),
-    b"authorization",
-    b"x-api-key",
-    b"api-key",
-    b"x-goog-api-key",
-    b"x-goog-user-project",
-    b"x-amz-security-token",
-    b"x-amz-date",
-    b"x-amz-content-sha256",
-    b"cookie",
-    b"openai-organization",
-    b"openai-project",
-    b"forwarded",
-    b"x-real-ip",
+_OF_CLAUDE: Final = _OF_EVERY_WIRE | _named(
+    "anthropic-beta anthropic-version anthropic-dangerous-direct-browser-access x-app x-client-app x-cowork-enrollment "
+    "x-claude-code-session-id x-claude-code-agent-id x-claude-code-parent-agent-id x-claude-1p-request-class "
+    "x-anthropic-additional-protection"
+)
+_REQUEST: Final[Mapping[Wire, Mapping[bytes, str]]] = {
+    Wire.ANTHROPIC: _OF_CLAUDE,
+    Wire.BEDROCK: _OF_CLAUDE | _named("amz-sdk-invocation-id amz-sdk-request x-amz-user-agent"),
+    Wire.VERTEX: _OF_CLAUDE
+    | _named("x-goog-api-client x-vertex-ai-llm-request-type x-vertex-ai-llm-shared-request-type"),
+    Wire.OPENAI: _OF_EVERY_WIRE | _named("openai-beta"),
 }
-_REQUEST_DROPPED_PREFIXES: Final = (b"proxy-", b"x-forwarded-", INTERNAL_HEADER_PREFIX.encode())
-_RESPONSE_DROPPED: Final = _HOP | {
-    b"content-length",
-    b"set-cookie",
-    b"server",
-    b"date",
-    b"alt-svc",
-    b"request-id",
-    b"x-request-id",
+_CLAUDE_PREFIXES: Final = (b"anthropic-", b"x-stainless-", b"x-claude-code-", b"x-claude-remote-")
+"""Anthropic's contract for gateways: unknown headers of these kinds are forwarded. Source: LLM gateway protocol."""
+
+_REQUEST_PREFIXES: Final[Mapping[Wire, tuple[bytes, ...]]] = {
+    Wire.ANTHROPIC: _CLAUDE_PREFIXES,
+    Wire.BEDROCK: (*_CLAUDE_PREFIXES, b"x-amzn-bedrock-"),
+    Wire.VERTEX: _CLAUDE_PREFIXES,
+    Wire.OPENAI: (b"x-stainless-",),
 }
-_RESPONSE_DROPPED_PREFIXES: Final = (b"proxy-", INTERNAL_HEADER_PREFIX.encode())
+_RESPONSE: Final = frozenset(
+    _named(
+        "content-type content-encoding cache-control retry-after retry-after-ms x-should-retry x-token-count "
+        "openai-model openai-processing-ms openai-version x-amzn-requestid x-amzn-errortype"
+    )
+)
+_RESPONSE_PREFIXES: Final = (b"anthropic-", b"x-ratelimit-", b"x-amzn-bedrock-")
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_IDS: Final = frozenset({b"request-id", b"x-request-id", b"x-amzn-requestid"})
 _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
+Withheld = Callable[[bytes], bool]
+"""Whether a header's value holds what no upstream may learn."""
+
 
 def request_headers(
-    client: Headers, *, login: Headers = (), always: Iterable[tuple[str, str]], missing: Iterable[tuple[str, str]]
+    client: Headers,
+    *,
+    wire: Wire,
+    login: Headers = (),
+    withheld: Withheld,
+    always: Iterable[tuple[str, str]],
+    missing: Iterable[tuple[str, str]],
 ) -> CIMultiDict[str]:
-    """Return the headers for an upstream: the client's in their order, without hop headers and
-    credentials, then the gateway's own.
+    """Return the headers for an upstream: the client's that ``wire`` knows, in their order, then the gateway's.
 
-    ``client`` has lower-case names. ``login`` is the client's own login at the upstream. Each of ``always`` replaces
-    the client's header of that name; each of ``missing`` is used only where the client sent none.
+    ``client`` has lower-case names. ``login`` is the client's own login at the upstream. ``withheld`` is asked about
+    headers that only a prefix lets through: nobody knows what is in them. Each of ``always`` replaces the client's
+    header of that name; each of ``missing`` is used only where the client sent none.
     """
+    known, prefixes = _REQUEST[wire], _REQUEST_PREFIXES[wire]
     named = _named_by_connection(client)
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in client:
-        if name in _REQUEST_DROPPED or name.startswith(_REQUEST_DROPPED_PREFIXES) or name in named:
-            continue
-        headers.add(name.decode("latin-1"), _text(value))
+        text = known.get(name)
+        if text is None:
+            if not name.startswith(prefixes) or withheld(value):
+                continue
+            text = name.decode("latin-1")
+        if name not in named:
+            headers.add(text, _text(value))
     for name, value in login:
         headers.add(name.decode("latin-1"), _text(value))
     for key, text in always:
@@ -93,10 +107,8 @@ def response_headers(upstream: Headers, *, request_id: str, length: int | None) 
     headers = [
         (name, value)
         for name, value in lowered
-        if name not in _RESPONSE_DROPPED
-        and not name.startswith(_RESPONSE_DROPPED_PREFIXES)
+        if (name in _RESPONSE or (name.startswith(_RESPONSE_PREFIXES) and _NAME.fullmatch(name)))
         and name not in named
-        and _NAME.fullmatch(name)
         and not _BAD_VALUE.search(value)
     ]
     ident = request_id.encode()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from claude_gateway.contract.policy import Format, Google, Target, Wire
+from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 
 _PATHS: Final[Mapping[tuple[Wire | None, Format], str]] = {
@@ -29,7 +30,8 @@ _VERBS: Final = {
 """What follows the model that a path names: for a whole answer, and for a stream."""
 
 _VERSION: Final = ("anthropic-version", "2023-06-01")
-_QUERY: Final = re.compile(rb"[!\"$-~]{1,2048}")
+_PARAMETER: Final = re.compile(rb"beta=[A-Za-z0-9]{1,16}")
+"""The only parameter of a query that Anthropic's API knows; any other could hold a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Endpoint:
     """One address of one target, with headers of our own: ``always`` replace the client's, ``missing`` do not.
 
     ``verbs`` is set where the path names the model: ``url`` then ends before the model, and ``verbs`` has what
-    follows it. ``cloud``: the target is in a cloud, where each request needs headers of an identity.
+    follows it. ``cloud``: the target is in a cloud, where each request needs headers of an identity. ``mask`` knows
+    the target's key.
     """
 
     url: URL
@@ -46,12 +49,14 @@ class Endpoint:
     missing: tuple[tuple[str, str], ...]
     verbs: tuple[str, str] | None = None
     cloud: bool = False
+    mask: Mask = NOTHING
 
     def address(self, query: bytes) -> URL:
         """The URL for a request; only the Anthropic API knows a query (``?beta=true``)."""
-        if self.wire is not Wire.ANTHROPIC or not _QUERY.fullmatch(query):
+        if not query or self.wire is not Wire.ANTHROPIC:
             return self.url
-        return URL(f"{self.url}?{query.decode()}", encoded=True)
+        known = [each for each in query.split(b"&") if _PARAMETER.fullmatch(each)]
+        return URL(f"{self.url}?{b'&'.join(known).decode()}", encoded=True) if known else self.url
 
     def of_model(self, model: str, *, stream: bool) -> URL:
         """The URL for a request whose path names the model; ``model`` is one segment of it, whatever it contains."""
@@ -77,8 +82,10 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     path = _PATHS[target.wire, format]
     always = [("accept-encoding", "identity")]
     cloud = target.wire in (Wire.BEDROCK, Wire.VERTEX)
+    mask = NOTHING
     if target.secret is not None and not cloud:
         key = secrets[target.secret]
+        mask = Mask((key,))
         always.append(("x-api-key", key) if target.wire is Wire.ANTHROPIC else ("authorization", f"Bearer {key}"))
     missing = [("content-type", "application/json")]
     if target.wire is Wire.ANTHROPIC:
@@ -90,6 +97,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
         missing=tuple(missing),
         verbs=_VERBS.get((target.wire, format)),
         cloud=cloud,
+        mask=mask,
     )
 
 

@@ -7,12 +7,13 @@ import aiohttp
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import upstream_down
-from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.lanes.relay.request import Request, request
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.masking import Mask
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot
@@ -34,21 +35,24 @@ class RelayLane:
         """Prepare the request to the target's endpoint."""
         to = self._endpoint(call, target)
         prepared = request(call, target, to)
+        mask = to.mask
         if to.cloud:
-            response = self._send_identified(prepared, call=call, target=target, upstreams=upstreams)
+            mask = Mask()
+            response = self._send_identified(prepared, mask=mask, call=call, target=target, upstreams=upstreams)
         else:
             response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
-        return Sending(response, wire=to.wire, unreachable=upstream_down)
+        return Sending(response, wire=to.wire, unreachable=upstream_down, mask=mask)
 
     async def close(self) -> None:
         """Start no new fetch of an identity."""
         self._identities.close()
 
     async def _send_identified(
-        self, prepared: Request, *, call: Call, target: Target, upstreams: Upstreams
+        self, prepared: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
     ) -> aiohttp.ClientResponse:
         """Send a request to a cloud under the gateway's identity there. Raises IdentityError without one."""
         identity = await self._identities.headers(target, url=prepared.url, body=prepared.body, snapshot=call.snapshot)
+        mask.add(shown(identity))
         prepared.headers.update(identity)
         return await upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
 

@@ -1,6 +1,7 @@
 """The request that the relay lane sends: address, headers and body."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from multidict import CIMultiDict
 from yarl import URL
@@ -50,6 +51,8 @@ def request(call: Call, target: Target, to: Endpoint) -> Request:
         url=to.address(_query(call)) if to.verbs is None else to.of_model(model, stream=call.body.stream),
         headers=request_headers(
             headers,
+            wire=to.wire,
+            withheld=partial(call.snapshot.callers.holds_key, headers=call.headers),
             login=call.login if target.forward_client_token else (),
             always=to.always,
             missing=to.missing,
