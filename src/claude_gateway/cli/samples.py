@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from claude_gateway.contract.patterns import matches
 from claude_gateway.contract.policy import Client, Route
-from claude_gateway.plan.claims import matches
 
 _ANY: Final = "*"
 # Names that clients send today, the cheap models first; used only for routes that list only patterns and pass on the

@@ -49,12 +49,6 @@ def login_needed(route: str) -> str:
     )
 
 
-@row(400, "model_not_allowed", retry=False)
-def model_not_allowed(model: str) -> str:
-    """The model exists and this client may not use it; Claude Code would take a 403 for a failed login."""
-    return f"this client may not use the model '{_short(model)}'; GET /v1/models lists what it may use"
-
-
 @row(400, "format_not_supported", retry=False)
 def format_not_served(route: str, endpoint: str) -> str:
     """No target of the route can answer requests of this endpoint."""
@@ -75,9 +69,15 @@ def bad_json(detail: str) -> str:
 
 @row(404, "model_not_found", retry=False)
 def unknown_model(model: str, nearest: Sequence[str]) -> str:
-    """No route has this model name; ``nearest`` are the names that the client may have meant."""
+    """No route serves this model to this client; ``nearest`` are the names that the client may have meant.
+
+    The text is the same for a model that does not exist and for one that the client may not use. Claude Code would take
+    a 403 for a failed login.
+    """
     hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
-    return f"no route serves the model '{_short(model)}'{hint}"
+    return (
+        f"no route serves the model '{_short(model)}' to this client{hint or '; GET /v1/models lists what it may use'}"
+    )
 
 
 @row(404, "unknown_url", retry=False)

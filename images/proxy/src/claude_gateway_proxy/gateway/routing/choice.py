@@ -76,8 +76,12 @@ class Routed(Protocol):
 
 
 def find_route(routing: Routing, *, model: str, client: Client) -> Route:
-    """Return the route that serves a model name. Raises Failure (404) with similar names that the client may use."""
-    route = routing.route(model)
+    """Return the route that serves a model name to a client.
+
+    Raises Failure (404) with similar names that the client may use; it is the same whether no route serves the model,
+    another namespace's does, or the client may not name it.
+    """
+    route = routing.find(client, model)
     if route is None:
         raise unknown_model(model, routing.nearest(client, model))
     return route
