@@ -6,6 +6,8 @@ A set of namespaces is written as a tuple; ``("*",)`` is every namespace, as a f
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
+from claude_gateway.contract.policy import Route
+
 ALL: Final = "*"
 
 Namespaces = frozenset[str] | None
@@ -33,6 +35,11 @@ def namespaces(written: Iterable[str], *own: str) -> Namespaces:
     """Return the set of namespaces that a route writes, together with those that always belong to it."""
     found = frozenset((*written, *own))
     return None if ALL in found else found
+
+
+def users(route: Route, release: str) -> Namespaces:
+    """Return the namespaces whose clients may use a route: its own, the release's, and those that it admits."""
+    return namespaces(route.clients_from, namespace_of(route.name), release)
 
 
 def includes(found: Namespaces, namespace: str) -> bool:

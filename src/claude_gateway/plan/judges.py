@@ -21,7 +21,7 @@ def problems(items: Iterable[Item[ModelRouteSpec]], routes: Iterable[Route], *, 
     named: dict[str, tenancy.Namespaces] = {}
     patterns: Patterns[tenancy.Namespaces] = Patterns()
     for route in routes:
-        users = tenancy.namespaces(route.clients_from, tenancy.namespace_of(route.name), release)
+        users = tenancy.users(route, release)
         for name in (*route.models, *filter(None, (route.alias,))):
             if STAR in name:
                 patterns.add(name, users)
@@ -31,14 +31,9 @@ def problems(items: Iterable[Item[ModelRouteSpec]], routes: Iterable[Route], *, 
         model = None if item.spec is None else item.spec.safeguards_model
         if model is None:
             continue
-        serving = (
-            users
-            for name in variants(model)
-            for users in (
-                *((named[name],) if name in named else ()),
-                *(found for _, found in patterns.matching(name)),
-            )
-        )
+        names = variants(model)
+        serving = [named[name] for name in names if name in named]
+        serving += [users for name in names for _, users in patterns.matching(name)]
         if any(tenancy.includes(users, item.ref.namespace) for users in serving):
             continue
         message = f"no route serves the model `{model}` to clients of namespace {item.ref.namespace}"

@@ -35,6 +35,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "no_keys": (401, "authentication_error", False),
     "bad_signature": (401, "authentication_error", False),
     "login_needed": (401, "authentication_error", False),
+    "model_not_allowed": (400, "invalid_request_error", False),
     "bad_request": (400, "invalid_request_error", None),
     "bad_json": (400, "invalid_request_error", None),
     "unknown_model": (404, "not_found_error", False),

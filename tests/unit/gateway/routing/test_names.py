@@ -138,7 +138,10 @@ def test_who_may_not_say_a_name_may_not_say_its_alias() -> None:
     claude = Client(name="ns/claude", models=("claude-*",))
     gpt = Client(name="ns/gpt", models=("gpt-5",))
     routing = _aliased(models=("gpt-5",), alias="claude-gpt-5", clients=(claude, gpt))
-    assert not routing.allowed(claude, "claude-gpt-5")
+    assert routing.find(claude, "claude-gpt-5") is None
+    assert routing.display_name(claude, "claude-gpt-5") is None
     assert list(routing.names(claude)) == []
-    assert routing.allowed(gpt, "claude-gpt-5")
+    assert routing.find(gpt, "gpt-5") is not None
+    assert routing.nearest(claude, "claude-gpt-55") == []
+    assert routing.nearest(gpt, "gpt-55") == ["gpt-5"]
     assert list(routing.names(gpt)) == ["claude-gpt-5", "gpt-5"]

@@ -49,6 +49,13 @@ def login_needed(route: str) -> str:
     )
 
 
+@row(400, "model_not_allowed", retry=False)
+def model_not_allowed(model: str) -> str:
+    """The client's own list does not have the model, whether it exists or not; Claude Code would take a 403 for a
+    failed login."""
+    return f"this client may not use the model '{_short(model)}'; GET /v1/models lists what it may use"
+
+
 @row(400, "format_not_supported", retry=False)
 def format_not_served(route: str, endpoint: str) -> str:
     """No target of the route can answer requests of this endpoint."""
@@ -71,13 +78,10 @@ def bad_json(detail: str) -> str:
 def unknown_model(model: str, nearest: Sequence[str]) -> str:
     """No route serves this model to this client; ``nearest`` are the names that the client may have meant.
 
-    The text is the same for a model that does not exist and for one that the client may not use. Claude Code would take
-    a 403 for a failed login.
+    The answer is the same if the model does not exist and if the client's namespace may not use its route.
     """
     hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
-    return (
-        f"no route serves the model '{_short(model)}' to this client{hint or '; GET /v1/models lists what it may use'}"
-    )
+    return f"no route serves the model '{_short(model)}'{hint}"
 
 
 @row(404, "unknown_url", retry=False)

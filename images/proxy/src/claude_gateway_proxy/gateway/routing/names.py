@@ -52,14 +52,13 @@ class RouteRef:
     @classmethod
     def of(cls, route: Route, raw: bytes, *, release: str = "") -> "RouteRef":
         """Return the reference to a route that was decoded from ``raw``; ``release`` is the release's namespace."""
-        namespace = tenancy.namespace_of(route.name)
         return cls(
             name=route.name,
             models=route.models,
             display_name=route.display_name,
             alias=route.alias,
-            namespace=namespace,
-            users=tenancy.namespaces(route.clients_from, namespace, release),
+            namespace=tenancy.namespace_of(route.name),
+            users=tenancy.users(route, release),
             admits=tenancy.namespaces(route.routes_from),
             raw=raw,
         )
@@ -83,6 +82,10 @@ class Allowance:
 
     def __contains__(self, model: str) -> bool:
         return self.everything or model in self._names or any(pattern.matches(model) for pattern in self._patterns)
+
+    def lists(self, model: str) -> bool:
+        """Return whether the client may name a model; an id of a cloud also by its plain names."""
+        return model in self or any(name in self for name in _lookups(model)[1:])
 
 
 class Routing:
@@ -145,12 +148,9 @@ class Routing:
         return ref.display_name or self._stands_for(model, ref)
 
     def allowed(self, client: Client, model: str) -> bool:
-        """Return whether the client may name this model, served or not; an id of a cloud also by its plain names.
-
-        An alias is only another way to say a name: who may not say that name may not say it this way either.
-        """
+        """Return whether the client's list has this name, served or not; an id of a cloud also by its plain names."""
         allowance = self._allowances.get(client.name)
-        return allowance is not None and self._allows(allowance, model, self._entry(model, allowance.namespace))
+        return allowance is not None and allowance.lists(model)
 
     def names(self, client: Client) -> Sequence[str]:
         """Return the literal names and aliases that the client may use, sorted; patterns match too many to list."""
@@ -184,13 +184,16 @@ class Routing:
             route = self._decoded[ref.name] = Route.model_validate_json(ref.raw)
         return route
 
-    def _stands_for(self, model: str, ref: RouteRef | None) -> str:
+    def _stands_for(self, model: str, ref: RouteRef) -> str:
         """Return the name that a model name stands for, if it is the alias of the route that serves it."""
-        return self._aliases.get(model, model) if ref is not None and ref.alias == model else model
+        return self._aliases.get(model, model) if ref.alias == model else model
 
-    def _allows(self, allowance: Allowance, model: str, ref: RouteRef | None) -> bool:
-        name = self._stands_for(model, ref)
-        return name in allowance or any(other in allowance for other in _lookups(name)[1:])
+    def _allows(self, allowance: Allowance, model: str, ref: RouteRef) -> bool:
+        """Return whether a client may use a route under a name.
+
+        An alias is only another way to say a name: who may not say that name may not say it this way either.
+        """
+        return allowance.lists(self._stands_for(model, ref))
 
     def _entry(self, model: str, namespace: str) -> RouteRef | None:
         ref = self._exact.get(model)
