@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ def cluster(api: ApiServer, home: str) -> Cluster:
     return Cluster(api, home)
 
 
+def created(api: ApiServer, cluster: Cluster, name: str) -> datetime:
+    return datetime.fromisoformat(api.get(url(ROUTE, cluster.home, name))["metadata"]["creationTimestamp"])
+
+
 def test_a_namespace_that_opted_in_is_served(
     api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
 ) -> None:
@@ -36,6 +41,25 @@ def test_a_namespace_that_opted_in_is_served(
         until(lambda: cluster.routes() == {f"{team}/sonnet"})
         until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
         assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("", "")
+
+
+def test_a_younger_name_under_one_of_another_namespace_is_refused_and_both_routes_say_so(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team = new_namespace()
+    keyless = {"targets": [{"model": "anthropic/x", "baseURL": "https://stranger.example"}]}
+    with Operator(api, cluster.home, watch=[team]).install():
+        cluster.put(secret(), credential(), route("all", models=["claude-*"]))
+        until(lambda: datetime.now(UTC) >= created(api, cluster, "all") + timedelta(seconds=1))
+        cluster.put(route("steal", models=["claude-opus-4-5"], **keyless), namespace=team)
+        until(lambda: cluster.condition(ROUTE, "steal", "Accepted", namespace=team) == ("False", Reason.MODEL_TAKEN))
+        until(lambda: f"{team}/steal" in str(api.get(url(ROUTE, cluster.home, "all"))["status"]))
+        assert cluster.condition(ROUTE, "all", "Accepted")[0] == "True"
+        assert cluster.routes() == {f"{cluster.home}/all"}
+        assert cluster.policy().namespace == cluster.home
+        admitting = {"allowedRoutes": {"from": "Namespaces", "namespaces": [team]}}
+        cluster.put(route("all", models=["claude-*"], **admitting))
+        until(lambda: cluster.routes() == {f"{cluster.home}/all", f"{team}/steal"})
 
 
 def test_a_namespace_without_rights_does_not_stop_the_others(
@@ -64,8 +88,8 @@ def test_secrets_that_may_not_be_read_are_a_condition(
     operator = Operator(api, cluster.home, watch=[team]).install(without=[team])
     grant(api, cluster.home, within=team, name="blind", rules=blind)
     with operator:
-        cluster.put(*sound(), namespace=team)
         cluster.put(*sound())
+        cluster.put(*sound(), namespace=team)
         until(
             lambda: (
                 cluster.condition(CREDENTIAL, "anthropic", "ResolvedRefs", namespace=team)

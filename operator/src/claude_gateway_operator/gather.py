@@ -68,6 +68,7 @@ class Gatherer:
         self._rights = Rights()
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
         self._rules = plan.Settings(
+            namespace=settings.namespace,
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
             forward_hosts=settings.forward_hosts,
             identity_namespaces=frozenset({settings.namespace, *settings.identity_namespaces}),

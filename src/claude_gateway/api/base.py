@@ -15,6 +15,7 @@ from claude_gateway.api.rule import Rule, cel_string, matches
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 DURATION: Final = r"^([0-9]{1,5}(ms|s|m|h)){1,3}$"
 PROVIDER: Final = r"^[a-z0-9_-]+$"
+NAMESPACE: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 MODEL_PATTERN: Final = r"^[A-Za-z0-9*][A-Za-z0-9*._:/@+\[\]-]*$"
 MODEL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@+\[\]-]*$"
 BASE_URL: Final = (
@@ -45,6 +46,15 @@ def _is_address(url: str) -> bool:
 
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
+Namespace = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    matches(
+        NAMESPACE,
+        wrong="not a namespace",
+        fix="write the name of a namespace, such as `team-a`; `from: All` is every namespace",
+    ),
+]
 ProviderName = Annotated[
     str,
     Field(min_length=2, max_length=64),

@@ -96,6 +96,8 @@ _ROUTES: Final = (
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-4-5",
             "tokenCounts": "Estimate",
+            "allowedClients": {"from": "Namespaces", "namespaces": ["team-a", "team-b"]},
+            "allowedRoutes": {"from": "All"},
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from claude_gateway.api.allowed import SAME, AllowedNamespaces
 from claude_gateway.api.base import (
     DURATION,
     GATEWAY_REF,
@@ -180,7 +181,8 @@ class ModelRouteSpec(Spec):
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=32, unique=True)] = Field(
         description=(
             "Names that clients send. `*` matches any run of characters; the pattern with the most literal "
-            "characters wins. A name belongs to one route: the oldest one that lists it."
+            "characters wins. A name belongs to one route: the oldest one that lists it. A name that an older route of "
+            "another namespace covers is refused, unless that route's `allowedRoutes` admits this namespace."
         )
     )
     display_name: str | None = Field(
@@ -197,8 +199,8 @@ class ModelRouteSpec(Spec):
         default=None,
         description=(
             "Name of the model that judges the tool calls of Claude Code's auto mode where a target of this route "
-            "cannot, because it is not a Claude model. Some route must serve this name. Default: none; such tool calls "
-            "are then not judged, and Claude Code treats them as unsafe."
+            "cannot, because it is not a Claude model. A route must serve this name to clients of this namespace. "
+            "Default: none; such tool calls are then not judged, and Claude Code treats them as unsafe."
         ),
     )
     token_counts: Literal["Exact", "Estimate"] = Field(
@@ -206,6 +208,21 @@ class ModelRouteSpec(Spec):
         description=(
             "The response to a token count request if the target cannot count tokens. `Exact`: an error. `Estimate`: "
             "an estimate, marked by the header `x-token-count: estimate`. Default: `Exact`."
+        ),
+    )
+    allowed_clients: AllowedNamespaces = Field(
+        default=SAME,
+        description=(
+            "Namespaces whose GatewayClients may use this route and spend its credentials. Those of its own namespace "
+            "and of the release's always may. To other clients the route does not exist. Default: `from: Same`."
+        ),
+    )
+    allowed_routes: AllowedNamespaces = Field(
+        default=SAME,
+        description=(
+            "Namespaces whose ModelRoutes may take names that a name of this route covers, such as `claude-opus-*` "
+            "under `claude-*`; the most literal name then wins. Routes of its own namespace always may. "
+            "Default: `from: Same`."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -195,12 +195,11 @@ def _client(decision: Decision, key: str) -> Client | None:
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:
-    names = [(samples.winner(model, policy.routes) or "no route", model) for model in models]
+    routes = samples.routes_for(policy, client)
+    names = [(samples.winner(model, routes) or "no route", model) for model in models]
     if not models:
-        yield from (
-            _unnamed(route) for route in policy.routes if not samples.name_for(route, policy.routes, client=client)
-        )
-        named = ((route.name, samples.name_for(route, policy.routes, client=client)) for route in policy.routes)
+        yield from (_unnamed(route) for route in routes if not samples.name_for(route, routes, client=client))
+        named = ((route.name, samples.name_for(route, routes, client=client)) for route in routes)
         names = [(route, name) for route, name in named if name]
     own_login = {route.name for route in policy.routes if _takes_own_login(route)}
     for route, model in names:

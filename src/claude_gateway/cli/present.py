@@ -165,8 +165,9 @@ def _near(path: Path) -> str:
 def _sample(policy: Policy, preferred: Format) -> str:
     """Return a model name for an example, preferably of a route whose targets support the format natively."""
     client = policy.clients[0]
-    for route in sorted(policy.routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
-        name = samples.name_for(route, policy.routes, client=client)
+    routes = samples.routes_for(policy, client)
+    for route in sorted(routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
+        name = samples.name_for(route, routes, client=client)
         if name:
             return name
     return "MODEL"

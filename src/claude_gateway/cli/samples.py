@@ -1,10 +1,12 @@
 """Finds a model name to test a route with: one that the route lists, or one that matches its pattern."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway.contract.policy import Client, Route
-from claude_gateway.plan.claims import matches
+from claude_gateway.contract import tenancy
+from claude_gateway.contract.patterns import matches
+from claude_gateway.contract.policy import Client, Policy, Route
 
 _ANY: Final = "*"
 # Names that clients send today, the cheap models first; used only for routes that list only patterns and pass on the
@@ -26,6 +28,14 @@ def may_use(client: Client, name: str) -> bool:
     return any(matches(pattern, name) for pattern in client.models)
 
 
+def routes_for(policy: Policy, client: Client | None) -> Sequence[Route]:
+    """Return the routes that a client's namespace may use; all of them without a client."""
+    if client is None:
+        return policy.routes
+    namespace = tenancy.namespace_of(client.name)
+    return [route for route in policy.routes if tenancy.includes(tenancy.users(route, policy.namespace), namespace)]
+
+
 def name_for(route: Route, routes: Sequence[Route], *, client: Client | None = None) -> str | None:
     """Return a model name that this route serves and that the client may use; None if none is known.
 
@@ -45,14 +55,36 @@ def name_for(route: Route, routes: Sequence[Route], *, client: Client | None = N
 
 
 def winner(name: str, routes: Iterable[Route]) -> str | None:
-    """Return the route that serves a name: by exact name, else by the most literal pattern with the fewest stars."""
-    best: tuple[tuple[bool, int, int, str], str] | None = None
-    for route in routes:
-        for pattern in route.models:
-            if not matches(pattern, name):
-                continue
-            stars = pattern.count(_ANY)
-            rank = (stars > 0, stars - len(pattern), stars, pattern)
-            if best is None or rank < best[0]:
-                best = (rank, route.name)
-    return None if best is None else best[1]
+    """Return the route that serves a name, as the gateway finds it among routes in order of age.
+
+    It is the one with the exact name, else with the most literal pattern with the fewest stars, among those that no
+    older route of another namespace keeps out.
+    """
+    claims = [
+        _Claim(rank=min(ranks), route=route)
+        for route in routes
+        if (ranks := [_rank(pattern) for pattern in route.models if matches(pattern, name)])
+    ]
+    counted = list(tenancy.eligible(claims))
+    return min(counted, key=lambda claim: claim.rank).route.name if counted else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a route claims of one name."""
+
+    rank: tuple[bool, int, int, str]
+    route: Route
+
+    @property
+    def namespace(self) -> str:
+        return tenancy.namespace_of(self.route.name)
+
+    @property
+    def admits(self) -> tenancy.Namespaces:
+        return tenancy.namespaces(self.route.routes_from)
+
+
+def _rank(pattern: str) -> tuple[bool, int, int, str]:
+    stars = pattern.count(_ANY)
+    return (stars > 0, stars - len(pattern), stars, pattern)

@@ -166,6 +166,10 @@ class Route(Contract):
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count.
+
+    ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's.
+    ``routes_from`` are the namespaces whose routes may take names that this route's names cover. ``*`` is every
+    namespace.
     """
 
     name: str
@@ -176,6 +180,8 @@ class Route(Contract):
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
+    clients_from: tuple[str, ...] = ()
+    routes_from: tuple[str, ...] = ()
 
 
 class Client(Contract):
@@ -198,10 +204,13 @@ class Egress(Contract):
 class Policy(Contract):
     """All of ``gateway.json``.
 
+    ``routes`` are in order of age, the oldest first: across namespaces an older route's names come before a younger
+    one's. ``namespace`` is the release's own; its clients may use every route.
     ``client_keys`` names the entry of the secret part that maps SHA-256 (hex) of a client key to the name of
     its ``Client``; none: nobody may call.
     """
 
+    namespace: str = ""
     routes: tuple[Route, ...] = ()
     clients: tuple[Client, ...] = ()
     client_keys: str | None = None

@@ -1,17 +1,45 @@
-"""Model name claims: each name or pattern belongs to one route, and the others get a Problem."""
+"""Model name claims: each name or pattern belongs to one route, and the others get a Problem.
+
+Within a namespace, the more literal of two names wins. Across namespaces the older one does: a name is refused if the
+claim of an older route in another namespace covers it, unless that route admits the namespace.
+"""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.contract import tenancy
+from claude_gateway.contract.model_ids import variants
+from claude_gateway.contract.patterns import STAR, Patterns
+from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import Item
 
 _STARS: Final = re.compile(r"\*+")
 _LISTED: Final = ("claude", "anthropic")
+_SHOWN: Final = 3
+_LAST: Final = "~"
+"""Comes after every namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name that a route holds, or its alias; ``index`` is the name's place in ``spec.models``."""
+
+    name: str
+    route: ObjectRef
+    age: tuple[float, str, str]
+    admits: Namespaces
+    index: int = 0
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the route."""
+        return self.route.namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +54,105 @@ class Claims:
     problems: tuple[Problem, ...] = ()
 
 
+class _Register:
+    """The claims that were settled so far, by name and by pattern."""
+
+    def __init__(self, *, several: bool) -> None:
+        """Begin without claims; ``several`` says that the routes are in more than one namespace."""
+        self._several = several
+        self._named: dict[str, Claim] = {}
+        self._aliases: dict[str, Claim] = {}
+        self._patterns: Patterns[Claim] = Patterns()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._named
+
+    def add(self, claim: Claim) -> None:
+        self._named[claim.name] = claim
+        if STAR in claim.name:
+            self._patterns.add(claim.name, claim)
+
+    def add_alias(self, claim: Claim) -> None:
+        self._aliases[claim.name] = claim
+
+    def holder(self, claim: Claim) -> Claim | None:
+        """Return the claim that keeps another one out; None if it can be added."""
+        held = self._named.get(claim.name)
+        if held is not None:
+            return None if held.route == claim.route else held
+        if not self._several:
+            return None
+        oldest_first = sorted({found for found in self._covering(claim) if found.age < claim.age}, key=_by_age)
+        return next((each for each in tenancy.eligible(oldest_first) if tenancy.excludes(each, claim.namespace)), None)
+
+    def _covering(self, claim: Claim) -> Iterator[Claim]:
+        """Yield what covers a claim, under any of the names under which the gateway looks the model up."""
+        for name in variants(claim.name):
+            for claims in (self._named, self._aliases):
+                if name in claims:
+                    yield claims[name]
+            yield from (found for _, found in self._patterns.matching(name))
+
+
 def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
     """Settle all claims: the older route wins; of equal age, the first by namespace and name.
 
     A route that could not be read keeps only the names that no other route claims. A mistake in it therefore takes no
     name from another route, and does not let another route's wildcard match its own names.
     """
-    holders: dict[str, ObjectRef] = {}
+    routes = tuple(routes)
+    register = _Register(several=len({route.ref.namespace for route in routes}) > 1)
     won: dict[ObjectRef, tuple[str, ...]] = {}
+    aliases: dict[ObjectRef, str] = {}
     problems: list[Problem] = []
+    contested: dict[ObjectRef, list[tuple[Claim, Claim]]] = defaultdict(list)
     for route in sorted(routes, key=lambda item: (item.spec is None, *item.age)):
+        admits = _admits(route)
         mine: dict[str, None] = {}
         for index, written in enumerate(route.claims):
-            name = canonical(written)
+            claim = Claim(canonical(written), route.ref, route.age, admits, index)
             refused = _refused(route, index, written)
-            holder = holders.setdefault(name, route.ref) if refused is None else route.ref
+            holder = register.holder(claim) if refused is None else None
+            if holder is not None:
+                refused = _taken(route, index, written, holder)
+                if holder.namespace != claim.namespace and route.spec is not None:
+                    contested[holder.route].append((claim, holder))
             if refused is not None:
                 problems.append(refused)
-            elif holder != route.ref:
-                problems.append(_taken(route, index, written, holder))
-            else:
-                mine[name] = None
+                continue
+            register.add(claim)
+            mine[claim.name] = None
         won[route.ref] = tuple(mine)
+        alias = _alias(won[route.ref])
+        if alias is not None and register.holder(named := _implied(alias, route, admits)) is None:
+            register.add_alias(named)
+            aliases[route.ref] = alias
     readable = [route for route in routes if route.spec is not None]
     kept = {route.ref for route in readable}
-    aliases = {ref: alias for ref, names in won.items() if (alias := _alias(names)) and alias not in holders}
-    unlisted = [problem for route in readable for problem in _unlisted(route, aliases.get(route.ref))]
-    reported = (*(problem for problem in problems if problem.object in kept), *unlisted)
-    return Claims(won=won, aliases=aliases, problems=reported)
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Return whether a name matches a pattern in which ``*`` is any run of characters."""
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
+    aliases = {ref: alias for ref, alias in aliases.items() if alias not in register}
+    reported = [problem for problem in problems if problem.object in kept]
+    reported += [_contested(holder, lost) for holder, lost in contested.items() if holder in kept]
+    reported += [problem for route in readable for problem in _unlisted(route, aliases.get(route.ref))]
+    return Claims(won=won, aliases=aliases, problems=tuple(reported))
 
 
 def canonical(pattern: str) -> str:
     """Return the canonical spelling of a pattern: ``a**`` means the same as ``a*`` and is the same claim."""
-    return _STARS.sub("*", pattern)
+    return _STARS.sub(STAR, pattern)
+
+
+def _admits(route: Item[ModelRouteSpec]) -> Namespaces:
+    """Return the namespaces whose routes may take names that this route's names cover."""
+    return frozenset() if route.spec is None else tenancy.namespaces(route.spec.allowed_routes.listed)
+
+
+def _implied(alias: str, route: Item[ModelRouteSpec], admits: Namespaces) -> Claim:
+    """Return the claim on an alias: nobody wrote it, so of equal age every written claim comes first."""
+    return Claim(alias, route.ref, (route.age[0], _LAST, ""), admits)
+
+
+def _by_age(claim: Claim) -> tuple[float, str, str]:
+    return claim.age
 
 
 def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem | None:
@@ -79,13 +168,28 @@ def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem |
     )
 
 
-def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: ObjectRef) -> Problem:
+def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Claim) -> Problem:
+    """Return the Problem of a name that another route, or an older claim of another namespace, keeps from a route."""
+    same = canonical(written) == holder.name
+    message = f"`{written}` already belongs to {holder.route}, which is older or comes first by name"
+    fix = "Use another name, or remove this one from the other route."
+    if not same:
+        message = f"`{holder.name}` of {holder.route}, which is older and in another namespace, covers `{written}`"
+        fix = f"Use another name, or have `spec.allowedRoutes` of the other route admit {route.ref.namespace}."
+    return Problem(route.ref, f"spec.models[{index}]", Reason.MODEL_TAKEN, message, fix)
+
+
+def _contested(holder: ObjectRef, lost: Sequence[tuple[Claim, Claim]]) -> Problem:
+    """Warn the holder of names of which routes in other namespaces claimed some; the list is bounded."""
+    claimed = ", ".join(f"`{claim.name}` ({claim.route})" for claim, _ in lost[:_SHOWN])
+    more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
     return Problem(
-        object=route.ref,
-        field=f"spec.models[{index}]",
-        reason=Reason.MODEL_TAKEN,
-        message=f"`{written}` already belongs to {holder}, which is older or comes first by name",
-        fix="Use another name, or remove this one from the other route.",
+        object=holder,
+        field=f"spec.models[{lost[0][1].index}]",
+        reason=Reason.MODEL_CONTESTED,
+        message=f"other namespaces claim names of this older route, which keeps them: {claimed}{more}",
+        fix="Nothing needs to be done. `spec.allowedRoutes` lets other namespaces take more literal names.",
+        severity=Severity.WARNING,
     )
 
 

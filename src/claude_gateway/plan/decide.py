@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
-from claude_gateway.plan import claims, clients, credentials, render, targets
+from claude_gateway.plan import claims, clients, credentials, judges, render, targets
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
@@ -73,6 +73,7 @@ def decide(world: World, now: datetime) -> Plan:
     routing = _routes(world, spent)
     keys = render.client_keys(callers.names)
     policy = Policy(
+        namespace=world.settings.namespace,
         routes=routing.routes,
         clients=callers.clients,
         client_keys=next(iter(keys), None),
@@ -103,7 +104,7 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
     problems = list(claimed.problems)
     routes: list[Route] = []
     acceptable: set[ObjectRef] = set()
-    for item in world.routes:
+    for item in sorted(world.routes, key=lambda item: item.age):
         names = claimed.won[item.ref]
         if item.spec is None:
             routes.extend([Route(name=_name(item.ref), models=names, targets=())] if names else [])
@@ -114,25 +115,8 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
             route = _route(item.ref, item.spec, names, resolved.targets)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
             acceptable.update([item.ref] if resolved.acceptable else [])
-    routes.sort(key=lambda route: route.name)
-    problems.extend(_safeguards_problems(world.routes, routes))
+    problems.extend(judges.problems(world.routes, routes, release=world.settings.namespace))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
-
-
-def _safeguards_problems(items: Iterable[Item[ModelRouteSpec]], routes: Sequence[Route]) -> Iterator[Problem]:
-    """Yield a Problem for each ``safeguardsModel`` that no route serves.
-
-    Such a route still serves, but tool calls that its targets cannot judge are not judged.
-    """
-    exact = {name for route in routes for name in (*route.models, route.alias) if name is not None}
-    patterns = [name for name in exact if "*" in name]
-    for item in items:
-        model = None if item.spec is None else item.spec.safeguards_model
-        if model is None or model in exact or any(claims.matches(pattern, model) for pattern in patterns):
-            continue
-        message = f"no route serves the model `{model}`"
-        fix = "Set a model name that a route serves, or add this name to the `models` of a route."
-        yield Problem(item.ref, "spec.safeguardsModel", Reason.MODEL_NOT_FOUND, message, fix)
 
 
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
@@ -147,6 +131,8 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         ),
         safeguards_model=spec.safeguards_model,
         estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
+        clients_from=spec.allowed_clients.listed,
+        routes_from=spec.allowed_routes.listed,
     )
 
 

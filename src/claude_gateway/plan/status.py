@@ -119,9 +119,11 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
 
 def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
+    warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
     of_references = [problem for problem in errors if about_references(problem)]
     of_spec = [problem for problem in errors if not about_references(problem)]
-    accepted: ConditionState = ("True", Reason.ACCEPTED, "The spec is valid.")
+    valid = " ".join(filter(None, ("The spec is valid.", _joined(warnings))))
+    accepted: ConditionState = ("True", Reason.ACCEPTED, valid)
     if of_spec and standing.acceptable:
         accepted = ("True", Reason.PARTIALLY_ACCEPTED, _joined(of_spec))
     elif of_spec:

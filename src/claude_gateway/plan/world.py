@@ -58,6 +58,8 @@ _PATTERN: Final[TypeAdapter[str]] = TypeAdapter(ModelPattern)
 class Settings:
     """What the installation allows, and how manifests are read.
 
+    ``namespace``: the release's own, whose clients may use every route; objects in files are in it unless they name
+    another.
     ``egress``: addresses that are rejected by default and allowed here. ``forward_hosts``: hosts that may receive
     the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
     (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
@@ -65,6 +67,7 @@ class Settings:
     object is).
     """
 
+    namespace: str = _DEFAULT_NAMESPACE
     egress: Egress = field(default_factory=Egress)
     forward_hosts: tuple[str, ...] = (FORWARD_HOST,)
     identity_namespaces: frozenset[str] | None = None

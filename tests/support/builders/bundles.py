@@ -43,8 +43,12 @@ def bundle(
     keys: Mapping[str, str] | None = None,
     secrets: Mapping[str, bytes] | None = None,
     egress: Egress | None = None,
+    namespace: str = "ns",
 ) -> Bundle:
-    """A bundle whose ``keys`` map a client key, in plain, to the name of its client; None: no keys at all."""
+    """A bundle whose ``keys`` map a client key, in plain, to the name of its client; None: no keys at all.
+
+    ``namespace`` is the release's.
+    """
     values = dict(secrets or {})
     entry = None
     if keys is not None:
@@ -52,6 +56,10 @@ def bundle(
         entry = secret_entry("client-keys", table)
         values[entry] = table
     policy = Policy(
-        routes=tuple(routes), clients=tuple(clients), client_keys=entry, egress=egress or Egress(loopback=True)
+        namespace=namespace,
+        routes=tuple(routes),
+        clients=tuple(clients),
+        client_keys=entry,
+        egress=egress or Egress(loopback=True),
     )
     return Bundle(gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"model_list: []\n", secrets=values)

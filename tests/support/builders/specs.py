@@ -52,6 +52,11 @@ def forwarding(**target: Any) -> Spec:
     return {"models": ["smart"], "targets": [{"model": "anthropic/*", "forwardClientToken": True, **target}]}
 
 
+def listing(*namespaces: str) -> Spec:
+    """The namespaces that something is allowed to."""
+    return {"from": "Namespaces", "namespaces": list(namespaces)}
+
+
 def client(**spec: Any) -> Spec:
     """A GatewayClient's spec, with these changes."""
     return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
@@ -93,6 +98,10 @@ VALID: Final = (
     Case("an API key for an address", _CREDENTIAL, credential(provider="azure", baseURL="https://x.openai.azure.com")),
     Case("a key inside the Secret", _CREDENTIAL, credential(secretRef={"name": "a.b", "key": "API_KEY.txt"})),
     Case("a client", _CLIENT, client()),
+    Case("clients of its own namespace", _ROUTE, route(allowedClients={"from": "Same"})),
+    Case("clients of every namespace", _ROUTE, route(allowedClients={"from": "All"}, allowedRoutes={"from": "All"})),
+    Case("clients of some namespaces", _ROUTE, route(allowedClients=listing("team-a", "b"))),
+    Case("routes of 64 namespaces", _ROUTE, route(allowedRoutes=listing(*(f"t{i:0>62}" for i in range(64))))),
     Case("a route for one release", _ROUTE, route(gatewayRef={"name": "cg-claude-gateway"})),
     Case("a credential for one release", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "cg"}}),
     Case("a client for one release", _CLIENT, client(gatewayRef={"name": "cg"})),
@@ -113,6 +122,19 @@ INVALID: Final = (
         "targets[0]",
         "both `credential` and `baseURL`",
     ),
+    Case("no source", _ROUTE, route(allowedClients={}), "allowedClients.from"),
+    Case("an unknown source", _ROUTE, route(allowedClients={"from": "Selector"}), "allowedClients.from"),
+    Case("no list", _ROUTE, route(allowedClients={"from": "Namespaces"}), "allowedClients", "`namespaces` is not set"),
+    Case(
+        "a list for all",
+        _ROUTE,
+        route(allowedRoutes={"from": "All", "namespaces": ["a"]}),
+        "allowedRoutes",
+        "`from` is not `Namespaces`",
+    ),
+    Case("an empty list", _ROUTE, route(allowedClients=listing()), "allowedClients.namespaces"),
+    Case("a star", _ROUTE, route(allowedClients=listing("*")), "allowedClients.namespaces[0]", "not a namespace"),
+    Case("one twice", _ROUTE, route(allowedRoutes=listing("a", "a")), "allowedRoutes.namespaces"),
     Case("neither", _ROUTE, route(targets=[{"model": "openai/x"}]), "targets[0]", "the name of a ClaudeCredential"),
     Case("no provider", _ROUTE, route({"model": "gpt-5"}), "targets[0].model", _NOT_MODEL),
     Case("part of a wildcard", _ROUTE, route({"model": "anthropic/claude-*"}), "targets[0].model", _NOT_MODEL),

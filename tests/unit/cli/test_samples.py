@@ -3,12 +3,12 @@
 import pytest
 
 from claude_gateway.cli import samples
-from claude_gateway.contract.policy import Client, Route, Target
+from claude_gateway.contract.policy import Client, Policy, Route, Target
 
 
 def route(name: str, *models: str, target: str = "*") -> Route:
     made = Target(id=f"{name}/0", provider="anthropic", model=target)
-    return Route(name=name, models=models, targets=(made,))
+    return Route(name=f"ns/{name}", models=models, targets=(made,))
 
 
 ROUTES = (
@@ -31,7 +31,7 @@ ROUTES = (
     ],
 )
 def test_the_most_literal_name_wins(name: str, winner: str | None) -> None:
-    assert samples.winner(name, ROUTES) == winner
+    assert samples.winner(name, ROUTES) == (winner and f"ns/{winner}")
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,22 @@ def test_a_name_is_one_that_the_client_may_use() -> None:
     routes = (route("r", "a", "b"),)
     assert samples.name_for(routes[0], routes, client=Client(name="c", models=("b",))) == "b"
     assert samples.name_for(routes[0], routes, client=Client(name="c", models=("x*",))) is None
+
+
+def test_a_sample_is_a_route_that_the_clients_namespace_may_use() -> None:
+    mine, shared, closed = (Route(name=f"{ns}/r", models=(ns,), targets=()) for ns in ("me", "all", "other"))
+    policy = Policy(namespace="release", routes=(mine, shared.model_copy(update={"clients_from": ("*",)}), closed))
+    seen = samples.routes_for(policy, Client(name="me/c"))
+    assert [route.name for route in seen] == ["me/r", "all/r"]
+    assert samples.routes_for(policy, Client(name="release/c")) == list(policy.routes)
+    assert samples.routes_for(policy, None) == policy.routes
+
+
+def test_an_older_route_of_another_namespace_goes_first() -> None:
+    old, young = (
+        Route(name="a/r", models=("claude-*",), targets=()),
+        Route(name="b/r", models=("*aude-opus*",), targets=()),
+    )
+    assert samples.winner("claude-opus", (old, young)) == "a/r"
+    assert samples.winner("claude-opus", (young, old)) == "b/r"
+    assert samples.winner("claude-opus", (old.model_copy(update={"routes_from": ("b",)}), young)) == "b/r"

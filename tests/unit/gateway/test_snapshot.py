@@ -31,7 +31,7 @@ def test_a_snapshot_has_all_that_a_request_needs() -> None:
     assert (set(snapshot.clients), set(snapshot.providers)) == ({"ns/dev"}, {"anthropic"})
     assert snapshot.secrets == {_ENTRY: "sk-upstream"}
     assert snapshot.callers.keys == {sha256(b"cgw_a").hexdigest(): Client(name="ns/dev")}
-    found = snapshot.routing.route("m-77")
+    found = snapshot.routing.route("m-77", namespace="ns")
     assert found == Policy.model_validate_json(_full().gateway).routes[77]
 
 
@@ -68,7 +68,7 @@ def test_parts_that_do_not_fit_are_refused_by_name(broken: Bundle, words: str) -
 
 def test_a_field_of_a_newer_writer_is_ignored() -> None:
     snapshot = build(_gateway(b'{"routes":[{"name":"r","models":["m"],"targets":[],"new":[1]}],"brandNew":{"a":1}}'))
-    assert snapshot.routing.route("m") == Route(name="r", models=("m",), targets=())
+    assert snapshot.routing.route("m", namespace="r") == Route(name="r", models=("m",), targets=())
 
 
 async def test_a_folder_is_followed_and_what_is_broken_is_not(tmp_path: Path) -> None:

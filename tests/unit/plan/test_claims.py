@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import credential, plan, route, secret
 
+from claude_gateway.contract.patterns import matches
 from claude_gateway.names import Reason
-from claude_gateway.plan.claims import matches
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Severity
 

@@ -13,9 +13,10 @@ from tests.support.builders.objects import NOW, bedrock, client, credential, rou
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.policy import Egress, Policy, Route
-from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.litellm_config import LiteLLMConfig
+from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Settings, World, read
 
 MARK = "Zq7"
@@ -71,6 +72,7 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
         keys = draw(st.lists(st.sampled_from(["api", "client", "gone"]), min_size=1, max_size=3))
         return client(name, secret=draw(NAMES), keys=keys, namespace=namespace, created=draw(TIMES))
     extras: list[dict[str, Any]] = [{}, {}, {}, {"displayName": "X"}, {"nonsense": 1}, {"timeouts": {"idle": "1s"}}]
+    extras += [{"allowedRoutes": {"from": "All"}}, {"allowedClients": {"from": "Namespaces", "namespaces": ["team"]}}]
     return route(
         name,
         models=draw(st.lists(MODELS, min_size=1, max_size=3)),
@@ -251,7 +253,12 @@ def test_a_name_belongs_to_the_oldest_route_that_claims_it(manifests: list[Any])
         for other in items.values():
             if other.ref != mine.ref and any(_meets(entry, claim) for claim in other.claims):
                 assert mine.spec is not None or other.spec is None
-                assert mine.age < other.age or other.spec is None
+                assert mine.age < other.age or other.spec is None or _lost(decided, other.ref)
+
+
+def _lost(decided: Plan, route: ObjectRef) -> bool:
+    """Whether a route of another namespace keeps this one from a name."""
+    return any(problem.object == route and problem.reason == Reason.MODEL_TAKEN for problem in decided.problems)
 
 
 def _meets(entry: Route, claim: str) -> bool:

@@ -7,20 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import bundle, route
 
+from claude_gateway.contract.patterns import Pattern
 from claude_gateway.contract.policy import Client
-from claude_gateway_proxy.gateway.routing.names import Pattern, Routing
+from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.snapshot import build
 
 _ALL = Client(name="ns/all")
 
 
 def _routing(*models: str, clients: tuple[Client, ...] = (_ALL,)) -> Routing:
-    return build(bundle([route(model, name=model) for model in models], clients=clients)).routing
+    return build(bundle([route(model) for model in models], clients=clients)).routing
 
 
 def _winner(model: str, *models: str) -> str | None:
-    found = _routing(*models).route(model)
-    return None if found is None else found.name
+    found = _routing(*models).route(model, namespace="ns")
+    return None if found is None else found.name.removeprefix("ns/")
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,8 @@ def test_the_index_finds_what_a_plain_search_finds(models: list[str], name: str)
     expected = fitting[0] if fitting else None
     routing = _routing(*models)
     for _ in range(2):  # the second time from the memo
-        found = routing.route(name)
-        assert (None if found is None else found.name) == expected
+        found = routing.route(name, namespace="ns")
+        assert (None if found is None else found.name.removeprefix("ns/")) == expected
 
 
 def test_a_name_longer_than_any_model_is_matched_by_no_pattern() -> None:
@@ -72,7 +73,7 @@ def test_a_name_longer_than_any_model_is_matched_by_no_pattern() -> None:
 def test_a_memo_of_client_sent_names_stays_bounded() -> None:
     routing = _routing("m-*")
     for number in range(6000):
-        assert routing.route(f"m-{number}") is not None
+        assert routing.route(f"m-{number}", namespace="ns") is not None
     assert len(routing._memo) <= 4096
 
 
@@ -111,24 +112,24 @@ def _aliased(
 
 def test_an_alias_is_one_more_name_of_its_route() -> None:
     routing = _aliased(models=("gpt-*", "gpt-5"), alias="claude-gpt-5", clients=(_ALL,))
-    found = routing.route("claude-gpt-5")
+    found = routing.route("claude-gpt-5", namespace="ns")
     assert found is not None
     assert found.name == "aliased"
     assert list(routing.names(_ALL)) == ["claude-gpt-5", "gpt-5"]
-    assert routing.display_name("claude-gpt-5") == "gpt-5"
+    assert routing.display_name(_ALL, "claude-gpt-5") == "gpt-5"
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_name_that_a_route_claims_is_nobodys_alias(order: int) -> None:
     routes = [route("gpt-5", name="aliased", alias="claude-gpt-5"), route("claude-gpt-5", name="owner")][::order]
-    found = build(bundle(routes)).routing.route("claude-gpt-5")
+    found = build(bundle(routes)).routing.route("claude-gpt-5", namespace="ns")
     assert found is not None
     assert found.name == "owner"
 
 
 def test_an_alias_wins_over_patterns() -> None:
     routing = _aliased(models=("gpt-5",), alias="claude-gpt-5", others=("claude-*",), clients=(_ALL,))
-    found = routing.route("claude-gpt-5")
+    found = routing.route("claude-gpt-5", namespace="ns")
     assert found is not None
     assert found.name == "aliased"
 
@@ -137,7 +138,10 @@ def test_who_may_not_say_a_name_may_not_say_its_alias() -> None:
     claude = Client(name="ns/claude", models=("claude-*",))
     gpt = Client(name="ns/gpt", models=("gpt-5",))
     routing = _aliased(models=("gpt-5",), alias="claude-gpt-5", clients=(claude, gpt))
-    assert not routing.allowed(claude, "claude-gpt-5")
+    assert routing.find(claude, "claude-gpt-5") is None
+    assert routing.display_name(claude, "claude-gpt-5") is None
     assert list(routing.names(claude)) == []
-    assert routing.allowed(gpt, "claude-gpt-5")
+    assert routing.find(gpt, "gpt-5") is not None
+    assert routing.nearest(claude, "claude-gpt-55") == []
+    assert routing.nearest(gpt, "gpt-55") == ["gpt-5"]
     assert list(routing.names(gpt)) == ["claude-gpt-5", "gpt-5"]

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_gateway.contract.model_ids import plain_name, variants
 from claude_gateway.contract.policy import Client, Route, Wire
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
-from claude_gateway_proxy.gateway.wire.model_ids import plain_name, variants, written_for
+from claude_gateway_proxy.gateway.wire.model_ids import written_for
 
 _PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
 _DATED = ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5")
@@ -73,8 +74,9 @@ def test_any_text_is_some_id(model: str, wire: Wire) -> None:
 
 
 def _routing(*models: str, clients: tuple[Client, ...] = ()) -> Routing:
-    routes = [Route(name=model, models=(model,), targets=()) for model in models]
-    return Routing([RouteRef.of(route, route.model_dump_json(by_alias=True).encode()) for route in routes], clients)
+    routes = [Route(name=f"ns/{model}", models=(model,), targets=()) for model in models]
+    refs = [RouteRef.of(route, route.model_dump_json(by_alias=True).encode(), release="ns") for route in routes]
+    return Routing(refs, clients)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,8 @@ def _routing(*models: str, clients: tuple[Client, ...] = ()) -> Routing:
 )
 def test_routes_are_found_by_any_of_its_names(model: str, models: tuple[str, ...], winner: str | None) -> None:
     for order in (models, tuple(reversed(models))):
-        found = _routing(*order).route(model)
-        assert (None if found is None else found.name) == winner
+        found = _routing(*order).route(model, namespace="ns")
+        assert (None if found is None else found.name.removeprefix("ns/")) == winner
 
 
 def test_a_client_may_use_a_model_by_any_of_its_names() -> None:

@@ -36,7 +36,7 @@ def build(bundle: Bundle) -> Snapshot:
     refs: list[RouteRef] = []
     providers: dict[str, str] = {}
     for route, raw in routes:
-        refs.append(RouteRef.of(route, raw))
+        refs.append(RouteRef.of(route, raw, release=policy.namespace))
         for target in route.targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             if target.secret is not None and target.secret not in secrets:

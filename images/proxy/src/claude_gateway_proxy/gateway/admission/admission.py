@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import model_not_allowed
 from claude_gateway_proxy.gateway.wire.usage import Tokens
 
 
@@ -42,12 +41,9 @@ _FREE = Grant()
 class Admission:
     """Admits requests; made once at start."""
 
-    async def admit(self, call: Call) -> Grant:
+    async def admit(self, call: Call) -> Grant:  # noqa: ARG002 - what a limit depends on
         """Return the permission to send a request, at once unless a limit makes it wait.
 
-        The model must be on the client's list, unless the gateway itself asks (``call.origin``): the owner of the
-        route chose that model. Raises Failure for a request that must not be sent; then there is nothing to settle.
+        Raises Failure for a request that must not be sent; then there is nothing to settle.
         """
-        if call.origin is None and not call.snapshot.routing.allowed(call.client, call.body.model):
-            raise model_not_allowed(call.body.model)
         return _FREE

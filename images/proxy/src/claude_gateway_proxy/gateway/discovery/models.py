@@ -33,7 +33,7 @@ def listing(routing: Routing, client: Client, *, shape: Wire, query: bytes) -> b
     page, more = _page(names, {name: values[-1] for name, values in parse_qs(query.decode("latin-1")).items()})
     return msgspec.json.encode(
         {
-            "data": [_anthropic(routing, name) for name in page],
+            "data": [_anthropic(routing, client, name) for name in page],
             "has_more": more,
             "first_id": page[0] if page else None,
             "last_id": page[-1] if page else None,
@@ -46,9 +46,9 @@ def single(routing: Routing, client: Client, name: str, *, shape: Wire) -> bytes
 
     Raises Failure 404 for a name that is not served or not for this client.
     """
-    if routing.display_name(name) is None or not routing.allowed(client, name):
+    if routing.display_name(client, name) is None:
         raise unknown_model(name, routing.nearest(client, name))
-    return msgspec.json.encode(_openai(name) if shape is Wire.OPENAI else _anthropic(routing, name))
+    return msgspec.json.encode(_openai(name) if shape is Wire.OPENAI else _anthropic(routing, client, name))
 
 
 def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str], bool]:
@@ -64,11 +64,11 @@ def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str]
     return names[start : start + limit], start + limit < len(names)
 
 
-def _anthropic(routing: Routing, name: str) -> dict[str, object]:
+def _anthropic(routing: Routing, client: Client, name: str) -> dict[str, object]:
     return {
         "type": "model",
         "id": name,
-        "display_name": routing.display_name(name),
+        "display_name": routing.display_name(client, name),
         "created_at": f"{_released(name)}T00:00:00Z",
     }
 

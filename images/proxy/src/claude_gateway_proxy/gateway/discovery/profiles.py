@@ -10,12 +10,13 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from claude_gateway.contract.model_ids import plain_name, variants
 from claude_gateway.contract.policy import Client, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
-from claude_gateway_proxy.gateway.wire.model_ids import plain_name, variants, written_for
+from claude_gateway_proxy.gateway.wire.model_ids import written_for
 from claude_gateway_runtime.asgi import JSON, Scope, Send, send_whole
 
 _METHODS: Final = ("GET", "HEAD")
@@ -55,8 +56,8 @@ def _body(scope: Scope, snapshot: Snapshot, *, wanted: str, verify: bool) -> byt
 
 
 def _one(snapshot: Snapshot, client: Client | None, wanted: str) -> dict[str, object]:
-    known = client is not None and snapshot.routing.allowed(client, wanted)
-    if not known or len(variants(wanted)) == 1 or snapshot.routing.display_name(wanted) is None:
+    known = client is not None and snapshot.routing.display_name(client, wanted) is not None
+    if not known or len(variants(wanted)) == 1:
         raise errors.unknown_path(f"/inference-profiles/{wanted}")
     return _profile(wanted)
 

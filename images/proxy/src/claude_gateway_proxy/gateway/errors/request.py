@@ -51,7 +51,8 @@ def login_needed(route: str) -> str:
 
 @row(400, "model_not_allowed", retry=False)
 def model_not_allowed(model: str) -> str:
-    """The model exists and this client may not use it; Claude Code would take a 403 for a failed login."""
+    """The client's own list does not have the model, whether it exists or not; Claude Code would take a 403 for a
+    failed login."""
     return f"this client may not use the model '{_short(model)}'; GET /v1/models lists what it may use"
 
 
@@ -75,7 +76,10 @@ def bad_json(detail: str) -> str:
 
 @row(404, "model_not_found", retry=False)
 def unknown_model(model: str, nearest: Sequence[str]) -> str:
-    """No route has this model name; ``nearest`` are the names that the client may have meant."""
+    """No route serves this model to this client; ``nearest`` are the names that the client may have meant.
+
+    The answer is the same if the model does not exist and if the client's namespace may not use its route.
+    """
     hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
     return f"no route serves the model '{_short(model)}'{hint}"
 

@@ -12,7 +12,13 @@ from typing import Protocol
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
 from claude_gateway.contract.policy import Client, Format, Route, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
-from claude_gateway_proxy.gateway.errors import format_not_served, login_needed, no_targets, unknown_model
+from claude_gateway_proxy.gateway.errors import (
+    format_not_served,
+    login_needed,
+    model_not_allowed,
+    no_targets,
+    unknown_model,
+)
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.operations import OPERATIONS
@@ -76,11 +82,17 @@ class Routed(Protocol):
 
 
 def find_route(routing: Routing, *, model: str, client: Client) -> Route:
-    """Return the route that serves a model name. Raises Failure (404) with similar names that the client may use."""
-    route = routing.route(model)
-    if route is None:
-        raise unknown_model(model, routing.nearest(client, model))
-    return route
+    """Return the route that serves a model name to a client.
+
+    Raises Failure: 400 if the client's list does not have the name, else 404 with similar names that the client may
+    use. Neither depends on whether a route serves the model to somebody else.
+    """
+    route = routing.find(client, model)
+    if route is not None:
+        return route
+    if not routing.allowed(client, model):
+        raise model_not_allowed(model)
+    raise unknown_model(model, routing.nearest(client, model))
 
 
 def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str], bool]) -> Choice:

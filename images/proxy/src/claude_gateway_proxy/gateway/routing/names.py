@@ -1,61 +1,40 @@
 """Which route serves a model name, and which names a client may use: lookups, built once per snapshot.
 
-Names are exact or patterns in which ``*`` matches any run of characters. An exact name wins, then the pattern with
-the most literal characters, then the one with the fewest stars, then the first in the alphabet. An id of a cloud is
-looked up as it was sent and by its plain names: an exact hit of any of these wins over every pattern.
+To a client, only the routes exist that its namespace may use. Among their claims on a name, those of younger routes
+count only where the older routes of other namespaces let them in. Of what is left an exact name wins, then the pattern
+with the most literal characters, then the one with the fewest stars, then the first in the alphabet. An id of a cloud
+is looked up as it was sent and by its plain names: an exact hit of any of these wins over every pattern.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from claude_gateway.contract import tenancy
+from claude_gateway.contract.model_ids import variants
+from claude_gateway.contract.patterns import STAR, Pattern, Patterns
 from claude_gateway.contract.policy import Client, Route
+from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
-from claude_gateway_proxy.gateway.wire.model_ids import variants
 
-_STAR: Final = "*"
 _MEMO_LIMIT: Final = 4096
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
+_BEFORE_PATTERNS: Final = -MODEL_LIMIT - 1
+"""Begins the rank of an exact name; that of a pattern begins with minus the number of its literal characters."""
 
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A pattern cut at its stars: ``head * middle * middle * tail``; the smallest rank is the most specific one."""
-
-    rank: tuple[int, int, str]
-    head: str
-    middle: tuple[str, ...]
-    tail: str
-
-    @classmethod
-    def of(cls, text: str) -> "Pattern":
-        """Cut a pattern that has at least one star."""
-        head, *rest = text.split(_STAR)
-        rank = (len(rest) - len(text), len(rest), text)
-        return cls(rank=rank, head=head, middle=tuple(part for part in rest[:-1] if part), tail=rest[-1])
-
-    def matches(self, name: str) -> bool:
-        """Whether the whole name fits. Linear: each middle part is looked for once, leftmost first."""
-        end = len(name) - len(self.tail)
-        at = len(self.head)
-        if at > end or not name.startswith(self.head) or not name.endswith(self.tail):
-            return False
-        for part in self.middle:
-            found = name.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
+_Rank = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RouteRef:
     """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
+
+    ``users`` are the namespaces whose clients may use it, ``admits`` those whose routes may take names under its own.
 
     Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
     stream stops for 60 ms. So a route is decoded when a request first needs it.
@@ -65,142 +44,187 @@ class RouteRef:
     models: tuple[str, ...]
     display_name: str | None
     alias: str | None
+    namespace: str
+    users: Namespaces
+    admits: Namespaces
     raw: bytes
 
     @classmethod
-    def of(cls, route: Route, raw: bytes) -> "RouteRef":
-        """Return the reference to a route that was decoded from ``raw``."""
-        return cls(name=route.name, models=route.models, display_name=route.display_name, alias=route.alias, raw=raw)
+    def of(cls, route: Route, raw: bytes, *, release: str = "") -> "RouteRef":
+        """Return the reference to a route that was decoded from ``raw``; ``release`` is the release's namespace."""
+        return cls(
+            name=route.name,
+            models=route.models,
+            display_name=route.display_name,
+            alias=route.alias,
+            namespace=tenancy.namespace_of(route.name),
+            users=tenancy.users(route, release),
+            admits=tenancy.namespaces(route.routes_from),
+            raw=raw,
+        )
 
-
-class Patterns:
-    """Many patterns with the route that each stands for, found by their literal heads rather than one by one."""
-
-    def __init__(self, named: Iterable[tuple[str, RouteRef]]) -> None:
-        """Index pairs of pattern and route."""
-        heads: dict[str, list[tuple[Pattern, RouteRef]]] = defaultdict(list)
-        for text, ref in named:
-            pattern = Pattern.of(text)
-            heads[pattern.head].append((pattern, ref))
-        self._heads = {head: tuple(sorted(found, key=lambda each: each[0].rank)) for head, found in heads.items()}
-        self._lengths = tuple(sorted({len(head) for head in heads}))
-
-    def best(self, name: str) -> tuple[Pattern, RouteRef] | None:
-        """The most specific pattern that the name fits, and its route."""
-        best: tuple[Pattern, RouteRef] | None = None
-        for length in self._lengths:
-            if length > len(name):
-                break
-            for found in self._heads.get(name[:length], ()):
-                if best is not None and best[0].rank < found[0].rank:
-                    break
-                if found[0].matches(name):
-                    best = found
-                    break
-        return best
+    def serves(self, namespace: str) -> bool:
+        """Return whether clients of a namespace may use the route."""
+        return self.users is None or namespace in self.users
 
 
 class Allowance:
-    """What one client may name."""
+    """What one client may name, and the namespace that it comes from."""
 
-    __slots__ = ("_names", "_patterns", "everything")
+    __slots__ = ("_names", "_patterns", "everything", "namespace")
 
     def __init__(self, client: Client) -> None:
         """Prepare the client's names and patterns."""
-        self.everything = _STAR in client.models
-        self._names = frozenset(name for name in client.models if _STAR not in name)
-        self._patterns = tuple(Pattern.of(name) for name in client.models if _STAR in name)
+        self.namespace = tenancy.namespace_of(client.name)
+        self.everything = STAR in client.models
+        self._names = frozenset(name for name in client.models if STAR not in name)
+        self._patterns = tuple(Pattern.of(name) for name in client.models if STAR in name)
 
     def __contains__(self, model: str) -> bool:
         return self.everything or model in self._names or any(pattern.matches(model) for pattern in self._patterns)
+
+    def lists(self, model: str) -> bool:
+        """Return whether the client may name a model; an id of a cloud also by its plain names."""
+        return model in self or any(name in self for name in _lookups(model)[1:])
 
 
 class Routing:
     """A policy's routes and clients, ready to be looked up by name."""
 
     def __init__(self, refs: Sequence[RouteRef], clients: Iterable[Client]) -> None:
-        """Index them; a name that two routes claim was settled before, in the control plane."""
+        """Index routes, the oldest first; a name that two routes claim was settled before, in the control plane."""
         named = [(name, ref) for ref in refs for name in ref.models]
         self.routes = frozenset(ref.name for ref in refs)
-        self._exact = {name: ref for name, ref in named if _STAR not in name}
+        self._ages = {ref.name: age for age, ref in enumerate(refs)}
+        self._exact = {name: ref for name, ref in named if STAR not in name}
         self._aliases: dict[str, str] = {}
         for ref in refs:
             own = literal(ref.models)
             if ref.alias is not None and own is not None and ref.alias not in self._exact:
                 self._exact[ref.alias] = ref
                 self._aliases[ref.alias] = own
-        self._patterns = Patterns((name, ref) for name, ref in named if _STAR in name)
-        self._memo: dict[str, RouteRef] = {}
+        self._patterns: Patterns[RouteRef] = Patterns()
+        for name, ref in named:
+            if STAR in name:
+                self._patterns.add(name, ref)
+        self._memo: dict[tuple[str, str], RouteRef] = {}
         self._decoded: dict[str, Route] = {}
         self._allowances = {client.name: Allowance(client) for client in clients}
         self._names = tuple(sorted(self._exact))
+        self._listed: dict[str, Sequence[str]] = {}
         words: dict[str, list[str]] = defaultdict(list)
         for name in self._names:
             for word in set(_words(name)):
                 words[word].append(name)
         self._words = dict(words)
 
-    def route(self, model: str) -> Route | None:
-        """The route that serves a model name, if any."""
-        ref = self._entry(model)
-        if ref is None:
+    def route(self, model: str, *, namespace: str) -> Route | None:
+        """Return the route that serves a model name to a namespace; None if there is none."""
+        ref = self._entry(model, namespace)
+        return None if ref is None else self._decode(ref)
+
+    def find(self, client: Client, model: str) -> Route | None:
+        """Return the route that serves a model name to a client.
+
+        None if there is none, or if the client may not name the model: it must not learn which of the two is so.
+        """
+        allowance = self._allowances.get(client.name)
+        if allowance is None:
             return None
+        ref = self._entry(model, allowance.namespace)
+        return self._decode(ref) if ref is not None and self._allows(allowance, model, ref) else None
+
+    def display_name(self, client: Client, model: str) -> str | None:
+        """Return what people should read in place of a model name; None if ``find`` finds no route.
+
+        It is what the route says, else the name. An alias is read as the name that it stands for.
+        """
+        allowance = self._allowances.get(client.name)
+        if allowance is None:
+            return None
+        ref = self._entry(model, allowance.namespace)
+        if ref is None or not self._allows(allowance, model, ref):
+            return None
+        return ref.display_name or self._stands_for(model, ref)
+
+    def allowed(self, client: Client, model: str) -> bool:
+        """Return whether the client's list has this name, served or not; an id of a cloud also by its plain names."""
+        allowance = self._allowances.get(client.name)
+        return allowance is not None and allowance.lists(model)
+
+    def names(self, client: Client) -> Sequence[str]:
+        """Return the literal names and aliases that the client may use, sorted; patterns match too many to list."""
+        allowance = self._allowances.get(client.name)
+        if allowance is None:
+            return ()
+        if allowance.namespace not in self._listed:
+            mine = [name for name in self._names if self._exact[name].serves(allowance.namespace)]
+            self._listed[allowance.namespace] = mine
+        visible = self._listed[allowance.namespace]
+        if allowance.everything:
+            return visible
+        return [name for name in visible if self._aliases.get(name, name) in allowance]
+
+    def nearest(self, client: Client, model: str) -> list[str]:
+        """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
+        allowance = self._allowances.get(client.name)
+        if allowance is None or len(model) > MODEL_LIMIT:
+            return []
+        plain = _lookups(model)[-1]
+        likely = [
+            name
+            for name in self._likely(plain)
+            if (ref := self._exact[name]).serves(allowance.namespace) and self._allows(allowance, name, ref)
+        ]
+        return get_close_matches(plain, likely, n=_NEAREST, cutoff=_CUTOFF)
+
+    def _decode(self, ref: RouteRef) -> Route:
         route = self._decoded.get(ref.name)
         if route is None:
             route = self._decoded[ref.name] = Route.model_validate_json(ref.raw)
         return route
 
-    def display_name(self, model: str) -> str | None:
-        """What people should read in place of a model name: what its route says, else the name; None: not served.
+    def _stands_for(self, model: str, ref: RouteRef) -> str:
+        """Return the name that a model name stands for, if it is the alias of the route that serves it."""
+        return self._aliases.get(model, model) if ref.alias == model else model
 
-        An alias is read as the name that it stands for.
-        """
-        ref = self._entry(model)
-        return None if ref is None else ref.display_name or self._aliases.get(model, model)
-
-    def allowed(self, client: Client, model: str) -> bool:
-        """Whether the client may name this model, served or not; an id of a cloud also by its plain names.
+    def _allows(self, allowance: Allowance, model: str, ref: RouteRef) -> bool:
+        """Return whether a client may use a route under a name.
 
         An alias is only another way to say a name: who may not say that name may not say it this way either.
         """
-        allowance = self._allowances.get(client.name)
-        if allowance is None:
-            return False
-        model = self._aliases.get(model, model)
-        return model in allowance or any(name in allowance for name in _lookups(model)[1:])
+        return allowance.lists(self._stands_for(model, ref))
 
-    def names(self, client: Client) -> Sequence[str]:
-        """The literal names and aliases that the client may use, sorted; a pattern stands for too many to list."""
-        allowance = self._allowances.get(client.name)
-        if allowance is None:
-            return ()
-        if allowance.everything:
-            return self._names
-        return [name for name in self._names if self._aliases.get(name, name) in allowance]
-
-    def nearest(self, client: Client, model: str) -> list[str]:
-        """Names like this one that the client may use, best first; a handful of likely names is compared at most."""
-        if len(model) > MODEL_LIMIT:
-            return []
-        plain = _lookups(model)[-1]
-        likely = [name for name in self._likely(plain) if self.allowed(client, name)]
-        return get_close_matches(plain, likely, n=_NEAREST, cutoff=_CUTOFF)
-
-    def _entry(self, model: str) -> RouteRef | None:
-        ref = self._exact.get(model) or self._memo.get(model)
+    def _entry(self, model: str, namespace: str) -> RouteRef | None:
+        ref = self._exact.get(model)
+        if ref is not None and ref.serves(namespace):
+            # No older claim of another namespace covers it: the planner refuses such a name.
+            return ref
+        ref = self._memo.get((namespace, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
-        ref = self._found(_lookups(model))
+        ref = self._found(_lookups(model), namespace)
         if ref is not None and len(self._memo) < _MEMO_LIMIT:
-            self._memo[model] = ref
+            self._memo[namespace, model] = ref
         return ref
 
-    def _found(self, names: Sequence[str]) -> RouteRef | None:
-        for name in names:
+    def _found(self, names: Sequence[str], namespace: str) -> RouteRef | None:
+        """Return the route with the best claim among those that count."""
+        best: dict[str, tuple[_Rank, RouteRef]] = {}
+        for rank, ref in self._claims(names):
+            if ref.serves(namespace) and (ref.name not in best or rank < best[ref.name][0]):
+                best[ref.name] = (rank, ref)
+        oldest_first = sorted((ref for _, ref in best.values()), key=lambda ref: self._ages[ref.name])
+        counted = [best[ref.name] for ref in tenancy.eligible(oldest_first)]
+        return min(counted, key=lambda found: found[0])[1] if counted else None
+
+    def _claims(self, names: Sequence[str]) -> Iterator[tuple[_Rank, RouteRef]]:
+        """Yield the claims on any of the names under which one model is looked up; the smallest rank is the best."""
+        for position, name in enumerate(names):
             if (exact := self._exact.get(name)) is not None:
-                return exact
-        fitting = [best for name in names if (best := self._patterns.best(name)) is not None]
-        return min(fitting, key=lambda found: found[0].rank)[1] if fitting else None
+                yield (_BEFORE_PATTERNS, position, name), exact
+            for pattern, ref in self._patterns.matching(name):
+                yield pattern.rank, ref
 
     def _likely(self, model: str) -> Iterable[str]:
         at = bisect_left(self._names, model)
@@ -213,7 +237,7 @@ class Routing:
 
 def literal(models: Sequence[str]) -> str | None:
     """The first of a route's names that is no pattern, which its alias stands for."""
-    return next((name for name in models if _STAR not in name), None)
+    return next((name for name in models if STAR not in name), None)
 
 
 def _lookups(model: str) -> Sequence[str]:

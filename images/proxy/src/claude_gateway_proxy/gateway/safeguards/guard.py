@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
+from claude_gateway.contract.tenancy import namespace_of
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.safeguards.calls import ToolCall, of_message
@@ -59,7 +60,9 @@ async def _message(body: bytes, verdicts: Callable[[Sequence[ToolCall]], Awaitab
 async def _status(calls: Sequence[ToolCall], *, call: Call, wanted: SafeguardsRequest, ask: Ask) -> dict[str, Any]:
     """Judge the tool calls of one answer, note the outcome in the record, and return the status for the client."""
     record, model = call.record, call.route.safeguards_model
-    route = None if model is None else call.snapshot.routing.route(model)
+    # Only what clients of the route's own namespace may use: its owner can spend no other namespace's credential.
+    namespace = namespace_of(call.route.name)
+    route = None if model is None else call.snapshot.routing.route(model, namespace=namespace)
     if route is None:
         record.verdicts += ["unsupported"] * len(calls)
         return unsupported()

@@ -1,0 +1,40 @@
+"""Names of one Claude model: it has one at Anthropic, one at Bedrock and one at Vertex.
+
+``claude-sonnet-4-5-20250929``, ``us.anthropic.claude-sonnet-4-5-20250929-v1:0`` (also at the end of an ARN) and
+``claude-sonnet-4-5@20250929`` are the same model. A name that one route holds covers the others too, so the planner
+and the gateway share this module.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+ARN: Final = "arn:"
+BEDROCK_ID: Final = re.compile(
+    r"(?:[a-z]{2,6}(?:-[a-z]{2,6})?\.)?anthropic\.(claude[^:]*?)(?:-v\d+)?(?::\d+(?::\w+)?)?"
+)
+DATE: Final = re.compile(r"-(\d{8})$")
+_VERTEX: Final = re.compile(r"(claude[^@]*)@(\d{8}|latest|default)")
+
+
+@lru_cache(maxsize=4096)
+def variants(model: str) -> Sequence[str]:
+    """The names under which a model is looked up: as sent; for an id of a cloud also plain, with and without date."""
+    plain = plain_name(model)
+    if plain == model:
+        return (model,)
+    undated = DATE.sub("", plain)
+    return (model, plain) if undated == plain else (model, plain, undated)
+
+
+@lru_cache(maxsize=4096)
+def plain_name(model: str) -> str:
+    """Anthropic's own name of a model; what is no id of a Claude model on a cloud stays as it is."""
+    last = model.rpartition("/")[2] if model.startswith(ARN) else model
+    if match := BEDROCK_ID.fullmatch(last):
+        return match[1]
+    if match := _VERTEX.fullmatch(last):
+        name, version = match.groups()
+        return name if version == "default" else f"{name}-{version}"
+    return model

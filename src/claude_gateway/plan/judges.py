@@ -1,0 +1,41 @@
+"""Which model judges a route's tool calls: one that the route's own namespace may use."""
+
+from collections.abc import Iterable, Iterator
+
+from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.contract import tenancy
+from claude_gateway.contract.model_ids import variants
+from claude_gateway.contract.patterns import STAR, Patterns
+from claude_gateway.contract.policy import Route
+from claude_gateway.names import Reason
+from claude_gateway.plan.problem import Problem
+from claude_gateway.plan.world import Item
+
+
+def problems(items: Iterable[Item[ModelRouteSpec]], routes: Iterable[Route], *, release: str) -> Iterator[Problem]:
+    """Yield a Problem for each ``safeguardsModel`` that no route serves to the namespace of the route that names it.
+
+    Such a route still serves, but tool calls that its targets cannot judge are not judged. ``release`` is the
+    release's namespace.
+    """
+    named: dict[str, tenancy.Namespaces] = {}
+    patterns: Patterns[tenancy.Namespaces] = Patterns()
+    for route in routes:
+        users = tenancy.users(route, release)
+        for name in (*route.models, *filter(None, (route.alias,))):
+            if STAR in name:
+                patterns.add(name, users)
+            else:
+                named[name] = users
+    for item in items:
+        model = None if item.spec is None else item.spec.safeguards_model
+        if model is None:
+            continue
+        names = variants(model)
+        serving = [named[name] for name in names if name in named]
+        serving += [users for name in names for _, users in patterns.matching(name)]
+        if any(tenancy.includes(users, item.ref.namespace) for users in serving):
+            continue
+        message = f"no route serves the model `{model}` to clients of namespace {item.ref.namespace}"
+        fix = "Set a name that a route of this namespace serves, or have `spec.allowedClients` of its route admit it."
+        yield Problem(item.ref, "spec.safeguardsModel", Reason.MODEL_NOT_FOUND, message, fix)
