@@ -195,13 +195,12 @@ def _client(decision: Decision, key: str) -> Client | None:
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:
-    names = [(samples.winner(model, policy.routes) or "no route", model) for model in models]
+    served = samples.Served(policy.routes)
+    names = [(served.winner(model) or "no route", model) for model in models]
     if not models:
-        yield from (
-            _unnamed(route) for route in policy.routes if not samples.name_for(route, policy.routes, client=client)
-        )
-        named = ((route.name, samples.name_for(route, policy.routes, client=client)) for route in policy.routes)
-        names = [(route, name) for route, name in named if name]
+        named = [(route, samples.name_for(route, served, client=client)) for route in policy.routes]
+        yield from (_unnamed(route) for route, name in named if not name)
+        names = [(route.name, name) for route, name in named if name]
     own_login = {route.name for route in policy.routes if _takes_own_login(route)}
     for route, model in names:
         if route in own_login:

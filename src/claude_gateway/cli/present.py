@@ -165,8 +165,9 @@ def _near(path: Path) -> str:
 def _sample(policy: Policy, preferred: Format) -> str:
     """Return a model name for an example, preferably of a route whose targets support the format natively."""
     client = policy.clients[0]
+    served = samples.Served(policy.routes)
     for route in sorted(policy.routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
-        name = samples.name_for(route, policy.routes, client=client)
+        name = samples.name_for(route, served, client=client)
         if name:
             return name
     return "MODEL"

@@ -56,11 +56,6 @@ def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
     return Claims(won=won, aliases=aliases, problems=reported)
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Return whether a name matches a pattern in which ``*`` is any run of characters."""
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
-
-
 def canonical(pattern: str) -> str:
     """Return the canonical spelling of a pattern: ``a**`` means the same as ``a*`` and is the same claim."""
     return _STARS.sub("*", pattern)

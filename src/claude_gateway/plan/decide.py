@@ -8,6 +8,7 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
+from claude_gateway.contract.pattern import STAR, Patterns
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
 from claude_gateway.plan import claims, clients, credentials, render, targets
@@ -124,11 +125,11 @@ def _safeguards_problems(items: Iterable[Item[ModelRouteSpec]], routes: Sequence
 
     Such a route still serves, but tool calls that its targets cannot judge are not judged.
     """
-    exact = {name for route in routes for name in (*route.models, route.alias) if name is not None}
-    patterns = [name for name in exact if "*" in name]
+    names = {name for route in routes for name in (*route.models, route.alias) if name is not None}
+    patterns = Patterns((name, None) for name in names if STAR in name)
     for item in items:
         model = None if item.spec is None else item.spec.safeguards_model
-        if model is None or model in exact or any(claims.matches(pattern, model) for pattern in patterns):
+        if model is None or model in names or patterns.best(model):
             continue
         message = f"no route serves the model `{model}`"
         fix = "Set a model name that a route serves, or add this name to the `models` of a route."

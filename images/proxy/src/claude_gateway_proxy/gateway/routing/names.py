@@ -12,45 +12,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from claude_gateway.contract.pattern import STAR, Pattern, Patterns
 from claude_gateway.contract.policy import Client, Route
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
 from claude_gateway_proxy.gateway.wire.model_ids import variants
 
-_STAR: Final = "*"
 _MEMO_LIMIT: Final = 4096
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A pattern cut at its stars: ``head * middle * middle * tail``; the smallest rank is the most specific one."""
-
-    rank: tuple[int, int, str]
-    head: str
-    middle: tuple[str, ...]
-    tail: str
-
-    @classmethod
-    def of(cls, text: str) -> "Pattern":
-        """Cut a pattern that has at least one star."""
-        head, *rest = text.split(_STAR)
-        rank = (len(rest) - len(text), len(rest), text)
-        return cls(rank=rank, head=head, middle=tuple(part for part in rest[:-1] if part), tail=rest[-1])
-
-    def matches(self, name: str) -> bool:
-        """Whether the whole name fits. Linear: each middle part is looked for once, leftmost first."""
-        end = len(name) - len(self.tail)
-        at = len(self.head)
-        if at > end or not name.startswith(self.head) or not name.endswith(self.tail):
-            return False
-        for part in self.middle:
-            found = name.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +43,6 @@ class RouteRef:
         return cls(name=route.name, models=route.models, display_name=route.display_name, alias=route.alias, raw=raw)
 
 
-class Patterns:
-    """Many patterns with the route that each stands for, found by their literal heads rather than one by one."""
-
-    def __init__(self, named: Iterable[tuple[str, RouteRef]]) -> None:
-        """Index pairs of pattern and route."""
-        heads: dict[str, list[tuple[Pattern, RouteRef]]] = defaultdict(list)
-        for text, ref in named:
-            pattern = Pattern.of(text)
-            heads[pattern.head].append((pattern, ref))
-        self._heads = {head: tuple(sorted(found, key=lambda each: each[0].rank)) for head, found in heads.items()}
-        self._lengths = tuple(sorted({len(head) for head in heads}))
-
-    def best(self, name: str) -> tuple[Pattern, RouteRef] | None:
-        """The most specific pattern that the name fits, and its route."""
-        best: tuple[Pattern, RouteRef] | None = None
-        for length in self._lengths:
-            if length > len(name):
-                break
-            for found in self._heads.get(name[:length], ()):
-                if best is not None and best[0].rank < found[0].rank:
-                    break
-                if found[0].matches(name):
-                    best = found
-                    break
-        return best
-
-
 class Allowance:
     """What one client may name."""
 
@@ -107,9 +50,9 @@ class Allowance:
 
     def __init__(self, client: Client) -> None:
         """Prepare the client's names and patterns."""
-        self.everything = _STAR in client.models
-        self._names = frozenset(name for name in client.models if _STAR not in name)
-        self._patterns = tuple(Pattern.of(name) for name in client.models if _STAR in name)
+        self.everything = STAR in client.models
+        self._names = frozenset(name for name in client.models if STAR not in name)
+        self._patterns = tuple(Pattern.of(name) for name in client.models if STAR in name)
 
     def __contains__(self, model: str) -> bool:
         return self.everything or model in self._names or any(pattern.matches(model) for pattern in self._patterns)
@@ -122,14 +65,14 @@ class Routing:
         """Index them; a name that two routes claim was settled before, in the control plane."""
         named = [(name, ref) for ref in refs for name in ref.models]
         self.routes = frozenset(ref.name for ref in refs)
-        self._exact = {name: ref for name, ref in named if _STAR not in name}
+        self._exact = {name: ref for name, ref in named if STAR not in name}
         self._aliases: dict[str, str] = {}
         for ref in refs:
             own = literal(ref.models)
             if ref.alias is not None and own is not None and ref.alias not in self._exact:
                 self._exact[ref.alias] = ref
                 self._aliases[ref.alias] = own
-        self._patterns = Patterns((name, ref) for name, ref in named if _STAR in name)
+        self._patterns = Patterns((name, ref) for name, ref in named if STAR in name)
         self._memo: dict[str, RouteRef] = {}
         self._decoded: dict[str, Route] = {}
         self._allowances = {client.name: Allowance(client) for client in clients}
@@ -213,7 +156,7 @@ class Routing:
 
 def literal(models: Sequence[str]) -> str | None:
     """The first of a route's names that is no pattern, which its alias stands for."""
-    return next((name for name in models if _STAR not in name), None)
+    return next((name for name in models if STAR not in name), None)
 
 
 def _lookups(model: str) -> Sequence[str]:
