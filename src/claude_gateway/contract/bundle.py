@@ -39,6 +39,10 @@ _ENTRY_NAME: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 """What a ConfigMap or Secret takes as a key; a name in it is also a safe file name, but for those of dots alone."""
 
 
+REFERENCES: Final = ("os.environ/", "oidc/")
+"""Beginnings of values that LiteLLM replaces by what they refer to, in any parameter: no such value may reach it."""
+
+
 class BundleError(Exception):
     """A bundle that cannot be used; the message says which part and why, never a secret value."""
 

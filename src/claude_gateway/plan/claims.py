@@ -8,6 +8,7 @@ from typing import Final
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+from claude_gateway.plan.secret import is_reference
 from claude_gateway.plan.world import Item
 
 _STARS: Final = re.compile(r"\*+")
@@ -63,7 +64,7 @@ def canonical(pattern: str) -> str:
 
 def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem | None:
     """Return a Problem for a name that LiteLLM could read as a reference to a secret."""
-    if not written.lower().startswith(("os.environ/", "oidc/")):
+    if not is_reference(written):
         return None
     return Problem(
         object=route.ref,
