@@ -152,8 +152,6 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
     bundle = decision.plan.bundle
     serving = rundir.find(url)
     report = live.status(serving.agent) if serving else None
-    if bundle is None:
-        return
     if report is None:
         yield Check(
             CheckStatus.SKIP, "revision", "the live revision is only known for your own `serve` on this machine"
@@ -187,7 +185,7 @@ def _key(url: str, key: str) -> Iterator[Check]:
 def _client(decision: Decision, key: str) -> Client | None:
     """Return the client that a key belongs to; None if the key is not in the files."""
     policy, bundle = decision.plan.policy, decision.plan.bundle
-    if bundle is None or policy.client_keys is None:
+    if policy.client_keys is None:
         return None
     names = json.loads(bundle.secrets[policy.client_keys])
     name = names.get(hashlib.sha256(key.encode()).hexdigest())
