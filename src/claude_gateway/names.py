@@ -92,7 +92,7 @@ class Reason(StrEnum):
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Requests may not be sent to this address unless the installation allows it."""
     TOO_LARGE = "TooLarge"
-    """All objects together do not fit into a ConfigMap and a Secret; the previous configuration stays live."""
+    """The objects of the namespace need more than their share of the configuration's room; the newest are left out."""
     PROGRAMMED = "Programmed"
     """The object, as it is now, is live on every ready proxy pod."""
     READY = "Ready"

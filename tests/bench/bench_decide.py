@@ -57,7 +57,7 @@ def main() -> None:
     began = time.perf_counter()
     plan = decide(read(listed, Settings(strict=False)), NOW)
     seconds = time.perf_counter() - began
-    if plan.bundle is None or plan.problems or len(plan.policy.routes) != ROUTES:
+    if plan.problems or len(plan.policy.routes) != ROUTES:
         sys.exit("bench: the plan is not what was asked for")
     # Kibibytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -72,7 +72,7 @@ def manifests(upstream: int, *, extra_routes: int = 0) -> list[dict[str, Any]]:
 def bundle(objects: Iterable[Mapping[str, Any]]) -> Bundle:
     """Decide on the objects; loopback is allowed, since everything here is on it."""
     plan = decide(read(objects, Settings(egress=Egress(loopback=True))), datetime.now(UTC))
-    if plan.bundle is None or plan.problems:
+    if plan.problems:
         raise SystemExit(f"bench: the objects have problems: {plan.problems}")
     return plan.bundle
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from tests.support.kube.chart import Manifest, Rendered, containers, render
 
+from claude_gateway.names import BUNDLE_DIR
+
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
 VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}
 OURS = {"operator", "trust", "litellm", "agent", "gateway", "test"}
@@ -51,9 +53,39 @@ def test_every_container_has_requests_and_a_memory_limit(default: Rendered, ever
                 assert "memory" in container["resources"]["limits"]
 
 
-def test_the_shared_folder_is_in_memory_and_bounded(default: Rendered) -> None:
-    run = next(volume for volume in default.pod("proxy")["volumes"] if volume["name"] == "run")
-    assert run["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+def test_the_shared_folders_are_in_memory_and_bounded(default: Rendered, everything: Rendered) -> None:
+    volumes = {volume["name"]: volume for volume in default.pod("proxy")["volumes"]}
+    for name in ("run", "bundle"):
+        assert volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+    assert "trust" not in volumes
+    trust = next(volume for volume in everything.pod("proxy")["volumes"] if volume["name"] == "trust")
+    assert trust["emptyDir"] == {"medium": "Memory", "sizeLimit": "8Mi"}
+
+
+@pytest.mark.parametrize(
+    ("volume", "path", "writer"),
+    [("bundle", f"/run/claude-gateway/{BUNDLE_DIR}", "agent"), ("trust", "/run/claude-gateway/ca.pem", "trust")],
+)
+def test_only_who_makes_the_bundle_or_the_authorities_can_write_them(
+    everything: Rendered, volume: str, path: str, writer: str
+) -> None:
+    """A compromised worker must not be able to swap what the gateway serves or trusts."""
+    for name, container in containers(everything.pod("proxy")).items():
+        mounts = [mount for mount in container.get("volumeMounts", ()) if mount["name"] == volume]
+        if name == writer:
+            assert [mount.get("readOnly", False) for mount in mounts] == [False]
+        elif name in ("gateway", "litellm"):
+            assert [(mount["mountPath"], mount["readOnly"]) for mount in mounts] == [(path, True)]
+        else:
+            assert mounts == []
+
+
+def test_what_lies_in_another_folder_is_mounted_after_it(default: Rendered, everything: Rendered) -> None:
+    for rendering in (default, everything):
+        for container in containers(rendering.pod("proxy")).values():
+            paths = [mount["mountPath"] for mount in container.get("volumeMounts", ())]
+            run = "/run/claude-gateway"
+            assert all(paths.index(run) < paths.index(path) for path in paths if path.startswith(f"{run}/"))
 
 
 def allows(policy: Manifest, address: str, port: int) -> bool:

@@ -49,7 +49,7 @@ def test_an_example_serves_all_its_routes(folder: Path) -> None:
     found = policy(folder)
     assert found.routes
     assert all(route.targets for route in found.routes)
-    assert all(samples.name_for(route, found.routes) for route in found.routes)
+    assert all(samples.name_for(route, samples.Served(found.routes)) for route in found.routes)
 
 
 @each
@@ -62,16 +62,17 @@ def test_an_example_says_how_to_serve_it(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["anthropic", "openai", "scripted"])
 def test_a_quickstart_takes_claude_codes_and_openais_names(name: str) -> None:
     routes = policy(EXAMPLES / "quickstart" / name).routes
-    assert {samples.winner(model, routes) for model in CLAUDE_CODE} == {"default/claude"}
-    assert samples.winner("gpt-5.4", routes) == "default/gpt"
-    assert samples.winner("gpt-never-heard-of", routes) == "default/gpt"
+    assert {samples.Served(routes).winner(model) for model in CLAUDE_CODE} == {"default/claude"}
+    assert samples.Served(routes).winner("gpt-5.4") == "default/gpt"
+    assert samples.Served(routes).winner("gpt-never-heard-of") == "default/gpt"
 
 
 @pytest.mark.parametrize("name", ["openai-models", "gemini"])
 def test_a_model_for_each_size(name: str) -> None:
     routes = policy(EXAMPLES / name).routes
     targets = {route.name: route.targets[0].model for route in routes}
-    big, small = (targets[samples.winner(model, routes) or ""] for model in ("claude-sonnet-5-5", "claude-haiku-5-5"))
+    served = samples.Served(routes)
+    big, small = (targets[served.winner(model) or ""] for model in ("claude-sonnet-5-5", "claude-haiku-5-5"))
     assert big != small
 
 
@@ -80,10 +81,10 @@ def test_claude_codes_names_are_relayed_as_they_are(name: str) -> None:
     routes = policy(EXAMPLES / name).routes
     targets = {route.name: route.targets[0] for route in routes}
     for model in CLAUDE_CODE:
-        assert Format.MESSAGES in targets[samples.winner(model, routes) or ""].formats
+        assert Format.MESSAGES in targets[samples.Served(routes).winner(model) or ""].formats
 
 
 def test_a_codex_model_is_asked_in_the_only_way_it_has() -> None:
     routes = policy(EXAMPLES / "openai-models").routes
     targets = {route.name: route.targets[0] for route in routes}
-    assert targets[samples.winner("claude-codex", routes) or ""].formats == (Format.RESPONSES,)
+    assert targets[samples.Served(routes).winner("claude-codex") or ""].formats == (Format.RESPONSES,)

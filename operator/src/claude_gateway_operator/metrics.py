@@ -68,9 +68,8 @@ class Metrics:
                 self.objects.labels(status.object.kind, condition.type, condition.status).inc()
         for problem in plan.problems:
             self.problems.labels(problem.reason).inc()
-        if plan.packed is not None:
-            for part, entries in (("public", plan.packed.config), ("secret", plan.packed.secrets)):
-                self.bundle.labels(part).set(sum(map(len, entries.values())))
+        for part, entries in (("public", plan.packed.config), ("secret", plan.packed.secrets)):
+            self.bundle.labels(part).set(sum(map(len, entries.values())))
         self.pods.labels("ready").set(plan.fleet.ready)
         self.pods.labels("in_sync").set(plan.fleet.settled is not None)
 

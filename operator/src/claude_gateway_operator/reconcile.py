@@ -30,6 +30,9 @@ from claude_gateway_runtime.logs import emit
 ASK_SECONDS: Final = 2.0
 """How long a reconciliation waits for the first report of a new pod."""
 
+_SHOWN: Final = 5
+"""Namespaces that a message names."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -43,7 +46,7 @@ class Memory:
     slices: dict[str, Slices] = field(default_factory=dict)
     revision: str | None = None
     began: bool = False
-    too_large: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,10 @@ class Reconciler:
         world = replace(world, pods=tuple(self.reports.states(pods)), slices=dict(self.memory.slices))
         now = datetime.now(UTC)
         plan = await asyncio.to_thread(decide, world, now)
-        if plan.bundle is not None and plan.packed is not None:
-            revision = plan.bundle.meta.revision
-            written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
-            self.reports.follow(pods, written.token)
-            self._remember(revision, plan)
+        revision = plan.bundle.meta.revision
+        written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
+        self.reports.follow(pods, written.token)
+        self._remember(revision, plan)
         self.status_writer.enqueue(plan.changed, self._events(world, plan, now))
         await rollout.roll(self.connection, self.settings)
         seconds = time.monotonic() - began
@@ -112,19 +114,22 @@ class Reconciler:
         memory.revision = revision
 
     def _events(self, world: World, plan: Plan, now: datetime) -> list[Manifest]:
-        """Return the Events to write, warnings first; includes one if the bundle just became too large."""
+        """Return the Events to write, warnings first; includes one if the bundle just became full."""
         found: list[Manifest] = []
-        too_large = next((p.message for p in plan.problems if p.reason == Reason.TOO_LARGE), None)
-        if too_large is not None and not self.memory.too_large:
+        left_out = [problem.object for problem in plan.problems if problem.reason == Reason.TOO_LARGE]
+        if left_out and not self.memory.full:
+            namespaces = sorted({ref.namespace for ref in left_out})
+            shown = ", ".join(namespaces[:_SHOWN]) + (", ..." if len(namespaces) > _SHOWN else "")
+            message = f"Full: {len(left_out)} objects are left out, the newest of {shown}. Their conditions say so."
             about = {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "namespace": self.settings.namespace,
                 "name": bundle_name(self.settings.release),
             }
-            found.append(_event(about, "Warning", Reason.TOO_LARGE, too_large, now))
-            emit(_log, "bundle_too_large", level=logging.ERROR, error=too_large, kept=self.memory.revision)
-        self.memory.too_large = too_large is not None
+            found.append(_event(about, "Warning", Reason.TOO_LARGE, message, now))
+            emit(_log, "bundle_full", level=logging.ERROR, left_out=len(left_out), namespaces=len(namespaces))
+        self.memory.full = bool(left_out)
         wanted = status_writer.ordered(plan.events)[: status_writer.EVENTS]
         uids = _uids(world, {event.object for event in wanted})
         for event in wanted:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway.contract.bundle import BundleError, Packed, unpack
+from claude_gateway.contract.bundle import BundleError, Packed, load, unpack
 from claude_gateway.names import REPORT_TOKEN, bundle_name
 from claude_gateway.plan.slices import Slices, slices_of
 from claude_gateway_operator.object_watch import Known
@@ -15,9 +15,6 @@ from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, Manifest
 from claude_gateway_runtime.logs import emit
-
-ROOM: Final = 1_000_000
-"""Maximum bytes of values in the Secret. Beyond it, old entries are dropped early so that the new ones fit."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -66,10 +63,10 @@ class Store:
     async def write(self, packed: Packed, stored: Stored, *, prune: bool) -> Stored:
         """Write both objects, the Secret first; an object that is up to date is not written.
 
-        Without ``prune`` the Secret keeps its old entries, which pods may still need. Raises KubeError.
+        Without ``prune`` the Secret keeps its old entries, which pods may still need, if all fit. Raises KubeError.
         """
         values = dict(packed.secrets) if prune else {**stored.values, **packed.secrets}
-        if sum(map(len, values.values())) > ROOM:
+        if load(values) > 1:
             emit(_log, "old_entries_dropped", level=logging.WARNING, entries=len(values) - len(packed.secrets))
             values = dict(packed.secrets)
         token = stored.token or secrets.token_urlsafe(32)

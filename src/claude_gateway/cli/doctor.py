@@ -152,8 +152,6 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
     bundle = decision.plan.bundle
     serving = rundir.find(url)
     report = live.status(serving.agent) if serving else None
-    if bundle is None:
-        return
     if report is None:
         yield Check(
             CheckStatus.SKIP, "revision", "the live revision is only known for your own `serve` on this machine"
@@ -187,7 +185,7 @@ def _key(url: str, key: str) -> Iterator[Check]:
 def _client(decision: Decision, key: str) -> Client | None:
     """Return the client that a key belongs to; None if the key is not in the files."""
     policy, bundle = decision.plan.policy, decision.plan.bundle
-    if bundle is None or policy.client_keys is None:
+    if policy.client_keys is None:
         return None
     names = json.loads(bundle.secrets[policy.client_keys])
     name = names.get(hashlib.sha256(key.encode()).hexdigest())
@@ -196,11 +194,12 @@ def _client(decision: Decision, key: str) -> Client | None:
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:
     routes = samples.routes_for(policy, client)
-    names = [(samples.winner(model, routes) or "no route", model) for model in models]
+    served = samples.Served(routes)
+    names = [(served.winner(model) or "no route", model) for model in models]
     if not models:
-        yield from (_unnamed(route) for route in routes if not samples.name_for(route, routes, client=client))
-        named = ((route.name, samples.name_for(route, routes, client=client)) for route in routes)
-        names = [(route, name) for route, name in named if name]
+        named = [(route, samples.name_for(route, served, client=client)) for route in routes]
+        yield from (_unnamed(route) for route, name in named if not name)
+        names = [(route.name, name) for route, name in named if name]
     own_login = {route.name for route in policy.routes if _takes_own_login(route)}
     for route, model in names:
         if route in own_login:

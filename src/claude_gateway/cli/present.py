@@ -166,8 +166,9 @@ def _sample(policy: Policy, preferred: Format) -> str:
     """Return a model name for an example, preferably of a route whose targets support the format natively."""
     client = policy.clients[0]
     routes = samples.routes_for(policy, client)
+    served = samples.Served(routes)
     for route in sorted(routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
-        name = samples.name_for(route, routes, client=client)
+        name = samples.name_for(route, served, client=client)
         if name:
             return name
     return "MODEL"

@@ -8,8 +8,8 @@ import click
 from claude_gateway.cli import config, findings, options
 from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
+from claude_gateway.contract.bundle import Bundle
+from claude_gateway.names import META_JSON
 
 
 @click.command(
@@ -56,8 +56,6 @@ def render(
     for finding in decision.findings:
         click.echo(findings.text(finding), err=True)
     bundle = decision.plan.bundle
-    if bundle is None:
-        sys.exit(Exit.PROBLEMS)
     if output is None:
         _print(bundle)
     elif with_secrets:
@@ -70,7 +68,7 @@ def render(
 def entries(bundle: Bundle) -> dict[str, bytes]:
     """Return the public part by file name."""
     meta = bundle.meta.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
-    return {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
+    return {**bundle.documents, META_JSON: meta}
 
 
 def _print(bundle: Bundle) -> None:
@@ -95,8 +93,4 @@ def _write_whole(bundle: Bundle, output: Path) -> None:
         revision = folder.write(output, bundle)
     except OSError as error:
         raise Trouble(f"{output} cannot be written: {error.strerror}", fix="Choose another folder with -o.") from None
-    except BundleError as error:
-        raise Trouble(
-            f"the bundle cannot be written: {error}", fix="Split the routes across several gateways."
-        ) from None
     click.echo(f"wrote revision {revision} with secret values into {output}", err=True)

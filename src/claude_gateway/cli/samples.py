@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.contract import tenancy
-from claude_gateway.contract.patterns import matches
+from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
 from claude_gateway.contract.policy import Client, Policy, Route
 
-_ANY: Final = "*"
 # Names that clients send today, the cheap models first; used only for routes that list only patterns and pass on the
 # name that the client sent.
 _KNOWN: Final = (
@@ -21,6 +20,49 @@ _KNOWN: Final = (
     "gemini-pro-latest",
     "text-embedding-3-small",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a route claims by one of its names; the smallest rank is the most specific name."""
+
+    route: Route
+    age: int
+    rank: tuple[int, int, str]
+
+    @property
+    def namespace(self) -> str:
+        return tenancy.namespace_of(self.route.name)
+
+    @property
+    def admits(self) -> tenancy.Namespaces:
+        return tenancy.namespaces(self.route.routes_from)
+
+
+class Served:
+    """Routes indexed by their model names, to find the one that serves a name as the gateway finds it."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        """Index every name and pattern once; ``routes`` are in order of age."""
+        self._named: dict[str, _Claim] = {}
+        self._patterns: Patterns[_Claim] = Patterns()
+        for age, route in enumerate(routes):
+            for name in route.models:
+                if STAR in name:
+                    self._patterns.add(name, _Claim(route, age, Pattern.of(name).rank))
+                else:
+                    self._named[name] = _Claim(route, age, (-len(name) - 1, 0, name))
+
+    def winner(self, name: str) -> str | None:
+        """Return the route that serves a name; None if there is none.
+
+        It is the one with the exact name, else with the most literal pattern with the fewest stars, among those that
+        no older route of another namespace keeps out.
+        """
+        claims = [claim for _, claim in self._patterns.matching(name)]
+        claims += [self._named[name]] if name in self._named else []
+        counted = list(tenancy.eligible(sorted(claims, key=lambda claim: claim.age)))
+        return min(counted, key=lambda claim: claim.rank).route.name if counted else None
 
 
 def may_use(client: Client, name: str) -> bool:
@@ -36,55 +78,19 @@ def routes_for(policy: Policy, client: Client | None) -> Sequence[Route]:
     return [route for route in policy.routes if tenancy.includes(tenancy.users(route, policy.namespace), namespace)]
 
 
-def name_for(route: Route, routes: Sequence[Route], *, client: Client | None = None) -> str | None:
+def name_for(route: Route, served: Served, *, client: Client | None = None) -> str | None:
     """Return a model name that this route serves and that the client may use; None if none is known.
 
     Literal names come first; then the targets' own names and those of current models, if this route has the best
     matching pattern; then any name that matches, if no target passes on the client's name.
     """
-    candidates = [name for name in route.models if _ANY not in name]
-    own = [target.model for target in route.targets if target.model != _ANY]
+    candidates = [name for name in route.models if STAR not in name]
+    own = [target.model for target in route.targets if target.model != STAR]
     candidates += own
     candidates += _KNOWN
     if len(own) == len(route.targets):
-        candidates += [pattern.replace(_ANY, "test") for pattern in route.models]
+        candidates += [pattern.replace(STAR, "test") for pattern in route.models]
     for name in candidates:
-        if winner(name, routes) == route.name and (client is None or may_use(client, name)):
+        if served.winner(name) == route.name and (client is None or may_use(client, name)):
             return name
     return None
-
-
-def winner(name: str, routes: Iterable[Route]) -> str | None:
-    """Return the route that serves a name, as the gateway finds it among routes in order of age.
-
-    It is the one with the exact name, else with the most literal pattern with the fewest stars, among those that no
-    older route of another namespace keeps out.
-    """
-    claims = [
-        _Claim(rank=min(ranks), route=route)
-        for route in routes
-        if (ranks := [_rank(pattern) for pattern in route.models if matches(pattern, name)])
-    ]
-    counted = list(tenancy.eligible(claims))
-    return min(counted, key=lambda claim: claim.rank).route.name if counted else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What a route claims of one name."""
-
-    rank: tuple[bool, int, int, str]
-    route: Route
-
-    @property
-    def namespace(self) -> str:
-        return tenancy.namespace_of(self.route.name)
-
-    @property
-    def admits(self) -> tenancy.Namespaces:
-        return tenancy.namespaces(self.route.routes_from)
-
-
-def _rank(pattern: str) -> tuple[bool, int, int, str]:
-    stars = pattern.count(_ANY)
-    return (stars > 0, stars - len(pattern), stars, pattern)

@@ -135,9 +135,7 @@ class ServeSession:
             )
         return revision
 
-    async def _write(self, home: Path, bundle: Bundle | None) -> str | None:
-        if bundle is None:
-            return None
+    async def _write(self, home: Path, bundle: Bundle) -> str | None:
         try:
             return await asyncio.to_thread(folder.write, home / _SOURCE, bundle)
         except (BundleError, OSError) as error:
@@ -191,9 +189,6 @@ class ServeSession:
         if not loaded.decision.gathered.files:
             where = ", ".join(map(str, self._options.sources))
             raise Trouble(f"no YAML files in {where}", fix="Pass a folder with *.yaml or *.yml files with -f.")
-        if loaded.plan.bundle is None:
-            self._console.findings(loaded.decision.findings)
-            raise Trouble("nothing is served: the configuration produces no bundle", fix="Fix the problems above.")
         return loaded.plan.bundle
 
     def _children(self, home: Path) -> Sequence[children.Child]:

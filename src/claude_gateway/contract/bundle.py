@@ -29,18 +29,34 @@ _LEVEL: Final = 6
 """As the command's own default: 9 takes five times the time for a tenth less."""
 
 SIZE_LIMIT: Final = 1_000_000
-"""Bytes that the packed entries of one object may have: below the API server's 1 MiB with room for metadata."""
+"""Bytes that the packed values of one object may have: an API server takes 1 MiB (1,048,576)."""
+STORED_LIMIT: Final = 1_400_000
+"""Bytes that one object may have in etcd, which takes 1.5 MiB (1,572,864) by default, with room for metadata."""
+UNPACKED_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes that all entries of one part may have unpacked, so that a small bundle cannot fill a pod's memory."""
 
 _GZIP_SUFFIX: Final = ".gz"
-_UNPACKED_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes that all entries of one part may have unpacked, so that a small bundle cannot fill a pod's memory."""
+_PER_ENTRY: Final = 16
+"""Bytes that etcd needs for one entry beside its name and value, at most."""
 
 _ENTRY_NAME: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 """What a ConfigMap or Secret takes as a key; a name in it is also a safe file name, but for those of dots alone."""
 
 
+REFERENCES: Final = ("os.environ/", "oidc/")
+"""Beginnings of values that LiteLLM replaces by what they refer to, in any parameter: no such value may reach it."""
+
+
 class BundleError(Exception):
     """A bundle that cannot be used; the message says which part and why, never a secret value."""
+
+
+class TooLargeError(BundleError):
+    """A bundle does not fit; ``load`` says how many times its size is what fits."""
+
+    def __init__(self, message: str, *, load: float) -> None:
+        super().__init__(message)
+        self.load = load
 
 
 class Meta(Contract):
@@ -56,7 +72,8 @@ class Meta(Contract):
 class Bundle:
     """``gateway.json`` and ``litellm.yaml`` as bytes, and the values of the secret part by entry name.
 
-    No process of ours reads ``litellm``: it is there for people and for the stock LiteLLM proxy.
+    No process of ours reads ``litellm``: it is there for people and for the stock LiteLLM proxy. It is empty, and no
+    part of the bundle, where there is no room for it.
     """
 
     gateway: bytes
@@ -64,10 +81,16 @@ class Bundle:
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     schema_version: int = SCHEMA
 
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """The files of the public part beside ``meta.json``."""
+        view = {LITELLM_YAML: self.litellm} if self.litellm else {}
+        return {GATEWAY_JSON: self.gateway, **view}
+
     @cached_property
     def meta(self) -> Meta:
         """The bundle's checkable identity; the same content has the same revision. Hashes everything once."""
-        checksums = {GATEWAY_JSON: _sha256(self.gateway), LITELLM_YAML: _sha256(self.litellm)}
+        checksums = {name: _sha256(data) for name, data in self.documents.items()}
         secrets = tuple(sorted(self.secrets))
         identity = json.dumps([self.schema_version, checksums, secrets], sort_keys=True)
         return Meta(
@@ -94,18 +117,36 @@ def secret_entry(ref: str, value: bytes) -> str:
 def pack(bundle: Bundle) -> Packed:
     """Encode a bundle deterministically; entries above ``COMPRESS_ABOVE`` bytes are gzipped.
 
-    Raises BundleError if a part is above ``SIZE_LIMIT`` or an entry has a name that no Secret could hold.
+    Raises TooLargeError if a part does not fit, BundleError if an entry has a name that no Secret could hold.
     """
     for name in bundle.secrets:
         _check_name(name)
     meta = bundle.meta.model_dump_json(by_alias=True).encode()
-    config = {GATEWAY_JSON: bundle.gateway, LITELLM_YAML: bundle.litellm, META_JSON: meta}
+    config = {**bundle.documents, META_JSON: meta}
     packed = Packed(config=_compress(config), secrets=_compress(bundle.secrets))
-    for part, entries in (("public", packed.config), ("secret", packed.secrets)):
-        size = sum(len(name) + len(data) for name, data in entries.items())
-        if size > SIZE_LIMIT:
-            raise BundleError(f"the {part} part has {size} bytes, at most {SIZE_LIMIT} fit")
+    loads = {
+        "public": max(load(packed.config), _size(config) / UNPACKED_LIMIT),
+        "secret": max(load(packed.secrets), _size(bundle.secrets) / UNPACKED_LIMIT),
+    }
+    part = max(loads, key=lambda name: loads[name])
+    if loads[part] > 1:
+        raise TooLargeError(f"the {part} part is {loads[part]:.2f} times as large as fits", load=loads[part])
     return packed
+
+
+def load(entries: Mapping[str, bytes]) -> float:
+    """Return how many times the size that fits the packed entries of one object have; up to 1 they fit."""
+    stored = sum(stored_size(name, len(data)) for name, data in entries.items())
+    return max(_size(entries) / SIZE_LIMIT, stored / STORED_LIMIT)
+
+
+def stored_size(name: str, size: int) -> int:
+    """Return the bytes that etcd needs for an entry. Its name appears twice: managed fields list it as well."""
+    return size + 2 * len(name) + _PER_ENTRY
+
+
+def _size(entries: Mapping[str, bytes]) -> int:
+    return sum(map(len, entries.values()))
 
 
 def unpack(packed: Packed) -> Bundle:
@@ -122,7 +163,7 @@ def unpack(packed: Packed) -> Bundle:
         raise BundleError(f"{META_JSON} cannot be read: {error.error_count()} errors") from None
     if meta.schema_version not in (SCHEMA, SCHEMA - 1):
         raise BundleError(f"schema version {meta.schema_version} is not supported, {SCHEMA} is")
-    for name in (GATEWAY_JSON, LITELLM_YAML):
+    for name in (GATEWAY_JSON, *([LITELLM_YAML] if LITELLM_YAML in meta.checksums else [])):
         if name not in config:
             raise BundleError(f"{name} is missing")
         if meta.checksums.get(name) != _sha256(config[name]):
@@ -136,7 +177,7 @@ def unpack(packed: Packed) -> Bundle:
             raise BundleError(f"entry {entry} of the secret part does not match its name")
     bundle = Bundle(
         gateway=config[GATEWAY_JSON],
-        litellm=config[LITELLM_YAML],
+        litellm=config[LITELLM_YAML] if LITELLM_YAML in meta.checksums else b"",
         secrets=stored,
         schema_version=meta.schema_version,
     )
@@ -177,7 +218,7 @@ def _compress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _decompress(entries: Mapping[str, bytes]) -> dict[str, bytes]:
     plain: dict[str, bytes] = {}
-    room = _UNPACKED_LIMIT
+    room = UNPACKED_LIMIT
     for name, data in sorted(entries.items()):
         if not name.endswith(_GZIP_SUFFIX):
             plain[name] = data
@@ -195,7 +236,7 @@ def _gunzip(name: str, data: bytes, room: int) -> bytes:
     except zlib.error:
         raise BundleError(f"{name} is not a gzip stream") from None
     if len(unpacked) > room:
-        raise BundleError(f"{name} unpacks to more than the {_UNPACKED_LIMIT} bytes that a part may have")
+        raise BundleError(f"{name} unpacks to more than the {UNPACKED_LIMIT} bytes that a part may have")
     if not decoder.eof:
         raise BundleError(f"{name} is cut off")
     if decoder.unused_data:

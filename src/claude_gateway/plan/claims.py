@@ -17,6 +17,7 @@ from claude_gateway.contract.patterns import STAR, Patterns
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+from claude_gateway.plan.secret import is_reference
 from claude_gateway.plan.world import Item
 
 _STARS: Final = re.compile(r"\*+")
@@ -157,7 +158,7 @@ def _by_age(claim: Claim) -> tuple[float, str, str]:
 
 def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem | None:
     """Return a Problem for a name that LiteLLM could read as a reference to a secret."""
-    if not written.lower().startswith(("os.environ/", "oidc/")):
+    if not is_reference(written):
         return None
     return Problem(
         object=route.ref,

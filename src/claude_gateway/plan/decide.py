@@ -1,16 +1,16 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
-from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
+from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
-from claude_gateway.names import Reason
-from claude_gateway.plan import claims, clients, credentials, judges, render, targets
+from claude_gateway.plan import capacity, claims, clients, credentials, judges, targets
+from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
@@ -23,22 +23,22 @@ from claude_gateway.plan.world import Item, World
 class Plan:
     """The desired state.
 
-    ``bundle`` is None if it would be too large; the data plane then keeps what it serves. ``policy`` is the value that
+    ``bundle`` holds everything that fits, ``packed`` is the same as it is stored. ``policy`` is the value that
     ``gateway.json`` is rendered from. ``problems`` are all mistakes, including those found while reading, in a fixed
     order. ``wake_at`` is when to decide again even if nothing changes; None if nothing depends on the time.
 
-    The other fields are used only in a cluster and are empty elsewhere: ``packed`` is the bundle as it is stored,
-    ``changed`` are the statuses that differ from those in the cluster, ``slices`` are the digests of what the policy
-    holds for each object, ``fleet`` is the state of the proxy pods.
+    The other fields are used only in a cluster and are empty elsewhere: ``changed`` are the statuses that differ from
+    those in the cluster, ``slices`` are the digests of what the policy holds for each object, ``fleet`` is the state
+    of the proxy pods.
     """
 
-    bundle: Bundle | None
+    bundle: Bundle
+    packed: Packed
     policy: Policy
     statuses: tuple[ObjectStatus, ...]
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     wake_at: datetime | None = None
-    packed: Packed | None = None
     changed: tuple[ObjectStatus, ...] = ()
     slices: Slices = field(default_factory=dict)
     fleet: Fleet = field(default_factory=Fleet)
@@ -71,28 +71,27 @@ def decide(world: World, now: datetime) -> Plan:
     spent = credentials.resolve(world)
     callers = clients.resolve(world)
     routing = _routes(world, spent)
-    keys = render.client_keys(callers.names)
-    policy = Policy(
+    content = Content(
         namespace=world.settings.namespace,
         routes=routing.routes,
         clients=callers.clients,
-        client_keys=next(iter(keys), None),
+        keys=callers.names,
+        secrets={key.entry: key.value for key in spent.keys.values() if key.entry is not None},
         egress=world.settings.egress,
     )
-    used = {target.secret for route in policy.routes for target in route.targets}
-    secrets = {key.entry: key.value for key in spent.keys.values() if key.entry is not None and key.entry in used}
-    bundle, packed, too_large = _bundle(policy, {**secrets, **keys})
-    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
-    acceptable = spent.acceptable | callers.acceptable | routing.acceptable
-    rollout = compare(world, policy, bundle, client_keys=callers.names, spendable=frozenset(spent.keys))
+    served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
+    fitted = capacity.fit(content, {item.ref: item.age for item in served})
+    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *fitted.problems))
+    acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
+    rollout = compare(world, fitted, spendable=frozenset(spent.keys))
     statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, now=now)
     return Plan(
-        bundle=bundle,
-        policy=policy,
+        bundle=fitted.bundle,
+        packed=fitted.packed,
+        policy=fitted.policy,
         statuses=statuses.every,
         events=statuses.events,
         problems=problems,
-        packed=packed,
         changed=statuses.changed,
         slices=rollout.wanted if rollout else {},
         fleet=rollout.fleet if rollout else Fleet(),
@@ -134,17 +133,6 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         clients_from=spec.allowed_clients.listed,
         routes_from=spec.allowed_routes.listed,
     )
-
-
-def _bundle(policy: Policy, secrets: Mapping[str, bytes]) -> tuple[Bundle | None, Packed | None, list[Problem]]:
-    bundle = render.bundle(policy, secrets)
-    try:
-        packed = pack(bundle)
-    except BundleError as error:
-        everything = ObjectRef(kind="Bundle", namespace="", name="bundle")
-        fix = "Remove routes, targets or clients that are not needed. Until then the previous configuration stays live."
-        return None, None, [Problem(everything, "size", Reason.TOO_LARGE, str(error), fix)]
-    return bundle, packed, []
 
 
 def _report(

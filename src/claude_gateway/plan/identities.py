@@ -12,7 +12,7 @@ from claude_gateway.names import Reason
 from claude_gateway.plan import addresses
 from claude_gateway.plan.clouds import GOOGLE_TOKENS
 from claude_gateway.plan.problem import ObjectRef, Problem
-from claude_gateway.plan.secret import usable, value_of, word
+from claude_gateway.plan.secret import is_reference, usable, value_of, word
 from claude_gateway.plan.world import World
 
 _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
@@ -82,6 +82,8 @@ def _wrong(fields: Mapping[str, Any], egress: Egress) -> str | None:
         return "is not the key of a service account"
     if not all(isinstance(fields[name], str) and fields[name].isascii() for name in _GOOGLE if name in fields):
         return "has a field that is not plain text"
+    if any(is_reference(fields[name]) for name in _GOOGLE if name in fields):
+        return "has a field that could be read as a reference to a secret"
     if not _PEM.fullmatch(fields.get("private_key", "")):
         return "has no private key"
     if not _EMAIL.fullmatch(fields.get("client_email", "")):

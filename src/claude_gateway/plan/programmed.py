@@ -2,10 +2,10 @@
 
 It is true only if every ready pod reported it. For one object, the first line that applies decides::
 
+    the object does not fit into the bundle        -> False  TooLarge
     nothing of the object can serve                -> False  NothingToServe
     no pod is ready                                -> False  NoReadyPods
     every ready pod serves the object's slice      -> True   Programmed
-    the wanted bundle is too large to be written   -> False  TooLarge
     a pod could not load the wanted revision       -> False  Refused
     otherwise: some pod is not up to date yet      -> False  Pending
 
@@ -34,7 +34,7 @@ _PENDING: Final[ConditionState] = ("False", Reason.PENDING, "Not live on every r
 _TOO_LARGE: Final[ConditionState] = (
     "False",
     Reason.TOO_LARGE,
-    "All objects together are too large for one bundle, so the pods keep the previous one. Remove some objects.",
+    "Left out of the configuration, which has no room for it: see `Accepted`.",
 )
 
 
@@ -67,14 +67,14 @@ class Fleet:
         return next(iter(self.served)) if self.ready and not self.silent and len(self.served) == 1 else None
 
 
-def summarize(pods: Iterable[PodState], wanted: str | None) -> Fleet:
-    """Summarize all pods; ``wanted`` is the revision that they should serve, None if there is none."""
+def summarize(pods: Iterable[PodState], wanted: str) -> Fleet:
+    """Summarize all pods; ``wanted`` is the revision that they should serve."""
     ready, silent = 0, False
     served: set[str] = set()
     refusals: list[str] = []
     for pod in pods:
         report = pod.report
-        refusal = None if report is None or wanted is None else _refusal(report, wanted)
+        refusal = None if report is None else _refusal(report, wanted)
         if refusal is not None:
             refusals.append(f"Pod {pod.name} could not load the new configuration: {refusal[:_LONGEST_ERROR]}")
         if not pod.ready:
@@ -95,8 +95,11 @@ def condition(
     """Return the state of the condition for one object.
 
     ``name`` is the name of the object's slice, None if nothing of the object can serve. ``wanted`` are the slices that
-    should be live, ``known`` those of each known revision. ``fits`` says that the wanted bundle could be written.
+    should be live, ``known`` those of each known revision. ``fits`` says that the object is part of the bundle, if it
+    can serve.
     """
+    if not fits:
+        return _TOO_LARGE
     if name is None:
         return _NOTHING
     if not fleet.ready:
@@ -104,8 +107,6 @@ def condition(
     mine = wanted.get(name)
     if not fleet.silent and all(r in known and known[r].get(name) == mine for r in fleet.served):
         return _LIVE if mine is not None else _UNSPENT
-    if not fits:
-        return _TOO_LARGE
     return _PENDING if fleet.refusal is None else ("False", Reason.REFUSED, fleet.refusal)
 
 

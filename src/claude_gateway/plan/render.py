@@ -19,9 +19,9 @@ def client_keys(names: Mapping[str, str]) -> dict[str, bytes]:
     return {secret_entry(_CLIENTS, value): value}
 
 
-def bundle(policy: Policy, secrets: Mapping[str, bytes]) -> Bundle:
-    """Render a policy, and the secrets that it names, to a bundle."""
+def bundle(policy: Policy, secrets: Mapping[str, bytes], *, view: bool = True) -> Bundle:
+    """Render a policy, and the secrets that it names, to a bundle; with the ``view`` for people, ``litellm.yaml``."""
     document = policy.model_dump(mode="json", by_alias=True, exclude_none=True)
     gateway = json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
-    config = litellm_config(policy, secrets)
-    return Bundle(gateway=gateway.encode(), litellm=yaml(config), secrets=dict(sorted(secrets.items())))
+    litellm = yaml(litellm_config(policy, secrets)) if view else b""
+    return Bundle(gateway=gateway.encode(), litellm=litellm, secrets=dict(sorted(secrets.items())))

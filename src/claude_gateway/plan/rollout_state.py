@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.policy import Policy
 from claude_gateway.names import Kind
 from claude_gateway.plan import programmed, slices
+from claude_gateway.plan.capacity import Fitted
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.slices import Slices
@@ -19,44 +19,36 @@ class RolloutState:
     """What should be live and what is.
 
     ``wanted`` are the slices of the policy, ``known`` those of each revision that pods may serve, ``useful`` the
-    objects that can serve something. ``fits`` is false if the policy is too large for a bundle.
+    objects that can serve something, ``rejected`` those that do not fit into the bundle.
     """
 
     fleet: Fleet = field(default_factory=Fleet)
     wanted: Slices = field(default_factory=dict)
     known: Mapping[str, Slices] = field(default_factory=dict)
     useful: frozenset[ObjectRef] = frozenset()
-    fits: bool = True
+    rejected: frozenset[ObjectRef] = frozenset()
 
     def condition(self, item: Item[Any]) -> ConditionState:
         """Return the ``Programmed`` condition of an object: whether every ready pod serves it as it is now."""
         name = slices.name(item) if item.ref in self.useful else None
-        return programmed.condition(self.fleet, name, self.wanted, self.known, fits=self.fits)
+        return programmed.condition(self.fleet, name, self.wanted, self.known, fits=item.ref not in self.rejected)
 
 
-def compare(
-    world: World,
-    policy: Policy,
-    bundle: Bundle | None,
-    *,
-    client_keys: Mapping[str, str],
-    spendable: frozenset[ObjectRef],
-) -> RolloutState | None:
-    """Compare a policy with what the pods serve; None if the World knows nothing about pods.
+def compare(world: World, fitted: Fitted, *, spendable: frozenset[ObjectRef]) -> RolloutState | None:
+    """Compare a bundle with what the pods serve; None if the World knows nothing about pods.
 
-    ``bundle`` is None if it would be too large. ``client_keys`` maps the SHA-256 of each key to the client's name;
     ``spendable`` are the credentials that can be used.
     """
     if world.pods is None:
         return None
-    revision = None if bundle is None else bundle.meta.revision
-    wanted = slices.slices(policy, client_keys)
+    revision = fitted.bundle.meta.revision
+    wanted = slices.slices(fitted.policy, fitted.content.keys)
     return RolloutState(
         fleet=programmed.summarize(world.pods, revision),
         wanted=wanted,
-        known=world.slices if revision is None else {**world.slices, revision: wanted},
-        useful=spendable | frozenset(_serving(policy)),
-        fits=bundle is not None,
+        known={**world.slices, revision: wanted},
+        useful=spendable | frozenset(_serving(fitted.policy)),
+        rejected=fitted.rejected,
     )
 
 

@@ -8,11 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.api.base import SecretKeyRef, SecretRef
+from claude_gateway.contract.bundle import REFERENCES
 from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem
 
 _SENDABLE: Final = re.compile(r"[!-~]{1,8192}")
+_UNUSABLE: Final = (
+    "has no usable value",
+    "Store only the key itself: printable ASCII without spaces, and without `Bearer` in front.",
+)
+_REFERENCE: Final = (
+    f"begins with {' or '.join(f'`{prefix}`' for prefix in REFERENCES)}, and such references are not resolved",
+    "Store the key itself, not where it is stored.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,19 @@ def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | 
 def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Problem:
     """Return the value of a key without white space around it; it must be one word that is valid in an HTTP header."""
     value = value_of(secret, key, owner=owner, at=at)
-    text = value if isinstance(value, Problem) else _text(value)
-    if text is not None:
+    if isinstance(value, Problem):
+        return value
+    text = _text(value)
+    if text is not None and not is_reference(text):
         return text
-    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} has no usable value"
-    fix = "Store only the key itself: printable ASCII without spaces, and without `Bearer` in front."
+    wrong, fix = _UNUSABLE if text is None else _REFERENCE
+    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} {wrong}"
     return Problem(owner, at, Reason.SECRET_VALUE_INVALID, message, fix)
+
+
+def is_reference(value: str) -> bool:
+    """Return whether LiteLLM could take a value for a reference to another one, in whatever spelling."""
+    return value.lower().startswith(REFERENCES)
 
 
 def _text(value: bytes) -> str | None:

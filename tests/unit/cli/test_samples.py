@@ -31,20 +31,20 @@ ROUTES = (
     ],
 )
 def test_the_most_literal_name_wins(name: str, winner: str | None) -> None:
-    assert samples.winner(name, ROUTES) == (winner and f"ns/{winner}")
+    assert samples.Served(ROUTES).winner(name) == (winner and f"ns/{winner}")
 
 
 @pytest.mark.parametrize(
     ("position", "name"), [(0, "claude-sonnet-5-5"), (1, None), (2, "claude-haiku-5-5"), (3, "team-test"), (4, None)]
 )
 def test_a_route_is_tried_with_a_name_that_leads_to_it(position: int, name: str | None) -> None:
-    assert samples.name_for(ROUTES[position], ROUTES) == name
+    assert samples.name_for(ROUTES[position], samples.Served(ROUTES)) == name
 
 
 def test_a_name_is_one_that_the_client_may_use() -> None:
     routes = (route("r", "a", "b"),)
-    assert samples.name_for(routes[0], routes, client=Client(name="c", models=("b",))) == "b"
-    assert samples.name_for(routes[0], routes, client=Client(name="c", models=("x*",))) is None
+    assert samples.name_for(routes[0], samples.Served(routes), client=Client(name="c", models=("b",))) == "b"
+    assert samples.name_for(routes[0], samples.Served(routes), client=Client(name="c", models=("x*",))) is None
 
 
 def test_a_sample_is_a_route_that_the_clients_namespace_may_use() -> None:
@@ -61,6 +61,6 @@ def test_an_older_route_of_another_namespace_goes_first() -> None:
         Route(name="a/r", models=("claude-*",), targets=()),
         Route(name="b/r", models=("*aude-opus*",), targets=()),
     )
-    assert samples.winner("claude-opus", (old, young)) == "a/r"
-    assert samples.winner("claude-opus", (young, old)) == "b/r"
-    assert samples.winner("claude-opus", (old.model_copy(update={"routes_from": ("b",)}), young)) == "b/r"
+    assert samples.Served((old, young)).winner("claude-opus") == "a/r"
+    assert samples.Served((young, old)).winner("claude-opus") == "b/r"
+    assert samples.Served((old.model_copy(update={"routes_from": ("b",)}), young)).winner("claude-opus") == "b/r"

@@ -14,9 +14,11 @@ from claude_gateway.contract.bundle import (
     COMPRESS_ABOVE,
     SCHEMA,
     SIZE_LIMIT,
+    UNPACKED_LIMIT,
     Bundle,
     BundleError,
     Packed,
+    TooLargeError,
     pack,
     secret_entry,
     unpack,
@@ -140,9 +142,9 @@ def test_only_large_entries_are_compressed() -> None:
 
 @pytest.mark.parametrize("part", ["public", "secret"])
 def test_a_part_that_no_object_could_hold_is_refused(part: str) -> None:
-    data = noise(SIZE_LIMIT)
+    data = noise(SIZE_LIMIT + 10_000)
     secrets = {secret_entry("a", data): data} if part == "secret" else {}
-    with pytest.raises(BundleError, match=f"the {part} part has 1000[0-9]+ bytes, at most {SIZE_LIMIT} fit"):
+    with pytest.raises(BundleError, match=f"the {part} part is 1.01 times as large as fits"):
         pack(Bundle(gateway=data if part == "public" else b"", litellm=b"", secrets=secrets))
 
 
@@ -233,3 +235,24 @@ def test_an_entry_that_fills_the_room_leaves_none() -> None:
     full = gzip.compress(bytes(64 * 1024 * 1024))
     with pytest.raises(BundleError, match=r"b.gz unpacks to more"):
         unpack(changed(pack(BUNDLE), {"a.gz": full, "b.gz": gzip.compress(b"x")}))
+
+
+def test_without_room_for_it_the_view_for_people_is_left_out() -> None:
+    bundle = Bundle(gateway=b"{}", litellm=b"")
+    packed = pack(bundle)
+    assert set(packed.config) == {GATEWAY_JSON, META_JSON}
+    assert unpack(packed) == bundle
+
+
+def test_many_small_entries_are_more_to_etcd_than_their_values() -> None:
+    """Managed fields hold every name once more, and etcd takes 1.5 MiB at most."""
+    secrets = {f"{'n' * 200}.{number}": b"v" for number in range(3_400)}
+    assert sum(map(len, secrets.values())) < 10_000
+    with pytest.raises(TooLargeError, match="the secret part") as raised:
+        pack(Bundle(gateway=b"{}", litellm=b"", secrets=secrets))
+    assert 1 < raised.value.load < 1.1
+
+
+def test_what_could_not_be_unpacked_is_not_packed() -> None:
+    with pytest.raises(TooLargeError, match="the public part"):
+        pack(Bundle(gateway=b" " * (UNPACKED_LIMIT + 1), litellm=b""))

@@ -147,7 +147,7 @@ def test_a_key_goes_to_its_own_address_whatever_the_target_says() -> None:
     assert served(decided) == []
     honest = attack(target())
     assert [only.base_url for only in served(honest)] == ["https://api.anthropic.com"]
-    assert b"evil.example" not in (decided.bundle.litellm if decided.bundle else b"")
+    assert b"evil.example" not in decided.bundle.litellm
 
 
 @pytest.mark.parametrize("provider", ["openai", "hosted_vllm", "litellm_proxy", "openrouter", "gemini", "ollama"])

@@ -1,17 +1,14 @@
 """The bundle's bytes: deterministic, readable, and what its readers take."""
 
 import json
-import random
-import string
 from typing import Any
 
 import pytest
 import yaml
-from tests.support.builders.objects import client, credential, plan, route, secret, sound, target
+from tests.support.builders.objects import credential, plan, route, secret, sound, target
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.policy import Policy
-from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.litellm_config import (
     Deployment,
@@ -158,18 +155,3 @@ def test_names_stay_text(name: str) -> None:
 
 def test_an_environment_name_is_upper_snake() -> None:
     assert environment_name("team-a.keys.API_key.0a1b2c3d") == "CLAUDE_GATEWAY_KEY_TEAM_A_KEYS_API_KEY_0A1B2C3D"
-
-
-def test_a_bundle_that_is_too_large_is_none_and_told() -> None:
-    chance = random.Random(1)
-    names = ["".join(chance.choices(string.ascii_letters + string.digits, k=250)) for _ in range(32 * 200)]
-    large = [
-        route(f"r{i}", models=names[32 * i : 32 * i + 32], targets=[target("openai/x", baseURL="http://vllm/v1")])
-        for i in range(200)
-    ]
-    decided = plan(secret(), client(), *large)
-    assert decided.bundle is None
-    (problem,) = decided.problems
-    assert problem.reason is Reason.TOO_LARGE
-    assert "public part" in problem.message
-    assert len(decided.policy.routes) == 200

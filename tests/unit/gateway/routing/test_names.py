@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import bundle, route
 
-from claude_gateway.contract.patterns import Pattern
 from claude_gateway.contract.policy import Client
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.snapshot import build
@@ -46,11 +45,6 @@ def _winner(model: str, *models: str) -> str | None:
 def test_the_most_literal_name_wins(model: str, models: tuple[str, ...], winner: str | None) -> None:
     assert _winner(model, *models) == winner
     assert _winner(model, *reversed(models)) == winner
-
-
-@given(pattern=st.text("ab*", min_size=1, max_size=8).filter(lambda text: "*" in text), name=st.text("ab", max_size=8))
-def test_a_pattern_matches_as_fnmatch_says(pattern: str, name: str) -> None:
-    assert Pattern.of(pattern).matches(name) == fnmatchcase(name, pattern)
 
 
 @given(st.lists(st.text("ab*", min_size=1, max_size=5), unique=True, max_size=8), st.text("ab", max_size=6))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.contract import policy
-from claude_gateway.contract.bundle import Bundle, BundleError
+from claude_gateway.contract.bundle import REFERENCES, Bundle, BundleError
 from claude_gateway.contract.policy import CLAUDE_WIRES, Egress, Translation
 from claude_gateway.names import GATEWAY_JSON
 from claude_gateway_proxy import policy_document
@@ -15,7 +15,6 @@ from claude_gateway_proxy.litellm.guard import Dial, dial
 from claude_gateway_proxy.litellm.identity import keys_of
 
 _ANY: Final = "*"
-_REFERENCES: Final = ("os.environ/", "oidc/")
 _MODEL: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*(/[A-Za-z0-9@_][A-Za-z0-9@_:.+-]*)*", re.ASCII)
 _CLOUD_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_:.-]*", re.ASCII)
 _ARN: Final = r"arn:aws[a-z-]*:bedrock:{region}:[0-9]{{0,12}}:[a-z-]+/[A-Za-z0-9][A-Za-z0-9._:-]*"
@@ -96,7 +95,7 @@ def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: flo
     address = target.base_url or target.translation.base_url
     model = f"{target.translation.provider or target.provider}/{target.model}"
     place = _place(target, address)
-    if any(value.startswith(_REFERENCES) for value in (model, address or "", *place.values())):
+    if any(value.startswith(REFERENCES) for value in (model, address or "", *place.values())):
         raise BundleError(f"a parameter of {target.id} refers to the environment, which is not resolved")
     secret = None if target.secret is None else _secret(target.secret, secrets)
     key, identity = _identity(target, secret) if place else (secret, {})
@@ -143,7 +142,7 @@ def _texts(secret: str) -> dict[str, str]:
     except ValueError:
         return {}
     plain = isinstance(fields, dict) and all(
-        isinstance(value, str) and not value.startswith(_REFERENCES) for value in fields.values()
+        isinstance(value, str) and not value.startswith(REFERENCES) for value in fields.values()
     )
     return fields if plain else {}
 
@@ -155,7 +154,7 @@ def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
         value = secrets[entry].decode()
     except UnicodeDecodeError:
         raise BundleError(f"entry {entry} of the secret part is not text") from None
-    if value.startswith(_REFERENCES):
+    if value.startswith(REFERENCES):
         # LiteLLM would take it for a reference and send what it refers to.
         raise BundleError(f"entry {entry} of the secret part is no key")
     return value
