@@ -20,7 +20,7 @@ from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
-from claude_gateway_proxy.litellm.repair import Repairs
+from claude_gateway_proxy.litellm.repair import KEPT_SECONDS, Model, Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
@@ -146,8 +146,11 @@ class App:
     ) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
-        fields = self._repairs.known(target.id, wanted)
-        learnt: list[Failure] = []
+        repaired = Model(target.id, model)
+        fields, names = self._repairs.known(repaired, wanted)
+        for name in names:
+            self.metrics.repaired(name, cause="known")
+        refusals: list[Failure] = []
         while True:
             try:
                 answer = await call(library, target, model=model, format=format, fields=fields, options=options)
@@ -155,13 +158,27 @@ class App:
             except Exception as error:  # LiteLLM raises anything
                 failure = _failure(error, target=target, format=format)
                 changed = self._repairs.after(failure, fields)
-                if changed is None or len(learnt) == _REPAIRS_MOST:
+                if changed is None or len(refusals) == _REPAIRS_MOST:
                     raise failure from None
-                fields = changed
-                learnt.append(failure)
-        for failure in learnt:
-            self._repairs.learn(target.id, failure)
+                fields, name = changed
+                self.metrics.repaired(name, cause="refused")
+                refusals.append(failure)
+        for failure in refusals:
+            self._learn(repaired, failure)
         return answer
+
+    def _learn(self, model: Model, failure: Failure) -> None:
+        name = self._repairs.learn(model, failure)
+        if name is not None:
+            emit(
+                _log,
+                "repair_learned",
+                level=logging.WARNING,
+                target=model.target,
+                model=model.name,
+                repair=name,
+                seconds=int(KEPT_SECONDS),
+            )
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
         ident = headers.get(_TARGET, b"").decode("latin-1")
