@@ -179,7 +179,7 @@ _REPAIRS: Final = (
     (_any(r"\breasoning_content\b"), _Repair("thoughts", without_thoughts, lasting=_always)),
     # What was encrypted for another account, as after a failover to its key; what comes from now on can be read.
     (
-        _any(r"\bencrypted[ _]content\b.*(verified|decrypted|parsed)"),
+        _any(r"\bencrypted[ _]content\b.{0,300}?(verified|decrypted|parsed)"),
         _Repair("thoughts", without_thoughts, lasting=_never),
     ),
     (
