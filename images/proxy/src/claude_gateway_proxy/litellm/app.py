@@ -22,6 +22,7 @@ from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
 from claude_gateway_proxy.litellm.repair import KEPT_SECONDS, Model, Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
+from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_runtime.asgi import (
@@ -112,6 +113,7 @@ class App:
         try:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
+            check_tools(wanted, format=format, provider=target.provider)
         except Failure as failure:
             await _send_failure(send, failure, format, request_id=request_id)
             return

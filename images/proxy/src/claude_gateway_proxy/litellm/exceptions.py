@@ -83,6 +83,8 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     if 300 <= status < 400:
         return errors.redirected()
     text = _clean(_text(error), target)
+    if text.startswith("Unmapped LLM provider"):
+        return errors.bad_request("this endpoint is not supported for this model")
     if status == 500 and "overloaded" in text.lower():
         status = 529  # LiteLLM drops the type of an error within a stream
     failure = Failure(
