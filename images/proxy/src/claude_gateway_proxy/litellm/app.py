@@ -11,7 +11,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.litellm import errors, fields, messages, stream
+from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.exceptions import of_exception
@@ -25,6 +25,7 @@ from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
+from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_runtime.asgi import (
     JSON,
     TEXT,
@@ -118,6 +119,7 @@ class App:
             await _send_failure(send, failure, format, request_id=request_id)
             return
         dialled.set(target.dial)
+        schemas.budget.set(Budget(len(body)))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if format in fields.MESSAGES else None
         try:

@@ -75,6 +75,8 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         return errors.answer_refused(str(unread))
     if any(isinstance(each, DownloadRefused) for each in chain) or _named(chain, "ImageFetchError"):
         return errors.bad_request(REFUSAL)
+    if any(isinstance(each, RecursionError) for each in chain) or "Max depth of " in _text(error)[:_MESSAGE_MOST]:
+        return errors.bad_request("tools: nested too deeply")
     status = _status(chain)
     if status == 504:
         return errors.timed_out()
