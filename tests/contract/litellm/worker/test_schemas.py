@@ -1,6 +1,8 @@
 """Schemas of tools that unfold without end: every provider's translation stays within bounds, on every format."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -72,11 +74,19 @@ def test_a_tool_that_is_nested_too_deeply_is_no_bug_of_ours(worker: Worker, upst
         assert answer.status_code != 500, answer.text
 
 
+BEDROCK = """
+import json, os, sys
+from claude_gateway_proxy.litellm import environment, library
+environment.reduce(os.environ)
+library.import_litellm()
+from litellm.litellm_core_utils.prompt_templates.factory import _bedrock_tools_pt
+tool = {"type": "function", "function": {"name": "f", "parameters": json.loads(sys.stdin.read())}}
+print(len(json.dumps(_bedrock_tools_pt([tool], model="amazon.nova-pro-v1:0"))))
+"""
+
+
 def test_bedrocks_tools_are_bounded() -> None:
-    from claude_gateway_proxy.litellm import library
-
-    library.import_litellm()
-    from litellm.litellm_core_utils.prompt_templates.factory import _bedrock_tools_pt
-
-    tool = {"type": "function", "function": {"name": "f", "parameters": bomb("$defs")}}
-    assert len(json.dumps(_bedrock_tools_pt([tool], model="amazon.nova-pro-v1:0"))) < 250_000
+    schema = json.dumps(bomb("$defs"))
+    command = [sys.executable, "-c", BEDROCK]
+    run = subprocess.run(command, input=schema, capture_output=True, text=True, check=True, timeout=120)
+    assert 1_000 < int(run.stdout) < 250_000
