@@ -1,18 +1,33 @@
 """Exceptions as LiteLLM raises them, without LiteLLM."""
 
 import errno
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm import exceptions, limits, masking, repair
 from claude_gateway_proxy.litellm.exceptions import of_event, of_exception
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.operations import OPERATIONS
 
 TARGET = Target(id="t", model="hosted_vllm/m", api_base=None, api_key="sk-secret", timeout=None, dial=None)
+
+
+def flattened(value: object) -> Iterator[re.Pattern[str]]:
+    """The patterns within a value of a module."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from flattened(each)
 
 
 class UpstreamError(Exception):
@@ -109,6 +124,111 @@ def test_errors_within_a_stream(data: dict[str, Any], status: int, kind: str) ->
     found = of_event(data, target=TARGET)
     assert (found.status, found.type) == (status, kind)
     assert "10.0.0.1" not in found.message
+
+
+SECRETS = Target(
+    id="t",
+    model="vertex_ai/m",
+    api_base=None,
+    api_key='sk-"quoted"/key',
+    timeout=None,
+    dial=None,
+    cloud={
+        "aws_region_name": "us-east-1",
+        "aws_access_key_id": "AKIAOFTHETARGET",
+        "aws_secret_access_key": "secret-of-aws",
+        "vertex_credentials": {
+            "type": "service_account",
+            "private_key": "-----BEGIN-----\nabc\n",
+            "client_email": "a@b",
+        },
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('wrong key sk-"quoted"/key!', "wrong key [key]!"),
+        (json.dumps({"error": {"message": 'wrong key sk-"quoted"/key!'}}), "wrong key [key]!"),
+        ('{"error": {"message": "wrong key \\u0073k-\\u0022quoted\\u0022/key!"}}', "wrong key [key]!"),
+        ("key=sk-%22quoted%22%2Fkey&x=1", "key=[key]&x=1"),
+        ("us-east-1 AKIAOFTHETARGET secret-of-aws", "us-east-1 [key] [key]"),
+        ("a@b -----BEGIN-----\nabc\n or -----BEGIN-----\\nabc\\n", "a@b [key] or [key]"),
+        ("service_account: Bearer ya29.a0AbC-d_e.f", "service_account: Bearer [key]"),
+        ("token ya29.a0AbC-d_e.f", "token [key]"),
+        ("identity ASIA0123456789ABCDEF", "identity [key]"),
+        ("the Bearer token is missing", "the Bearer token is missing"),
+        ("x" * 3_990 + 'sk-"quoted"/key', "x" * 3_990 + "[key]"),
+        ("x" * 3_998 + 'sk-"quoted"/key', "x" * 3_998 + "[k"),
+    ],
+)
+def test_no_key_of_the_target_is_passed_on(text: str, words: str) -> None:
+    assert of_exception(UpstreamError(text, 400), target=SECRETS, format=Format.CHAT).message == words
+    assert of_event({"error": {"message": text}}, target=SECRETS).message == words
+
+
+def test_a_short_key_is_no_key() -> None:
+    found = of_event({"error": {"message": "xyz"}}, target=replace(TARGET, api_key="x"))
+    assert found.message == "xyz"
+
+
+@pytest.mark.parametrize("text", ["b'{\\xzz'", "b'{é'", 'b"{\\N"'])
+def test_what_only_looks_like_bytes_is_a_text(text: str) -> None:
+    assert failure(UpstreamError(text, 400)).message == text
+
+
+def test_a_long_message_is_cut() -> None:
+    for text in ("x" * 100_000, json.dumps({"error": {"message": "x" * 50_000}})):
+        assert failure(UpstreamError(text, 400)).message == "x" * 4_000
+
+
+HOSTILE = (
+    *("b'{", 'b"{', "b'{\\", "{", '{"', "[", "litellm.A", "http://", "http://@", "http://?", "AError", "AError: "),
+    *(" ", "\n", ". ", "1,", "aA1", "max_tokens ", "max_tokens range of ", "contains 1 tokens ", "input of 1 tokens "),
+    *("context length is 1 tokens ", "Bearer ", "ya29.", "encrypted content ", "thinking ", "Original exception"),
+)
+
+
+def cost(work: Callable[[], object]) -> float:
+    """CPU seconds of the cheapest of some runs."""
+
+    def once() -> float:
+        began = time.process_time()
+        work()
+        return time.process_time() - began
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("seed", HOSTILE)
+def test_a_hostile_error_costs_no_more_than_its_length(seed: str) -> None:
+    def costs(size: int) -> float:
+        text = (seed * size)[:size]
+        return cost(lambda: (failure(UpstreamError(text, 400)), of_event({"error": {"message": text}}, target=TARGET)))
+
+    # Eight times the text: a quadratic reading of it would cost 64 times as much.
+    assert costs(320_000) < 24 * max(costs(40_000), 0.001)
+
+
+PATTERNS = [
+    value
+    for module in (exceptions, limits, masking, repair)
+    for found in vars(module).values()
+    for value in flattened(found)
+]
+
+
+@pytest.mark.parametrize("seed", HOSTILE)
+def test_every_pattern_is_linear_in_what_it_reads(seed: str) -> None:
+    assert len(PATTERNS) > 20
+    for pattern in PATTERNS:
+
+        def costs(size: int, pattern: re.Pattern[str] = pattern) -> float:
+            text = (seed * size)[:size]
+            return cost(lambda: pattern.search(text))
+
+        assert costs(32_000) < 24 * max(costs(4_000), 0.001), pattern.pattern
 
 
 def test_envelopes() -> None:

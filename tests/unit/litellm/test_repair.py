@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from claude_gateway_proxy.litellm import repair
 from claude_gateway_proxy.litellm.exceptions import TooMuchOutput
 from claude_gateway_proxy.litellm.limits import MostOutput
-from claude_gateway_proxy.litellm.repair import Repairs, without_thinking
+from claude_gateway_proxy.litellm.repair import KEPT_SECONDS, Model, Repairs, without_thinking
 from claude_gateway_runtime.failure import Failure
 
 ASKED: dict[str, Any] = {"messages": [], "max_tokens": 100, "thinking": {}, "output_config": {"effort": "low"}}
@@ -38,34 +39,93 @@ def test_without_thinking_leaves_others_alone() -> None:
     assert without_thinking(fields) is fields
 
 
+MODEL = Model("t", "openai/m")
+OTHERS = (Model("t", "openai/other"), Model("other", "openai/m"))
+
+
+def known(repairs: Repairs, fields: dict[str, Any], model: Model = MODEL) -> dict[str, Any]:
+    return repairs.known(model, fields)[0]
+
+
 @pytest.mark.parametrize(
     "words",
     [
         '"llama3" does not support thinking',
         "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        "Unrecognized request argument supplied: reasoning_effort",
         "Encrypted content is not supported with this model.",
+        "reasoning_effort: Extra inputs are not permitted",
     ],
 )
-def test_a_target_that_does_not_think_is_remembered(words: str) -> None:
+def test_a_model_that_does_not_think_is_remembered_and_no_other(words: str) -> None:
     repairs = Repairs()
-    assert repairs.known("t", ASKED) is ASKED
+    assert known(repairs, ASKED) is ASKED
     expected = {"messages": [], "max_tokens": 100}
-    assert repairs.after(refusal(words), ASKED) == expected
-    assert repairs.known("t", ASKED) is ASKED, "nothing was learnt before the second try succeeded"
-    repairs.learn("t", refusal(words))
-    assert repairs.known("t", ASKED) == expected
-    assert repairs.known("other", ASKED) is ASKED
+    assert repairs.after(refusal(words), ASKED) == (expected, "thinking")
+    assert known(repairs, ASKED) is ASKED, "nothing was learned before the second try succeeded"
+    assert repairs.learn(MODEL, refusal(words)) == "thinking"
+    assert repairs.learn(MODEL, refusal(words)) is None, "it is not new"
+    assert repairs.known(MODEL, ASKED) == (expected, ("thinking",))
+    assert repairs.known(MODEL, {"messages": []}) == ({"messages": []}, ())
+    assert all(known(repairs, ASKED, other) is ASKED for other in OTHERS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Thinking may not be enabled when tool_choice forces tool use.",
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        "`max_tokens` must be greater than `thinking.budget_tokens`.",
+        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.",
+        "Function tools with reasoning_effort are not supported for gpt-x in /v1/chat/completions.",
+        "reasoning_effort is not supported together with response_format.",
+        "Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model. "
+        "Supported values are: 'low', 'medium', and 'high'.",
+        "thinking.type: adaptive thinking is not supported on this model",
+        "messages.1.content.0: Expected `thinking`, but found `text`. When `thinking` is enabled, ...",
+        "prefilling the assistant message is not supported with thinking",
+    ],
+)
+def test_a_conflict_within_one_request_is_repaired_and_not_remembered(words: str) -> None:
+    repairs = Repairs()
+    assert repairs.after(refusal(words), ASKED) == ({"messages": [], "max_tokens": 100}, "thinking")
+    assert repairs.learn(MODEL, refusal(words)) is None
+    assert known(repairs, ASKED) is ASKED
 
 
 def test_a_models_limit_is_remembered_and_a_prompts_is_not() -> None:
     repairs = Repairs()
     shared = too_much(50)
-    assert repairs.after(shared, ASKED) == {**ASKED, "max_tokens": 50}
-    repairs.learn("t", shared)
-    assert repairs.known("t", ASKED) is ASKED
-    repairs.learn("t", too_much(60, of_model=True))
-    assert repairs.known("t", ASKED) == {**ASKED, "max_tokens": 60}
+    assert repairs.after(shared, ASKED) == ({**ASKED, "max_tokens": 50}, "output")
+    assert repairs.learn(MODEL, shared) is None
+    assert known(repairs, ASKED) is ASKED
+    assert repairs.learn(MODEL, too_much(60, of_model=True)) == "output"
+    assert known(repairs, ASKED) == {**ASKED, "max_tokens": 60}
     assert repairs.after(too_much(200), ASKED) is None, "it would fail again"
+    assert all(known(repairs, ASKED, other) is ASKED for other in OTHERS)
+
+
+def test_what_is_known_expires() -> None:
+    now = 0.0
+    repairs = Repairs(clock=lambda: now)
+    repairs.learn(MODEL, refusal("thinking is not supported"))
+    now = KEPT_SECONDS / 2
+    repairs.learn(MODEL, too_much(60, of_model=True))
+    assert known(repairs, ASKED) == {"messages": [], "max_tokens": 60}
+    now = KEPT_SECONDS
+    assert known(repairs, ASKED) == {**ASKED, "max_tokens": 60}
+    now = 2 * KEPT_SECONDS
+    assert known(repairs, ASKED) is ASKED
+    assert repairs.learn(MODEL, too_much(60, of_model=True)) == "output", "it is new again"
+
+
+def test_the_newest_models_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "_MODELS_MOST", 2)
+    repairs = Repairs()
+    models = [Model("t", name) for name in "abc"]
+    for model in models:
+        repairs.learn(model, too_much(60, of_model=True))
+    assert [known(repairs, ASKED, model)["max_tokens"] for model in models] == [100, 60, 60]
 
 
 THOUGHT = {"type": "thinking", "thinking": "", "signature": "cgw1."}
@@ -77,28 +137,28 @@ SHORT = {**ASKED, "messages": [{"role": "assistant", "content": [SAID]}]}
 def test_a_history_of_thoughts_is_left_out_where_it_is_refused() -> None:
     repairs = Repairs()
     unknown = refusal("property 'reasoning_content' is unsupported")
-    assert repairs.after(unknown, LONG) == SHORT
-    repairs.learn("t", unknown)
-    assert repairs.known("t", LONG) == SHORT
+    assert repairs.after(unknown, LONG) == (SHORT, "thoughts")
+    repairs.learn(MODEL, unknown)
+    assert known(repairs, LONG) == SHORT
 
 
 def test_summaries_that_are_not_for_everybody_are_not_asked_for_again() -> None:
     repairs = Repairs()
     words = refusal("Your organization must be verified to generate reasoning summaries.")
     hidden = {**ASKED, "thinking": {"display": "omitted"}}
-    assert repairs.after(words, ASKED) == hidden
-    repairs.learn("t", words)
-    assert repairs.known("t", ASKED) == hidden
+    assert repairs.after(words, ASKED) == (hidden, "summaries")
+    repairs.learn(MODEL, words)
+    assert known(repairs, ASKED) == hidden
     assert repairs.after(words, hidden) is None
 
 
 def test_thoughts_for_another_account_are_left_out_once() -> None:
     repairs = Repairs()
     words = "The encrypted content gAAA... could not be verified. Reason: Encrypted content could not be decrypted."
-    assert repairs.after(refusal(words), LONG) == SHORT
+    assert repairs.after(refusal(words), LONG) == (SHORT, "thoughts")
     assert repairs.after(refusal(words), SHORT) is None, "it would fail again"
-    repairs.learn("t", refusal(words))
-    assert repairs.known("t", LONG) is LONG, "what is thought from now on can be read"
+    repairs.learn(MODEL, refusal(words))
+    assert known(repairs, LONG) is LONG, "what is thought from now on can be read"
 
 
 def test_other_complaints_are_the_callers() -> None:

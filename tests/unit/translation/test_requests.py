@@ -15,6 +15,7 @@ from claude_gateway_proxy.translation.responses import request as responses
 from claude_gateway_proxy.translation.schema.gemini import for_gemini
 from claude_gateway_proxy.translation.schema.openai import for_openai
 from claude_gateway_proxy.translation.schema.strict import fits_strict
+from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_proxy.translation.thinking import Thought, read, sign
 
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
@@ -177,7 +178,7 @@ def test_references_unfold_to_no_more_than_can_be_sent() -> None:
         f"L{n}": {"type": "object", "properties": {key: {"$ref": f"#/$defs/L{n + 1}"} for key in "ab"}}
         for n in range(40)
     }
-    found = for_gemini({"type": "object", "properties": {"x": {"$ref": "#/$defs/L0"}}, "$defs": level})
+    found = for_gemini({"type": "object", "properties": {"x": {"$ref": "#/$defs/L0"}}, "$defs": level}, Budget())
     assert len(str(found)) < 1_000_000
 
 
@@ -227,7 +228,7 @@ def test_no_schema_breaks_the_repairs(schema: Any) -> None:
     assert found["type"] == "object"
     assert isinstance(found["properties"], dict)
     fits_strict(schema)
-    for part in parts(for_gemini(schema)):
+    for part in parts(for_gemini(schema, Budget())):
         assert isinstance(part, dict)
         assert isinstance(part.get("type", ""), str)
         assert not part.keys() & {"$ref", "oneOf", "allOf", "const", "additionalProperties", "$defs"}

@@ -177,6 +177,38 @@ def test_a_model_that_does_not_think_is_not_told_to(
     assert [each.json.get("reasoning_effort") for each in upstream.requests] == ["medium", None, None]
 
 
+def test_what_one_model_refuses_is_said_to_the_others(worker: Worker, upstream: Scripted) -> None:
+    worker.apply(bundle(deployment("many", "hosted_vllm/*", api_base=upstream.openai_url)))
+    upstream.script({"status": 400, "error_message": "thinking is not supported by this model"})
+    asked = {**CHAT, "reasoning_effort": "low"}
+    for model in ("small", "small", "large"):
+        assert worker.post("/v1/chat/completions", "many", asked, model=model).status_code == 200
+    assert [(each.json["model"], each.json.get("reasoning_effort")) for each in upstream.requests] == [
+        ("small", "low"),
+        ("small", None),
+        ("small", None),
+        ("large", "low"),
+    ]
+    metrics = worker.http.get("/metrics").text
+    assert 'claude_gateway_repairs_total{cause="refused",repair="thinking"}' in metrics
+    assert 'claude_gateway_repairs_total{cause="known",repair="thinking"}' in metrics
+    (line,) = (line for line in worker.process.output.splitlines() if '"repair_learned"' in line and '"many"' in line)
+    assert '"model": "hosted_vllm/small"' in line
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_conflict_within_one_request_is_not_held_against_the_next(
+    worker: Worker, upstream: Scripted, stream: bool
+) -> None:
+    ident = f"conflict{stream}"
+    worker.apply(bundle(deployment(ident, "hosted_vllm/m", api_base=upstream.openai_url)))
+    upstream.script({"status": 400, "error_message": "Thinking may not be enabled when tool_choice forces tool use."})
+    for _ in range(2):
+        asked = {**CHAT, "reasoning_effort": "low", "stream": stream}
+        assert worker.post("/v1/chat/completions", ident, asked).status_code == 200
+    assert [each.json.get("reasoning_effort") for each in upstream.requests] == ["low", None, "low"]
+
+
 def test_another_complaint_is_the_callers(worker: Worker, upstream: Scripted) -> None:
     worker.apply(bundle(deployment("strict", "hosted_vllm/m", api_base=upstream.openai_url)))
     upstream.script({"status": 400, "error_message": "messages: too few"})

@@ -14,6 +14,7 @@ import pytest
 from tests.support.processes.worker import Worker, bundle, deployment
 
 from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.litellm.downloads import REFUSAL
 from claude_gateway_scripted.local import Scripted
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -167,3 +168,73 @@ def test_a_configured_proxy_may_be_on_loopback() -> None:
             assert asking.result(30).status_code == 503
     listener.close()
     assert line.startswith(b"POST http://192.0.2.1/v1/chat/completions ")
+
+
+NAMED = """
+import asyncio, json, os, sys
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm import environment, library
+from claude_gateway_proxy.litellm.exceptions import of_exception
+from claude_gateway_proxy.litellm.targets import Target
+environment.reduce(os.environ)
+seen = []
+def hook(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname") and "127.0.0.1" not in repr(arguments):
+        seen.append(repr(arguments[:2] if "get" in event else arguments[1:]))
+        raise ConnectionRefusedError(event)
+sys.addaudithook(hook)
+litellm = library.import_litellm()
+aws = dict(aws_region_name="us-east-1", aws_access_key_id="AKIA", aws_secret_access_key="s", aws_session_token="")
+aws["aws_bedrock_runtime_endpoint"] = "http://127.0.0.1:9"
+key = dict(api_key="k", api_base="http://127.0.0.1:9")
+found = []
+async def ask(model, part, **target):
+    message = {"role": "user", "content": [{"type": "text", "text": "hello"}, part]}
+    calls = [litellm.acompletion(model=model, messages=[message], max_retries=0, **target)]
+    for call in calls:
+        try:
+            await call
+        except Exception as error:
+            known = Target(id="t", model=model, api_base=None, api_key=None, timeout=None, dial=None)
+            failure = of_exception(error, target=known, format=Format.CHAT)
+            found.append([model, part["type"], failure.status, failure.message])
+async def main():
+    for model, target in (
+        ("bedrock/amazon.nova-pro-v1:0", aws), ("bedrock/meta.llama3-2-90b-instruct-v1:0", aws),
+        ("bedrock/anthropic.claude-3-haiku-20240307-v1:0", aws), ("bedrock/openai.gpt-oss-20b-1:0", aws),
+        ("gemini/gemini-2.5-pro", key), ("anthropic/claude-sonnet-4-5", key), ("ollama_chat/m", key),
+        ("mistral/m", key), ("cohere_chat/m", key), ("openai/gpt-5", key), ("azure/gpt-5", key),
+        ("fireworks_ai/m", key), ("databricks/m", key), ("deepseek/m", key), ("snowflake/m", key),
+        ("azure_ai/m", key), ("moonshot/m", key), ("perplexity/m", key),
+    ):
+        for scheme in ("http", "https"):
+            url = scheme + "://named-by-the-client.example/x"
+            for part in (
+                {"type": "image_url", "image_url": {"url": url}}, {"type": "image_url", "image_url": url + ".png"},
+                {"type": "file", "file": {"file_id": url, "format": "application/pdf"}},
+                {"type": "file", "file": {"file_data": url + ".pdf", "filename": "x.pdf"}},
+                {"type": "video_url", "video_url": {"url": url + ".mp4"}},
+                {"type": "audio_url", "audio_url": {"url": url}},
+                {"type": "document_url", "document_url": {"url": url}},
+            ):
+                await ask(model, part, **target)
+asyncio.run(main())
+print(json.dumps({"seen": seen, "found": found}))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_nothing_that_a_client_names_is_looked_up_or_fetched() -> None:
+    run = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, timeout=300)
+    assert run.returncode == 0, run.stderr.decode()[-2000:]
+    answer = json.loads(run.stdout.splitlines()[-1])
+    assert not [each for each in answer["seen"] if "named-by-the-client" in each]
+    refused = {(model, kind) for model, kind, status, words in answer["found"] if status == 400 and words == REFUSAL}
+    assert {
+        ("bedrock/amazon.nova-pro-v1:0", "image_url"),
+        ("gemini/gemini-2.5-pro", "image_url"),
+        ("anthropic/claude-sonnet-4-5", "image_url"),
+        ("ollama_chat/m", "image_url"),
+    } <= refused
+    assert ("openai/gpt-5", "image_url") not in refused, "this provider fetches images itself"

@@ -11,7 +11,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
-from claude_gateway_proxy.litellm import errors, fields, messages, stream
+from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call
 from claude_gateway_proxy.litellm.exceptions import of_exception
@@ -20,10 +20,12 @@ from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
-from claude_gateway_proxy.litellm.repair import Repairs
+from claude_gateway_proxy.litellm.repair import KEPT_SECONDS, Model, Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
+from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
+from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_runtime.asgi import (
     JSON,
     TEXT,
@@ -112,10 +114,12 @@ class App:
         try:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
+            check_tools(wanted, format=format, provider=target.provider)
         except Failure as failure:
             await _send_failure(send, failure, format, request_id=request_id)
             return
         dialled.set(target.dial)
+        schemas.budget.set(Budget(len(body)))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if format in fields.MESSAGES else None
         try:
@@ -146,8 +150,11 @@ class App:
     ) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
-        fields = self._repairs.known(target.id, wanted)
-        learnt: list[Failure] = []
+        repaired = Model(target.id, model)
+        fields, names = self._repairs.known(repaired, wanted)
+        for name in names:
+            self.metrics.repaired(name, cause="known")
+        refusals: list[Failure] = []
         while True:
             try:
                 answer = await call(library, target, model=model, format=format, fields=fields, options=options)
@@ -155,13 +162,27 @@ class App:
             except Exception as error:  # LiteLLM raises anything
                 failure = _failure(error, target=target, format=format)
                 changed = self._repairs.after(failure, fields)
-                if changed is None or len(learnt) == _REPAIRS_MOST:
+                if changed is None or len(refusals) == _REPAIRS_MOST:
                     raise failure from None
-                fields = changed
-                learnt.append(failure)
-        for failure in learnt:
-            self._repairs.learn(target.id, failure)
+                fields, name = changed
+                self.metrics.repaired(name, cause="refused")
+                refusals.append(failure)
+        for failure in refusals:
+            self._learn(repaired, failure)
         return answer
+
+    def _learn(self, model: Model, failure: Failure) -> None:
+        name = self._repairs.learn(model, failure)
+        if name is not None:
+            emit(
+                _log,
+                "repair_learned",
+                level=logging.WARNING,
+                target=model.target,
+                model=model.name,
+                repair=name,
+                seconds=int(KEPT_SECONDS),
+            )
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
         ident = headers.get(_TARGET, b"").decode("latin-1")

@@ -4,22 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import ChatCapabilities, ToolSchema
+from claude_gateway_proxy.litellm.schemas import current
 from claude_gateway_proxy.translation.chat.capabilities import Capabilities
 from claude_gateway_proxy.translation.names import short_id, upstream_id
 from claude_gateway_proxy.translation.schema.gemini import for_gemini
 from claude_gateway_proxy.translation.schema.openai import for_openai
+from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_proxy.translation.schema.values import Schema
 
-_SCHEMAS: Final[Mapping[ToolSchema, Callable[[object], Schema]]] = {
-    ToolSchema.OPENAI: for_openai,
+_SCHEMAS: Final[Mapping[ToolSchema, Callable[[object, Budget], Schema]]] = {
+    ToolSchema.OPENAI: lambda schema, _: for_openai(schema),
     ToolSchema.GEMINI: for_gemini,
 }
 
 
 def capabilities(chat: ChatCapabilities) -> Capabilities:
     """Return the translation's view of a target's capabilities."""
+    accepted, budget = _SCHEMAS[chat.tool_schema], current()
     return Capabilities(
-        schema=_SCHEMAS[chat.tool_schema],
+        schema=lambda schema: accepted(schema, budget),
         signatures=chat.signatures,
         reasoning=chat.reasoning,
         files=chat.files,

@@ -44,6 +44,12 @@ def empty_answer() -> str:
     return "the upstream ended its answer before it began"
 
 
+@row(502, "upstream_broken")
+def answer_refused(reason: str) -> str:
+    """The upstream's answer is not read to its end: it is too large, or cannot be decompressed."""
+    return reason
+
+
 @row(502, "upstream_redirected")
 def redirected() -> str:
     """The upstream answered with a redirect."""

@@ -13,12 +13,23 @@ from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm import errors, limits
+from claude_gateway_proxy.litellm.bounds import AnswerRefused
+from claude_gateway_proxy.litellm.downloads import REFUSAL, DownloadRefused
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.limits import MostOutput
+from claude_gateway_proxy.litellm.masking import masked, without_tokens
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_runtime.failure import Failure
 
-_MESSAGE_LIMIT: Final = 4_000
+_READ_MOST: Final = 64 * 1024
+"""Characters of an error that are looked at, by what takes linear time: search for a key, and JSON."""
+
+_TEXT_MOST: Final = 1024 * 1024
+"""Characters that are searched for a key. What is cut off here is far behind what is looked at."""
+
+_MESSAGE_MOST: Final = 4_000
+"""Characters of a message. A text is cut to it before any pattern reads it."""
+
 _CHAIN_LIMIT: Final = 16
 
 _STATUSES: Final = {
@@ -34,13 +45,12 @@ _STATUSES: Final = {
 _PREFIXES: Final = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout)\b(?: \w+Error)?\s*(?::|-)\s*)+")
 _TAILS: Final = re.compile(
     r"\.? ?(?:Handle with `litellm|Received Model Group=|Available Model Group|LiteLLM Retried|Original exception: ).*"
-    r"|\s*Traceback \(most recent call.*",
+    r"|Traceback \(most recent call.*",
     re.DOTALL,
 )
-_BYTES: Final = re.compile(r"""\bb(?:'\{(?:[^'\\]|\\.)*'|"\{(?:[^"\\]|\\.)*")""")
+_BYTES: Final = re.compile(r"""\bb(?:'\{[^'\\]*(?:\\.[^'\\]*)*'|"\{[^"\\]*(?:\\.[^"\\]*)*")""")
 _CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
-_QUERY: Final = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
-_USERINFO: Final = re.compile(r"(https?://)[^\s/@'\"]*@")
+_URL: Final = re.compile(r"(?P<scheme>https?://)(?P<rest>[^\s'\"]*)")
 _CONNECTION: Final = re.compile(
     r"cannot connect to host|connection error|server disconnected|connection reset|payload is not completed"
     r"|closed the responses stream before any terminal event",
@@ -60,6 +70,13 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     chain = list(_chain(error))
     if any(isinstance(each, AddressRefused) for each in chain):
         return errors.address_refused()
+    unread = next((each for each in chain if isinstance(each, AnswerRefused)), None)
+    if unread is not None:
+        return errors.answer_refused(str(unread))
+    if any(isinstance(each, DownloadRefused) for each in chain) or _named(chain, "ImageFetchError"):
+        return errors.bad_request(REFUSAL)
+    if any(isinstance(each, RecursionError) for each in chain) or "Max depth of " in _text(error)[:_MESSAGE_MOST]:
+        return errors.bad_request("tools: nested too deeply")
     status = _status(chain)
     if status == 504:
         return errors.timed_out()
@@ -68,6 +85,8 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     if 300 <= status < 400:
         return errors.redirected()
     text = _clean(_text(error), target)
+    if text.startswith("Unmapped LLM provider"):
+        return errors.bad_request("this endpoint is not supported for this model")
     if status == 500 and "overloaded" in text.lower():
         status = 529  # LiteLLM drops the type of an error within a stream
     failure = Failure(
@@ -102,11 +121,11 @@ def of_event(data: dict[str, Any], *, target: Target) -> Failure:
     error = data.get("error", data)
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
     message = str(fields.get("message") or "the upstream reported an error")
-    if _CONNECTION.search(message):
+    if _CONNECTION.search(message[:_MESSAGE_MOST]):
         return errors.unreachable()
     code = fields.get("code")
     status = _STATUSES.get(str(fields.get("type")), code if isinstance(code, int) and 400 <= code < 600 else 500)
-    if status == 500 and "overloaded" in message.lower():
+    if status == 500 and "overloaded" in message[:_MESSAGE_MOST].lower():
         status = 529  # LiteLLM drops the type of an error within a stream
     return Failure(status=status, message=_clean(message, target))
 
@@ -149,7 +168,7 @@ def _no_connection(chain: list[BaseException]) -> bool:
             "ClientPayloadError",
         ):
             return True
-    return _CONNECTION.search(str(chain[0])) is not None
+    return _CONNECTION.search(str(chain[0])[:_MESSAGE_MOST]) is not None
 
 
 def _text(error: BaseException) -> str:
@@ -158,20 +177,33 @@ def _text(error: BaseException) -> str:
 
 
 def _clean(text: str, target: Target) -> str:
-    text = _upstream_words(text) or _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
-    text = _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text))
+    # Keys first: a cut would leave half of one.
+    text = masked(text[:_TEXT_MOST], target)
+    words = _upstream_words(text[:_READ_MOST])
+    if words is not None:
+        text = masked(words, target)[:_MESSAGE_MOST]
+    else:
+        text = _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text[:_MESSAGE_MOST])))
+    text = without_tokens(_URL.sub(_bare_url, text))
     if text in ("b''", 'b""'):
         text = ""
-    if target.api_key:
-        text = text.replace(target.api_key, "[key]")
-    return text[:_MESSAGE_LIMIT].strip() or "the upstream gave no reason"
+    return text.strip() or "the upstream gave no reason"
+
+
+def _bare_url(found: re.Match[str]) -> str:
+    """An address without its query and its user, either of which may be a key."""
+    authority, slash, path = found["rest"].partition("?")[0].partition("/")
+    return f"{found['scheme']}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _upstream_words(text: str) -> str | None:
     """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
     literal = _BYTES.search(text)
     if literal is not None:
-        text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
+        try:
+            text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
+        except (ValueError, SyntaxError):
+            return None
     start = text.find("{")
     if start < 0:
         return None

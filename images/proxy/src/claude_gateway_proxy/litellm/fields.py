@@ -63,14 +63,6 @@ _REQUIRED: Final[Mapping[Format, Mapping[str, tuple[type, ...]]]] = {
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields of Responses that refer to what a server keeps; nothing is kept here, and to ignore them would be wrong."""
 
-_TOOL_TYPES: Final[Mapping[Format, frozenset[str | None]]] = {
-    Format.MESSAGES: frozenset({None, "custom"}),
-    Format.COUNT_TOKENS: frozenset({None, "custom"}),
-    Format.CHAT: frozenset({"function", "custom"}),
-}
-"""Tools that the caller runs. LiteLLM acts on some others by itself, which no client may make it do."""
-
-_RESPONSES_REFUSED: Final = ("mcp", "shell", "local_shell", "advisor")
 _REFERENCES: Final = ("os.environ/", "oidc/")
 
 
@@ -107,7 +99,7 @@ def allowed(document: Json, *, format: Format) -> Json:
         if not isinstance(kept.get(name), kinds) or isinstance(kept.get(name), bool):
             raise bad_request(f"{name}: {'Field required' if name not in kept else 'has the wrong type'}")
     _refuse_references(kept)
-    _check_parts(kept, format=format)
+    _check_parts(kept)
     return kept
 
 
@@ -126,16 +118,10 @@ def _refuse_references(kept: Json) -> None:
             raise bad_request(f"{name}: must not begin with 'os.environ/' or 'oidc/'")
 
 
-def _check_parts(kept: Json, *, format: Format) -> None:
+def _check_parts(kept: Json) -> None:
     for name, check in _CHECKS.items():
         if name in kept:
             check(name, kept[name])
-    tools = kept.get("tools", ())
-    for number, tool in enumerate(tools):
-        kind = tool.get("type")
-        known = _TOOL_TYPES.get(format)
-        if (known is not None and kind not in known) or str(kind).startswith(_RESPONSES_REFUSED):
-            raise bad_request(f"tools.{number}: tools of type '{str(kind)[:64]}' are not supported for this model")
 
 
 def _is_list_of_objects(name: str, value: Any) -> None:

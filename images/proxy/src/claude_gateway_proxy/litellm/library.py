@@ -11,12 +11,16 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
+from claude_gateway_proxy.litellm import downloads, schemas
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 
 _CHATTY: Final = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp", "asyncio")
 """Loggers of libraries whose lines may hold addresses, keys in them, or content."""
+
+_CHUNKS_KEPT: Final = 10_000
+"""Chunks of a stream that are kept at least."""
 
 
 class Library:
@@ -83,6 +87,9 @@ def import_litellm() -> Any:
     litellm.turn_off_message_logging = True
     litellm.num_retries = 0
     _stream_unknown_models(litellm)
+    _forget_old_chunks()
+    downloads.install()
+    schemas.install()
     # One pool for all that goes through OpenAI's SDK; without it some calls open a connection each and never close it.
     litellm.aclient_session = AsyncHTTPHandler(timeout=None).client
     return litellm
@@ -104,6 +111,31 @@ def _stream_unknown_models(litellm: Any) -> None:
         return known and fakes(config, model, stream, custom_llm_provider)
 
     OpenAIResponsesAPIConfig.should_fake_stream = fakes_known  # type: ignore[assignment, method-assign]
+
+
+class _Recent(list[Any]):
+    """A list that keeps what was appended last."""
+
+    def append(self, chunk: Any) -> None:
+        if len(self) >= 2 * _CHUNKS_KEPT:
+            del self[:_CHUNKS_KEPT]
+        super().append(chunk)
+
+
+def _forget_old_chunks() -> None:
+    """Bound what LiteLLM keeps of a stream: every chunk, as objects ten times as large as what came.
+
+    It looks for repetitions in the last ones, and counts the tokens of an answer whose upstream did not.
+    """
+    from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+
+    begin = CustomStreamWrapper.__init__
+
+    def begin_bounded(wrapper: Any, *arguments: Any, **keywords: Any) -> None:
+        begin(wrapper, *arguments, **keywords)
+        wrapper.chunks = _Recent(wrapper.chunks)
+
+    CustomStreamWrapper.__init__ = begin_bounded  # type: ignore[method-assign]
 
 
 def _stand_in_for_google() -> None:

@@ -7,7 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_N: Final = r"[\d,]*\d"
+_N: Final = r"\d[\d,]{0,15}"
+_NEAR: Final = ".{0,300}?"
+"""What may stand between two parts of one statement."""
+
 _FIELD: Final = r"max_?(?:completion_?|output_?)?tokens"
 
 
@@ -19,7 +22,7 @@ def _any(*patterns: str) -> tuple[re.Pattern[str], ...]:
 
 _SHARED: Final = _any(
     r"context length is <most> tokens\. however, you requested \d+ tokens "
-    r"\(<sent> in the messages, .*in the completion",
+    r"\(<sent> in the messages, .{0,300}?in the completion",
     r"context length is <most> tokens and your request has <sent> input tokens",
     r"context length is <most> tokens\. however, you requested \d+ output tokens and your prompt contains "
     r"(?:at least )?<sent> input tokens",
@@ -27,18 +30,19 @@ _SHARED: Final = _any(
 """Prompt and output share a context: of these, the prompt alone may fit."""
 
 _OUTPUT: Final = _any(
-    rf"{_FIELD}.*(?:supports at most|less than or equal to|range of \S+ is \[1,|expected a value <=) `?<most>",
+    rf"{_FIELD}{_NEAR}(?:supports at most|less than or equal to|range of \S+ is \[1,|expected a value <=) `?<most>",
     rf"{_FIELD}: \d+ > <most>, which is the maximum",
     r"maximum tokens you requested exceeds the model limit of <most>",
     rf"{_FIELD} value of \d+ but the supported range is from 1 \(inclusive\) to <above> \(exclusive\)",
 )
 _PROMPT: Final = _any(
     r"prompt is too long: <sent> tokens > <most> maximum",
-    r"context length is <most> tokens.*(?:resulted in|requested(?: about)?|request has|contains(?: at least)?) <sent> ",
+    rf"context length is <most> tokens{_NEAR}"
+    r"(?:resulted in|requested(?: about)?|request has|contains(?: at least)?) <sent> ",
     r"input token count \(?<sent>\)? exceeds the maximum number of tokens allowed \(?<most>",
-    r"contains <sent> tokens.*with <most> maximum context length",
-    r"(?:input|prompt) (?:of|contains) <sent> tokens\D+<most>",
-    r"(?:input|prompt) \(?length:? \(?<sent>\)? (?:is longer than|exceeds|is greater than)\D+<most>",
+    rf"contains <sent> tokens{_NEAR}with <most> maximum context length",
+    r"(?:input|prompt) (?:of|contains) <sent> tokens\D{1,300}<most>",
+    r"(?:input|prompt) \(?length:? \(?<sent>\)? (?:is longer than|exceeds|is greater than)\D{1,300}<most>",
     r"cannot exceed <most> - received <sent>",
     r"request \(<sent> tokens\) exceeds the available context size \(<most>",
 )

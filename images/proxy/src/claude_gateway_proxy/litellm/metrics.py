@@ -1,7 +1,7 @@
 """The worker's Prometheus metrics: its configuration and its load. Requests are counted by the gateway."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
@@ -20,6 +20,13 @@ class Metrics:
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
         self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
+        self._repairs = Counter(
+            names.METRIC_REPAIRS,
+            "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
+            "had refused this request (refused) or an earlier one to this model (known)",
+            ("repair", "cause"),
+            registry=registry,
+        )
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
 
@@ -32,6 +39,10 @@ class Metrics:
     def refused(self) -> None:
         """Note a revision that could not be loaded."""
         self._errors.inc()
+
+    def repaired(self, repair: str, *, cause: Literal["refused", "known"]) -> None:
+        """Note a request that is sent in another form."""
+        self._repairs.labels(repair, cause).inc()
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -5,13 +5,11 @@ from functools import partial
 from typing import Any, Final
 
 from claude_gateway_proxy.translation.schema.openai import for_openai, merged
+from claude_gateway_proxy.translation.schema.unfolding import Budget, own_cost
 from claude_gateway_proxy.translation.schema.values import Schema, as_list, as_names, as_object
 
 _DEPTH: Final = 32
 """Levels that are read."""
-
-_NODES_MOST: Final = 5_000
-"""Parts that a schema may have once its references are resolved."""
 
 _GEMINI: Final = frozenset(
     (
@@ -28,30 +26,29 @@ _GEMINI_FORMATS: Final = {
 }
 
 
-def for_gemini(schema: Any) -> Schema:
-    """A schema in the part of OpenAPI that Gemini knows, references and alternatives resolved."""
+def for_gemini(schema: Any, budget: Budget) -> Schema:
+    """A schema in the part of OpenAPI that Gemini knows, references and alternatives resolved as far as they fit."""
     whole = for_openai(schema)
     definitions = {
         f"#/{place}/{name}": each
         for place in ("$defs", "definitions")
         for name, each in as_object(whole.get(place)).items()
     }
-    return _Gemini(definitions).reduced(whole)
+    return _Gemini(definitions, budget).reduced(whole)
 
 
 class _Gemini:
-    """One reduction. What refers to itself, or unfolds to more than ``_NODES_MOST``, becomes an open object."""
+    """One reduction. What refers to itself, or unfolds beyond the budget, becomes an open object."""
 
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
+    def __init__(self, definitions: Mapping[str, Any], budget: Budget) -> None:
         self._definitions = definitions
-        self._nodes = 0
+        self._budget = budget
 
     def reduced(self, schema: Any, *, within: frozenset[str] = frozenset(), depth: int = 0) -> Schema:
-        self._nodes += 1
         if not isinstance(schema, dict):
             return {"type": "string"}
         reference = str(schema.get("$ref", ""))
-        if reference in within or depth > _DEPTH or self._nodes > _NODES_MOST:
+        if reference in within or depth > _DEPTH or not self._budget.take(own_cost(schema)):
             return {"type": "object"}
         if reference:
             rest = {key: value for key, value in schema.items() if key != "$ref"}

@@ -1,0 +1,36 @@
+"""LiteLLM's own unfolding of references in schemas, replaced by ours, which is bounded.
+
+LiteLLM unfolds the tools of every format on the way to Gemini, Vertex AI and Bedrock, without any bound.
+"""
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+from claude_gateway_proxy.translation.schema.unfolding import Budget, unfolded
+from claude_gateway_proxy.translation.schema.values import as_object
+
+budget: Final[ContextVar[Budget | None]] = ContextVar("budget", default=None)
+"""What the schemas of the request at hand may grow by; tasks and threads that serve it inherit it."""
+
+
+def current() -> Budget:
+    """The budget of the request at hand."""
+    return budget.get() or Budget()
+
+
+def install() -> None:
+    """Let LiteLLM unfold by our function from now on; needs its import to be done, and cannot be undone."""
+    from litellm.litellm_core_utils.prompt_templates import common_utils
+    from litellm.llms.vertex_ai import common_utils as vertex
+
+    # One looks the name up in its own module, the others import it from there when they need it.
+    common_utils.unpack_defs = _unpack
+    vertex.unpack_defs = _unpack
+
+
+def _unpack(schema: Any, defs: Any, max_inlined_bytes: int | None = None) -> None:  # noqa: ARG001 - LiteLLM's name
+    """Unfold a schema in place, as LiteLLM's function of this name does."""
+    if isinstance(schema, dict):
+        found = unfolded(schema, definitions=as_object(defs), budget=current())
+        schema.clear()
+        schema.update(found)
