@@ -77,6 +77,53 @@ def test_images_by_registry_tag_and_digest(image: Manifest, expected: str) -> No
     assert containers(rendered.one("Pod", "cg-claude-gateway-test")["spec"])["test"]["image"] == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"global": {"imageRegistry": "mirror.example.com"}}, "mirror.example.com/claude-gateway/proxy:0.1.0"),
+        ({"global": {"imageRegistry": "parent"}, "images": {"registry": "own"}}, "own/claude-gateway/proxy:0.1.0"),
+    ],
+)
+def test_the_registry_of_a_parent_chart_is_used_unless_there_is_an_own(values: Manifest, expected: str) -> None:
+    rendered = render({**values, "caBundle": {"configMap": "ca"}})
+    images = {found["image"] for _, pod in rendered.pods() for found in containers(pod).values()}
+    assert images == {expected, expected.replace("proxy", "operator")}
+
+
+def test_pull_secrets_of_a_parent_chart_are_added_to_every_pod() -> None:
+    shared: Manifest = {"imagePullSecrets": ["bare", {"name": "reference"}, {"name": "own"}]}
+    rendered = render({"global": shared, "images": {"pullSecrets": [{"name": "own"}]}})
+    for _, pod in rendered.pods():
+        assert [found["name"] for found in pod["imagePullSecrets"]] == ["own", "bare", "reference"]
+
+
+def test_own_init_containers_run_before_all_others(everything: Rendered) -> None:
+    """They may fetch what the others need; the chart's own are sidecars that run until the end."""
+    assert [found["name"] for found in everything.pod("proxy")["initContainers"]] == [
+        *("first", "trust", "litellm", "agent")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ({}, {"maxUnavailable": 1}),
+        ({"maxUnavailable": 0}, {"maxUnavailable": 0}),
+        ({"minAvailable": 2}, {"minAvailable": 2}),
+        ({"minAvailable": 0}, {"minAvailable": 0}),
+        ({"minAvailable": "50%", "maxUnavailable": None}, {"minAvailable": "50%"}),
+    ],
+)
+def test_a_budget_has_a_minimum_or_a_maximum(budget: Manifest, expected: Manifest) -> None:
+    spec = render({"podDisruptionBudget": budget}).all("PodDisruptionBudget")[0]["spec"]
+    assert {name: spec[name] for name in ("minAvailable", "maxUnavailable") if name in spec} == expected
+
+
+def test_a_service_prefers_the_pods_of_a_zone_where_kubernetes_can() -> None:
+    rendered = render({"service": {"trafficDistribution": "PreferClose"}}, kubernetes="1.31.0")
+    assert rendered.one("Service", rendered.fullname)["spec"]["trafficDistribution"] == "PreferClose"
+
+
 def test_an_autoscaler_needs_no_adapter_and_owns_the_number_of_pods(everything: Rendered) -> None:
     assert "replicas" not in everything.one("Deployment", "cg-claude-gateway-proxy")["spec"]
     scaler = everything.all("HorizontalPodAutoscaler")[0]["spec"]

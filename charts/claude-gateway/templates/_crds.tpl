@@ -5,6 +5,7 @@ A cluster has each CRD once, and Helm refuses to install one that another releas
 owns it. Without a cluster to ask (`helm template`, GitOps tools) nothing is found, and it is rendered.
 */ -}}
 {{- define "claude-gateway.installsCrd" -}}
+{{- include "claude-gateway.values" .root -}}
 {{- if .root.Values.crds.install -}}
 {{- $there := include "claude-gateway.crd" . | fromYaml -}}
 {{- if or (not $there) .root.Values.crds.takeOver -}}
