@@ -134,7 +134,7 @@ test-operator: setup ## The operator's wiring against an emulated API server
 	$(BIN)/python -m pytest tests/operator
 
 .PHONY: test-apiserver
-test-apiserver: setup ## CRDs, operator and agent on a real API server (needs KUBEBUILDER_ASSETS: etcd, kube-apiserver)
+test-apiserver: setup ## CRDs, operator, agent and chart on a real API server (needs helm and KUBEBUILDER_ASSETS: etcd, kube-apiserver)
 	$(BIN)/python -m pytest tests/apiserver
 
 .PHONY: test-image

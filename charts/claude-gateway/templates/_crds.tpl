@@ -33,3 +33,14 @@ true
 {{- end -}}
 {{- include "claude-gateway.metadata" (dict "root" .root "component" "crds" "annotations" $own) -}}
 {{- end -}}
+
+{{- /* Whether a release has its operator in the cluster ("true" or empty). Takes a list of the release's name and namespace. */ -}}
+{{- define "claude-gateway.isInstalled" -}}
+{{- $release := first . -}}
+{{- range (lookup "apps/v1" "Deployment" (last .) "").items -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- if and (eq (default "" (index $labels "app.kubernetes.io/instance")) $release) (eq (default "" (index $labels "app.kubernetes.io/component")) "operator") -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -156,6 +156,25 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{- /*
+The number of proxy pods. Where an autoscaler sets it, the live number, within the autoscaler's bounds: a manifest without
+a number would make Kubernetes fall back to one pod when the former manifest had one. Without a cluster to ask, none.
+*/ -}}
+{{- define "claude-gateway.replicas" -}}
+{{- $scaler := .Values.autoscaling -}}
+{{- if not (or $scaler.enabled (kindIs "invalid" .Values.proxy.replicas)) -}}
+{{- int .Values.proxy.replicas -}}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-proxy" (include "claude-gateway.fullname" .)) -}}
+{{- if $scaler.enabled -}}
+{{- max (default 1 $scaler.minReplicas | int) (min (int $scaler.maxReplicas) (int .spec.replicas)) -}}
+{{- else -}}
+{{- int .spec.replicas -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* How a Deployment replaces its pods, besides its strategy. Takes the values of operator or proxy. */ -}}
 {{- define "claude-gateway.rolloutFields" -}}
 {{- with .minReadySeconds }}
