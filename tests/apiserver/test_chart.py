@@ -30,8 +30,8 @@ class Release:
         return helm("upgrade", "--install", self.name, str(CHART), *self._where(), *options, "--values", "-", text=text)
 
     def uninstall(self) -> None:
-        """Remove it, without its hooks: nothing would run them."""
-        helm("uninstall", self.name, *self._where(), "--no-hooks")
+        """Remove it."""
+        helm("uninstall", self.name, *self._where())
 
     def rollback(self, revision: int) -> None:
         """Return to an earlier revision."""
@@ -154,3 +154,18 @@ def test_objects_of_our_kinds_in_the_release_that_brings_the_kinds_are_hooks(tmp
         assert empty.get(f"{GATEWAYS}/namespaces/ai/gatewayclients/own") is not None
         release.upgrade({"extraObjects": [client(annotations=hook)], "proxy": {"replicas": 1}})
         assert empty.get(f"{GATEWAYS}/namespaces/ai/gatewayclients/own") is not None
+
+
+@pytest.mark.parametrize("crds", [{}, {"keep": False}])
+def test_the_first_client_goes_with_the_release_and_not_before(release: Release, crds: Manifest) -> None:
+    """Without rights of its own and without a pod: the chart's hooks replace both objects and remove them."""
+    release.upgrade({"crds": crds})
+    core, ours = f"/api/v1/namespaces/{release.namespace}", f"{GATEWAYS}/namespaces/{release.namespace}"
+    made = [f"{core}/secrets/gate-bootstrap", f"{ours}/gatewayclients/gate-bootstrap"]
+    release.api.create(f"{core}/secrets", {"metadata": {"name": "gate-bootstrap"}, "stringData": {"key": "cgw_old"}})
+    release.api.create(f"{ours}/gatewayclients", {**client(name="gate-bootstrap")})
+    release.upgrade({"crds": crds, "proxy": {"replicas": 1}})
+    assert release.api.get(made[0])["data"] == {"key": "Y2d3X29sZA=="}
+    release.uninstall()
+    assert [release.api.get(path) for path in made] == [None, None]
+    assert release.api.get(f"{core}/secrets?labelSelector=app.kubernetes.io/instance=cg")["items"] == []

@@ -31,9 +31,16 @@ def test_a_new_pod_is_ready_before_an_old_one_goes(default: Rendered) -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_there_is_one_operator_at_a_time(default: Rendered) -> None:
+def test_a_new_operator_works_before_the_old_one_goes(default: Rendered) -> None:
+    """So that one that cannot start (a wrong tag) takes nothing away."""
     spec = default.one("Deployment", "cg-claude-gateway-operator")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert (spec["replicas"], spec["strategy"]) == (1, rolling)
+
+
+def test_the_operator_leaves_a_dead_node_within_half_a_minute(default: Rendered) -> None:
+    tolerated = {found["key"]: found["tolerationSeconds"] for found in default.pod("operator")["tolerations"]}
+    assert tolerated == {"node.kubernetes.io/unreachable": 30, "node.kubernetes.io/not-ready": 30}
 
 
 def test_every_process_is_watched(default: Rendered) -> None:
