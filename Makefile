@@ -129,6 +129,10 @@ test-contract: setup setup-peer setup-clients ## The processes with the real Lit
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
 	$(BIN)/python -m pytest tests/chart
 
+.PHONY: test-alerts
+test-alerts: setup ## The chart's alerts, evaluated on series of metrics (needs helm, promtool)
+	$(BIN)/python -m pytest tests/alerts
+
 .PHONY: test-operator
 test-operator: setup ## The operator's wiring against an emulated API server
 	$(BIN)/python -m pytest tests/operator

@@ -11,7 +11,7 @@ from packaging.version import Version
 from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, render
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
-FOREIGN = {"ServiceMonitor", "HTTPRoute", "GatewayClient"}
+FOREIGN = {"PodMonitor", "PrometheusRule", "ServiceMonitor", "HTTPRoute", "GatewayClient"}
 """Kinds of others, that no Kubernetes version has."""
 
 

@@ -261,7 +261,7 @@ Values after null removed some of them: a missing section is an empty one, so th
 manifest can be without has its default again. Each template begins with this; it changes the values in place.
 */ -}}
 {{- define "claude-gateway.values" -}}
-{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "tests" "tests.keySecret" -}}
+{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
 {{- range $sections -}}
 {{- $at := $.Values -}}
 {{- range splitList "." . -}}
@@ -281,7 +281,12 @@ manifest can be without has its default again. Each template begins with this; i
 
 {{- /* The shortest grace period of the proxy's pods in which everything can end. */ -}}
 {{- define "claude-gateway.leastGrace" -}}
-{{- add (default 0 .Values.proxy.preStopSeconds) .Values.proxy.drainSeconds 10 -}}
+{{- add (default 0 .Values.proxy.preStopSeconds) .Values.proxy.drainSeconds (include "claude-gateway.linger" .) 10 -}}
+{{- end -}}
+
+{{- /* Seconds for which a pod stays after its last answer, to be scraped. */ -}}
+{{- define "claude-gateway.linger" -}}
+{{- ternary (default 0 .Values.metrics.podMonitor.lingerSeconds | int) 0 (default false .Values.metrics.podMonitor.enabled) -}}
 {{- end -}}
 
 {{- /* Settings that contradict each other and that a schema cannot see. */ -}}
@@ -291,10 +296,13 @@ manifest can be without has its default again. Each template begins with this; i
 {{- end -}}
 {{- $least := include "claude-gateway.leastGrace" . | int -}}
 {{- if lt (default $least .Values.proxy.terminationGracePeriodSeconds | int) $least -}}
-{{- fail (printf "proxy.terminationGracePeriodSeconds: at least preStopSeconds + drainSeconds + 10, which is %d" $least) -}}
+{{- fail (printf "proxy.terminationGracePeriodSeconds: at least preStopSeconds + drainSeconds + metrics.podMonitor.lingerSeconds + 10, which is %d" $least) -}}
 {{- end -}}
 {{- if has .Release.Namespace (default list .Values.operator.watchNamespaces) -}}
 {{- fail "operator.watchNamespaces: the release's own namespace is always watched, leave it out" -}}
+{{- end -}}
+{{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled -}}
+{{- fail "metrics: enable podMonitor or serviceMonitor, not both: every sample would be there twice" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts: name at least one host" -}}

@@ -12,6 +12,10 @@ import yaml
 
 CHART: Final = Path("charts/claude-gateway")
 NAMESPACE: Final = "ai"
+MONITORING: Final = tuple(
+    f"monitoring.coreos.com/v1/{kind}" for kind in ("PodMonitor", "PrometheusRule", "ServiceMonitor")
+)
+"""What a cluster with the Prometheus operator also has."""
 OLDEST: Final = "1.29.0"
 """What ``kubeVersion`` in Chart.yaml asks for."""
 
@@ -73,7 +77,7 @@ def render(
     release: str = "cg",
     namespace: str = NAMESPACE,
     kubernetes: str = OLDEST,
-    apis: Sequence[str] = (),
+    apis: Sequence[str] = MONITORING,
 ) -> Rendered:
     """Render the chart with ``values`` over its own, for a cluster that also has ``apis``. Raises Refused."""
     cluster = ("--namespace", namespace, "--kube-version", kubernetes, *(f"--api-versions={api}" for api in apis))
