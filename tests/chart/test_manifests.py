@@ -8,7 +8,9 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.version import Version
-from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, render
+from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, containers, render
+
+from claude_gateway.api.kinds import KINDS
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 FOREIGN = {"PodMonitor", "PrometheusRule", "ServiceMonitor", "HTTPRoute", "GatewayClient"}
@@ -62,6 +64,20 @@ def test_chart_and_application_share_one_version() -> None:
     project = Path("pyproject.toml").read_text()
     assert chart["version"] == chart["appVersion"]
     assert f'\nversion = "{chart["version"]}"\n' in project
+
+
+def test_what_the_chart_says_about_itself_is_true(default: Rendered) -> None:
+    """Artifact Hub shows these annotations."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    told = {name.partition("/")[2]: yaml.safe_load(text) for name, text in chart["annotations"].items()}
+    crds = default.all("CustomResourceDefinition")
+    assert {found["name"] for found in told["crds"]} == {found["metadata"]["name"] for found in crds}
+    assert {found["kind"] for found in told["crdsExamples"]} == {found["spec"]["names"]["kind"] for found in crds}
+    images = {container["image"] for _, pod in default.pods() for container in containers(pod).values()}
+    assert {found["image"] for found in told["images"]} == images
+    specs = {str(kind.kind): kind.spec for kind in KINDS}
+    for example in told["crdsExamples"]:
+        specs[example["kind"]].model_validate(example["spec"])
 
 
 def test_no_secret_is_rendered(everything: Rendered, default: Rendered) -> None:
