@@ -129,12 +129,16 @@ test-contract: setup setup-peer setup-clients ## The processes with the real Lit
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
 	$(BIN)/python -m pytest tests/chart
 
+.PHONY: test-alerts
+test-alerts: setup ## The chart's alerts, evaluated on series of metrics (needs helm, promtool)
+	$(BIN)/python -m pytest tests/alerts
+
 .PHONY: test-operator
 test-operator: setup ## The operator's wiring against an emulated API server
 	$(BIN)/python -m pytest tests/operator
 
 .PHONY: test-apiserver
-test-apiserver: setup ## CRDs, operator and agent on a real API server (needs KUBEBUILDER_ASSETS: etcd, kube-apiserver)
+test-apiserver: setup ## CRDs, operator, agent and chart on a real API server (needs helm and KUBEBUILDER_ASSETS: etcd, kube-apiserver)
 	$(BIN)/python -m pytest tests/apiserver
 
 .PHONY: test-image

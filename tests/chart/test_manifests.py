@@ -8,10 +8,12 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.version import Version
-from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, render
+from tests.support.kube.chart import CHART, OLDEST, Manifest, Rendered, containers, render
+
+from claude_gateway.api.kinds import KINDS
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
-FOREIGN = {"ServiceMonitor", "HTTPRoute"}
+FOREIGN = {"PodMonitor", "PrometheusRule", "ServiceMonitor", "HTTPRoute", "GatewayClient"}
 """Kinds of others, that no Kubernetes version has."""
 
 
@@ -21,13 +23,18 @@ def supported() -> list[str]:
     return [ordered[0], ordered[-1]]
 
 
+def validate(manifest: Manifest, kubernetes: str) -> None:
+    """Raise ValidationError unless that Kubernetes version knows the manifest as it is."""
+    if manifest["kind"] not in FOREIGN:
+        kubernetes_validate.validate(manifest, kubernetes, strict=True)
+
+
 @pytest.mark.parametrize("kubernetes", supported())
 @pytest.mark.parametrize("rendering", ["default", "everything"])
 def test_each_manifest_is_valid(request: pytest.FixtureRequest, rendering: str, kubernetes: str) -> None:
     rendered: Rendered = request.getfixturevalue(rendering)
     for manifest in rendered.manifests:
-        if manifest["kind"] not in FOREIGN:
-            kubernetes_validate.validate(manifest, kubernetes, strict=True)
+        validate(manifest, kubernetes)
 
 
 def test_the_oldest_that_is_validated_is_the_oldest_that_is_taken() -> None:
@@ -59,9 +66,23 @@ def test_chart_and_application_share_one_version() -> None:
     assert f'\nversion = "{chart["version"]}"\n' in project
 
 
+def test_what_the_chart_says_about_itself_is_true(default: Rendered) -> None:
+    """Artifact Hub shows these annotations."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    told = {name.partition("/")[2]: yaml.safe_load(text) for name, text in chart["annotations"].items()}
+    crds = default.all("CustomResourceDefinition")
+    assert {found["name"] for found in told["crds"]} == {found["metadata"]["name"] for found in crds}
+    assert {found["kind"] for found in told["crdsExamples"]} == {found["spec"]["names"]["kind"] for found in crds}
+    images = {container["image"] for _, pod in default.pods() for container in containers(pod).values()}
+    assert {found["image"] for found in told["images"]} == images
+    specs = {str(kind.kind): kind.spec for kind in KINDS}
+    for example in told["crdsExamples"]:
+        specs[example["kind"]].model_validate(example["spec"])
+
+
 def test_no_secret_is_rendered(everything: Rendered, default: Rendered) -> None:
     for rendered in (default, everything):
-        assert rendered.all("Secret") == []
+        assert [set(found) for found in rendered.all("Secret")] == [{"apiVersion", "kind", "metadata"}]
         assert "stringData" not in rendered.text
 
 

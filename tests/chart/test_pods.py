@@ -31,9 +31,16 @@ def test_a_new_pod_is_ready_before_an_old_one_goes(default: Rendered) -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_there_is_one_operator_at_a_time(default: Rendered) -> None:
+def test_a_new_operator_works_before_the_old_one_goes(default: Rendered) -> None:
+    """So that one that cannot start (a wrong tag) takes nothing away."""
     spec = default.one("Deployment", "cg-claude-gateway-operator")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert (spec["replicas"], spec["strategy"]) == (1, rolling)
+
+
+def test_the_operator_leaves_a_dead_node_within_half_a_minute(default: Rendered) -> None:
+    tolerated = {found["key"]: found["tolerationSeconds"] for found in default.pod("operator")["tolerations"]}
+    assert tolerated == {"node.kubernetes.io/unreachable": 30, "node.kubernetes.io/not-ready": 30}
 
 
 def test_every_process_is_watched(default: Rendered) -> None:
@@ -75,6 +82,53 @@ def test_images_by_registry_tag_and_digest(image: Manifest, expected: str) -> No
     rendered = render({"images": image})
     assert {found["image"] for found in containers(rendered.pod("proxy")).values()} == {expected}
     assert containers(rendered.one("Pod", "cg-claude-gateway-test")["spec"])["test"]["image"] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"global": {"imageRegistry": "mirror.example.com"}}, "mirror.example.com/claude-gateway/proxy:0.1.0"),
+        ({"global": {"imageRegistry": "parent"}, "images": {"registry": "own"}}, "own/claude-gateway/proxy:0.1.0"),
+    ],
+)
+def test_the_registry_of_a_parent_chart_is_used_unless_there_is_an_own(values: Manifest, expected: str) -> None:
+    rendered = render({**values, "caBundle": {"configMap": "ca"}})
+    images = {found["image"] for _, pod in rendered.pods() for found in containers(pod).values()}
+    assert images == {expected, expected.replace("proxy", "operator")}
+
+
+def test_pull_secrets_of_a_parent_chart_are_added_to_every_pod() -> None:
+    shared: Manifest = {"imagePullSecrets": ["bare", {"name": "reference"}, {"name": "own"}]}
+    rendered = render({"global": shared, "images": {"pullSecrets": [{"name": "own"}]}})
+    for _, pod in rendered.pods():
+        assert [found["name"] for found in pod["imagePullSecrets"]] == ["own", "bare", "reference"]
+
+
+def test_own_init_containers_run_before_all_others(everything: Rendered) -> None:
+    """They may fetch what the others need; the chart's own are sidecars that run until the end."""
+    assert [found["name"] for found in everything.pod("proxy")["initContainers"]] == [
+        *("first", "trust", "litellm", "agent")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ({}, {"maxUnavailable": 1}),
+        ({"maxUnavailable": 0}, {"maxUnavailable": 0}),
+        ({"minAvailable": 2}, {"minAvailable": 2}),
+        ({"minAvailable": 0}, {"minAvailable": 0}),
+        ({"minAvailable": "50%", "maxUnavailable": None}, {"minAvailable": "50%"}),
+    ],
+)
+def test_a_budget_has_a_minimum_or_a_maximum(budget: Manifest, expected: Manifest) -> None:
+    spec = render({"podDisruptionBudget": budget}).all("PodDisruptionBudget")[0]["spec"]
+    assert {name: spec[name] for name in ("minAvailable", "maxUnavailable") if name in spec} == expected
+
+
+def test_a_service_prefers_the_pods_of_a_zone_where_kubernetes_can() -> None:
+    rendered = render({"service": {"trafficDistribution": "PreferClose"}}, kubernetes="1.31.0")
+    assert rendered.one("Service", rendered.fullname)["spec"]["trafficDistribution"] == "PreferClose"
 
 
 def test_an_autoscaler_needs_no_adapter_and_owns_the_number_of_pods(everything: Rendered) -> None:

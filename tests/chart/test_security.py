@@ -142,3 +142,32 @@ def test_metrics_can_be_closed_to_all_but_the_operator() -> None:
 
 def test_policies_can_be_left_to_others() -> None:
     assert render({"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []
+
+
+def openshift(adapt: str) -> Manifest:
+    return {"global": {"compatibility": {"openshift": {"adaptSecurityContext": adapt}}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "apis", "chosen"),
+    [
+        ({}, [], True),
+        ({}, ["security.openshift.io/v1"], False),
+        (openshift("auto"), ["security.openshift.io/v1"], False),
+        (openshift("auto"), [], True),
+        (openshift("force"), [], False),
+        (openshift("disabled"), ["security.openshift.io/v1"], True),
+    ],
+)
+def test_openshift_chooses_the_ids_of_every_pod(values: Manifest, apis: list[str], chosen: bool) -> None:
+    """The SCC ``restricted-v2`` rejects ids outside of the namespace's range, and sets its own where there are none."""
+    for name, pod in render({**values, "caBundle": {"configMap": "ca"}}, apis=apis).pods():
+        ids = {"runAsUser", "runAsGroup", "fsGroup"}
+        assert ids & set(pod["securityContext"]) == (ids if chosen else set()), name
+        assert not [found for found in containers(pod).values() if ids & set(found["securityContext"])]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_ids_that_a_user_sets_stay_on_openshift() -> None:
+    values: Manifest = {**openshift("force"), "proxy": {"podSecurityContext": {"runAsUser": 1000650000}}}
+    assert render(values).pod("proxy")["securityContext"]["runAsUser"] == 1000650000

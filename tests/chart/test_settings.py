@@ -46,6 +46,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "sigv4": (nested("proxy.gateway.sigv4", "ignore"), "ignore"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),
         "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
+        "linger_seconds": (nested("metrics.podMonitor", {"enabled": True, "lingerSeconds": 20}), "20"),
         "log_level": (nested("proxy.gateway.logLevel", "debug"), "debug"),
     },
     "litellm": {

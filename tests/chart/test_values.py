@@ -79,6 +79,14 @@ REFUSED = [
     ("podDisruptionBudget.maxUnavailable", [1]),
     ("tls.secretName", "not a name"),
     ("crds.install", "auto"),
+    ("service.ipFamilies", ["IPv5"]),
+    ("service.externalTrafficPolicy", "local"),
+    ("caBundle.resources", {"limts": {}}),
+    ("global.imageRegistry", ["r.example.com"]),
+    ("global.imagePullSecrets", [{"nam": "x"}]),
+    ("global.compatibility.openshift.adaptSecurityContext", True),
+    ("operator.dnsPolicy", "default"),
+    ("proxy.litellm.livenessProbe", {"http": {}}),
 ]
 
 
@@ -93,8 +101,14 @@ CONTRADICTIONS: list[tuple[Manifest, str]] = [
     ({"caBundle": {"configMap": "a", "secret": "b"}}, "caBundle: name a configMap or a secret, not both"),
     ({"proxy": {"terminationGracePeriodSeconds": 600}}, "proxy.terminationGracePeriodSeconds: at least .* 615"),
     ({"operator": {"watchNamespaces": ["ai"]}}, "operator.watchNamespaces: the release's own namespace"),
+    ({"metrics": {"podMonitor": {"enabled": True, "lingerSeconds": 46}}}, "lingerSeconds . 10, which is 661"),
+    ({"metrics": {kind: {"enabled": True} for kind in ("podMonitor", "serviceMonitor")}}, "metrics: .* not both"),
     ({"ingress": {"enabled": True}}, "ingress.hosts: name at least one host"),
     ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs: name at least one Gateway"),
+    ({"service": {"nodePort": 30400}}, "service.type: .* need NodePort or LoadBalancer"),
+    ({"service": {"loadBalancerClass": "own"}}, "service.type: .* need NodePort or LoadBalancer"),
+    ({"service": {"externalTrafficPolicy": "Local"}}, "service.type: .* need NodePort or LoadBalancer"),
+    ({"service": {"trafficDistribution": "PreferClose"}}, "service.trafficDistribution: needs Kubernetes 1.30"),
     ({"autoscaling": {"enabled": True, "minReplicas": 11}}, "autoscaling.minReplicas: not above maxReplicas"),
 ]
 

@@ -27,6 +27,8 @@ _PROBE: Final = (
     *("initialDelaySeconds", "periodSeconds", "timeoutSeconds"),
     *("failureThreshold", "successThreshold", "terminationGracePeriodSeconds"),
 )
+_HANDLERS: Final = ("exec", "grpc", "httpGet", "tcpSocket")
+_REFERENCE: Final = _closed({"name": {"type": "string", "minLength": 1}}, "name")
 _TEXTS: Final[dict[str, Any]] = {"type": "object", "additionalProperties": {"type": "string"}}
 
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -40,7 +42,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
         **_list({"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}),
         "uniqueItems": True,
     },
-    "references": _list(_closed({"name": {"type": "string", "minLength": 1}}, "name")),
+    "references": _list(_REFERENCE),
     "env": _list(
         _closed(
             {"name": {"type": "string", "minLength": 1}, "value": {"type": "string"}, "valueFrom": {"type": "object"}},
@@ -49,7 +51,23 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     ),
     "resources": _closed({"requests": _QUANTITIES, "limits": _QUANTITIES, "claims": _list({"type": "object"})}),
     "quantity": _QUANTITY,
-    "probe": _closed(dict.fromkeys(_PROBE, _COUNT)),
+    "probe": _closed({**dict.fromkeys(_PROBE, _COUNT), **{handler: {"type": "object"} for handler in _HANDLERS}}),
+    "global": {
+        "type": "object",
+        "properties": {
+            "imageRegistry": {"type": "string"},
+            "imagePullSecrets": _list({"anyOf": [{"type": "string", "minLength": 1}, _REFERENCE]}),
+            "compatibility": {
+                "type": "object",
+                "properties": {
+                    "openshift": {
+                        "type": "object",
+                        "properties": {"adaptSecurityContext": {"enum": ["auto", "force", "disabled"]}},
+                    }
+                },
+            },
+        },
+    },
     "port": {"type": "integer", "minimum": 1, "maximum": 65535},
     "loglevel": {"enum": ["debug", "info", "warning", "error"]},
     "tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"},

@@ -5,6 +5,7 @@ A cluster has each CRD once, and Helm refuses to install one that another releas
 owns it. Without a cluster to ask (`helm template`, GitOps tools) nothing is found, and it is rendered.
 */ -}}
 {{- define "claude-gateway.installsCrd" -}}
+{{- include "claude-gateway.values" .root -}}
 {{- if .root.Values.crds.install -}}
 {{- $there := include "claude-gateway.crd" . | fromYaml -}}
 {{- if or (not $there) .root.Values.crds.takeOver -}}
@@ -31,4 +32,15 @@ true
 {{- $_ := set $own "helm.sh/resource-policy" "keep" -}}
 {{- end -}}
 {{- include "claude-gateway.metadata" (dict "root" .root "component" "crds" "annotations" $own) -}}
+{{- end -}}
+
+{{- /* Whether a release has its operator in the cluster ("true" or empty). Takes a list of the release's name and namespace. */ -}}
+{{- define "claude-gateway.isInstalled" -}}
+{{- $release := first . -}}
+{{- range (lookup "apps/v1" "Deployment" (last .) "").items -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- if and (eq (default "" (index $labels "app.kubernetes.io/instance")) $release) (eq (default "" (index $labels "app.kubernetes.io/component")) "operator") -}}
+true
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -43,8 +43,8 @@ app.kubernetes.io/component: {{ .component }}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" "claude-gateway" -}}
 labels:
-  {{- merge $own (default dict .labels) .root.Values.commonLabels | toYaml | nindent 2 }}
-{{- with merge dict (default dict .annotations) .root.Values.commonAnnotations }}
+  {{- merge $own (default dict .labels) (default dict .root.Values.commonLabels) | toYaml | nindent 2 }}
+{{- with merge dict (default dict .annotations) (default dict .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -55,10 +55,10 @@ annotations:
 {{- $own := include "claude-gateway.selector" . | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" "claude-gateway" -}}
 labels:
-  {{- merge $own .labels .root.Values.commonLabels | toYaml | nindent 2 }}
+  {{- merge $own (default dict .labels) (default dict .root.Values.commonLabels) | toYaml | nindent 2 }}
 annotations:
   kubectl.kubernetes.io/default-container: {{ .container }}
-  {{- with merge dict .annotations .root.Values.commonAnnotations }}
+  {{- with merge dict (default dict .annotations) (default dict .root.Values.commonAnnotations) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
@@ -74,7 +74,7 @@ annotations:
 {{- define "claude-gateway.image" -}}
 {{- $image := index .root.Values.images .name -}}
 {{- $repository := $image.repository -}}
-{{- with .root.Values.images.registry -}}
+{{- with or .root.Values.images.registry .root.Values.global.imageRegistry -}}
 {{- $repository = printf "%s/%s" (trimSuffix "/" .) $repository -}}
 {{- end -}}
 {{- if $image.digest -}}
@@ -86,38 +86,139 @@ annotations:
 
 {{- define "claude-gateway.imageFields" -}}
 image: {{ include "claude-gateway.image" . | quote }}
-imagePullPolicy: {{ .root.Values.images.pullPolicy }}
+{{- with .root.Values.images.pullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
 {{- end -}}
 
-{{- /* What the `restricted` Pod Security Standard asks of a pod, with the user's settings over it. */ -}}
+{{- /* The chart's security settings with the user's over them, as YAML. Takes root, own and user; null removes a setting. */ -}}
+{{- define "claude-gateway.mergedSecurity" -}}
+{{- $merged := mergeOverwrite .own (deepCopy (default dict .user)) -}}
+{{- range $name, $value := $merged -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $merged $name -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $merged -}}
+{{- end -}}
+
+{{- /* Whether OpenShift chooses the user and group ids, from a range of the namespace; it rejects those of the chart. */ -}}
+{{- define "claude-gateway.choosesIds" -}}
+{{- $openshift := default dict (default dict .Values.global.compatibility).openshift -}}
+{{- $adapt := default "auto" $openshift.adaptSecurityContext -}}
+{{- if or (eq $adapt "force") (and (eq $adapt "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- /* What the `restricted` Pod Security Standard asks of a pod, with the user's settings over it. Takes root and user. */ -}}
 {{- define "claude-gateway.podSecurityContext" -}}
 {{- $own := dict "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532 "seccompProfile" (dict "type" "RuntimeDefault") -}}
-{{- mergeOverwrite $own (deepCopy .) | toYaml -}}
+{{- if include "claude-gateway.choosesIds" .root -}}
+{{- $own = omit $own "runAsUser" "runAsGroup" "fsGroup" -}}
+{{- end -}}
+{{- include "claude-gateway.mergedSecurity" (dict "own" $own "user" .user) -}}
 {{- end -}}
 
-{{- /* And of a container; no root file system that could be written either. */ -}}
+{{- /* And of a container, with a read-only root file system. Takes the user's settings. */ -}}
 {{- define "claude-gateway.securityContext" -}}
 {{- $own := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
-{{- mergeOverwrite $own (deepCopy .) | toYaml -}}
+{{- include "claude-gateway.mergedSecurity" (dict "own" $own "user" .) -}}
 {{- end -}}
 
-{{- /* Where pods run. Takes the values of operator or proxy. */ -}}
-{{- define "claude-gateway.placement" -}}
-{{- with .nodeSelector }}
-nodeSelector:
+{{- /* Image pull secrets of the release and of the parent chart, which may list bare names. */ -}}
+{{- define "claude-gateway.pullSecrets" -}}
+{{- $found := list -}}
+{{- range concat (default list .Values.images.pullSecrets) (default list .Values.global.imagePullSecrets) -}}
+{{- $found = append $found (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- with uniq $found }}
+imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
-tolerations:
+{{- end -}}
+
+{{- /* What every pod has: pull secrets, security, placement, network. Takes root, component and values, those of its part. */ -}}
+{{- define "claude-gateway.podFields" -}}
+{{- $part := . -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- include "claude-gateway.pullSecrets" .root }}
+securityContext:
+  {{- include "claude-gateway.podSecurityContext" (dict "root" .root "user" .values.podSecurityContext) | nindent 2 }}
+{{- include "claude-gateway.fields" (list .values "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" "schedulerName" "hostAliases" "dnsPolicy" "dnsConfig") }}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $own := dict "labelSelector" (dict "matchLabels" (include "claude-gateway.selector" $part | fromYaml)) "matchLabelKeys" (list "pod-template-hash") }}
+  - {{- ternary . (merge (deepCopy .) $own) (hasKey . "labelSelector") | toYaml | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+The number of proxy pods. Where an autoscaler sets it, the live number, within the autoscaler's bounds: a manifest without
+a number would make Kubernetes fall back to one pod when the former manifest had one. Without a cluster to ask, none.
+*/ -}}
+{{- define "claude-gateway.replicas" -}}
+{{- $scaler := .Values.autoscaling -}}
+{{- if not (or $scaler.enabled (kindIs "invalid" .Values.proxy.replicas)) -}}
+{{- int .Values.proxy.replicas -}}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-proxy" (include "claude-gateway.fullname" .)) -}}
+{{- if $scaler.enabled -}}
+{{- max (default 1 $scaler.minReplicas | int) (min (int $scaler.maxReplicas) (int .spec.replicas)) -}}
+{{- else -}}
+{{- int .spec.replicas -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* How a Deployment replaces its pods, besides its strategy. Takes the values of operator or proxy. */ -}}
+{{- define "claude-gateway.rolloutFields" -}}
+{{- with .minReadySeconds }}
+minReadySeconds: {{ . | int }}
+{{- end }}
+{{- if not (kindIs "invalid" .revisionHistoryLimit) }}
+revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
+{{- end }}
+{{- end -}}
+
+{{- /* A probe. Takes name, values and handler, which the user's own (exec, httpGet, tcpSocket, grpc) replaces; null removes the probe. */ -}}
+{{- define "claude-gateway.probe" -}}
+{{- with .values }}
+{{- $own := ternary dict $.handler (or (hasKey . "exec") (hasKey . "httpGet") (hasKey . "tcpSocket") (hasKey . "grpc")) }}
+{{ $.name }}:
+  {{- merge (deepCopy .) $own | toYaml | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* A field with its value, for a value that is there. Takes a list of name and value. */ -}}
+{{- define "claude-gateway.field" -}}
+{{- with index . 1 }}
+{{ index $ 0 }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
+{{- end -}}
+
+{{- /* Several fields of an object that have the names of the values. Takes a list of the values and the names. */ -}}
+{{- define "claude-gateway.fields" -}}
+{{- $values := first . }}
+{{- range rest . }}
+{{- include "claude-gateway.field" (list . (index $values .)) }}
 {{- end }}
-{{- with .priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
+{{- end -}}
+
+{{- /* A variable of a container. Takes a list of name and value. Without a value (null), the process uses its own default. */ -}}
+{{- define "claude-gateway.env" -}}
+{{- $value := index . 1 -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- if kindIs "float64" $value -}}
+{{- $value = int64 $value -}}
+{{- end -}}
+- {name: {{ index . 0 }}, value: {{ $value | quote }}}
+{{- end -}}
 {{- end -}}
 
 {{- /* A token of the pod's ServiceAccount, at the place where clients look for it; mounted where it is needed alone. */ -}}
@@ -155,23 +256,68 @@ readOnly: true
 {{- end }}
 {{- end -}}
 
+{{- /*
+Values after null removed some of them: a missing section is an empty one, so that all of it is off or unset, and what no
+manifest can be without has its default again. Each template begins with this; it changes the values in place.
+*/ -}}
+{{- define "claude-gateway.values" -}}
+{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
+{{- range $sections -}}
+{{- $at := $.Values -}}
+{{- range splitList "." . -}}
+{{- if not (kindIs "map" (index $at .)) -}}
+{{- $_ := set $at . dict -}}
+{{- end -}}
+{{- $at = index $at . -}}
+{{- end -}}
+{{- end -}}
+{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.autoscaling "maxReplicas" 10) -}}
+{{- range $needed -}}
+{{- if kindIs "invalid" (index (index . 0) (index . 1)) -}}
+{{- $_ := set (index . 0) (index . 1) (index . 2) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The shortest grace period of the proxy's pods in which everything can end. */ -}}
+{{- define "claude-gateway.leastGrace" -}}
+{{- add (default 0 .Values.proxy.preStopSeconds) .Values.proxy.drainSeconds (include "claude-gateway.linger" .) 10 -}}
+{{- end -}}
+
+{{- /* Seconds for which a pod stays after its last answer, to be scraped. */ -}}
+{{- define "claude-gateway.linger" -}}
+{{- ternary (default 0 .Values.metrics.podMonitor.lingerSeconds | int) 0 (default false .Values.metrics.podMonitor.enabled) -}}
+{{- end -}}
+
 {{- /* Settings that contradict each other and that a schema cannot see. */ -}}
 {{- define "claude-gateway.check" -}}
 {{- if and .Values.caBundle.configMap .Values.caBundle.secret -}}
 {{- fail "caBundle: name a configMap or a secret, not both" -}}
 {{- end -}}
-{{- $least := add .Values.proxy.preStopSeconds .Values.proxy.drainSeconds 10 -}}
-{{- if lt (int .Values.proxy.terminationGracePeriodSeconds) (int $least) -}}
-{{- fail (printf "proxy.terminationGracePeriodSeconds: at least preStopSeconds + drainSeconds + 10, which is %d" $least) -}}
+{{- $least := include "claude-gateway.leastGrace" . | int -}}
+{{- if lt (default $least .Values.proxy.terminationGracePeriodSeconds | int) $least -}}
+{{- fail (printf "proxy.terminationGracePeriodSeconds: at least preStopSeconds + drainSeconds + metrics.podMonitor.lingerSeconds + 10, which is %d" $least) -}}
 {{- end -}}
-{{- if has .Release.Namespace .Values.operator.watchNamespaces -}}
+{{- if has .Release.Namespace (default list .Values.operator.watchNamespaces) -}}
 {{- fail "operator.watchNamespaces: the release's own namespace is always watched, leave it out" -}}
+{{- end -}}
+{{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled -}}
+{{- fail "metrics: enable podMonitor or serviceMonitor, not both: every sample would be there twice" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts: name at least one host" -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs: name at least one Gateway" -}}
+{{- end -}}
+{{- if and (eq (default "ClusterIP" .Values.service.type) "ClusterIP") (or .Values.service.loadBalancerClass .Values.service.externalTrafficPolicy .Values.service.nodePort .Values.service.tlsNodePort) -}}
+{{- fail "service.type: loadBalancerClass, externalTrafficPolicy, nodePort and tlsNodePort need NodePort or LoadBalancer" -}}
+{{- end -}}
+{{- if and .Values.service.trafficDistribution (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail "service.trafficDistribution: needs Kubernetes 1.30" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPU .Values.autoscaling.metrics)) -}}
+{{- fail "autoscaling.targetCPU: set it, or name a metric in autoscaling.metrics" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas: not above maxReplicas" -}}

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 QUIET: Final = {
     # Kopf reports every event that it delivered and every probe that it answered.
     "kopf": logging.WARNING,
+    # Free text for each failed attempt of each watch of a kind. Our own watches and the reconciliation, which ask the
+    # same API server, log what is wrong.
+    "kopf._cogs.clients.watching": logging.CRITICAL,
+    # A failed probe twice, as the errors of an activity and of Kopf's server; `unhealthy` says it.
+    "kopf.activities.probe": logging.CRITICAL,
+    "aiohttp.server": logging.CRITICAL,
     # A line for each probe and scrape.
     "aiohttp.access": logging.WARNING,
 }

@@ -1,4 +1,8 @@
-"""Creates the first client: here and not in a chart template, so that its key is in no manifest or history."""
+"""Creates the first client: here and not in a chart template, so that its key is in no manifest or history.
+
+Nothing owns its Secret and its GatewayClient, so that clients keep their key whatever happens to the Deployment. The
+chart's hooks remove both after an uninstall.
+"""
 
 import logging
 import secrets
@@ -35,16 +39,16 @@ class Bootstrap:
         """Create what is missing; an existing key is never replaced. Raises KubeError."""
         url = self._url("gatewayclients", API_VERSION)
         mine = await self._kube.get(url)
-        owned = mine is not None and self._owner.owns(mine["metadata"])
+        made = mine is not None and self._owner.made(mine["metadata"])
         if not self._settings.bootstrap_enabled:
-            if owned:
+            if made:
                 await self._kube.delete(url)
                 emit(_log, "first_client_removed", client=self._name)
             return
         if self._settings.bootstrap_secret_name is None:
             await self._secret()
         wanted = self._client()
-        if mine is None or not owned or mine.get("spec", {}).get("keys") != wanted["spec"]["keys"]:
+        if mine is None or not made or mine.get("spec", {}).get("keys") != wanted["spec"]["keys"]:
             await self._kube.apply(url, wanted)
             emit(_log, "first_client_made", client=self._name)
 
@@ -56,7 +60,7 @@ class Bootstrap:
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": self._owner.metadata(self._name, labels={LABEL_CREDENTIAL: "true"}),
+            "metadata": self._owner.unowned(self._name, labels={LABEL_CREDENTIAL: "true"}),
             "data": kube.encoded({_KEY: new_key().encode()}),
         }
         await self._kube.apply(url, body)
@@ -69,7 +73,7 @@ class Bootstrap:
         return {
             "apiVersion": API_VERSION,
             "kind": str(Kind.GATEWAY_CLIENT),
-            "metadata": self._owner.metadata(self._name),
+            "metadata": self._owner.unowned(self._name),
             "spec": {"keys": [{"secretRef": reference}], "gatewayRef": {"name": settings.release}},
         }
 

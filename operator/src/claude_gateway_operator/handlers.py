@@ -4,6 +4,7 @@ Only ``on.event`` is used: such handlers write nothing to objects (no finalizer,
 lost event or a failed handler does no harm, because every reconciliation covers everything.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ import kopf
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import GROUP, VERSION
+from claude_gateway_runtime.logs import emit
 
+_log: Final = logging.getLogger(__name__)
 _BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0)
 
 
@@ -62,6 +65,7 @@ def registry(
     async def healthy(**_: Any) -> float:
         seconds = age()
         if seconds > oldest:
+            emit(_log, "unhealthy", level=logging.WARNING, seconds_since_last_reconcile=round(seconds))
             # With any other exception Kopf retries after a minute and keeps the request open.
             raise kopf.PermanentError(f"no reconciliation was completed for {seconds:.0f} seconds")
         return round(seconds, 1)

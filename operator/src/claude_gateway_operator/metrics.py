@@ -1,5 +1,7 @@
 """The operator's Prometheus metrics, served on their own port."""
 
+import logging
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -82,7 +84,9 @@ async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
     """Serve ``/metrics``; the caller must clean the runner up. Raises OSError if it cannot listen."""
     app = web.Application()
     app.router.add_get("/metrics", metrics.page)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    # Of its own, because the one that servers share is kept quiet.
+    log = logging.getLogger(__name__)
+    runner = web.AppRunner(app, access_log=None, logger=log, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, host or None, port).start()
     return runner

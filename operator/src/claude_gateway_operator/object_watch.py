@@ -84,7 +84,8 @@ async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None]
                     if known.news(event):
                         ring()
         except KubeError as error:
-            level = logging.INFO if failures == 0 else logging.WARNING
+            # Most watches that end start again at the first try. What goes on failing is a warning, once.
+            level = (logging.INFO, logging.WARNING, logging.DEBUG)[min(failures, 2)]
             emit(_log, "watch_failed", level=level, error=str(error), failures=failures + 1)
             failures += 1
         await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])

@@ -1,4 +1,7 @@
-"""The owner of everything that the operator creates: its own Deployment, so that an uninstall removes it all."""
+"""The owner of the bundle: the operator's own Deployment, so that an uninstall removes what the operator created.
+
+The first client has no owner. Its key must survive a Deployment that is replaced or restored with another uid.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,13 +32,17 @@ class Owner:
         uid = None if found is None else str(found["metadata"]["uid"])
         return cls(namespace=settings.namespace, release=settings.release, uid=uid)
 
-    def metadata(self, name: str, *, labels: Mapping[str, str] | None = None) -> Manifest:
-        """Return the metadata of an object to create, with an owner reference if the owner's uid is known."""
-        metadata: Manifest = {
+    def unowned(self, name: str, *, labels: Mapping[str, str] | None = None) -> Manifest:
+        """Return the metadata of an object to create that outlives the owner."""
+        return {
             "name": name,
             "namespace": self._namespace,
             "labels": {**_MANAGED, f"{GROUP}/release": self._release, **(labels or {})},
         }
+
+    def metadata(self, name: str) -> Manifest:
+        """Return the metadata of an object to create, with an owner reference if the owner's uid is known."""
+        metadata = self.unowned(name)
         if self.uid is not None:
             metadata["ownerReferences"] = [
                 {
@@ -47,9 +54,12 @@ class Owner:
             ]
         return metadata
 
+    def made(self, metadata: Mapping[str, Any]) -> bool:
+        """Return whether this release's operator created an object, under whichever Deployment."""
+        labels = metadata.get("labels") or {}
+        return bool(labels.get(f"{GROUP}/release") == self._release)
+
     def owns(self, metadata: Mapping[str, Any]) -> bool:
         """Return whether this release's operator created an object, under the current Deployment."""
-        labels = metadata.get("labels") or {}
-        mine = labels.get(f"{GROUP}/release") == self._release
         owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
-        return mine and (self.uid is None or self.uid in owners)
+        return self.made(metadata) and (self.uid is None or self.uid in owners)

@@ -58,6 +58,20 @@ def test_a_running_stream_is_completed_after_sigterm(upstream: Scripted) -> None
         assert not gateway.process.lines("answers_cut")
 
 
+def test_what_the_last_answer_used_can_be_scraped_after_its_end(upstream: Scripted) -> None:
+    with streaming(upstream, linger_seconds=60) as (gateway, response):
+        gateway.process.send(signal.SIGTERM)
+        assert b"message_stop" in response.read()
+        until(lambda: gateway.process.lines("lingering"), what="the end of all answers")
+        with pytest.raises(ConnectionRefusedError):
+            gateway.call("GET", "/healthz")
+        counted = [line for line in gateway.internal("/metrics").decode().splitlines() if 'type="output"' in line]
+        assert [float(line.split()[-1]) > 0 for line in counted if "tokens_total" in line] == [True]
+        # A second signal ends the wait.
+        gateway.process.send(signal.SIGTERM)
+        assert gateway.process.wait() == 0
+
+
 def test_a_request_on_a_kept_connection_is_still_answered_while_draining(upstream: Scripted) -> None:
     with streaming(upstream) as (gateway, response):
         kept = gateway.connect()

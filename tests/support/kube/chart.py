@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,10 @@ import yaml
 
 CHART: Final = Path("charts/claude-gateway")
 NAMESPACE: Final = "ai"
+MONITORING: Final = tuple(
+    f"monitoring.coreos.com/v1/{kind}" for kind in ("PodMonitor", "PrometheusRule", "ServiceMonitor")
+)
+"""What a cluster with the Prometheus operator also has."""
 OLDEST: Final = "1.29.0"
 """What ``kubeVersion`` in Chart.yaml asks for."""
 
@@ -68,13 +72,16 @@ class Rendered:
 
 
 def render(
-    values: Manifest | None = None, *, release: str = "cg", namespace: str = NAMESPACE, kubernetes: str = OLDEST
+    values: Manifest | None = None,
+    *,
+    release: str = "cg",
+    namespace: str = NAMESPACE,
+    kubernetes: str = OLDEST,
+    apis: Sequence[str] = MONITORING,
 ) -> Rendered:
-    """Render the chart with ``values`` over its own. Raises Refused."""
-    text = helm(
-        *("template", release, str(CHART), "--namespace", namespace, "--kube-version", kubernetes, "--values", "-"),
-        text=json.dumps(values or {}),
-    )
+    """Render the chart with ``values`` over its own, for a cluster that also has ``apis``. Raises Refused."""
+    cluster = ("--namespace", namespace, "--kube-version", kubernetes, *(f"--api-versions={api}" for api in apis))
+    text = helm("template", release, str(CHART), *cluster, "--values", "-", text=json.dumps(values or {}))
     documents = (document for document in yaml.safe_load_all(text) if document is not None)
     return Rendered(release, text, tuple(documents))
 

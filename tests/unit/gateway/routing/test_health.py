@@ -46,7 +46,9 @@ def test_failures_in_a_row_put_a_target_aside_for_a_while() -> None:
     assert not health.well("t")
     clock.now += ASIDE_SECONDS - 0.1
     assert not health.well("t")
+    assert health.aside() == 1
     clock.now += 0.1
+    assert health.aside() == 0
     assert health.well("t")
 
 

@@ -41,6 +41,7 @@ def _samples(metrics: Metrics) -> dict[str, float]:
 
 def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     metrics = Metrics(in_flight=lambda: 3)
+    metrics.watch_targets(lambda: 2)
     there = target(base_url="http://x").model_copy(update={"provider": "bedrock", "telemetry_provider": "aws.bedrock"})
     metrics.loaded(build(bundle([route("a", targets=[there])], clients=[Client(name="ns/dev")])), now=1.0)
     record = _record("ns/a", provider="bedrock", attempts=3)
@@ -56,6 +57,7 @@ def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     assert found["claude_gateway_upstream_errors_total{kind=overloaded,provider=openai,route=ns/a}"] == 2
     assert found["claude_gateway_failovers_total{route=ns/a}"] == 2
     assert found["claude_gateway_requests_in_flight{}"] == 3
+    assert found["claude_gateway_targets_aside{}"] == 2
     otel = "gen_ai_operation_name=chat,gen_ai_provider_name=aws.bedrock,gen_ai_request_model=ns/a"
     assert found[f"gen_ai_server_request_duration_seconds_sum{{{otel}}}"] == 4.0
     assert found[f"gen_ai_server_time_to_first_token_seconds_sum{{{otel}}}"] == 1.0

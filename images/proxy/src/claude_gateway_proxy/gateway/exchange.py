@@ -57,6 +57,10 @@ class Exchange:
         self._admission = admission
         self._health = Health(time.monotonic)
 
+    def aside(self) -> int:
+        """Return how many targets are put aside now."""
+        return self._health.aside()
+
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
 

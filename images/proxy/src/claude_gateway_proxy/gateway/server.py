@@ -42,6 +42,7 @@ class Process:
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         lanes = (RelayLane(), LiteLLMLane(str(settings.run_dir / LITELLM_SOCKET)))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        self._metrics.watch_targets(self._exchange.aside)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -108,6 +109,11 @@ class Process:
         if at_once:
             emit(_log, "answers_cut", level=logging.WARNING, in_flight=self._app.in_flight)
         await asyncio.gather(*(listener.end(at_once=at_once) for listener in self._public))
+        if self._settings.linger_seconds:
+            # The tokens of an answer are counted when it ends. The pod's agent ends after this process, and asks it for
+            # every scrape.
+            emit(_log, "lingering", seconds=self._settings.linger_seconds)
+            await _first(self._urgent, seconds=self._settings.linger_seconds)
         await self._internal.end(at_once=at_once)
         emit(_log, "stopped")
 

@@ -38,6 +38,14 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
     )
+    linger_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description=(
+            "How long the process stays after the last answer ended on SIGTERM, in seconds, so that its final metrics "
+            "are scraped. It answers no clients then."
+        ),
+    )
     max_connection_age_seconds: float = Field(
         default=300.0,
         ge=0,

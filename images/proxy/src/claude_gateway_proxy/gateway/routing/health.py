@@ -58,6 +58,11 @@ class Health:
         if self._troubles:
             self._troubles.pop(target, None)
 
+    def aside(self) -> int:
+        """Return how many targets are put aside now."""
+        now = self._clock()
+        return sum(now < trouble.until for trouble in self._troubles.values())
+
     def well(self, target: str) -> bool:
         """Whether a target may be tried in its turn; a True after a time aside is for this one request."""
         trouble = self._troubles.get(target)

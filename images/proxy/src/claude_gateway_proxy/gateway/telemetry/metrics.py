@@ -70,6 +70,13 @@ class Metrics:
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
+        self._aside = Gauge(
+            names.METRIC_TARGETS_ASIDE, "Targets put aside after failures, tried last", registry=registry
+        )
+
+    def watch_targets(self, aside: Callable[[], int]) -> None:
+        """Ask ``aside`` at each scrape for the number of targets that are put aside."""
+        self._aside.set_function(aside)
 
     def finished(self, record: Record, *, now: float) -> None:
         """Count one request at its end; ``now`` is on the record's clock."""
