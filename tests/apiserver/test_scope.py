@@ -35,7 +35,7 @@ def test_a_namespace_that_opted_in_is_served(
         cluster.put(*sound(), namespace=team)
         until(lambda: cluster.routes() == {f"{team}/sonnet"})
         until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
-        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("", "")
+        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("Unknown", Reason.PENDING)
 
 
 def test_a_namespace_without_rights_does_not_stop_the_others(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import kopf
 
+from claude_gateway.names import status_manager
+from claude_gateway.plan.stored_status import Release
 from claude_gateway_operator import handlers, kubeconfig, metrics, object_watch
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.doorbell import Doorbell
@@ -49,7 +51,12 @@ class Operator:
         self._known = Known()
         self.bell = Doorbell()
         self._reports = Reports(port=settings.agent_port, ring=self.bell.ring)
-        self._status_writer = StatusWriter(connection, ring=self.bell.ring, wrote=self._metrics.wrote)
+        self._status_writer = StatusWriter(
+            connection,
+            manager=status_manager(settings.namespace, settings.release),
+            ring=self.bell.ring,
+            wrote=self._metrics.wrote,
+        )
         reconciler = Reconciler(
             connection=connection,
             settings=settings,
@@ -79,6 +86,7 @@ class Operator:
         for task in self._tasks:
             task.add_done_callback(lambda _: stop.set())
         table = handlers.registry(
+            release=Release(self._settings.namespace, self._settings.release),
             ring=self.bell.ring,
             age=self._loop.age,
             oldest=self._settings.unhealthy_after_seconds,

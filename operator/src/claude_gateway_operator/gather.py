@@ -73,6 +73,7 @@ class Gatherer:
             identity_namespaces=frozenset({settings.namespace, *settings.identity_namespaces}),
             strict=False,
             release=settings.release,
+            namespace=settings.namespace,
         )
 
     async def gather(self) -> World:

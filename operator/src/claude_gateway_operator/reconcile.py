@@ -122,7 +122,7 @@ class Reconciler:
                 "namespace": self.settings.namespace,
                 "name": bundle_name(self.settings.release),
             }
-            found.append(_event(about, "Warning", Reason.TOO_LARGE, too_large, now))
+            found.append(self._event(about, "Warning", Reason.TOO_LARGE, too_large, now))
             emit(_log, "bundle_too_large", level=logging.ERROR, error=too_large, kept=self.memory.revision)
         self.memory.too_large = too_large is not None
         wanted = status_writer.ordered(plan.events)[: status_writer.EVENTS]
@@ -136,13 +136,15 @@ class Reconciler:
                 "name": ref.name,
                 "uid": uids[ref],
             }
-            found.append(_event(about, event.type, event.reason, event.message, now))
+            found.append(self._event(about, event.type, event.reason, event.message, now))
         return found
 
-
-def _event(about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
-    name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
-    return status_writer.event(about, kind=kind, reason=reason, message=message, now=now, name=name)
+    def _event(self, about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
+        name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
+        instance = f"{self.settings.namespace}/{self.settings.release}"
+        return status_writer.event(
+            about, kind=kind, reason=reason, message=message, now=now, name=name, instance=instance
+        )
 
 
 def _uids(world: World, refs: set[ObjectRef]) -> dict[ObjectRef, str]:

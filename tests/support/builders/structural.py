@@ -2,7 +2,8 @@
 
 From the rules for structural schemas: a type everywhere; nothing but value checks inside ``anyOf`` and the like; no
 ``$ref``; only known extensions; list maps with required scalar keys. Ours besides: every field described, every
-string, list and map bounded (the cost of CEL rules is estimated from the bounds), no defaults, a message on each rule.
+string, list and map bounded (the cost of CEL rules is estimated from the bounds), no default but that of the status, a
+message on each rule.
 """
 
 import re
@@ -53,8 +54,9 @@ def _root(schema: dict[str, Any]) -> Iterator[str]:
         yield "root: is not an object"
     if schema["properties"].get("metadata") != {"type": "object"}:
         yield "root.metadata: may only say that it is an object"
-    for part in ("spec", "status"):
-        yield from _schema(schema["properties"].get(part, {}), part, described=True)
+    status = {name: value for name, value in schema["properties"].get("status", {}).items() if name != "default"}
+    for part, fields in (("spec", schema["properties"].get("spec", {})), ("status", status)):
+        yield from _schema(fields, part, described=True)
 
 
 def _schema(schema: dict[str, Any], path: str, *, described: bool) -> Iterator[str]:
