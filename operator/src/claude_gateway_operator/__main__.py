@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 QUIET: Final = {
     # Kopf reports every event that it delivered and every probe that it answered.
     "kopf": logging.WARNING,
+    # An error with a URL for each try of each watch, for what heals by itself. Our own watches and reconciliations
+    # report it once, in a few fixed words.
+    "kopf._cogs.clients": logging.CRITICAL,
     # A line for each probe and scrape.
     "aiohttp.access": logging.WARNING,
 }

@@ -80,7 +80,8 @@ class Reconciler:
             written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
             self.reports.follow(pods, written.token)
             self._remember(revision, plan)
-        self.status_writer.enqueue(plan.changed, self._events(world, plan, now))
+        claimed = [status for status in plan.changed if status.object.namespace not in stored.leaving]
+        self.status_writer.enqueue(claimed, self._events(world, plan, now))
         await rollout.roll(self.connection, self.settings)
         seconds = time.monotonic() - began
         self.metrics.show(plan)

@@ -108,7 +108,8 @@ class Cluster:
     def status(self, kind: str, name: str, *, namespace: str | None = None) -> Manifest:
         """The whole status of an object."""
         found: Manifest = self.api.get(url(kind, namespace or self.home, name)) or {}
-        return found.get("status", {})
+        status: Manifest = found.get("status", {})
+        return status
 
     def pods(self, agent: FakeAgent, ready: Sequence[bool] = (True,)) -> None:
         """Say that there are pods, all with one agent."""

@@ -21,9 +21,11 @@ def test_a_log_line_is_json_without_the_words_of_an_exception(capsys: pytest.Cap
             logs.unexpected(log, "failed", error)
             log.exception("also failed")
         logging.getLogger("kopf.objects").info("Handler succeeded.")
+        logging.getLogger("kopf._cogs.clients.watching").error("Request attempt #1 failed; will retry: GET https://x")
     finally:
         logging.getLogger().handlers[:] = before
-        logging.getLogger("kopf").setLevel(logging.NOTSET)
+        for name in QUIET:
+            logging.getLogger(name).setLevel(logging.NOTSET)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["event"] for line in lines] == ["happened", "failed", "also failed"]
     assert lines[0]["value"] == 5
