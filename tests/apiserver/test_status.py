@@ -1,10 +1,11 @@
 """Statuses that stay truthful: of several releases, of one that leaves, of one that does not exist, and for GitOps."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
-from tests.support.builders.objects import route, sound, target
+from tests.support.builders.objects import credential, route, secret, sound, target
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster, url
 from tests.support.kube.kstatus import kstatus
@@ -126,16 +127,17 @@ def test_a_namespace_that_is_watched_no_more_is_left(
             {"spec": {"template": {"spec": {"containers": [watching(team)]}}}},
         )
         cluster.put(*sound())
-        cluster.put(*sound(), namespace=team)
+        cluster.put(secret(), credential(), route(models=["of-the-team"]), namespace=team)
         for within in (cluster.home, team):
-            until(
-                lambda n=within: (
-                    cluster.condition(ROUTE, "sonnet", "Programmed", namespace=n)[1] == Reason.NO_READY_PODS
-                )
-            )  # type: ignore[misc]
+            until(partial(unready, cluster, within))
         op.leave()
         assert cluster.condition(ROUTE, "sonnet", "Programmed", namespace=team) == ("False", Reason.NOT_SERVED)
         assert cluster.condition(ROUTE, "sonnet", "Programmed") == ("False", Reason.NO_READY_PODS)
+
+
+def unready(cluster: Cluster, namespace: str) -> bool:
+    found = cluster.condition(ROUTE, "sonnet", "Programmed", namespace=namespace)
+    return found == ("False", Reason.NO_READY_PODS)
 
 
 def watching(namespaces: str) -> dict[str, Any]:
