@@ -26,6 +26,7 @@ LIST_TYPES: Final = {"atomic", "set", "map"}
 COLUMN: Final = re.compile(
     r"(\.(\*|[A-Za-z]+)(\[[0-9]+\]|\[\?\(@\.type==\"[A-Za-z]+\"\)\]|\['[A-Za-z]+'(,'[A-Za-z]+')*\])*)+"
 )
+MATCHES: Final = re.compile(r"self\.matches\(r'([^']*)'\)")
 NOT_ECMA_AND_RE2: Final = re.compile(r"\(\?|\\[0-9AbBdDGkpPsSwWzZ]|\[\[:|\*\+|\+\+|\?\+")
 """Syntax that RE2, ECMA 262 and Python read in different ways, or not at all."""
 
@@ -89,6 +90,8 @@ def _rules(schema: dict[str, Any], path: str) -> Iterator[str]:
             yield f"{path}: a rule has no message of one line"
         if "self" not in rule.get("rule", ""):
             yield f"{path}: a rule does not look at the value"
+        for pattern in MATCHES.findall(rule.get("rule", "")):
+            yield from _pattern(pattern, path)
 
 
 def _object(schema: dict[str, Any], path: str) -> Iterator[str]:
@@ -129,7 +132,10 @@ def _array(schema: dict[str, Any], path: str) -> Iterator[str]:
 def _string(schema: dict[str, Any], path: str) -> Iterator[str]:
     if "maxLength" not in schema and "enum" not in schema:
         yield f"{path}: is a string without `maxLength`"
-    pattern = schema.get("pattern", "^$")
+    yield from _pattern(schema.get("pattern", "^$"), path)
+
+
+def _pattern(pattern: str, path: str) -> Iterator[str]:
     if not (pattern.startswith("^") and pattern.endswith("$")):
         yield f"{path}: the pattern does not cover the whole string"
     if NOT_ECMA_AND_RE2.search(pattern):
