@@ -1,5 +1,6 @@
 """Names that several places must agree on: API group, labels, headers, reasons, metrics, file names."""
 
+import hashlib
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +12,8 @@ LABEL_CREDENTIAL: Final = f"{GROUP}/credential"
 """A Secret is used only if its owner set this label to ``"true"``."""
 
 FIELD_MANAGER: Final = "claude-gateway"
+_LONGEST_MANAGER: Final = 128
+"""Characters of a field manager's name that an API server accepts."""
 
 
 class Kind(StrEnum):
@@ -33,6 +36,8 @@ class ConditionType(StrEnum):
     """Whether the object, as it is now, is live on every ready proxy pod. Only in a cluster."""
     READY = "Ready"
     """Whether all other conditions are true. Only in a cluster."""
+    WARNINGS = "Warnings"
+    """Whether something works, but probably not as intended. Only present if it is true."""
 
 
 class Reason(StrEnum):
@@ -101,8 +106,10 @@ class Reason(StrEnum):
     """Because of its problems no part of the object can serve; the other conditions name them."""
     NO_READY_PODS = "NoReadyPods"
     """No proxy pod is ready."""
+    NOT_SERVED = "NotServed"
+    """No release serves the object: it was uninstalled, does not watch the namespace, or `gatewayRef` is wrong."""
     PENDING = "Pending"
-    """The object, as it is now, is not live on every ready proxy pod yet, or a pod does not report what it serves."""
+    """The object, as it is now, is not live on every ready proxy pod yet, or no release has looked at it yet."""
     REFUSED = "Refused"
     """A proxy pod could not load the newest configuration and keeps an older one; the message says why."""
 
@@ -172,6 +179,7 @@ METRIC_RECONCILE_DURATION: Final = "claude_gateway_operator_reconcile_duration_s
 METRIC_RECONCILE_COMPLETED: Final = "claude_gateway_operator_reconcile_completed_timestamp_seconds"
 METRIC_WRITES: Final = "claude_gateway_operator_writes"
 METRIC_OBJECTS: Final = "claude_gateway_operator_conditions"
+METRIC_CONDITION: Final = "claude_gateway_operator_object_condition"
 METRIC_PROBLEMS: Final = "claude_gateway_operator_problems"
 METRIC_BUNDLE_BYTES: Final = "claude_gateway_operator_bundle_bytes"
 METRIC_PODS: Final = "claude_gateway_operator_pods"
@@ -179,6 +187,15 @@ METRIC_PODS: Final = "claude_gateway_operator_pods"
 # What a release owns in its namespace; ``release`` is the full name that every one of them begins with.
 REPORT_TOKEN: Final = "report-token"  # noqa: S105 - the entry's name
 """Entry of the bundle Secret with the token that authorizes reading the agents' reports; not part of the bundle."""
+
+
+def status_manager(namespace: str, release: str) -> str:
+    """Return the field manager of a release's entry in the statuses: each release has its own."""
+    name = f"{FIELD_MANAGER}/{namespace}/{release}"
+    if len(name) <= _LONGEST_MANAGER:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: _LONGEST_MANAGER - len(digest) - 1]}.{digest}"
 
 
 def bundle_name(release: str) -> str:

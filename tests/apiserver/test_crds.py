@@ -46,6 +46,14 @@ def test_it_refuses_what_is_not_with_field_and_words(api: ApiServer, case: Case)
         assert f"spec.{case.field}" in refused.value.message
 
 
+def test_a_mistake_is_reported_once_and_in_words(api: ApiServer) -> None:
+    spec = {"models": ["not a name"], "targets": [{"model": "openai/x", "credential": "c"}]}
+    with pytest.raises(ApiError) as refused:
+        create(api, "ModelRoute", spec)
+    assert refused.value.message.count("spec.models[0]") == 1
+    assert "should match" not in refused.value.message
+
+
 def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_nulls(field) for name, field in value.items() if field is not None}

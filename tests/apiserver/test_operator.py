@@ -39,7 +39,7 @@ def operator(api: ApiServer, home: str) -> Iterator[Operator]:
 
 
 def test_a_full_pass_with_the_least_rights(operator: Operator, cluster: Cluster) -> None:
-    cluster.put(*sound())
+    cluster.put(*sound(), route("bad", models=["bad"], targets=[target(credential="gone")]))
     until(lambda: cluster.routes() == {f"{cluster.home}/sonnet"}, what="the bundle")
     for kind, name in ((ROUTE, "sonnet"), (CREDENTIAL, "anthropic"), (CLIENT, "alice")):
         until(lambda k=kind, n=name: cluster.condition(k, n, "Accepted") == ("True", "Accepted"), what=name)  # type: ignore[misc]
@@ -47,7 +47,7 @@ def test_a_full_pass_with_the_least_rights(operator: Operator, cluster: Cluster)
         assert cluster.condition(kind, name, "Programmed") == ("False", Reason.NO_READY_PODS)
         assert cluster.condition(kind, name, "Ready") == ("False", Reason.NO_READY_PODS)
     assert cluster.clients() == {f"{cluster.home}/alice"}
-    until(lambda: "modelroute/sonnet" in events(cluster), what="an Event")
+    until(lambda: events(cluster) == {"modelroute/bad"}, what="an Event of what is wrong, and of nothing else")
     assert operator.metric('reconciles_total{result="error"}') == 0
     assert operator.metric('writes_total{result="error",what="event"}') == 0
     assert operator.healthy() == 200
@@ -60,7 +60,7 @@ def events(cluster: Cluster) -> set[str]:
 
 
 def test_no_secret_is_anywhere_but_in_the_secret_part(operator: Operator, cluster: Cluster) -> None:
-    cluster.put(*sound())
+    cluster.put(*sound(), route("bad", models=["bad"], targets=[target(credential="gone")]))
     until(lambda: cluster.routes())
     until(lambda: events(cluster))
     told = [str(cluster.config()), str(cluster.api.get(f"/api/v1/namespaces/{cluster.home}/events")), operator.lines()]
@@ -222,7 +222,7 @@ def test_the_time_of_a_condition_is_that_of_its_change(api: ApiServer, cluster: 
     operator = Operator(api, cluster.home).install()
     with operator:
         cluster.put(*sound())
-        until(lambda: cluster.condition(ROUTE, "sonnet", "Ready")[0])
+        until(lambda: cluster.condition(ROUTE, "sonnet", "Ready") == ("False", Reason.NO_READY_PODS))
         first = times()
     with operator:
         cluster.put(route(targets=[target(weight=5)]))

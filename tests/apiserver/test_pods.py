@@ -140,12 +140,18 @@ def test_a_restarted_operator_knows_what_the_pods_serve(
         assert now == first
 
 
-def test_an_agent_that_is_silent_is_believed_for_a_while_only(
+def test_a_silent_pod_holds_up_what_is_edited_and_nothing_else(
     operator: Operator, cluster: Cluster, agent: FakeAgent
 ) -> None:
     live(cluster, agent)
     agent.report(PodReport())
-    until(lambda: answer(cluster) == ("False", Reason.PENDING))
+    cluster.put(route("more", models=["more"]))
+    until(lambda: answer(cluster, "more") == ("False", Reason.PENDING))
+    assert "pod pod-0 is ready but does not report" in cluster.message(ROUTE, "more", "Ready")
+    for kind, name in ALL:
+        assert answer(cluster, name, kind) == ("True", Reason.PROGRAMMED)
+    agent.report(serving(cluster.revision()))
+    until(lambda: answer(cluster, "more") == ("True", Reason.PROGRAMMED))
 
 
 def test_an_operator_without_pods_to_ask_still_serves(operator: Operator, cluster: Cluster) -> None:

@@ -41,7 +41,7 @@ def test_a_namespace_that_opted_in_is_served(
         cluster.put(*sound(), namespace=team)
         until(lambda: cluster.routes() == {f"{team}/sonnet"})
         until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
-        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("", "")
+        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("Unknown", Reason.PENDING)
 
 
 def test_a_younger_name_under_one_of_another_namespace_is_refused_and_both_routes_say_so(

@@ -17,6 +17,7 @@ from tests.support.processes.waiting import until_async
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION
+from claude_gateway.plan.stored_status import Release
 from claude_gateway_operator import handlers
 
 NAMESPACE = "gateway"
@@ -103,7 +104,9 @@ async def running(wired: Wired, *namespaces: str) -> AsyncIterator[None]:
     port = free_port()
     wired.health = f"http://127.0.0.1:{port}/healthz"
     stop = asyncio.Event()
-    table = handlers.registry(ring=wired.ring, age=lambda: wired.age, oldest=OLDEST, close=wired.close)
+    table = handlers.registry(
+        release=Release("gateway", "cg"), ring=wired.ring, age=lambda: wired.age, oldest=OLDEST, close=wired.close
+    )
     task = asyncio.create_task(
         kopf.operator(
             registry=table,

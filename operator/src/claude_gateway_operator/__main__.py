@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import kopf
 
+from claude_gateway.names import status_manager
+from claude_gateway.plan.stored_status import Release
 from claude_gateway_operator import handlers, kubeconfig, metrics, object_watch
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.doorbell import Doorbell
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
 QUIET: Final = {
     # Kopf reports every event that it delivered and every probe that it answered.
     "kopf": logging.WARNING,
-    # Free text for each failed attempt of each watch of a kind. Our own watches and the reconciliation, which ask the
-    # same API server, log what is wrong.
-    "kopf._cogs.clients.watching": logging.CRITICAL,
+    # An error with a URL for each try of each watch, for what heals by itself. Our own watches and reconciliations
+    # report it once, in a few fixed words.
+    "kopf._cogs.clients": logging.CRITICAL,
     # A failed probe twice, as the errors of an activity and of Kopf's server; `unhealthy` says it.
     "kopf.activities.probe": logging.CRITICAL,
     "aiohttp.server": logging.CRITICAL,
@@ -55,7 +57,12 @@ class Operator:
         self._known = Known()
         self.bell = Doorbell()
         self._reports = Reports(port=settings.agent_port, ring=self.bell.ring)
-        self._status_writer = StatusWriter(connection, ring=self.bell.ring, wrote=self._metrics.wrote)
+        self._status_writer = StatusWriter(
+            connection,
+            manager=status_manager(settings.namespace, settings.release),
+            ring=self.bell.ring,
+            wrote=self._metrics.wrote,
+        )
         reconciler = Reconciler(
             connection=connection,
             settings=settings,
@@ -85,6 +92,7 @@ class Operator:
         for task in self._tasks:
             task.add_done_callback(lambda _: stop.set())
         table = handlers.registry(
+            release=Release(self._settings.namespace, self._settings.release),
             ring=self.bell.ring,
             age=self._loop.age,
             oldest=self._settings.unhealthy_after_seconds,

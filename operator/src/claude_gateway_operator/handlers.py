@@ -12,6 +12,7 @@ import kopf
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import GROUP, VERSION
+from claude_gateway.plan.stored_status import Release, read_status
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -29,34 +30,45 @@ class Forever:
 
 
 class Sieve:
-    """Filters out events about our own status writes: they do not change the object's generation."""
+    """Filters out events about our own status writes: they change neither the generation nor another release's entry.
 
-    def __init__(self) -> None:
-        """Start without any known generation."""
-        self._generations: dict[str, object] = {}
+    The entries of other releases count, because the summary of a status is computed from all of them.
+    """
+
+    def __init__(self, release: Release) -> None:
+        """Start without any known object."""
+        self._release = release
+        self._known: dict[str, object] = {}
 
     def news(self, kind: str | None, body: Mapping[str, Any]) -> bool:
         """Return whether an event is a change; ``kind`` is None for objects listed at the start of a watch."""
         metadata = body.get("metadata", {})
-        uid, generation = metadata.get("uid", ""), metadata.get("generation")
+        uid = metadata.get("uid", "")
         if kind == "DELETED":
-            self._generations.pop(uid, None)
+            self._known.pop(uid, None)
             return True
-        known = self._generations.get(uid)
-        self._generations[uid] = generation
-        return bool(known != generation)
+        now = (metadata.get("generation"), hash(read_status(body).others(self._release)))
+        before = self._known.get(uid)
+        self._known[uid] = now
+        return before != now
 
 
 def registry(
-    *, ring: Callable[[], None], age: Callable[[], float], oldest: float, close: Callable[[], Awaitable[None]]
+    *,
+    release: Release,
+    ring: Callable[[], None],
+    age: Callable[[], float],
+    oldest: float,
+    close: Callable[[], Awaitable[None]],
 ) -> kopf.OperatorRegistry:
     """Build the table.
 
-    ``age`` returns the seconds since the last completed reconciliation, ``oldest`` is their maximum for a healthy
-    operator; ``close`` stops everything that runs beside Kopf.
+    ``release`` is the one that this operator serves. ``age`` returns the seconds since the last completed
+    reconciliation, ``oldest`` is their maximum for a healthy operator; ``close`` stops everything that runs beside
+    Kopf.
     """
     table = kopf.OperatorRegistry()
-    sieve = Sieve()
+    sieve = Sieve(release)
 
     async def changed(*, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
         if sieve.news(type, body):

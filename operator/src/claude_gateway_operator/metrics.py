@@ -39,6 +39,12 @@ class Metrics:
             ["kind", "type", "status"],
             registry=registry,
         )
+        self.object = Gauge(
+            names.METRIC_CONDITION,
+            "Whether a condition of an object is true (1) or not (0).",
+            ["kind", "namespace", "name", "condition"],
+            registry=registry,
+        )
         self.problems = Gauge(names.METRIC_PROBLEMS, "Mistakes found, by reason.", ["reason"], registry=registry)
         self.bundle = Gauge(
             names.METRIC_BUNDLE_BYTES, "Size of the bundle as stored, by part.", ["part"], registry=registry
@@ -63,11 +69,14 @@ class Metrics:
 
     def show(self, plan: Plan) -> None:
         """Set the gauges to the result of a reconciliation."""
-        for gauge in (self.objects, self.problems):
+        for gauge in (self.objects, self.object, self.problems):
             gauge.clear()
         for status in plan.statuses:
             for condition in status.conditions:
-                self.objects.labels(status.object.kind, condition.type, condition.status).inc()
+                ref = status.object
+                self.objects.labels(ref.kind, condition.type, condition.status).inc()
+                true = condition.status == "True"
+                self.object.labels(ref.kind, ref.namespace, ref.name, condition.type).set(true)
         for problem in plan.problems:
             self.problems.labels(problem.reason).inc()
         for part, entries in (("public", plan.packed.config), ("secret", plan.packed.secrets)):

@@ -82,7 +82,8 @@ class Reconciler:
         written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
         self.reports.follow(pods, written.token)
         self._remember(revision, plan)
-        self.status_writer.enqueue(plan.changed, self._events(world, plan, now))
+        claimed = [status for status in plan.changed if status.object.namespace not in stored.leaving]
+        self.status_writer.enqueue(claimed, self._events(world, plan, now))
         await rollout.roll(self.connection, self.settings)
         seconds = time.monotonic() - began
         self.metrics.show(plan)
@@ -127,7 +128,7 @@ class Reconciler:
                 "namespace": self.settings.namespace,
                 "name": bundle_name(self.settings.release),
             }
-            found.append(_event(about, "Warning", Reason.TOO_LARGE, message, now))
+            found.append(self._event(about, "Warning", Reason.TOO_LARGE, message, now))
             emit(_log, "bundle_full", level=logging.ERROR, left_out=len(left_out), namespaces=len(namespaces))
         self.memory.full = bool(left_out)
         wanted = status_writer.ordered(plan.events)[: status_writer.EVENTS]
@@ -141,13 +142,15 @@ class Reconciler:
                 "name": ref.name,
                 "uid": uids[ref],
             }
-            found.append(_event(about, event.type, event.reason, event.message, now))
+            found.append(self._event(about, event.type, event.reason, event.message, now))
         return found
 
-
-def _event(about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
-    name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
-    return status_writer.event(about, kind=kind, reason=reason, message=message, now=now, name=name)
+    def _event(self, about: Mapping[str, Any], kind: str, reason: str, message: str, now: datetime) -> Manifest:
+        name = f"{about['name'][:200]}.{secrets.token_hex(8)}"
+        instance = f"{self.settings.namespace}/{self.settings.release}"
+        return status_writer.event(
+            about, kind=kind, reason=reason, message=message, now=now, name=name, instance=instance
+        )
 
 
 def _uids(world: World, refs: set[ObjectRef]) -> dict[ObjectRef, str]:

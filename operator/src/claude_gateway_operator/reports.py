@@ -1,6 +1,7 @@
 """Reports of the agents in the proxy pods: one long poll per pod, so that changes arrive at once."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,6 +59,8 @@ class _Poll:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.address = endpoint.address
+        self.ready = endpoint.ready
+        self.wake = asyncio.Event()
         self.report: PodReport | None = None
         self.asked = asyncio.Event()
         self.heard = time.monotonic()
@@ -89,9 +92,17 @@ class Reports:
             if name not in self._polls:
                 self._polls[name] = poll = _Poll(pod)
                 poll.task = asyncio.create_task(self._run(name, poll), name=f"reports of {name}")
+            elif pod.ready and not self._polls[name].ready and self._polls[name].report is None:
+                # It did not answer while it started. Waiting for the next try would count it as silent.
+                self._polls[name].asked.clear()
+                self._polls[name].wake.set()
+            self._polls[name].ready = pod.ready
 
     async def settle(self, seconds: float) -> None:
-        """Wait up to ``seconds`` until every pod was polled once; pods without a poll count as not answering."""
+        """Wait up to ``seconds`` until every pod was polled once, and once more since it became ready.
+
+        Pods without a poll count as not answering.
+        """
         waits = [asyncio.ensure_future(poll.asked.wait()) for poll in self._polls.values() if not poll.asked.is_set()]
         if waits:
             _, late = await asyncio.wait(waits, timeout=seconds)
@@ -134,7 +145,9 @@ class Reports:
             if news:
                 self._ring()
             if failures:
-                await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES)) - 1])
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(poll.wake.wait(), _PAUSES[min(failures, len(_PAUSES)) - 1])
+            poll.wake.clear()
 
     async def _ask(self, poll: _Poll) -> PodReport:
         """Request a report: immediately the first time and after a failure, otherwise once it changes."""

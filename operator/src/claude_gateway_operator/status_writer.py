@@ -5,17 +5,16 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION, FIELD_MANAGER
-from claude_gateway.plan.status import Event, ObjectStatus
+from claude_gateway.plan.problem import ObjectRef
+from claude_gateway.plan.status import Event
+from claude_gateway.plan.stored_status import Condition, StatusWrite
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, KubeError, Manifest, NotFound, Retryable
 from claude_gateway_runtime.logs import emit
-
-if TYPE_CHECKING:
-    from claude_gateway.plan.problem import ObjectRef
 
 AT_ONCE: Final = 16
 """Concurrent writes; more are not faster."""
@@ -30,16 +29,22 @@ _log: Final = logging.getLogger(__name__)
 class StatusWriter:
     """Writes the newest statuses and Events that were enqueued."""
 
-    def __init__(self, connection: Kube, *, ring: Callable[[], None], wrote: Callable[[str, bool], None]) -> None:
-        """``wrote`` is called after each write with the kind of write and whether it succeeded."""
+    def __init__(
+        self, connection: Kube, *, manager: str, ring: Callable[[], None], wrote: Callable[[str, bool], None]
+    ) -> None:
+        """``manager`` is the field manager of this release's entries.
+
+        ``wrote`` is called after each write with the kind of write and whether it succeeded.
+        """
         self._kube = connection
+        self._manager = manager
         self._ring = ring
         self._wrote = wrote
-        self._statuses: dict[ObjectRef, ObjectStatus] = {}
+        self._statuses: dict[ObjectRef, StatusWrite] = {}
         self._events: list[Manifest] = []
         self._enqueued = asyncio.Event()
 
-    def enqueue(self, changed: Iterable[ObjectStatus], events: Iterable[Manifest]) -> None:
+    def enqueue(self, changed: Iterable[StatusWrite], events: Iterable[Manifest]) -> None:
         """Replace the statuses that are still to be written, because ``changed`` is complete; Events are added."""
         self._statuses = {status.object: status for status in changed}
         self._events = [*self._events, *itertools.islice(events, EVENTS)][:EVENTS]
@@ -65,16 +70,14 @@ class StatusWriter:
                 return False
         return True
 
-    async def _status(self, status: ObjectStatus) -> bool:
-        ref = status.object
-        url = kube.path(_PLURALS[ref.kind], ref.namespace, ref.name)
+    async def _status(self, status: StatusWrite) -> bool:
         try:
-            await self._kube.apply(f"{url}/status", document(status))
+            await write(self._kube, status, manager=self._manager)
         except NotFound:
             return True
         except KubeError as error:
             self._wrote("status", False)
-            emit(_log, "status_not_written", level=logging.WARNING, object=str(ref), error=str(error))
+            emit(_log, "status_not_written", level=logging.WARNING, object=str(status.object), error=str(error))
             return not isinstance(error, Retryable)
         self._wrote("status", True)
         return True
@@ -89,31 +92,73 @@ class StatusWriter:
         self._wrote("event", True)
 
 
-def document(status: ObjectStatus) -> Manifest:
-    """Return the manifest that applies a status."""
+async def write(connection: Kube, status: StatusWrite, *, manager: str) -> None:
+    """Write a status; ``manager`` is the field manager of this release's entry. Raises KubeError.
+
+    A release that leaves removes its entry by applying nothing. Its summary must stay, so that belongs to the manager
+    that all releases share.
+    """
     ref = status.object
+    url = f"{kube.path(_PLURALS[ref.kind], ref.namespace, ref.name)}/status"
+    if status.entry is not None:
+        await connection.apply(url, document(status), manager=manager)
+        return
+    await connection.apply(url, document(status))
+    await connection.apply(url, _manifest(ref, {}), manager=manager)
+
+
+def document(status: StatusWrite) -> Manifest:
+    """Return the manifest that applies a status."""
+    fields: Manifest = {
+        "observedGeneration": status.summary.generation,
+        "conditions": _conditions(status.summary.conditions),
+    }
+    if status.entry is not None:
+        entry = status.entry
+        fields["gateways"] = [
+            {
+                "namespace": entry.release.namespace,
+                "name": entry.release.name,
+                "observedGeneration": entry.generation,
+                "conditions": _conditions(entry.conditions),
+            }
+        ]
+    manifest = _manifest(status.object, fields)
+    if status.version is not None:
+        manifest["metadata"]["resourceVersion"] = status.version
+    return manifest
+
+
+def _manifest(ref: ObjectRef, status: Manifest) -> Manifest:
     return {
         "apiVersion": API_VERSION,
         "kind": ref.kind,
         "metadata": {"name": ref.name, "namespace": ref.namespace},
-        "status": {
-            "conditions": [
-                {
-                    "type": condition.type,
-                    "status": condition.status,
-                    "observedGeneration": condition.observed_generation,
-                    "lastTransitionTime": condition.last_transition_time,
-                    "reason": condition.reason,
-                    "message": condition.message,
-                }
-                for condition in status.conditions
-            ]
-        },
+        "status": status,
     }
 
 
-def event(about: Mapping[str, Any], *, kind: str, reason: str, message: str, now: datetime, name: str) -> Manifest:
-    """Return the manifest of an Event; ``kind`` is ``Normal`` or ``Warning``, ``name`` is the Event's own name."""
+def _conditions(conditions: Iterable[Condition]) -> list[Manifest]:
+    return [
+        {
+            "type": condition.type,
+            "status": condition.status,
+            "observedGeneration": condition.observed_generation,
+            "lastTransitionTime": condition.last_transition_time,
+            "reason": condition.reason,
+            "message": condition.message,
+        }
+        for condition in conditions
+    ]
+
+
+def event(
+    about: Mapping[str, Any], *, kind: str, reason: str, message: str, now: datetime, name: str, instance: str
+) -> Manifest:
+    """Return the manifest of an Event; ``kind`` is ``Normal`` or ``Warning``, ``name`` is the Event's own name.
+
+    ``instance`` says which release reports it.
+    """
     time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     namespace = about["namespace"]
     return {
@@ -129,9 +174,10 @@ def event(about: Mapping[str, Any], *, kind: str, reason: str, message: str, now
         "count": 1,
         "source": {"component": FIELD_MANAGER},
         "reportingComponent": FIELD_MANAGER,
+        "reportingInstance": instance[:128],
     }
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:
-    """Sort Events by importance: warnings first."""
-    return sorted(events, key=lambda event: event.type != "Warning")
+    """Sort Events by importance, warnings first, then by object: which ones are left out is no accident."""
+    return sorted(events, key=lambda event: (event.type != "Warning", event.object))

@@ -4,11 +4,13 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.bundle import BundleError, Packed, load, unpack
 from claude_gateway.names import REPORT_TOKEN, bundle_name
 from claude_gateway.plan.slices import Slices, slices_of
+from claude_gateway_operator.leaving import noted
 from claude_gateway_operator.object_watch import Known
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
@@ -21,12 +23,16 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The stored bundle: the entries of both objects; ``owned`` says that this operator created both."""
+    """The stored bundle: the entries of both objects; ``owned`` says that this operator created both.
+
+    ``leaving`` are the namespaces whose statuses this release does not write any more.
+    """
 
     config: Mapping[str, bytes] = field(default_factory=dict)
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     token: str = field(default="", repr=False)
     owned: bool = False
+    leaving: frozenset[str] = frozenset()
 
     def slices(self) -> tuple[str, Slices] | None:
         """Return the stored revision and its slices; None if the bundle is incomplete or unreadable."""
@@ -58,7 +64,8 @@ class Store:
         values = {} if secret is None else kube.entries(secret)
         token = values.pop(REPORT_TOKEN, b"").decode(errors="replace")
         owned = all(found is not None and self._owner.owns(found["metadata"]) for found in (config, secret))
-        return Stored(config=entries, values=values, token=token, owned=owned)
+        leaving = frozenset() if config is None else noted(config["metadata"], datetime.now(UTC))
+        return Stored(config=entries, values=values, token=token, owned=owned, leaving=leaving)
 
     async def write(self, packed: Packed, stored: Stored, *, prune: bool) -> Stored:
         """Write both objects, the Secret first; an object that is up to date is not written.

@@ -52,9 +52,9 @@ _STATUS: Final = (
         _condition(ConditionType.PROGRAMMED, "status"),
         "Whether the object is live on every ready proxy pod.",
     ),
-    Column("Message", _condition(ConditionType.ACCEPTED, "message"), "Details of `Accepted`.", wide=True),
-    Column("Refs-Message", _condition(ConditionType.RESOLVED_REFS, "message"), "Details of `ResolvedRefs`.", wide=True),
-    Column("Pods-Message", _condition(ConditionType.PROGRAMMED, "message"), "Details of `Programmed`.", wide=True),
+    Column("Message", _condition(ConditionType.READY, "message"), "Details of `Ready`.", wide=True),
+    Column("Warnings", _condition(ConditionType.WARNINGS, "message"), "What works, but not as intended.", wide=True),
+    Column("Observed", ".status.observedGeneration", "The generation that was looked at.", type="integer", wide=True),
 )
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was created.", type="date")
 

@@ -25,15 +25,13 @@ ERROR_TYPE: Final = "rule"
 class Rule:
     """A condition on a value: ``cel`` as a CEL expression over ``self``, ``holds`` the same in Python.
 
-    ``wrong`` is one clause that says what is wrong, ``fix`` one that says what to write instead. ``pattern`` is set
-    if the condition is a regular expression, which editors can check without CEL.
+    ``wrong`` is one clause that says what is wrong, ``fix`` one that says what to write instead.
     """
 
     cel: str
     holds: Callable[[Any], bool]
     wrong: str
     fix: str
-    pattern: str | None = None
 
     @property
     def message(self) -> str:
@@ -43,8 +41,6 @@ class Rule:
     def declare(self, schema: JsonSchemaValue) -> None:
         """Add the rule to the JSON schema of the value."""
         schema.setdefault(VALIDATIONS, []).append({"rule": self.cel, "message": self.message})
-        if self.pattern is not None:
-            schema["pattern"] = self.pattern
 
     def check(self, value: T) -> T:
         """Return the value unchanged; raises PydanticCustomError if it violates the rule."""
@@ -65,7 +61,8 @@ def matches(pattern: str, *, wrong: str, fix: str) -> Rule:
     """Return a rule that requires a string to match a pattern as a whole.
 
     The pattern begins with ``^``, ends with ``$`` and means the same in RE2, ECMA 262 and Python: ASCII classes, no
-    look-around, no back-references.
+    look-around, no back-references. It is no ``pattern`` of the schema too: an API server would then report a mistake
+    twice, and first with the bare expression.
     """
     compiled = re.compile(pattern)
     return Rule(
@@ -73,7 +70,6 @@ def matches(pattern: str, *, wrong: str, fix: str) -> Rule:
         holds=lambda text: compiled.fullmatch(text) is not None,
         wrong=wrong,
         fix=fix,
-        pattern=pattern,
     )
 
 

@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,13 +9,14 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
-from claude_gateway.plan import capacity, claims, clients, credentials, judges, targets
+from claude_gateway.plan import capacity, claims, clients, credentials, judges, stored_status, targets
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
+from claude_gateway.plan.stored_status import Entry, Release, StatusWrite
 from claude_gateway.plan.world import Item, World
 
 
@@ -27,9 +28,9 @@ class Plan:
     ``gateway.json`` is rendered from. ``problems`` are all mistakes, including those found while reading, in a fixed
     order. ``wake_at`` is when to decide again even if nothing changes; None if nothing depends on the time.
 
-    The other fields are used only in a cluster and are empty elsewhere: ``changed`` are the statuses that differ from
-    those in the cluster, ``slices`` are the digests of what the policy holds for each object, ``fleet`` is the state
-    of the proxy pods.
+    The other fields are used only in a cluster and are empty elsewhere: ``changed`` are the statuses to write, because
+    those in the cluster differ, ``slices`` are the digests of what the policy holds for each object, ``fleet`` is the
+    state of the proxy pods.
     """
 
     bundle: Bundle
@@ -39,7 +40,7 @@ class Plan:
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     wake_at: datetime | None = None
-    changed: tuple[ObjectStatus, ...] = ()
+    changed: tuple[StatusWrite, ...] = ()
     slices: Slices = field(default_factory=dict)
     fleet: Fleet = field(default_factory=Fleet)
 
@@ -55,10 +56,10 @@ class _Routes:
 
 @dataclass(frozen=True, slots=True)
 class _Statuses:
-    """The statuses of all objects, those that changed, and the Events to write."""
+    """The statuses of all objects, those to write, and the Events to write."""
 
     every: tuple[ObjectStatus, ...]
-    changed: tuple[ObjectStatus, ...]
+    changed: tuple[StatusWrite, ...]
     events: tuple[Event, ...]
 
 
@@ -152,14 +153,16 @@ def _report(
         if problem.document is None:
             by_object.setdefault(problem.object, []).append(problem)
     statuses: list[ObjectStatus] = []
-    changed: list[ObjectStatus] = []
+    release = world.settings.identity
+    changed = [] if release is None else list(_left(world, release, now))
     events: list[Event] = []
     items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
     for item in items:
+        before = item.status.of(release)
         standing = Standing(
             ref=item.ref,
             generation=item.metadata.generation,
-            before=item.conditions,
+            before=() if before is None else before.conditions,
             problems=tuple(by_object.get(item.ref, ())),
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
@@ -167,9 +170,24 @@ def _report(
         )
         status, news = report(standing, now)
         statuses.append(status)
-        changed.extend([status] if status.differs(item.conditions) else [])
         events.extend(news)
+        if release is not None:
+            entry = Entry(release, status.generation, status.conditions)
+            write = stored_status.serve(item.ref, item.status, entry, now)
+            changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
+
+
+def _left(world: World, release: Release, now: datetime) -> Iterator[StatusWrite]:
+    """Yield the statuses to write of objects for other releases, which this one does not serve."""
+    for ref, other in world.foreign.items():
+        why = (
+            f"spec.gatewayRef.name: no release `{other.release}` serves this object. Name a release that watches the "
+            "namespace, or remove `gatewayRef`."
+        )
+        write = stored_status.leave(ref, other.status, release, generation=other.generation, why=why, now=now)
+        if write is not None:
+            yield write
 
 
 def _name(ref: ObjectRef) -> str:

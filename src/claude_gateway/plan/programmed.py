@@ -1,6 +1,6 @@
 """The ``Programmed`` condition: whether the data plane serves an object as it is now.
 
-It is true only if every ready pod reported it. For one object, the first line that applies decides::
+It becomes true only when every ready pod has reported it. For one object, the first line that applies decides::
 
     the object does not fit into the bundle        -> False  TooLarge
     nothing of the object can serve                -> False  NothingToServe
@@ -10,9 +10,13 @@ It is true only if every ready pod reported it. For one object, the first line t
     otherwise: some pod is not up to date yet      -> False  Pending
 
 A pod runs two processes that load the bundle, the gateway and the LiteLLM worker, and both count.
+
+A ready pod that does not report (it has just started, or its agent is away) does not make a true condition false while
+the object stays as it is: a gateway keeps what it serves, and a new one is ready only with a configuration. So one
+silent pod changes the status of the objects that are edited, not that of all objects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +34,7 @@ _NOTHING: Final[ConditionState] = (
     Reason.NOTHING_TO_SERVE,
     "No part of the object can serve: fix what the other conditions name.",
 )
-_PENDING: Final[ConditionState] = ("False", Reason.PENDING, "Not live on every ready proxy pod yet.")
+_PENDING: Final = "Not live on every ready proxy pod yet: pod "
 _TOO_LARGE: Final[ConditionState] = (
     "False",
     Reason.TOO_LARGE,
@@ -51,26 +55,33 @@ class PodState:
 class Fleet:
     """All pods, compared with one wanted revision.
 
-    ``ready`` is the number of ready pods. ``served`` are the revisions that their gateways and LiteLLM workers serve;
-    ``silent`` says that at least one ready pod did not report both. ``refusal`` is why a pod could not load the wanted
-    revision.
+    ``ready`` is the number of ready pods. ``serving`` are the ready pods with the revisions that their gateway and
+    LiteLLM worker serve; ``silent`` are the ready pods that did not report both. ``refusal`` is why a pod could not
+    load the wanted revision.
     """
 
     ready: int = 0
-    served: frozenset[str] = frozenset()
-    silent: bool = False
+    serving: tuple[tuple[str, frozenset[str]], ...] = ()
+    silent: tuple[str, ...] = ()
     refusal: str | None = None
+
+    @property
+    def served(self) -> frozenset[str]:
+        """All revisions that ready pods serve."""
+        return frozenset().union(*(revisions for _, revisions in self.serving))
 
     @property
     def settled(self) -> str | None:
         """The single revision that every ready pod serves; None if there is none."""
-        return next(iter(self.served)) if self.ready and not self.silent and len(self.served) == 1 else None
+        served = self.served
+        return next(iter(served)) if self.ready and not self.silent and len(served) == 1 else None
 
 
 def summarize(pods: Iterable[PodState], wanted: str) -> Fleet:
     """Summarize all pods; ``wanted`` is the revision that they should serve."""
-    ready, silent = 0, False
-    served: set[str] = set()
+    ready = 0
+    serving: list[tuple[str, frozenset[str]]] = []
+    silent: list[str] = []
     refusals: list[str] = []
     for pod in pods:
         report = pod.report
@@ -81,22 +92,29 @@ def summarize(pods: Iterable[PodState], wanted: str) -> Fleet:
             continue
         ready += 1
         processes = (None, None) if report is None else (report.gateway, report.litellm)
-        for process in processes:
-            if process is None or process.revision is None:
-                silent = True
-            else:
-                served.add(process.revision)
-    return Fleet(ready=ready, served=frozenset(served), silent=silent, refusal=min(refusals, default=None))
+        revisions = [process.revision for process in processes if process is not None and process.revision is not None]
+        serving.append((pod.name, frozenset(revisions)))
+        if len(revisions) < len(processes):
+            silent.append(pod.name)
+    return Fleet(ready=ready, serving=tuple(serving), silent=tuple(silent), refusal=min(refusals, default=None))
 
 
 def condition(
-    fleet: Fleet, name: str | None, wanted: Mapping[str, str], known: Mapping[str, Mapping[str, str]], *, fits: bool
+    fleet: Fleet,
+    name: str | None,
+    wanted: Mapping[str, str],
+    known: Mapping[str, Mapping[str, str]],
+    *,
+    fits: bool,
+    before: str | None = None,
+    unchanged: bool = False,
 ) -> ConditionState:
     """Return the state of the condition for one object.
 
     ``name`` is the name of the object's slice, None if nothing of the object can serve. ``wanted`` are the slices that
     should be live, ``known`` those of each known revision. ``fits`` says that the object is part of the bundle, if it
-    can serve.
+    can serve. ``before`` is the condition's last message. ``unchanged`` says that it was true and that the object is
+    still as it was then.
     """
     if not fits:
         return _TOO_LARGE
@@ -105,9 +123,22 @@ def condition(
     if not fleet.ready:
         return ("False", Reason.NO_READY_PODS, " ".join(filter(None, ("No proxy pod is ready.", fleet.refusal))))
     mine = wanted.get(name)
-    if not fleet.silent and all(r in known and known[r].get(name) == mine for r in fleet.served):
+    stale = {revision for revision in fleet.served if revision not in known or known[revision].get(name) != mine}
+    if not stale and (unchanged or not fleet.silent):
         return _LIVE if mine is not None else _UNSPENT
-    return _PENDING if fleet.refusal is None else ("False", Reason.REFUSED, fleet.refusal)
+    if fleet.refusal is not None:
+        return ("False", Reason.REFUSED, fleet.refusal)
+    return ("False", Reason.PENDING, _pending(fleet, stale, before))
+
+
+def _pending(fleet: Fleet, stale: Collection[str], before: str | None) -> str:
+    """Name one pod that the object waits for, and stay with it: another name would be one more write per object."""
+    waits = [f"{_PENDING}{pod} is ready but does not report what it serves." for pod in fleet.silent]
+    for pod, revisions in fleet.serving:
+        waits += [
+            f"{_PENDING}{pod} still serves revision {revision}." for revision in sorted(revisions.intersection(stale))
+        ]
+    return before if before in waits else min(waits)
 
 
 def _refusal(report: PodReport, wanted: str) -> str | None:

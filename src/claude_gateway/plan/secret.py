@@ -22,6 +22,8 @@ _REFERENCE: Final = (
     f"begins with {' or '.join(f'`{prefix}`' for prefix in REFERENCES)}, and such references are not resolved",
     "Store the key itself, not where it is stored.",
 )
+_LISTED: Final = 5
+"""Keys of a Secret that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,17 @@ def usable(
 def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | Problem:
     """Return the value of a key; empty if it cannot be decoded."""
     if key not in secret.values:
-        message = f"Secret {secret.ref.namespace}/{secret.ref.name} has no key {key}"
+        message = f"Secret {secret.ref.namespace}/{secret.ref.name} has no key {key}; {_keys(secret)}"
         fix = "Add the key to the Secret, or refer to the key that holds the value."
         return Problem(owner, at, Reason.SECRET_KEY_NOT_FOUND, message, fix)
     return secret.values[key] or b""
+
+
+def _keys(secret: Secret) -> str:
+    """Say which keys a Secret has; their names are not secret."""
+    names = [schema.shown(name) for name in sorted(secret.values)[:_LISTED]]
+    more = len(secret.values) - len(names)
+    return f"it has {', '.join(names)}{f' and {more} more' if more else ''}" if names else "it is empty"
 
 
 def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Problem:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.programmed import ConditionState
+from claude_gateway.plan.stored_status import Condition, timestamp
 
 _ABOUT_REFERENCES: Final = frozenset(
     (
@@ -28,27 +29,12 @@ _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition as Kubernetes stores it; ``status`` is ``True``, ``False`` or ``Unknown``."""
-
-    type: str
-    status: str
-    observed_generation: int
-    last_transition_time: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class ObjectStatus:
-    """The conditions of one object."""
+    """The conditions of one object, as this release sees it."""
 
     object: ObjectRef
+    generation: int
     conditions: tuple[Condition, ...]
-
-    def differs(self, before: tuple[Condition, ...]) -> bool:
-        """Return whether the status must be written; ``before`` may also hold conditions of other writers."""
-        return not set(self.conditions) <= set(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +51,8 @@ class Event:
 class Standing:
     """What an object's status is computed from: its Problems, and what the pods serve.
 
-    ``acceptable`` says that part of the object can serve in spite of its Problems. ``programmed`` is the state of the
-    ``Programmed`` condition, None outside of a cluster.
+    ``before`` are the conditions that this release wrote last. ``acceptable`` says that part of the object can serve in
+    spite of its Problems. ``programmed`` is the state of the ``Programmed`` condition, None outside of a cluster.
     """
 
     ref: ObjectRef
@@ -83,38 +69,33 @@ def about_references(problem: Problem) -> bool:
     return problem.reason in _ABOUT_REFERENCES
 
 
-def previous_conditions(status: object) -> tuple[Condition, ...]:
-    """Read the conditions of a status; malformed ones are skipped."""
-    raw = status.get("conditions") if isinstance(status, Mapping) else None
-    found = []
-    for entry in raw if isinstance(raw, list) else []:
-        if not isinstance(entry, Mapping):
-            continue
-        texts = [entry.get(name) for name in ("type", "status", "lastTransitionTime", "reason", "message")]
-        kind, state, since, reason, message = (text if isinstance(text, str) else "" for text in texts)
-        seen = entry.get("observedGeneration")
-        if kind and state and since:
-            found.append(Condition(kind, state, seen if isinstance(seen, int) else 0, since, reason, message))
-    return tuple(found)
-
-
 def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
-    """Return an object's conditions, and an Event for each one that is new or whose status or reason changed.
-
-    Changes to ``Unknown`` and changes of ``Ready`` cause no Event: the condition behind ``Ready`` already does.
-    """
+    """Return an object's conditions, and an Event for each transition that its owner should hear of."""
     before = {condition.type: condition for condition in standing.before}
     conditions: list[Condition] = []
     events: list[Event] = []
     for kind, (state, reason, message) in _states(standing).items():
         old = before.get(kind)
-        since = old.last_transition_time if old is not None and old.status == state else _time(now)
+        since = old.last_transition_time if old is not None and old.status == state else timestamp(now)
         conditions.append(Condition(kind, state, standing.generation, since, reason, message))
-        news = state != "Unknown" and kind != ConditionType.READY and reason not in _WITHOUT_EVENT
-        if news and (old is None or (old.status, old.reason) != (state, reason)):
-            fine = state == "True" and reason != Reason.PARTIALLY_ACCEPTED
-            events.append(Event(standing.ref, "Normal" if fine else "Warning", reason, message))
-    return ObjectStatus(standing.ref, tuple(conditions)), events
+        if old is None or (old.status, old.reason) != (state, reason):
+            severity = _severity(kind, state, reason)
+            events.extend([Event(standing.ref, severity, reason, message)] if severity else [])
+    return ObjectStatus(standing.ref, standing.generation, tuple(conditions)), events
+
+
+def _severity(kind: ConditionType, state: str, reason: Reason) -> str | None:
+    """Return the type of the Event for a condition that became this; None if it causes none.
+
+    Good news is one Event: that the object is live. Changes of ``Ready`` and to ``Unknown`` repeat other conditions.
+    """
+    if kind is ConditionType.WARNINGS or reason is Reason.PARTIALLY_ACCEPTED:
+        return "Warning"
+    if kind is ConditionType.READY or state == "Unknown" or reason in _WITHOUT_EVENT:
+        return None
+    if state == "False":
+        return "Warning"
+    return "Normal" if kind is ConditionType.PROGRAMMED else None
 
 
 def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
@@ -141,14 +122,20 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     if standing.programmed is not None:
         states[ConditionType.PROGRAMMED] = standing.programmed
         states[ConditionType.READY] = _ready(states)
+    warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
+    if warnings:
+        states[ConditionType.WARNINGS] = ("True", warnings[0].reason, _joined(warnings))
     return states
 
 
 def _ready(states: Mapping[ConditionType, ConditionState]) -> ConditionState:
-    """Summarize the other conditions: the first one that is not true is the reason."""
-    for kind, (state, reason, _) in states.items():
+    """Summarize the other conditions: the first one that is not true is the reason, and its message too.
+
+    Many tools show nothing but this message.
+    """
+    for state, reason, message in states.values():
         if state != "True":
-            return ("False", reason, f"{kind} is {state}: see that condition.")
+            return ("False", reason, message)
     return ("True", Reason.READY, "Accepted, resolved, and live on every ready proxy pod.")
 
 
@@ -157,7 +144,3 @@ def _joined(problems: Sequence[Problem]) -> str:
     shown = " ".join(f"{problem.field}: {problem.message}. {problem.fix}" for problem in problems[:_SHOWN])
     more = len(problems) - _SHOWN
     return f"{shown} And {more} more." if more > 0 else shown
-
-
-def _time(now: datetime) -> str:
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -104,10 +104,11 @@ def _credential_problem(
         return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
     key = credentials.keys.get(ref)
     if key is not None:
-        if key.provider == provider:
+        if key.provider == provider or provider not in PROVIDERS:
+            # Of a provider that does not exist, the model's own Problem says all there is to say.
             return None
         message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
-        field = PROVIDERS[provider].cloud if provider in PROVIDERS else None
+        field = PROVIDERS[provider].cloud
         fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:

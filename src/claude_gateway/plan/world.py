@@ -19,7 +19,7 @@ from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity, ordered
 from claude_gateway.plan.programmed import PodState
 from claude_gateway.plan.secret import Secret, read_secret
-from claude_gateway.plan.status import Condition, previous_conditions
+from claude_gateway.plan.stored_status import Release, StoredStatus, read_status
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -63,8 +63,8 @@ class Settings:
     ``egress``: addresses that are rejected by default and allowed here. ``forward_hosts``: hosts that may receive
     the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
     (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
-    be newer, they are ignored. ``release``: objects whose ``gatewayRef`` names another release are ignored (None: no
-    object is).
+    be newer, they are ignored. ``release``: the full name of the release that decides; objects whose ``gatewayRef``
+    names another one are ignored (None: no object is).
     """
 
     namespace: str = _DEFAULT_NAMESPACE
@@ -74,20 +74,34 @@ class Settings:
     strict: bool = True
     release: str | None = None
 
+    @property
+    def identity(self) -> Release | None:
+        """The release that decides."""
+        return None if self.release is None else Release(self.namespace, self.release)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An object for another release: the release that it names, and its status."""
+
+    release: str
+    generation: int
+    status: StoredStatus
+
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[SpecT]):
     """One object. ``spec`` is None if it is invalid; the World's problems say why.
 
     ``claims`` are the model names of a route; of a route with an invalid spec, those that could be read.
-    ``conditions`` are those in the object's current status.
+    ``status`` is the object's current status.
     """
 
     ref: ObjectRef
     metadata: Metadata
     spec: SpecT | None
     claims: tuple[str, ...] = ()
-    conditions: tuple[Condition, ...] = ()
+    status: StoredStatus = field(default_factory=StoredStatus)
 
     @property
     def age(self) -> tuple[float, str, str]:
@@ -110,7 +124,7 @@ class World:
     clients: tuple[Item[GatewayClientSpec], ...] = ()
     secrets: Mapping[ObjectRef, Secret] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    foreign: frozenset[ObjectRef] = frozenset()
+    foreign: Mapping[ObjectRef, Foreign] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
     pods: tuple[PodState, ...] | None = None
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -137,7 +151,7 @@ class _Reader:
         self._items: dict[str, list[Item[Any]]] = {kind: [] for kind in _SPECS}
         self._secrets: dict[ObjectRef, Secret] = {}
         self._problems: list[Problem] = []
-        self._foreign: set[ObjectRef] = set()
+        self._foreign: dict[ObjectRef, Foreign] = {}
 
     def world(self) -> World:
         items = {kind: tuple(sorted(found, key=lambda item: item.ref)) for kind, found in self._items.items()}
@@ -148,7 +162,7 @@ class _Reader:
             clients=items[Kind.GATEWAY_CLIENT],
             secrets=dict(sorted(self._secrets.items())),
             problems=ordered(self._problems),
-            foreign=frozenset(self._foreign),
+            foreign=dict(sorted(self._foreign.items())),
         )
 
     def add(self, manifest: object, document: int) -> None:
@@ -171,8 +185,9 @@ class _Reader:
         if unknown is not None or not _is_ours(manifest):
             self._problems.extend([unknown] if unknown else [])
             return
-        if self._settings.release not in (None, _gateway(manifest) or self._settings.release):
-            self._foreign.add(ref)
+        named = _gateway(manifest)
+        if named is not None and self._settings.release not in (None, named):
+            self._foreign[ref] = Foreign(schema.shown(named), _generation(manifest), read_status(manifest))
             return
         metadata, problems = _metadata(manifest, ref, document)
         self._problems.extend(problems)
@@ -204,7 +219,7 @@ class _Reader:
                 metadata=metadata,
                 spec=spec,
                 claims=_claims(raw) if ref.kind == Kind.MODEL_ROUTE else (),
-                conditions=previous_conditions(manifest.get("status")),
+                status=read_status(manifest),
             )
         )
 
@@ -226,6 +241,12 @@ def _gateway(manifest: Mapping[Any, Any]) -> str | None:
     named = spec.get("gatewayRef") if isinstance(spec, Mapping) else None
     name = named.get("name") if isinstance(named, Mapping) else None
     return name if isinstance(name, str) and name else None
+
+
+def _generation(manifest: Mapping[Any, Any]) -> int:
+    metadata = manifest.get("metadata")
+    found = metadata.get("generation") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, int) else 0
 
 
 def _text(value: object) -> str:

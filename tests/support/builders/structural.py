@@ -2,7 +2,8 @@
 
 From the rules for structural schemas: a type everywhere; nothing but value checks inside ``anyOf`` and the like; no
 ``$ref``; only known extensions; list maps with required scalar keys. Ours besides: every field described, every
-string, list and map bounded (the cost of CEL rules is estimated from the bounds), no defaults, a message on each rule.
+string, list and map bounded (the cost of CEL rules is estimated from the bounds), no default but that of the status, a
+message on each rule.
 """
 
 import re
@@ -25,6 +26,7 @@ LIST_TYPES: Final = {"atomic", "set", "map"}
 COLUMN: Final = re.compile(
     r"(\.(\*|[A-Za-z]+)(\[[0-9]+\]|\[\?\(@\.type==\"[A-Za-z]+\"\)\]|\['[A-Za-z]+'(,'[A-Za-z]+')*\])*)+"
 )
+MATCHES: Final = re.compile(r"self\.matches\(r'([^']*)'\)")
 NOT_ECMA_AND_RE2: Final = re.compile(r"\(\?|\\[0-9AbBdDGkpPsSwWzZ]|\[\[:|\*\+|\+\+|\?\+")
 """Syntax that RE2, ECMA 262 and Python read in different ways, or not at all."""
 
@@ -53,8 +55,9 @@ def _root(schema: dict[str, Any]) -> Iterator[str]:
         yield "root: is not an object"
     if schema["properties"].get("metadata") != {"type": "object"}:
         yield "root.metadata: may only say that it is an object"
-    for part in ("spec", "status"):
-        yield from _schema(schema["properties"].get(part, {}), part, described=True)
+    status = {name: value for name, value in schema["properties"].get("status", {}).items() if name != "default"}
+    for part, fields in (("spec", schema["properties"].get("spec", {})), ("status", status)):
+        yield from _schema(fields, part, described=True)
 
 
 def _schema(schema: dict[str, Any], path: str, *, described: bool) -> Iterator[str]:
@@ -87,6 +90,8 @@ def _rules(schema: dict[str, Any], path: str) -> Iterator[str]:
             yield f"{path}: a rule has no message of one line"
         if "self" not in rule.get("rule", ""):
             yield f"{path}: a rule does not look at the value"
+        for pattern in MATCHES.findall(rule.get("rule", "")):
+            yield from _pattern(pattern, path)
 
 
 def _object(schema: dict[str, Any], path: str) -> Iterator[str]:
@@ -127,7 +132,10 @@ def _array(schema: dict[str, Any], path: str) -> Iterator[str]:
 def _string(schema: dict[str, Any], path: str) -> Iterator[str]:
     if "maxLength" not in schema and "enum" not in schema:
         yield f"{path}: is a string without `maxLength`"
-    pattern = schema.get("pattern", "^$")
+    yield from _pattern(schema.get("pattern", "^$"), path)
+
+
+def _pattern(pattern: str, path: str) -> Iterator[str]:
     if not (pattern.startswith("^") and pattern.endswith("$")):
         yield f"{path}: the pattern does not cover the whole string"
     if NOT_ECMA_AND_RE2.search(pattern):

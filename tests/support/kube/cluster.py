@@ -100,6 +100,17 @@ class Cluster:
                 return condition["status"], condition["reason"]
         return "", ""
 
+    def message(self, kind: str, name: str, question: str, *, namespace: str | None = None) -> str:
+        """Message of one condition; empty while it is not there."""
+        found = self.status(kind, name, namespace=namespace).get("conditions", ())
+        return next((condition["message"] for condition in found if condition["type"] == question), "")
+
+    def status(self, kind: str, name: str, *, namespace: str | None = None) -> Manifest:
+        """The whole status of an object."""
+        found: Manifest = self.api.get(url(kind, namespace or self.home, name)) or {}
+        status: Manifest = found.get("status", {})
+        return status
+
     def pods(self, agent: FakeAgent, ready: Sequence[bool] = (True,)) -> None:
         """Say that there are pods, all with one agent."""
         service = agent_name(self.release)

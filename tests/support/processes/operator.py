@@ -115,6 +115,15 @@ class Operator:
         # pytest shows this only with a failed test.
         print("the operator ended by itself:" if ended else "the operator's log:", self.lines(), sep="\n")
 
+    def leave(self, *arguments: str) -> None:
+        """Run the chart's hook with the rights of the operator: end its claims where it watches no more."""
+        kubeconfig = self.api.kubeconfig(self.api.token(self.home, ACCOUNT), name=f"{self.home}.{self.release}.hook")
+        environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **self._environment}
+        environment["CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES"] = ""
+        command = [sys.executable, "-m", "claude_gateway_operator.leaving", *arguments]
+        with self.log.open("ab") as log:
+            subprocess.run(command, env=environment, stdout=log, stderr=log, check=True, timeout=120)
+
     def stop(self) -> int:
         """End it as a kubelet would; returns its exit code."""
         assert self._process is not None

@@ -13,7 +13,7 @@ from tests.support.builders.structural import violations
 from claude_gateway.api.base import Spec
 from claude_gateway.api.crd import crd_documents, crd_yaml
 from claude_gateway.api.kinds import KINDS, ObjectKind
-from claude_gateway.names import GROUP
+from claude_gateway.names import GROUP, ConditionType
 
 DOCUMENTS = {document["spec"]["names"]["plural"]: document for document in crd_documents()}
 
@@ -36,8 +36,13 @@ def test_an_api_server_would_take_the_crd(plural: str) -> None:
 
 
 @pytest.mark.parametrize("plural", DOCUMENTS)
-def test_no_default_stands_in_the_schema(plural: str) -> None:
-    assert not [schema for schema in schemas(root(plural)) if "default" in schema]
+def test_only_the_status_has_a_default_and_it_claims_nothing(plural: str) -> None:
+    defaults = [schema["default"] for schema in schemas(root(plural)) if "default" in schema]
+    assert defaults == [root(plural)["properties"]["status"]["default"]]
+    conditions = defaults[0]["conditions"]
+    assert {condition["type"] for condition in conditions} == set(ConditionType) - {ConditionType.WARNINGS}
+    assert {(condition["status"], condition["observedGeneration"]) for condition in conditions} == {("Unknown", 0)}
+    assert defaults[0]["observedGeneration"] == 0, "generations begin with 1"
 
 
 def models(model: type[Spec]) -> Iterator[type[Spec]]:
@@ -90,7 +95,7 @@ def test_columns_show_fields_that_exist(kind: ObjectKind) -> None:
         for step in re.findall(r"[^.\[\]]+|\[[^]]+\]", column.path):
             parts = [found for part in parts for found in fields(part, step)]
         assert parts
-        assert all(part["type"] in ("string", "array") for part in parts)
+        assert all(part["type"] in ("string", "array", "integer") for part in parts)
 
 
 def fields(part: dict[str, Any], step: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The model accepts exactly what the CRD accepts: schema, list types and rules, on generated specs."""
 
 import copy
+import re
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -14,6 +15,7 @@ from claude_gateway.api.kinds import KINDS
 from claude_gateway.api.rule import ERROR_TYPE
 from claude_gateway.names import Kind
 
+MATCHES = re.compile(r"self\.matches\(r'([^']*)'\)")
 SCHEMAS = {
     document["spec"]["names"]["kind"]: document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][
         "spec"
@@ -149,18 +151,23 @@ def sets_hold(schema: dict[str, Any], value: Any) -> bool:
 
 
 def fits_schema(kind: str, spec: Any) -> bool:
-    """Whether the CRD's schema without its CEL rules takes the spec."""
+    """Whether the CRD's schema takes the spec, without its CEL rules that are more than a regular expression."""
     # Draft 4 has boolean exclusive bounds, as CRDs do, and does not take 1.0 for an integer.
     schema = with_whole_patterns(SCHEMAS[kind])
     return jsonschema.Draft4Validator(schema).is_valid(spec) and sets_hold(schema, spec)
 
 
 def with_whole_patterns(schema: Any) -> Any:
-    """A schema for Python's ``re``, whose ``$`` also matches before a last line break, unlike that of RE2 and ECMA."""
+    """A schema for Python's ``re``, whose ``$`` also matches before a last line break, unlike that of RE2 and ECMA.
+
+    Rules that are nothing but a regular expression become patterns.
+    """
     if isinstance(schema, dict):
         changed = {key: with_whole_patterns(value) for key, value in schema.items()}
-        if isinstance(schema.get("pattern"), str):
-            changed["pattern"] = schema["pattern"].removesuffix("$") + r"\Z"
+        rules = [rule["rule"] for rule in schema.get("x-kubernetes-validations", ())]
+        found = [match[1] for rule in rules if (match := MATCHES.fullmatch(rule))]
+        for pattern in [*found, *([schema["pattern"]] if isinstance(schema.get("pattern"), str) else [])]:
+            changed["pattern"] = pattern.removesuffix("$") + r"\Z"
         return changed
     return [with_whole_patterns(part) for part in schema] if isinstance(schema, list) else schema
 

@@ -111,3 +111,22 @@ def test_a_pod_of_two_families_is_one_pod() -> None:
     four = {"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"], **reference}]}
     six = {"addressType": "IPv6", "endpoints": [{"addresses": ["fd00::1"], **reference}]}
     assert len(endpoints([four, six])) == 1
+
+
+async def test_a_pod_that_becomes_ready_is_asked_at_once_and_waited_for() -> None:
+    with FakeAgent() as agent:
+        port = agent.port
+        starting = Endpoint("p", "127.0.0.1", ready=False)
+        reports = Reports(port=port, ring=lambda: None)
+        reports.follow([starting], "token")
+        await reports.settle(10)
+        assert next(reports.states([starting])).report is None
+        poll = reports._polls["p"]
+        # It listens from now on, in the middle of the pause before the next try.
+        poll.address = agent.address
+        agent.report(serving("r1"))
+        ready = Endpoint("p", agent.address, ready=True)
+        reports.follow([ready], "token")
+        await reports.settle(10)
+        assert next(reports.states([ready])).report == serving("r1")
+        await reports.close()

@@ -143,3 +143,13 @@ def test_no_two_keys_share_an_entry() -> None:
     assert len(set(entries)) == len(entries)
     assert all(len(entry) <= 240 for entry in entries)
     assert entry_ref("team-a", "keys", "API_KEY") == "team-a.keys.API_KEY"
+
+
+def test_a_missing_key_is_told_with_those_that_are_there() -> None:
+    (problem,) = plan(secret(), credential(key="token")).problems
+    assert problem.message == "Secret default/keys has no key token; it has api, client"
+    (problem,) = plan(secret(values={}), credential(key="token")).problems
+    assert problem.message.endswith("; it is empty")
+    many = {f"k{index}": "sk-test-upstream-key-0123456789" for index in range(7)}
+    (problem,) = plan(secret(values=many), credential(key="token")).problems
+    assert problem.message.endswith("; it has k0, k1, k2, k3, k4 and 2 more")

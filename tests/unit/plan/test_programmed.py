@@ -17,8 +17,9 @@ from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.programmed import Fleet, PodState, summarize
 from claude_gateway.plan.slices import slices_of
-from claude_gateway.plan.status import Condition
+from claude_gateway.plan.stored_status import Condition
 from claude_gateway.plan.world import Settings, World, read
+from claude_gateway_operator.status_writer import document
 
 
 def serving(revision: str | None, litellm: str | None = None, **report: Any) -> PodReport:
@@ -229,7 +230,8 @@ def test_an_object_of_which_nothing_can_serve_is_not_programmed() -> None:
     ):
         assert answer(decided, name, kind) == ("False", Reason.NOTHING_TO_SERVE)
     ready = conditions(decided, "lonely")[ConditionType.READY]
-    assert (ready.reason, ready.message) == (Reason.CREDENTIAL_NOT_FOUND, "ResolvedRefs is False: see that condition.")
+    resolved = conditions(decided, "lonely")[ConditionType.RESOLVED_REFS]
+    assert (ready.reason, ready.message) == (Reason.CREDENTIAL_NOT_FOUND, resolved.message)
     assert conditions(decided, "broken")[ConditionType.READY].reason == Reason.INVALID
     assert Reason.NOTHING_TO_SERVE not in [event.reason for event in decided.events]
 
@@ -254,11 +256,7 @@ def test_events_tell_that_it_serves_and_not_that_it_waits() -> None:
     assert Reason.PENDING not in [event.reason for event in waiting.events]
     live = look(world(*sound()), pod(serving(revision_of(first))))
     mine = [e for e in live.events if e.object == ObjectRef(Kind.MODEL_ROUTE, "default", "sonnet")]
-    assert [(e.type, e.reason) for e in mine] == [
-        ("Normal", Reason.ACCEPTED),
-        ("Normal", Reason.RESOLVED),
-        ("Normal", Reason.PROGRAMMED),
-    ]
+    assert [(e.type, e.reason) for e in mine] == [("Normal", Reason.PROGRAMMED)]
 
 
 def test_a_long_error_is_cut() -> None:
@@ -358,3 +356,68 @@ def test_it_is_never_true_unless_every_ready_pod_serves_just_that(
         kinds = {c.type: c.status for c in status_of.conditions}
         others = [kinds[kind] == "True" for kind in kinds if kind != ConditionType.READY]
         assert (kinds[ConditionType.READY] == "True") == all(others)
+
+
+RELEASED = Settings(release="cg", namespace="gateway")
+
+
+def written(decided: Plan, *manifests: dict[str, Any]) -> list[dict[str, Any]]:
+    """The manifests with the statuses that a plan writes."""
+    statuses = {(w.object.kind, w.object.name): document(w)["status"] for w in decided.changed}
+    found = [(m, statuses.get((m["kind"], m["metadata"]["name"]))) for m in manifests]
+    return [m if status is None else {**m, "status": status} for m, status in found]
+
+
+def live(*manifests: dict[str, Any]) -> tuple[Plan, list[dict[str, Any]]]:
+    """A plan that one pod serves, and the manifests with what was written of it."""
+    first = decide(read(manifests, RELEASED), NOW)
+    plan = look(read(manifests, RELEASED), pod(serving(revision_of(first))), before=[first])
+    return plan, written(plan, *manifests)
+
+
+def test_a_silent_pod_costs_no_write_of_what_nobody_edits() -> None:
+    plan, manifests = live(*sound())
+    heard = pod(serving(revision_of(plan)))
+    for pods in ([heard, pod(None, "new")], [pod(None)], [pod(PodReport())], [heard, pod(PodReport(), "new")]):
+        again = look(read(manifests, RELEASED), *pods, before=[plan])
+        assert again.changed == ()
+        assert answer(again) == ("True", Reason.PROGRAMMED)
+        assert again.fleet.silent
+
+
+def test_a_silent_pod_is_named_by_what_is_edited_while_it_is_silent() -> None:
+    plan, manifests = live(*sound())
+    edited = [route(targets=[target(weight=3)]) if m["kind"] == Kind.MODEL_ROUTE else m for m in manifests]
+    edited = [{**m, "status": o["status"]} if "status" in o else m for m, o in zip(edited, manifests, strict=True)]
+    changed = look(read(edited, RELEASED), pod(None, "cg-proxy-7"), before=[plan])
+    assert [write.object.name for write in changed.changed] == ["sonnet"]
+    message = conditions(changed, "sonnet")[ConditionType.PROGRAMMED].message
+    assert message.endswith("pod cg-proxy-7 is ready but does not report what it serves.")
+    assert conditions(changed, "sonnet")[ConditionType.READY].message == message
+    later = look(read(written(changed, *edited), RELEASED), pod(None, "cg-proxy-7"), before=[plan, changed])
+    assert answer(later) == ("False", Reason.PENDING)
+
+
+def test_what_was_true_of_another_generation_or_before_anybody_knows_is_not_believed() -> None:
+    plan, manifests = live(*sound())
+    assert answer(look(read(manifests, RELEASED), pod(None))) == ("False", Reason.PENDING)
+    manifests[-1]["metadata"] = {**manifests[-1]["metadata"], "generation": 2}
+    names = [m["metadata"]["name"] for m in manifests]
+    decided = look(read(manifests, RELEASED), pod(None), before=[plan])
+    assert answer(decided, names[-1], Kind(manifests[-1]["kind"])) == ("False", Reason.PENDING)
+
+
+def test_pending_names_a_pod_and_stays_with_it() -> None:
+    plan, manifests = live(*sound())
+    old = revision_of(plan)
+    edited = [m for m in manifests if m["kind"] != Kind.MODEL_ROUTE] + [route(targets=[target(weight=3)])]
+    fleet = [pod(serving(old), "p1"), pod(serving(old), "p2")]
+    first = look(read(edited, RELEASED), *fleet, before=[plan])
+    message = conditions(first, "sonnet")[ConditionType.PROGRAMMED].message
+    assert message == f"Not live on every ready proxy pod yet: pod p1 still serves revision {old}."
+    stored = written(first, *edited)
+    joined = look(read(stored, RELEASED), *fleet, pod(serving(old), "p0"), before=[plan, first])
+    assert conditions(joined, "sonnet")[ConditionType.PROGRAMMED].message == message
+    done = [pod(serving(revision_of(first)), "p1"), pod(serving(old), "p2")]
+    moved = look(read(stored, RELEASED), *done, before=[plan, first])
+    assert "pod p2 still serves" in conditions(moved, "sonnet")[ConditionType.PROGRAMMED].message

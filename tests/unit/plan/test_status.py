@@ -3,35 +3,32 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-from tests.support.builders.objects import NOW, credential, plan, route, secret, target, world
+from tests.support.builders.objects import NOW, credential, route, secret, target
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan, decide
-from claude_gateway.plan.status import Condition, previous_conditions
+from claude_gateway.plan.stored_status import Condition
+from claude_gateway.plan.world import Settings, World, read
+from claude_gateway_operator.status_writer import document
 
 LATER = NOW + timedelta(minutes=5)
 
 
+def plan(*manifests: object) -> Plan:
+    return decide(world(*manifests), NOW)
+
+
+def world(*manifests: object) -> World:
+    """A World as this release reads it."""
+    return read(manifests, Settings(release="cg", namespace="gateway"))
+
+
 def with_status(manifest: dict[str, Any], decided: Plan) -> dict[str, Any]:
     """The manifest as an API server would give it back after our write."""
-    (status,) = [
-        s
-        for s in decided.statuses
-        if (s.object.kind, s.object.name) == (manifest["kind"], manifest["metadata"]["name"])
-    ]
-    conditions = [
-        {
-            "type": c.type,
-            "status": c.status,
-            "observedGeneration": c.observed_generation,
-            "lastTransitionTime": c.last_transition_time,
-            "reason": c.reason,
-            "message": c.message,
-        }
-        for c in status.conditions
-    ]
-    return {**manifest, "status": {"conditions": conditions, "other": 1}}
+    key = (manifest["kind"], manifest["metadata"]["name"])
+    (write,) = [w for w in decided.changed if (w.object.kind, w.object.name) == key]
+    status = document(write)["status"]
+    return {**manifest, "status": {**status, "other": 1}}
 
 
 def only(decided: Plan, name: str = "sonnet") -> dict[str, Condition]:
@@ -58,7 +55,7 @@ def test_a_new_object_is_told_both_answers() -> None:
             "Everything that the spec refers to exists and can be used.",
         ),
     }
-    assert events(decided) == [("Normal", Reason.ACCEPTED), ("Normal", Reason.RESOLVED)]
+    assert events(decided) == [], "that it is live will be one Event"
 
 
 def test_nothing_new_keeps_the_time_and_tells_nothing() -> None:
@@ -122,19 +119,17 @@ def test_time_is_written_in_utc() -> None:
     assert only(decided)[ConditionType.ACCEPTED].last_transition_time == "2026-11-21T09:30:00Z"
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        None,
-        [],
-        {},
-        {"conditions": None},
-        {"conditions": {}},
-        {"conditions": [None, 5, {}, {"type": "Accepted"}, {"type": 1, "status": True, "lastTransitionTime": 5}]},
-    ],
-)
-def test_what_is_no_condition_is_left_out(status: object) -> None:
-    assert previous_conditions(status) == ()
+def test_a_warning_is_a_condition_of_its_own_and_one_event() -> None:
+    listed = route(models=["gpt-5"], displayName="GPT")
+    decided = plan(secret(), credential(), listed)
+    warned = only(decided)[ConditionType.WARNINGS]
+    assert (warned.status, warned.reason) == ("True", Reason.MODEL_NOT_LISTED)
+    assert events(decided) == [("Warning", Reason.MODEL_NOT_LISTED)]
+    again = decide(world(secret(), credential(), with_status(listed, decided)), LATER)
+    assert events(again) == []
+    fixed = with_status(listed, decided)
+    del fixed["spec"]["displayName"]
+    assert ConditionType.WARNINGS not in only(decide(world(secret(), credential(), fixed), LATER))
 
 
 def test_only_what_differs_is_to_be_told() -> None:
@@ -143,12 +138,13 @@ def test_only_what_differs_is_to_be_told() -> None:
     assert {status.object.name for status in before.changed} == {"anthropic", "sonnet"}
     written = [with_status(m, before) for m in manifests]
     assert decide(world(secret(), *written), LATER).changed == ()
-    foreign = {"type": "Audited", "status": "True", "lastTransitionTime": "2026-11-21T09:30:00Z"}
-    written[1]["status"]["conditions"].append(foreign)
+    audited = {"type": "Audited", "status": "True", "lastTransitionTime": "2026-11-21T09:30:00Z"}
+    written[1]["status"]["conditions"].append(audited)
     assert decide(world(secret(), *written), LATER).changed == ()
     written[1]["metadata"]["generation"] = 2
     (told,) = decide(world(secret(), *written), LATER).changed
     assert told.object.name == "sonnet"
-    written[1]["status"]["conditions"] = [foreign]
+    written[1]["metadata"]["generation"] = 1
+    written[1]["status"]["conditions"] = [audited]
     (told,) = decide(world(secret(), *written), LATER).changed
     assert told.object.name == "sonnet"

@@ -138,3 +138,8 @@ def test_timeouts_are_held_in_seconds() -> None:
     found = plan(route(timeouts={"firstToken": "90s", "idle": "500ms", "total": "1h30m"}))
     timeouts = found.policy.routes[0].timeouts
     assert (timeouts.first_token, timeouts.idle, timeouts.total) == (90.0, 0.5, 5400.0)
+
+
+def test_a_provider_that_does_not_exist_is_one_problem() -> None:
+    (problem,) = plan(secret(), credential(), route(targets=[target("opnai/gpt-5")])).problems
+    assert (problem.reason, problem.fix) == (Reason.PROVIDER_UNKNOWN, "Did you mean `openai`?")

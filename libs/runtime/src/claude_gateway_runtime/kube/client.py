@@ -91,9 +91,12 @@ class Kube:
         except NotFound:
             return None
 
-    async def apply(self, url: str, body: Mapping[str, Any]) -> Manifest:
-        """Apply our fields of an object by force, creating it if needed; return the object as it is now."""
-        query = urlencode({"fieldManager": self._manager, "force": "true"})
+    async def apply(self, url: str, body: Mapping[str, Any], *, manager: str | None = None) -> Manifest:
+        """Apply our fields of an object by force, creating it if needed; return the object as it is now.
+
+        ``manager`` is the field manager, if it is not the client's.
+        """
+        query = urlencode({"fieldManager": manager or self._manager, "force": "true"})
         return decode(await self._request("PATCH", f"{url}?{query}", body=body, content=_APPLY))
 
     async def create(self, collection: str, body: Mapping[str, Any]) -> None:

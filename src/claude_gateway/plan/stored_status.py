@@ -1,0 +1,206 @@
+"""An object's status as it is stored: one entry per release that serves the object, and a summary of all entries.
+
+Each release owns its entry and computes the summary from every entry that it sees. No entry depends on the summary, so
+releases that serve the same object agree as soon as they see each other's entries. The pattern is that of the Gateway
+API's ``status.parents``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.problem import ObjectRef
+
+OURS: Final = tuple(str(kind) for kind in ConditionType)
+"""The condition types of a summary, in their order; conditions of other types belong to other writers."""
+_RANKS: Final = {"False": 0, "Unknown": 1, "True": 2}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Release:
+    """One installation of the gateway: its namespace and its full name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition as Kubernetes stores it; ``status`` is ``True``, ``False`` or ``Unknown``."""
+
+    type: str
+    status: str
+    observed_generation: int
+    last_transition_time: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The conditions on top of a status, and the generation that every release has seen."""
+
+    generation: int
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one release reports about an object of some generation."""
+
+    release: Release
+    generation: int
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatus:
+    """The status in the cluster; ``version`` is the object's ``resourceVersion``."""
+
+    generation: int | None = None
+    conditions: tuple[Condition, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    version: str = ""
+
+    def of(self, release: Release | None) -> Entry | None:
+        """Return a release's entry."""
+        return next((entry for entry in self.entries if entry.release == release), None)
+
+    def others(self, release: Release) -> tuple[Entry, ...]:
+        """Return the entries of all other releases."""
+        return tuple(entry for entry in self.entries if entry.release != release)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWrite:
+    """A status to write: this release's entry and the summary.
+
+    Without an ``entry`` the release's own entry is removed, and the summary is nobody's in particular. ``version`` is
+    set if the write is valid only as long as nobody else has written the object.
+    """
+
+    object: ObjectRef
+    summary: Summary
+    entry: Entry | None = None
+    version: str | None = None
+
+
+def serve(ref: ObjectRef, stored: StoredStatus, entry: Entry, now: datetime) -> StatusWrite | None:
+    """Return how to write a release's entry; None if the stored status already says the same."""
+    summary = _summary((*stored.others(entry.release), entry), stored.conditions, now)
+    if stored.of(entry.release) == entry and _same(stored, summary):
+        return None
+    return StatusWrite(object=ref, summary=summary, entry=entry)
+
+
+def leave(
+    ref: ObjectRef, stored: StoredStatus, release: Release, *, generation: int, why: str, now: datetime
+) -> StatusWrite | None:
+    """Return how to write that a release does not serve an object; None if the stored status does not claim it.
+
+    If no other release serves the object, the summary says so; ``why`` is its message.
+    """
+    others = stored.others(release)
+    absent = stored.of(release) is None
+    if absent and others:
+        return None
+    if others:
+        summary = _summary(others, stored.conditions, now)
+    else:
+        summary = Summary(generation, tuple(_unserved(stored.conditions, generation, why=why, now=now)))
+    if absent and _same(stored, summary):
+        return None
+    return StatusWrite(object=ref, summary=summary, version=stored.version or None)
+
+
+def read_status(manifest: Mapping[Any, Any]) -> StoredStatus:
+    """Read the status of a manifest; malformed parts are skipped."""
+    status, metadata = manifest.get("status"), manifest.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, Mapping) else None
+    version = version if isinstance(version, str) else ""
+    if not isinstance(status, Mapping):
+        return StoredStatus(version=version)
+    raw = status.get("gateways")
+    return StoredStatus(
+        generation=_integer(status.get("observedGeneration")),
+        conditions=tuple(_conditions(status.get("conditions"))),
+        entries=tuple(_entries(raw if isinstance(raw, list) else ())),
+        version=version,
+    )
+
+
+def timestamp(now: datetime) -> str:
+    """Return a time as Kubernetes writes it."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetime) -> Summary:
+    """Summarize entries: for each type, the condition that is furthest from being true for the newest generation."""
+    ordered = sorted(entries, key=lambda entry: entry.release)
+    since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+    conditions = []
+    for kind in OURS:
+        found = [(entry, condition) for entry in ordered for condition in entry.conditions if condition.type == kind]
+        if not found:
+            continue
+        entry, worst = min(found, key=lambda pair: _rank(pair[1]))
+        plain = worst.status == "True" or len(ordered) == 1
+        conditions.append(
+            Condition(
+                type=kind,
+                status=worst.status,
+                observed_generation=worst.observed_generation,
+                last_transition_time=since.get((kind, worst.status), timestamp(now)),
+                reason=worst.reason,
+                message=worst.message if plain else f"Release {entry.release}: {worst.message}",
+            )
+        )
+    return Summary(min(entry.generation for entry in ordered), tuple(conditions))
+
+
+def _rank(condition: Condition) -> tuple[int, int, bool]:
+    partly = condition.reason == Reason.PARTIALLY_ACCEPTED
+    return (_RANKS.get(condition.status, 1), condition.observed_generation, not partly)
+
+
+def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: datetime) -> Iterator[Condition]:
+    since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+    for kind in (ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS, ConditionType.PROGRAMMED, ConditionType.READY):
+        unchecked = kind in (ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS)
+        state = "Unknown" if unchecked else "False"
+        time = since.get((kind, state), timestamp(now))
+        yield Condition(kind, state, generation, time, Reason.NOT_SERVED, why)
+
+
+def _same(stored: StoredStatus, summary: Summary) -> bool:
+    ours = {condition for condition in stored.conditions if condition.type in OURS}
+    return stored.generation == summary.generation and ours == set(summary.conditions)
+
+
+def _entries(raw: Iterable[object]) -> Iterator[Entry]:
+    for entry in raw:
+        if not isinstance(entry, Mapping):
+            continue
+        namespace, name = entry.get("namespace"), entry.get("name")
+        if isinstance(namespace, str) and isinstance(name, str):
+            generation = _integer(entry.get("observedGeneration")) or 0
+            yield Entry(Release(namespace, name), generation, tuple(_conditions(entry.get("conditions"))))
+
+
+def _conditions(raw: object) -> Iterator[Condition]:
+    for entry in raw if isinstance(raw, list) else ():
+        if not isinstance(entry, Mapping):
+            continue
+        texts = [entry.get(name) for name in ("type", "status", "lastTransitionTime", "reason", "message")]
+        kind, state, since, reason, message = (text if isinstance(text, str) else "" for text in texts)
+        if kind and state and since:
+            yield Condition(kind, state, _integer(entry.get("observedGeneration")) or 0, since, reason, message)
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
