@@ -146,6 +146,9 @@ HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"
 HEADER_MODEL: Final = "x-claude-gateway-model"
+HEADER_OBSTACLE: Final = "x-claude-gateway-obstacle"
+"""Set by the worker where it has no answer of the upstream: why, as one word."""
+HEADER_DETAIL: Final = "x-claude-gateway-detail"
 
 # Metrics. OTel GenAI names where they exist (dots as underscores), our own prefix elsewhere.
 METRIC_REQUESTS: Final = "claude_gateway_requests"

@@ -16,6 +16,7 @@ from claude_gateway_proxy.litellm import errors, limits
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.limits import MostOutput
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.unreachable import Obstacle, explain
 from claude_gateway_runtime.failure import Failure
 
 _MESSAGE_LIMIT: Final = 4_000
@@ -62,9 +63,11 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         return errors.address_refused()
     status = _status(chain)
     if status == 504:
-        return errors.timed_out()
+        # A connection that was not accepted in time is no slow answer.
+        why = explain(error)
+        return errors.unreachable(why) if why.obstacle is Obstacle.TIMEOUT else errors.timed_out()
     if status is None or (status >= 500 and _no_connection(chain)):
-        return errors.unreachable() if _no_connection(chain) else errors.internal()
+        return errors.unreachable(explain(error)) if _no_connection(chain) else errors.internal()
     if 300 <= status < 400:
         return errors.redirected()
     text = _clean(_text(error), target)

@@ -8,7 +8,6 @@ import aiohttp
 
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 
 
@@ -16,14 +15,12 @@ from claude_gateway_proxy.gateway.upstream.session import Upstreams
 class Sending:
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or aiohttp.ClientError, OSError or ValueError where no answer
-    came. ``wire`` is the wire that the answer comes in. ``unreachable`` is the client's answer if no other target is
-    left after such an error.
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, aiohttp.ClientError, OSError or ValueError where
+    no answer came. ``wire`` is the wire that the answer comes in.
     """
 
     response: Awaitable[aiohttp.ClientResponse]
     wire: Wire
-    unreachable: Failure
 
 
 class Lane(Protocol):
