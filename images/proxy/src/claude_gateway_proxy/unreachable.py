@@ -96,7 +96,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _obstacle(chain: list[BaseException]) -> Obstacle:
     names = {type(each).__name__ for each in chain}
-    if names & _PROXY:
+    # aiohttp's only error about the kind of proxy is a ValueError with these words.
+    if names & _PROXY or any(isinstance(each, ValueError) and "proxies are supported" in str(each) for each in chain):
         return Obstacle.PROXY
     for each in chain:
         found = _of_one(each)

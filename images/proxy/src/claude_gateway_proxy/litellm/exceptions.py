@@ -152,7 +152,7 @@ def _no_connection(chain: list[BaseException]) -> bool:
             "ClientPayloadError",
         ):
             return True
-    return _CONNECTION.search(str(chain[0])) is not None
+    return explain(chain[0]).obstacle is Obstacle.PROXY or _CONNECTION.search(str(chain[0])) is not None
 
 
 def _text(error: BaseException) -> str:
