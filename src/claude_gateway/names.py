@@ -56,6 +56,8 @@ class Reason(StrEnum):
     """The model name could be read as an address, a path or a reference to a secret."""
     MODEL_NOT_LISTED = "ModelNotListed"
     """A warning: the route has a display name, but Claude Code's model picker shows none of its model names."""
+    MODEL_RETIRING = "ModelRetiring"
+    """A warning: the provider retired the model, or announced the day on which it will."""
     MODEL_NOT_FOUND = "ModelNotFound"
     """No route serves the model name; the object serves without the feature that needs it."""
     PROVIDER_UNKNOWN = "ProviderUnknown"

@@ -51,7 +51,7 @@ _NO_LOGIN: Final = "its targets use the client's own login, which doctor does no
     short_help="Check config and gateway, with one real prompt and tool call per route.",
     epilog=options.epilog(
         "claude-gateway doctor -f gateway",
-        "claude-gateway doctor -f gateway --client ci --model claude-sonnet-4-5",
+        "claude-gateway doctor -f gateway --client ci --model claude-sonnet-5-5",
         "claude-gateway doctor -f gateway --url https://llm.example.com --key-file key.txt",
     ),
 )

@@ -10,7 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
-from claude_gateway.plan import claims, clients, credentials, render, targets
+from claude_gateway.plan import claims, clients, credentials, render, retirements, targets
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
@@ -70,7 +70,7 @@ def decide(world: World, now: datetime) -> Plan:
     """
     spent = credentials.resolve(world)
     callers = clients.resolve(world)
-    routing = _routes(world, spent)
+    routing = _routes(world, spent, now)
     keys = render.client_keys(callers.names)
     policy = Policy(
         routes=routing.routes,
@@ -98,7 +98,7 @@ def decide(world: World, now: datetime) -> Plan:
     )
 
 
-def _routes(world: World, spent: credentials.Credentials) -> _Routes:
+def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Routes:
     claimed = claims.settle(world.routes)
     problems = list(claimed.problems)
     routes: list[Route] = []
@@ -110,6 +110,7 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
             continue
         resolved = targets.resolve(item, item.spec, world, spent)
         problems.extend(resolved.problems)
+        problems.extend(retirements.warnings(item, item.spec, today=now.date()))
         if names:
             route = _route(item.ref, item.spec, names, resolved.targets)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))

@@ -111,7 +111,7 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
     first, second = route(models=["claude-a"]), route(models=["claude-b"])
     second["spec"]["nonsense"] = 1
     found = world(first, second, route(namespace="other"))
-    assert [item.claims for item in found.routes] == [("claude-a",), ("claude-sonnet-4-5",)]
+    assert [item.claims for item in found.routes] == [("claude-a",), ("claude-sonnet-5-5",)]
     problem = only(found)
     assert (problem.reason, problem.field, problem.document) == (Reason.DUPLICATE_OBJECT, "metadata.name", 1)
 
