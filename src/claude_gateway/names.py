@@ -88,6 +88,8 @@ class Reason(StrEnum):
     """The operator may not read Secrets in the namespace."""
     IDENTITY_NOT_ALLOWED = "IdentityNotAllowed"
     """Credentials in the namespace may not use the pods' own cloud identity unless the installation allows it."""
+    BASE_URL_UNUSUAL = "BaseURLUnusual"
+    """A warning: the path of the base URL is probably wrong: it ends in an endpoint, or lacks `/v1`."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Requests may not be sent to this address unless the installation allows it."""
     TOO_LARGE = "TooLarge"

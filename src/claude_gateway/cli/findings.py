@@ -58,7 +58,8 @@ def as_warning(finding: Finding) -> Finding:
 def text(finding: Finding) -> str:
     """Format a finding as two lines; the first has the form of compiler messages, which editors can follow."""
     about = f"{finding.about}: " if finding.about else ""
-    head = f"{finding.place}: {finding.severity}: {about}{finding.message} [{finding.reason}]"
+    field = f"{finding.field}: " if finding.field else ""
+    head = f"{finding.place}: {finding.severity}: {about}{field}{finding.message} [{finding.reason}]"
     return f"{head}\n  {finding.fix}" if finding.fix else head
 
 

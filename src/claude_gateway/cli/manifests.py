@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from claude_gateway.cli import mistakes
+
 SUFFIXES: Final = (".yaml", ".yml")
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 64
@@ -72,6 +74,9 @@ def parse(text: str, *, path: Path) -> list[Document]:
         return list(_documents(text, path=path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        known = mistakes.of_line(text, mark.line) if mark else None
+        if known is not None and mark is not None:
+            raise UnreadableFileError(Place(path, mark.line + 1, mark.column + 1), known[0], fix=known[1]) from None
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise UnreadableFileError(place, f"not valid YAML: {what}", fix="Check indentation and quotes here.") from None
@@ -121,6 +126,9 @@ def _documents(text: str, *, path: Path) -> Iterator[Document]:
 
 def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
     if isinstance(value, dict):
+        known = mistakes.of_document(value)
+        if known is not None:
+            raise _at(node, path, known[0], fix=known[1])
         return Document(path=path, manifest=value, node=node)
     mark = node.start_mark
     raise UnreadableFileError(

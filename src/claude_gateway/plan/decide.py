@@ -10,7 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, pack
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.names import Reason
-from claude_gateway.plan import claims, clients, credentials, render, retirements, targets
+from claude_gateway.plan import base_urls, claims, clients, credentials, render, retirements, targets
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
@@ -81,7 +81,8 @@ def decide(world: World, now: datetime) -> Plan:
     used = {target.secret for route in policy.routes for target in route.targets}
     secrets = {key.entry: key.value for key in spent.keys.values() if key.entry is not None and key.entry in used}
     bundle, packed, too_large = _bundle(policy, {**secrets, **keys})
-    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *too_large))
+    unusual = base_urls.warnings(world)
+    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *unusual, *too_large))
     acceptable = spent.acceptable | callers.acceptable | routing.acceptable
     rollout = compare(world, policy, bundle, client_keys=callers.names, spendable=frozenset(spent.keys))
     statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, now=now)
