@@ -66,6 +66,7 @@ def gather(
             problems.append(findings.of_file(gone))
             found.update({path: was for path, was in (before or {}).items() if source in (path, path.parent)})
             continue
+        problems.extend(findings.of_passed_over(path, why) for path, why in manifests.passed_over(source))
         for path in paths:
             if path in found:
                 continue

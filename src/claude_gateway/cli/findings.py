@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from claude_gateway.cli.manifests import Place, UnreadableFileError
@@ -48,6 +49,12 @@ def of_file(error: UnreadableFileError) -> Finding:
         message=str(error),
         fix=error.fix,
     )
+
+
+def of_passed_over(path: Path, why: str) -> Finding:
+    """Return the warning about something that looks like a YAML file but is not read."""
+    fix = "Rename, repair or remove it."
+    return Finding(Place(path), Severity.WARNING, object=None, field="", reason=UNREADABLE, message=why, fix=fix)
 
 
 def as_warning(finding: Finding) -> Finding:

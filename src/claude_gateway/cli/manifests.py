@@ -65,6 +65,23 @@ def files(source: Path) -> list[Path]:
     return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
 
 
+def passed_over(source: Path) -> list[tuple[Path, str]]:
+    """List what looks like a YAML file in a folder but is not read, each with the reason."""
+    if not source.is_dir():
+        return []
+    found = []
+    for path in sorted(source.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or path.is_dir():
+            continue
+        if path.is_symlink() and not path.exists():
+            found.append((path, "the link leads nowhere, so nothing is read"))
+        elif path.suffix not in SUFFIXES:
+            found.append((path, f"the ending {path.suffix} is not in lower case, so the file is not read"))
+        elif not path.is_file():
+            found.append((path, "it is not a regular file, so it is not read"))
+    return found
+
+
 def parse(text: str, *, path: Path) -> list[Document]:
     """Parse the manifests of one file; the items of a ``kind: List`` are separate manifests.
 

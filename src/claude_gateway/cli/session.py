@@ -187,7 +187,7 @@ class ServeSession:
 
     def _first_bundle(self, loaded: LoadResult) -> Bundle:
         """Return the bundle to start with. Raises Trouble if the files give none, as there is no earlier valid one."""
-        unreadable = [finding for finding in loaded.decision.findings if finding.object is None]
+        unreadable = [finding for finding in loaded.decision.findings if finding.object is None and finding.is_error]
         if unreadable:
             self._console.findings(unreadable)
             raise Trouble("nothing is served: a file cannot be read", fix="Fix it, and start again.")

@@ -104,7 +104,10 @@ def test_an_unset_variable_is_one_mistake_and_no_cascade(variables: Path) -> Non
     outcome = call("lint", "-f", variables, environment={**KEYS, "TEST_API_KEY": None})
     assert outcome.code == 1
     first, fix = outcome.stdout.splitlines()
-    assert "secret.yaml:6:3: error: Secret default/keys: stringData.api: the environment variable TEST_API_KEY is not set" in first
+    assert (
+        "secret.yaml:6:3: error: Secret default/keys: stringData.api: the environment variable TEST_API_KEY is not set"
+        in first
+    )
     assert "TEST_API_KEY=..." in fix
 
 

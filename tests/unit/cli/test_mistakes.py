@@ -64,6 +64,17 @@ def test_a_value_that_may_be_a_key(tmp_path: Path, value: str) -> None:
     assert "[SecretValueInvalid]" not in call("lint", "-f", tmp_path, environment={"NAME": KEY}).stdout
 
 
+def test_what_looks_like_a_file_but_is_not_read_is_warned_of(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", *builders.sound())
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "LOUD.YAML").write_text("")
+    outcome = call("lint", "-f", tmp_path)
+    assert outcome.code == 0
+    assert "gone.yaml:1:1: warning: the link leads nowhere" in outcome.stdout
+    assert "LOUD.YAML:1:1: warning: the ending .YAML is not in lower case" in outcome.stdout
+    assert "0 errors, 2 warnings; 1 route" in outcome.stderr
+
+
 def test_the_nearest_credential_is_suggested(tmp_path: Path) -> None:
     route = builders.route(targets=[builders.target(credential="antrhopic")])
     write(tmp_path / "a.yaml", builders.secret(), builders.credential(), route)

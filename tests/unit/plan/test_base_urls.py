@@ -39,4 +39,4 @@ def test_a_credential() -> None:
     [("openai/q", "https://h.example/v1"), ("openai/q", "https://h.example/api"), ("anthropic/q", "https://h.example")],
 )
 def test_usual_ones(model: str, url: str) -> None:
-    assert unusual(route(targets=[target(model, baseURL=url)]), route("broken", targets="x")) == []
+    assert unusual(route(targets=[target(model, baseURL=url)]), route("broken", targets=[])) == []

@@ -230,3 +230,9 @@ def test_plain_values_win_over_encoded_ones_and_no_repr_shows_them() -> None:
     (kept,) = found.secrets.values()
     assert kept.values == {"a": b"plain-value", "b": b"encoded-value"}
     assert "value" not in repr(found)
+
+
+def test_a_field_of_the_spec_that_is_too_far_out_gets_its_place() -> None:
+    misplaced = {**route(), "targets": []}
+    (problem,) = [found for found in builders.plan(misplaced).problems if found.field == "targets"]
+    assert problem.message == "`targets` belongs below `spec`"
