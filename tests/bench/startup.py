@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import tempfile
 import time
 import urllib.request
@@ -13,7 +14,7 @@ from tests.support.processes.child import Process, python
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
-from claude_gateway.names import BUNDLE_DIR
+from claude_gateway.names import BUNDLE_DIR, LITELLM_SOCKET
 
 _RUNS = 5
 
@@ -36,10 +37,17 @@ def rows() -> list[Row]:
 def _gateway() -> float:
     run_dir = Path(tempfile.mkdtemp(prefix="cgw-bench-"))
     folder.write(run_dir / BUNDLE_DIR, bundle(manifests(1)))
+    # Readiness asks whether a worker listens; this row is about the gateway alone.
+    worker = socket.socket(socket.AF_UNIX)
+    worker.bind(str(run_dir / LITELLM_SOCKET))
+    worker.listen()
     began = time.perf_counter()
-    with pin(
-        Process(python("claude_gateway_proxy.gateway"), environment=environment(run_dir)), GATEWAY_CORES
-    ) as gateway:
+    with (
+        worker,
+        pin(
+            Process(python("claude_gateway_proxy.gateway"), environment=environment(run_dir)), GATEWAY_CORES
+        ) as gateway,
+    ):
         spent = wait_ready(int(gateway.listening().rpartition(":")[2])) - began
     shutil.rmtree(run_dir)
     return spent

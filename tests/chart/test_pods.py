@@ -53,10 +53,14 @@ def test_every_process_is_watched(default: Rendered) -> None:
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(operator)
 
 
-def test_only_the_gateway_decides_whether_a_pod_gets_requests(default: Rendered) -> None:
-    """The readiness of a sidecar counts for its pod; without an agent or a translator the rest still serves."""
-    sidecars = default.pod("proxy")["initContainers"]
-    assert [found["name"] for found in sidecars if "readinessProbe" in found or "startupProbe" in found] == []
+def test_gateway_and_translator_decide_whether_a_pod_gets_requests(default: Rendered) -> None:
+    """The readiness of a sidecar counts for its pod; without an agent the rest serves on what it has."""
+    pod = default.pod("proxy")
+    assert [name for name, found in containers(pod).items() if "readinessProbe" in found] == ["litellm", "gateway"]
+    litellm = containers(pod)["litellm"]
+    assert litellm["readinessProbe"]["exec"] == litellm["livenessProbe"]["exec"]
+    # A startup probe of a sidecar would hold up the gateway, which can relay without a translator.
+    assert [found["name"] for found in pod["initContainers"] if "startupProbe" in found] == []
 
 
 def test_pods_are_spread_by_release_and_revision(everything: Rendered, default: Rendered) -> None:

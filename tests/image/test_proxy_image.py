@@ -82,7 +82,7 @@ def _route(name: str, target: dict[str, str]) -> dict[str, Any]:
 
 def _config(folder: Path) -> None:
     documents = [
-        _route("relayed", {"model": "anthropic/claude-sonnet-4-5", "baseURL": "http://127.0.0.1:4001"}),
+        _route("relayed", {"model": "anthropic/claude-sonnet-5-5", "baseURL": "http://127.0.0.1:4001"}),
         _route("translated", {"model": "hosted_vllm/gpt-5", "baseURL": "http://127.0.0.1:4001/v1"}),
         {
             "apiVersion": API_VERSION,

@@ -79,7 +79,7 @@ ModelName = Annotated[
     matches(
         MODEL_NAME,
         wrong="not a single model name",
-        fix="write one name that clients send, without `*`, such as `claude-haiku-4-5`",
+        fix="write one name that clients send, without `*`, such as `claude-haiku-5-5`",
     ),
 ]
 Duration = Annotated[

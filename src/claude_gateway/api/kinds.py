@@ -85,7 +85,7 @@ _ROUTES: Final = (
                 },
                 {"model": "gemini/gemini-2.5-pro", "credential": "gemini"},
                 {"model": "openai/o3-deep-research", "credential": "openai", "formats": ["Responses"]},
-                {"model": "anthropic/claude-opus-4-5", "forwardClientToken": True},
+                {"model": "anthropic/claude-opus-5-5", "forwardClientToken": True},
                 {
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
@@ -94,7 +94,7 @@ _ROUTES: Final = (
                 },
             ],
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
-            "safeguardsModel": "claude-haiku-4-5",
+            "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",
             "allowedClients": {"from": "Namespaces", "namespaces": ["team-a", "team-b"]},
             "allowedRoutes": {"from": "All"},

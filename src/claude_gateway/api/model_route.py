@@ -89,9 +89,9 @@ class RouteTarget(Spec):
 
     model: TargetModel = Field(
         description=(
-            "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-4-5`, `openai/gpt-5`, "
-            "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0`, "
-            "`vertex_ai/claude-sonnet-4-5@20250929`. `provider/*` passes on the model name that the client sent."
+            "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-5-5`, `openai/gpt-5`, "
+            "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-opus-5-5`, "
+            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent."
         ),
     )
     credential: ObjectName | None = Field(

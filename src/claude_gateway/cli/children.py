@@ -36,7 +36,8 @@ class Child:
     """One process: ``python -m module argument...``.
 
     ``listens`` is the environment variable with the listen address, so that a restart keeps the port that was chosen
-    for port 0. ``grace`` is how many seconds the process may take to stop.
+    for port 0. ``grace`` is how many seconds the process may take to stop; short, because once the gateway has ended,
+    the others have nothing left to finish.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Child:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     listens: str | None = None
-    grace: float = 5.0
+    grace: float = 0.5
 
     @property
     def command(self) -> tuple[str, ...]:

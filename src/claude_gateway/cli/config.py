@@ -1,17 +1,17 @@
 """Loads configuration files: reads them, fills in variables, decides, and locates every Problem."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from claude_gateway.cli import envfile, findings, manifests
+from claude_gateway.cli import envfile, findings, manifests, mistakes
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import Finding
 from claude_gateway.cli.manifests import Document, Place, UnreadableFileError
 from claude_gateway.contract.policy import Egress
-from claude_gateway.names import FORWARD_HOST, Kind
+from claude_gateway.names import FORWARD_HOST, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import Settings, read
@@ -66,6 +66,7 @@ def gather(
             problems.append(findings.of_file(gone))
             found.update({path: was for path, was in (before or {}).items() if source in (path, path.parent)})
             continue
+        problems.extend(findings.of_passed_over(path, why) for path, why in manifests.passed_over(source))
         for path in paths:
             if path in found:
                 continue
@@ -91,6 +92,7 @@ def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
         checked = decide(read((document.checked or document.manifest for document in documents), rules), now)
     index = _index(documents)
     problems = [_finding(problem, documents, index) for problem in checked.problems]
+    problems += [finding for document in documents for finding in _secret_findings(document)]
     order = {path: position for position, path in enumerate(gathered.files)}
     everything = sorted(
         (*gathered.findings, *problems),
@@ -140,6 +142,28 @@ def _fill(document: Document, variables: Mapping[str, str]) -> tuple[Document, l
     manifest = {**document.manifest, "stringData": filled}
     checked = {**manifest, "stringData": {**filled, **stand_ins}} if unset else None
     return replace(document, manifest=manifest, checked=checked), unset
+
+
+def _secret_findings(document: Document) -> Iterator[Finding]:
+    """Warn of values in a Secret that are probably no keys."""
+    if document.manifest.get("kind") != Kind.SECRET:
+        return
+    for part in ("stringData", "data"):
+        values = document.manifest.get(part)
+        for key, value in values.items() if isinstance(values, dict) else ():
+            known = mistakes.of_secret_value(value, encoded=part == "data") if isinstance(value, str) else None
+            if known is None:
+                continue
+            at = f"{part}.{key}"
+            yield Finding(
+                place=document.place(at),
+                severity=Severity.WARNING,
+                object=ref(document.manifest),
+                field=at,
+                reason=Reason.SECRET_VALUE_INVALID.value,
+                message=known[0],
+                fix=known[1],
+            )
 
 
 def _unset(document: Document, key: str, name: str) -> Finding:

@@ -92,5 +92,5 @@ def _files(decision: Decision, bad: set[ObjectRef], last: LastValid) -> dict[Pat
 
 
 def _kept(path: Path, documents: tuple[Document, ...], gathered: Gathered) -> bool:
-    unreadable = any(f.object is None and f.place.path in (path, path.parent) for f in gathered.findings)
+    unreadable = any(f.object is None and f.is_error and f.place.path in (path, path.parent) for f in gathered.findings)
     return unreadable or documents != gathered.files[path]

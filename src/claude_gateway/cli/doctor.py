@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,8 +14,10 @@ import click
 
 from claude_gateway.cli import addresses, clientkey, config, live, options, probes, rundir, samples, web
 from claude_gateway.cli.config import Decision
+from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
+from claude_gateway.cli.probes import Result
 from claude_gateway.contract.policy import Client, Policy, Route
 
 
@@ -48,7 +51,7 @@ _NO_LOGIN: Final = "its targets use the client's own login, which doctor does no
     short_help="Check config and gateway, with one real prompt and tool call per route.",
     epilog=options.epilog(
         "claude-gateway doctor -f gateway",
-        "claude-gateway doctor -f gateway --client ci --model claude-sonnet-4-5",
+        "claude-gateway doctor -f gateway --client ci --model claude-sonnet-5-5",
         "claude-gateway doctor -f gateway --url https://llm.example.com --key-file key.txt",
     ),
 )
@@ -206,9 +209,22 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
             yield Check(CheckStatus.SKIP, f"route {route}", _NO_LOGIN, "Test it with Claude Code after signing in.")
             continue
         for probe in probes.for_model(model):
+            started = time.time()
             result = probe(url, key, model)
             status = CheckStatus.PASS if result.ok else CheckStatus.FAIL
-            yield Check(status, f"route {route}, {result.what} to {model}", result.seen, result.fix)
+            seen, fix = (result.seen, result.fix) if result.ok else _explained(result, url, route=route, since=started)
+            yield Check(status, f"route {route}, {result.what} to {model}", seen, fix)
+
+
+def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[str, str]:
+    """What was seen and how to fix it, with what the upstream said; known of a ``serve`` of this user only."""
+    serving = rundir.find(url)
+    failures = live.failures(serving.socket, since=since) if serving else ()
+    found = [failure for failure in failures if failure.target.startswith(f"{route}/")]
+    if not found:
+        return result.seen, result.fix
+    seen = "; ".join((result.seen, *(printable(str(failure)) for failure in found)))
+    return seen, probes.REASONS.get(found[-1].reason or found[-1].kind, result.fix)
 
 
 def _takes_own_login(route: Route) -> bool:

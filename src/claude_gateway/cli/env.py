@@ -1,6 +1,7 @@
 """``env``: prints the settings that point a client at the gateway, for a shell or a file."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -60,11 +61,14 @@ def env(
     anthropic  ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY, for the Anthropic SDK and LangChain
     openai     OPENAI_BASE_URL (with /v1) and OPENAI_API_KEY, for the OpenAI SDK and LangChain
     all        those of claude, which the Anthropic SDK reads too, and of openai; the default
+
+    Where an HTTP proxy is set and the gateway is on this machine or in a private network, also NO_PROXY with its host.
     """
     key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     # Only for people: in an unquoted `eval $(...)` a comment would hide the lines after it.
     explain = output == "dotenv" or sys.stdout.isatty()
-    click.echo(rendered(tools.settings(tool, url=url, key=key), output=output, explain=explain))
+    settings = (*tools.settings(tool, url=url, key=key), *tools.bypass(url, os.environ))
+    click.echo(rendered(settings, output=output, explain=explain))
 
 
 def rendered(settings: Sequence[Setting], *, output: Format, explain: bool) -> str:

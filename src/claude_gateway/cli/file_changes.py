@@ -10,8 +10,9 @@ from watchfiles import awatch
 from claude_gateway.cli import manifests
 
 _POLL_MILLISECONDS: Final = 2000
-_QUIET_MILLISECONDS: Final = 50
-_LONGEST_MILLISECONDS: Final = 400
+_QUIET_MILLISECONDS: Final = 300
+"""How long files must rest before they are read: a copy over a network pauses in the middle of a file."""
+_LONGEST_MILLISECONDS: Final = 2000
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from claude_gateway.cli.manifests import Place, UnreadableFileError
@@ -50,6 +51,12 @@ def of_file(error: UnreadableFileError) -> Finding:
     )
 
 
+def of_passed_over(path: Path, why: str) -> Finding:
+    """Return the warning about something that looks like a YAML file but is not read."""
+    fix = "Rename, repair or remove it."
+    return Finding(Place(path), Severity.WARNING, object=None, field="", reason=UNREADABLE, message=why, fix=fix)
+
+
 def as_warning(finding: Finding) -> Finding:
     """Return the finding as a warning, which is shown but does not fail the command."""
     return replace(finding, severity=Severity.WARNING)
@@ -58,7 +65,8 @@ def as_warning(finding: Finding) -> Finding:
 def text(finding: Finding) -> str:
     """Format a finding as two lines; the first has the form of compiler messages, which editors can follow."""
     about = f"{finding.about}: " if finding.about else ""
-    head = f"{finding.place}: {finding.severity}: {about}{finding.message} [{finding.reason}]"
+    field = f"{finding.field}: " if finding.field else ""
+    head = f"{finding.place}: {finding.severity}: {about}{field}{finding.message} [{finding.reason}]"
     return f"{head}\n  {finding.fix}" if finding.fix else head
 
 

@@ -1,8 +1,11 @@
-"""``key new``: creates a client and its key, as YAML."""
+"""``key``: creates a client and its key, as YAML, and lists the clients that have keys."""
 
+import json
 import os
+import re
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import yaml
@@ -10,14 +13,17 @@ from pydantic import ValidationError
 
 from claude_gateway.api.base import Metadata
 from claude_gateway.api.gateway_client import GatewayClientSpec
-from claude_gateway.cli import clientkey, options
+from claude_gateway.cli import clientkey, config, manifests, options
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.findings import plural
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
-@click.group(short_help="Create client keys.", epilog=options.EXIT_CODES)
+
+@click.group(short_help="Create and list client keys.", epilog=options.EXIT_CODES)
 def key() -> None:
-    """Create client keys."""
+    """Create and list client keys."""
 
 
 @key.command(
@@ -63,6 +69,31 @@ def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Pa
         return
     _write(output, text)
     click.echo(f"{output}: client {name} and its key")
+    if output.suffix not in manifests.SUFFIXES or output.name.startswith("."):
+        endings = " or ".join(manifests.SUFFIXES)
+        click.echo(f"claude-gateway: -f FOLDER reads only files that end in {endings}: rename {output}", err=True)
+
+
+@key.command("list", epilog=options.epilog("claude-gateway key list -f gateway"))
+@options.files()
+@options.env_file()
+def list_(*, sources: tuple[Path, ...], env_file: Path | None) -> None:
+    """List the clients: namespace and name, number of keys that work, models, and the file. No key is printed.
+
+    To revoke a key, remove its Secret or its entry in `spec.keys`: the next request with it is rejected.
+    """
+    decision = config.load(sources, options.variables(env_file))
+    policy, bundle = decision.plan.policy, decision.plan.bundle
+    table = bundle.secrets.get(policy.client_keys or "") if bundle is not None else None
+    working = Counter(json.loads(table).values()) if table else Counter[str]()
+    models = {client.name: client.models for client in policy.clients}
+    for document in decision.gathered.documents:
+        if document.manifest.get("kind") != Kind.GATEWAY_CLIENT:
+            continue
+        found = config.ref(document.manifest)
+        client = f"{found.namespace}/{found.name}"
+        keys = plural(working[client], "key")
+        click.echo(f"{client}  {keys}  {', '.join(models.get(client, ())) or 'no models'}  {document.place('')}")
 
 
 def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: str | None = None) -> str:
@@ -73,11 +104,17 @@ def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: st
     if models:
         spec["models"] = list(models)
     try:
-        Metadata.model_validate(metadata)
+        # The Secret's name is the longer one.
+        Metadata.model_validate(secret)
     except ValidationError:
         raise click.BadParameter(
             f"{name!r} is not an object name: use only lower-case letters, digits, '-' and '.'", param_hint="NAME"
         ) from None
+    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+        raise click.BadParameter(
+            f"{namespace!r} is not a namespace: use at most 63 lower-case letters, digits and '-'",
+            param_hint="--namespace",
+        )
     try:
         GatewayClientSpec.model_validate(spec)
     except ValidationError as error:

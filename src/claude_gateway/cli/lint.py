@@ -57,6 +57,7 @@ def lint(
         for finding in found:
             click.echo(findings.text(finding))
         policy = decision.plan.policy
-        parts = (findings.plural(len(policy.routes), "route"), findings.plural(len(policy.clients), "client"))
-        click.echo(f"{findings.count(found)}; {' and '.join(parts)} in the bundle", err=True)
+        routes = sum(bool(route.targets) for route in policy.routes)
+        parts = (findings.plural(routes, "route"), findings.plural(len(policy.clients), "client"))
+        click.echo(f"{findings.count(found)}; {' and '.join(parts)} would serve", err=True)
     sys.exit(Exit.PROBLEMS if any(finding.is_error for finding in found) else Exit.OK)

@@ -1,4 +1,4 @@
-"""Queries the agent for the live revision."""
+"""Queries a running ``serve``: the agent for the live revision, the gateway for its last failures."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from claude_gateway.cli import web
-from claude_gateway.contract.report import PodReport
+from claude_gateway.contract.report import PodReport, TargetFailure, TargetFailures
 
 _SLICE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.1
@@ -24,6 +24,16 @@ def status(agent: str, *, unlike: str | None = None, seconds: float = 0.0) -> Po
         return PodReport.model_validate_json(answer.body) if answer.status == 200 else None
     except (web.UnreachableError, ValidationError):
         return None
+
+
+def failures(socket: str, *, since: float) -> tuple[TargetFailure, ...]:
+    """Return the last failures of targets since a Unix time, from the gateway's ``socket``; none if it is away."""
+    try:
+        answer = web.fetch("http://gateway/failures", unix=socket)
+        found = TargetFailures.model_validate_json(answer.body).failures
+    except (web.UnreachableError, ValidationError):
+        return ()
+    return tuple(failure for failure in found if failure.at >= since)
 
 
 async def until_live(agent: str, revision: str, *, seconds: float) -> PodReport | None:

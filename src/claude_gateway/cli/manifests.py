@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from claude_gateway.cli import mistakes
+
 SUFFIXES: Final = (".yaml", ".yml")
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 64
@@ -63,6 +65,23 @@ def files(source: Path) -> list[Path]:
     return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
 
 
+def passed_over(source: Path) -> list[tuple[Path, str]]:
+    """List what looks like a YAML file in a folder but is not read, each with the reason."""
+    if not source.is_dir():
+        return []
+    found = []
+    for path in sorted(source.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or path.is_dir():
+            continue
+        if path.is_symlink() and not path.exists():
+            found.append((path, "the link leads nowhere, so nothing is read"))
+        elif path.suffix not in SUFFIXES:
+            found.append((path, f"the ending {path.suffix} is not in lower case, so the file is not read"))
+        elif not path.is_file():
+            found.append((path, "it is not a regular file, so it is not read"))
+    return found
+
+
 def parse(text: str, *, path: Path) -> list[Document]:
     """Parse the manifests of one file; the items of a ``kind: List`` are separate manifests.
 
@@ -72,6 +91,9 @@ def parse(text: str, *, path: Path) -> list[Document]:
         return list(_documents(text, path=path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        known = mistakes.of_line(text, mark.line) if mark else None
+        if known is not None and mark is not None:
+            raise UnreadableFileError(Place(path, mark.line + 1, mark.column + 1), known[0], fix=known[1]) from None
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise UnreadableFileError(place, f"not valid YAML: {what}", fix="Check indentation and quotes here.") from None
@@ -121,6 +143,9 @@ def _documents(text: str, *, path: Path) -> Iterator[Document]:
 
 def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
     if isinstance(value, dict):
+        known = mistakes.of_document(value)
+        if known is not None:
+            raise _at(node, path, known[0], fix=known[1])
         return Document(path=path, manifest=value, node=node)
     mark = node.start_mark
     raise UnreadableFileError(

@@ -20,12 +20,27 @@ _SHOWN: Final = 200
 _ADVICE: Final = {
     400: "The model rejects the request: see the message; a setting of the target may not suit the model.",
     401: "The gateway does not know this key: see --client and --key-file.",
-    404: "No route has this name, or the provider does not know the target's model.",
+    404: "No route has this name; or the provider does not know the target's model; or the baseURL has the wrong "
+    "path (OpenAI's wire needs all of it before /chat/completions, mostly /v1).",
     429: "The provider's rate limit is reached: wait, or add a second target.",
-    502: "The upstream failed or rejected its key: check the credential's Secret and baseURL, and the gateway's log.",
-    503: "The route has no usable target: see the findings about the config.",
+    502: "The upstream failed or rejected its key: check the credential's Secret and baseURL; the gateway's log has "
+    "the reason in its lines upstream_unreachable and upstream_refused.",
+    503: "The route has no usable target (see the findings about the config), or the LiteLLM worker is starting.",
     504: "The upstream is too slow: see spec.timeouts.firstToken.",
 }
+REASONS: Final = {
+    "refused": "Nothing listens there: start the server, or correct host and port of the baseURL.",
+    "dns": "Correct the host of the baseURL. Behind a company proxy, set HTTPS_PROXY for the gateway.",
+    "certificate": "Set SSL_CERT_FILE for the gateway to a file with the CA of the server, or of the inspecting proxy.",
+    "tls": "The port does not speak TLS: begin the baseURL with http://, or correct the port.",
+    "plain_http": "The port expects TLS: begin the baseURL with https://.",
+    "proxy": "Check HTTP_PROXY and HTTPS_PROXY of the gateway, or list the host in NO_PROXY.",
+    "timeout": "A firewall may drop the connection: set HTTPS_PROXY if the company has a proxy.",
+    "closed": "If the port expects TLS, begin the baseURL with https://; otherwise see the server's log.",
+    "credential": "The upstream rejects the key: renew it in the credential's Secret, or correct the baseURL.",
+    "worker": "The LiteLLM worker is starting or restarting: try again; its log says why it ended.",
+}
+"""How to fix a failed try at a target, by the metric's label ``reason`` or, without one, ``kind``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,14 +36,15 @@ def run(
 ) -> None:
     """Start a program with the settings of `claude-gateway env`: Claude Code, or anything built on an SDK.
 
-    Variables that would point it elsewhere are removed from its environment and listed on standard error. `claude` is
+    Variables that would point it elsewhere are removed from its environment and listed on standard error. Where an
+    HTTP proxy is set, NO_PROXY gets the gateway's host: it was just reached without one. `claude` is
     searched on PATH, then in the claude-agent-sdk package. The exit code is that of the program.
     """
     key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     path = find_program(command[0])
     require_ready(url)
     program = Path(command[0]).name
-    settings = tools.for_program(program, url=url, key=key)
+    settings = (*tools.for_program(program, url=url, key=key), *tools.bypass(url, os.environ, reached=True))
     hidden = tools.hidden(program, os.environ, settings)
     # The program gets the key only in the variables that it reads.
     ambient = {k: v for k, v in os.environ.items() if k not in hidden and k != options.KEY_VARIABLE}

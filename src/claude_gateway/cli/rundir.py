@@ -23,11 +23,12 @@ _LONGEST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a running ``serve`` publishes for other commands: the URLs of the gateway and of the agent."""
+    """What a running ``serve`` publishes for other commands: the gateway's and the agent's URL, and its socket."""
 
     pid: int
     gateway: str
     agent: str
+    socket: str = ""
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from claude_gateway.cli.supervisor import ChildFailedError, Supervisor
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.report import PodReport
+from claude_gateway.names import GATEWAY_SOCKET
 from claude_gateway.plan.world import Settings
 
 _SOURCE: Final = "source"
@@ -88,7 +89,9 @@ class ServeSession:
         found = starting.result()
         gateway = _url(found[children.GATEWAY])
         agent = _url(found[children.AGENT])
-        rundir.announce(home, Serving(pid=os.getpid(), gateway=gateway, agent=agent))
+        rundir.announce(
+            home, Serving(pid=os.getpid(), gateway=gateway, agent=agent, socket=str(home / _RUN / GATEWAY_SOCKET))
+        )
         waiting = asyncio.create_task(live.until_live(agent, revision, seconds=_LIVE_SECONDS))
         if not await self._unless_stopped(waiting):
             return
@@ -182,7 +185,7 @@ class ServeSession:
 
     def _first_bundle(self, loaded: LoadResult) -> Bundle:
         """Return the bundle to start with. Raises Trouble if the files give none, as there is no earlier valid one."""
-        unreadable = [finding for finding in loaded.decision.findings if finding.object is None]
+        unreadable = [finding for finding in loaded.decision.findings if finding.object is None and finding.is_error]
         if unreadable:
             self._console.findings(unreadable)
             raise Trouble("nothing is served: a file cannot be read", fix="Fix it, and start again.")

@@ -136,7 +136,7 @@ class Supervised:
 
 
 class Supervisor:
-    """All children; they are stopped in the given order."""
+    """All children; the first, which needs the others until it ended, is stopped before them."""
 
     def __init__(self, children: Sequence[Child], listener: Listener) -> None:
         self._children = {child.name: Supervised(child, listener) for child in children}
@@ -157,9 +157,10 @@ class Supervisor:
         return dict(zip(self._children, (address.result() for address in addresses), strict=True))
 
     async def stop(self) -> None:
-        """Stop the children one after the other, each within its grace period."""
-        for child in self._children.values():
-            await child.stop()
+        """Stop the first child, then all others at once, each within its grace period."""
+        first, *others = self._children.values()
+        await first.stop()
+        await asyncio.gather(*(child.stop() for child in others))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
+
+from claude_gateway.contract.nearby import BYPASS_VARIABLES, PROXY_VARIABLES, is_near, with_bypass
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,19 @@ def for_program(program: str, *, url: str, key: str) -> tuple[Setting, ...]:
     # An SDK that finds both kinds of Anthropic credential raises an error; LangChain reads only the API key.
     quiet = claude(url, key)[2:]
     return anthropic(url, key) + openai(url, key) + quiet
+
+
+def bypass(url: str, ambient: Mapping[str, str], *, reached: bool = False) -> tuple[Setting, ...]:
+    """Return the settings that keep a client from asking an HTTP proxy for the gateway; none where there is no proxy.
+
+    ``reached``: the gateway answered without a proxy. Otherwise only a host that is near is known to need none.
+    """
+    host = urlsplit(url).hostname or ""
+    if not any(ambient.get(name) for name in PROXY_VARIABLES) or not (reached or is_near(host)):
+        return ()
+    present = next((ambient[name] for name in BYPASS_VARIABLES if ambient.get(name)), "")
+    value = with_bypass(present, [host])
+    return tuple(Setting(name, value, "the gateway is reached without the HTTP proxy") for name in BYPASS_VARIABLES)
 
 
 def hidden(program: str, ambient: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:

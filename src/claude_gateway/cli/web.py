@@ -1,6 +1,7 @@
 """A minimal HTTP client for the CLI: one request, the whole response. No proxy, no redirects, no cookies."""
 
 import http.client
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -32,14 +33,17 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     timeout: float = 5.0,
+    unix: str | None = None,
 ) -> Answer:
     """Send one request and read the response, up to 4 MiB. ``timeout`` (seconds) applies to each step.
+
+    ``unix`` is the path of a Unix socket to use in place of the URL's address.
 
     Raises UnreachableError.
     """
     parts = urlsplit(url)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    with _connection(parts.scheme, parts.netloc, timeout) as connection:
+    with _connection(parts.scheme, parts.netloc, timeout, unix=unix) as connection:
         started = time.monotonic()
         connection.request(method, path, body=body, headers={"user-agent": "claude-gateway-cli", **(headers or {})})
         response = connection.getresponse()
@@ -53,11 +57,27 @@ def reachable_part(url: str) -> str:
     return urlsplit(url).netloc
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection over the Unix socket at ``path``."""
+
+    def __init__(self, host: str, path: str, *, timeout: float) -> None:
+        super().__init__(host, timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket in place of the host."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 @contextmanager
-def _connection(scheme: str, netloc: str, timeout: float) -> Iterator[http.client.HTTPConnection]:
+def _connection(scheme: str, netloc: str, timeout: float, *, unix: str | None) -> Iterator[http.client.HTTPConnection]:
     connection: http.client.HTTPConnection | None = None
     try:
-        if scheme == "https":
+        if unix is not None:
+            connection = _UnixConnection(netloc, unix, timeout=timeout)
+        elif scheme == "https":
             connection = http.client.HTTPSConnection(netloc, timeout=timeout, context=ssl.create_default_context())
         else:
             connection = http.client.HTTPConnection(netloc, timeout=timeout)

@@ -27,3 +27,26 @@ class PodReport(Contract):
     error: str | None = None
     gateway: ProcessReport | None = None
     litellm: ProcessReport | None = None
+
+
+class TargetFailure(Contract):
+    """The last failed try at a target.
+
+    ``kind`` and ``reason`` are the labels of the metric; ``said`` are the upstream's status and words, or what the
+    system reported of the connection. ``at`` is Unix time.
+    """
+
+    target: str
+    kind: str
+    reason: str = ""
+    said: str = ""
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.reason or self.kind}{f' ({self.said})' if self.said else ''}"
+
+
+class TargetFailures(Contract):
+    """``GET /failures`` of the gateway, on its socket within the pod: the latest failure last."""
+
+    failures: tuple[TargetFailure, ...] = ()

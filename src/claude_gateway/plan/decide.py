@@ -9,7 +9,17 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
-from claude_gateway.plan import capacity, claims, clients, credentials, judges, stored_status, targets
+from claude_gateway.plan import (
+    base_urls,
+    capacity,
+    claims,
+    clients,
+    credentials,
+    judges,
+    retirements,
+    stored_status,
+    targets,
+)
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
@@ -71,7 +81,7 @@ def decide(world: World, now: datetime) -> Plan:
     """
     spent = credentials.resolve(world)
     callers = clients.resolve(world)
-    routing = _routes(world, spent)
+    routing = _routes(world, spent, now)
     content = Content(
         namespace=world.settings.namespace,
         routes=routing.routes,
@@ -82,7 +92,9 @@ def decide(world: World, now: datetime) -> Plan:
     )
     served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
-    problems = ordered((*world.problems, *spent.problems, *callers.problems, *routing.problems, *fitted.problems))
+    unusual = base_urls.warnings(world)
+    found = (*world.problems, *spent.problems, *callers.problems, *routing.problems, *unusual, *fitted.problems)
+    problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
     statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, now=now)
@@ -99,7 +111,7 @@ def decide(world: World, now: datetime) -> Plan:
     )
 
 
-def _routes(world: World, spent: credentials.Credentials) -> _Routes:
+def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Routes:
     claimed = claims.settle(world.routes)
     problems = list(claimed.problems)
     routes: list[Route] = []
@@ -111,6 +123,7 @@ def _routes(world: World, spent: credentials.Credentials) -> _Routes:
             continue
         resolved = targets.resolve(item, item.spec, world, spent)
         problems.extend(resolved.problems)
+        problems.extend(retirements.warnings(item, item.spec, today=now.date()))
         if names:
             route = _route(item.ref, item.spec, names, resolved.targets)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))

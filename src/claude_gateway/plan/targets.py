@@ -1,5 +1,6 @@
 """Resolves the targets of a route; each becomes a target of the policy or a Problem."""
 
+import difflib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,7 +122,11 @@ def _credential_problem(
             "Fix the ClaudeCredential; its own conditions or messages say what is wrong.",
         )
     message = f"{ref} does not exist"
+    there = sorted(known.name for known in credentials.known if known.namespace == owner.namespace)
+    like = difflib.get_close_matches(name, there, n=1)
     fix = f"Create it in namespace {owner.namespace}, or use a ClaudeCredential that exists there."
+    if like:
+        fix = f"Did you mean `{like[0]}`? Otherwise create it in namespace {owner.namespace}."
     return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
 
 

@@ -202,7 +202,11 @@ class _Reader:
     def _read(self, manifest: Mapping[Any, Any], ref: ObjectRef, metadata: Metadata) -> None:
         top_level = _SECRET_TOP_LEVEL if ref.kind == Kind.SECRET else _TOP_LEVEL
         if self._settings.strict:
-            self._problems.extend(_unknown_fields(manifest, ref, top_level, at=""))
+            below = _fields(ref.kind)
+            misplaced = [name for name in manifest if name in below and name not in top_level]
+            self._problems.extend(_misplaced(ref, name) for name in misplaced)
+            rest = {name: None for name in manifest if name not in misplaced}
+            self._problems.extend(_unknown_fields(rest, ref, top_level, at=""))
             self._problems.extend(_unknown_fields(manifest["metadata"], ref, _METADATA, at="metadata."))
         if ref.kind == Kind.SECRET:
             labelled = metadata.labels.get(LABEL_CREDENTIAL) == "true"
@@ -310,6 +314,16 @@ def _duplicate(ref: ObjectRef, document: int) -> Problem:
         fix="Rename or remove one of them.",
         document=document,
     )
+
+
+def _fields(kind: str) -> frozenset[str]:
+    """Return the names of the fields of a kind's spec."""
+    spec = _SPECS.get(kind)
+    return frozenset() if spec is None else frozenset(i.alias or n for n, i in spec.model_fields.items())
+
+
+def _misplaced(ref: ObjectRef, name: str) -> Problem:
+    return schema.invalid(ref, name, f"`{name}` belongs below `spec`", f"Indent `{name}` so that it is below `spec`.")
 
 
 def _unknown_fields(raw: Mapping[Any, Any], ref: ObjectRef, known: Sequence[str], *, at: str) -> list[Problem]:

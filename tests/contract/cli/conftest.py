@@ -24,7 +24,7 @@ def upstream() -> Iterator[Scripted]:
 def folder(tmp_path: Path, upstream: Scripted) -> Path:
     """A route to the upstream, with a key and one client."""
     home = tmp_path / "gateway"
-    write(home / "route.yaml", builders.route(models=["claude-sonnet-4-5"]))
+    write(home / "route.yaml", builders.route(models=["claude-sonnet-5-5"]))
     write(home / "base.yaml", builders.secret(), builders.credential(baseURL=upstream.url), builders.client())
     return home
 

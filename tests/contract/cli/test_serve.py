@@ -87,7 +87,7 @@ def test_a_child_that_dies_comes_back_where_it_was(start: Starter, module: str) 
     until(lambda: [line["process"] for line in serve.events("listening")].count(module) == 2, what="it to listen again")
     assert serve.url == url
     until(lambda: serve.ask().status_code == 200, what="an answer")
-    write(serve.folder / "route.yaml", builders.route(models=["claude-sonnet-4-5", "new"]))
+    write(serve.folder / "route.yaml", builders.route(models=["claude-sonnet-5-5", "new"]))
     serve.wait_for("config_live")
 
 
@@ -109,7 +109,7 @@ def test_a_signal_ends_everything_in_order(start: Starter, number: signal.Signal
 def test_a_stream_runs_to_its_end_after_the_signal(start: Starter) -> None:
     serve = start()
     body = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-5-5",
         "max_tokens": 50,
         "stream": True,
         "messages": [{"role": "user", "content": "[[pace 0.2]] a b c"}],
@@ -127,7 +127,7 @@ def test_a_stream_runs_to_its_end_after_the_signal(start: Starter) -> None:
 def test_a_second_signal_ends_what_still_runs(start: Starter) -> None:
     serve = start()
     body = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-5-5",
         "max_tokens": 50,
         "stream": True,
         "messages": [{"role": "user", "content": "[[pace 60]] a b c"}],
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_yaml_stops_the_start(start: Starter, folder: Path) ->
 def test_the_start_up_lines_say_how_to_use_it(start: Starter, folder: Path) -> None:
     serve = start(text=True)
     output = until(lambda: serve.process.output if "ready:" in serve.process.output else "", timeout=60)
-    assert "default/sonnet  claude-sonnet-4-5 → anthropic/claude-sonnet-4-5 at http://127.0.0.1:" in output
+    assert "default/sonnet  claude-sonnet-5-5 → anthropic/claude-sonnet-5-5 at http://127.0.0.1:" in output
     assert "default/alice  all models" in output
     line = next(line.strip() for line in output.splitlines() if "-m claude_gateway.cli env" in line)
     shell = f'cd {shlex.quote(str(Path.cwd()))}\n{line}\nprintf "%s %s" "$ANTHROPIC_BASE_URL" "$ANTHROPIC_AUTH_TOKEN"'
@@ -226,8 +226,8 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
         "PASS  key: ",
         "SKIP  route default/any: no model name to test",
         "SKIP  route default/own: its targets use the client's own login",
-        "PASS  route default/sonnet, prompt to claude-sonnet-4-5: ",
-        "PASS  route default/sonnet, tool call to claude-sonnet-4-5: get_weather(",
+        "PASS  route default/sonnet, prompt to claude-sonnet-5-5: ",
+        "PASS  route default/sonnet, tool call to claude-sonnet-5-5: get_weather(",
     ):
         assert start_of_line in run.stdout, run.stdout
     write(folder / "broken.yaml", broken)
@@ -237,6 +237,8 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
     )
     assert run.returncode == 1
     assert "FAIL  route default/broken, prompt to broken: 502 " in run.stdout
+    assert ": refused (ConnectionRefusedError: " in run.stdout
+    assert "Nothing listens there: " in run.stdout
     assert not [secret for secret in SECRETS if secret in run.stdout + run.stderr]
 
 
@@ -256,7 +258,7 @@ def test_doctor_does_without_the_variables_of_serve(start: Starter, folder: Path
     assert run.returncode == 0, run.stdout + run.stderr
     assert "WARN  config: " in run.stdout
     assert "SKIP  revision: " in run.stdout
-    assert "PASS  route default/sonnet, prompt to claude-sonnet-4-5: " in run.stdout
+    assert "PASS  route default/sonnet, prompt to claude-sonnet-5-5: " in run.stdout
 
 
 def test_it_serves_https_with_a_certificate(start: Starter, tmp_path: Path) -> None:
@@ -288,7 +290,7 @@ def test_the_real_claude_code_through_run(start: Starter, folder: Path, tmp_path
         "--",
         "claude",
         "--model",
-        "claude-sonnet-4-5",
+        "claude-sonnet-5-5",
         "-p",
         "hello you",
     )

@@ -83,7 +83,7 @@ ROWS: Final = (
         error(529, "Overloaded"),
         "echo: hello",
         times=3,
-        arguments=("--fallback-model", "claude-sonnet-4-5"),
+        arguments=("--fallback-model", "claude-sonnet-5-5"),
         environment={"CLAUDE_CODE_MAX_RETRIES": "4"},
     ),
     Row("error-event", {"text": "one two three", "midstream": "error", "midstream_after": 2}, "echo: hello", times=1),

@@ -42,8 +42,9 @@ def streaming(upstream: Scripted, **settings: object) -> Iterator[tuple[LoneGate
 def test_a_running_stream_is_completed_after_sigterm(upstream: Scripted) -> None:
     with streaming(upstream) as (gateway, response):
         waiting = gateway.connect()
-        waiting.request("GET", "/readyz")
-        assert reply(waiting.getresponse()).status == 200
+        with gateway.worker():
+            waiting.request("GET", "/readyz")
+            assert reply(waiting.getresponse()).status == 200
         gateway.process.send(signal.SIGTERM)
         until(lambda: gateway.process.lines("draining"), what="the drain")
         with pytest.raises(ConnectionRefusedError):

@@ -75,9 +75,9 @@ async def _nonsense(_: Seen, writer: asyncio.StreamWriter) -> None:
         (_failing("529 Overloaded"), "overloaded"),
         (_failing("302 Found", headers="location: http://127.0.0.1:1/\r\n"), "redirect"),
         (_failing("999 Odd"), "broken"),
-        (drop, "connect"),
+        (drop, "connect (closed)"),
         (_cut, "broken"),
-        (_nonsense, "connect"),
+        (_nonsense, "connect (plain_http)"),
     ],
 )
 async def test_the_next_target_answers(failing: Reply, kind: str) -> None:
@@ -156,7 +156,7 @@ async def test_no_connection_to_any_target_is_a_502_in_the_callers_format() -> N
         assert (await answer.json())["error"]["code"] == "upstream_unreachable"
         (record,) = await gw.records()
     assert record["outcome"] == "upstream_error"
-    assert [error.rpartition(" ")[2] for error in record["upstream_errors"]] == ["connect"]
+    assert [error.partition(": ")[2] for error in record["upstream_errors"]] == ["connect (refused)"]
 
 
 @pytest.mark.parametrize(("status", "type_"), [("503 Unavailable", "api_error"), ("404 Not Found", "not_found_error")])
@@ -295,7 +295,7 @@ async def test_without_a_litellm_worker_the_error_says_so() -> None:
     lost = target(base_url="http://127.0.0.1:1", formats=(), id="ns/c/0.1")
     async with gateway(route("c", targets=[lost])) as gw:
         answer = await gw.post("/v1/messages", _BODY)
-        assert answer.status == 502
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert "LiteLLM worker is not running" in await answer.text()
 
 

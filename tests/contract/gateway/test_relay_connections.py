@@ -75,10 +75,15 @@ async def test_no_proxy_is_asked_for_a_metadata_service(host: str, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("base", "words"),
-    [("http://127.0.0.1:1", "Connect call failed"), ("http://nobody.invalid", "DNS")],
+    ("base", "reason", "words"),
+    [
+        ("http://127.0.0.1:1", "refused", "Connect call failed"),
+        ("http://nobody.invalid", "dns", "gaierror"),
+    ],
 )
-async def test_the_log_says_why_there_is_no_connection(base: str, words: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_says_why_there_is_no_connection(
+    base: str, reason: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
     there = target(base_url=base)
     async with gateway(route("c", targets=[there])) as gw:
         with caplog.at_level(logging.WARNING, "claude_gateway_proxy"):
@@ -88,4 +93,4 @@ async def test_the_log_says_why_there_is_no_connection(base: str, words: str, ca
     (entry,) = [record for record in caplog.records if record.getMessage() == "upstream_unreachable"]
     fields = entry.__dict__["fields"]
     assert fields["target"] == there.id
-    assert words in fields["error"]
+    assert (fields["reason"], words in fields["error"]) == (reason, True)

@@ -58,7 +58,8 @@ def message(model: str, **more: object) -> dict[str, object]:
 @pytest.mark.parametrize("path", ["/", "/api/hello", "/healthz", "/health", "/readyz"])
 def test_who_asks_whether_it_lives_needs_no_key(gateway: LoneGateway, path: str) -> None:
     for method in ("GET", "HEAD"):
-        answer = gateway.call(method, path)
+        with gateway.worker():
+            answer = gateway.call(method, path)
         assert answer.status == 200
         assert answer.headers["request-id"] == answer.headers["x-request-id"]
         assert (answer.body == b"") == (method == "HEAD")
@@ -240,7 +241,10 @@ def test_the_agent_may_ask_for_state_and_metrics_and_nobody_else(gateway: LoneGa
     otel = 'gen_ai_operation_name="chat",gen_ai_provider_name="anthropic",gen_ai_request_model="ns/claude-a"'
     assert f"gen_ai_server_request_duration_seconds_count{{{otel}}}" in text
     assert f"gen_ai_server_time_to_first_token_seconds_count{{{otel}}}" in text
-    assert 'claude_gateway_upstream_errors_total{kind="connect",provider="anthropic",route="ns/dead"}' in text
+    assert (
+        'claude_gateway_upstream_errors_total{kind="connect",provider="anthropic",reason="refused",route="ns/dead"}'
+        in text
+    )
     assert "claude_gateway_requests_in_flight 0.0" in text
     assert "process_resident_memory_bytes" in text
 

@@ -56,7 +56,7 @@ def _route(name: str, **target: Any) -> dict[str, Any]:
 def _routes(upstream: Scripted) -> list[dict[str, Any]]:
     """One route for each lane to one upstream."""
     return [
-        _route("relayed", model="anthropic/claude-sonnet-4-5", baseURL=upstream.url),
+        _route("relayed", model="anthropic/claude-sonnet-5-5", baseURL=upstream.url),
         _route("translated", model="hosted_vllm/gpt-5", baseURL=upstream.openai_url),
     ]
 
@@ -182,7 +182,7 @@ def _credentialed(upstream: Scripted) -> list[dict[str, Any]]:
     return [
         credential("anthropic", "anthropic", upstream.url),
         credential("vllm", "hosted_vllm", upstream.openai_url),
-        _route("relayed", model="anthropic/claude-sonnet-4-5", credential="anthropic"),
+        _route("relayed", model="anthropic/claude-sonnet-5-5", credential="anthropic"),
         _route("translated", model="hosted_vllm/gpt-5", credential="vllm"),
     ]
 

@@ -62,7 +62,7 @@ def _revision(number: int, upstream: Scripted) -> list[dict[str, Any]]:
         for index in range(FILLING)
     ]
     return [
-        _route("relayed", model="anthropic/claude-sonnet-4-5", baseURL=upstream.url, maxOutputTokens=most),
+        _route("relayed", model="anthropic/claude-sonnet-5-5", baseURL=upstream.url, maxOutputTokens=most),
         _route("translated", model="hosted_vllm/gpt-5", baseURL=upstream.openai_url, maxOutputTokens=most),
         *filling,
     ]

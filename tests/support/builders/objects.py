@@ -32,7 +32,7 @@ VICTIM_KEY: Final = "sk-victim-key-0123456789"
 """A key that attacks are after."""
 
 
-def target(model: str = "anthropic/claude-sonnet-4-5", credential: str | None = "anthropic", **fields: Any) -> Manifest:
+def target(model: str = "anthropic/claude-sonnet-5-5", credential: str | None = "anthropic", **fields: Any) -> Manifest:
     """One target; ``baseURL=`` makes it keyless."""
     if "baseURL" in fields:
         credential = None
@@ -42,7 +42,7 @@ def target(model: str = "anthropic/claude-sonnet-4-5", credential: str | None = 
 def route(
     name: str = "sonnet",
     *,
-    models: Sequence[str] = ("claude-sonnet-4-5",),
+    models: Sequence[str] = ("claude-sonnet-5-5",),
     targets: Sequence[Manifest] | None = None,
     namespace: str = "default",
     created: str | None = None,

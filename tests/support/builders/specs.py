@@ -66,7 +66,7 @@ _ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GA
 
 VALID: Final = (
     Case("the shortest route", _ROUTE, route()),
-    Case("a pattern", _ROUTE, route(models=["*haiku*", "us.anthropic.claude-*", "claude-sonnet-4-5[1m]"])),
+    Case("a pattern", _ROUTE, route(models=["*haiku*", "us.anthropic.claude-*", "claude-sonnet-5-5[1m]"])),
     Case("32 models", _ROUTE, route(models=[f"m{i}" for i in range(32)])),
     Case("16 targets", _ROUTE, route(targets=[TARGET] * 16)),
     Case("pass-through", _ROUTE, route({"model": "anthropic/*"})),
@@ -81,7 +81,7 @@ VALID: Final = (
     Case("a client's own login to a server", _ROUTE, forwarding(baseURL="https://relay.example")),
     Case("no client's own login", _ROUTE, route({"forwardClientToken": False})),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
-    Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-4-5", tokenCounts="Estimate")),
+    Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-5-5", tokenCounts="Estimate")),
     Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
     Case("Bedrock with a Secret", _CREDENTIAL, bedrock(secretRef={"name": "aws"}, baseURL="https://vpce.example")),
     Case("a region of the US government", _CREDENTIAL, bedrock(region="us-gov-west-1")),

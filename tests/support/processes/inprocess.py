@@ -26,6 +26,7 @@ from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower
 from claude_gateway_runtime.server.listener import Listener, bind
 
@@ -205,12 +206,14 @@ async def gateway(
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
-    lanes = (RelayLane(), LiteLLMLane(str(run_dir / "litellm.sock")))
+    worker = Worker(str(run_dir / "litellm.sock"))
+    lanes = (RelayLane(), LiteLLMLane(worker))
     exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
         live=live,
         exchange=exchange,
+        worker_started=worker.started,
         metrics=metrics,
         journal=journal,
         max_body_bytes=32 * 1024**2,

@@ -5,7 +5,8 @@ import json
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from tests.support.processes.waiting import until
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET
+from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,15 @@ class LoneGateway:
             connection.connect(str(self.folder / GATEWAY_SOCKET))
             connection.sendall(f"GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n".encode())
             return heard(connection).body
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Let something listen in the LiteLLM worker's place, for readiness; it answers nothing."""
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.folder / LITELLM_SOCKET))
+            listener.listen()
+            yield
+        (self.folder / LITELLM_SOCKET).unlink()
 
     def status(self) -> ProcessReport:
         """What the gateway reports."""

@@ -49,7 +49,7 @@ class Serve:
             next(part for part in child.cmdline() if part.startswith("claude_gateway_")): child for child in children
         }
 
-    def ask(self, model: str = "claude-sonnet-4-5", *, key: str = builders.CLIENT_KEY) -> httpx.Response:
+    def ask(self, model: str = "claude-sonnet-5-5", *, key: str = builders.CLIENT_KEY) -> httpx.Response:
         body = {"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": "hello there"}]}
         headers = {"authorization": f"Bearer {key}", "anthropic-version": "2023-06-01"}
         return httpx.post(f"{self.url}/v1/messages", json=body, headers=headers, timeout=LONG)

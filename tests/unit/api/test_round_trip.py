@@ -24,7 +24,7 @@ SCHEMAS = {
 }
 MODELS = {kind.kind: kind.spec for kind in KINDS}
 
-MODEL_NAMES = st.sampled_from(["a", "smart", "claude-*", "*haiku*", "claude-sonnet-4-5[1m]"])
+MODEL_NAMES = st.sampled_from(["a", "smart", "claude-*", "*haiku*", "claude-sonnet-5-5[1m]"])
 SECRET = st.fixed_dictionaries({"name": st.sampled_from(["a", "a.b-c"])}, optional={"key": st.just("API_KEY")})
 URLS = st.sampled_from(["http://h", "https://h:1/v1", "http://[::1]:8000/v1/"])
 ODD = st.sampled_from(
@@ -68,7 +68,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
             "targets": st.lists(TARGETS, min_size=1, max_size=3),
         },
         optional={
-            "safeguardsModel": st.just("claude-haiku-4-5"),
+            "safeguardsModel": st.just("claude-haiku-5-5"),
             "tokenCounts": st.sampled_from(["Exact", "Estimate"]),
             "displayName": st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
             "timeouts": st.fixed_dictionaries(

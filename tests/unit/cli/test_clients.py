@@ -210,3 +210,22 @@ def test_claude_is_found_in_the_sdks_wheel(gateway: str, tmp_path: Path) -> None
     ended = run("--url", gateway, "--", "claude", "--version", environment=environment)
     assert ended.returncode == 0
     assert "Claude Code" in ended.stdout
+
+
+PROXY = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "corp.example"}
+
+
+def test_a_client_does_not_ask_a_proxy_for_a_gateway_nearby() -> None:
+    near = {setting.name: setting.value for setting in tools.bypass("http://[::1]:4000", PROXY)}
+    assert near == dict.fromkeys(("NO_PROXY", "no_proxy"), "corp.example,::1")
+    far = "https://llm.example.com"
+    assert tools.bypass(far, PROXY) == ()
+    assert tools.bypass(far, PROXY, reached=True)[0].value == "corp.example,llm.example.com"
+    assert tools.bypass("http://127.0.0.1:4000", {"NO_PROXY": "x", "HTTPS_PROXY": ""}) == ()
+
+
+def test_env_prints_the_bypass_where_a_proxy_is_set(tmp_path: Path) -> None:
+    write(tmp_path / "x.yaml", *builders.sound())
+    shown = call("env", "-f", tmp_path, environment={**NO_KEY, **PROXY, "no_proxy": None}).stdout
+    assert "export NO_PROXY=corp.example,127.0.0.1" in shown.splitlines()
+    assert "export no_proxy=corp.example,127.0.0.1" in shown.splitlines()

@@ -43,7 +43,7 @@ def good(tmp_path: Path) -> Path:
 def test_sound_files_pass(good: Path) -> None:
     outcome = call("lint", "-f", good)
     assert (outcome.code, outcome.stdout) == (0, "")
-    assert "0 errors, 0 warnings; 1 route and 1 client in the bundle" in outcome.stderr
+    assert "0 errors, 0 warnings; 1 route and 1 client would serve" in outcome.stderr
 
 
 def test_a_mistake_has_its_place_and_what_to_do(good: Path) -> None:
@@ -104,7 +104,10 @@ def test_an_unset_variable_is_one_mistake_and_no_cascade(variables: Path) -> Non
     outcome = call("lint", "-f", variables, environment={**KEYS, "TEST_API_KEY": None})
     assert outcome.code == 1
     first, fix = outcome.stdout.splitlines()
-    assert "secret.yaml:6:3: error: Secret default/keys: the environment variable TEST_API_KEY is not set" in first
+    assert (
+        "secret.yaml:6:3: error: Secret default/keys: stringData.api: the environment variable TEST_API_KEY is not set"
+        in first
+    )
     assert "TEST_API_KEY=..." in fix
 
 

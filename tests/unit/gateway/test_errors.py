@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.errors import Failure, Relayed, envelope, relayed, render
+from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.envelope import anthropic_type
 
 _ARGUMENTS = {
@@ -28,6 +29,7 @@ _ARGUMENTS = {
     "reason": "why",
     "seconds": 3.5,
     "status": 529,
+    "obstacle": Obstacle.REFUSED,
 }
 # The whole table: function → status, Anthropic's error.type, x-should-retry.
 _TABLE: dict[str, tuple[int, str, bool | None]] = {
@@ -56,7 +58,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "stream_stalled": (504, "timeout_error", None),
     "stream_broken": (502, "api_error", None),
     "upstream_error": (529, "overloaded_error", None),
-    "litellm_down": (502, "api_error", None),
+    "litellm_down": (503, "api_error", None),
     "internal": (500, "api_error", None),
 }
 

@@ -24,13 +24,13 @@ from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName
 from claude_gateway_proxy.gateway.snapshot import build
-from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
+from claude_gateway_proxy.gateway.telemetry.record import FailedTry, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import NOTHING
+from claude_gateway_proxy.unreachable import Obstacle
 
 ANSWER = events("message_start", "content_block_delta")
 CLOSING = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
-ABSENT = Failure(status=502, type="api_error", message="nobody is behind the third lane")
 
 
 class ThirdLane:
@@ -47,7 +47,7 @@ class ThirdLane:
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         self.opened.append(target.id)
         response = upstreams.send(self._url, headers=CIMultiDict(), body=call.body.raw)
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=lambda _: ABSENT, mask=NOTHING)
+        return Sending(response, wire=Wire.ANTHROPIC, mask=NOTHING)
 
     async def close(self) -> None:
         self.closed = True
@@ -142,20 +142,21 @@ async def test_a_request_fails_over_from_one_lane_to_another() -> None:
     assert (caller.status, caller.body) == (200, b"".join([*ANSWER, CLOSING]))
     record = call.record
     assert (record.lane, record.target, record.attempts) == ("relay", "second", 2)
-    assert record.upstream_errors == [("first", "anthropic", UpstreamError.OVERLOADED)]
+    assert record.upstream_errors == [FailedTry("first", "anthropic", UpstreamError.OVERLOADED)]
 
 
-async def test_a_lane_says_what_the_client_gets_when_nobody_is_there() -> None:
+async def test_the_client_learns_why_nobody_could_be_reached() -> None:
     lane, target, caller = ThirdLane("http://127.0.0.1:1"), _target("t"), Caller()
     async with _exchange(Candidate(target, lane="third"), lane=lane) as exchange:
         call = _call(target)
         with pytest.raises(Failure) as raised:
             await exchange.answer(call, caller.receive, caller.send)
-    assert raised.value is ABSENT
+    assert (raised.value.status, raised.value.code) == (502, "upstream_unreachable")
+    assert raised.value.message.endswith("could be reached: it refused the connection")
     assert caller.status == 0
     assert (call.record.outcome, call.record.upstream_errors) == (
         "upstream_error",
-        [("t", "anthropic", UpstreamError.CONNECT)],
+        [FailedTry("t", "anthropic", UpstreamError.CONNECT, Obstacle.REFUSED)],
     )
 
 
@@ -169,5 +170,5 @@ async def test_an_end_by_the_total_time_is_counted_against_the_target_that_was_t
     assert raised.value.status == 504
     assert (call.record.outcome, call.record.upstream_errors) == (
         "timeout",
-        [("t", "anthropic", UpstreamError.STALLED)],
+        [FailedTry("t", "anthropic", UpstreamError.STALLED)],
     )

@@ -56,7 +56,7 @@ def test_dial(url: str | None, expected: Dial | None) -> None:
 def test_the_environment_holds_nobodys_keys() -> None:
     environ = {
         "PATH": "/bin",
-        "HTTPS_PROXY": "http://p",
+        "SSL_CERT_FILE": "/ca.pem",
         "CLAUDE_GATEWAY_RUN_DIR": "/run",
         "OPENAI_API_KEY": "k",
         "ANTHROPIC_BASE_URL": "http://x",
@@ -71,7 +71,7 @@ def test_the_environment_holds_nobodys_keys() -> None:
     reduce(environ)
     assert environ == {
         "PATH": "/bin",
-        "HTTPS_PROXY": "http://p",
+        "SSL_CERT_FILE": "/ca.pem",
         "CLAUDE_GATEWAY_RUN_DIR": "/run",
         **LITELLM,
     }

@@ -45,12 +45,12 @@ def test_of_one_age_namespace_and_name_decide() -> None:
         route("a"),
         route("a", namespace="a-team", targets=[{"model": "anthropic/x", "baseURL": "http://x.example"}]),
     )
-    assert names(decided) == {"a-team/a": ("claude-sonnet-4-5",)}
+    assert names(decided) == {"a-team/a": ("claude-sonnet-5-5",)}
     assert condition(decided, "b")[:2] == ("False", Reason.MODEL_TAKEN)
 
 
 def test_a_route_that_lost_every_name_is_gone_and_told() -> None:
-    decided = routed(route("a"), route("b", models=["claude-sonnet-4-5"]))
+    decided = routed(route("a"), route("b", models=["claude-sonnet-5-5"]))
     assert condition(decided, "b")[:2] == ("False", Reason.MODEL_TAKEN)
     assert decided.problems[0].severity is Severity.ERROR
 

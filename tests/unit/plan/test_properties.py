@@ -38,7 +38,7 @@ VALUES = st.sampled_from(
 )
 ADDRESSES = st.sampled_from(["http://vllm:8000/v1", "https://x.example", "http://localhost/v1", "http://0x7f.1/", "x"])
 PROVIDERS = st.sampled_from(["anthropic", "openai", "hosted_vllm", "gemini", "bedrock", "vertex_ai", "nope"])
-MODEL_IDS = st.sampled_from(["*", "x", "x/../y", "claude-sonnet-4-5", "us.anthropic.claude-opus-5-5", "gpt-5-codex"])
+MODEL_IDS = st.sampled_from(["*", "x", "x/../y", "claude-sonnet-5-5", "us.anthropic.claude-opus-5-5", "gpt-5-codex"])
 FORMATS = st.sampled_from([[], ["Messages"], ["Responses"], ["Chat", "Responses"]])
 
 

@@ -97,7 +97,7 @@ def test_an_unreadable_object_is_one_event_and_one_unknown() -> None:
 
 
 def test_partly_accepted_is_a_warning() -> None:
-    decided = plan(route("a"), route("b", models=["claude-sonnet-4-5", "x"]))
+    decided = plan(route("a"), route("b", models=["claude-sonnet-5-5", "x"]))
     assert ("Warning", Reason.PARTIALLY_ACCEPTED) in events(decided, "b")
 
 

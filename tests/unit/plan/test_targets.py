@@ -73,7 +73,7 @@ def test_how_a_target_is_reached(
 def test_everything_that_a_target_says_is_held() -> None:
     parameters = {"temperature": 0.5, "topP": 0.9, "reasoningEffort": "high"}
     (only,) = served(decided(target(weight=9, priority=2, maxOutputTokens=4096, parameters=parameters)))
-    assert (only.provider, only.model) == ("anthropic", "claude-sonnet-4-5")
+    assert (only.provider, only.model) == ("anthropic", "claude-sonnet-5-5")
     assert (only.weight, only.priority, only.max_output_tokens) == (9, 2, 4096)
     assert only.parameters == Parameters(temperature=0.5, top_p=0.9, reasoning_effort="high")
 
@@ -99,7 +99,7 @@ def test_a_bad_target_is_left_out_and_the_good_ones_serve() -> None:
 def test_a_route_without_any_target_left_keeps_its_names() -> None:
     found = decided(target(credential="nobody"), others=(route("all", models=["*"]),))
     kept = {entry.name: entry for entry in found.policy.routes}["default/sonnet"]
-    assert (kept.models, kept.targets) == (("claude-sonnet-4-5",), ())
+    assert (kept.models, kept.targets) == (("claude-sonnet-5-5",), ())
 
 
 @pytest.mark.parametrize(

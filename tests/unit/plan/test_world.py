@@ -111,7 +111,7 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
     first, second = route(models=["claude-a"]), route(models=["claude-b"])
     second["spec"]["nonsense"] = 1
     found = world(first, second, route(namespace="other"))
-    assert [item.claims for item in found.routes] == [("claude-a",), ("claude-sonnet-4-5",)]
+    assert [item.claims for item in found.routes] == [("claude-a",), ("claude-sonnet-5-5",)]
     problem = only(found)
     assert (problem.reason, problem.field, problem.document) == (Reason.DUPLICATE_OBJECT, "metadata.name", 1)
 
@@ -231,3 +231,9 @@ def test_plain_values_win_over_encoded_ones_and_no_repr_shows_them() -> None:
     (kept,) = found.secrets.values()
     assert kept.values == {"a": b"plain-value", "b": b"encoded-value"}
     assert "value" not in repr(found)
+
+
+def test_a_field_of_the_spec_that_is_too_far_out_gets_its_place() -> None:
+    misplaced = {**route(), "targets": []}
+    (problem,) = [found for found in builders.plan(misplaced).problems if found.field == "targets"]
+    assert problem.message == "`targets` belongs below `spec`"

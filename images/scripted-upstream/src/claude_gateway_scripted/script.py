@@ -80,7 +80,7 @@ class Config:
 
     count_tokens: int = 200
     models: int = 200
-    model_ids: tuple[str, ...] = ("claude-sonnet-4-5", "gpt-5")
+    model_ids: tuple[str, ...] = ("claude-sonnet-5-5", "gpt-5")
     chunk_delay: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] | None = field(default=None, repr=False)

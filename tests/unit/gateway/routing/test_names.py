@@ -26,8 +26,8 @@ def _winner(model: str, *models: str) -> str | None:
 @pytest.mark.parametrize(
     ("model", "models", "winner"),
     [
-        ("claude-sonnet-4-5", ("*", "claude-*", "claude-sonnet-4-5"), "claude-sonnet-4-5"),
-        ("claude-sonnet-4-5", ("*", "claude-*", "claude-sonnet-*"), "claude-sonnet-*"),
+        ("claude-sonnet-5-5", ("*", "claude-*", "claude-sonnet-5-5"), "claude-sonnet-5-5"),
+        ("claude-sonnet-5-5", ("*", "claude-*", "claude-sonnet-*"), "claude-sonnet-*"),
         ("claude-haiku-4", ("claude-*", "*haiku*"), "claude-*"),
         ("claude-haiku-4", ("clau*", "*haiku*"), "*haiku*"),
         ("us.anthropic.claude-x", ("us.anthropic.claude-*", "*claude*"), "us.anthropic.claude-*"),
@@ -89,9 +89,9 @@ def test_a_client_may_use_what_its_patterns_say() -> None:
 def test_near_names_are_found_among_thousands_and_only_those_that_the_client_may_use() -> None:
     ann = Client(name="ns/ann", models=("claude-sonnet-*",))
     models = [f"team-{number}-gpt" for number in range(3000)]
-    routing = _routing(*models, "claude-sonnet-4-5", "claude-opus-4-5", clients=(ann, _ALL))
-    assert routing.nearest(ann, "claude-sonet-4-5") == ["claude-sonnet-4-5"]
-    assert routing.nearest(_ALL, "claude-sonet-4-5")[0] == "claude-sonnet-4-5"
+    routing = _routing(*models, "claude-sonnet-5-5", "claude-opus-5-5", clients=(ann, _ALL))
+    assert routing.nearest(ann, "claude-sonet-5-5") == ["claude-sonnet-5-5"]
+    assert routing.nearest(_ALL, "claude-sonet-5-5")[0] == "claude-sonnet-5-5"
     assert "team-77-gpt" in routing.nearest(_ALL, "team-77-gtp")
     assert routing.nearest(_ALL, "qqq") == []
     assert routing.nearest(_ALL, "x" * 100_000) == []

@@ -54,7 +54,7 @@ def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     assert found["claude_gateway_tokens_total{client=ns/dev,route=ns/a,type=input}"] == 14
     assert found["claude_gateway_tokens_total{client=ns/dev,route=ns/a,type=cache_read}"] == 6
     assert "claude_gateway_tokens_total{client=ns/dev,route=ns/a,type=output}" not in found
-    assert found["claude_gateway_upstream_errors_total{kind=overloaded,provider=openai,route=ns/a}"] == 2
+    assert found["claude_gateway_upstream_errors_total{kind=overloaded,provider=openai,reason=,route=ns/a}"] == 2
     assert found["claude_gateway_failovers_total{route=ns/a}"] == 2
     assert found["claude_gateway_requests_in_flight{}"] == 3
     assert found["claude_gateway_targets_aside{}"] == 2

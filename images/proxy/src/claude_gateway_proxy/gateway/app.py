@@ -7,6 +7,7 @@ is known before its body is read, so that nobody without a key can make the gate
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
@@ -45,6 +46,7 @@ class App:
         *,
         live: Follower[Snapshot],
         exchange: Exchange,
+        worker_started: Callable[[], Awaitable[bool]],
         metrics: Metrics,
         journal: Journal,
         max_body_bytes: int,
@@ -54,6 +56,7 @@ class App:
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
+        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker.
         ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
@@ -61,6 +64,7 @@ class App:
         self.idle = asyncio.Event()
         self._live = live
         self._exchange = exchange
+        self._worker_started = worker_started
         self._metrics = metrics
         self._journal = journal
         self._limit = max_body_bytes
@@ -92,7 +96,7 @@ class App:
             await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
             return
         plain = {**scope, "path": plain_path(scope["path"])}
-        await answer_get(plain, send, snapshot=snapshot, draining=self.draining)
+        await answer_get(plain, send, snapshot=snapshot, draining=self.draining, worker_started=self._worker_started)
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""

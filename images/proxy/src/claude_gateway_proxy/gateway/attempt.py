@@ -18,6 +18,7 @@ from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.session import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _KINDS: Final = {
     503: UpstreamError.OVERLOADED,
     529: UpstreamError.OVERLOADED,
 }
+_OF_THE_REQUEST: Final = frozenset({400, 413, 422})
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
@@ -49,13 +51,24 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
     """A target did not answer the request. ``reply`` is the client's answer if this is the failure that it gets.
 
     ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
+    ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
     """
 
-    def __init__(self, reply: Failure | Relayed, *, kind: UpstreamError | None, retry: bool) -> None:
+    def __init__(
+        self,
+        reply: Failure | Relayed,
+        *,
+        kind: UpstreamError | None,
+        retry: bool,
+        obstacle: Obstacle | None = None,
+        said: str = "",
+    ) -> None:
         super().__init__(kind)
         self.reply = reply
         self.kind = kind
         self.retry = retry
+        self.obstacle = obstacle
+        self.said = said
 
     @property
     def lacks_operation(self) -> bool:
@@ -74,17 +87,14 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
     """
     try:
         response = await sending.response
-    except AddressRefused:
-        failure = errors.address_refused(call.route.name)
-        raise AttemptFailed(failure, kind=UpstreamError.ADDRESS, retry=True) from None
+    except AddressRefused as error:
+        raise _unreached(Unreachable(Obstacle.ADDRESS, str(error)), call, target) from None
     except IdentityError as error:
         emit(_log, "identity_missing", level=logging.WARNING, target=target.id, error=str(error))
         failure = errors.identity_missing(call.route.name)
-        raise AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True) from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        # The client learns that there is no connection; the reason (a name, a certificate) is for the gateway's owner.
-        emit(_log, "upstream_unreachable", level=logging.WARNING, target=target.id, error=_reason(error))
-        raise AttemptFailed(sending.unreachable(call.route.name), kind=UpstreamError.CONNECT, retry=True) from None
+        raise AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=str(error)) from None
+    except (Unreachable, aiohttp.ClientError, OSError, ValueError) as error:
+        raise _unreached(error if isinstance(error, Unreachable) else explain(error), call, target) from None
     try:
         if 200 <= response.status < 300:
             return await _first_bytes(response, call=call, target=target, sending=sending, hold=hold)
@@ -162,16 +172,21 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
 async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target, mask: Mask) -> AttemptFailed:
     """Read an answer that is not a success, and decide what it means for the client and for the next target."""
     route, status = call.route.name, response.status
-    if status in _CREDENTIAL and not target.forward_client_token:
-        return AttemptFailed(errors.upstream_refused_key(route), kind=UpstreamError.CREDENTIAL, retry=True)
     if 300 <= status < 400:
         return AttemptFailed(errors.upstream_redirected(route), kind=UpstreamError.REDIRECT, retry=True)
     if not 400 <= status < 600:
         return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
+    reply = await _wording(response, mask)
+    if status == 400 and wants_tls(reply.body):
+        return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
+    said = _logged_words(reply, call=call, target=target)
+    if status in _CREDENTIAL and not target.forward_client_token:
+        failure = errors.upstream_refused_key(route, status)
+        return AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=said)
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    return AttemptFailed(await _wording(response, mask), kind=kind, retry=retry)
+    return AttemptFailed(reply, kind=kind, retry=retry, said=said)
 
 
 async def _wording(response: aiohttp.ClientResponse, mask: Mask) -> Relayed:
@@ -195,11 +210,46 @@ async def _wording(response: aiohttp.ClientResponse, mask: Mask) -> Relayed:
     return Relayed(response.status, headers=headers, body=body)
 
 
-def _reason(error: Exception) -> str:
-    """Why there was no answer. Not the library's full text: for a proxy's error it contains the proxy's password."""
-    kind = type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"{kind}: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"{kind}: status {error.status}"
-    return f"{kind}: {error.strerror}" if isinstance(error, OSError) and error.strerror else kind
+def _logged_words(reply: Relayed, *, call: Call, target: Target) -> str:
+    """Log an upstream's status and words, and return them. No words where it blames the request: they may quote it."""
+    words = ""
+    if reply.status not in _OF_THE_REQUEST:
+        secret = call.snapshot.secrets.get(target.secret or "", "")
+        words = errors.words(reply.body, secrets=(secret, *(value.decode("latin-1") for _, value in call.login)))
+    emit(
+        _log,
+        "upstream_refused",
+        level=logging.WARNING,
+        target=target.id,
+        status=reply.status,
+        message=words,
+        request_id=call.record.request_id,
+    )
+    return f"{reply.status} {words}".rstrip()
+
+
+def _unreached(why: Unreachable, call: Call, target: Target) -> AttemptFailed:
+    """There was no answer: the client learns the obstacle, the gateway's owner the details as well."""
+    detail = why.detail
+    if why.obstacle is Obstacle.CLOSED and (target.base_url or "").startswith("http://"):
+        # Many servers that expect TLS end a connection that begins with plain HTTP like this.
+        detail = f"{detail}: the base URL begins with http, and the port may expect https"
+    emit(
+        _log,
+        "upstream_unreachable",
+        level=logging.WARNING,
+        target=target.id,
+        reason=why.obstacle.value,
+        error=detail,
+        request_id=call.record.request_id,
+    )
+    route, kind = call.route.name, UpstreamError.CONNECT
+    if why.obstacle is Obstacle.WORKER:
+        failure = errors.litellm_down()
+    elif why.obstacle is Obstacle.ADDRESS:
+        failure, kind = errors.address_refused(route), UpstreamError.ADDRESS
+    elif why.obstacle is Obstacle.BROKEN:
+        failure, kind = errors.stream_broken(route), UpstreamError.BROKEN
+    else:
+        failure = errors.upstream_down(route, why.obstacle)
+    return AttemptFailed(failure, kind=kind, retry=True, obstacle=why.obstacle, said=detail)

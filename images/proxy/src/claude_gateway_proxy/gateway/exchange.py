@@ -25,10 +25,12 @@ from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, 
 from claude_gateway_proxy.gateway.routing.choice import Candidate, choose
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
 from claude_gateway_proxy.gateway.safeguards.guard import guard
+from claude_gateway_proxy.gateway.telemetry.failures import Failures
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.asgi import Receive, Send
 
 Choose = Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]
@@ -56,6 +58,7 @@ class Exchange:
         self._ping_seconds = ping_seconds
         self._admission = admission
         self._health = Health(time.monotonic)
+        self.failures: Final = Failures(time.time)
 
     def aside(self) -> int:
         """Return how many targets are put aside now."""
@@ -163,9 +166,13 @@ class Exchange:
         """Note a failed attempt in the record and in the target's health, unless the request was at fault."""
         if failed.kind is None:
             return
-        record.upstream_failed(target=target.id, provider=target.provider, kind=failed.kind)
-        if target.forward_client_token:
-            return  # what happens with one client's login says nothing about the next one's
+        record.upstream_failed(target=target.id, provider=target.provider, kind=failed.kind, obstacle=failed.obstacle)
+        reason = failed.obstacle.value if failed.obstacle else ""
+        self.failures.note(target.id, kind=failed.kind.value, reason=reason, said=failed.said)
+        if target.forward_client_token or failed.obstacle is Obstacle.WORKER:
+            # What happens with one client's login says nothing about the next one's, and our worker nothing about
+            # the target.
+            return
         headers = failed.reply.headers if isinstance(failed.reply, Relayed) else ()
         self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
 

@@ -19,6 +19,7 @@ from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.server.certificate import Certificate
@@ -40,12 +41,14 @@ class Process:
         self._stopping = asyncio.Event()
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
-        lanes = (RelayLane(), LiteLLMLane(str(settings.run_dir / LITELLM_SOCKET)))
+        worker = Worker(str(settings.run_dir / LITELLM_SOCKET))
+        lanes = (RelayLane(), LiteLLMLane(worker))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
+            worker_started=worker.started,
             metrics=self._metrics,
             journal=journal,
             max_body_bytes=settings.max_body_bytes,
@@ -55,7 +58,7 @@ class Process:
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
-        internal = InternalApp(report=self._report, metrics=self._metrics)
+        internal = InternalApp(report=self._report, failures=self._exchange.failures.report, metrics=self._metrics)
         self._internal = Listener(internal, bind_unix(settings.run_dir / GATEWAY_SOCKET))
 
     async def run(self) -> None:

@@ -17,7 +17,8 @@ class Snapshot:
     """One revision, ready to serve.
 
     ``secrets`` are by entry name; ``callers`` finds the client of a request. ``clients`` are all their names, and
-    ``providers`` maps our names of providers to OpenTelemetry's.
+    ``providers`` maps our names of providers to OpenTelemetry's. ``needs_worker``: a target may be called through the
+    LiteLLM worker, as every one may that does not only forward its clients' own logins.
     """
 
     revision: str
@@ -27,6 +28,7 @@ class Snapshot:
     callers: Callers = field(repr=False)
     clients: frozenset[str] = field(repr=False)
     providers: Mapping[str, str] = field(repr=False)
+    needs_worker: bool
 
 
 def build(bundle: Bundle) -> Snapshot:
@@ -35,10 +37,12 @@ def build(bundle: Bundle) -> Snapshot:
     policy, routes = policy_document.read(bundle.gateway)
     refs: list[RouteRef] = []
     providers: dict[str, str] = {}
+    needs_worker = False
     for route, raw in routes:
         refs.append(RouteRef.of(route, raw, release=policy.namespace))
         for target in route.targets:
             providers[target.provider] = target.telemetry_provider or target.provider
+            needs_worker = needs_worker or not target.forward_client_token
             if target.secret is not None and target.secret not in secrets:
                 raise BundleError(f"entry {target.secret} of the secret part is needed by {target.id} and missing")
     # Out of the snapshot's secrets: only the lookup needs the hashes.
@@ -51,6 +55,7 @@ def build(bundle: Bundle) -> Snapshot:
         callers=Callers(keys=keys),
         clients=frozenset(client.name for client in policy.clients),
         providers=providers,
+        needs_worker=needs_worker,
     )
 
 

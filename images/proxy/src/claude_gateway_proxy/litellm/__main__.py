@@ -22,6 +22,7 @@ _log: Final = logging.getLogger(__name__)
 def main() -> int:
     """Run until a signal; 0 after a clean end, 1 if the worker cannot start, 2 for wrong settings."""
     environment.reduce(os.environ)
+    environment.reach_near_hosts_directly()
     logs.configure("info")
     settings = load(Settings, log=_log)
     if settings is None:

@@ -5,9 +5,11 @@ On a laptop that would send ``OPENAI_API_KEY`` to whatever server a keyless targ
 that lead to the pod's own identity in a cloud stay: no target reads them but one whose credential says so.
 """
 
+import urllib.request
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
+from claude_gateway.contract.nearby import BYPASS_VARIABLES, PROXY_VARIABLES, is_near, with_bypass
 from claude_gateway.names import CLOUD_VARIABLES
 
 LITELLM: Final[Mapping[str, str]] = {
@@ -26,6 +28,12 @@ LITELLM: Final[Mapping[str, str]] = {
 }
 """What is set before LiteLLM is imported."""
 
+_NO_PROXY: Final = (
+    *("localhost", "127.0.0.1", "::1"),
+    # Where clouds hand out the identity of a machine or a pod.
+    *("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23", "metadata.google.internal"),
+)
+
 _KEPT: Final = frozenset(
     (
         *("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -41,7 +49,27 @@ def _is_kept(name: str) -> bool:
 
 
 def reduce(environ: MutableMapping[str, str]) -> None:
-    """Remove every variable that this process has no use for, then set LiteLLM's own."""
+    """Remove every variable that this process has no use for, then set LiteLLM's own.
+
+    Where there is an HTTP proxy, libraries that only read ``NO_PROXY`` do not ask it for this machine and its identity.
+    """
     for name in [name for name in environ if not _is_kept(name)]:
         del environ[name]
     environ.update(LITELLM)
+    if any(environ.get(name) for name in PROXY_VARIABLES):
+        present = next((environ[name] for name in BYPASS_VARIABLES if environ.get(name)), "")
+        environ.update(dict.fromkeys(BYPASS_VARIABLES, with_bypass(present, _NO_PROXY)))
+
+
+def reach_near_hosts_directly() -> None:
+    """Keep LiteLLM from asking a proxy for hosts that are near, as the relay lane does; cannot be undone.
+
+    LiteLLM asks this function of the standard library for each new host. ``NO_PROXY`` has no form for private networks
+    that all of Python's clients understand.
+    """
+    bypasses = urllib.request.proxy_bypass
+
+    def bypasses_or_near(host: str, proxies: Mapping[str, str] | None = None) -> bool:
+        return is_near(host) or bool(bypasses(host, proxies))
+
+    urllib.request.proxy_bypass = bypasses_or_near

@@ -1,8 +1,12 @@
 """The worker's own failures."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway_runtime.failure import row
+from claude_gateway.names import HEADER_DETAIL, HEADER_OBSTACLE
+from claude_gateway_proxy.unreachable import PHRASES, Obstacle, Unreachable
+from claude_gateway_runtime.asgi import Headers
+from claude_gateway_runtime.failure import Failure, row
 
 UNREACHABLE: Final = "upstream_unreachable"
 """The code of a failure of the connection, not of the upstream."""
@@ -32,12 +36,6 @@ def cannot_count(provider: str) -> str:
     return f"tokens cannot be counted exactly for the provider '{provider}'"
 
 
-@row(502, UNREACHABLE)
-def unreachable() -> str:
-    """There is no connection to the upstream, or it broke."""
-    return "the upstream could not be reached, or broke off its answer"
-
-
 @row(502, "upstream_broken")
 def empty_answer() -> str:
     """The upstream ended its stream before the answer began."""
@@ -56,12 +54,6 @@ def redirected() -> str:
     return "the upstream answered with a redirect, which is not followed"
 
 
-@row(502, "upstream_address_refused")
-def address_refused() -> str:
-    """The egress rule rejects the address of the target's host."""
-    return "the target's host resolves to an address that is not allowed"
-
-
 @row(503, "target_unknown")
 def unknown_target(ident: str) -> str:
     """No revision that this process knows has the target; the gateway may be ahead of it."""
@@ -72,3 +64,40 @@ def unknown_target(ident: str) -> str:
 def timed_out() -> str:
     """The upstream did not answer in time."""
     return "the upstream took too long"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotReached(Failure):
+    """No answer came from the upstream; the headers tell the gateway why, which writes it into its log."""
+
+    obstacle: Obstacle
+    detail: str
+
+    def headers(self) -> Headers:
+        """The headers of every failure, and the obstacle with its details."""
+        detail = self.detail.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")
+        obstacle = self.obstacle.value.encode()
+        return [*super().headers(), (HEADER_OBSTACLE.encode(), obstacle), (HEADER_DETAIL.encode(), detail)]
+
+
+def address_refused() -> NotReached:
+    """The egress rule rejects the address of the target's host."""
+    return NotReached(
+        status=502,
+        code="upstream_address_refused",
+        message="the target's host resolves to an address that is not allowed",
+        obstacle=Obstacle.ADDRESS,
+        detail="",
+    )
+
+
+def unreachable(why: Unreachable | None = None) -> NotReached:
+    """There is no connection to the upstream, or (without a reason) it broke in the middle of an answer."""
+    found = why or Unreachable(Obstacle.BROKEN)
+    return NotReached(
+        status=502,
+        code=UNREACHABLE,
+        message=f"the upstream gave no answer: {PHRASES[found.obstacle]}",
+        obstacle=found.obstacle,
+        detail=found.detail,
+    )

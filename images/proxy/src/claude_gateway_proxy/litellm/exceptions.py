@@ -19,6 +19,7 @@ from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.limits import MostOutput
 from claude_gateway_proxy.litellm.masking import masked, without_tokens
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.unreachable import Obstacle, explain
 from claude_gateway_runtime.failure import Failure
 
 _READ_MOST: Final = 64 * 1024
@@ -79,9 +80,11 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         return errors.bad_request("tools: nested too deeply")
     status = _status(chain)
     if status == 504:
-        return errors.timed_out()
+        # A connection that was not accepted in time is no slow answer.
+        why = explain(error)
+        return errors.unreachable(why) if why.obstacle is Obstacle.TIMEOUT else errors.timed_out()
     if status is None or (status >= 500 and _no_connection(chain)):
-        return errors.unreachable() if _no_connection(chain) else errors.internal()
+        return errors.unreachable(explain(error)) if _no_connection(chain) else errors.internal()
     if 300 <= status < 400:
         return errors.redirected()
     text = _clean(_text(error), target)
@@ -168,7 +171,7 @@ def _no_connection(chain: list[BaseException]) -> bool:
             "ClientPayloadError",
         ):
             return True
-    return _CONNECTION.search(str(chain[0])[:_MESSAGE_MOST]) is not None
+    return explain(chain[0]).obstacle is Obstacle.PROXY or _CONNECTION.search(str(chain[0])[:_MESSAGE_MOST]) is not None
 
 
 def _text(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """What the gateway serves beside model requests: liveness, readiness, the list of models; and what it does not."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,11 +27,23 @@ class Answer:
     body: bytes
 
 
-async def answer_get(scope: Scope, send: Send, *, snapshot: Snapshot | None, draining: bool) -> None:
-    """Answer a request that is for no model; also every request for what is not served at all."""
+async def answer_get(
+    scope: Scope,
+    send: Send,
+    *,
+    snapshot: Snapshot | None,
+    draining: bool,
+    worker_started: Callable[[], Awaitable[bool]],
+) -> None:
+    """Answer a request that is for no model; also every request for what is not served at all.
+
+    ``worker_started`` says whether the LiteLLM worker listened once; readiness waits for it where a target needs it.
+    """
     request_id = new_request_id()
     try:
-        answer = _answer(scope, snapshot=snapshot, draining=draining)
+        answer = _answer(scope, snapshot=snapshot)
+        if answer is None:
+            answer = await _readiness(snapshot, draining=draining, worker_started=worker_started)
     except errors.Failure as failure:
         status, headers, body = errors.render(failure, shape=_shape(dict(scope["headers"])), request_id=request_id)
         await send_whole(send, status=status, headers=headers, body=body)
@@ -45,7 +58,8 @@ async def answer_get(scope: Scope, send: Send, *, snapshot: Snapshot | None, dra
     await send_whole(send, status=answer.status, headers=headers, body=answer.body)
 
 
-def _answer(scope: Scope, *, snapshot: Snapshot | None, draining: bool) -> Answer:
+def _answer(scope: Scope, *, snapshot: Snapshot | None) -> Answer | None:
+    """The answer to everything but the question of readiness."""
     path: str = scope["path"]
     listing = next((prefix for prefix in _MODELS if path == prefix or path.startswith(f"{prefix}/")), None)
     if path not in _ALIVE and path != _READY and listing is None:
@@ -54,12 +68,23 @@ def _answer(scope: Scope, *, snapshot: Snapshot | None, draining: bool) -> Answe
         raise errors.wrong_method(scope["method"], _ALLOW)
     if listing is not None:
         return _models(scope, snapshot, name=path[len(listing) + 1 :])
-    if path != _READY:
-        return Answer(200, TEXT, b"ok\n")
+    return None if path == _READY else Answer(200, TEXT, b"ok\n")
+
+
+async def _readiness(
+    snapshot: Snapshot | None, *, draining: bool, worker_started: Callable[[], Awaitable[bool]]
+) -> Answer:
+    """Whether requests can be answered. Once the worker was there, its death does not end readiness.
+
+    A worker that restarts is back within seconds, and the relay lane does not need it: its own probe takes the pod out
+    of the Service where it stays away.
+    """
     if draining:
         return Answer(503, TEXT, b"shutting down\n")
     if snapshot is None:
         return Answer(503, TEXT, b"no configuration was loaded yet\n")
+    if snapshot.needs_worker and not await worker_started():
+        return Answer(503, TEXT, b"the LiteLLM worker is starting\n")
     return Answer(200, TEXT, b"ready\n")
 
 

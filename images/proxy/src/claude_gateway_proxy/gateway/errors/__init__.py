@@ -1,6 +1,6 @@
 """The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
 
-from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed
+from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
     bad_json,
@@ -67,5 +67,6 @@ __all__ = [
     "upstream_error",
     "upstream_redirected",
     "upstream_refused_key",
+    "words",
     "wrong_method",
 ]

@@ -5,7 +5,7 @@ is not touched. Any other one (a load balancer's page, an OpenAI-like server beh
 envelope, with its status, its wording and its headers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,6 +18,10 @@ from claude_gateway_runtime.failure import Failure
 
 _MESSAGE_LIMIT: Final = 16 * 1024
 """Characters of an upstream's wording that are put into another envelope."""
+
+_READ_LIMIT: Final = 64 * 1024
+_LOGGED: Final = 300
+"""Bytes of an error that are read for the log, and characters of its wording that the log shows."""
 
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"x-amzn-errortype"})
 _TYPES: Final = frozenset(ANTHROPIC_TYPES.values()) | {"api_error"}
@@ -47,6 +51,16 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
     kept = [(name, value) for name, value in upstream.headers if name.lower() not in _OF_THE_BODY]
     headers = [*kept, (b"content-type", b"application/json"), *shape_headers(shape, upstream.status)]
     return replace(upstream, headers=headers, body=envelope(failure, shape=shape, request_id=request_id))
+
+
+def words(body: bytes, *, secrets: Iterable[str] = ()) -> str:
+    """What an upstream's error says, on one line, for the log; none of ``secrets`` is in it."""
+    found = _object(body) if len(body) <= _READ_LIMIT else None
+    text = _message(found) or body[:_LOGGED].decode("utf-8", "replace")
+    for secret in secrets:
+        for part in {secret, secret.removeprefix("Bearer ")} - {""}:
+            text = text.replace(part, "[key]")
+    return " ".join(text[:_LOGGED].split())
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

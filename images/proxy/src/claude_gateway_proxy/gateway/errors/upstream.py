@@ -4,6 +4,7 @@ What only a person can repair (a key, an address, a route) is marked as not wort
 for minutes before it shows the message.
 """
 
+from claude_gateway_proxy.unreachable import PHRASES, Obstacle
 from claude_gateway_runtime.envelope import anthropic_type
 from claude_gateway_runtime.failure import Failure, Row, row
 
@@ -23,19 +24,19 @@ def not_ready(reason: str) -> str:
 @row(503, "no_targets", retry=False)
 def no_targets(route: str) -> str:
     """None of the route's targets could be resolved."""
-    return f"the route '{route}' has no usable target; its status says why"
+    return f"the route '{route}' has no usable target; its status, or the output of `serve`, says why"
 
 
 @row(502, "upstream_unreachable")
-def upstream_down(route: str) -> str:
-    """No target could be reached, or the last one broke off before it answered."""
-    return f"no target of the route '{route}' could be reached"
+def upstream_down(route: str, obstacle: Obstacle) -> str:
+    """No target could be reached, or the last one broke off before it answered; the log has the details."""
+    return f"no target of the route '{route}' could be reached: {PHRASES[obstacle]}"
 
 
-@row(502, "litellm_unreachable")
-def litellm_down(route: str) -> str:
+@row(503, "litellm_unreachable", retry_after="2")
+def litellm_down() -> str:
     """The LiteLLM worker of this pod does not answer; targets of the relay lane are not affected."""
-    return f"the LiteLLM worker is not running; targets of the route '{route}' need it"
+    return "the LiteLLM worker is not running; it is needed for this target and starts again within seconds"
 
 
 @row(502, "upstream_broken")
@@ -45,9 +46,9 @@ def stream_broken(route: str) -> str:
 
 
 @row(502, "upstream_credential_refused", retry=False)
-def upstream_refused_key(route: str) -> str:
+def upstream_refused_key(route: str, status: int) -> str:
     """The upstream rejected the gateway's own credential: not the caller's fault, so neither 401 nor 403."""
-    return f"the upstream refused the gateway's credential for the route '{route}'; its owner must renew it"
+    return f"the upstream refused the gateway's credential for the route '{route}' ({status}); its owner must renew it"
 
 
 @row(502, "identity_missing", retry=False)

@@ -1,6 +1,6 @@
 """What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +8,6 @@ import aiohttp
 
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 
@@ -17,15 +16,13 @@ from claude_gateway_proxy.masking import Mask
 class Sending:
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or aiohttp.ClientError, OSError or ValueError where no answer
-    came. ``wire`` is the wire that the answer comes in. ``unreachable`` returns the client's answer, from the route's
-    name, if no other target is left after such an error. ``mask`` knows the keys that the request is sent with, once
-    ``response`` was awaited.
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, aiohttp.ClientError, OSError or ValueError where
+    no answer came. ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent
+    with, once ``response`` was awaited.
     """
 
     response: Awaitable[aiohttp.ClientResponse]
     wire: Wire
-    unreachable: Callable[[str], Failure]
     mask: Mask
 
 

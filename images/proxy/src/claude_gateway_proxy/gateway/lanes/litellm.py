@@ -3,21 +3,24 @@
 import re
 from typing import Final
 
+import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.policy import Target, Wire
-from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
+from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET
 from claude_gateway_proxy.gateway.body.document import readable, splice
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import bad_request, litellm_down
+from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
-from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams, unix_session
+from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
+from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
 
@@ -31,9 +34,9 @@ class LiteLLMLane:
     name: Final = LaneName.LITELLM
     supports_safeguards: Final = False
 
-    def __init__(self, socket: str) -> None:
-        """Connect lazily; ``socket`` need not exist until a request needs it. Needs a running event loop."""
-        self._session = unix_session(socket)
+    def __init__(self, worker: Worker) -> None:
+        """Send through ``worker``, and close it at the end."""
+        self._worker = worker
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:  # noqa: ARG002 - has its own
         """Prepare the request to the worker. Raises Failure (400) for a model name that does not fit in a header."""
@@ -44,15 +47,26 @@ class LiteLLMLane:
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
-        response = self._session.post(
-            _URLS[call.format], headers=headers, data=JsonPayload(body), allow_redirects=False
-        )
         # The worker answers in the caller's format, without the frames of any cloud.
-        return Sending(response, wire=Wire.ANTHROPIC, unreachable=litellm_down, mask=_mask(call, target))
+        response = self._send(_URLS[call.format], headers=headers, body=body)
+        return Sending(response, wire=Wire.ANTHROPIC, mask=_mask(call, target))
 
     async def close(self) -> None:
         """Close every connection to the worker."""
-        await self._session.close()
+        await self._worker.close()
+
+    async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
+        """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
+
+        async def post(session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
+            return await session.post(url, headers=headers, data=JsonPayload(body), allow_redirects=False)
+
+        response = await self._worker.send(post)
+        obstacle = response.headers.get(HEADER_OBSTACLE)
+        if obstacle is not None:
+            response.close()
+            raise Unreachable(Obstacle(obstacle), response.headers.get(HEADER_DETAIL, ""))
+        return response
 
 
 def _mask(call: Call, target: Target) -> Mask:

@@ -58,7 +58,9 @@ class Metrics:
 
         self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
         self._tokens = counter(names.METRIC_TOKENS, "Tokens that upstreams reported", "client", "route", "type")
-        self._failed = counter(names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind")
+        self._failed = counter(
+            names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind", "reason"
+        )
         self._failovers = counter(names.METRIC_FAILOVERS, "Tries at a further target after one failed", "route")
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
@@ -90,8 +92,10 @@ class Metrics:
             self._tokens.of(client, route, "cache_read").inc(record.cache_read_tokens)
         if record.cache_creation_tokens:
             self._tokens.of(client, route, "cache_creation").inc(record.cache_creation_tokens)
-        for _, provider, kind in record.upstream_errors:
-            self._failed.of(route, provider, kind.value).inc()
+        for failed in record.upstream_errors:
+            self._failed.of(
+                route, failed.provider, failed.kind.value, failed.obstacle.value if failed.obstacle else ""
+            ).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
         if record.attempts > 1:

@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import getrandbits
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from claude_gateway.contract.policy import Format, Wire
+from claude_gateway_proxy.unreachable import Obstacle
 
 UNKNOWN: Final = "unknown"
 """Stands for a client, route or provider that was not found, so that labels stay bounded."""
@@ -46,6 +47,18 @@ class UpstreamError(StrEnum):
     BROKEN = "broken"
 
 
+class FailedTry(NamedTuple):
+    """One failed try at a target; ``obstacle`` is set where it could not be reached or broke off."""
+
+    target: str
+    provider: str
+    kind: UpstreamError
+    obstacle: Obstacle | None = None
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.kind.value}{f' ({self.obstacle.value})' if self.obstacle else ''}"
+
+
 def new_request_id() -> str:
     """Return a random id that looks like Anthropic's; it need not be hard to guess, so that no system call is made."""
     return f"req_{getrandbits(96):024x}"
@@ -76,7 +89,7 @@ class Record:
     status: int = 0
     outcome: Outcome = "ok"
     attempts: int = 0
-    upstream_errors: list[tuple[str, str, UpstreamError]] = field(default_factory=list)
+    upstream_errors: list[FailedTry] = field(default_factory=list)
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -88,9 +101,11 @@ class Record:
     judges: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 
-    def upstream_failed(self, *, target: str, provider: str, kind: UpstreamError) -> None:
+    def upstream_failed(
+        self, *, target: str, provider: str, kind: UpstreamError, obstacle: Obstacle | None = None
+    ) -> None:
         """Note one failed try; a later target may still answer."""
-        self.upstream_errors.append((target, provider, kind))
+        self.upstream_errors.append(FailedTry(target, provider, kind, obstacle))
 
     def fields(self, *, now: float) -> dict[str, object]:
         """The fields of the request's log line at its end; client-sent text is cut to a bound."""
@@ -119,7 +134,7 @@ class Record:
             "bytes_out": self.bytes_out,
         }
         if self.upstream_errors:
-            line["upstream_errors"] = [f"{target}: {kind.value}" for target, _, kind in self.upstream_errors]
+            line["upstream_errors"] = [str(failed) for failed in self.upstream_errors]
         if self.verdicts:
             line["safeguards"] = dict(Counter(self.verdicts))
         if self.judges is not None:

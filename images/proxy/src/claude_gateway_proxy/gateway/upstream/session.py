@@ -17,8 +17,10 @@ from aiohttp.payload import Payload
 from multidict import CIMultiDict
 from yarl import URL
 
+from claude_gateway.contract.nearby import is_near
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import host_refused, refused
+from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 CONNECT_SECONDS: Final = 10.0
 """The longest that one address may take to accept a connection, TLS included."""
@@ -30,6 +32,7 @@ _STALE_SECONDS: Final = 1.0
 
 _HOSTS: Final = 1024
 """Hosts whose check is remembered; a bundle seldom has more."""
+_PROXY_SCHEMES: Final = ("http://", "https://")
 _HEADERS_LIMIT: Final = 32 * 1024
 _OURS: Final = ("Accept", "User-Agent", "Content-Type", "Accept-Encoding")
 """Headers that aiohttp would add by itself; the upstream gets the client's own, or none."""
@@ -96,12 +99,14 @@ class Upstreams:
     async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
         """POST and wait for the head of the answer.
 
-        Raises AddressRefused, or aiohttp.ClientError or OSError where no answer came.
+        Raises AddressRefused, or Unreachable, aiohttp.ClientError or OSError where no answer came.
         """
         proxy = self._proxy_for(url)
         host = url.raw_host or ""
         if self._refuses(host, proxy is not None):
             raise AddressRefused(f"{host} may not be called")
+        if proxy is not None and not proxy.lower().startswith(_PROXY_SCHEMES):
+            raise Unreachable(Obstacle.PROXY, f"only HTTP proxies can be used, not {proxy.partition(':')[0]}")
         session = self._proxied if proxy and self._proxied is not None else self._direct
         began = time.monotonic()
         try:
@@ -125,7 +130,7 @@ class Upstreams:
             await self._proxied.close()
 
     def _proxy_for(self, url: URL) -> str | None:
-        if not self._proxies or _is_local(url.raw_host or ""):
+        if not self._proxies or is_near(url.raw_host or ""):
             return None
         if urllib.request.proxy_bypass(f"{url.raw_host}:{url.port}", self._proxies):
             return None
@@ -179,8 +184,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_local(host: str) -> bool:
-    """Whether the host is this machine, which no proxy elsewhere can reach."""
-    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)

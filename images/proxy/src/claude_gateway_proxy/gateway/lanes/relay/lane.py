@@ -6,7 +6,6 @@ import aiohttp
 
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import upstream_down
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
@@ -41,7 +40,7 @@ class RelayLane:
             response = self._send_identified(prepared, mask=mask, call=call, target=target, upstreams=upstreams)
         else:
             response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
-        return Sending(response, wire=to.wire, unreachable=upstream_down, mask=mask)
+        return Sending(response, wire=to.wire, mask=mask)
 
     async def close(self) -> None:
         """Start no new fetch of an identity."""

@@ -1,0 +1,91 @@
+"""The connection to the LiteLLM worker, which may start later than the gateway, and again after it died."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import aiohttp
+
+from claude_gateway_proxy.gateway.upstream.session import unix_session
+from claude_gateway_proxy.unreachable import Obstacle, Unreachable
+
+WAIT_SECONDS: Final = 5.0
+"""How long a request waits for the worker, as long as the worker waits for a target that it does not know yet."""
+
+_PAUSE_SECONDS: Final = 0.1
+_STALE_SECONDS: Final = 1.0
+"""A kept connection of a worker that died fails at once; one that breaks later was already serving the request."""
+
+Send = Callable[[aiohttp.ClientSession], Awaitable[aiohttp.ClientResponse]]
+"""Sends one request over a session; may be called again."""
+
+
+class Worker:
+    """Knows whether the worker listens, and sends requests to it once it does."""
+
+    def __init__(self, path: str) -> None:
+        """Connect lazily to the socket at ``path``, which need not exist yet. Needs a running event loop."""
+        self._path = path
+        self._session = unix_session(path)
+        self._seen = False
+        self._arrival: asyncio.Task[None] | None = None
+
+    async def started(self) -> bool:
+        """Whether the worker listened once in the life of this process; asks the socket until it did."""
+        self._seen = self._seen or await self._listens()
+        return self._seen
+
+    async def send(self, post: Send) -> aiohttp.ClientResponse:
+        """Send a request. Where the worker is starting or restarting, wait for it at most ``WAIT_SECONDS``.
+
+        Raises Unreachable if it does not come, or if it dies while it works on the request.
+        """
+        end = time.monotonic() + WAIT_SECONDS
+        lost = False
+        while True:
+            began = time.monotonic()
+            try:
+                return await post(self._session)
+            except (aiohttp.ClientError, OSError) as error:
+                now = time.monotonic()
+                if not isinstance(error, aiohttp.ClientConnectorError):
+                    # Once more at most: this may be the very request that the worker dies of.
+                    if lost or now - began > _STALE_SECONDS:
+                        raise Unreachable(Obstacle.WORKER, type(error).__name__) from None
+                    lost = True
+                if now >= end:
+                    raise Unreachable(Obstacle.WORKER, type(error).__name__) from None
+            await self._wait(end - time.monotonic())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._arrival is not None:
+            self._arrival.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._arrival
+        await self._session.close()
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until the worker listens; all requests share one look-out, so that a thousand of them cost no more."""
+        if self._arrival is None or self._arrival.done():
+            self._arrival = asyncio.create_task(self._look_out())
+        await asyncio.wait({self._arrival}, timeout=max(0.0, seconds))
+
+    async def _look_out(self) -> None:
+        listens = False
+        while not listens:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            listens = await self._listens()
+
+    async def _listens(self) -> bool:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            try:
+                await asyncio.wait_for(loop.sock_connect(probe, self._path), WAIT_SECONDS)
+            except OSError:
+                return False
+        return True
