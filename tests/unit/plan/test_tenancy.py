@@ -7,6 +7,7 @@ from tests.support.builders.objects import CLIENT_KEY, client, plan, route, secr
 
 from claude_gateway.contract.policy import Route
 from claude_gateway.names import Reason
+from claude_gateway.plan.claims import COMPARED
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Problem, Severity
 
@@ -226,3 +227,16 @@ def test_a_client_in_files_is_in_the_namespace_that_it_names() -> None:
         client("b", secret="mine", namespace="team"),
     )
     assert [each.name for each in decided.policy.clients] == ["default/alice", "team/b"]
+
+
+def test_a_flood_of_patterns_is_compared_up_to_a_limit_and_makes_no_message_wrong() -> None:
+    flood = [
+        keyless(
+            f"flood{index}", *(f"*x{index}-{number}" for number in range(32)), namespace="flood", allowedClients=ALL
+        )
+        for index in range(10)
+    ]
+    judged = keyless("smart", "smart", namespace="team", created=OLD, safeguardsModel="judge-1")
+    judging = keyless("judging", "judge-*", namespace="team", created=YOUNG)
+    assert plan(*flood, judged, judging).problems == ()
+    assert COMPARED < 10 * 32
