@@ -51,8 +51,7 @@ def _serving(
         if name in named:
             yield named[name]
         for compared, (pattern, users) in enumerate(patterns.candidates(name)):
-            if compared == COMPARED:
+            if compared >= COMPARED:
                 yield None
-                break
-            if pattern.matches(name):
+            elif pattern.matches(name):
                 yield users

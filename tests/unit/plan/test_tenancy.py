@@ -143,6 +143,15 @@ def test_a_refused_claim_refuses_nobody() -> None:
     assert held(decided) == {"a/first": ("claude-*",), "c/third": ("claude-opus-4-5",)}
 
 
+def test_a_claim_that_an_older_one_keeps_from_a_name_keeps_nobody_from_it() -> None:
+    decided = plan(
+        keyless("first", "a*", namespace="a", created="2024-01-01T00:00:00Z", allowedRoutes=listing("c")),
+        keyless("second", "*b", namespace="b", created=OLD),
+        keyless("third", "ab", namespace="c", created=YOUNG),
+    )
+    assert held(decided) == {"a/first": ("a*",), "b/second": ("*b",), "c/third": ("ab",)}
+
+
 def test_the_message_about_claims_of_others_is_bounded() -> None:
     names = [f"claude-{number}" for number in range(32)]
     strangers = [keyless(f"r{index}", *names, namespace=f"team-{index}", created=YOUNG) for index in range(20)]
