@@ -48,18 +48,18 @@ def test_a_younger_name_under_one_of_another_namespace_is_refused_and_both_route
     api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
 ) -> None:
     team = new_namespace()
-    keyless = {"targets": [{"model": "anthropic/x", "baseURL": "https://stranger.example"}]}
+    keyless = [{"model": "anthropic/x", "baseURL": "https://stranger.example"}]
     with Operator(api, cluster.home, watch=[team]).install():
         cluster.put(secret(), credential(), route("all", models=["claude-*"]))
         until(lambda: datetime.now(UTC) >= created(api, cluster, "all") + timedelta(seconds=1))
-        cluster.put(route("steal", models=["claude-opus-4-5"], **keyless), namespace=team)
+        cluster.put(route("steal", models=["claude-opus-4-5"], targets=keyless), namespace=team)
         until(lambda: cluster.condition(ROUTE, "steal", "Accepted", namespace=team) == ("False", Reason.MODEL_TAKEN))
         until(lambda: f"{team}/steal" in str(api.get(url(ROUTE, cluster.home, "all"))["status"]))
         assert cluster.condition(ROUTE, "all", "Accepted")[0] == "True"
         assert cluster.routes() == {f"{cluster.home}/all"}
         assert cluster.policy().namespace == cluster.home
-        admitting = {"allowedRoutes": {"from": "Namespaces", "namespaces": [team]}}
-        cluster.put(route("all", models=["claude-*"], **admitting))
+        admitting = {"from": "Namespaces", "namespaces": [team]}
+        cluster.put(route("all", models=["claude-*"], allowedRoutes=admitting))
         until(lambda: cluster.routes() == {f"{cluster.home}/all", f"{team}/steal"})
 
 

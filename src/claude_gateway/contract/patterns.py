@@ -60,14 +60,11 @@ class Patterns(Generic[T]):
         self._heads[pattern.head].append((pattern, value))
         self._lengths[len(pattern.head)] = None
 
-    def matching(self, name: str) -> Iterator[tuple[Pattern, T]]:
-        """Yield each pattern that matches a name, and its value, in no particular order."""
+    def candidates(self, name: str) -> Iterator[tuple[Pattern, T]]:
+        """Yield each pattern that a name begins like, and its value; whether it matches is for the caller to ask."""
         for length in self._lengths:
-            if length > len(name):
-                continue
-            for pattern, value in self._heads.get(name[:length], ()):
-                if pattern.matches(name):
-                    yield pattern, value
+            if length <= len(name):
+                yield from self._heads.get(name[:length], ())
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from claude_gateway.api.model_route import ModelRouteSpec
@@ -20,6 +21,11 @@ from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.secret import is_reference
 from claude_gateway.plan.world import Item
 
+COMPARED: Final = 256
+"""Patterns with which one name is compared at most, so that a flood of patterns stops no edit.
+
+What is missed here is a message: the gateway compares a name with all of them when a client first sends it.
+"""
 _STARS: Final = re.compile(r"\*+")
 _LISTED: Final = ("claude", "anthropic")
 _SHOWN: Final = 3
@@ -92,7 +98,9 @@ class _Register:
             for claims in (self._named, self._aliases):
                 if name in claims:
                     yield claims[name]
-            yield from (found for _, found in self._patterns.matching(name))
+            for pattern, found in islice(self._patterns.candidates(name), COMPARED):
+                if found.namespace != claim.namespace and pattern.matches(name):
+                    yield found
 
 
 def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:

@@ -1,6 +1,6 @@
 """Which model judges a route's tool calls: one that the route's own namespace may use."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract import tenancy
@@ -8,6 +8,7 @@ from claude_gateway.contract.model_ids import variants
 from claude_gateway.contract.patterns import STAR, Patterns
 from claude_gateway.contract.policy import Route
 from claude_gateway.names import Reason
+from claude_gateway.plan.claims import COMPARED
 from claude_gateway.plan.problem import Problem
 from claude_gateway.plan.world import Item
 
@@ -31,11 +32,26 @@ def problems(items: Iterable[Item[ModelRouteSpec]], routes: Iterable[Route], *, 
         model = None if item.spec is None else item.spec.safeguards_model
         if model is None:
             continue
-        names = variants(model)
-        serving = [named[name] for name in names if name in named]
-        serving += [users for name in names for _, users in patterns.matching(name)]
+        serving = _serving(variants(model), named, patterns)
         if any(tenancy.includes(users, item.ref.namespace) for users in serving):
             continue
         message = f"no route serves the model `{model}` to clients of namespace {item.ref.namespace}"
         fix = "Set a name that a route of this namespace serves, or have `spec.allowedClients` of its route admit it."
         yield Problem(item.ref, "spec.safeguardsModel", Reason.MODEL_NOT_FOUND, message, fix)
+
+
+def _serving(
+    names: Iterable[str], named: Mapping[str, tenancy.Namespaces], patterns: Patterns[tenancy.Namespaces]
+) -> Iterator[tenancy.Namespaces]:
+    """Yield who may use each route that serves one of the names of a model.
+
+    After ``COMPARED`` patterns the model counts as served: a flood of patterns must not make a message wrong.
+    """
+    for name in names:
+        if name in named:
+            yield named[name]
+        for compared, (pattern, users) in enumerate(patterns.candidates(name)):
+            if compared >= COMPARED:
+                yield None
+            elif pattern.matches(name):
+                yield users

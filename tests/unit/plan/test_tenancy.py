@@ -7,6 +7,7 @@ from tests.support.builders.objects import CLIENT_KEY, client, plan, route, secr
 
 from claude_gateway.contract.policy import Route
 from claude_gateway.names import Reason
+from claude_gateway.plan.claims import COMPARED
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Problem, Severity
 
@@ -142,6 +143,15 @@ def test_a_refused_claim_refuses_nobody() -> None:
     assert held(decided) == {"a/first": ("claude-*",), "c/third": ("claude-opus-4-5",)}
 
 
+def test_a_claim_that_an_older_one_keeps_from_a_name_keeps_nobody_from_it() -> None:
+    decided = plan(
+        keyless("first", "a*", namespace="a", created="2024-01-01T00:00:00Z", allowedRoutes=listing("c")),
+        keyless("second", "*b", namespace="b", created=OLD),
+        keyless("third", "ab", namespace="c", created=YOUNG),
+    )
+    assert held(decided) == {"a/first": ("a*",), "b/second": ("*b",), "c/third": ("ab",)}
+
+
 def test_the_message_about_claims_of_others_is_bounded() -> None:
     names = [f"claude-{number}" for number in range(32)]
     strangers = [keyless(f"r{index}", *names, namespace=f"team-{index}", created=YOUNG) for index in range(20)]
@@ -226,3 +236,16 @@ def test_a_client_in_files_is_in_the_namespace_that_it_names() -> None:
         client("b", secret="mine", namespace="team"),
     )
     assert [each.name for each in decided.policy.clients] == ["default/alice", "team/b"]
+
+
+def test_a_flood_of_patterns_is_compared_up_to_a_limit_and_makes_no_message_wrong() -> None:
+    flood = [
+        keyless(
+            f"flood{index}", *(f"*x{index}-{number}" for number in range(32)), namespace="flood", allowedClients=ALL
+        )
+        for index in range(10)
+    ]
+    judged = keyless("smart", "smart", namespace="team", created=OLD, safeguardsModel="judge-1")
+    judging = keyless("judging", "judge-*", namespace="team", created=YOUNG)
+    assert plan(*flood, judged, judging).problems == ()
+    assert COMPARED < 10 * 32

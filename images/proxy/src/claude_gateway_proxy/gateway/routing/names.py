@@ -21,6 +21,8 @@ from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
 
 _MEMO_LIMIT: Final = 4096
+"""Names that clients made up, but that a pattern serves, are kept up to here."""
+_EXACT_MEMO_LIMIT: Final = 16 * _MEMO_LIMIT
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
@@ -95,6 +97,7 @@ class Routing:
         """Index routes, the oldest first; a name that two routes claim was settled before, in the control plane."""
         named = [(name, ref) for ref in refs for name in ref.models]
         self.routes = frozenset(ref.name for ref in refs)
+        self._one_namespace = len({ref.namespace for ref in refs}) == 1
         self._ages = {ref.name: age for age, ref in enumerate(refs)}
         self._exact = {name: ref for name, ref in named if STAR not in name}
         self._aliases: dict[str, str] = {}
@@ -197,34 +200,34 @@ class Routing:
 
     def _entry(self, model: str, namespace: str) -> RouteRef | None:
         ref = self._exact.get(model)
-        if ref is not None and ref.serves(namespace):
-            # No older claim of another namespace covers it: the planner refuses such a name.
+        if ref is not None and self._one_namespace and ref.serves(namespace):
             return ref
         ref = self._memo.get((namespace, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
         ref = self._found(_lookups(model), namespace)
-        if ref is not None and len(self._memo) < _MEMO_LIMIT:
+        if ref is not None and len(self._memo) < (_EXACT_MEMO_LIMIT if model in self._exact else _MEMO_LIMIT):
             self._memo[namespace, model] = ref
         return ref
 
     def _found(self, names: Sequence[str], namespace: str) -> RouteRef | None:
         """Return the route with the best claim among those that count."""
         best: dict[str, tuple[_Rank, RouteRef]] = {}
-        for rank, ref in self._claims(names):
-            if ref.serves(namespace) and (ref.name not in best or rank < best[ref.name][0]):
+        for rank, ref in self._claims(names, namespace):
+            if ref.name not in best or rank < best[ref.name][0]:
                 best[ref.name] = (rank, ref)
         oldest_first = sorted((ref for _, ref in best.values()), key=lambda ref: self._ages[ref.name])
         counted = [best[ref.name] for ref in tenancy.eligible(oldest_first)]
         return min(counted, key=lambda found: found[0])[1] if counted else None
 
-    def _claims(self, names: Sequence[str]) -> Iterator[tuple[_Rank, RouteRef]]:
-        """Yield the claims on any of the names under which one model is looked up; the smallest rank is the best."""
+    def _claims(self, names: Sequence[str], namespace: str) -> Iterator[tuple[_Rank, RouteRef]]:
+        """Yield the claims that a namespace can see on any of a model's names; the smallest rank is the best."""
         for position, name in enumerate(names):
-            if (exact := self._exact.get(name)) is not None:
+            if (exact := self._exact.get(name)) is not None and exact.serves(namespace):
                 yield (_BEFORE_PATTERNS, position, name), exact
-            for pattern, ref in self._patterns.matching(name):
-                yield pattern.rank, ref
+            for pattern, ref in self._patterns.candidates(name):
+                if ref.serves(namespace) and pattern.matches(name):
+                    yield pattern.rank, ref
 
     def _likely(self, model: str) -> Iterable[str]:
         at = bisect_left(self._names, model)
