@@ -25,7 +25,7 @@ def install() -> None:
 
     # One looks the name up in its own module, the others import it from there when they need it.
     common_utils.unpack_defs = _unpack
-    vertex.unpack_defs = _unpack
+    vertex.unpack_defs = _unpack  # type: ignore[attr-defined]
 
 
 def _unpack(schema: Any, defs: Any, max_inlined_bytes: int | None = None) -> None:  # noqa: ARG001 - LiteLLM's name
