@@ -84,7 +84,7 @@ def list_(*, sources: tuple[Path, ...], env_file: Path | None) -> None:
     """
     decision = config.load(sources, options.variables(env_file))
     policy, bundle = decision.plan.policy, decision.plan.bundle
-    table = bundle.secrets.get(policy.client_keys or "") if bundle is not None else None
+    table = bundle.secrets.get(policy.client_keys or "")
     working = Counter(json.loads(table).values()) if table else Counter[str]()
     models = {client.name: client.models for client in policy.clients}
     for document in decision.gathered.documents:

@@ -67,3 +67,12 @@ def test_what_is_no_request_is_refused(format: Format, raw: bytes) -> None:
     with pytest.raises(Failure) as raised:
         read(raw, format=format)
     assert raised.value.status == 400
+
+
+def test_what_refers_to_an_earlier_answer_is_refused() -> None:
+    said = {"role": "user", "content": "hello"}
+    with pytest.raises(Failure) as raised:
+        allowed({"input": [said, {"type": "item_reference", "id": "msg_1"}]}, format=Format.RESPONSES)
+    assert raised.value.status == 400
+    assert raised.value.message.startswith("input.1: an item_reference is not supported")
+    assert allowed({"input": [said, "item_reference"]}, format=Format.RESPONSES)["input"] == [said, "item_reference"]

@@ -235,6 +235,5 @@ def test_nothing_that_a_client_names_is_looked_up_or_fetched() -> None:
         ("bedrock/amazon.nova-pro-v1:0", "image_url"),
         ("gemini/gemini-2.5-pro", "image_url"),
         ("anthropic/claude-sonnet-4-5", "image_url"),
-        ("ollama_chat/m", "image_url"),
     } <= refused
     assert ("openai/gpt-5", "image_url") not in refused, "this provider fetches images itself"

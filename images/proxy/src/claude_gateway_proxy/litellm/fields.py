@@ -107,6 +107,13 @@ def _refuse_state(document: Json) -> None:
     for name in _STATEFUL:
         if document.get(name) is not None:
             raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")
+    items = document.get("input")
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            raise bad_request(
+                f"input.{number}: an item_reference is not supported for this model, "
+                "send the items themselves (store: false)"
+            )
     if document.get("background"):
         raise bad_request("background: not supported for this model")
 

@@ -135,7 +135,7 @@ def _forget_old_chunks() -> None:
         begin(wrapper, *arguments, **keywords)
         wrapper.chunks = _Recent(wrapper.chunks)
 
-    CustomStreamWrapper.__init__ = begin_bounded  # type: ignore[method-assign, assignment]
+    CustomStreamWrapper.__init__ = begin_bounded  # type: ignore[assignment, method-assign]
 
 
 def _stand_in_for_google() -> None:
