@@ -1,6 +1,7 @@
 """The operator as it is run, with the rights that it gets, on a real API server."""
 
 import base64
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.kube.cluster import Cluster, url
 from tests.support.processes.operator import Operator
 from tests.support.processes.waiting import until
 
+from claude_gateway.contract.bundle import load
 from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason, operator_name
 
 ROUTE, CREDENTIAL, CLIENT = Kind.MODEL_ROUTE.value, Kind.CLAUDE_CREDENTIAL.value, Kind.GATEWAY_CLIENT.value
@@ -255,3 +257,40 @@ def test_clients_get_their_keys(operator: Operator, cluster: Cluster) -> None:
     until(lambda: cluster.clients() == {f"{cluster.home}/alice"})
     cluster.drop(CLIENT, "alice")
     until(lambda: cluster.clients() == set())
+
+
+def test_who_floods_loses_the_newest_and_revocation_gets_through(operator: Operator, cluster: Cluster) -> None:
+    cluster.put(*sound())
+    until(lambda: cluster.clients() == {f"{cluster.home}/alice"})
+    flood = [
+        route(
+            f"z{number:03}",
+            models=[f"x{os.urandom(126).hex()}" for _ in range(32)],
+            targets=[target("hosted_vllm/x", baseURL="https://vllm.example/v1")],
+        )
+        for number in range(280)
+    ]
+    cluster.put(*flood)
+    until(lambda: cluster.condition(ROUTE, "z279", "Accepted") == ("False", Reason.TOO_LARGE), timeout=60)
+    assert cluster.condition(ROUTE, "z279", "Ready") == ("False", Reason.TOO_LARGE)
+    assert cluster.condition(ROUTE, "z000", "Accepted") == ("True", "Accepted")
+    assert cluster.routes() >= {f"{cluster.home}/sonnet", f"{cluster.home}/z000"}
+    cluster.drop(CLIENT, "alice")
+    until(lambda: cluster.clients() == set(), timeout=60)
+    assert operator.metric('writes_total{result="error",what="event"}') == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [(3, 8000), (3, 100), (200, 8)])
+def test_an_api_server_takes_a_secret_that_fits_just_so(cluster: Cluster, name: int, value: int) -> None:
+    entries = {f"{number:05}-{'n' * name}": os.urandom(value) for number in range(12_000)}
+    while load(entries) > 1:
+        entries = dict(list(entries.items())[: int(len(entries) / load(entries))])
+    assert 0.9 < load(entries) <= 1
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "full"},
+        "data": {entry: base64.b64encode(data).decode() for entry, data in entries.items()},
+    }
+    made = cluster.api.apply(f"/api/v1/namespaces/{cluster.home}/secrets/full", body)
+    assert len(made["data"]) == len(entries)
