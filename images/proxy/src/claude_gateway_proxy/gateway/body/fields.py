@@ -66,7 +66,8 @@ def decode(raw: bytes) -> Mapping[str, msgspec.Raw]:
             raise _too_many()
         return _Key(key)
 
-    return msgspec.json.decode(raw, type=_COUNTED, dec_hook=counted)
+    found: dict[str, msgspec.Raw] = msgspec.json.decode(raw, type=_COUNTED, dec_hook=counted)
+    return found
 
 
 def check_spelling(keys: Iterable[str]) -> None:

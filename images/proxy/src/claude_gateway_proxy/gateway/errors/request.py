@@ -108,10 +108,19 @@ def body_too_large(limit: int) -> str:
     return f"the request body is larger than {limit} bytes, which is the most that this gateway takes"
 
 
+@row(501, "unsupported_transfer_encoding", retry=False, close=True)
+def coded_body(coding: str) -> str:
+    """The body has a transfer coding besides ``chunked``: what is within is not what the headers say."""
+    return f"request bodies with 'transfer-encoding: {_short(coding)}' are not taken: 'chunked' is the only coding"
+
+
 @row(415, "unsupported_content_encoding", retry=False)
 def encoded_body(encoding: str) -> str:
-    """The body is compressed; the gateway reads plain JSON only."""
-    return f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON"
+    """The body is compressed in a way that the gateway does not read."""
+    return (
+        f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip or deflate "
+        "(Codex sends plain JSON with features.enable_request_compression=false)"
+    )
 
 
 def _short(text: str) -> str:
