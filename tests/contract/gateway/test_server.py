@@ -125,6 +125,26 @@ def test_a_client_may_name_only_its_models(gateway: LoneGateway) -> None:
     assert gateway.call("POST", "/v1/messages", body=message("claude-b-1"), headers={"x-api-key": FEW}).status == 200
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "gpt-a"}]},
+        {"models": ["claude-a", "gpt-a"]},
+        {"fallbacks": [{"claude-a": ["gpt-a"]}]},
+        {"extra_body": {"model": "gpt-a"}},
+    ],
+    ids=["advisor", "models", "fallbacks", "extra_body"],
+)
+def test_a_client_may_name_only_its_models_in_every_field(gateway: LoneGateway, more: dict[str, object]) -> None:
+    body = message("claude-a", **more)
+    answer = gateway.call("POST", "/v1/messages", body=body, headers={"x-api-key": FEW})
+    assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
+    assert next(iter(more)) in answer.json["error"]["message"]
+    own = json.loads(json.dumps(body).replace("gpt-a", "claude-z"))
+    assert gateway.call("POST", "/v1/messages", body=own, headers={"x-api-key": FEW}).status == 200
+    assert gateway.call("POST", "/v1/messages", body=body, headers=AUTH).status == 200
+
+
 def test_a_body_without_a_length_is_counted(gateway: LoneGateway) -> None:
     connection = gateway.connect()
     chunks = (b" " * 50_000 for _ in range(10))

@@ -55,6 +55,12 @@ def model_not_allowed(model: str) -> str:
     return f"this client may not use the model '{_short(model)}'; GET /v1/models lists what it may use"
 
 
+@row(400, "model_not_allowed", retry=False)
+def further_model_not_allowed(field: str, model: str) -> str:
+    """A field beside ``model`` names a model that this client may not use, whether it exists or not."""
+    return f"{_short(field)}: this client may not use the model '{_short(model)}'"
+
+
 @row(400, "format_not_supported", retry=False)
 def format_not_served(route: str, endpoint: str) -> str:
     """No target of the route can answer requests of this endpoint."""
