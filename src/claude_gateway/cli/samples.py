@@ -59,7 +59,7 @@ class Served:
         It is the one with the exact name, else with the most literal pattern with the fewest stars, among those that
         no older route of another namespace keeps out.
         """
-        claims = [claim for _, claim in self._patterns.matching(name)]
+        claims = [claim for pattern, claim in self._patterns.candidates(name) if pattern.matches(name)]
         claims += [self._named[name]] if name in self._named else []
         counted = list(tenancy.eligible(sorted(claims, key=lambda claim: claim.age)))
         return min(counted, key=lambda claim: claim.rank).route.name if counted else None

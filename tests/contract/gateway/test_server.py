@@ -126,6 +126,26 @@ def test_a_client_may_name_only_its_models(gateway: LoneGateway) -> None:
     assert gateway.call("POST", "/v1/messages", body=message("claude-b-1"), headers={"x-api-key": FEW}).status == 200
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "gpt-a"}]},
+        {"models": ["claude-a", "gpt-a"]},
+        {"fallbacks": [{"claude-a": ["gpt-a"]}]},
+        {"extra_body": {"model": "gpt-a"}},
+    ],
+    ids=["advisor", "models", "fallbacks", "extra_body"],
+)
+def test_a_client_may_name_only_its_models_in_every_field(gateway: LoneGateway, more: dict[str, object]) -> None:
+    body = message("claude-a", **more)
+    answer = gateway.call("POST", "/v1/messages", body=body, headers={"x-api-key": FEW})
+    assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
+    assert next(iter(more)) in answer.json["error"]["message"]
+    own = json.loads(json.dumps(body).replace("gpt-a", "claude-z"))
+    assert gateway.call("POST", "/v1/messages", body=own, headers={"x-api-key": FEW}).status == 200
+    assert gateway.call("POST", "/v1/messages", body=body, headers=AUTH).status == 200
+
+
 def test_a_body_without_a_length_is_counted(gateway: LoneGateway) -> None:
     connection = gateway.connect()
     chunks = (b" " * 50_000 for _ in range(10))
@@ -149,10 +169,12 @@ def test_a_declared_length_above_the_limit_is_refused_before_any_byte_of_it(gate
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
-def test_a_compressed_body_is_refused_with_a_hint(gateway: LoneGateway) -> None:
-    answer = gateway.call("POST", "/v1/messages", body=b"x", headers={**AUTH, "content-encoding": "gzip"})
+@pytest.mark.parametrize("encoding", ["zstd", "br", "gzip, gzip"])
+def test_a_body_in_an_unknown_encoding_is_refused_with_a_hint(gateway: LoneGateway, encoding: str) -> None:
+    answer = gateway.call("POST", "/v1/messages", body=b"x", headers={**AUTH, "content-encoding": encoding})
     assert answer.status == 415
     assert "plain JSON" in answer.json["error"]["message"]
+    assert "enable_request_compression" in answer.json["error"]["message"]
 
 
 def test_a_head_without_end_is_cut_off(gateway: LoneGateway) -> None:

@@ -19,6 +19,7 @@ from tests.support.processes.waiting import until_async
 from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
@@ -31,6 +32,7 @@ from claude_gateway_runtime.follower import Follower
 from claude_gateway_runtime.server.listener import Listener, bind
 
 KEY: Final = "cgw_test-key"
+_AMPLE: Final = Bounds(requests=2000, bytes=2**30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ async def gateway(
     ping_seconds: float = 0,
     body_seconds: float = 60,
     admission: Admission | None = None,
+    load: Load | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them."""
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
@@ -216,6 +219,7 @@ async def gateway(
         worker_started=worker.started,
         metrics=metrics,
         journal=journal,
+        load=load or Load(pod=_AMPLE, client=_AMPLE),
         max_body_bytes=32 * 1024**2,
         body_seconds=body_seconds,
         log_requests=True,

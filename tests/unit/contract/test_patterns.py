@@ -64,10 +64,11 @@ def test_each_part_between_stars_is_searched_for_once() -> None:
     assert name.searches == 101
 
 
-def test_the_index_finds_what_matches() -> None:
+def test_the_index_finds_patterns_that_a_name_begins_like() -> None:
     index: Patterns[int] = Patterns()
     for value, text in enumerate(("*", "claude-*", "*-haiku", "claude-*-haiku", "gpt-*")):
         index.add(text, value)
-    found = {name: {value for _, value in index.matching(name)} for name in ("x", "claude-x", "claude-x-haiku", "gpt")}
-    assert found == {"x": {0}, "claude-x": {0, 1}, "claude-x-haiku": {0, 1, 2, 3}, "gpt": {0}}
-    assert min(pattern.rank for pattern, _ in index.matching("claude-x-haiku")) == Pattern.of("claude-*-haiku").rank
+    found = {name: {value for _, value in index.candidates(name)} for name in ("x", "claude-x", "gpt")}
+    assert found == {"x": {0, 2}, "claude-x": {0, 1, 2, 3}, "gpt": {0, 2}}
+    matching = [pattern for pattern, _ in index.candidates("claude-x-haiku") if pattern.matches("claude-x-haiku")]
+    assert min(pattern.rank for pattern in matching) == Pattern.of("claude-*-haiku").rank

@@ -108,6 +108,21 @@ def test_a_judge_sees_what_the_user_wrote_and_the_calls_and_nothing_of_the_model
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<system-reminder>a</system-reminder>", []),
+        ("a<system-reminder>b</system-reminder>c<system-reminder>d</system-reminder>e", ["ace"]),
+        ("a<system-reminder>b<system-reminder>c</system-reminder>d", ["ad"]),
+        ("a</system-reminder>b<system-reminder>c", ["a</system-reminder>b<system-reminder>c"]),
+        ("a<system-reminder>b</system-reminder><system-reminder>c", ["a<system-reminder>c"]),
+    ],
+)
+def test_reminders_are_left_out_of_the_users_words(text: str, shown: list[str]) -> None:
+    found = json.loads(document(body(messages=[{"role": "user", "content": text}]), context={}, calls=[]))
+    assert found["user_messages"] == shown
+
+
 def test_of_a_long_conversation_the_newest_is_shown_and_long_texts_lose_their_middle() -> None:
     messages = [{"role": "user", "content": f"{at} " + "x" * 20_000 + f" {at}"} for at in range(50)]
     shown = json.loads(document(body(messages=messages), context={}, calls=[]))["user_messages"]

@@ -26,11 +26,17 @@ class BodyTooSlow(Exception):  # noqa: N818
     """The client sent nothing for too long in the middle of its request body."""
 
 
-async def read_body(receive: Receive, *, limit: int | None = None, seconds: float | None = None) -> bytes:
+async def read_body(
+    receive: Receive,
+    *,
+    limit: int | None = None,
+    seconds: float | None = None,
+    take: Callable[[int], None] | None = None,
+) -> bytes:
     """Read a request body, whether its length was declared or not. None means no limit.
 
-    Raises BodyTooLarge above ``limit`` bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the
-    client leaves.
+    ``take`` is called with the size of each part before it is kept, and may raise. Raises BodyTooLarge above ``limit``
+    bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the client leaves.
     """
     parts: list[bytes] = []
     size = 0
@@ -42,6 +48,8 @@ async def read_body(receive: Receive, *, limit: int | None = None, seconds: floa
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 part = message.get("body", b"")
+                if take is not None:
+                    take(len(part))
                 parts.append(part)
                 size += len(part)
                 if limit is not None and size > limit:

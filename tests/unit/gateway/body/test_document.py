@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.builders import oddjson
 
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT, parse, readable, splice
+from claude_gateway_proxy.gateway.body.fields import check_spelling
 from claude_gateway_proxy.gateway.errors import Failure
 
 _SPACES = st.text(alphabet=" \t\r\n", max_size=3)
@@ -27,10 +28,18 @@ _VALUES = st.recursive(
 _OWN = {"model", "stream", "max_tokens", "max_completion_tokens", "max_output_tokens"}
 
 
+def _spelled(content: dict[str, Any]) -> bool:
+    """Whether no key differs only by case from another or from a known one."""
+    with suppress(Failure):
+        check_spelling(content)
+        return True
+    return False
+
+
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     """A valid body with odd white space, escapes and order, and what it means."""
-    content = draw(st.dictionaries(_TEXT.filter(lambda key: key not in _OWN), _VALUES, max_size=4))
+    content = draw(st.dictionaries(_TEXT.filter(lambda key: key not in _OWN), _VALUES, max_size=4).filter(_spelled))
     content["model"] = draw(st.text(alphabet="abc-é*/", min_size=1, max_size=6))
     if draw(st.booleans()):
         content["stream"] = draw(st.booleans())
@@ -176,6 +185,10 @@ def test_adding_to_a_body_keeps_its_end() -> None:
         (b'{"model":"a","model":"b"}', "twice"),
         (b'{"model":"a","mod\\u0065l":"a"}', "twice"),
         (b'{"x":12,"model":"a","x":1}', "twice"),
+        (b'{"model":"a","%s":1}' % (b"k" * 1025), "more than 1024 characters"),
+        (b'{"model":"a","%s":1}' % (rb"\u006b" * 1025), "more than 1024 characters"),
+        (b'{"model":"a",%s}' % b",".join(b'"%d":1' % number for number in range(1000)), "more than 1000"),
+        (b'{"model":"a",%s}' % b",".join(b'"%d":1' % number for number in range(100_000)), "more than 1000"),
     ],
 )
 def test_a_bad_body_is_refused_with_the_reason(raw: bytes, words: str) -> None:
@@ -214,3 +227,26 @@ def test_halves_of_characters_are_mended_and_nothing_else(pieces: list[str]) -> 
 def test_a_body_with_more_halves_than_anybody_sends_is_refused() -> None:
     with pytest.raises(Failure):
         parse(b'{"model":"a","x":"%s"}' % (rb"\ud83d" * 20_000))
+
+
+def test_many_long_keys_are_taken_up_to_the_limits() -> None:
+    keys = [f"{number:03}".ljust(1024, "k") for number in range(999)]
+    assert len(parse(json.dumps({"model": "a", **dict.fromkeys(keys, 1)}).encode()).members) == 1000
+
+
+@pytest.mark.parametrize("key", ["Model", "MODEL", "\u017ftream", "max_to\u212aens", "Fallbacks"])
+def test_a_known_field_in_another_case_is_refused(key: str) -> None:
+    for raw in ({"model": "a", key: 1}, {key: 1, "model": "a"}):
+        for ascii_only in (True, False):
+            with pytest.raises(Failure, match="only by case"):
+                parse(json.dumps(raw, ensure_ascii=ascii_only).encode())
+
+
+@pytest.mark.parametrize("keys", [("own", "Own"), ("Own", "own"), ("OWN", "Own"), ("\u0131d", "id")])
+def test_two_spellings_of_one_field_are_refused(keys: tuple[str, str]) -> None:
+    with pytest.raises(Failure, match="only by case"):
+        parse(json.dumps({"model": "a", **dict.fromkeys(keys, 1)}).encode())
+
+
+def test_a_vendors_own_field_may_have_capitals() -> None:
+    assert "safetySettings" in parse(b'{"model":"a","safetySettings":{}}').members

@@ -15,7 +15,7 @@ LABEL: Final = "process"
 
 _NAME: Final = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABELS: Final = r'(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*",?)*'
-_SAMPLE: Final = re.compile(rf"({_NAME})[ \t]*(?:\{{({_LABELS})\}})?[ \t]+([^ \t]+)(?:[ \t]+(-?[0-9]+))?[ \t]*")
+_SAMPLE: Final = re.compile(rf"({_NAME})(?:[ \t]*\{{({_LABELS})\}})?[ \t]+([^ \t]+)(?:[ \t]+(-?[0-9]+))?[ \t]*")
 _HAS_LABEL: Final = re.compile(rf'(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*",)*{LABEL}="')
 _COMMENT: Final = re.compile(rf"# (HELP|TYPE) ({_NAME})(?: (.*))?")
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -7,12 +7,13 @@ is known before its body is read, so that nobody without a key can make the gate
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.asgi import read_body
+from claude_gateway_proxy.gateway.admission.load import Held, Load
+from claude_gateway_proxy.gateway.asgi import check_transfer_coding, content_encoding, decompressed, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -49,6 +50,7 @@ class App:
         worker_started: Callable[[], Awaitable[bool]],
         metrics: Metrics,
         journal: Journal,
+        load: Load,
         max_body_bytes: int,
         body_seconds: float,
         log_requests: bool,
@@ -67,6 +69,7 @@ class App:
         self._worker_started = worker_started
         self._metrics = metrics
         self._journal = journal
+        self._load = load
         self._limit = max_body_bytes
         self._body_seconds = body_seconds
         self._log_requests = log_requests
@@ -125,39 +128,51 @@ class App:
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
         client = snapshot.callers.identify(headers)
         record.client = client.name
-        self._check_headers(headers)
-        raw = await read_body(receive, limit=self._limit, seconds=self._body_seconds)
+        with self._load.enter(client.name) as held:
+            raw = await self._read(headers, record, scope, receive, held=held)
+            body = read_wire_body(raw, path)
+            record.model, record.stream = body.model, body.stream
+            route = find_route(snapshot.routing, model=body.model, client=client)
+            record.route = route.name
+            frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
+            call = Call(
+                wire=record.wire,
+                format=record.format,
+                path=scope["path"],
+                query=scope["query_string"],
+                headers=scope["headers"],
+                login=snapshot.callers.own_login(scope["headers"]),
+                raw=raw,
+                facts=Facts(body, scope["headers"]),
+                frames=frames,
+                snapshot=snapshot,
+                client=client,
+                route=route,
+                record=record,
+            )
+            await self._exchange.answer(call, receive, send if frames is None else frames)
+
+    async def _read(
+        self, headers: Mapping[bytes, bytes], record: Record, scope: Scope, receive: Receive, *, held: Held
+    ) -> bytes:
+        """Read the body, checked as it was sent and decompressed; ``scope`` then describes it as it is."""
+        if b"transfer-encoding" in headers:
+            check_transfer_coding(scope["headers"])
+        encoding = content_encoding(headers.get(b"content-encoding"))
+        size = int(headers.get(b"content-length", b"0"))
+        if size > self._limit:
+            raise errors.body_too_large(self._limit)
+        held.check(size)
+        raw = await read_body(receive, limit=self._limit, seconds=self._body_seconds, take=held.take)
         record.bytes_in = len(raw)
         if self._verify_signatures:
             sigv4.check(scope, raw)
-        body = read_wire_body(raw, path)
-        record.model, record.stream = body.model, body.stream
-        route = find_route(snapshot.routing, model=body.model, client=client)
-        record.route = route.name
-        frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
-        call = Call(
-            wire=record.wire,
-            format=record.format,
-            path=scope["path"],
-            query=scope["query_string"],
-            headers=scope["headers"],
-            login=snapshot.callers.own_login(scope["headers"]),
-            raw=raw,
-            facts=Facts(body, scope["headers"]),
-            frames=frames,
-            snapshot=snapshot,
-            client=client,
-            route=route,
-            record=record,
-        )
-        await self._exchange.answer(call, receive, send if frames is None else frames)
-
-    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
-        if int(headers.get(b"content-length", b"0")) > self._limit:
-            raise errors.body_too_large(self._limit)
-        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-        if encoding.strip().lower() not in ("", "identity"):
-            raise errors.encoded_body(encoding)
+        if encoding is None:
+            return raw
+        raw = await decompressed(raw, encoding, limit=self._limit)
+        held.take(len(raw))
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"content-encoding"]
+        return raw
 
     async def _refuse(self, record: Record, failure: errors.Failure, scope: Scope, send: Send) -> None:
         status, headers, body = errors.render(failure, shape=record.wire, request_id=record.request_id)

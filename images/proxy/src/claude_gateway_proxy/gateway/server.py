@@ -10,6 +10,7 @@ from typing import Final
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
@@ -51,6 +52,7 @@ class Process:
             worker_started=worker.started,
             metrics=self._metrics,
             journal=journal,
+            load=_load(settings),
             max_body_bytes=settings.max_body_bytes,
             body_seconds=settings.body_seconds,
             log_requests=settings.log_level in ("debug", "info"),
@@ -83,7 +85,8 @@ class Process:
         await self._exchange.close()
 
     def _open(self) -> Sequence[Listener]:
-        limits = Limits(age_seconds=self._settings.max_connection_age_seconds)
+        settings = self._settings
+        limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
         plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
@@ -141,6 +144,13 @@ class Process:
         if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+
+
+def _load(settings: Settings) -> Load:
+    return Load(
+        pod=Bounds(requests=settings.max_in_flight, bytes=settings.max_buffered_bytes),
+        client=Bounds(requests=settings.max_in_flight_per_client, bytes=settings.max_buffered_bytes_per_client),
+    )
 
 
 async def _first(*events: asyncio.Event, seconds: float) -> None:

@@ -30,6 +30,33 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024, description="The largest request body that is taken, in bytes."
     )
+    max_in_flight: int = Field(
+        default=2000,
+        ge=1,
+        description="How many model requests may be in flight; one more is answered 529 with `retry-after`.",
+    )
+    max_in_flight_per_client: int = Field(
+        default=1500, ge=1, description="How many of them may be one client's, so that others get an answer too."
+    )
+    max_buffered_bytes: int = Field(
+        default=192 * 1024 * 1024,
+        ge=1024,
+        description=(
+            "How many bytes the bodies of all requests in flight may have together; a request for which there is no "
+            "room is answered 529 with `retry-after`. Up to twice as many are in memory while bodies are sent on."
+        ),
+    )
+    max_buffered_bytes_per_client: int = Field(
+        default=96 * 1024 * 1024, ge=1024, description="How many of them may be one client's."
+    )
+    max_connections: int = Field(
+        default=4096,
+        ge=0,
+        description=(
+            "How many connections each listener holds (0: no limit). For one more, the connection is closed that has "
+            "waited longest for a request; where none waits, the new one is answered 503 with `retry-after`."
+        ),
+    )
     body_seconds: float = Field(
         default=300.0,
         gt=0,

@@ -16,6 +16,7 @@ from uuid import uuid4
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 _NAME_LIMIT: Final = 64
+_SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 """OpenAI's Chat takes ids of 40 characters, Anthropic these characters only."""
 
@@ -85,7 +86,7 @@ def upstream_id(ident: object) -> str:
 def short_id(ident: object) -> str:
     """The id of a call for Mistral, which takes nine letters and digits only."""
     plain = str(ident or "").partition(_THOUGHT)[0]
-    if re.fullmatch(r"[A-Za-z0-9]{9}", plain, re.ASCII):
+    if _SHORT_ID.fullmatch(plain):
         return plain
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 

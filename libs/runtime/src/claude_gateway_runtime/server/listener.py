@@ -25,7 +25,8 @@ class Listener:
         """Serve ``app`` on a bound socket within ``limits``, with TLS if there is a ``context``."""
         self.tls = context is not None
         self._socket = bound
-        http = partial(Protocol, limits=limits or Limits())
+        waiting: dict[Protocol, None] = {}
+        http = partial(Protocol, limits=limits or Limits(), waiting=waiting)
         self._server = Server(config(app, http=http, context=context, shutdown_seconds=_FLUSH_SECONDS))
 
     @property

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with bounds on heads and ages, and with an orderly end of connections."""
+"""uvicorn's HTTP protocol with bounds on heads, trailers, numbers and ages, and with an orderly end of connections."""
 
 import asyncio
 import random
@@ -16,7 +16,12 @@ _JITTER: Final = 0.1
 """Part of the age by which it differs between connections, so that clients of one moment do not return as one."""
 _QUIET_SECONDS: Final = 2
 """How long an old connection must be idle to be closed: a client in mid-conversation hears of it in an answer first."""
+_CHUNK_HEAD: Final = 16
+"""Bytes around the data of a chunk that every client may send: its size and the line ends."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_MANY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _UPGRADE_WITHIN: Final = 16 * 1024
@@ -35,15 +40,16 @@ class App(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection may do.
+    """What the connections of one listener may do.
 
-    A request head may have ``head_bytes`` and take ``head_seconds``. A connection gets not much older than
-    ``age_seconds``; 0 means no limit.
+    A request may have ``head_bytes`` beside its body, before it or after it, and take ``head_seconds`` for them. There
+    may be so many ``connections``, and a connection gets not much older than ``age_seconds``; 0 means no limit.
     """
 
     head_bytes: int = 64 * 1024
     head_seconds: float = 30.0
     age_seconds: float = 0.0
+    connections: int = 0
 
 
 class Protocol(HttpToolsProtocol):
@@ -51,28 +57,39 @@ class Protocol(HttpToolsProtocol):
 
     The parser has none: one connection could fill the memory, or stay open without a request. Without a limit of age,
     all of a client's requests would go to the pod that it once found.
+
+    ``waiting`` are the listener's connections that wait for a request or its head, the longest wait first.
     """
 
-    def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, waiting: dict["Protocol", None], **kwargs: Any) -> None:
         """Take uvicorn's arguments, and ``limits``."""
         super().__init__(*args, **kwargs)
         self._limits = limits
+        self._waiting = waiting
         self._old = False
         self._age_timer: asyncio.TimerHandle | None = None
+        self._asked = False
         self._in_head = True
-        self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._in_message = True
+        self._came_far = False
+        self._overhead = 0
+        self._content = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timers of the first head and of the age."""
+        """Start the timers of the first head and of the age; make room where there are too many connections."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(self._limits.head_seconds, transport.close)
+        self._waiting[self] = None
+        self._start_timer()
         if self._limits.age_seconds:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
             self._age_timer = self.loop.call_later(self._limits.age_seconds * spread, self._age)
+        if 0 < self._limits.connections < len(self.connections):
+            next(iter(self._waiting)).make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
+        self._waiting.pop(self, None)
         self._stop_timer()
         if self._age_timer is not None:
             self._age_timer.cancel()
@@ -81,15 +98,43 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count the head from here."""
         super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
+        self._in_head = self._in_message = True
+        self._overhead = 0
 
     def on_headers_complete(self) -> None:
         """End the connection with this answer if it is old or the server is going away."""
-        self._in_head = False
+        self._asked, self._in_head = True, False
+        self._came_far = True
+        self._waiting.pop(self, None)
         super().on_headers_complete()
+        # The parser reports trailers as it does headers, but they come after the decisions that headers are for
+        # (RFC 9110, 6.5.1): the request keeps its list, and they go into one that nobody reads.
+        self.headers = []
         if self._old or self.app.draining:
             self.finish()
+
+    def on_chunk_header(self) -> None:
+        """Expect some bytes around the data of a chunk."""
+        self._content += _CHUNK_HEAD
+
+    def on_body(self, body: bytes) -> None:
+        """Tell the body's bytes from those around it."""
+        self._content += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_message = False
+        self._came_far = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; the rest of this one has the time of a head."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self._waiting[self] = None
+            if self._in_message:
+                self._start_timer()
 
     def finish(self) -> None:
         """End the connection with the answer that is under way; an idle one stays for the next request."""
@@ -97,21 +142,36 @@ class Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; reject a head that is too large or takes too long."""
+        """Feed the parser; cut off a head or trailers that are too large or take too long."""
         if (self._in_head or not self.cycle.more_body) and data.find(b"pgrade", 0, _UPGRADE_WITHIN) >= 0:
             data = _without_upgrade(data)
+        self._came_far, self._content = False, 0
         super().data_received(data)
-        if not self._in_head:
-            if self._head_timer is not None:
-                self._stop_timer()
+        if not self._in_message:
+            self._wait_for_head()
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > self._limits.head_bytes:
-            if not self.transport.is_closing():
-                self.transport.write(_TOO_LARGE)
-            self.transport.close()
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._limits.head_seconds, self.transport.close)
+        self._overhead = 0 if self._came_far else max(0, self._overhead + len(data) - self._content)
+        if self._overhead > self._limits.head_bytes:
+            self._cut_off()
+        elif self._in_head or not (self._came_far or self._content):
+            self._start_timer()
+        elif not self.cycle.response_complete:
+            self._stop_timer()
+
+    def _wait_for_head(self) -> None:
+        """Set the time for what comes between two requests: none but blank lines, which the parser skips."""
+        if self._came_far or not self.cycle.response_complete:
+            self._stop_timer()
+        else:
+            self._start_timer()
+
+    def _cut_off(self) -> None:
+        """Close the connection; say why where the client waits for nothing but the answer to this request."""
+        cycle = self.cycle
+        answers = not self._asked or (cycle.response_complete if self._in_head else not cycle.response_started)
+        if answers and not self.pipeline and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
     def _age(self) -> None:
         """End the connection, which is old now, with an answer that says so, or in a pause.
@@ -126,10 +186,21 @@ class Protocol(HttpToolsProtocol):
         elif not self._in_head and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
+    def make_room(self) -> None:
+        """Make room for another connection; a client that has not been answered yet learns when to come back."""
+        if not self._asked and not self.transport.is_closing():
+            self.transport.write(_TOO_MANY)
+        self._waiting.pop(self, None)
+        self.transport.close()
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._limits.head_seconds, self.transport.close)
+
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _without_upgrade(data: bytes) -> bytes:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import further_model_not_allowed
 from claude_gateway_proxy.gateway.wire.usage import Tokens
 
 
@@ -36,14 +38,26 @@ class Grant:
 
 
 _FREE = Grant()
+_ANY = "*"
+"""The pattern of a client that may name every model."""
+
+
+def _check_further_models(call: Call) -> None:
+    for field, model in further_models(call.body):
+        if not call.snapshot.routing.allowed(call.client, model):
+            raise further_model_not_allowed(field, model)
 
 
 class Admission:
     """Admits requests; made once at start."""
 
-    async def admit(self, call: Call) -> Grant:  # noqa: ARG002 - what a limit depends on
+    async def admit(self, call: Call) -> Grant:
         """Return the permission to send a request, at once unless a limit makes it wait.
 
-        Raises Failure for a request that must not be sent; then there is nothing to settle.
+        Every further model that the request names must be on the client's list, unless the gateway itself asks
+        (``call.origin``): the owner of the route chose that model. Raises Failure for a request that must not be sent;
+        then there is nothing to settle.
         """
+        if call.origin is None and _ANY not in call.client.models:
+            _check_further_models(call)
         return _FREE

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from claude_gateway_proxy.gateway.body import fields
 from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
 
 MODEL_LIMIT: Final = 256
@@ -21,7 +22,9 @@ OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_token
 
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
-_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_KEY_LIMIT: Final = 1024
+"""Characters of a top-level key at most, as they are written."""
+_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.){0,%d}+"' % _KEY_LIMIT, re.DOTALL)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _SECOND: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -29,12 +32,10 @@ _HALVES: Final = (re.compile(_FIRST + b"(?!" + _SECOND + b")"), re.compile(_SECO
 _HALVES_LIMIT: Final = 10_000
 """A body with more of them is rejected: replacing them all would block every other request."""
 
-_DECODER: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request body: one JSON object, valid, with no key twice.
+    """A request body: one JSON object, valid, with no key twice, in whatever case.
 
     ``members`` has the byte span ``(start, end)`` of each top-level value in ``raw``, in the order of ``raw``, and
     ``close`` the offset of the object's last brace. ``model`` and ``stream`` may come from the request's path instead.
@@ -61,13 +62,14 @@ def parse(raw: bytes, *, model: str | None = None, stream: bool = False) -> Body
     """Read a body; a leading byte order mark is removed.
 
     ``model`` and ``stream`` come from the path of the request; if the path names the model, the body need not. Raises
-    Failure (400) unless the body is a JSON object with unique keys, a valid ``model``, and a ``stream`` and output
-    limits of the right type.
+    Failure (400) unless the body is a JSON object with unique keys of bounded number and length, a valid ``model``, and
+    a ``stream`` and output limits of the right type.
     """
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
     text, values = _decoded(raw)
     members, close = _spans(text, values)
+    fields.check_spelling(members)
     for key in OUTPUT_LIMITS:
         if key in values:
             _check_limit(key, bytes(values[key]))
@@ -97,12 +99,12 @@ def _decoded(raw: bytes) -> tuple[bytes, Mapping[str, msgspec.Raw]]:
     """The top level of a body, and the text of the same length that it was read from."""
     try:
         try:
-            return raw, _DECODER.decode(raw)
+            return raw, fields.decode(raw)
         except msgspec.DecodeError:
             text = readable(raw)
             if b"\0" in raw or text == raw:
                 raise
-            return text, _DECODER.decode(text)
+            return text, fields.decode(text)
     except msgspec.ValidationError:
         raise bad_request("the body must be a JSON object") from None
     except msgspec.DecodeError as error:
@@ -170,7 +172,7 @@ def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tup
     while raw[at : at + 1] == b'"':
         match = _KEY.match(raw, at)
         if match is None:
-            raise _duplicate()
+            raise bad_request(f"the body has a top-level key of more than {_KEY_LIMIT} characters")
         key = _text(match.group())
         value = values.get(key) if key is not None else None
         if key is None or value is None or key in members:

@@ -26,6 +26,7 @@ PAGE: Final = 3000
 _PAGE_BYTES: Final = 4096
 """Size of a page of a PDF whose pages cannot be counted, at least."""
 
+_PDF_PAGE: Final = re.compile(rb"/Type\s*/Page\b")
 _REQUEST: Final = 12
 """Tokens that frame a request."""
 
@@ -182,5 +183,5 @@ def _pages(data: str) -> int:
         file = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return 1
-    counted = len(re.findall(rb"/Type\s*/Page\b", file))
+    counted = len(_PDF_PAGE.findall(file))
     return counted or len(file) // _PAGE_BYTES + 1

@@ -56,6 +56,12 @@ def model_not_allowed(model: str) -> str:
     return f"this client may not use the model '{_short(model)}'; GET /v1/models lists what it may use"
 
 
+@row(400, "model_not_allowed", retry=False)
+def further_model_not_allowed(field: str, model: str) -> str:
+    """A field beside ``model`` names a model that this client may not use, whether it exists or not."""
+    return f"{_short(field)}: this client may not use the model '{_short(model)}'"
+
+
 @row(400, "format_not_supported", retry=False)
 def format_not_served(route: str, endpoint: str) -> str:
     """No target of the route can answer requests of this endpoint."""
@@ -112,10 +118,19 @@ def body_too_large(limit: int) -> str:
     return f"the request body is larger than {limit} bytes, which is the most that this gateway takes"
 
 
+@row(501, "unsupported_transfer_encoding", retry=False, close=True)
+def coded_body(coding: str) -> str:
+    """The body has a transfer coding besides ``chunked``: what is within is not what the headers say."""
+    return f"request bodies with 'transfer-encoding: {_short(coding)}' are not taken: 'chunked' is the only coding"
+
+
 @row(415, "unsupported_content_encoding", retry=False)
 def encoded_body(encoding: str) -> str:
-    """The body is compressed; the gateway reads plain JSON only."""
-    return f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON"
+    """The body is compressed in a way that the gateway does not read."""
+    return (
+        f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip or deflate "
+        "(Codex sends plain JSON with features.enable_request_compression=false)"
+    )
 
 
 def _short(text: str) -> str:

@@ -21,6 +21,12 @@ def not_ready(reason: str) -> str:
     return f"the gateway is not ready: {reason}"
 
 
+@row(529, "overloaded", retry=True, retry_after="5")
+def overloaded(reason: str) -> str:
+    """This pod holds as much as it may; ``reason`` says of what."""
+    return f"the gateway is busy: {reason}; try again in a few seconds"
+
+
 @row(503, "no_targets", retry=False)
 def no_targets(route: str) -> str:
     """None of the route's targets could be resolved."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -67,11 +68,11 @@ async def _status(calls: Sequence[ToolCall], *, call: Call, wanted: SafeguardsRe
         record.verdicts += ["unsupported"] * len(calls)
         return unsupported()
     # Two calls with one id cannot be distinguished: a verdict on one would be applied to the other.
-    ids = [each.id for each in calls]
+    ids = Counter(each.id for each in calls)
     to_judge = [
         each
         for each in calls
-        if each.input is not None and ids.count(each.id) == 1 and not runs_unchecked(each, wanted.context)
+        if each.input is not None and ids[each.id] == 1 and not runs_unchecked(each, wanted.context)
     ]
     if not to_judge:
         return judged((), {})

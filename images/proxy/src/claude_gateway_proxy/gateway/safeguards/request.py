@@ -4,7 +4,6 @@ The model's own words and the results of tools are left out: injected instructio
 """
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,7 +34,7 @@ CONVERSATION_LIMIT: Final = 48_000
 
 _MESSAGE_LIMIT: Final = 6_000
 _EARLIER_LIMIT: Final = 1_500
-_REMINDER: Final = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_REMINDER: Final = ("<system-reminder>", "</system-reminder>")
 
 # Claude Code runs these without a verdict (measured with 2.1.330); if it ever wants one, it asks the person.
 _UNCHECKED: Final = frozenset(
@@ -117,9 +116,23 @@ def _user_texts(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for block in blocks if isinstance(blocks, list) else ():
             if isinstance(block, dict) and block.get("type") == "text":
-                text = _REMINDER.sub("", str(block.get("text"))).strip()
+                text = _without_reminders(str(block.get("text"))).strip()
                 if text:
                     yield text
+
+
+def _without_reminders(text: str) -> str:
+    """A text without what Claude Code put into it. Linear: where one reminder has no end, none after it has."""
+    start, end = _REMINDER
+    kept: list[str] = []
+    at = 0
+    while (opened := text.find(start, at)) >= 0:
+        closed = text.find(end, opened + len(start))
+        if closed < 0:
+            break
+        kept.append(text[at:opened])
+        at = closed + len(end)
+    return "".join((*kept, text[at:]))
 
 
 def _tool_uses(messages: Iterable[dict[str, Any]]) -> Iterator[str]:

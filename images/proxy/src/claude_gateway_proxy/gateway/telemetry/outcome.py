@@ -6,7 +6,8 @@ from typing import Final
 from claude_gateway_proxy.gateway.telemetry.record import Outcome, UpstreamError
 
 _TIMEOUTS: Final = frozenset({UpstreamError.FIRST_TOKEN, UpstreamError.STALLED})
-_NOT_LET_IN: Final = frozenset({401, 503})
+_NOT_LET_IN: Final = frozenset({401, 503, 529})
+_NOT_SUPPORTED: Final = 501
 _OF_LOAD: Final = frozenset({408, 429})
 
 
@@ -38,13 +39,13 @@ def outcome(by: By, *, status: int = 0, kind: UpstreamError | None = None) -> Ou
             return "client_error" if kind is None else "upstream_error"
         case By.REPLY:
             # What an upstream does not have (501) is missing for every request of this kind.
-            blamed = status == 501 or (status < 500 and status not in _OF_LOAD)
+            blamed = status == _NOT_SUPPORTED or (status < 500 and status not in _OF_LOAD)
             return "client_error" if blamed else "upstream_error"
         case By.JUDGE:
             return "timeout" if status == 504 else "upstream_error"
         case By.GATEWAY:
             if status in _NOT_LET_IN:
                 return "refused"
-            if status < 500:
+            if status < 500 or status == _NOT_SUPPORTED:
                 return "client_error"
             return "timeout" if status == 504 else "upstream_error"

@@ -1,0 +1,98 @@
+"""The top-level fields of a request body: how many there may be, and which spellings of a known name are rejected."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from claude_gateway_proxy.gateway.errors import Failure, bad_request
+
+COUNT_LIMIT: Final = 1000
+"""Top-level fields of a body at most; the formats know fewer than a hundred."""
+
+_SMALL: Final = 64 * 1024
+"""Bytes of a body that may be decoded before its fields are counted: it has too few of them to matter."""
+
+
+def _names(*texts: str) -> frozenset[str]:
+    return frozenset(name for text in texts for name in text.split())
+
+
+KNOWN: Final = _names(
+    # Anthropic: Messages and CountTokens, and what the clouds add.
+    "anthropic_beta anthropic_version betas container context_management inference_geo max_tokens mcp_servers messages "
+    "metadata model output_config output_format safeguards service_tier speed stop_sequences stream system temperature "
+    "thinking tool_choice tools top_k top_p",
+    # OpenAI: Chat Completions, Completions, Responses and Embeddings.
+    "audio background best_of conversation dimensions echo encoding_format frequency_penalty function_call functions "
+    "include input instructions logit_bias logprobs max_completion_tokens max_output_tokens max_tool_calls modalities "
+    "moderation n parallel_tool_calls prediction presence_penalty previous_response_id prompt prompt_cache_key "
+    "prompt_cache_retention reasoning reasoning_effort response_format safety_identifier seed stop store "
+    "stream_options suffix text top_logprobs truncation user verbosity web_search_options",
+    # Servers behind the OpenAI wire: what selects a model, a server or a way to answer there.
+    "api_base api_key base_url chat_template chat_template_kwargs content_policy_fallbacks context_window_fallbacks "
+    "deployment deployment_id documents engine extra_body extra_headers fallback fallbacks guided_json keep_alive "
+    "min_p min_tokens model_id models options plugins preset provider provider_options repetition_penalty route "
+    "tags think transforms user_config",
+)
+"""The documented fields of every format, and what servers that speak it understand beside them."""
+
+
+class _Key(str):
+    __slots__ = ()
+
+
+_PLAIN: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_COUNTED: Final = dict[_Key, msgspec.Raw]
+
+
+def decode(raw: bytes) -> Mapping[str, msgspec.Raw]:
+    """Decode the top level of a body; of a key that comes twice, the last value.
+
+    Raises msgspec's errors, and Failure (400) where there are too many fields. That is found at the first one too many:
+    to decode millions of them would stop every other request for seconds.
+    """
+    if len(raw) <= _SMALL:
+        fields = _PLAIN.decode(raw)
+        if len(fields) > COUNT_LIMIT:
+            raise _too_many()
+        return fields
+    left = COUNT_LIMIT
+
+    def counted(_: type, key: Any) -> _Key:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _too_many()
+        return _Key(key)
+
+    found: dict[str, msgspec.Raw] = msgspec.json.decode(raw, type=_COUNTED, dec_hook=counted)
+    return found
+
+
+def check_spelling(keys: Iterable[str]) -> None:
+    """Check that no key differs only by case from a known field or from another key. Raises Failure (400).
+
+    Go's and .NET's decoders ignore the case of keys and take the last of two, so that the upstream would read another
+    value than the gateway checked.
+    """
+    odd = [key for key in keys if not (key.isascii() and key.islower())]
+    if not odd:
+        return
+    others = KNOWN.union(keys).difference(odd)
+    seen: set[str] = set()
+    for key in odd:
+        name = folded(key)
+        if name in others or name in seen:
+            raise bad_request(f"the body has a field that differs from '{name[:64]}' only by case: use one spelling")
+        seen.add(name)
+
+
+def folded(key: str) -> str:
+    """Return the one spelling of all keys that some decoder takes for the same."""
+    # Upper case first: it joins letters that case folding alone keeps apart, such as the dotless i and i.
+    return key.upper().casefold()
+
+
+def _too_many() -> Failure:
+    return bad_request(f"the body has more than {COUNT_LIMIT} top-level fields")
