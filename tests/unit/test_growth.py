@@ -20,13 +20,10 @@ from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.safeguards.request import document
 
 PACKAGES: Final = (claude_gateway_proxy, claude_gateway_runtime, claude_gateway.contract)
-CUT_BEFORE: Final = ("claude_gateway_proxy.litellm.exceptions:", "claude_gateway_proxy.litellm.limits:")
-"""Modules whose regexes read only what is left of an upstream's error after it was cut."""
-
 HIDDEN: Final = ("claude_gateway_proxy.litellm.limits:", "claude_gateway_proxy.litellm.targets:")
 """Modules that use a pattern from a call: to build other patterns, and on a model's name, whose length is bounded."""
 
-FOUND: Final = [found for found in regexes.regexes(*PACKAGES) if not found.place.startswith(CUT_BEFORE)]
+FOUND: Final = list(regexes.regexes(*PACKAGES))
 
 
 def growth(found: regexes.Regex) -> str | None:

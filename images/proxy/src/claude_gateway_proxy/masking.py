@@ -148,7 +148,11 @@ def _without(text: str, spans: Iterable[Span]) -> str:
 def _spans(text: str, key: str) -> Iterator[Span]:
     """Where a key stands in a text, whole or in part."""
     if len(key) < _SHORT:
-        yield from (found.span() for found in re.finditer(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text))
+        yield from (
+            (at, at + len(key))
+            for at in _places(text, key)
+            if not (_in_word(text[max(0, at - 1) : at]) or _in_word(text[at + len(key) : at + len(key) + 1]))
+        )
         return
     size = min(_LONG, max(_SHORT, len(key) // 2))
     for at in _places(text, key[:size]):
@@ -158,6 +162,10 @@ def _spans(text: str, key: str) -> Iterator[Span]:
         end = at + size
         yield end - _agreement(text[max(0, end - len(key)) : end][::-1], tail), end
     yield from _abbreviated(text, key, size)
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in ("_", "-")
 
 
 def _abbreviated(text: str, key: str, size: int) -> Iterator[Span]:

@@ -154,7 +154,7 @@ _LACKS: Final = _any(
 """Words for what a model cannot do at all."""
 
 _OF_THIS_REQUEST: Final = _any(
-    r"\btools?\b|\bfunctions?\b|tool_choice|temperature|top_?[pk]\b|max_?\w*tokens|budget|\bstream|response_?format"
+    r"\btools?\b|\bfunctions?\b|tool_choice|temperature|top_?[pk]\b|max_?\w{0,32}tokens|budget|\bstream|response_?format"
     r"|\bmessages?\b|schema|prefill|penalty|logprobs|\bstop\b|\bvalues?\b|one of|adaptive|\bwhen\b|\bwhile\b|together"
     r"|combin|\b(must|should) be\b|greater|less than|at least"
 )
