@@ -89,7 +89,7 @@ def test_one_request_too_many_is_answered_at_once(full: LoneGateway) -> None:
         until(lambda: full.status().in_flight == 40, what="forty requests")
         busy = asked(full, OTHER)
         assert (busy.status, busy.headers["retry-after"]) == (529, "5")
-        assert full.call("GET", "/readyz").status == 200
+        assert full.call("GET", "/healthz").status == 200
     (line,) = full.requests(count=1, status=529, client="ns/other")
     assert line["outcome"] == "refused"
 
