@@ -88,7 +88,7 @@ def test_it_takes_our_own_examples(api: ApiServer, kind: Any) -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_it_takes_every_file_of_the_examples(api: ApiServer, file: Path) -> None:
     for document in yaml.safe_load_all(file.read_text()):
-        if document is not None and document["apiVersion"] == API_VERSION:
+        if document is not None and document.get("apiVersion") == API_VERSION:
             create(api, document["kind"], document["spec"])
 
 

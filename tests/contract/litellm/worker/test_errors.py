@@ -146,7 +146,7 @@ def test_an_upstream_that_is_not_there(worker: Worker, provider: str, path: str,
     answer = worker.post(path, "gone", {**BODIES[path], "stream": stream})
     assert answer.status_code == 502
     assert "127.0.0.1" not in answer.text
-    assert answer.json()["error"]["message"] == "the upstream could not be reached, or broke off its answer"
+    assert answer.json()["error"]["message"] == "the upstream gave no answer: it refused the connection"
 
 
 def test_a_key_in_an_upstreams_words_goes_no_further(worker: Worker, upstream: Scripted) -> None:
