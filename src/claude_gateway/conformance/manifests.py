@@ -87,11 +87,16 @@ def _secret(upstream: str) -> Json:
 
 
 def _allowed(options: Options) -> list[str]:
-    """Return every model except the denied one, by its name and by its alias for Claude Code's model picker."""
+    """Return every model except the denied one, by its name and by its alias for Claude Code's model picker.
+
+    The names of the checks for unknown models are among them: a name that the key may not use is rejected as such,
+    whether it exists or not.
+    """
     models = options.models
     named = (models.other, models.gemini, models.responses, models.embedding, models.estimate, models.judged)
     claude = (models.claude, models.bedrock_arn, models.bedrock, models.vertex, models.forward)
-    return [*claude, *named, *(f"claude-{name}" for name in named)]
+    unknown = ("*no-such-model*", models.claude[:-1])
+    return [*claude, *named, *(f"claude-{name}" for name in named), *unknown]
 
 
 def _route(name: str, models: list[str], target: Json, **fields: Any) -> Json:
