@@ -58,7 +58,7 @@ def test_a_pod_that_cannot_load_an_edit_is_told_and_serves_what_it_had(gateway: 
     well, ill = gateway.release.pods()
 
     def let(mode: str) -> None:
-        folder = f"/run/claude-gateway/{BUNDLE_DIR}"
+        folder = f"/run/claude-gateway/{BUNDLE_DIR}/revisions"
         kube.kubectl("exec", ill.name, "-c", "agent", "-n", place, "--", "chmod", mode, folder)
 
     def edit(model: str) -> None:
