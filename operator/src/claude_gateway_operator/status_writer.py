@@ -179,5 +179,5 @@ def event(
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:
-    """Sort Events by importance, warnings first, then by object: which ones are left out is no accident."""
+    """Sort Events by importance, warnings first, then by object: which ones are left out is not a matter of chance."""
     return sorted(events, key=lambda event: (event.type != "Warning", event.object))

@@ -61,8 +61,8 @@ def matches(pattern: str, *, wrong: str, fix: str) -> Rule:
     """Return a rule that requires a string to match a pattern as a whole.
 
     The pattern begins with ``^``, ends with ``$`` and means the same in RE2, ECMA 262 and Python: ASCII classes, no
-    look-around, no back-references. It is no ``pattern`` of the schema too: an API server would then report a mistake
-    twice, and first with the bare expression.
+    look-around, no back-references. It is not a ``pattern`` of the schema as well: an API server would then report a
+    mistake twice, and first with the bare expression.
     """
     compiled = re.compile(pattern)
     return Rule(

@@ -26,7 +26,7 @@ def of_line(text: str, number: int) -> tuple[str, str] | None:
 
 
 def of_document(manifest: Mapping[Any, Any]) -> tuple[str, str] | None:
-    """Return what a document is that is no manifest of ours but a configuration of LiteLLM's proxy; None otherwise."""
+    """Return what a document is if it is a configuration of LiteLLM's proxy and not one of our manifests, else None."""
     if "kind" in manifest or not {"model_list", "litellm_settings", "general_settings"} & set(manifest):
         return None
     fix = (

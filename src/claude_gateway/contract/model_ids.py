@@ -30,7 +30,7 @@ def variants(model: str) -> Sequence[str]:
 
 @lru_cache(maxsize=4096)
 def plain_name(model: str) -> str:
-    """Anthropic's own name of a model; what is no id of a Claude model on a cloud stays as it is."""
+    """Anthropic's own name of a model; anything but an id of a Claude model on a cloud stays as it is."""
     last = model.rpartition("/")[2] if model.startswith(ARN) else model
     if match := BEDROCK_ID.fullmatch(last):
         return match[1]

@@ -112,7 +112,7 @@ class Keeper:
         return folder.write_packed(self._path, needed(packed, meta), revision=meta.revision)
 
     def _refuse(self, *, wanted: str | None, error: str) -> None:
-        """Report a bundle that cannot be used; the same trouble again is no news."""
+        """Report a bundle that cannot be used; the same trouble is not reported twice."""
         if self._fault(wanted=wanted, error=error):
             self.refusals += 1
             kept = self.kept.revision

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     )
     namespace_file: Path = Field(default=ACCOUNT / "namespace", description="File with the pod's namespace.")
     token_file: Path = Field(
-        default=ACCOUNT / "token", description="File with the ServiceAccount's token; read anew for each connection."
+        default=ACCOUNT / "token", description="File with the ServiceAccount's token; read again for each connection."
     )
     ca_file: Path = Field(
         default=ACCOUNT / "ca.crt", description="PEM file with the authority of the API server's certificate."

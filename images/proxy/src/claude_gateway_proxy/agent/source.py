@@ -21,7 +21,7 @@ POLL_SECONDS: Final = 0.1
 class Offer:
     """What a source has now: a packed bundle that nobody verified yet, or why it has none.
 
-    ``revision`` is what the source calls it, for reports; None where that cannot be told.
+    ``revision`` is what the source calls it, for reports; None if unknown.
     """
 
     revision: str | None = None
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """Tells one state of a source folder from the next, also when a revision is written anew under its old name."""
+    """Tells one state of a source folder from the next, also when a revision is written again under its old name."""
 
     revision: str | None
     inode: int
@@ -62,7 +62,7 @@ class FolderSource:
             stamp = self._stamp()
             if stamp != offered:
                 found = await asyncio.to_thread(self._look, stamp)
-                # A revision that was replaced while it was read is no news: the next round has its successor.
+                # A revision that was replaced while it was read is not reported: the next round finds its successor.
                 if found.error is None or self._stamp() == stamp:
                     offered = stamp
                     offer(found)

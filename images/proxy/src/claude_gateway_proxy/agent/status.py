@@ -80,7 +80,7 @@ class Monitor:
         return report
 
     async def wait(self, *, live: str | None, timeout_seconds: float) -> PodReport:
-        """Give the report as soon as another revision than ``live`` is live or there is news, else at the timeout."""
+        """Return the report once a revision other than ``live`` is live or something changed, else at the timeout."""
         before = news(self.report)
         try:
             async with asyncio.timeout(timeout_seconds):

@@ -93,7 +93,7 @@ class App:
                 self.idle.set()
 
     async def _answer_other(self, scope: Scope, send: Send) -> None:
-        """Answer what is no model request, and what is not served at all."""
+        """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
             await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)

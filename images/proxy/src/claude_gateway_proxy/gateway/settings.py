@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         default="0.0.0.0:4443", description="`host:port` that serves HTTPS; only used when there is a certificate."
     )
     tls_cert_file: Path | None = Field(
-        default=None, description="PEM file with the certificate chain; read anew when it changes."
+        default=None, description="PEM file with the certificate chain; read again when it changes."
     )
     tls_key_file: Path | None = Field(default=None, description="PEM file with the certificate's private key.")
     max_body_bytes: int = Field(

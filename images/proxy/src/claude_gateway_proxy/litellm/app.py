@@ -52,7 +52,7 @@ _REQUEST_ID: Final = b"x-request-id"
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
-class BrokenOff(Exception):  # noqa: N818 - the end of a story, told to the server
+class BrokenOff(Exception):  # noqa: N818 - the end of an answer, which the server must see
     """An answer ends in its middle, so that its connection must."""
 
 

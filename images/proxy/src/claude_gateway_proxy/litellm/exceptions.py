@@ -80,7 +80,7 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         return errors.bad_request("tools: nested too deeply")
     status = _status(chain)
     if status == 504:
-        # A connection that was not accepted in time is no slow answer.
+        # A connection that was not accepted in time is not a slow answer.
         why = explain(error)
         return errors.unreachable(why) if why.obstacle is Obstacle.TIMEOUT else errors.timed_out()
     if status is None or (status >= 500 and _no_connection(chain)):

@@ -105,7 +105,7 @@ def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
             raise AddressRefused(host)
 
     sys.addaudithook(hook)
-    # Every httpx client asks its response this before it follows, whatever it was told at its making.
+    # Every httpx client asks its response this before it follows a redirect, whatever its settings.
     httpx.Response.has_redirect_location = property(lambda _: False)  # type: ignore[assignment,method-assign]
 
 
@@ -118,7 +118,7 @@ def _identity_urls(environ: Mapping[str, str]) -> Iterator[str | None]:
 
 
 def _addresses(urls: Iterable[str | None]) -> Iterator[Dial]:
-    """The addresses of servers; a name that does not resolve now is no exception to the rule."""
+    """The addresses of servers; a name that does not resolve now is allowed no other address later."""
     for url in urls:
         server = dial(url)
         if server is None:

@@ -41,7 +41,7 @@ _AWS: Final = Aws()
 
 
 def keys_of(access_key: str, secret_key: str, token: str | None) -> dict[str, str]:
-    """An AWS identity as LiteLLM's parameters. All are told: what is left out it would look for elsewhere."""
+    """Return an AWS identity as LiteLLM's parameters, all of them: LiteLLM would look elsewhere for a missing one."""
     return {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key, "aws_session_token": token or ""}
 
 

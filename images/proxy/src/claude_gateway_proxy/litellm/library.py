@@ -1,4 +1,4 @@
-"""LiteLLM itself: imported once something needs it, in a thread, and told to keep to itself.
+"""LiteLLM itself: imported once something needs it, in a thread, without its telemetry.
 
 A pure Claude installation never pays the two seconds and 100 MB of the import.
 """

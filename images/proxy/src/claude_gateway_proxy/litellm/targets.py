@@ -132,11 +132,11 @@ def _identity(target: policy.Target, secret: str | None) -> tuple[str | None, di
         return fields["bearerToken"], {}
     if "accessKeyId" in fields and "secretAccessKey" in fields:
         return None, keys_of(fields["accessKeyId"], fields["secretAccessKey"], fields.get("sessionToken"))
-    raise BundleError(f"entry {target.secret} of the secret part is no identity in a cloud")
+    raise BundleError(f"entry {target.secret} of the secret part is not an identity in a cloud")
 
 
 def _texts(secret: str) -> dict[str, str]:
-    """The fields of an identity; empty where one is no text, or one that LiteLLM might take for a reference."""
+    """Return the fields of an identity; empty if one is not text, or one that LiteLLM might take for a reference."""
     try:
         fields = json.loads(secret)
     except ValueError:
@@ -156,5 +156,5 @@ def _secret(entry: str, secrets: Mapping[str, bytes]) -> str:
         raise BundleError(f"entry {entry} of the secret part is not text") from None
     if value.startswith(REFERENCES):
         # LiteLLM would take it for a reference and send what it refers to.
-        raise BundleError(f"entry {entry} of the secret part is no key")
+        raise BundleError(f"entry {entry} of the secret part is not a key")
     return value

@@ -88,7 +88,7 @@ def verify(found: Signature, request: Signed, *, now: datetime) -> None:
     try:
         signed_at = datetime.strptime(time.decode(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise bad_signature("its x-amz-date is no time") from None
+        raise bad_signature("its x-amz-date is not a time") from None
     if abs((now - signed_at).total_seconds()) > SKEW_SECONDS:
         raise bad_signature("its time is more than 5 minutes from the gateway's: check the clock")
     if _NEEDED not in found.signed:

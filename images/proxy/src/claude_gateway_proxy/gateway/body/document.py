@@ -204,7 +204,7 @@ def _skip(raw: bytes, at: int) -> int:
 def _text(quoted: bytes) -> str | None:
     try:
         return msgspec.json.decode(quoted, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # also where it is no string at all
+    except (msgspec.DecodeError, UnicodeDecodeError):  # also where it is not a string at all
         return None
 
 

@@ -128,7 +128,7 @@ def tokens(body: bytes) -> int:
 
 
 def _parts(request: Mapping[str, Any]) -> Iterator[bytes | int]:
-    """The texts of a request, and the tokens of what is no text."""
+    """The texts of a request, and the tokens of what is not text."""
     for name in ("tools", "tool_choice", "output_config"):
         if request.get(name):
             yield msgspec.json.encode(request[name])

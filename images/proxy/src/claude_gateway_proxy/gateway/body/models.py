@@ -45,7 +45,7 @@ class _Pairs(tuple[tuple[str, Any], ...]):
 def further_models(body: Body) -> Iterator[tuple[str, str]]:
     """Yield the top-level field and the name of each model that a body names beside ``model``.
 
-    Linear in the size of what is no content. Raises Failure (400) for a value that is nested too deeply.
+    Linear in the size of everything but content. Raises Failure (400) for a value that is nested too deeply.
     """
     for key, (start, _) in body.members.items():
         name = folded(key)

@@ -25,7 +25,7 @@ _DATED: Final = re.compile(r"[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01]
 def listing(routing: Routing, client: Client, *, shape: Wire, query: bytes) -> bytes:
     """The body of ``GET /v1/models``: names sorted, in pages where the shape is Anthropic's.
 
-    OpenAI's list has no pages. Raises Failure 400 for a limit that is no number from 1 to 1000.
+    OpenAI's list has no pages. Raises Failure 400 for a limit other than a number from 1 to 1000.
     """
     names = routing.names(client)
     if shape is Wire.OPENAI:

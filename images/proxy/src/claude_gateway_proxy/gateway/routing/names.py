@@ -239,7 +239,7 @@ class Routing:
 
 
 def literal(models: Sequence[str]) -> str | None:
-    """The first of a route's names that is no pattern, which its alias stands for."""
+    """Return the first of a route's names that is not a pattern; its alias stands for it."""
     return next((name for name in models if STAR not in name), None)
 
 

@@ -63,7 +63,7 @@ class _Heard:
 async def ask_judge(
     calls: Sequence[ToolCall], *, call: Call, route: Route, context: Mapping[str, Any], ask: Ask
 ) -> ToolVerdicts | Reason:
-    """Give verdicts by call number from 1, or why the judge was not heard; a call without a usable verdict has none.
+    """Return verdicts by call number from 1, or why the judge was not heard; a call without a usable verdict has none.
 
     ``call`` is the request whose answer has these calls, ``route`` the judge's.
     """
@@ -119,7 +119,7 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
 
 
 async def _answered(inner: Call, heard: _Heard, *, ask: Ask, limit: float) -> Reason | None:
-    """Run the request to its end, and give why there is no answer."""
+    """Run the request to its end, and return why there is no answer."""
     record = inner.record
     try:
         async with asyncio.timeout(limit):

@@ -61,7 +61,7 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 def events(read: Read, memory: Memory | None) -> Read:
     """Read frames as server-sent events; ``memory`` learns the bytes of each.
 
-    The result raises aiohttp.ClientPayloadError where the stream is no frames or ends within one: it is broken then.
+    The result raises aiohttp.ClientPayloadError where the stream does not consist of frames or ends within one.
     """
     frames = Frames()
     untold = bytearray()

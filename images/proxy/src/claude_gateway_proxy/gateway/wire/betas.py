@@ -47,7 +47,7 @@ _RENAMED: Final = {
 def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Sequence[str]:
     """The betas of a request, each once: those of its headers and of the ``anthropic_beta`` list in its body.
 
-    Text that is no name of a beta does not come along: it must not become a header.
+    Text that is not the name of a beta is dropped: it must not become a header.
     """
     found = [beta.strip() for name, value in headers if name == HEADER for beta in value.decode("latin-1").split(",")]
     if field is not None:

@@ -26,7 +26,7 @@ _SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 
 
 class FrameError(ValueError):
-    """The bytes are no frames."""
+    """The bytes are not frames."""
 
 
 @dataclass(frozen=True, slots=True)

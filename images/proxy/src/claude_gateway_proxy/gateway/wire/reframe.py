@@ -1,7 +1,7 @@
 """From one Claude wire to another: what moves between a body, its path and its headers.
 
-The body is spliced, never written anew: model and stream stand in the path at Bedrock and Vertex, betas in the body at
-Bedrock, and each cloud wants its own ``anthropic_version``.
+The body is spliced, never serialized again: model and stream stand in the path at Bedrock and Vertex, betas in the body
+at Bedrock, and each cloud wants its own ``anthropic_version``.
 """
 
 import base64

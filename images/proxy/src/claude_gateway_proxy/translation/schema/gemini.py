@@ -83,7 +83,7 @@ class _Gemini:
 
 
 def _plain_type(schema: Schema) -> Schema:
-    """One type in a word of its own: lists of types, ``const`` and ``oneOf`` told in what Gemini knows."""
+    """Write the type as one word, and lists of types, ``const`` and ``oneOf`` in the words that Gemini knows."""
     found = dict(schema)
     if "const" in found:
         found["enum"] = [found.pop("const")]

@@ -23,7 +23,7 @@ _NAMED: Final = ("properties", "patternProperties")
 """Words whose value maps names, not words, to schemas."""
 
 _VALUES: Final = ("const", "default", "enum", "example", "examples", "required")
-"""Words whose value is no schema."""
+"""Words whose value is not a schema."""
 
 
 class Budget:
