@@ -1,0 +1,37 @@
+"""The environment of the processes that ``serve`` starts."""
+
+from pathlib import Path
+
+import pytest
+
+from claude_gateway.cli import children
+from claude_gateway.cli.addresses import Address
+from claude_gateway.cli.children import Child
+
+
+def test_a_child_sees_no_key_of_ours() -> None:
+    ambient = {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://p",
+        "LC_ALL": "C",
+        "CLAUDE_GATEWAY_MAX_BODY_BYTES": "5",
+        "CLAUDE_GATEWAY_KEY": "cgw_x",
+        "ANTHROPIC_API_KEY": "x",
+        "OPENAI_API_KEY": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "LITELLM_MASTER_KEY": "x",
+    }
+    assert sorted(children.environment(ambient)) == ["CLAUDE_GATEWAY_MAX_BODY_BYTES", "HTTPS_PROXY", "LC_ALL", "PATH"]
+    assert "/bin" not in repr(Child(name="x", module="m", environment=ambient))
+
+
+def test_only_who_calls_models_sees_who_we_are_in_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "AWS_BEARER_TOKEN_BEDROCK"):
+        monkeypatch.setenv(name, "mine")
+    address = Address("127.0.0.1", 0)
+    made = children.children(
+        run_dir=Path("/r"), source_dir=Path("/s"), listen=address, metrics=address, certificate=None, level="info"
+    )
+    seen = {child.name: sorted(name for name, value in child.environment.items() if value == "mine") for child in made}
+    own = ["AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"]
+    assert seen == {children.GATEWAY: own, children.LITELLM: own, children.AGENT: []}
