@@ -1,7 +1,8 @@
 """Code that reads untrusted text is linear: a text that is four times as long costs about four times as much."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,12 +13,18 @@ from tests.support.growth import Run, steep
 import claude_gateway.contract
 import claude_gateway_proxy
 import claude_gateway_runtime
+from claude_gateway.contract.policy import Format, Wire
 from claude_gateway_proxy.gateway.body.document import parse, readable, splice
 from claude_gateway_proxy.gateway.body.estimate import tokens
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.safeguards.request import document
+from claude_gateway_proxy.gateway.safeguards.stream import Guarded
+from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.gateway.wire.framed import FramedSend
+from claude_gateway_proxy.gateway.wire.sse import opening
+from claude_gateway_proxy.gateway.wire.usage import Meter
 
 PACKAGES: Final = (claude_gateway_proxy, claude_gateway_runtime, claude_gateway.contract)
 HIDDEN: Final = ("claude_gateway_proxy.litellm.limits:", "claude_gateway_proxy.litellm.targets:")
@@ -94,5 +101,70 @@ def test_a_body_is_read_in_linear_time(kind: str, read: Callable[[bytes], object
     def make(size: int) -> Run:
         raw = BODIES[kind](size)
         return lambda: read(raw)
+
+    assert steep(make, scale=4) is None
+
+
+STREAMS: Final[dict[str, Callable[[int], bytes]]] = {
+    "objects within objects": lambda size: b'{"usage":' * size,
+    "objects without an end": lambda size: b'{"usage":{"a":1,' * size,
+    "texts without an end": lambda size: b'"usage":{"' * size,
+    "one long event": lambda size: b"data: " + b"x" * size,
+    "many events": lambda size: b"data: {}\n\n" * size,
+    "ends of lines": lambda size: b"\r" * size,
+    "signs of errors": lambda size: b"event: error" * size,
+}
+_PIECE: Final = 16
+"""Bytes of a chunk: small ones are the worst case for code that keeps what is not complete."""
+
+
+def _pieces(stream: bytes) -> Iterator[bytes]:
+    return (stream[at : at + _PIECE] for at in range(0, len(stream), _PIECE))
+
+
+def _metered(stream: bytes) -> None:
+    meter = Meter(Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=0.0), events=True)
+    for piece in _pieces(stream):
+        meter.feed(piece)
+
+
+def _guarded(stream: bytes) -> None:
+    pieces = _pieces(stream)
+
+    async def upstream() -> bytes:
+        return next(pieces, b"")
+
+    async def verdicts(_: object) -> list[object]:
+        return []
+
+    async def read() -> None:
+        guarded = Guarded(upstream, b"", member="results", verdicts=verdicts)
+        while await guarded.read():
+            pass
+
+    asyncio.run(read())
+
+
+def _framed(stream: bytes) -> None:
+    async def send(_: object) -> None:
+        return None
+
+    async def run() -> None:
+        framed = FramedSend(send, format=Format.MESSAGES)
+        await framed(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+        )
+        for piece in _pieces(stream):
+            await framed({"type": "http.response.body", "body": piece, "more_body": True})
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("read", [_metered, _guarded, _framed, opening], ids=["meter", "guard", "frames", "opening"])
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_stream_is_read_in_linear_time(kind: str, read: Callable[[bytes], object]) -> None:
+    def make(size: int) -> Run:
+        stream = STREAMS[kind](size)
+        return lambda: read(stream)
 
     assert steep(make, scale=4) is None

@@ -7,7 +7,7 @@ import msgspec
 
 from claude_gateway_proxy.gateway.answer import Read
 from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
-from claude_gateway_proxy.gateway.wire.sse import END
+from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
 
 EVENT_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of one event that are held back while its end is missing."""
@@ -26,7 +26,8 @@ class Guarded:
         self, read: Read, head: bytes, *, member: str, verdicts: Callable[[Sequence[ToolCall]], Awaitable[Any]]
     ) -> None:
         self._upstream = read
-        self._buffer = head
+        self._buffer = bytearray(head)
+        self._searched = 0
         self._member = member
         self._verdicts = verdicts
         self._collector = Collector()
@@ -47,26 +48,32 @@ class Guarded:
             if not chunk:
                 break
             self._buffer += chunk
-        rest, self._buffer = self._buffer, b""
+        rest, self._buffer = bytes(self._buffer), bytearray()
         return rest or await self._upstream()
 
     def ready(self) -> bytes:
         """Return what was read and can be sent: whole events, up to the closing one; none where more must be read."""
         at = 0
-        while self._closing is None and (end := END.search(self._buffer, at)) is not None:
-            event = self._buffer[at : end.end()]
+        while self._closing is None and (end := END.search(self._buffer, max(at, self._searched))) is not None:
+            event = bytes(self._buffer[at : end.end()])
             if _CLOSING in event and _closes(_data(event)):
                 self._closing = event
             elif any(word in event for word in _OF_CALLS):
                 self._collector.feed(_data(event))
             if self._closing is not None:
-                passed, self._buffer = self._buffer[:at], self._buffer[end.end() :]
-                return passed
+                return self._taken(at, drop=end.end() - at)
             at = end.end()
         if at == 0 and len(self._buffer) > EVENT_LIMIT:
             self._done, at = True, len(self._buffer)
-        passed, self._buffer = self._buffer[:at], self._buffer[at:]
-        return passed
+        return self._taken(at)
+
+    def _taken(self, size: int, *, drop: int = 0) -> bytes:
+        """Take so many bytes from the buffer and return them; ``drop`` more are removed."""
+        taken = bytes(self._buffer[:size])
+        del self._buffer[: size + drop]
+        # An event's end may begin with the last bytes; before them there is none.
+        self._searched = 0 if drop else max(0, len(self._buffer) - END_BYTES)
+        return taken
 
     async def _closed(self, event: bytes) -> bytes:
         data = _data(event)

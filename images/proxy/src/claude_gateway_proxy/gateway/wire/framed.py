@@ -13,7 +13,7 @@ import msgspec
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
-from claude_gateway_proxy.gateway.wire.sse import END
+from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
 from claude_gateway_runtime.asgi import Headers, Message, Send
 
 _MEMORY: Final = 4096
@@ -24,9 +24,6 @@ _EVENT_LIMIT: Final = 24 * 1024 * 1024
 
 _COUNT_LIMIT: Final = 2 * 1024 * 1024
 """Bytes of an answer with a count of tokens, which is held back until its end."""
-
-_END_BYTES: Final = 4
-"""Bytes of the longest end of an event."""
 
 _CHUNK: Final = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 _EXCEPTIONS: Final = {kind: name for name, kind in ERROR_TYPES.items()}
@@ -109,7 +106,7 @@ class FramedSend:
             frames.append(self._frame(bytes(self._text[at : end.end()])))
             at = end.end()
         del self._text[:at]
-        self._searched = max(0, len(self._text) - _END_BYTES)
+        self._searched = max(0, len(self._text) - END_BYTES)
         if len(self._text) > _EVENT_LIMIT:
             raise aiohttp.ClientPayloadError("the stream has an event without an end")
         if last:

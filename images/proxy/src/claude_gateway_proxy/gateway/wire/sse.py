@@ -15,6 +15,8 @@ HOLD_LIMIT: Final = 64 * 1024
 _ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
 END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 """A line's end and an empty line; lines may end in three ways, and not all of them in the same."""
+END_BYTES: Final = 4
+"""Bytes of the longest end of an event."""
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )

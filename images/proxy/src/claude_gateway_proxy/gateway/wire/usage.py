@@ -56,17 +56,22 @@ class Meter:
         if self._events and not self.failed:
             self._look_for_error(chunk)
         data = self._carry + chunk if self._carry else chunk
+        if b"}" not in chunk and len(data) < OBJECT_LIMIT and data.startswith(_NEEDLE):
+            self._carry = data  # the object that began is not complete yet
+            return
+        read = 0
         at = data.find(_NEEDLE)
         while at >= 0:
-            found = _object_after(data, at + len(_NEEDLE))
+            found, read = _object_after(data, at + len(_NEEDLE))
             if found is None:
                 if len(data) - at < OBJECT_LIMIT:
                     self._carry = data[at:]
                     return
                 found = {}
             add(self._tokens, found)
-            at = data.find(_NEEDLE, at + len(_NEEDLE))
-        self._carry = data[-(len(_NEEDLE) - 1) :]
+            # What was parsed is not parsed again: objects within objects would cost the square of their depth.
+            at = data.find(_NEEDLE, read)
+        self._carry = data[max(read, len(data) - len(_NEEDLE) + 1) :]
 
     def _look_for_error(self, chunk: bytes) -> None:
         data = self._tail + chunk
@@ -110,24 +115,29 @@ def _count(usage: Mapping[str, object], key: str) -> int:
     return value if type(value) is int and 0 <= value <= _MOST else 0
 
 
-def _object_after(data: bytes, at: int) -> Mapping[str, object] | None:
-    """The object that follows a key which ends at ``at``; empty where none does, None where it has not all come."""
-    text = data[at : at + OBJECT_LIMIT - len(_NEEDLE)].lstrip(_SPACE)
-    if text[:1] == b":":
-        text = text[1:].lstrip(_SPACE)
-        if text[:1] == b"{":
-            return _decode(text)
-    elif text:
-        return {}
-    return None if not text else {}
+def _object_after(data: bytes, at: int) -> tuple[Mapping[str, object] | None, int]:
+    """Return the object that follows a key which ends at ``at``, and where what was read of it ends.
+
+    The object is empty where none follows, None where it has not all come.
+    """
+    text = data[at : at + OBJECT_LIMIT - len(_NEEDLE)]
+    rest = text.lstrip(_SPACE)
+    if rest[:1] == b":":
+        rest = rest[1:].lstrip(_SPACE)
+        if rest[:1] == b"{":
+            found, read = _decode(rest)
+            return found, at + len(text) - len(rest) + read
+    elif rest:
+        return {}, at
+    return ({} if rest else None), at
 
 
-def _decode(text: bytes) -> Mapping[str, object] | None:
+def _decode(text: bytes) -> tuple[Mapping[str, object] | None, int]:
     try:
         # Latin-1 takes any bytes; only the ASCII keys and numbers matter here.
-        found, _ = _DECODER.raw_decode(text.decode("latin-1"))
-    except ValueError:
-        return None
+        found, read = _DECODER.raw_decode(text.decode("latin-1"))
+    except json.JSONDecodeError as error:
+        return None, error.pos
     except RecursionError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return {}, len(text)
+    return (found if isinstance(found, dict) else {}), read
