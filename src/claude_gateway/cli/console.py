@@ -91,6 +91,8 @@ def request(line: Mapping[str, Any]) -> str:
         parts.append(f"{line['attempts']} attempts")
     if line.get("outcome") not in (None, "ok"):
         parts.append(str(line["outcome"]))
+    if line.get("error"):
+        parts.append(str(line["error"]))
     parts.extend(str(error) for error in line.get("upstream_errors") or ())
     return printable("  ".join(parts))
 

@@ -76,3 +76,12 @@ async def test_an_alias_reaches_the_target_as_the_name_that_it_stands_for(model:
         assert up.seen[0].body == body.replace(b"claude-gpt-5", sent)
     else:
         assert worker.seen[0].header("x-claude-gateway-model") == sent.decode()
+
+
+async def test_the_log_line_of_an_unknown_model_names_similar_ones() -> None:
+    """Claude Code shows its own words for a 404, so that the developer finds the gateway's in the log alone."""
+    async with inprocess(route("claude-sonnet-5-5")) as gw:
+        async with await gw.post("/v1/messages", {"model": "claude-sonet-5-5"}) as response:
+            assert response.status == 404
+        (line,) = await gw.records()
+    assert "claude-sonnet-5-5" in line["error"]

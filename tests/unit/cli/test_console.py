@@ -38,6 +38,11 @@ def test_a_request_is_one_line_that_cannot_steer_the_terminal() -> None:
     assert "connect" in line
 
 
+def test_a_request_that_was_rejected_shows_why() -> None:
+    rejected = {**REQUEST, "status": 404, "outcome": "client_error", "error": "no route serves the model"}
+    assert "client_error  no route serves the model" in console.request(rejected)
+
+
 def test_text_shows_requests_and_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     shown = console.Console(json_lines=False)
     shown.line("gateway", json.dumps(REQUEST))

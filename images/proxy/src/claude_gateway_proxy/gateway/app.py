@@ -180,7 +180,7 @@ class App:
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.
             headers.append((b"connection", b"close"))
-        record.status, record.bytes_out = status, len(body)
+        record.status, record.bytes_out, record.error = status, len(body), failure.message
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)
         await send_whole(send, status=status, headers=headers, body=body)

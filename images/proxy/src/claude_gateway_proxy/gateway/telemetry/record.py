@@ -22,6 +22,7 @@ CLIENT_GONE: Final = 499
 _MODEL_LOGGED: Final = 128
 _SESSION_LOGGED: Final = 64
 """Characters of the client's own text in a log line: fewer than a request may have, because a line is read."""
+_ERROR_LOGGED: Final = 500
 
 Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
@@ -69,9 +70,10 @@ class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
-    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``verdicts``
-    has one word for each tool call that was to be judged. ``asides`` are requests that the gateway made by itself to
-    answer this one, and ``judges`` is, in such a record, the request whose tool calls are judged.
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``error`` is
+    the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged.
+    ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the
+    request whose tool calls are judged.
     """
 
     wire: Wire
@@ -88,6 +90,7 @@ class Record:
     stream: bool = False
     status: int = 0
     outcome: Outcome = "ok"
+    error: str = ""
     attempts: int = 0
     upstream_errors: list[FailedTry] = field(default_factory=list)
     input_tokens: int = 0
@@ -133,6 +136,8 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.error:
+            line["error"] = self.error[:_ERROR_LOGGED]
         if self.upstream_errors:
             line["upstream_errors"] = [str(failed) for failed in self.upstream_errors]
         if self.verdicts:
