@@ -1,7 +1,7 @@
 """Names of one Claude model: it has one at Anthropic, one at Bedrock and one at Vertex.
 
-``claude-sonnet-4-5-20250929``, ``us.anthropic.claude-sonnet-4-5-20250929-v1:0`` (also at the end of an ARN) and
-``claude-sonnet-4-5@20250929`` are the same model. A name that one route holds covers the others too, so the planner
+``claude-opus-4-5-20251101``, ``us.anthropic.claude-opus-4-5-20251101-v1:0`` (also at the end of an ARN) and
+``claude-opus-4-5@20251101`` are the same model. A name that one route holds covers the others too, so the planner
 and the gateway share this module.
 """
 

@@ -19,7 +19,7 @@ _EPOCH: Final = "1970-01-01"
 """Anthropic's own value for a model whose release date is not known."""
 
 _DATED: Final = re.compile(r"[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?![\da-z])")
-"""A release date within a name, as in ``claude-sonnet-4-5-20250929`` and ``gpt-4o-2024-08-06``."""
+"""A release date within a name, as in ``claude-opus-4-5-20251101`` and ``gpt-4o-2024-08-06``."""
 
 
 def listing(routing: Routing, client: Client, *, shape: Wire, query: bytes) -> bytes:
