@@ -203,7 +203,7 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
         named = [(route, samples.name_for(route, served, client=client)) for route in routes]
         yield from (_unnamed(route) for route, name in named if not name)
         names = [(route.name, name) for route, name in named if name]
-    own_login = {route.name for route in policy.routes if _takes_own_login(route)}
+    own_login = {route.name for route in policy.routes if samples.takes_own_login(route)}
     for route, model in names:
         if route in own_login:
             yield Check(CheckStatus.SKIP, f"route {route}", _NO_LOGIN, "Test it with Claude Code after signing in.")
@@ -225,10 +225,6 @@ def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[s
         return result.seen, result.fix
     seen = "; ".join((result.seen, *(printable(str(failure)) for failure in found)))
     return seen, probes.REASONS.get(found[-1].reason or found[-1].kind, result.fix)
-
-
-def _takes_own_login(route: Route) -> bool:
-    return bool(route.targets) and all(target.forward_client_token for target in route.targets)
 
 
 def _unnamed(route: Route) -> Check:

@@ -105,6 +105,15 @@ def _no_client(sources: Sequence[Path]) -> list[str]:
 
 def _use(served: Served) -> list[str]:
     arguments = key_arguments(served.documents, served.sources, served.url)
+    routes = served.policy.routes
+    if routes and all(samples.takes_own_login(route) for route in routes):
+        return [
+            "  try it in another terminal, with the login that Claude Code already has",
+            f'    eval "$({program()} env claude {arguments})"',
+            '    export ANTHROPIC_CUSTOM_HEADERS="x-gateway-key: $ANTHROPIC_AUTH_TOKEN"; unset ANTHROPIC_AUTH_TOKEN',
+            "    claude -p Hello",
+            "",
+        ]
     name, gpt = _sample(served.policy, Format.MESSAGES), _sample(served.policy, Format.CHAT)
     scripted = served.scripted_url is not None
     note = [
@@ -163,11 +172,15 @@ def _near(path: Path) -> str:
 
 
 def _sample(policy: Policy, preferred: Format) -> str:
-    """Return a model name for an example, preferably of a route whose targets support the format natively."""
+    """Return a model name for an example, of a route that answers to a gateway key alone.
+
+    A route whose targets support the format natively comes first.
+    """
     client = policy.clients[0]
     routes = samples.routes_for(policy, client)
     served = samples.Served(routes)
-    for route in sorted(routes, key=lambda route: not any(preferred in t.formats for t in route.targets)):
+    usable = [route for route in routes if not samples.takes_own_login(route)]
+    for route in sorted(usable, key=lambda route: not any(preferred in t.formats for t in route.targets)):
         name = samples.name_for(route, served, client=client)
         if name:
             return name

@@ -78,6 +78,11 @@ def routes_for(policy: Policy, client: Client | None) -> Sequence[Route]:
     return [route for route in policy.routes if tenancy.includes(tenancy.users(route, policy.namespace), namespace)]
 
 
+def takes_own_login(route: Route) -> bool:
+    """Return whether a route only forwards clients' own logins, so that a gateway key alone gets no answer."""
+    return bool(route.targets) and all(target.forward_client_token for target in route.targets)
+
+
 def name_for(route: Route, served: Served, *, client: Client | None = None) -> str | None:
     """Return a model name that this route serves and that the client may use; None if none is known.
 

@@ -1,0 +1,37 @@
+"""The startup message of ``serve``: commands that work with the routes that are served."""
+
+from claude_gateway.cli import present
+from claude_gateway.cli.present import Served
+from claude_gateway.contract.policy import Client, Format, Policy, Route, Target
+
+OWN = Target(id="default/own/0", provider="anthropic", model="*", formats=(Format.MESSAGES,), forward_client_token=True)
+PAID = Target(id="default/paid/0", provider="anthropic", model="*", formats=(Format.MESSAGES,))
+
+
+def shown(*routes: Route) -> str:
+    policy = Policy(namespace="default", routes=routes, clients=(Client(name="default/me", models=("*",)),))
+    return present.lines(
+        Served(
+            url="http://127.0.0.1:4000",
+            tls_url=None,
+            metrics="http://127.0.0.1:9090",
+            revision="0123456789abcdef",
+            policy=policy,
+            documents=(),
+            sources=(),
+            scripted_url=None,
+        )
+    )
+
+
+def test_routes_for_own_logins_are_tried_with_the_own_login() -> None:
+    text = shown(Route(name="default/own", models=("claude-*",), targets=(OWN,)))
+    assert "x-gateway-key: $ANTHROPIC_AUTH_TOKEN" in text
+    assert "curl" not in text
+
+
+def test_a_sample_is_a_route_that_a_gateway_key_alone_may_use() -> None:
+    own = Route(name="default/own", models=("claude-mine",), targets=(OWN,))
+    text = shown(own, Route(name="default/paid", models=("claude-paid",), targets=(PAID,)))
+    assert '"model": "claude-paid"' in text
+    assert '"model": "claude-mine"' not in text
