@@ -19,7 +19,7 @@ class Endpoint:
 
     def request(self, body: bytes) -> bytes:
         """The whole request as bytes."""
-        extra = f"x-bench-events: {self.events}\r\n" if self.events else ""
+        extra = f"anthropic-bench-events: {self.events}\r\n" if self.events else ""
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
             f"anthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n{extra}"
