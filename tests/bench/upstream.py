@@ -1,9 +1,8 @@
 """An upstream with next to no cost of its own: it reads whole requests and writes prepared bytes.
 
 ``python -m tests.bench.upstream`` prints its port. What it answers depends on the path alone: Anthropic Messages
-or OpenAI Chat Completions, streamed when the body says so. A request header ``anthropic-bench-events: N`` asks for a stream
-of
-N events at 50 events per second; without it all events come at once. The model ``held`` asks for a stream of
+or OpenAI Chat Completions, streamed when the body says so. A request header ``anthropic-bench-events: N`` asks for a
+stream of N events at 50 events per second; without it all events come at once. The model ``held`` asks for a stream of
 ``HELD_EVENTS`` events, one each ``HELD_PERIOD`` seconds: no header passes the LiteLLM lane.
 """
 
