@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.builders.targets import ANTHROPIC_KEY
+from tests.support.builders.targets import ANTHROPIC_CREDENTIAL, ANTHROPIC_KEY
 from tests.support.clients import cli, terminal
 from tests.support.clients.scenarios import SCENARIOS, Scenario, play
 from tests.support.clients.tap import Message, Passed, Tap
@@ -15,12 +15,9 @@ from tests.support.processes.waiting import until
 from claude_gateway_scripted import Scripted
 
 UPSTREAM_MODEL = "another-name"
-ROUTES = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
+ROUTES = (
+    ANTHROPIC_CREDENTIAL
+    + """\
 apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: renamed}}
@@ -35,6 +32,7 @@ spec:
   models: ["kept-*"]
   targets: [{{model: anthropic/*, credential: anthropic}}]
 """
+)
 
 HERE_ONLY = {"host", "content-length", "connection", "authorization", "x-api-key", "accept-encoding", "x-team"}
 """Request headers that are each hop's own: addresses, lengths, credentials, the encodings that are understood, and

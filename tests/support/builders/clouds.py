@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.support.builders.targets import ANTHROPIC_CREDENTIAL
 from tests.support.processes.gateway import Manifest
 
 from claude_gateway.names import LABEL_CREDENTIAL, Kind
@@ -18,12 +19,9 @@ ANTHROPIC_KEY: Final = "sk-ant-scripted-modes-0123456789"
 GEMINI_KEY: Final = "AIza-scripted-modes-0123456789"
 OPENAI_KEY: Final = "sk-scripted-modes-0123456789"
 
-ROUTES: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
+ROUTES: Final = (
+    ANTHROPIC_CREDENTIAL
+    + """\
 apiVersion: claudegateway.io/v1alpha1
 kind: ClaudeCredential
 metadata: {{name: bedrock}}
@@ -87,6 +85,7 @@ spec:
   models: ["*"]
   targets: [{{model: "anthropic/*", credential: anthropic}}]
 """
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,18 @@ ANTHROPIC_KEY: Final = "sk-ant-scripted-0123456789abcdef"
 OPENAI_KEY: Final = "sk-scripted-fedcba9876543210"
 GOOGLE_KEY: Final = "AIza-scripted-89abcdef01234567"
 
-ROUTES: Final = """
+ANTHROPIC_CREDENTIAL: Final = """
 apiVersion: claudegateway.io/v1alpha1
 kind: ClaudeCredential
 metadata: {{name: anthropic}}
 spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
 ---
+"""
+"""The credential that routes to Anthropic name; the next document follows."""
+
+ROUTES: Final = (
+    ANTHROPIC_CREDENTIAL
+    + """\
 apiVersion: claudegateway.io/v1alpha1
 kind: ClaudeCredential
 metadata: {{name: vllm}}
@@ -66,13 +72,11 @@ spec:
   models: [claude-on-responses]
   targets: [{{model: openai/scripted-codex, credential: openai, formats: [Responses]}}]
 """
+)
 
-PASS_THROUGH: Final = """
-apiVersion: claudegateway.io/v1alpha1
-kind: ClaudeCredential
-metadata: {{name: anthropic}}
-spec: {{apiKey: {{provider: anthropic, secretRef: {{name: anthropic}}, baseURL: "{url}"}}}}
----
+PASS_THROUGH: Final = (
+    ANTHROPIC_CREDENTIAL
+    + """\
 apiVersion: claudegateway.io/v1alpha1
 kind: ModelRoute
 metadata: {{name: claude}}
@@ -80,6 +84,7 @@ spec:
   models: ["claude-*"]
   targets: [{{model: anthropic/*, credential: anthropic}}]
 """
+)
 """Every Claude model at one upstream, under the name that the client sends."""
 
 KEYLESS: Final = """
