@@ -189,9 +189,6 @@ _REPAIRS: Final = (
 )
 """Words of a failure, and the repair for it. The first one that fits is tried."""
 
-NAMES: Final = (OUTPUT, *dict.fromkeys(repair.name for _, repair in _REPAIRS))
-"""All repairs."""
-
 
 def _repair(failure: Failure) -> _Repair | None:
     if isinstance(failure, TooMuchOutput):
