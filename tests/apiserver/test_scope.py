@@ -253,7 +253,7 @@ def test_it_waits_for_the_kinds_and_outlives_the_api_server(own_api: ApiServer) 
         until(lambda: operator.healthy() == 200, timeout=60)
         assert operator.alive()
         lines = [json.loads(line) for line in operator.lines().splitlines()]
-        # What heals by itself is no error, and a watch warns once, however often it tries.
+        # What heals by itself is not an error, and a watch warns once, however often it tries.
         assert not [line for line in lines if line["level"] == "error" or " " in line["event"]]
         assert len([line for line in lines if line["event"] == "watch_failed" and line["level"] == "warning"]) <= 4
 

@@ -69,14 +69,14 @@ def test_chart_and_application_share_one_version() -> None:
 def test_what_the_chart_says_about_itself_is_true(default: Rendered) -> None:
     """Artifact Hub shows these annotations."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    told = {name.partition("/")[2]: yaml.safe_load(text) for name, text in chart["annotations"].items()}
+    noted = {name.partition("/")[2]: yaml.safe_load(text) for name, text in chart["annotations"].items()}
     crds = default.all("CustomResourceDefinition")
-    assert {found["name"] for found in told["crds"]} == {found["metadata"]["name"] for found in crds}
-    assert {found["kind"] for found in told["crdsExamples"]} == {found["spec"]["names"]["kind"] for found in crds}
+    assert {found["name"] for found in noted["crds"]} == {found["metadata"]["name"] for found in crds}
+    assert {found["kind"] for found in noted["crdsExamples"]} == {found["spec"]["names"]["kind"] for found in crds}
     images = {container["image"] for _, pod in default.pods() for container in containers(pod).values()}
-    assert {found["image"] for found in told["images"]} == images
+    assert {found["image"] for found in noted["images"]} == images
     specs = {str(kind.kind): kind.spec for kind in KINDS}
-    for example in told["crdsExamples"]:
+    for example in noted["crdsExamples"]:
         specs[example["kind"]].model_validate(example["spec"])
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told: which pods to scrape, and which alerts to raise."""
+"""What the chart configures in Prometheus: which pods to scrape, and which alerts to raise."""
 
 import re
 

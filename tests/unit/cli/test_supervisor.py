@@ -32,7 +32,7 @@ def test_a_child_says_where_it_listens(text: str, address: str | None) -> None:
 
 
 class Heard:
-    """What a supervisor told."""
+    """What a supervisor reported."""
 
     def __init__(self) -> None:
         self.output: list[tuple[str, str]] = []

@@ -105,10 +105,10 @@ def test_a_flood_costs_its_own_namespace_its_newest_objects(flood: Callable[[], 
 
 def test_what_is_left_out_says_so_and_says_the_same_each_time() -> None:
     decided = plan(*sound(), *long_names())
-    told = {
+    statuses = {
         status.object.name: status.conditions for status in decided.statuses if status.object.namespace != "default"
     }
-    newest, oldest = told["r0249"], told["r0000"]
+    newest, oldest = statuses["r0249"], statuses["r0000"]
     assert {condition.status for condition in oldest} == {"True"}
     accepted = next(condition for condition in newest if condition.type == ConditionType.ACCEPTED)
     assert (accepted.status, accepted.reason) == ("False", Reason.TOO_LARGE)

@@ -80,7 +80,7 @@ def test_a_client_uses_the_routes_of_its_namespace_and_what_others_share() -> No
     assert found.display_name(Client(name="a/stranger"), "own") is None
 
 
-def told(found: Routing, client: Client, model: str) -> list[str]:
+def answers(found: Routing, client: Client, model: str) -> list[str]:
     """Everything that a client can ask about a model."""
     texts = []
     for ask in (
@@ -113,15 +113,15 @@ def test_a_client_cannot_tell_whether_another_namespace_has_a_model(
     routes = (hidden, *common) if first else (*common, hidden)
     own = route("own-opus-4-5", name="a/own")
     for asking in (client, A):
-        without = told(routing(own, *common, clients=(asking,)), asking, model)
-        assert told(routing(own, *routes, clients=(asking,)), asking, model) == without
+        without = answers(routing(own, *common, clients=(asking,)), asking, model)
+        assert answers(routing(own, *routes, clients=(asking,)), asking, model) == without
 
 
 def test_a_model_off_the_list_is_like_one_that_does_not_exist() -> None:
     some = Client(name="a/some", models=("claude-*",))
     there = routing(route("gpt-5", "claude-x", name="a/r"), clients=(some,))
     gone = routing(route("claude-x", name="a/r"), clients=(some,))
-    assert told(there, some, "gpt-5") == told(gone, some, "gpt-5")
+    assert answers(there, some, "gpt-5") == answers(gone, some, "gpt-5")
 
 
 def test_a_judge_is_looked_up_for_the_namespace_of_the_route() -> None:
