@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-MEMBERS := -e . -e libs/runtime -e operator -e images/proxy -e images/scripted-upstream
+MEMBERS := -e . -e libs/runtime -e operator -e images/proxy -e images/claude-code -e images/claude-auth -e images/scripted-upstream
 TAG ?= dev
 # The one place of the version is the root pyproject.toml; a test compares the others with it.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -19,14 +19,14 @@ help: ## List the targets
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv from the lock (the other targets call it)
 
-$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml libs/runtime/pyproject.toml operator/pyproject.toml images/proxy/pyproject.toml images/scripted-upstream/pyproject.toml
+$(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml libs/runtime/pyproject.toml operator/pyproject.toml images/proxy/pyproject.toml images/claude-code/pyproject.toml images/claude-auth/pyproject.toml images/scripted-upstream/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "setup: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "setup: 1/3 making $(VENV) with $$($(PYTHON) --version)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "setup: no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
-	@echo "setup: 2/3 installing $$(grep -c '==' locks/all.txt) hash-pinned packages (about 260 MB the first time)"
+	@echo "setup: 2/3 installing $$(grep -c '==' locks/all.txt) hash-pinned packages (about 480 MB the first time)"
 	@$(UV) pip sync --python $(BIN)/python --require-hashes locks/all.txt
 	@echo "setup: 3/3 installing this project"
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS)
@@ -84,7 +84,7 @@ lint: setup ## Formatting, ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check .
 	@$(BIN)/mdformat --check $(PAGES)
 	$(BIN)/ruff check .
-	$(BIN)/mypy src libs/runtime/src operator/src images/proxy/src images/scripted-upstream/src tests tools
+	$(BIN)/mypy src libs/runtime/src operator/src images/proxy/src images/claude-code/src images/claude-auth/src images/scripted-upstream/src tests tools
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: generate

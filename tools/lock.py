@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PROJECTS: Final = (
+PROXY: Final = (
     "pyproject.toml",
     "libs/runtime/pyproject.toml",
     "images/proxy/pyproject.toml",
     "images/scripted-upstream/pyproject.toml",
 )
+CLAUDE_CODE: Final = ("pyproject.toml", "libs/runtime/pyproject.toml", "images/claude-code/pyproject.toml")
+CLAUDE_AUTH: Final = ("pyproject.toml", "libs/runtime/pyproject.toml", "images/claude-auth/pyproject.toml")
 OPERATOR: Final = ("pyproject.toml", "libs/runtime/pyproject.toml", "operator/pyproject.toml")
+PROJECTS: Final = tuple(dict.fromkeys((*PROXY, *CLAUDE_CODE, *CLAUDE_AUTH, *OPERATOR)))
 JOINT: Final = "locks/all.txt"
 FORBIDDEN: Final = ("litellm-enterprise",)
 """Packages under a licence that lets nobody ship or run them for free."""
@@ -45,8 +48,10 @@ class Lock:
 
 
 LOCKS: Final = (
-    Lock(JOINT, (*PROJECTS, "operator/pyproject.toml", "--group", "dev"), constrained=False),
-    Lock("locks/proxy.txt", PROJECTS, part_of_joint=True),
+    Lock(JOINT, (*PROJECTS, "--group", "dev"), constrained=False),
+    Lock("locks/proxy.txt", PROXY, part_of_joint=True),
+    Lock("locks/claude-code.txt", CLAUDE_CODE, part_of_joint=True),
+    Lock("locks/claude-auth.txt", CLAUDE_AUTH, part_of_joint=True),
     Lock("locks/operator.txt", OPERATOR, part_of_joint=True),
     Lock("locks/scripted.txt", ("images/scripted-upstream/pyproject.toml",), part_of_joint=True),
     Lock("locks/e2e-clients.txt", ("locks/e2e-clients.in",), part_of_joint=True),
