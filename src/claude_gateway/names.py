@@ -164,6 +164,13 @@ HEADER_OBSTACLE: Final = "x-claude-gateway-obstacle"
 """Set by the worker where it has no answer of the upstream: why, as one word."""
 HEADER_DETAIL: Final = "x-claude-gateway-detail"
 
+# Headers between the gateway and the Claude Code backend.
+HEADER_LOGIN: Final = "x-claude-code-login"
+"""The access token of the login that answers. Only the gateway sets it, and only for targets with a login."""
+HEADER_LOGIN_STATE: Final = "x-claude-gateway-login"
+"""Set by the backend to ``rejected`` where Anthropic refused the login, so that nobody takes it for our own key."""
+LOGIN_REJECTED: Final = "rejected"
+
 # Metrics. OTel GenAI names where they exist (dots as underscores), our own prefix elsewhere.
 METRIC_REQUESTS: Final = "claude_gateway_requests"
 METRIC_TOKENS: Final = "claude_gateway_tokens"

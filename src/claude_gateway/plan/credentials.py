@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from claude_gateway.api.base import SecretKeyRef
-from claude_gateway.api.claude_credential import ApiKey, Bedrock, ClaudeCredentialSpec, Vertex
+from claude_gateway.api.claude_credential import ApiKey, Bedrock, ClaudeCredentialSpec, Subscription, Vertex
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Google, Wire
 from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED
@@ -59,7 +59,7 @@ def resolve(world: World) -> Credentials:
     acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
     for item in world.credentials:
-        if item.spec is None:
+        if item.spec is None or isinstance(item.spec.kind, Subscription):
             continue
         found = list(_spec_problems(item.ref, item.spec.kind, world))
         acceptable.update(() if found else (item.ref,))
@@ -142,6 +142,8 @@ def _value(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> b
 
 def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | None) -> Key:
     kind = spec.kind
+    if isinstance(kind, Subscription):
+        raise TypeError(spec)
     ref = entry_of(namespace, spec)
     spent: _Spent = {} if ref is None or value is None else {"entry": secret_entry(ref, value), "value": value}
     if isinstance(kind, ApiKey):
@@ -172,6 +174,8 @@ def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
     """Return the name of a credential's entry in the secret part; None for the identity of the pods."""
+    if isinstance(spec.kind, Subscription):
+        return None
     ref = spec.kind.secret_ref
     if ref is None:
         return None
