@@ -1,6 +1,7 @@
 """One request costs one call of Anthropic's API, whatever Claude Code would do by itself."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +73,8 @@ class _Open(Shim):
 
 @pytest.mark.parametrize("end", ["max_tokens", "unknown tool"])
 async def test_claude_code_alone_would_ask_again(upstream: Scripted, tmp_path: Path, end: str) -> None:
-    cli = find_cli(None)
+    named = os.environ.get("CLAUDE_GATEWAY_CLI")
+    cli = find_cli(None if named is None else Path(named))
     assert cli is not None
     command = Command(cli, tmp_path, proxy="http://127.0.0.1:9")
     command.prepare()
