@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 from tools.reference.markdown import code, page, table
 
 from claude_gateway.contract.report import PodReport
+from claude_gateway_claude_code.metrics import Metrics as BackendMetrics
 from claude_gateway_operator.metrics import Metrics as OperatorMetrics
 from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
@@ -22,7 +23,8 @@ The agent serves the metrics of all processes of its pod on one page, `/metrics`
 Prometheus' text format. Every sample has the label `{LABEL}` besides those below: `gateway`, `litellm` or `agent`.
 Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
 usual `process_*` metrics are left out here. The operator serves its own page, on
-`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, without that label."""
+`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, and so does the Claude Code backend, on `CLAUDE_GATEWAY_METRICS_LISTEN`; both
+without that label."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]
@@ -37,6 +39,8 @@ def render() -> str:
     }
     tables = {name: _registered(registry) for name, registry in registries.items()} | {"agent": _agent()}
     tables["operator"] = _registered(OperatorMetrics().registry)
+    backend = BackendMetrics(running=lambda: 0, waiting=lambda: 0, ready=lambda: 0)
+    tables["claude_code"] = _registered(backend.registry)
     parts = [part for name, rows in tables.items() for part in (f"## {name}", table(heads, rows))]
     return page("Metrics", INTRO, parts, source="the metrics of images/proxy and operator")
 
