@@ -145,6 +145,11 @@ class Subscription(Spec):
         default=None, description="One program of the owner's that may ask the backend directly. Default: none."
     )
 
+    @property
+    def secret(self) -> SecretRef:
+        """The Secret that holds the login."""
+        return SecretRef(name=self.secret_name)
+
 
 CredentialKind = ApiKey | Bedrock | Vertex | Subscription
 

@@ -160,6 +160,11 @@ class Target(Contract):
     translation: Translation = Translation()
     telemetry_provider: str | None = None
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entries of the secret part that it needs."""
+        return tuple(entry for entry in (self.secret, self.login) if entry is not None)
+
 
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.

@@ -30,7 +30,8 @@ class Target:
 
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
     ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
-    the pod's own. ``translation`` says what its provider needs of us.
+    the pod's own. ``translation`` says what its provider needs of us. ``login`` is
+    the login that answers, for targets at the Claude Code backend.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Target:
     dial: Dial | None
     cloud: Mapping[str, Any] | None = field(default=None, repr=False)
     translation: Translation = field(default_factory=Translation)
+    login: str | None = field(default=None, repr=False)
 
     @property
     def provider(self) -> str:
@@ -108,6 +110,7 @@ def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: flo
         dial=dial(address),
         cloud={**place, **identity} or None,
         translation=target.translation,
+        login=None if target.login is None else _secret(target.login, secrets),
     )
 
 
