@@ -10,6 +10,8 @@ from prometheus_client.core import Metric
 from tools.reference.markdown import code, page, table
 
 from claude_gateway.contract.report import PodReport
+from claude_gateway_auth.metrics import LABELS as LOGIN_LABELS
+from claude_gateway_auth.metrics import Metrics as LoginMetrics
 from claude_gateway_operator.metrics import Metrics as OperatorMetrics
 from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
@@ -22,7 +24,8 @@ The agent serves the metrics of all processes of its pod on one page, `/metrics`
 Prometheus' text format. Every sample has the label `{LABEL}` besides those below: `gateway`, `litellm` or `agent`.
 Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
 usual `process_*` metrics are left out here. The operator serves its own page, on
-`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, without that label."""
+`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, and so does the sign-in service, on `CLAUDE_GATEWAY_METRICS_LISTEN`; both
+without that label."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]
@@ -37,8 +40,12 @@ def render() -> str:
     }
     tables = {name: _registered(registry) for name, registry in registries.items()} | {"agent": _agent()}
     tables["operator"] = _registered(OperatorMetrics().registry)
+    tables["auth"] = [
+        (name, kind, labels or ", ".join(map(code, LOGIN_LABELS)), meaning)
+        for name, kind, labels, meaning in _registered(LoginMetrics().registry)
+    ]
     parts = [part for name, rows in tables.items() for part in (f"## {name}", table(heads, rows))]
-    return page("Metrics", INTRO, parts, source="the metrics of images/proxy and operator")
+    return page("Metrics", INTRO, parts, source="the metrics of images/proxy, images/claude-auth and operator")
 
 
 def _registered(registry: CollectorRegistry) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from claude_gateway.names import AUTH_MANAGER
 from claude_gateway_auth.desk import Desk
 from claude_gateway_auth.driver.cli import Cli, CliMissingError
 from claude_gateway_auth.home import Homes
@@ -18,7 +19,7 @@ from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.service import Service
 from claude_gateway_auth.settings import Settings
-from claude_gateway_auth.store.cluster import MANAGER, ClusterStore
+from claude_gateway_auth.store.cluster import ClusterStore
 from claude_gateway_auth.store.folder import FolderStore
 from claude_gateway_auth.store.store import Store, StoreError
 from claude_gateway_auth.web.access import Access, session_secret
@@ -74,7 +75,7 @@ async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
         stack.callback(store.close)
         return store
     cluster = Cluster(url=settings.apiserver_url, token_file=settings.token_file, ca_file=settings.ca_file)
-    kube = await stack.enter_async_context(Kube(cluster, manager=MANAGER))
+    kube = await stack.enter_async_context(Kube(cluster, manager=AUTH_MANAGER))
     own = settings.namespace or ("" if settings.namespaces else settings.namespace_file.read_text("utf-8").strip())
     return ClusterStore(kube, settings.namespaces or (own,))
 

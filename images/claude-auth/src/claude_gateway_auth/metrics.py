@@ -11,7 +11,7 @@ from claude_gateway import names
 from claude_gateway.contract.login import Outcome
 from claude_gateway_auth.credential import Ref
 
-_LABELS = ("namespace", "credential")
+LABELS = ("namespace", "credential")
 
 
 class Metrics(Collector):
@@ -22,7 +22,7 @@ class Metrics(Collector):
         self._refreshes = Counter(
             names.METRIC_LOGIN_REFRESHES,
             "Refreshes of a login by outcome: `ok`, `rejected` (somebody has to sign in again) or `unavailable`.",
-            [*_LABELS, "outcome"],
+            [*LABELS, "outcome"],
             registry=self.registry,
         )
         self._expiries: dict[Ref, datetime] = {}
@@ -35,7 +35,7 @@ class Metrics(Collector):
         family = GaugeMetricFamily(
             names.METRIC_LOGIN_EXPIRY,
             "Seconds until the login's access token ends; negative after that.",
-            labels=_LABELS,
+            labels=LABELS,
         )
         now = datetime.now(UTC)
         for ref, moment in sorted(self._expiries.items()):

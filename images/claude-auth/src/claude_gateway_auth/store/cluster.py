@@ -5,23 +5,22 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from claude_gateway.names import FIELD_MANAGER, Kind
+from claude_gateway.contract.writers import other_writer
+from claude_gateway.names import AUTH_MANAGER, Kind
 from claude_gateway_auth.credential import Credential
 from claude_gateway_auth.store.folder import manifest
 from claude_gateway_auth.store.store import ConflictError, Stored, StoreError
 from claude_gateway_runtime.kube import Conflict, Kube, KubeError, NotFound, path
 from claude_gateway_runtime.kube import entries as entries_of
 
-MANAGER: Final = f"{FIELD_MANAGER}-auth"
 _CREDENTIALS: Final = "claudecredentials"
-_OTHER_WRITERS: Final = frozenset(("helm", "external-secrets", "sealed-secrets", "argocd", "flux"))
 
 
 class ClusterStore:
     """Logins in Secrets, written by server-side apply at the version that was read."""
 
     def __init__(self, kube: Kube, namespaces: Sequence[str]) -> None:
-        """``kube`` applies as ``MANAGER``."""
+        """``kube`` applies as ``AUTH_MANAGER``."""
         self._kube = kube
         self._namespaces = tuple(namespaces)
 
@@ -46,7 +45,7 @@ class ClusterStore:
         except KubeError as error:
             raise StoreError(str(error)) from None
         meta = found.get("metadata") or {}
-        return Stored(content, str(meta.get("resourceVersion")), foreign(meta, credential.method.key))
+        return Stored(content, str(meta.get("resourceVersion")), other_writer(meta, credential.method.key) or "")
 
     async def write(self, credential: Credential, entries: Mapping[str, bytes], *, version: str | None) -> None:
         """Apply one Secret; entries that this service wrote before and that are not given go."""
@@ -56,7 +55,7 @@ class ClusterStore:
         elif (await self.read(credential)).version is not None:
             raise ConflictError("the Secret was created meanwhile")
         try:
-            await self._kube.apply(self._path(credential), body, manager=MANAGER)
+            await self._kube.apply(self._path(credential), body, manager=AUTH_MANAGER)
         except Conflict as error:
             raise ConflictError(str(error)) from None
         except NotFound:
@@ -67,25 +66,6 @@ class ClusterStore:
 
     def _path(self, credential: Credential) -> str:
         return path("secrets", credential.namespace, credential.secret_name, api="v1")
-
-
-def foreign(meta: Mapping[str, Any], key: str) -> str:
-    """Return who else writes the entry ``key`` of a Secret with this metadata; empty if nobody does.
-
-    The first entry of ``managedFields`` with another manager counts, and so do the marks of controllers.
-    """
-    owners = [str(owner.get("kind")) for owner in meta.get("ownerReferences") or ()]
-    if owners:
-        return owners[0]
-    labels = meta.get("labels") or {}
-    manager = str(labels.get("app.kubernetes.io/managed-by") or "")
-    if manager.lower() in _OTHER_WRITERS or any("external-secrets.io" in name for name in labels):
-        return manager or "External Secrets"
-    for entry in meta.get("managedFields") or ():
-        fields = ((entry.get("fieldsV1") or {}).get("f:data") or {}) if isinstance(entry, dict) else {}
-        if entry.get("manager") != MANAGER and f"f:{key}" in fields:
-            return str(entry.get("manager"))
-    return ""
 
 
 def _credential(item: Mapping[str, Any]) -> Credential | None:
