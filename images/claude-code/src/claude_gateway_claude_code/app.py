@@ -1,0 +1,327 @@
+"""The backend's ASGI application: Messages, counts of tokens and models, each answered by one turn of Claude Code."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from claude_gateway_claude_code import failures, models
+from claude_gateway_claude_code.answer import PING, Usage, Whole, frame
+from claude_gateway_claude_code.callers import Caller, Callers
+from claude_gateway_claude_code.gate import Gate
+from claude_gateway_claude_code.metrics import Metrics
+from claude_gateway_claude_code.pool import Pool
+from claude_gateway_claude_code.request import Turn, read
+from claude_gateway_claude_code.session import Event, Session
+from claude_gateway_runtime.asgi import (
+    JSON,
+    TEXT,
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientGone,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    gone,
+    read_body,
+    send_document,
+)
+from claude_gateway_runtime.envelope import Envelope
+from claude_gateway_runtime.failure import Failure
+from claude_gateway_runtime.logs import emit, unexpected
+
+_log: Final = logging.getLogger(__name__)
+_MESSAGES: Final = "/v1/messages"
+_COUNT: Final = "/v1/messages/count_tokens"
+_MODELS: Final = "/v1/models"
+_CLIENT_GONE: Final = 499
+_ELSEWHERE: Final = frozenset({403, 404, 429, 500, 503, 529})
+"""Statuses of one model that another may not have."""
+_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+_LISTED_SINCE: Final = "2025-01-01T00:00:00Z"
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the log line and the metrics of a request say."""
+
+    began: float
+    caller: str = ""
+    model: str = ""
+    status: int = _CLIENT_GONE
+    usage: Usage = field(default_factory=Usage)
+    said: str | None = None
+
+
+class App:
+    """Answers every request of the public listener; ``draining`` is set when the process goes away."""
+
+    def __init__(
+        self,
+        *,
+        callers: Callers,
+        pool: Pool,
+        gate: Gate,
+        metrics: Metrics,
+        body: tuple[int, float],
+        ping_seconds: float,
+    ) -> None:
+        """``body`` is the largest body in bytes, and how long a client may be silent in the middle of one."""
+        self.draining = False
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.in_flight = 0
+        self._callers = callers
+        self._pool = pool
+        self._gate = gate
+        self._metrics = metrics
+        self._body = body
+        self._ping_seconds = ping_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"].rstrip("/") or "/"
+        if path == "/healthz" or (path == "/readyz" and not self.draining):
+            await send_document(send, status=200, kind=TEXT, body=b"ok\n")
+        elif path == "/readyz":
+            await send_document(send, status=503, kind=TEXT, body=b"shutting down\n")
+        elif path in (_MESSAGES, _COUNT) and scope["method"] == "POST":
+            await self._ask(path, scope, receive, send)
+        else:
+            await self._tell(path, scope, send)
+
+    async def _tell(self, path: str, scope: Scope, send: Send) -> None:
+        """Answer what needs no process: the models, and mistakes."""
+        try:
+            self._callers.identify(scope["headers"])
+            if path in (_MESSAGES, _COUNT):
+                raise failures.wrong_method("POST")
+            if path != _MODELS and not path.startswith(f"{_MODELS}/"):
+                raise failures.unknown_path(path)
+            if scope["method"] != "GET":
+                raise failures.wrong_method("GET")
+            await send_document(send, status=200, kind=JSON, body=_listed(path.removeprefix(_MODELS).lstrip("/")))
+        except Failure as failure:
+            await _fail(send, failure)
+
+    async def _ask(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        record = _Record(began=time.monotonic())
+        self.in_flight += 1
+        self.idle.clear()
+        answer = _Answer(send)
+        try:
+            await self._serve(path, scope, receive, answer, record)
+            record.status = 200
+        except ClientGone:
+            pass
+        except Failure as failure:
+            record.status, record.said = failure.status, failure.message
+            await answer.fail(failure)
+        except Exception as error:
+            record.status = 500
+            unexpected(_log, "request_failed", error)
+            await answer.fail(Failure(status=500, message="the backend failed"))
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self.idle.set()
+            self._note(path, record)
+
+    async def _serve(self, path: str, scope: Scope, receive: Receive, answer: "_Answer", record: _Record) -> None:
+        """Answer a request that needs a process. Raises Failure, ClientGone."""
+        caller = self._callers.identify(scope["headers"])
+        record.caller = caller.name
+        if self.draining:
+            raise failures.draining()
+        async with self._gate.entered():
+            data = await self._read(receive)
+            turn = read(data, betas=_betas(scope["headers"]), counts=path == _COUNT)
+            record.model = turn.model
+            work = self._count(caller, turn, answer) if path == _COUNT else self._answer(caller, turn, answer, record)
+            await _unless_gone(asyncio.ensure_future(work), receive)
+
+    async def _read(self, receive: Receive) -> bytes:
+        limit, seconds = self._body
+        try:
+            return await read_body(receive, limit=limit, seconds=seconds)
+        except BodyTooLarge:
+            raise failures.body_too_large(limit) from None
+        except BodyTooSlow:
+            raise failures.body_too_slow() from None
+
+    async def _answer(self, caller: Caller, turn: Turn, answer: "_Answer", record: _Record) -> None:
+        whole = None if turn.stream else Whole()
+        async with self._gate.turn():
+            began = time.monotonic()
+            async for event, facts in self._events(caller, turn):
+                if event is None:
+                    await answer.ping()
+                    continue
+                if event[0] == "message_start":
+                    self._metrics.first_event.observe(time.monotonic() - began)
+                    answer.facts = facts
+                record.usage.note(event)
+                if whole is None:
+                    await answer.stream(frame(event))
+                else:
+                    whole.add(event)
+        if whole is None:
+            await answer.finish()
+        else:
+            await answer.whole(whole.message())
+
+    async def _events(self, caller: Caller, turn: Turn) -> AsyncIterator[tuple[Event | None, Headers]]:
+        """Yield the events of the first model that answers, with what Anthropic said beside; None after a silence."""
+        for model in turn.models:
+            session = await self._pool.take(caller.login)
+            begun = False
+            try:
+                async for event in _with_silences(session.ask(turn, model), self._ping_seconds):
+                    begun = begun or event is not None
+                    yield event, list(session.facts.items())
+            except Failure as failure:
+                self._learn(caller, failure)
+                if begun or model == turn.models[-1] or failure.status not in _ELSEWHERE:
+                    raise
+            else:
+                return
+            finally:
+                self._pool.end(session)
+
+    async def _count(self, caller: Caller, turn: Turn, answer: "_Answer") -> None:
+        async with self._gate.turn():
+            session: Session = await self._pool.take(caller.login)
+            try:
+                count = await session.count(turn, turn.models[0])
+            except Failure as failure:
+                self._learn(caller, failure)
+                raise
+            finally:
+                self._pool.end(session)
+        await answer.whole(msgspec.json.encode({"input_tokens": count}))
+
+    def _learn(self, caller: Caller, failure: Failure) -> None:
+        if isinstance(failure, failures.AnsweredFailure) and failure.rejects_login:
+            self._pool.forget(caller.login)
+
+    def _note(self, path: str, record: _Record) -> None:
+        usage = record.usage
+        self._metrics.answered(caller=record.caller or "unknown", status=record.status, tokens=usage.counts)
+        emit(
+            _log,
+            "request",
+            endpoint=path,
+            caller=record.caller,
+            model=record.model,
+            answered_by=usage.model,
+            status=record.status,
+            error=record.said,
+            stop_reason=usage.stop_reason,
+            took_ms=round((time.monotonic() - record.began) * 1000),
+            **usage.counts,
+        )
+
+
+class _Answer:
+    """The response to one request, begun when there is something to say, so that a failure can have its status."""
+
+    def __init__(self, send: Send) -> None:
+        self.facts: Headers = []
+        self._send = send
+        self._streaming = False
+        self._over = False
+
+    async def stream(self, data: bytes) -> None:
+        """Send the next bytes of a stream."""
+        if not self._streaming:
+            self._streaming = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *self.facts]})
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def ping(self) -> None:
+        """Fill a silence in the middle of a stream."""
+        if self._streaming:
+            await self.stream(PING)
+
+    async def finish(self) -> None:
+        """End a stream."""
+        self._over = True
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def whole(self, body: bytes) -> None:
+        """Send a whole answer."""
+        self._over = True
+        await send_document(self._send, status=200, kind=JSON, body=body, headers=self.facts)
+
+    async def fail(self, failure: Failure) -> None:
+        """Send a failure: with its status, or at the end of the stream that has begun."""
+        if self._streaming and not self._over:
+            await self.stream(frame(("error", failure.body(Envelope.ANTHROPIC))))
+            await self.finish()
+        elif not self._over:
+            await _fail(self._send, failure)
+
+
+async def _fail(send: Send, failure: Failure) -> None:
+    body = failure.body(Envelope.ANTHROPIC)
+    await send_document(send, status=failure.status, kind=JSON, body=body, headers=failure.headers())
+
+
+async def _unless_gone(work: "asyncio.Future[None]", receive: Receive) -> None:
+    """Wait for ``work``; cancel it when the client leaves, and raise ClientGone."""
+    leaving = asyncio.ensure_future(gone(receive))
+    try:
+        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientGone
+        work.result()
+    finally:
+        leaving.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+async def _with_silences(events: AsyncIterator[Event], seconds: float) -> AsyncIterator[Event | None]:
+    """Yield the events, and None whenever there was none for so long."""
+    pending: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait((pending,), timeout=seconds)
+            if not done:
+                yield None
+                continue
+            found, pending = pending, None
+            try:
+                yield found.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+
+
+def _betas(headers: Headers) -> str:
+    return ",".join(value.decode("latin-1") for name, value in headers if name == b"anthropic-beta")
+
+
+def _listed(name: str) -> bytes:
+    """The list of models, or one of it. Raises Failure (404)."""
+    known = [
+        {"type": "model", "id": short, "display_name": f"Claude Code: {short}", "created_at": _LISTED_SINCE}
+        for short in models.SHORT
+    ]
+    if not name:
+        page = {"data": known, "has_more": False, "first_id": models.SHORT[0], "last_id": models.SHORT[-1]}
+        return msgspec.json.encode(page)
+    for model in known:
+        if model["id"] == name:
+            return msgspec.json.encode(model)
+    raise failures.unknown_model(name)

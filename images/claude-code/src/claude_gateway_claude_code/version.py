@@ -1,0 +1,42 @@
+"""Which releases of the Claude Code CLI this backend works with.
+
+What the backend relies on is only half documented (``initialize`` with a system prompt, ``client_composed``, the replay
+of answers), so it is tested against a range of releases. An older release is refused: those before 2.1.248 read local
+files that a prompt names. A newer one only gets a warning: it can do no more harm than a failed request, because one
+call alone gets through to Anthropic and there is nothing to read, to run or to reach.
+"""
+
+import re
+from enum import Enum
+from typing import Final
+
+OLDEST: Final = (2, 1, 328)
+NEWEST: Final = (2, 1, 329)
+"""The newest release that ``make test-newest-cli`` passed with."""
+
+_VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b")
+
+
+class Tested(Enum):
+    """How a release stands to the tested range."""
+
+    YES = "tested"
+    OLDER = "older"
+    NEWER = "newer"
+    UNKNOWN = "unknown"
+
+
+def check(said: str) -> Tested:
+    """Return how the release stands that calls itself so, such as ``2.1.329 (Claude Code)``."""
+    found = _VERSION.match(said)
+    if found is None:
+        return Tested.UNKNOWN
+    version = tuple(int(part) for part in found.groups())
+    if version < OLDEST:
+        return Tested.OLDER
+    return Tested.NEWER if version > NEWEST else Tested.YES
+
+
+def text(version: tuple[int, int, int]) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))
