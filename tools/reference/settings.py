@@ -23,7 +23,11 @@ PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
         "Brings new configuration to the two others and serves the metrics of the pod.",
     ),
     ("claude_gateway_operator", OperatorSettings, "In a cluster: decides on all objects and tells how they stand."),
-    ("claude_gateway_auth", AuthSettings, "Lets people sign in to their subscriptions, and is the one writer of logins."),
+    (
+        "claude_gateway_auth",
+        AuthSettings,
+        "Lets people sign in to their subscriptions, and is the one writer of logins.",
+    ),
 )
 INTRO: Final = """\
 Each process reads its settings once at start, from environment variables. `claude-gateway serve` and the chart set them
@@ -36,7 +40,12 @@ _BOUNDS: Final = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at mo
 def render() -> str:
     """The whole page."""
     parts = [part for module, settings, job in PROCESSES for part in _process(module, settings, job)]
-    return page("Settings of the processes", INTRO, parts, source="the settings classes of images/proxy, images/claude-auth and operator")
+    return page(
+        "Settings of the processes",
+        INTRO,
+        parts,
+        source="the settings classes of images/proxy, images/claude-auth and operator",
+    )
 
 
 def _process(module: str, settings: type[BaseSettings], job: str) -> Iterator[str]:
