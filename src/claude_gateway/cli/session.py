@@ -243,6 +243,7 @@ class ServeSession:
             event="ready",
             gateway=gateway,
             metrics=agent,
+            sign_in=chosen.logins.url if self._signing_in else None,
             revision=revision,
         )
 
