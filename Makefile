@@ -41,18 +41,24 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
 	@touch $@
 
-CLIENTS := claude-code-newest claude-code-old vercel-ai
+CLIENTS := claude-code-newest claude-code-old vercel-ai browser
 
 .PHONY: setup-clients
-setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs and the Vercel AI SDK into .clients (needs npm; 620 MB)
+setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs, the Vercel AI SDK and a Chromium into .clients (needs npm; 930 MB)
 
 .clients/%/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json tests/clients/%/.npmrc
 	@command -v npm >/dev/null || \
 	  { echo "setup-clients: npm is needed for the real clients of the tests; on Debian: apt-get install npm" >&2; exit 1; }
 	@echo "setup-clients: installing $*, pinned by hashes"
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@cd $(@D) && npm ci --silent
+	@cd $(@D) && npm ci --silent && if test -e unpack.mjs; then node unpack.mjs; fi
 	@touch $@
+
+.clients/browser/.ready: tests/clients/browser/unpack.mjs
+
+.PHONY: screenshots
+screenshots: setup .clients/browser/.ready ## Take the screenshots of the sign-in page again (docs/images)
+	$(BIN)/python -m tests.support.clients.screenshots
 
 LISTEN ?= 127.0.0.1:4000
 QUICKSTART := .run/quickstart
