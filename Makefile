@@ -152,7 +152,7 @@ test-image: setup image-proxy ## The built image as it is run: read-only, not ro
 	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
 
 .PHONY: images
-images: image-proxy image-operator image-scripted-upstream ## Build all images (needs docker)
+images: image-proxy image-operator image-claude-auth image-scripted-upstream ## Build all images (needs docker)
 
 .PHONY: image-proxy
 image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
@@ -161,6 +161,10 @@ image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG
 .PHONY: image-operator
 image-operator: ## Build the image of the operator, tagged TAG (dev)
 	docker build -f operator/Dockerfile $(LABELS) -t claude-gateway/operator:$(TAG) .
+
+.PHONY: image-claude-auth
+image-claude-auth: ## Build the image of the sign-in service, tagged TAG (dev)
+	docker build -f images/claude-auth/Dockerfile $(LABELS) -t claude-gateway/claude-auth:$(TAG) .
 
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)
