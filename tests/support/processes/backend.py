@@ -6,12 +6,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.request import urlopen
 
 import httpx
+import psutil
 from tests.support.processes.child import Process, python
 from tests.support.processes.waiting import until
 
@@ -85,6 +87,14 @@ class Backend:
         with urlopen(self._metrics, timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.split()[0] in (name, f"{name}_total"))
+
+    def environments(self) -> list[dict[str, str]]:
+        """The environments of the running processes of Claude Code, with ``cwd`` and ``argv``."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):
+                found.append({**child.environ(), "cwd": child.cwd(), "argv": " ".join(child.cmdline())})
+        return found
 
     def ready(self, count: int) -> None:
         """Wait until so many processes wait for a request."""

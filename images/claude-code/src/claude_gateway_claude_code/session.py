@@ -5,6 +5,7 @@ output is what claude-agent-sdk speaks: control requests with an answer each, an
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ from claude_gateway_claude_code.content import Json
 from claude_gateway_claude_code.request import Turn
 from claude_gateway_claude_code.shim import Pass, Shim
 from claude_gateway_runtime.failure import Failure
+from claude_gateway_runtime.logs import emit
 
-_READY_SECONDS: Final = 30
+_log: Final = logging.getLogger(__name__)
 _REPLY_SECONDS: Final = 30
 _SILENCE_SECONDS: Final = 630
 """Longer than Anthropic may be silent, so that the one who waits there ends first."""
@@ -82,16 +84,19 @@ class Session:
         allowed = shim.open()
         try:
             child = await command.start(login=login, base_url=allowed.base_url)
-        except OSError:
+        except OSError as error:
             allowed.close()
+            emit(_log, "process_not_started", level=logging.ERROR, error=str(error))
             raise failures.not_started() from None
         session = cls(child, allowed)
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                await session._control(_READY)
-        except BaseException as error:
+            await session._control(_READY)
+        except Failure:
             await session.end()
-            raise failures.not_started() from None if isinstance(error, TimeoutError) else error
+            raise failures.not_started() from None
+        except BaseException:
+            await session.end()
+            raise
         return session
 
     @property
