@@ -1,15 +1,16 @@
 """The page in a real browser: the whole way, by keyboard, on a narrow screen, without JavaScript, and with axe."""
 
 from collections.abc import Iterator
+from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.support.clients.anthropic_cloud import Cloud
 from tests.support.clients.browser import PATIENCE, browser, faults, is_wide, tab_to
 from tests.support.processes.signin import KEY, SignInService
 
 expect.set_options(timeout=PATIENCE)
-NARROW = {"width": 320, "height": 640}
+NARROW: Final[ViewportSize] = {"width": 320, "height": 640}
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,9 @@ def test_every_page_is_accessible_and_fits_a_narrow_screen(
         assert faults(page) == []
         page.set_viewport_size({"width": 1000, "height": 800})
 
-    for scheme in ("light", "dark"):
-        context = chromium.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        context = chromium.new_context(color_scheme=scheme)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(f"{service.url}/auth/enter")

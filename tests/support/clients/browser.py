@@ -20,7 +20,7 @@ def browser() -> Iterator[Browser]:
     """Run Chromium without a window. Raises AssertionError if it is not installed."""
     assert _CHROMIUM.exists(), f"{_CHROMIUM} is missing: make setup-clients"
     home = FOLDER / "chromium"
-    environment = {
+    environment: dict[str, str | float | bool] = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "LD_LIBRARY_PATH": str(home / "lib"),

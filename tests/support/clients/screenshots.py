@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 from tests.support.clients.anthropic_cloud import cloud
 from tests.support.clients.browser import browser
 from tests.support.processes.signin import KEY, LOGIN, TOKEN, signin, store
@@ -14,7 +14,7 @@ from tests.support.processes.signin import KEY, LOGIN, TOKEN, signin, store
 from claude_gateway_scripted import Scripted
 
 IMAGES: Final = Path(__file__).parents[3] / "docs" / "images"
-_SIZE: Final = {"width": 900, "height": 560}
+_SIZE: Final[ViewportSize] = {"width": 900, "height": 720}
 _CAROL: Final = {**LOGIN, "name": "carol", "owner": "carol@example.com", "secretName": "carol-login"}
 
 
@@ -34,7 +34,7 @@ def main() -> int:
         credentials = (LOGIN, TOKEN, _CAROL)
         service = stack.enter_context(signin(service_folder, anthropic.environment, credentials=credentials))
         chromium = stack.enter_context(browser())
-        page = chromium.new_page(viewport=_SIZE)  # type: ignore[arg-type]
+        page = chromium.new_page(viewport=_SIZE)
         page.goto(f"{service.url}/auth/")
         page.get_by_label("Key of this page").fill(KEY)
         page.get_by_role("button", name="Enter").click()

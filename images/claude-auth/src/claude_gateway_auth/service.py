@@ -22,7 +22,7 @@ from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.store.store import StoreError
 from claude_gateway_auth.web.access import Person
 from claude_gateway_auth.web.rate import Rate
-from claude_gateway_auth.web.view import View, view
+from claude_gateway_auth.web.view import View, out_of_reach, view
 from claude_gateway_runtime.logs import emit, unexpected
 
 _audit: Final = logging.getLogger("claude_gateway_auth.audit")
@@ -60,9 +60,12 @@ class Service:
         return [await self.view(credential, person) for credential in await self.credentials(person)]
 
     async def view(self, credential: Credential, person: Person) -> View:
-        """Return what a person sees of one credential. Raises StoreError."""
-        stored = await self.keeper.store.read(credential)
+        """Return what a person sees of one credential; one whose Secret cannot be read says so."""
         sign_in = self.desk.current(credential.ref)
+        try:
+            stored = await self.keeper.store.read(credential)
+        except StoreError as error:
+            return out_of_reach(credential, str(error), sign_in, session=person.session)
         return view(credential, stored, sign_in, session=person.session, now=clock())
 
     async def find(self, ref: Ref, person: Person) -> Credential:

@@ -10,7 +10,7 @@ from claude_gateway.names import AUTH_MANAGER, Kind
 from claude_gateway_auth.credential import Credential
 from claude_gateway_auth.store.folder import manifest
 from claude_gateway_auth.store.store import ConflictError, Stored, StoreError
-from claude_gateway_runtime.kube import Conflict, Kube, KubeError, NotFound, path
+from claude_gateway_runtime.kube import Conflict, Kube, KubeError, path
 from claude_gateway_runtime.kube import entries as entries_of
 
 _CREDENTIALS: Final = "claudecredentials"
@@ -45,22 +45,22 @@ class ClusterStore:
         except KubeError as error:
             raise StoreError(str(error)) from None
         meta = found.get("metadata") or {}
-        return Stored(content, str(meta.get("resourceVersion")), other_writer(meta, credential.method.key) or "")
+        version = f"{meta.get('uid')} {meta.get('resourceVersion')}"
+        return Stored(content, version, other_writer(meta, credential.method.key) or "")
 
     async def write(self, credential: Credential, entries: Mapping[str, bytes], *, version: str | None) -> None:
         """Apply one Secret; entries that this service wrote before and that are not given go."""
         body = manifest(credential, entries)
         if version is not None:
-            body["metadata"]["resourceVersion"] = version
+            # By its uid too: an apply at a version alone creates what was deleted meanwhile.
+            uid, _, resource_version = version.partition(" ")
+            body["metadata"].update(uid=uid, resourceVersion=resource_version)
         elif (await self.read(credential)).version is not None:
             raise ConflictError("the Secret was created meanwhile")
         try:
             await self._kube.apply(self._path(credential), body, manager=AUTH_MANAGER)
         except Conflict as error:
             raise ConflictError(str(error)) from None
-        except NotFound:
-            # An apply at a version does not create what was deleted meanwhile.
-            raise ConflictError("the Secret was deleted meanwhile") from None
         except KubeError as error:
             raise StoreError(str(error)) from None
 

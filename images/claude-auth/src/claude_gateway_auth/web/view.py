@@ -98,6 +98,21 @@ def view(credential: Credential, stored: Stored, sign_in: SignIn | None, *, sess
     )
 
 
+def out_of_reach(credential: Credential, why: str, sign_in: SignIn | None, *, session: str) -> View:
+    """Return what a session sees of a credential whose Secret cannot be read."""
+    sentence = f"The Secret {credential.secret_name} cannot be read now: {why}. It is tried again by itself."
+    return View(
+        credential=credential,
+        tone=Tone.BAD,
+        word="Out of reach",
+        sentence=sentence,
+        facts=(),
+        signed_in=False,
+        sign_in=sign_in,
+        mine=sign_in is not None and sign_in.session == session,
+    )
+
+
 def _judged(
     credential: Credential, stored: Stored, state: LoginState, *, parsed: object, now: datetime
 ) -> tuple[Tone, str, str]:
