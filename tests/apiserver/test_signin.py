@@ -146,6 +146,18 @@ def test_a_secret_with_another_writer_is_left_alone(installed: Installed, anthro
         assert client.post("/alice/import", json=anthropic.login()).json()["state"] == "Signed in"
 
 
+def test_a_secret_without_the_label_is_neither_read_nor_written(installed: Installed, anthropic: Cloud) -> None:
+    value = base64.b64encode(b"of something else").decode()
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alice-login"}, "data": {"tls.key": value}}
+    installed.api.create(f"{installed.core}/secrets", body)
+    with installed.service(anthropic) as client:
+        shown = client.get("/alice").json()
+        assert (shown["state"], LABEL_CREDENTIAL in shown["message"]) == ("Out of reach", True)
+        for answer in (client.post("/alice/sign-in"), client.post("/alice/import", json=anthropic.login())):
+            assert answer.status_code == 503
+    assert installed.api.get(installed.secret)["data"] == {"tls.key": value}
+
+
 async def test_a_change_that_was_not_seen_is_not_overwritten(installed: Installed) -> None:
     alice = Credential(
         namespace=installed.namespace,

@@ -31,6 +31,7 @@ def key() -> None:
         "claude-gateway key new alice -o gateway/alice.yaml",
         "claude-gateway key new ci --models 'claude-haiku-*' --models 'gpt-*' --dir gateway",
         "claude-gateway key new alice --namespace team-a | kubectl apply -f -",
+        "claude-gateway key new alice --owner alice@example.com -o gateway/alice.yaml",
     )
 )
 @click.argument("name")
@@ -43,7 +44,7 @@ def key() -> None:
 @click.option(
     "--owner",
     metavar="PERSON",
-    help="The one person who uses the client, such as alice@example.com; needed for their own Claude subscription.",
+    help="The one person who uses the client, such as alice@example.com; needed for their own subscription.",
 )
 @click.option(
     "--namespace", metavar="NAME", help="Namespace of the objects. Default: none, so that kubectl or serve decides."
@@ -136,8 +137,7 @@ def document(
         GatewayClientSpec.model_validate(spec)
     except ValidationError as error:
         first = error.errors()[0]
-        hint = "--owner" if "owner" in first["loc"] else "--models"
-        raise click.BadParameter(first["msg"], param_hint=hint) from None
+        raise click.BadParameter(first["msg"], param_hint=f"--{first['loc'][0]}") from None
     client = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": metadata, "spec": spec}
     holder = {
         "apiVersion": "v1",

@@ -27,6 +27,8 @@ class Keeper:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.changed: set[Ref] = set()
+        """The credentials whose logins were written; whoever looks at them removes them."""
         self._locks: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def sign_in(self, credential: Credential, login: bytes, *, by: str, before: str | None = None) -> bool:
@@ -105,6 +107,7 @@ class Keeper:
                     if attempt == _TRIES - 1:
                         raise
                     continue
+                self.changed.add(credential.ref)
                 return True
         return False
 

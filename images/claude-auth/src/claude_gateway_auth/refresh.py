@@ -25,6 +25,8 @@ from claude_gateway_runtime.logs import emit, unexpected
 
 _log: Final = logging.getLogger("claude_gateway_auth.refresh")
 _TICK_SECONDS: Final = 5.0
+_LOOK_EVERY: Final = timedelta(seconds=60)
+"""How often a login is read that nobody wrote: what people change by hand is seen, and the API server is spared."""
 _CLI_SECONDS: Final = 120.0
 _LEFT_SECONDS: Final = 150.0
 """How long a CLI that outlived its parent may still take."""
@@ -69,6 +71,7 @@ class Refresher:
         self._early = early
         self._metrics = metrics
         self._attempts: dict[Ref, Attempts] = {}
+        self._looks: dict[Ref, datetime] = {}
 
     async def run(self) -> None:
         """Refresh until cancelled; a refresh that runs then is completed."""
@@ -87,6 +90,8 @@ class Refresher:
             return
         self._metrics.keep(credential.ref for credential in credentials)
         for credential in credentials:
+            if not self._wants_look(credential.ref):
+                continue
             try:
                 await self._look(credential)
             except (StoreError, OSError) as error:
@@ -105,6 +110,17 @@ class Refresher:
             except StoreError as error:
                 emit(_log, "login_not_stored", level=logging.ERROR, credential=record.name, error=str(error))
                 home.release()
+
+    def _wants_look(self, ref: Ref) -> bool:
+        """Whether to read a login again: it was written, a refresh is to be repeated, or it was read a while ago."""
+        now = clock()
+        repeat = self._attempts.get(ref, Attempts()).not_before
+        if ref in self._keeper.changed or (repeat is not None and repeat <= now):
+            self._keeper.changed.discard(ref)
+        elif now < self._looks.get(ref, now):
+            return False
+        self._looks[ref] = now + _LOOK_EVERY
+        return True
 
     async def _look(self, credential: Credential) -> None:
         stored = await self._keeper.store.read(credential)

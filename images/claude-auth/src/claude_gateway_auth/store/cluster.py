@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from claude_gateway.contract.writers import other_writer
-from claude_gateway.names import AUTH_MANAGER, Kind
+from claude_gateway.names import AUTH_MANAGER, LABEL_CREDENTIAL, Kind
 from claude_gateway_auth.credential import Credential
 from claude_gateway_auth.store.folder import manifest
 from claude_gateway_auth.store.store import ConflictError, Stored, StoreError
@@ -45,6 +45,9 @@ class ClusterStore:
         except KubeError as error:
             raise StoreError(str(error)) from None
         meta = found.get("metadata") or {}
+        if (meta.get("labels") or {}).get(LABEL_CREDENTIAL) != "true":
+            # Whoever may write a ClaudeCredential may name any Secret; its own author must have allowed this use.
+            raise StoreError(f'the Secret exists without the label {LABEL_CREDENTIAL}: "true"')
         version = f"{meta.get('uid')} {meta.get('resourceVersion')}"
         return Stored(content, version, other_writer(meta, credential.method.key) or "")
 
