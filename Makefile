@@ -41,18 +41,24 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
 	@touch $@
 
-CLIENTS := claude-code-newest claude-code-old vercel-ai
+CLIENTS := claude-code-newest claude-code-old vercel-ai browser
 
 .PHONY: setup-clients
-setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs and the Vercel AI SDK into .clients (needs npm; 620 MB)
+setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs, the Vercel AI SDK and a Chromium into .clients (needs npm; 930 MB)
 
 .clients/%/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json tests/clients/%/.npmrc
 	@command -v npm >/dev/null || \
 	  { echo "setup-clients: npm is needed for the real clients of the tests; on Debian: apt-get install npm" >&2; exit 1; }
 	@echo "setup-clients: installing $*, pinned by hashes"
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@cd $(@D) && npm ci --silent
+	@cd $(@D) && npm ci --silent && if test -e unpack.mjs; then node unpack.mjs; fi
 	@touch $@
+
+.clients/browser/.ready: tests/clients/browser/unpack.mjs
+
+.PHONY: screenshots
+screenshots: setup .clients/browser/.ready ## Take the screenshots of the sign-in page again (docs/images)
+	$(BIN)/python -m tests.support.clients.screenshots
 
 LISTEN ?= 127.0.0.1:4000
 QUICKSTART := .run/quickstart
@@ -157,7 +163,7 @@ test-image: setup image-proxy ## The built image as it is run: read-only, not ro
 	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
 
 .PHONY: images
-images: image-proxy image-operator image-claude-code image-scripted-upstream ## Build all images (needs docker)
+images: image-proxy image-operator image-claude-code image-claude-auth image-scripted-upstream ## Build all images (needs docker)
 
 .PHONY: image-proxy
 image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
@@ -174,6 +180,10 @@ image-claude-code: ## Build the image of the Claude Code backend, tagged TAG (de
 .PHONY: image-serve
 image-serve: ## Build the image for `serve` with Claude Code: proxy, backend and sign-in in one, tagged TAG (dev)
 	docker build -f images/claude-code/Dockerfile --target serve $(LABELS) -t claude-gateway/serve:$(TAG) .
+
+.PHONY: image-claude-auth
+image-claude-auth: ## Build the image of the sign-in service, tagged TAG (dev)
+	docker build -f images/claude-auth/Dockerfile $(LABELS) -t claude-gateway/claude-auth:$(TAG) .
 
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)

@@ -218,6 +218,8 @@ METRIC_CONDITION: Final = "claude_gateway_operator_object_condition"
 METRIC_PROBLEMS: Final = "claude_gateway_operator_problems"
 METRIC_BUNDLE_BYTES: Final = "claude_gateway_operator_bundle_bytes"
 METRIC_PODS: Final = "claude_gateway_operator_pods"
+METRIC_LOGIN_EXPIRY: Final = "claude_gateway_login_expiry_seconds"
+METRIC_LOGIN_REFRESHES: Final = "claude_gateway_login_refreshes"
 
 # What a release owns in its namespace; ``release`` is the full name that every one of them begins with.
 REPORT_TOKEN: Final = "report-token"  # noqa: S105 - the entry's name

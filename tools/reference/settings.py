@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from tools.reference.markdown import block, code, page, table
 
+from claude_gateway_auth.settings import Settings as AuthSettings
 from claude_gateway_claude_code.settings import Settings as BackendSettings
 from claude_gateway_operator.settings import Settings as OperatorSettings
 from claude_gateway_proxy.agent.settings import Settings as AgentSettings
@@ -28,6 +29,11 @@ PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
         "Answers requests with Claude Code, for the gateway and for named callers.",
     ),
     ("claude_gateway_operator", OperatorSettings, "In a cluster: decides on all objects and tells how they stand."),
+    (
+        "claude_gateway_auth",
+        AuthSettings,
+        "Lets people sign in to their subscriptions, and is the one writer of logins.",
+    ),
 )
 INTRO: Final = """\
 Each process reads its settings once at start, from environment variables. `claude-gateway serve` and the chart set them

@@ -1,7 +1,7 @@
 """Reports when files change: by the system's notifications, and by polling every two seconds where there are none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,19 +18,25 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 async def changes(
-    sources: Sequence[Path], others: Sequence[Path], *, since: Stamp, stop: asyncio.Event
+    sources: Sequence[Path],
+    others: Callable[[], Sequence[Path]],
+    *,
+    folders: Sequence[Path] = (),
+    since: Stamp,
+    stop: asyncio.Event,
 ) -> AsyncIterator[None]:
     """Yield after each change of the YAML files of ``sources`` or of the files ``others``, until ``stop``.
 
-    ``since`` is their stamp when they were last read.
+    ``folders`` are watched too: files of ``others`` may appear in them. ``since`` is the stamp of all files when they
+    were last read.
 
     Folders are watched, not files, because editors replace files. A notification only triggers a comparison of stamps,
     so links (as in a mounted ConfigMap) and network drives work too.
     """
-    folders = sorted({path if path.is_dir() else path.parent for path in (*sources, *others)})
+    watched = sorted({path if path.is_dir() else path.parent for path in (*sources, *others(), *folders)})
     before = since
     async for _ in awatch(
-        *folders,
+        *watched,
         watch_filter=None,
         debounce=_LONGEST_MILLISECONDS,
         step=_QUIET_MILLISECONDS,
@@ -40,7 +46,7 @@ async def changes(
         recursive=False,
         raise_interrupt=False,
     ):
-        now = stamp(sources, others)
+        now = stamp(sources, others())
         if now != before:
             before = now
             yield

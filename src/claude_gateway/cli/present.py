@@ -30,6 +30,8 @@ class Served:
     documents: tuple[Document, ...]
     sources: tuple[Path, ...]
     scripted_url: str | None
+    sign_in: tuple[str, Path] | None = None
+    """The URL of the sign-in page and the file with its key, if it runs."""
 
 
 def lines(served: Served) -> str:
@@ -41,6 +43,7 @@ def lines(served: Served) -> str:
         f"  gateway   {served.url}" + (f", {served.tls_url}" if served.tls_url else ""),
         f"  metrics   {served.metrics}/metrics, live revision: {served.metrics}/status",
         f"  config    {where}: revision {served.revision[:8]}; edits are live as soon as a file is saved",
+        *_sign_in(served),
         "",
     ]
     parts = [*head, *_routes(served), "", *_clients(served.policy), ""]
@@ -51,6 +54,13 @@ def lines(served: Served) -> str:
 def summary(policy: Policy) -> str:
     """Summarize a policy, such as ``12 routes, 3 clients``."""
     return f"{plural(len(policy.routes), 'route')}, {plural(len(policy.clients), 'client')}"
+
+
+def _sign_in(served: Served) -> list[str]:
+    if served.sign_in is None:
+        return []
+    url, key_file = served.sign_in
+    return [f"  sign in   {url}/auth, key in {key_file}; or in a terminal: {program()} login"]
 
 
 def _routes(served: Served) -> list[str]:

@@ -23,12 +23,17 @@ _LONGEST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a running ``serve`` publishes for other commands: the gateway's and the agent's URL, and its socket."""
+    """What a running ``serve`` publishes for other commands: the gateway's and the agent's URL, and its socket.
+
+    ``auth`` is the URL of the sign-in page and ``auth_key_file`` the file with its key, if it runs one.
+    """
 
     pid: int
     gateway: str
     agent: str
     socket: str = ""
+    auth: str = ""
+    auth_key_file: str = ""
 
 
 @contextmanager
@@ -57,14 +62,23 @@ def announce(folder: Path, serving: Serving) -> None:
 
 def find(gateway: str) -> Serving | None:
     """Return the ``serve`` of this user on this machine that answers at a URL; None if there is none."""
+    return next((serving for serving in _all() if serving.gateway == gateway), None)
+
+
+def signing_in() -> Serving | None:
+    """Return the ``serve`` of this user on this machine that runs a sign-in page, if there is exactly one."""
+    found = [serving for serving in _all() if serving.auth]
+    return found[0] if len(found) == 1 else None
+
+
+def _all() -> Iterator[Serving]:
     for folder in _folders(_base()):
         try:
             serving = Serving(**json.loads((folder / _SERVE_JSON).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-        if serving.gateway == gateway and not _is_abandoned(folder):
-            return serving
-    return None
+        if not _is_abandoned(folder):
+            yield serving
 
 
 def _prefix() -> str:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import click
 
-from claude_gateway.cli import addresses, config, options
+from claude_gateway.cli import addresses, config, options, ownlogins
 from claude_gateway.cli.addresses import Address, AddressType
 from claude_gateway.cli.children import Certificate
 from claude_gateway.cli.console import Console
+from claude_gateway.cli.ownlogins import Logins
 from claude_gateway.cli.session import Level, ServeOptions, ServeSession
 
 
@@ -63,6 +64,19 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     type=AddressType(free=False),
     help="Also start the built-in scripted model at this address: routes that point at it need no account.",
 )
+@click.option(
+    "--auth-listen",
+    type=AddressType(),
+    default="127.0.0.1:4200",
+    show_default=True,
+    help="Address of the page to sign in to Claude subscriptions, at /auth; only if a credential has one.",
+)
+@click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    help="Folder (0700) that keeps the logins of subscriptions. Default: ~/.local/state/claude-gateway.",
+)
 @options.installation
 @click.option(
     "--log-format",
@@ -88,6 +102,8 @@ def serve(
     tls_listen: Address,
     metrics_listen: Address,
     scripted_model: Address | None,
+    auth_listen: Address,
+    state: Path | None,
     no_loopback: bool,
     forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
@@ -110,6 +126,7 @@ def serve(
         scripted=scripted_model,
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
+        logins=Logins.at(state or ownlogins.default_folder(), auth_listen),
     )
     _require_packages(chosen)
     _require_ports(chosen)

@@ -2,20 +2,32 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from claude_gateway.cli import addresses, children, config_state, file_changes, live, options, present, rundir
+from claude_gateway.cli import (
+    addresses,
+    children,
+    config_state,
+    file_changes,
+    live,
+    options,
+    ownlogins,
+    present,
+    rundir,
+)
 from claude_gateway.cli.addresses import Address
 from claude_gateway.cli.children import Certificate
 from claude_gateway.cli.config_state import LastValid, LoadResult
 from claude_gateway.cli.console import Console
 from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.cli.ownlogins import Logins
 from claude_gateway.cli.present import Served
 from claude_gateway.cli.rundir import Serving
 from claude_gateway.cli.supervisor import ChildFailedError, Supervisor
@@ -44,6 +56,7 @@ class ServeOptions:
     scripted: Address | None
     rules: Settings
     level: Level
+    logins: Logins
 
 
 class ServeSession:
@@ -55,6 +68,9 @@ class ServeSession:
         self._stop = asyncio.Event()
         self._signal: signal.Signals | None = None
         self._supervisor: Supervisor | None = None
+        self._backend_key = secrets.token_urlsafe(32)
+        self._signing_in = False
+        """Whether backend and sign-in page run."""
 
     async def run(self) -> Exit:
         """Serve until a signal; returns the exit code. Raises Trouble if it cannot start."""
@@ -63,13 +79,13 @@ class ServeSession:
             # Under nohup SIGHUP is ignored and must stay so.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._signalled, number)
-        since = file_changes.stamp(self._options.sources, self._others)
+        since = file_changes.stamp(self._options.sources, self._others())
         loaded = self._load(LastValid())
         bundle = self._first_bundle(loaded)
         with rundir.private() as home:
             (home / _RUN).mkdir(mode=0o700)
             revision = folder.write(home / _SOURCE, bundle)
-            self._supervisor = Supervisor(self._children(home), self)
+            self._supervisor = Supervisor((*self._children(home), *self._login_children(home, loaded)), self)
             try:
                 await self._serve(home, self._supervisor, loaded, revision=revision, since=since)
             except ChildFailedError as error:
@@ -89,21 +105,29 @@ class ServeSession:
         found = starting.result()
         gateway = _url(found[children.GATEWAY])
         agent = _url(found[children.AGENT])
-        rundir.announce(
-            home, Serving(pid=os.getpid(), gateway=gateway, agent=agent, socket=str(home / _RUN / GATEWAY_SOCKET))
-        )
+        self._announce(home, gateway=gateway, agent=agent)
         waiting = asyncio.create_task(live.until_live(agent, revision, seconds=_LIVE_SECONDS))
         if not await self._unless_stopped(waiting):
             return
         self._welcome(loaded, gateway=gateway, agent=agent, revision=revision)
         self._check_live(waiting.result(), revision)
-        await self._follow(home, loaded.last, agent=agent, revision=revision, since=since)
+        await self._follow(home, loaded.last, gateway=gateway, agent=agent, revision=revision, since=since)
+
+    def _announce(self, home: Path, *, gateway: str, agent: str) -> None:
+        logins = self._options.logins
+        serving = Serving(pid=os.getpid(), gateway=gateway, agent=agent, socket=str(home / _RUN / GATEWAY_SOCKET))
+        if self._signing_in:
+            serving = replace(serving, auth=logins.url, auth_key_file=str(logins.key_file))
+        rundir.announce(home, serving)
 
     async def _follow(
-        self, home: Path, last: LastValid, *, agent: str, revision: str, since: file_changes.Stamp
+        self, home: Path, last: LastValid, *, gateway: str, agent: str, revision: str, since: file_changes.Stamp
     ) -> None:
         """Apply every change of the files, until stopped."""
-        async for _ in file_changes.changes(self._options.sources, self._others, since=since, stop=self._stop):
+        folders = (self._options.logins.folder,) if self._signing_in else ()
+        async for _ in file_changes.changes(
+            self._options.sources, self._others, folders=folders, since=since, stop=self._stop
+        ):
             started = time.monotonic()
             try:
                 loaded = await asyncio.to_thread(self._load, last)
@@ -111,7 +135,39 @@ class ServeSession:
                 self._console.warn(f"{trouble.message}. {trouble.fix}", event="config_refused")
                 continue
             last = loaded.last
+            await self._begin_signing_in(home, loaded, gateway=gateway, agent=agent)
             revision = await self._apply(loaded, home, agent=agent, before=revision, started=started)
+
+    async def _begin_signing_in(self, home: Path, loaded: LoadResult, *, gateway: str, agent: str) -> None:
+        """Tell the page the credentials; start it and the backend with the first that has a subscription."""
+        running = self._signing_in
+        try:
+            added = self._login_children(home, loaded)
+            if added and not running and self._supervisor is not None:
+                await self._unless_stopped(asyncio.create_task(self._supervisor.add(added)))
+                self._announce(home, gateway=gateway, agent=agent)
+                url, key_file = self._options.logins.url, self._options.logins.key_file
+                self._console.say(f"sign in at {url}/auth, key in {key_file}", event="sign_in", url=url)
+        except Trouble as trouble:
+            self._console.warn(f"{trouble.message}. {trouble.fix}", event="sign_in_refused")
+
+    def _login_children(self, home: Path, loaded: LoadResult) -> Sequence[children.Child]:
+        """Return the processes for subscriptions, if there are any and they do not run yet. Raises Trouble."""
+        documents = loaded.decision.gathered.documents
+        if not ownlogins.listed(documents) and not self._signing_in:
+            return ()
+        ownlogins.tell(home, documents)
+        if self._signing_in:
+            return ()
+        if not ownlogins.installed():
+            raise Trouble(
+                "credentials with a `subscription` need more packages", fix="pip install 'claude-gateway[serve]'"
+            )
+        logins = self._options.logins
+        addresses.require_free(logins.page, option="--auth-listen")
+        logins.prepare()
+        self._signing_in = True
+        return logins.children(home, self._backend_key, level=self._options.level)
 
     async def _apply(self, loaded: LoadResult, home: Path, *, agent: str, before: str, started: float) -> str:
         """Make a loaded configuration live; returns the revision that is wanted now."""
@@ -168,6 +224,7 @@ class ServeSession:
             documents=loaded.decision.gathered.documents,
             sources=chosen.sources,
             scripted_url=scripted,
+            sign_in=(chosen.logins.url, chosen.logins.key_file) if self._signing_in else None,
         )
         self._console.block(present.lines(served))
         if not chosen.listen.is_loopback and tls is None:
@@ -175,11 +232,18 @@ class ServeSession:
                 f"{chosen.listen} is open to the network without TLS: client keys are sent unencrypted, see --tls-cert",
                 event="no_tls",
             )
+        if self._signing_in and not chosen.logins.page.is_loopback:
+            self._console.warn(
+                f"{chosen.logins.page} is open to the network without TLS: the key of the sign-in page is sent "
+                "unencrypted, put a server with TLS in front of it",
+                event="no_tls",
+            )
         self._console.say(
             f"ready: {present.summary(loaded.plan.policy)}, revision {revision[:8]}",
             event="ready",
             gateway=gateway,
             metrics=agent,
+            sign_in=chosen.logins.url if self._signing_in else None,
             revision=revision,
         )
 
@@ -206,13 +270,20 @@ class ServeSession:
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy
 
-    @property
     def _others(self) -> tuple[Path, ...]:
-        return (self._options.env_file,) if self._options.env_file else ()
+        """The files besides the sources that matter: the variables, and the Secrets with logins."""
+        env_file = (self._options.env_file,) if self._options.env_file else ()
+        return (*env_file, *self._options.logins.files)
 
     def _load(self, last: LastValid) -> LoadResult:
         chosen = self._options
-        return config_state.load(chosen.sources, options.variables(chosen.env_file), last, rules=chosen.rules)
+        rules = chosen.logins.rules(chosen.rules, self._backend_key)
+        variables = options.variables(chosen.env_file)
+        # Without a subscription nobody's logins are read.
+        loaded = config_state.load(chosen.sources, variables, last, rules=rules)
+        if not ownlogins.listed(loaded.decision.gathered.documents) or not chosen.logins.files:
+            return loaded
+        return config_state.load((*chosen.sources, *chosen.logins.files), variables, last, rules=rules)
 
     async def _unless_stopped(self, task: asyncio.Task[object]) -> bool:
         """Wait for a task; the signal to stop cancels it. Returns whether the task completed."""

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from asyncio.subprocess import PIPE
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -139,13 +139,23 @@ class Supervisor:
     """All children; the first, which needs the others until it ended, is stopped before them."""
 
     def __init__(self, children: Sequence[Child], listener: Listener) -> None:
+        self._listener = listener
         self._children = {child.name: Supervised(child, listener) for child in children}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> dict[str, str]:
         """Start all children; returns the listen address of each by name. Raises ChildFailedError."""
-        self._tasks = [asyncio.create_task(child.run()) for child in self._children.values()]
-        addresses = [child.address for child in self._children.values()]
+        return await self._started(self._children)
+
+    async def add(self, children: Sequence[Child]) -> dict[str, str]:
+        """Start more children later; returns the listen address of each by name. Raises ChildFailedError."""
+        new = {child.name: Supervised(child, self._listener) for child in children}
+        self._children.update(new)
+        return await self._started(new)
+
+    async def _started(self, children: Mapping[str, Supervised]) -> dict[str, str]:
+        self._tasks += [asyncio.create_task(child.run()) for child in children.values()]
+        addresses = [child.address for child in children.values()]
         missing: set[asyncio.Future[str]] = set(addresses)
         while missing:
             waiting: list[asyncio.Future[Any]] = [*missing, *self._tasks]
@@ -154,7 +164,7 @@ class Supervisor:
                 if task.done():
                     task.result()
             missing = {address for address in missing if not address.done()}
-        return dict(zip(self._children, (address.result() for address in addresses), strict=True))
+        return dict(zip(children, (address.result() for address in addresses), strict=True))
 
     async def stop(self) -> None:
         """Stop the first child, then all others at once, each within its grace period."""

@@ -156,7 +156,7 @@ async def test_the_token_is_read_for_each_request(server: Server, client: Kube) 
         (401, kube.Retryable),
         (403, kube.Forbidden),
         (404, kube.NotFound),
-        (409, kube.Retryable),
+        (409, kube.Conflict),
         (410, kube.Expired),
         (422, kube.Refused),
         (429, kube.Retryable),

@@ -2,7 +2,16 @@
 
 from claude_gateway_runtime.kube.access import ACCOUNT, Access, Cluster
 from claude_gateway_runtime.kube.client import WATCH_SECONDS, Kube
-from claude_gateway_runtime.kube.errors import Expired, Forbidden, KubeError, NotFound, Refused, Retryable, Unreachable
+from claude_gateway_runtime.kube.errors import (
+    Conflict,
+    Expired,
+    Forbidden,
+    KubeError,
+    NotFound,
+    Refused,
+    Retryable,
+    Unreachable,
+)
 from claude_gateway_runtime.kube.objects import Manifest, encoded, entries, path
 from claude_gateway_runtime.kube.watch import BOOKMARK, DELETED, Event
 
@@ -13,6 +22,7 @@ __all__ = (
     "WATCH_SECONDS",
     "Access",
     "Cluster",
+    "Conflict",
     "Event",
     "Expired",
     "Forbidden",

@@ -9,8 +9,8 @@ from typing import Final
 
 import aiohttp
 
-_RETRYABLE: Final = frozenset((401, 408, 409, 429))
-"""401: the token may just have been replaced. 409: someone else was faster."""
+_RETRYABLE: Final = frozenset((401, 408, 429))
+"""401: the token may just have been replaced."""
 _LONGEST: Final = 300
 """Characters of the API server's words that are kept: longer ones go on to quote the object."""
 
@@ -21,6 +21,10 @@ class KubeError(Exception):
 
 class Retryable(KubeError):  # noqa: N818 - names what to do
     """The API server is away, busy, or will know better soon."""
+
+
+class Conflict(Retryable):
+    """The object is not as it was when it was read."""
 
 
 class Unreachable(Retryable):
@@ -52,6 +56,8 @@ def failure(what: str, *, status: int, reason: str) -> KubeError:
         return NotFound(message)
     if status == 410:
         return Expired(message)
+    if status == 409:
+        return Conflict(message)
     return Retryable(message) if status in _RETRYABLE or status >= 500 else Refused(message)
 
 
