@@ -127,6 +127,8 @@ CURRENT: Final = "current"
 
 # The run directory that the processes of one pod share (a memory-backed folder).
 BUNDLE_DIR: Final = "bundle"
+ACCESS_TOKENS_DIR: Final = "access-tokens"
+"""Access tokens that the gateway was issued, so that it has them again after a restart of its container."""
 GATEWAY_SOCKET: Final = "gateway.sock"
 """Serves ``GET /status`` and ``GET /metrics`` of the gateway to the agent."""
 LITELLM_SOCKET: Final = "litellm.sock"
@@ -163,6 +165,8 @@ HEADER_MODEL: Final = "x-claude-gateway-model"
 HEADER_OBSTACLE: Final = "x-claude-gateway-obstacle"
 """Set by the worker where it has no answer of the upstream: why, as one word."""
 HEADER_DETAIL: Final = "x-claude-gateway-detail"
+HEADER_TOKEN: Final = "x-claude-gateway-token"  # noqa: S105 - the header's name
+"""Carries the access token that the worker sends for a target that has neither key nor identity of its own."""
 
 # Metrics. OTel GenAI names where they exist (dots as underscores), our own prefix elsewhere.
 METRIC_REQUESTS: Final = "claude_gateway_requests"

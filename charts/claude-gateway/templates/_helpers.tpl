@@ -261,7 +261,7 @@ Values after null removed some of them: a missing section is an empty one, so th
 manifest can be without has its default again. Each template begins with this; it changes the values in place.
 */ -}}
 {{- define "claude-gateway.values" -}}
-{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
+{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.workloadIdentity" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
 {{- range $sections -}}
 {{- $at := $.Values -}}
 {{- range splitList "." . -}}
@@ -271,7 +271,7 @@ manifest can be without has its default again. Each template begins with this; i
 {{- $at = index $at . -}}
 {{- end -}}
 {{- end -}}
-{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.autoscaling "maxReplicas" 10) -}}
+{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.proxy.workloadIdentity "audience" "https://api.anthropic.com") (list .Values.proxy.workloadIdentity "expirationSeconds" 3600) (list .Values.proxy.workloadIdentity "tokens" 4) (list .Values.autoscaling "maxReplicas" 10) -}}
 {{- range $needed -}}
 {{- if kindIs "invalid" (index (index . 0) (index . 1)) -}}
 {{- $_ := set (index . 0) (index . 1) (index . 2) -}}

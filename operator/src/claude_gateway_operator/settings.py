@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         description="Namespaces besides the release's own whose credentials may use the pods' own cloud identity, "
         "separated by commas.",
     )
+    identity_token: bool = Field(
+        default=False,
+        description="Whether the proxy pods have a ServiceAccount token for Anthropic (`workloadIdentity`).",
+    )
     bootstrap_enabled: bool = Field(default=False, description="Whether to create the first client and its key.")
     bootstrap_secret_name: Name | None = Field(
         default=None,

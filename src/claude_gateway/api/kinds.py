@@ -143,6 +143,19 @@ _CREDENTIALS: Final = (
             },
         },
     ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "keyless",
+        {
+            "workloadIdentity": {
+                "organizationID": "01234567-89ab-4def-8123-456789abcdef",
+                "federationRuleID": "fdrl_01AbCdEf",
+                "serviceAccountID": "svac_01AbCdEf",
+                "workspaceID": "wrkspc_01AbCdEf",
+                "baseURL": "https://api.anthropic.com",
+            },
+        },
+    ),
 )
 _CLIENTS: Final = (
     _example(Kind.GATEWAY_CLIENT, "alice", {"keys": [{"secretRef": {"name": "alice"}}]}),
@@ -181,8 +194,9 @@ KINDS: Final = (
         columns=(
             Column(
                 "For",
-                ".spec['apiKey','bedrock','vertex']['provider','region','project']",
-                "Provider of the API key, region at Bedrock, or project at Vertex AI.",
+                ".spec['apiKey','bedrock','vertex','workloadIdentity']"
+                "['provider','region','project','federationRuleID']",
+                "Provider of the API key, region at Bedrock, project at Vertex AI, or federation rule at Anthropic.",
             ),
             Column("Secret", ".spec.*.secretRef.name", "Secret that it uses; empty: the identity of the pods."),
             Column("Location", ".spec.vertex.location", "Location at Vertex AI.", wide=True),

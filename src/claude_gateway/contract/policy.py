@@ -72,6 +72,19 @@ class Google(Contract):
     location: str
 
 
+class Federation(Contract):
+    """Who the pods are at Anthropic, which they prove by the token of their ServiceAccount instead of a key.
+
+    The fields are those of Anthropic's token exchange: ``POST /v1/oauth/token`` at the target's address. Source: WIF
+    reference of the Claude Platform docs.
+    """
+
+    organization_id: str
+    federation_rule_id: str
+    service_account_id: str
+    workspace_id: str | None = None
+
+
 class ToolSchema(StrEnum):
     """The part of JSON Schema that a provider accepts for the parameters of a tool."""
 
@@ -135,8 +148,10 @@ class Target(Contract):
     the name that the client sent. ``base_url`` is without ``/v1`` for the Anthropic and Vertex wires and with whatever
     prefix the server has for the OpenAI wire (as the vendors' SDKs take it, but for Vertex); it is set wherever
     ``wire`` is. ``secret`` is the entry of the secret part that holds the API key or the cloud's identity. ``aws`` and
-    ``google`` are set for targets of these clouds. ``forward_client_token`` sends the client's own credential on
-    instead of one of ours; such a client has sent the gateway's key in a header of its own. ``telemetry_provider`` is
+    ``google`` are set for targets of these clouds, ``federation`` for targets at Anthropic that are called without a
+    key. ``credential`` names what the target spends, by content (``<namespace>/<credential>.<hash8>``): reports say
+    under this name what upstreams say of it. ``forward_client_token`` sends the client's own credential on instead of
+    one of ours; such a client has sent the gateway's key in a header of its own. ``telemetry_provider`` is
     OpenTelemetry's name of the provider, where that is not ``provider``.
     """
 
@@ -153,6 +168,8 @@ class Target(Contract):
     priority: int = 0
     aws: Aws | None = None
     google: Google | None = None
+    federation: Federation | None = None
+    credential: str | None = None
     forward_client_token: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None

@@ -7,13 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
-from claude_gateway.api.base import SecretKeyRef
-from claude_gateway.api.claude_credential import ApiKey, Bedrock, ClaudeCredentialSpec, Vertex
+from claude_gateway.api.base import SecretKeyRef, SecretRef
+from claude_gateway.api.claude_credential import (
+    ApiKey,
+    Bedrock,
+    ClaudeCredentialSpec,
+    CredentialKind,
+    Vertex,
+    WorkloadIdentity,
+)
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.policy import Aws, Federation, Google, Wire
 from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED
 from claude_gateway.names import Reason
-from claude_gateway.plan import addresses, clouds, identities, providers
+from claude_gateway.plan import addresses, clouds, federation, identities, providers
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.secret import find
 from claude_gateway.plan.world import World
@@ -36,6 +43,12 @@ class Key:
     value: bytes = field(default=b"", repr=False)
     aws: Aws | None = None
     google: Google | None = None
+    federation: Federation | None = None
+
+    @property
+    def digest(self) -> str:
+        """A hash of all but the value, whose own hash is part of the entry's name."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
 
 
 class _Spent(TypedDict, total=False):
@@ -98,15 +111,19 @@ def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -
     return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, f"the address is not allowed: {refusal}", fix)
 
 
-def _spec_problems(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> Iterable[Problem]:
+def _spec_problems(owner: ObjectRef, kind: CredentialKind, world: World) -> Iterable[Problem]:
     at = _at(kind)
     if isinstance(kind, ApiKey):
         yield from _provider_problems(owner, kind)
     allowed = world.settings.identity_namespaces
-    if kind.secret_ref is None and allowed is not None and owner.namespace not in allowed:
+    if _ref(kind) is None and allowed is not None and owner.namespace not in allowed:
+        federated = isinstance(kind, WorkloadIdentity)
         message = f"credentials in namespace {owner.namespace} may not use the pods' own identity"
-        fix = "Set `secretRef`, or ask the operators of the gateway to allow it for this namespace."
-        yield Problem(owner, f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
+        instead = "Use an `apiKey`" if federated else "Set `secretRef`"
+        fix = f"{instead}, or ask the operators of the gateway to allow it for this namespace."
+        yield Problem(owner, at if federated else f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
+    if isinstance(kind, WorkloadIdentity):
+        yield from federation.problems(owner, kind, world, at=at)
     if kind.base_url is not None:
         refused = address_problem(kind.base_url, world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []
@@ -127,10 +144,10 @@ def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
         yield Problem(owner, "spec.apiKey.baseURL", Reason.INVALID, message, fix)
 
 
-def _value(owner: ObjectRef, kind: ApiKey | Bedrock | Vertex, world: World) -> bytes | Problem | None:
+def _value(owner: ObjectRef, kind: CredentialKind, world: World) -> bytes | Problem | None:
     """Return the value that the secret part holds for a credential; None for the identity of the pods."""
     at = f"{_at(kind)}.secretRef"
-    if kind.secret_ref is None:
+    if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None:
         return None
     if isinstance(kind, Bedrock):
         return identities.aws(world, kind.secret_ref, owner=owner, at=at)
@@ -147,6 +164,10 @@ def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | None) -> Key
     if isinstance(kind, ApiKey):
         known = PROVIDERS[kind.provider]
         return Key(provider=kind.provider, base_url=_plain(kind.base_url or known.base_url, known.wire), **spent)
+    if isinstance(kind, WorkloadIdentity):
+        known = PROVIDERS[federation.PROVIDER]
+        base_url = _plain(kind.base_url or known.base_url, known.wire)
+        return Key(provider=federation.PROVIDER, base_url=base_url, federation=federation.of(kind))
     aws, google = place_of(spec)
     provider = clouds.VERTEX if aws is None else clouds.BEDROCK
     base_url = _plain(kind.base_url, PROVIDERS[provider].wire)
@@ -157,10 +178,16 @@ def _plain(base_url: str | None, wire: Wire | None) -> str | None:
     return None if base_url is None else addresses.normal(base_url, wire)
 
 
-def _at(kind: ApiKey | Bedrock | Vertex) -> str:
+def _at(kind: CredentialKind) -> str:
     if isinstance(kind, ApiKey):
         return "spec.apiKey"
+    if isinstance(kind, WorkloadIdentity):
+        return "spec.workloadIdentity"
     return "spec.bedrock" if isinstance(kind, Bedrock) else "spec.vertex"
+
+
+def _ref(kind: CredentialKind) -> SecretRef | None:
+    return None if isinstance(kind, WorkloadIdentity) else kind.secret_ref
 
 
 def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
@@ -172,7 +199,7 @@ def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
     """Return the name of a credential's entry in the secret part; None for the identity of the pods."""
-    ref = spec.kind.secret_ref
+    ref = _ref(spec.kind)
     if ref is None:
         return None
     # An AWS identity consists of several keys of a Secret.

@@ -62,15 +62,17 @@ class Settings:
     another.
     ``egress``: addresses that are rejected by default and allowed here. ``forward_hosts``: hosts that may receive
     the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
-    (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
-    be newer, they are ignored. ``release``: the full name of the release that decides; objects whose ``gatewayRef``
-    names another one are ignored (None: no object is).
+    (None: all). ``identity_token``: the proxy pods have a ServiceAccount token for Anthropic. ``strict``: unknown
+    fields and kinds are Problems, as for files; in a live cluster, where the CRDs may be newer, they are ignored.
+    ``release``: the full name of the release that decides; objects whose ``gatewayRef`` names another one are ignored
+    (None: no object is).
     """
 
     namespace: str = _DEFAULT_NAMESPACE
     egress: Egress = field(default_factory=Egress)
     forward_hosts: tuple[str, ...] = (FORWARD_HOST,)
     identity_namespaces: frozenset[str] | None = None
+    identity_token: bool = True
     strict: bool = True
     release: str | None = None
 

@@ -83,6 +83,16 @@ def vertex(
     return manifest(Kind.CLAUDE_CREDENTIAL, name, {"vertex": {**spec, **fields}}, namespace=namespace)
 
 
+def federated(name: str = "anthropic", *, namespace: str = "default", **fields: Any) -> Manifest:
+    """A ClaudeCredential for the pods' identity at Anthropic."""
+    ids = {
+        "organizationID": "01234567-89ab-4def-8123-456789abcdef",
+        "federationRuleID": "fdrl_01",
+        "serviceAccountID": "svac_01",
+    }
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"workloadIdentity": {**ids, **fields}}, namespace=namespace)
+
+
 def aws_keys(name: str = "aws", **values: str) -> Manifest:
     """A Secret with an AWS identity, or with these values."""
     return secret(name, values or {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "aws-secret-0123456789"})

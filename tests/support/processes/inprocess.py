@@ -22,6 +22,7 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
@@ -198,10 +199,15 @@ async def gateway(
     body_seconds: float = 60,
     admission: Admission | None = None,
     load: Load | None = None,
+    token_file: Path | None = None,
+    run: Path | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them."""
+    """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them.
+
+    ``token_file`` holds the ServiceAccount token. ``run`` is a run directory that the test keeps.
+    """
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
-    run_dir = Path(tempfile.mkdtemp(prefix="cgw-"))
+    run_dir = run or Path(tempfile.mkdtemp(prefix="cgw-"))
     bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress)
     folder.write(run_dir / "bundle", bundle)
     live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
@@ -210,7 +216,8 @@ async def gateway(
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
     worker = Worker(str(run_dir / "litellm.sock"))
-    lanes = (RelayLane(), LiteLLMLane(worker))
+    identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
+    lanes = (RelayLane(identities), LiteLLMLane(worker, identities))
     exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
@@ -237,9 +244,11 @@ async def gateway(
         listener.stop_accepting()
         await listener.end(at_once=True)
         await exchange.close()
+        identities.close()
         journal.close()
         os.close(fd)
-        shutil.rmtree(run_dir)
+        if run is None:
+            shutil.rmtree(run_dir)
 
 
 def events(*names: str) -> Sequence[bytes]:

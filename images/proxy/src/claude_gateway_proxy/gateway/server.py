@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.internal import InternalApp
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
@@ -43,7 +44,10 @@ class Process:
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         worker = Worker(str(settings.run_dir / LITELLM_SOCKET))
-        lanes = (RelayLane(), LiteLLMLane(worker))
+        self._identities = Identities(
+            token_file=settings.identity_token_file, folder=settings.run_dir / ACCESS_TOKENS_DIR
+        )
+        lanes = (RelayLane(self._identities), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
         self._app = App(
@@ -83,6 +87,7 @@ class Process:
             for task in work:
                 task.cancel()
         await self._exchange.close()
+        self._identities.close()
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings

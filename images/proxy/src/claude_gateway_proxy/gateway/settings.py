@@ -27,6 +27,13 @@ class Settings(BaseSettings):
         default=None, description="PEM file with the certificate chain; read again when it changes."
     )
     tls_key_file: Path | None = Field(default=None, description="PEM file with the certificate's private key.")
+    identity_token_file: Path | None = Field(
+        default=None,
+        description=(
+            "File with the token of the pods' ServiceAccount for Anthropic (`workloadIdentity`), or a folder of "
+            "several such files; read again before each exchange."
+        ),
+    )
     max_body_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024, description="The largest request body that is taken, in bytes."
     )

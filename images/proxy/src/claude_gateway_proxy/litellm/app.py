@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
+from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call
@@ -48,6 +48,7 @@ _REPAIRS_MOST: Final = 2
 
 _TARGET: Final = HEADER_TARGET.encode()
 _MODEL: Final = HEADER_MODEL.encode()
+_TOKEN: Final = HEADER_TOKEN.encode()
 _REQUEST_ID: Final = b"x-request-id"
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
@@ -189,6 +190,8 @@ class App:
         target = await self._live.target(ident)
         if target is None:
             raise errors.unknown_target(ident)
+        token = headers.get(_TOKEN)
+        target = target.spending(None if token is None else token.decode("latin-1"))
         try:
             return target, target.resolved(headers.get(_MODEL, b"").decode("latin-1"))
         except ModelRefused as error:

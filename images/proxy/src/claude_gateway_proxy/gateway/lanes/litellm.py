@@ -8,11 +8,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.policy import Target, Wire
-from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET
+from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.gateway.body.document import readable, splice
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
+from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
@@ -34,9 +35,10 @@ class LiteLLMLane:
     name: Final = LaneName.LITELLM
     supports_safeguards: Final = False
 
-    def __init__(self, worker: Worker) -> None:
-        """Send through ``worker``, and close it at the end."""
+    def __init__(self, worker: Worker, identities: Identities) -> None:
+        """Send through ``worker``, and close it at the end; it gets access tokens from ``identities``."""
         self._worker = worker
+        self._identities = identities
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:  # noqa: ARG002 - has its own
         """Prepare the request to the worker. Raises Failure (400) for a model name that does not fit in a header."""
@@ -48,12 +50,27 @@ class LiteLLMLane:
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
         # The worker answers in the caller's format, without the frames of any cloud.
-        response = self._send(_URLS[call.format], headers=headers, body=body)
-        return Sending(response, wire=Wire.ANTHROPIC, mask=_mask(call, target))
+        url, mask = _URLS[call.format], _mask(call, target)
+        if target.federation is None:
+            response = self._send(url, headers=headers, body=body)
+        else:
+            response = self._send_federated(url, headers=headers, body=body, mask=mask, call=call, target=target)
+        return Sending(response, wire=Wire.ANTHROPIC, mask=mask)
 
     async def close(self) -> None:
         """Close every connection to the worker."""
         await self._worker.close()
+
+    async def _send_federated(
+        self, url: URL, *, headers: CIMultiDict[str], body: bytes, mask: Mask, call: Call, target: Target
+    ) -> aiohttp.ClientResponse:
+        """Send the request with an access token of the gateway's for the worker to use. Raises IdentityError too."""
+
+        async def post(token: str) -> aiohttp.ClientResponse:
+            headers[HEADER_TOKEN] = token
+            return await self._send(url, headers=headers, body=body)
+
+        return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
 
     async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
         """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
@@ -71,6 +88,8 @@ class LiteLLMLane:
 
 def _mask(call: Call, target: Target) -> Mask:
     """What the worker sends as the target's key, or as its identity in a cloud."""
+    if target.federation is not None:
+        return Mask()
     if target.secret is None:
         return NOTHING
     text = call.snapshot.secrets[target.secret]

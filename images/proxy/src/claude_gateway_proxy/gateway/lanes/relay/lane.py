@@ -6,6 +6,7 @@ import aiohttp
 
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
@@ -17,6 +18,8 @@ from claude_gateway_proxy.masking import Mask
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot
 
+BETAS: Final = "anthropic-beta"
+
 
 class RelayLane:
     """Sends requests to upstreams that speak the caller's format; Claude's own APIs judge tool calls themselves."""
@@ -24,9 +27,9 @@ class RelayLane:
     name: Final = LaneName.RELAY
     supports_safeguards: Final = True
 
-    def __init__(self) -> None:
-        """Begin without endpoints; identities are fetched when a target first needs one. Needs an event loop."""
-        self._identities = Identities()
+    def __init__(self, identities: Identities) -> None:
+        """Begin without endpoints; ``identities`` are fetched when a target first needs one."""
+        self._identities = identities
         self._endpoints: dict[tuple[str, Format], Endpoint] = {}
         self._snapshot: Snapshot | None = None
 
@@ -35,7 +38,10 @@ class RelayLane:
         to = self._endpoint(call, target)
         prepared = request(call, target, to)
         mask = to.mask
-        if to.cloud:
+        if target.federation is not None:
+            mask = Mask()
+            response = self._send_federated(prepared, mask=mask, call=call, target=target, upstreams=upstreams)
+        elif to.cloud:
             mask = Mask()
             response = self._send_identified(prepared, mask=mask, call=call, target=target, upstreams=upstreams)
         else:
@@ -43,8 +49,20 @@ class RelayLane:
         return Sending(response, wire=to.wire, mask=mask)
 
     async def close(self) -> None:
-        """Start no new fetch of an identity."""
-        self._identities.close()
+        """Close nothing: connections and identities are shared with other lanes."""
+
+    async def _send_federated(
+        self, prepared: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
+    ) -> aiohttp.ClientResponse:
+        """Send a request to Anthropic under the gateway's identity there. Raises IdentityError without one."""
+        headers = prepared.headers
+        headers[BETAS] = anthropic.with_beta(headers.getall(BETAS, ()))
+
+        async def post(token: str) -> aiohttp.ClientResponse:
+            headers["authorization"] = f"Bearer {token}"
+            return await upstreams.send(prepared.url, headers=headers, body=prepared.body)
+
+        return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
 
     async def _send_identified(
         self, prepared: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
