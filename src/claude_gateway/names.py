@@ -12,6 +12,8 @@ LABEL_CREDENTIAL: Final = f"{GROUP}/credential"
 """A Secret is used only if its owner set this label to ``"true"``."""
 
 FIELD_MANAGER: Final = "claude-gateway"
+AUTH_MANAGER: Final = "claude-gateway-auth"
+"""The field manager of the sign-in service, the only writer of logins that are refreshed."""
 _LONGEST_MANAGER: Final = 128
 """Characters of a field manager's name that an API server accepts."""
 
@@ -96,6 +98,16 @@ class Reason(StrEnum):
     """The operator may not read Secrets in the namespace."""
     IDENTITY_NOT_ALLOWED = "IdentityNotAllowed"
     """Credentials in the namespace may not use the pods' own cloud identity unless the installation allows it."""
+    SUBSCRIPTIONS_OFF = "SubscriptionsOff"
+    """The installation does not run Claude Code, so nobody's subscription can be used."""
+    SUBSCRIPTION_SHARED = "SubscriptionShared"
+    """A subscription would serve others than its one owner, or several logins would stand in for each other."""
+    NOT_SIGNED_IN = "NotSignedIn"
+    """The owner of the subscription has not signed in yet: the Secret holds no login."""
+    SECRET_HAS_OTHER_WRITER = "SecretHasOtherWriter"  # noqa: S105
+    """The login is refreshed, so the sign-in service must be the only writer of its Secret, and it is not."""
+    CLIENT_NOT_FOUND = "ClientNotFound"
+    """A warning: the route lists a GatewayClient that does not exist in its namespace."""
     BASE_URL_UNUSUAL = "BaseURLUnusual"
     """A warning: the path of the base URL is probably wrong: it ends in an endpoint, or lacks `/v1`."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
@@ -168,6 +180,13 @@ HEADER_DETAIL: Final = "x-claude-gateway-detail"
 HEADER_TOKEN: Final = "x-claude-gateway-token"  # noqa: S105 - the header's name
 """Carries the access token that the worker sends for a target that has neither key nor identity of its own."""
 
+# Headers between the gateway and the Claude Code backend.
+HEADER_LOGIN: Final = "x-claude-code-login"
+"""The access token of the login that answers. Only the gateway sets it, and only for targets with a login."""
+HEADER_LOGIN_STATE: Final = "x-claude-gateway-login"
+"""Set by the backend to ``rejected`` where Anthropic refused the login, so that nobody takes it for our own key."""
+LOGIN_REJECTED: Final = "rejected"
+
 # Metrics. OTel GenAI names where they exist (dots as underscores), our own prefix elsewhere.
 METRIC_REQUESTS: Final = "claude_gateway_requests"
 METRIC_TOKENS: Final = "claude_gateway_tokens"
@@ -227,6 +246,21 @@ def operator_name(release: str) -> str:
 def proxy_name(release: str) -> str:
     """Return the name of the data plane's Deployment."""
     return f"{release}-proxy"
+
+
+def claude_code_name(release: str) -> str:
+    """Return the name of the Claude Code backend: its Deployment, its Service and the Secret with its key."""
+    return f"{release}-claude-code"
+
+
+def callers_name(release: str) -> str:
+    """Return the name of the Secret with the document of the backend's own callers."""
+    return f"{release}-claude-code-callers"
+
+
+def claude_auth_name(release: str) -> str:
+    """Return the name of the sign-in service, and of the Role in each namespace that names its Secrets."""
+    return f"{release}-claude-auth"
 
 
 def agent_name(release: str) -> str:

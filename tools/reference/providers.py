@@ -28,12 +28,12 @@ def _supported() -> Iterator[tuple[str, str, str, str]]:
     for name in sorted(PROVIDERS):
         provider = PROVIDERS[name]
         formats = ", ".join(format.value for format in provider.formats)
-        yield code(name), formats, code(provider.cloud or "apiKey"), _base_url(provider)
+        yield code(name), formats, code(provider.credential or "apiKey"), _base_url(provider)
 
 
 def _base_url(provider: Provider) -> str:
     if provider.needs_base_url:
         return "required"
-    if provider.cloud is not None:
-        return "that of the region"
+    if provider.credential is not None:
+        return "that of the region" if provider.telemetry != "anthropic" else "the installation's own"
     return "LiteLLM's default" if provider.base_url is None else code(provider.base_url)

@@ -177,7 +177,7 @@ def references(world: World) -> Iterator[ObjectRef]:
     for item in found:
         names: tuple[str, ...] = ()
         if isinstance(item.spec, ClaudeCredentialSpec):
-            names = () if item.spec.secret_name is None else (item.spec.secret_name,)
+            names = item.spec.secret_names
         elif isinstance(item.spec, GatewayClientSpec):
             names = tuple(key.secret_ref.name for key in item.spec.keys)
         yield from (ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=name) for name in names)

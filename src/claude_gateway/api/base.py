@@ -22,6 +22,7 @@ BASE_URL: Final = (
     r"^https?://([A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\])"
     r"(:[1-9][0-9]{0,4})?(/[-A-Za-z0-9._~/:+=]*)?$"
 )
+OWNER: Final = r"^[A-Za-z0-9]([-A-Za-z0-9._+@]*[A-Za-z0-9])?$"
 LONGEST_DURATION: Final = "24h"
 
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|s|m|h)")
@@ -53,6 +54,15 @@ Namespace = Annotated[
         NAMESPACE,
         wrong="not a namespace",
         fix="write the name of a namespace, such as `team-a`; `from: All` is every namespace",
+    ),
+]
+Owner = Annotated[
+    str,
+    Field(min_length=1, max_length=254),
+    matches(
+        OWNER,
+        wrong="not the name of one person",
+        fix="write one person's e-mail address or user name, such as `alice@example.com`",
     ),
 ]
 ProviderName = Annotated[

@@ -1,10 +1,20 @@
 """ClaudeCredential: a key or cloud identity, and the one address it may be sent to."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from claude_gateway.api.base import GATEWAY_REF, BaseUrl, GatewayRef, ProviderName, SecretKeyRef, SecretRef, Spec
+from claude_gateway.api.base import (
+    GATEWAY_REF,
+    BaseUrl,
+    GatewayRef,
+    ObjectName,
+    Owner,
+    ProviderName,
+    SecretKeyRef,
+    SecretRef,
+    Spec,
+)
 from claude_gateway.api.rule import Rule, matches
 
 AWS_REGION: Final = r"^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$"
@@ -168,7 +178,50 @@ class WorkloadIdentity(Spec):
     )
 
 
-CredentialKind = ApiKey | Bedrock | Vertex | WorkloadIdentity
+class Caller(Spec):
+    """One program outside of the gateway that may ask the Claude Code backend directly."""
+
+    name: ObjectName = Field(description="Name of the program, as the backend's log and metrics show it.")
+    secret_name: ObjectName = Field(
+        description=(
+            "Secret in this namespace for the program's key, under `key`. The operator writes it once, where the "
+            "installation lists the Secret; a Secret with a key of at least 32 characters may also exist already."
+        )
+    )
+
+
+class Subscription(Spec):
+    """One person's own Claude subscription, for targets `claude-code/...`: Claude Code answers, signed in as them."""
+
+    owner: Owner = Field(
+        description=(
+            "The one person whose subscription it is, such as `alice@example.com`. Only GatewayClients with the same "
+            "`owner` may use it."
+        )
+    )
+    method: Literal["SetupToken", "Login"] = Field(
+        description=(
+            "`SetupToken`: a token of `claude setup-token`, valid for about a year, under the Secret's key `token`. "
+            "`Login`: a login that is refreshed, under `.credentials.json`, written by the sign-in service alone."
+        )
+    )
+    secret_name: ObjectName = Field(
+        description=(
+            'Secret in this namespace that holds the login, labelled `claudegateway.io/credential: "true"`. The '
+            "sign-in service creates it. No other credential may use it."
+        )
+    )
+    caller: Caller | None = Field(
+        default=None, description="One program of the owner's that may ask the backend directly. Default: none."
+    )
+
+    @property
+    def secret(self) -> SecretRef:
+        """The Secret that holds the login."""
+        return SecretRef(name=self.secret_name)
+
+
+CredentialKind = ApiKey | Bedrock | Vertex | WorkloadIdentity | Subscription
 
 
 class ClaudeCredentialSpec(Spec):
@@ -176,11 +229,11 @@ class ClaudeCredentialSpec(Spec):
 
     rules = (
         Rule(
-            cel="[has(self.apiKey), has(self.bedrock), has(self.vertex), has(self.workloadIdentity)]"
-            ".exists_one(given, given)",
+            cel="[has(self.apiKey), has(self.bedrock), has(self.vertex), has(self.workloadIdentity), "
+            "has(self.subscription)].exists_one(given, given)",
             holds=lambda self: len(self.kinds) == 1,
             wrong="a credential needs exactly one kind",
-            fix="set exactly one of `apiKey`, `bedrock`, `vertex` and `workloadIdentity`",
+            fix="set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
         ),
     )
 
@@ -190,12 +243,13 @@ class ClaudeCredentialSpec(Spec):
     workload_identity: WorkloadIdentity | None = Field(
         default=None, description="The proxy pods' own identity at Anthropic, without any key."
     )
+    subscription: Subscription | None = Field(default=None, description="One person's own Claude subscription.")
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 
     @property
     def kinds(self) -> tuple[CredentialKind, ...]:
         """The variants that are set: one, in a valid credential."""
-        variants = (self.api_key, self.bedrock, self.vertex, self.workload_identity)
+        variants = (self.api_key, self.bedrock, self.vertex, self.workload_identity, self.subscription)
         return tuple(variant for variant in variants if variant is not None)
 
     @property
@@ -204,7 +258,9 @@ class ClaudeCredentialSpec(Spec):
         return self.kinds[0]
 
     @property
-    def secret_name(self) -> str | None:
-        """Name of the Secret that it uses; None for the identity of the pods."""
+    def secret_names(self) -> tuple[str, ...]:
+        """Names of the Secrets that it uses; none for the identity of the pods."""
         kind = self.kind
-        return None if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None else kind.secret_ref.name
+        if isinstance(kind, Subscription):
+            return (kind.secret_name, *(() if kind.caller is None else (kind.caller.secret_name,)))
+        return () if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None else (kind.secret_ref.name,)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from claude_gateway.api.base import GATEWAY_REF, GatewayRef, ModelPattern, SecretKeyRef, Spec
+from claude_gateway.api.base import GATEWAY_REF, GatewayRef, ModelPattern, Owner, SecretKeyRef, Spec
 from claude_gateway.api.rule import Items
 
 
@@ -25,5 +25,12 @@ class GatewayClientSpec(Spec):
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=64, unique=True)] = Field(
         default=("*",),
         description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all models.",
+    )
+    owner: Owner | None = Field(
+        default=None,
+        description=(
+            "The one person who uses the client, such as `alice@example.com`. Needed only for that person's own "
+            "`subscription`: nobody else's clients may use it. Default: none."
+        ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -101,6 +101,15 @@ _ROUTES: Final = (
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
+    _example(
+        Kind.MODEL_ROUTE,
+        "my-claude",
+        {
+            "models": ["sonnet", "opus"],
+            "targets": [{"model": "claude-code/*", "credential": "alice"}],
+            "allowedClients": {"from": "Clients", "clients": ["alice"]},
+        },
+    ),
 )
 _CREDENTIALS: Final = (
     _example(
@@ -156,6 +165,18 @@ _CREDENTIALS: Final = (
             },
         },
     ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
+        "alice",
+        {
+            "subscription": {
+                "owner": "alice@example.com",
+                "method": "Login",
+                "secretName": "alice-login",
+                "caller": {"name": "notebook", "secretName": "alice-notebook"},
+            },
+        },
+    ),
 )
 _CLIENTS: Final = (
     _example(Kind.GATEWAY_CLIENT, "alice", {"keys": [{"secretRef": {"name": "alice"}}]}),
@@ -165,6 +186,7 @@ _CLIENTS: Final = (
         {
             "keys": [{"secretRef": {"name": "ci", "key": "old"}}, {"secretRef": {"name": "ci", "key": "new"}}],
             "models": ["claude-*", "smart"],
+            "owner": "alice@example.com",
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
@@ -194,11 +216,17 @@ KINDS: Final = (
         columns=(
             Column(
                 "For",
-                ".spec['apiKey','bedrock','vertex','workloadIdentity']"
-                "['provider','region','project','federationRuleID']",
-                "Provider of the API key, region at Bedrock, project at Vertex AI, or federation rule at Anthropic.",
+                ".spec['apiKey','bedrock','vertex','workloadIdentity','subscription']"
+                "['provider','region','project','federationRuleID','owner']",
+                "Provider of the API key, region at Bedrock, project at Vertex AI, federation rule at Anthropic, or "
+                "owner of the subscription.",
             ),
-            Column("Secret", ".spec.*.secretRef.name", "Secret that it uses; empty: the identity of the pods."),
+            Column(
+                "Secret",
+                ".spec.*.secretRef.name",
+                "Secret that it uses; empty: the identity of the pods, or a login.",
+            ),
+            Column("Login", ".spec.subscription.secretName", "Secret that holds the login.", wide=True),
             Column("Location", ".spec.vertex.location", "Location at Vertex AI.", wide=True),
             Column("Base-URL", ".spec.*.baseURL", "The address it is sent to, if not the provider's own.", wide=True),
             *_STATUS,

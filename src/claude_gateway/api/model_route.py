@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from claude_gateway.api.allowed import SAME, AllowedNamespaces
+from claude_gateway.api.allowed import SAME, SAME_CLIENTS, AllowedClients, AllowedNamespaces
 from claude_gateway.api.base import (
     DURATION,
     GATEWAY_REF,
@@ -210,11 +210,12 @@ class ModelRouteSpec(Spec):
             "an estimate, marked by the header `x-token-count: estimate`. Default: `Exact`."
         ),
     )
-    allowed_clients: AllowedNamespaces = Field(
-        default=SAME,
+    allowed_clients: AllowedClients = Field(
+        default=SAME_CLIENTS,
         description=(
-            "Namespaces whose GatewayClients may use this route and spend its credentials. Those of its own namespace "
-            "and of the release's always may. To other clients the route does not exist. Default: `from: Same`."
+            "GatewayClients that may use this route and spend its credentials. Those of its own namespace and of the "
+            "release's always may, unless `from: Clients` lists the only ones that may. To other clients the route "
+            "does not exist. Default: `from: Same`."
         ),
     )
     allowed_routes: AllowedNamespaces = Field(

@@ -33,6 +33,10 @@ class Gathered:
         return tuple(document for documents in self.files.values() for document in documents)
 
 
+CLAUDE_CODE_URL: Final = "http://localhost:4100"
+"""Where files are assumed to be served by a Claude Code backend; ``localhost`` is the one loopback name it allows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The Plan for files; ``findings`` are all mistakes, in the order of the files."""
@@ -47,9 +51,21 @@ class Decision:
         return tuple(finding for finding in self.findings if finding.is_error)
 
 
-def settings(*, loopback: bool = True, forward_to: Sequence[str] = (FORWARD_HOST,)) -> Settings:
-    """Return how to read files: strictly, and by default with targets on this machine allowed."""
-    return Settings(egress=Egress(loopback=loopback), forward_hosts=tuple(forward_to), strict=True)
+def settings(
+    *,
+    loopback: bool = True,
+    forward_to: Sequence[str] = (FORWARD_HOST,),
+    claude_code_url: str = CLAUDE_CODE_URL,
+    claude_code_key: bytes = b"",
+) -> Settings:
+    """Return how to read files: strictly, and by default with targets on this machine and a Claude Code backend."""
+    return Settings(
+        egress=Egress(loopback=loopback),
+        forward_hosts=tuple(forward_to),
+        strict=True,
+        claude_code_url=claude_code_url,
+        claude_code_key=claude_code_key,
+    )
 
 
 def gather(

@@ -9,6 +9,7 @@ import click
 from claude_gateway.cli import config, findings, options
 from claude_gateway.cli.errors import Exit
 from claude_gateway.cli.findings import VARIABLE_NOT_SET
+from claude_gateway.names import Reason
 
 
 @click.command(
@@ -47,7 +48,8 @@ def lint(
     """Check YAML files and report every mistake with file, line and fix. Warnings do not fail the command."""
     rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
     decision = config.load(sources, options.variables(env_file), rules=rules)
-    found = [findings.as_warning(f) if allow_unset and f.reason == VARIABLE_NOT_SET else f for f in decision.findings]
+    milder = {Reason.NOT_SIGNED_IN, *([VARIABLE_NOT_SET] if allow_unset else [])}  # people sign in later, elsewhere
+    found = [findings.as_warning(f) if f.reason in milder else f for f in decision.findings]
     if output == "json":
         click.echo(findings.as_json(found))
     elif output == "github":

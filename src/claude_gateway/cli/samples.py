@@ -71,11 +71,10 @@ def may_use(client: Client, name: str) -> bool:
 
 
 def routes_for(policy: Policy, client: Client | None) -> Sequence[Route]:
-    """Return the routes that a client's namespace may use; all of them without a client."""
+    """Return the routes that a client may use; all of them without a client."""
     if client is None:
         return policy.routes
-    namespace = tenancy.namespace_of(client.name)
-    return [route for route in policy.routes if tenancy.includes(tenancy.users(route, policy.namespace), namespace)]
+    return [route for route in policy.routes if tenancy.may_use(route, client.name, release=policy.namespace)]
 
 
 def takes_own_login(route: Route) -> bool:

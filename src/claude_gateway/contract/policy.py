@@ -147,12 +147,14 @@ class Target(Contract):
     LiteLLM lane, as ``translation`` says. ``model`` is the upstream's own name without provider; ``"*"`` stands for
     the name that the client sent. ``base_url`` is without ``/v1`` for the Anthropic and Vertex wires and with whatever
     prefix the server has for the OpenAI wire (as the vendors' SDKs take it, but for Vertex); it is set wherever
-    ``wire`` is. ``secret`` is the entry of the secret part that holds the API key or the cloud's identity. ``aws`` and
-    ``google`` are set for targets of these clouds, ``federation`` for targets at Anthropic that are called without a
-    key. ``credential`` names what the target spends, by content (``<namespace>/<credential>.<hash8>``): reports say
-    under this name what upstreams say of it. ``forward_client_token`` sends the client's own credential on instead of
-    one of ours; such a client has sent the gateway's key in a header of its own. ``telemetry_provider`` is
-    OpenTelemetry's name of the provider, where that is not ``provider``.
+    ``wire`` is. ``secret`` is the entry of the secret part that holds the API key or the cloud's identity. ``login``
+    is the entry with the access token of a Claude Code login, for targets at the Claude Code backend: their ``secret``
+    is the backend's key, and the login goes along in a header of its own. ``aws`` and ``google`` are set for targets of
+    these clouds, ``federation`` for targets at Anthropic that are called without a key. ``credential`` names what the
+    target spends, by content (``<namespace>/<credential>.<hash8>``): reports say under this name what upstreams say of
+    it. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has sent the
+    gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider, where that is
+    not ``provider``.
     """
 
     id: str
@@ -162,6 +164,7 @@ class Target(Contract):
     formats: tuple[Format, ...] = ()
     base_url: str | None = None
     secret: str | None = None
+    login: str | None = None
     max_output_tokens: int | None = None
     parameters: Parameters = Parameters()
     weight: int = 1
@@ -174,6 +177,11 @@ class Target(Contract):
     translation: Translation = Translation()
     telemetry_provider: str | None = None
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entries of the secret part that it needs."""
+        return tuple(entry for entry in (self.secret, self.login) if entry is not None)
+
 
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
@@ -184,7 +192,8 @@ class Route(Contract):
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count.
 
-    ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's.
+    ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
+    ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
     ``routes_from`` are the namespaces whose routes may take names that this route's names cover. ``*`` is every
     namespace.
     """
@@ -198,6 +207,7 @@ class Route(Contract):
     safeguards_model: str | None = None
     estimate_tokens: bool = False
     clients_from: tuple[str, ...] = ()
+    only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
 
 

@@ -2,8 +2,8 @@
 
 The planner renders a row into the targets that use it, as fields of their own; the data plane reads those and never
 looks a provider up by name. ``tests/contract/litellm/test_providers.py`` measures the rows with the real LiteLLM:
-every provider in here sends the key to the base URL that it is given and nowhere else, and the two tables together
-are exactly the providers that LiteLLM knows.
+every provider in here sends the key to the base URL that it is given and nowhere else, and the two tables together,
+without our own backend, are exactly the providers that LiteLLM knows.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ class Provider:
     those of its Claude models. ``base_url`` is the address used where a credential names none (None: LiteLLM's own).
     It is set where a relay needs it, and where LiteLLM would otherwise derive an address from the model's name, which
     a route author writes. ``elsewhere`` is the provider whose row holds for servers at other addresses than the
-    provider's own. ``cloud`` is the field of a ClaudeCredential that holds an identity of this cloud; None: the
-    provider takes a key. ``telemetry`` is OpenTelemetry's name, where it differs.
+    provider's own. ``credential`` is the field of a ClaudeCredential that pays, where that is not ``apiKey``: an
+    identity in a cloud, or a subscription. ``telemetry`` is OpenTelemetry's name, where it differs.
     """
 
     wire: Wire | None = None
@@ -33,7 +33,7 @@ class Provider:
     base_url: str | None = None
     needs_base_url: bool = False
     elsewhere: str | None = None
-    cloud: str | None = None
+    credential: str | None = None
     translation: Translation = field(default_factory=Translation)
     telemetry: str | None = None
 
@@ -65,6 +65,9 @@ _TRANSLATED_SERVERS: Final = _names(
     "xinference"
 )
 
+CLAUDE_CODE: Final = "claude-code"
+"""Our own backend, which asks the genuine Claude Code; LiteLLM knows no provider of this name."""
+
 PROVIDERS: Final[Mapping[str, Provider]] = {
     **dict.fromkeys(_TRANSLATED, _OWN_ADDRESS),
     **dict.fromkeys(_TRANSLATED_SERVERS, _NO_ADDRESS),
@@ -77,7 +80,14 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "azure": Provider(needs_base_url=True, telemetry="azure.ai.openai"),
     # LiteLLM would send the key to <model>.api.baseten.co, which is anybody's who has that model.
     "baseten": Provider(base_url="https://inference.baseten.co/v1"),
-    "bedrock": Provider(wire=Wire.BEDROCK, formats=_OF_CLAUDE, cloud="bedrock", telemetry="aws.bedrock"),
+    "bedrock": Provider(wire=Wire.BEDROCK, formats=_OF_CLAUDE, credential="bedrock", telemetry="aws.bedrock"),
+    CLAUDE_CODE: Provider(
+        wire=Wire.ANTHROPIC,
+        formats=_OF_CLAUDE,
+        credential="subscription",
+        translation=Translation(provider="anthropic"),
+        telemetry="anthropic",
+    ),
     "deepseek": _THINKER,
     "gemini": Provider(
         translation=Translation(chat=_GEMINI, counting=Counting(format=Format.CHAT, own_path="/v1beta")),
@@ -112,7 +122,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "vertex_ai": Provider(
         wire=Wire.VERTEX,
         formats=_OF_CLAUDE,
-        cloud="vertex",
+        credential="vertex",
         translation=Translation(chat=_GEMINI),
         telemetry="gcp.vertex_ai",
     ),

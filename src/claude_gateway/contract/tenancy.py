@@ -38,8 +38,20 @@ def namespaces(written: Iterable[str], *own: str) -> Namespaces:
 
 
 def users(route: Route, release: str) -> Namespaces:
-    """Return the namespaces whose clients may use a route: its own, the release's, and those that it admits."""
+    """Return the namespaces whose clients may all use a route: its own, the release's, and those that it admits.
+
+    There is none for a route that lists the only clients that may use it.
+    """
+    if route.only_clients is not None:
+        return frozenset()
     return namespaces(route.clients_from, namespace_of(route.name), release)
+
+
+def may_use(route: Route, client: str, *, release: str) -> bool:
+    """Return whether a client, by its full name, may use a route."""
+    if route.only_clients is not None:
+        return client in route.only_clients
+    return includes(users(route, release), namespace_of(client))
 
 
 def includes(found: Namespaces, namespace: str) -> bool:

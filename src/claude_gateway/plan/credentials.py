@@ -13,17 +13,20 @@ from claude_gateway.api.claude_credential import (
     Bedrock,
     ClaudeCredentialSpec,
     CredentialKind,
+    Subscription,
     Vertex,
     WorkloadIdentity,
 )
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Federation, Google, Wire
-from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED
+from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
 from claude_gateway.names import Reason
-from claude_gateway.plan import addresses, clouds, federation, identities, providers
+from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.secret import find
-from claude_gateway.plan.world import World
+from claude_gateway.plan.status import about_references
+from claude_gateway.plan.subscriptions import Login, Logins, People
+from claude_gateway.plan.world import Settings, World
 
 _LONGEST_REF: Final = 200
 _UNSAFE: Final = re.compile(r"[^-._a-zA-Z0-9]")
@@ -34,7 +37,8 @@ class Key:
     """A key, or an identity in a cloud, with the provider and the one address that it may be sent to.
 
     ``entry`` is its name in the secret part; None for the identity of the pods, which has no ``value`` either.
-    ``base_url`` is None for the provider's default address, if no part of the policy needs to know it.
+    ``base_url`` is None for the provider's default address, if no part of the policy needs to know it. ``login`` is
+    the entry of a subscription's login, and ``token`` its value; ``value`` is then the key of our own backend.
     """
 
     provider: str
@@ -44,11 +48,18 @@ class Key:
     aws: Aws | None = None
     google: Google | None = None
     federation: Federation | None = None
+    login: str | None = None
+    token: bytes = field(default=b"", repr=False)
 
     @property
     def digest(self) -> str:
-        """A hash of all but the value, whose own hash is part of the entry's name."""
+        """A hash of all but the values, whose own hashes are part of their entries' names."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
+    @property
+    def secrets(self) -> Mapping[str, bytes]:
+        """What the secret part holds for it, by entry."""
+        return {entry: value for entry, value in ((self.entry, self.value), (self.login, self.token)) if entry}
 
 
 class _Spent(TypedDict, total=False):
@@ -58,12 +69,21 @@ class _Spent(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec."""
+    """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec.
+
+    ``people`` are the owners of subscriptions and of clients.
+    """
 
     keys: Mapping[ObjectRef, Key]
     known: frozenset[ObjectRef]
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
+    people: People
+
+    @property
+    def uses_backend(self) -> bool:
+        """Whether a credential is somebody's subscription, so that the data plane asks our own backend."""
+        return any(key.login is not None for key in self.keys.values())
 
 
 def resolve(world: World) -> Credentials:
@@ -71,22 +91,24 @@ def resolve(world: World) -> Credentials:
     keys: dict[ObjectRef, Key] = {}
     acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
-    for item in world.credentials:
+    logins = Logins(world)
+    for item in sorted(world.credentials, key=lambda item: item.age):
         if item.spec is None:
             continue
         found = list(_spec_problems(item.ref, item.spec.kind, world))
-        acceptable.update(() if found else (item.ref,))
-        value = _value(item.ref, item.spec.kind, world)
+        value = _value(item.ref, item.spec.kind, world, logins)
         if isinstance(value, Problem):
             found.append(value)
         elif not found:
-            keys[item.ref] = _key(item.ref.namespace, item.spec, value)
+            keys[item.ref] = _key(item.ref.namespace, item.spec, value, world.settings)
         problems.extend(found)
+        acceptable.update([item.ref] if all(map(about_references, found)) else [])
     return Credentials(
         keys=keys,
         known=frozenset(item.ref for item in world.credentials),
         acceptable=frozenset(acceptable),
         problems=tuple(problems),
+        people=subscriptions.people(world),
     )
 
 
@@ -104,6 +126,8 @@ def provider_problem(name: str, *, owner: ObjectRef, at: str) -> Problem | None:
 
 def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -> Problem | None:
     """Return the Problem of a base URL; None if requests may be sent there."""
+    if subscriptions.is_backend(base_url, world.settings):
+        return subscriptions.backend_as_server(owner, at)
     refusal = addresses.refusal(base_url, world.settings.egress)
     if refusal is None:
         return None
@@ -112,6 +136,8 @@ def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -
 
 
 def _spec_problems(owner: ObjectRef, kind: CredentialKind, world: World) -> Iterable[Problem]:
+    if isinstance(kind, Subscription):
+        return
     at = _at(kind)
     if isinstance(kind, ApiKey):
         yield from _provider_problems(owner, kind)
@@ -134,7 +160,7 @@ def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
     problem = provider_problem(api_key.provider, owner=owner, at=at)
     if problem is not None:
         yield problem
-    elif (field := PROVIDERS[api_key.provider].cloud) is not None:
+    elif (field := PROVIDERS[api_key.provider].credential) is not None:
         message = f"provider `{api_key.provider}` needs a cloud identity instead of an API key"
         fix = f"Write `{field}:` instead of `apiKey:`."
         yield Problem(owner, at, Reason.PROVIDER_NOT_SUPPORTED, message, fix)
@@ -144,8 +170,10 @@ def _provider_problems(owner: ObjectRef, api_key: ApiKey) -> Iterable[Problem]:
         yield Problem(owner, "spec.apiKey.baseURL", Reason.INVALID, message, fix)
 
 
-def _value(owner: ObjectRef, kind: CredentialKind, world: World) -> bytes | Problem | None:
-    """Return the value that the secret part holds for a credential; None for the identity of the pods."""
+def _value(owner: ObjectRef, kind: CredentialKind, world: World, logins: Logins) -> bytes | Login | Problem | None:
+    """Return what the secret part holds for a credential; None for the identity of the pods."""
+    if isinstance(kind, Subscription):
+        return logins.read(owner, kind)
     at = f"{_at(kind)}.secretRef"
     if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None:
         return None
@@ -154,24 +182,42 @@ def _value(owner: ObjectRef, kind: CredentialKind, world: World) -> bytes | Prob
     if isinstance(kind, Vertex):
         return identities.google(world, kind.secret_ref, owner=owner, at=at)
     found = find(world.secrets, kind.secret_ref, owner=owner, at=at, unreadable=world.unreadable)
-    return found if isinstance(found, Problem) else found.encode()
+    if isinstance(found, Problem):
+        return found
+    return subscriptions.login_as_key(owner, f"{at}.key") if subscriptions.is_login(found) else found.encode()
 
 
-def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | None) -> Key:
-    kind = spec.kind
+def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | Login | None, settings: Settings) -> Key:
     ref = entry_of(namespace, spec)
+    if isinstance(value, Login):
+        return _of_backend(f"{ref}", value, settings)
     spent: _Spent = {} if ref is None or value is None else {"entry": secret_entry(ref, value), "value": value}
-    if isinstance(kind, ApiKey):
-        known = PROVIDERS[kind.provider]
-        return Key(provider=kind.provider, base_url=_plain(kind.base_url or known.base_url, known.wire), **spent)
-    if isinstance(kind, WorkloadIdentity):
+    if spec.api_key is not None:
+        known = PROVIDERS[spec.api_key.provider]
+        base_url = _plain(spec.api_key.base_url or known.base_url, known.wire)
+        return Key(provider=spec.api_key.provider, base_url=base_url, **spent)
+    if spec.workload_identity is not None:
         known = PROVIDERS[federation.PROVIDER]
-        base_url = _plain(kind.base_url or known.base_url, known.wire)
-        return Key(provider=federation.PROVIDER, base_url=base_url, federation=federation.of(kind))
+        base_url = _plain(spec.workload_identity.base_url or known.base_url, known.wire)
+        identity = federation.of(spec.workload_identity)
+        return Key(provider=federation.PROVIDER, base_url=base_url, federation=identity)
     aws, google = place_of(spec)
     provider = clouds.VERTEX if aws is None else clouds.BEDROCK
-    base_url = _plain(kind.base_url, PROVIDERS[provider].wire)
+    (written,) = (cloud.base_url for cloud in (spec.bedrock, spec.vertex) if cloud is not None)
+    base_url = _plain(written, PROVIDERS[provider].wire)
     return Key(provider=provider, base_url=base_url, aws=aws, google=google, **spent)
+
+
+def _of_backend(ref: str, login: Login, settings: Settings) -> Key:
+    """Return the key of our own backend, together with the login that answers; ``ref`` names the login's entry."""
+    return Key(
+        provider=CLAUDE_CODE,
+        base_url=_plain(settings.claude_code_url, Wire.ANTHROPIC),
+        entry=secret_entry(CLAUDE_CODE, settings.claude_code_key),
+        value=settings.claude_code_key,
+        login=secret_entry(ref, login.token),
+        token=login.token,
+    )
 
 
 def _plain(base_url: str | None, wire: Wire | None) -> str | None:
@@ -186,7 +232,7 @@ def _at(kind: CredentialKind) -> str:
     return "spec.bedrock" if isinstance(kind, Bedrock) else "spec.vertex"
 
 
-def _ref(kind: CredentialKind) -> SecretRef | None:
+def _ref(kind: ApiKey | Bedrock | Vertex | WorkloadIdentity) -> SecretRef | None:
     return None if isinstance(kind, WorkloadIdentity) else kind.secret_ref
 
 
@@ -199,7 +245,10 @@ def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
     """Return the name of a credential's entry in the secret part; None for the identity of the pods."""
-    ref = _ref(spec.kind)
+    kind = spec.kind
+    if isinstance(kind, Subscription):
+        return entry_ref(namespace, kind.secret_name, subscriptions.KEYS[kind.method])
+    ref = _ref(kind)
     if ref is None:
         return None
     # An AWS identity consists of several keys of a Secret.

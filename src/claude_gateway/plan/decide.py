@@ -10,6 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
 from claude_gateway.plan import (
+    backend_callers,
     base_urls,
     capacity,
     claims,
@@ -18,8 +19,10 @@ from claude_gateway.plan import (
     judges,
     retirements,
     stored_status,
+    subscriptions,
     targets,
 )
+from claude_gateway.plan.backend_callers import BackendCallers
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
@@ -40,7 +43,7 @@ class Plan:
 
     The other fields are used only in a cluster and are empty elsewhere: ``changed`` are the statuses to write, because
     those in the cluster differ, ``slices`` are the digests of what the policy holds for each object, ``fleet`` is the
-    state of the proxy pods.
+    state of the proxy pods. ``callers`` are the programs that may ask the Claude Code backend directly.
     """
 
     bundle: Bundle
@@ -53,6 +56,7 @@ class Plan:
     changed: tuple[StatusWrite, ...] = ()
     slices: Slices = field(default_factory=dict)
     fleet: Fleet = field(default_factory=Fleet)
+    callers: BackendCallers = field(default_factory=BackendCallers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,14 @@ def decide(world: World, now: datetime) -> Plan:
         routes=routing.routes,
         clients=callers.clients,
         keys=callers.names,
-        secrets={key.entry: key.value for key in spent.keys.values() if key.entry is not None},
-        egress=world.settings.egress,
+        secrets={entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
+        egress=subscriptions.egress(world.settings) if spent.uses_backend else world.settings.egress,
     )
     served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
-    unusual = base_urls.warnings(world)
-    found = (*world.problems, *spent.problems, *callers.problems, *routing.problems, *unusual, *fitted.problems)
+    outside = backend_callers.resolve(world, spent.keys, clients=callers.names)
+    parts = (spent, callers, outside, routing, fitted)
+    found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
@@ -108,6 +113,7 @@ def decide(world: World, now: datetime) -> Plan:
         changed=statuses.changed,
         slices=rollout.wanted if rollout else {},
         fleet=rollout.fleet if rollout else Fleet(),
+        callers=outside,
     )
 
 
@@ -133,7 +139,7 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
 
 
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
-    timeouts = spec.timeouts
+    timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
         name=_name(ref),
         models=names,
@@ -145,6 +151,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         safeguards_model=spec.safeguards_model,
         estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
         clients_from=spec.allowed_clients.listed,
+        only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
     )
 

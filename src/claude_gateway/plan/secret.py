@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from claude_gateway.api.base import SecretKeyRef, SecretRef
 from claude_gateway.contract.bundle import REFERENCES
+from claude_gateway.contract.login import CREDENTIALS_KEY
+from claude_gateway.contract.writers import other_writer
 from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -28,11 +30,15 @@ _LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A Secret; ``labelled`` says that its owner allows its use. A value that cannot be decoded is None."""
+    """A Secret; ``labelled`` says that its owner allows its use. A value that cannot be decoded is None.
+
+    ``login_writer`` is who besides the sign-in service writes the refreshed login in it, if anybody does.
+    """
 
     ref: ObjectRef
     labelled: bool
     values: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
+    login_writer: str | None = None
 
 
 def read_secret(manifest: Mapping[Any, Any], ref: ObjectRef, *, labelled: bool) -> tuple[Secret, list[Problem]]:
@@ -49,7 +55,10 @@ def read_secret(manifest: Mapping[Any, Any], ref: ObjectRef, *, labelled: bool) 
         for name, value in entries.items():
             problem = _entry(values, ref, part, name, value)
             problems.extend([problem] if problem else [])
-    return Secret(ref=ref, labelled=labelled, values=values), problems
+    metadata = manifest.get("metadata")
+    known = metadata if CREDENTIALS_KEY in values and isinstance(metadata, Mapping) else {}
+    writer = other_writer(known, CREDENTIALS_KEY)
+    return Secret(ref=ref, labelled=labelled, values=values, login_writer=writer), problems
 
 
 def _entry(values: dict[str, bytes | None], ref: ObjectRef, part: str, name: object, value: object) -> Problem | None:

@@ -37,7 +37,7 @@ Slices = Mapping[str, str]
 """Digests by the name of the slice."""
 
 
-_GIVEN: Final = {"provider", "base_url", "secret", "aws", "google", "federation"}
+_GIVEN: Final = {"provider", "base_url", "secret", "login", "aws", "google", "federation"}
 """Fields of a target that come from its credential."""
 
 
@@ -61,9 +61,10 @@ def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
 
 
 def _spent(target: Target) -> str | None:
-    """Return the name of the slice of the key or identity that a target uses."""
-    if target.secret is not None:
-        return f"key:{target.secret.rpartition('.')[0]}"
+    """Return the name of the slice of the login, key or identity that a target uses."""
+    entry = target.login or target.secret
+    if entry is not None:
+        return f"key:{entry.rpartition('.')[0]}"
     return _place(target.aws, target.google, target.federation)
 
 

@@ -21,6 +21,8 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.SECRET_NOT_LABELLED,
         Reason.SECRET_VALUE_INVALID,
         Reason.SECRET_FORBIDDEN,
+        Reason.NOT_SIGNED_IN,
+        Reason.SECRET_HAS_OTHER_WRITER,
     )
 )
 _WITHOUT_EVENT: Final = frozenset((Reason.PENDING, Reason.NO_READY_PODS, Reason.NOTHING_TO_SERVE))

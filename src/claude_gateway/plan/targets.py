@@ -9,9 +9,9 @@ from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import capabilities, clouds, forwarding
+from claude_gateway.plan import capabilities, clouds, forwarding, subscriptions
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
-from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import Item, World
 
@@ -26,18 +26,25 @@ class Targets:
 
 
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Targets:
-    """Resolve a route's targets; one with any Problem is left out, the others serve without it."""
+    """Resolve a route's targets; one with any Problem is left out, the others serve without it.
+
+    Where the route may not use a subscription, every target that would is left out.
+    """
     resolved: list[policy.Target] = []
-    problems: list[Problem] = []
+    problems = list(subscriptions.route_problems(route, spec, credentials.people))
+    refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
     for index, target in enumerate(spec.targets):
         at = f"spec.targets[{index}]"
-        key = credentials.keys.get(_credential(route.ref, target.credential)) if target.credential else None
+        ref = _credential(route.ref, target.credential) if target.credential else None
+        key = credentials.keys.get(ref) if ref else None
         found = [
             *_model_problems(route.ref, target, key, at),
             *_access_problems(route.ref, target, at, world, credentials),
         ]
         problems.extend(found)
+        if refused and ref in credentials.people.subscriptions:
+            continue
         acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
             name = f"{route.ref.namespace}/{route.ref.name}/{index}"
@@ -73,8 +80,8 @@ def _access_problems(
         problem = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
     elif target.forward_client_token:
         problem = forwarding.problem(target.base_url, world, owner=owner, at=f"{at}.baseURL")
-    elif provider in PROVIDERS and (field := PROVIDERS[provider].cloud) is not None:
-        fix = f"Set `credential` to a ClaudeCredential with `{field}`, which can have a `baseURL`."
+    elif provider in PROVIDERS and (field := PROVIDERS[provider].credential) is not None:
+        fix = f"Set `credential` to a ClaudeCredential with `{field}`, whose address is the only one that counts."
         message = f"a target of `{provider}` needs a credential"
         problem = Problem(owner, f"{at}.credential", Reason.INVALID, message, fix)
     else:
@@ -110,7 +117,7 @@ def _credential_problem(
             # Of a provider that does not exist, the model's own Problem says all there is to say.
             return None
         message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
-        field = PROVIDERS[provider].cloud
+        field = PROVIDERS[provider].credential
         fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:
@@ -147,6 +154,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, namespace: str) 
         formats=able.formats,
         base_url=able.base_url,
         secret=None if key is None else key.entry,
+        login=None if key is None else key.login,
         max_output_tokens=target.max_output_tokens,
         parameters=policy.Parameters(
             temperature=target.parameters.temperature,

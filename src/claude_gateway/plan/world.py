@@ -65,7 +65,11 @@ class Settings:
     (None: all). ``identity_token``: the proxy pods have a ServiceAccount token for Anthropic. ``strict``: unknown
     fields and kinds are Problems, as for files; in a live cluster, where the CRDs may be newer, they are ignored.
     ``release``: the full name of the release that decides; objects whose ``gatewayRef`` names another one are ignored
-    (None: no object is).
+    (None: no object is). ``claude_code_url`` is where the installation runs Claude Code
+    for people's own subscriptions (None: it does not, and every subscription is rejected), ``claude_code_key`` the key
+    that this backend accepts. ``claude_auth_url`` is where people sign in (None: wherever the command says).
+    ``caller_secrets`` are the Secrets, as ``<namespace>/<name>``, that the operator may create for programs that ask
+    the backend directly.
     """
 
     namespace: str = _DEFAULT_NAMESPACE
@@ -75,6 +79,10 @@ class Settings:
     identity_token: bool = True
     strict: bool = True
     release: str | None = None
+    claude_code_url: str | None = None
+    claude_code_key: bytes = field(default=b"", repr=False)
+    claude_auth_url: str | None = None
+    caller_secrets: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Release | None:

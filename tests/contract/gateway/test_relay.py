@@ -69,6 +69,7 @@ _KNOWN = {
     "x-stainless-new": "n",
 }
 _TOKENS = _names(
+    "x-claude-code-login "
     "x-api-key api-key x-goog-api-key cookie proxy-authorization x-claude-gateway-target x-gateway-keys openai- "
     "organization openai-project x-litellm-api-key x-auth-token x-access-token x-amz-security-token cf-access-jwt- "
     "assertion cf-access-client-secret cf-access-token x-amzn-oidc-data x-amzn-oidc-accesstoken x-amzn-oidc-identity "

@@ -93,6 +93,39 @@ def federated(name: str = "anthropic", *, namespace: str = "default", **fields: 
     return manifest(Kind.CLAUDE_CREDENTIAL, name, {"workloadIdentity": {**ids, **fields}}, namespace=namespace)
 
 
+LOGIN_TOKEN: Final = "sk-ant-oat01-" + "a1" * 20
+"""The access token of a login that belongs to nobody."""
+
+
+def subscription(
+    name: str = "mine",
+    *,
+    owner: str = "alice@example.com",
+    method: str = "SetupToken",
+    secret: str = "login",
+    namespace: str = "default",
+    created: str | None = None,
+    **fields: Any,
+) -> Manifest:
+    """A ClaudeCredential for a person's subscription, whose token is in the Secret ``login``."""
+    spec = {"owner": owner, "method": method, "secretName": secret, **fields}
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"subscription": spec}, namespace=namespace, created=created)
+
+
+def setup_token(name: str = "login", token: str = LOGIN_TOKEN, **more: Any) -> Manifest:
+    """A Secret with a token of ``claude setup-token``."""
+    return secret(name, {"token": token}, **more)
+
+
+def login_file(name: str = "login", *, metadata: Mapping[str, Any] | None = None, **fields: Any) -> Manifest:
+    """A Secret with Claude Code's own file, with these changes of the login in it."""
+    login = {"accessToken": LOGIN_TOKEN, "refreshToken": "sk-ant-ort01-" + "b2" * 20, **fields}
+    kept = {key: value for key, value in login.items() if value is not None}
+    written = secret(name, {".credentials.json": json.dumps({"claudeAiOauth": kept})})
+    written["metadata"].update(metadata or {})
+    return written
+
+
 def aws_keys(name: str = "aws", **values: str) -> Manifest:
     """A Secret with an AWS identity, or with these values."""
     return secret(name, values or {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "aws-secret-0123456789"})

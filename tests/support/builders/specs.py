@@ -58,6 +58,12 @@ def federated(**fields: Any) -> Spec:
     return {"workloadIdentity": {name: value for name, value in given.items() if value is not None}}
 
 
+def subscription(**fields: Any) -> Spec:
+    """A ClaudeCredential's spec for one person's subscription, with these changes."""
+    written = {"owner": "alice@example.com", "method": "Login", "secretName": "alice-login"}
+    return {"subscription": {**written, **fields}}
+
+
 def forwarding(**target: Any) -> Spec:
     """A ModelRoute's spec with one target that gets the client's own login."""
     return {"models": ["smart"], "targets": [{"model": "anthropic/*", "forwardClientToken": True, **target}]}
@@ -66,6 +72,11 @@ def forwarding(**target: Any) -> Spec:
 def listing(*namespaces: str) -> Spec:
     """The namespaces that something is allowed to."""
     return {"from": "Namespaces", "namespaces": list(namespaces)}
+
+
+def only(*clients: str) -> Spec:
+    """The only clients that something is allowed to."""
+    return {"from": "Clients", "clients": list(clients)}
 
 
 def client(**spec: Any) -> Spec:
@@ -89,6 +100,15 @@ VALID: Final = (
     Case("Anthropic at its hottest", _ROUTE, route({"model": "anthropic/x", "parameters": {"temperature": 1}})),
     Case("no parameters at all", _ROUTE, route({"model": "anthropic/x", "parameters": {}})),
     Case("a client's own login", _ROUTE, forwarding()),
+    Case("only some clients", _ROUTE, route(allowedClients=only("alice", "alice.laptop"))),
+    Case("one person's subscription", _CREDENTIAL, subscription()),
+    Case(
+        "a token and one program",
+        _CREDENTIAL,
+        subscription(method="SetupToken", caller={"name": "notebook", "secretName": "notebook"}),
+    ),
+    Case("a client of one person", _CLIENT, client(owner="alice@example.com")),
+    Case("a client of a user name", _CLIENT, client(owner="A.L-ice_1+x")),
     Case("a client's own login to a server", _ROUTE, forwarding(baseURL="https://relay.example")),
     Case("no client's own login", _ROUTE, route({"forwardClientToken": False})),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
@@ -217,14 +237,14 @@ INVALID: Final = (
         _CREDENTIAL,
         {},
         "",
-        "set exactly one of `apiKey`, `bedrock`, `vertex` and `workloadIdentity`",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
     ),
     Case(
         "two kinds at once",
         _CREDENTIAL,
         {**credential(), **bedrock()},
         "",
-        "set exactly one of `apiKey`, `bedrock`, `vertex` and `workloadIdentity`",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
     ),
     Case("no organization", _CREDENTIAL, federated(organizationID=None), "workloadIdentity.organizationID"),
     Case("no federation rule", _CREDENTIAL, federated(federationRuleID=None), "workloadIdentity.federationRuleID"),
@@ -258,6 +278,42 @@ INVALID: Final = (
         "not a workspace",
     ),
     Case("an API key and a federation", _CREDENTIAL, {**credential(), **federated()}, "", "needs exactly one kind"),
+    Case(
+        "a login next to a key",
+        _CREDENTIAL,
+        {**credential(), **subscription()},
+        "",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
+    ),
+    Case("a login of nobody", _CREDENTIAL, subscription(owner=""), "subscription.owner"),
+    Case(
+        "a login of two",
+        _CREDENTIAL,
+        subscription(owner="alice@example.com, bob@example.com"),
+        "subscription.owner",
+        "not the name of one person",
+    ),
+    Case("a login of everybody", _CREDENTIAL, subscription(owner="*"), "subscription.owner", "one person"),
+    Case("another way to sign in", _CREDENTIAL, subscription(method="Password"), "subscription.method"),
+    Case("a login without a Secret", _CREDENTIAL, subscription(secretName=None), "subscription.secretName"),
+    Case("a caller without a Secret", _CREDENTIAL, subscription(caller={"name": "x"}), "subscription.caller"),
+    Case("a client of two", _CLIENT, client(owner="alice@example.com bob@example.com"), "owner", "one person"),
+    Case(
+        "clients that nobody lists",
+        _ROUTE,
+        route(allowedClients={"from": "Clients"}),
+        "allowedClients",
+        "list the GatewayClients in `clients`",
+    ),
+    Case("no clients at all", _ROUTE, route(allowedClients=only()), "allowedClients.clients"),
+    Case(
+        "clients of namespaces",
+        _ROUTE,
+        route(allowedClients={"from": "All", "clients": ["alice"]}),
+        "allowedClients",
+        "set `from` to `Clients`, or remove `clients`",
+    ),
+    Case("clients for routes", _ROUTE, route(allowedRoutes=only("alice")), "allowedRoutes"),
     Case("no region", _CREDENTIAL, {"bedrock": {}}, "bedrock.region"),
     Case("a region that is a host", _CREDENTIAL, bedrock(region="evil.example"), "bedrock.region", _NOT_REGION),
     Case("a region with a path", _CREDENTIAL, bedrock(region="us-east-1/x"), "bedrock.region", _NOT_REGION),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.support.builders.specs import INVALID, VALID, Case, bedrock, credential, keyless, route, vertex
+from tests.support.builders.specs import INVALID, VALID, Case, bedrock, credential, keyless, route, subscription, vertex
 
 from claude_gateway.api.base import Spec, json_name, seconds
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
@@ -72,17 +72,19 @@ def test_refuses_a_spec_that_is_no_mapping(spec: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "name"),
+    ("spec", "names"),
     [
-        (credential(), "openai"),
-        (bedrock(secretRef={"name": "aws"}), "aws"),
-        (vertex(secretRef={"name": "g"}), "g"),
-        (bedrock(), None),
-        (vertex(), None),
+        (credential(), ("openai",)),
+        (bedrock(secretRef={"name": "aws"}), ("aws",)),
+        (vertex(secretRef={"name": "g"}), ("g",)),
+        (subscription(), ("alice-login",)),
+        (subscription(caller={"name": "notebook", "secretName": "notebook"}), ("alice-login", "notebook")),
+        (bedrock(), ()),
+        (vertex(), ()),
     ],
 )
-def test_a_credential_names_the_secret_that_it_needs(spec: Any, name: str | None) -> None:
-    assert ClaudeCredentialSpec.model_validate(spec).secret_name == name
+def test_a_credential_names_the_secrets_that_it_needs(spec: Any, names: tuple[str, ...]) -> None:
+    assert ClaudeCredentialSpec.model_validate(spec).secret_names == names
 
 
 @pytest.mark.parametrize(

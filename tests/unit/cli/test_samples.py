@@ -56,6 +56,13 @@ def test_a_sample_is_a_route_that_the_clients_namespace_may_use() -> None:
     assert samples.routes_for(policy, None) == policy.routes
 
 
+def test_a_sample_is_no_route_that_lists_only_other_clients() -> None:
+    listed = Route(name="me/r", models=("m",), targets=(), only_clients=("me/c",))
+    policy = Policy(namespace="release", routes=(listed,))
+    assert samples.routes_for(policy, Client(name="me/c")) == [listed]
+    assert samples.routes_for(policy, Client(name="me/d")) == samples.routes_for(policy, Client(name="release/c")) == []
+
+
 def test_an_older_route_of_another_namespace_goes_first() -> None:
     old, young = (
         Route(name="a/r", models=("claude-*",), targets=()),

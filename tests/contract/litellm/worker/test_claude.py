@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.support.processes.worker import Worker, bundle, deployment, events
+from tests.support.processes.worker import KEY, Worker, bundle, deployment, events
 
+from claude_gateway.contract.bundle import secret_entry
 from claude_gateway_scripted.local import Scripted
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -116,3 +117,25 @@ def test_an_overload_keeps_status_time_and_id(worker: Worker, upstream: Scripted
     answer = worker.post(path, "newer", {**body, "stream": stream})
     assert (answer.status_code, answer.headers["retry-after"], answer.headers["request-id"]) == (529, "3", "req_x")
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+LOGIN = "sk-ant-oat01-" + "a1B2" * 10
+LOGIN_ENTRY = secret_entry("login", LOGIN.encode())
+
+
+def test_a_login_goes_along_to_the_claude_code_backend(worker: Worker, upstream: Scripted) -> None:
+    there = deployment("mine", "claude-code/sonnet", api_base=upstream.url).model_copy(update={"login": LOGIN_ENTRY})
+    worker.apply(bundle(there, secrets={LOGIN_ENTRY: LOGIN.encode()}))
+    bodies = {CHAT: {"messages": HELLO}, RESPONSES: {"input": "hello"}}
+    for path, body in bodies.items():
+        for stream in (False, True):
+            more = {"stream": stream, "extra_headers": {"x-claude-code-login": "another", "x-evil": "1"}}
+            assert worker.post(path, "mine", {**body, **more}).status_code == 200
+            headers = {name.lower(): value for name, value in upstream.last.headers}
+            assert headers["x-claude-code-login"] == LOGIN
+            assert headers["x-api-key"] == KEY
+            assert "x-evil" not in headers
+    upstream.script({"status": 401, "error": {"message": f"no {LOGIN}"}})
+    answer = worker.post(CHAT, "mine", {"messages": HELLO})
+    assert answer.status_code >= 400
+    assert LOGIN not in answer.text

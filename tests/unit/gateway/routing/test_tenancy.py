@@ -169,3 +169,27 @@ def test_no_route_gets_a_request_for_what_an_older_one_of_another_namespace_has(
     admits = {*oldest.routes_from, oldest.name.partition("/")[0]}
     assert served in claiming or served.alias == name
     assert namespace in admits or "*" in admits
+
+
+ALICE, LAPTOP = Client(name="a/alice"), Client(name="a/laptop")
+
+
+def test_a_route_that_lists_its_only_clients_exists_for_nobody_else() -> None:
+    """Not for other clients of its namespace, not for the release's, and not for a route that looks for a judge."""
+    mine = route("sonnet", "my-*", name="a/mine", only_clients=("a/alice",), clients_from=ALL)
+    clients = (A, B, RELEASE, ALICE, LAPTOP)
+    found = routing(mine, shared("*", name="b/rest", routes_from=ALL), clients=clients)
+    for _ in range(2):  # the second time from the memo
+        assert [answered(found, client, "sonnet") for client in clients] == ["b/rest"] * 3 + ["a/mine", "b/rest"]
+        assert [answered(found, client, "my-claude") for client in clients] == ["b/rest"] * 3 + ["a/mine", "b/rest"]
+    assert [list(found.names(client)) for client in (A, ALICE)] == [[], ["sonnet"]]
+    assert [found.nearest(client, "sonet") for client in (A, ALICE)] == [[], ["sonnet"]]
+    judge = found.route("sonnet", namespace="a")
+    assert judge is not None
+    assert judge.name == "b/rest"
+
+
+def test_with_one_namespace_only_the_listed_clients_see_the_route() -> None:
+    found = routing(route("sonnet", name="a/mine", only_clients=("a/alice", "a/gone")), clients=(A, ALICE))
+    assert [answered(found, client, "sonnet") for client in (A, ALICE)] == [None, "a/mine"]
+    assert found.route("sonnet", namespace="a") is None

@@ -37,7 +37,10 @@ def verify(packed: Packed) -> Bundle:
     """
     bundle = unpack(packed)
     policy, routes = policy_document.read(bundle.gateway)
-    named = [policy.client_keys, *(target.secret for route, _ in routes for target in route.targets)]
+    named = [
+        policy.client_keys,
+        *(entry for route, _ in routes for target in route.targets for entry in target.entries),
+    ]
     for entry in named:
         if entry is not None and entry not in bundle.secrets:
             raise BundleError(f"{GATEWAY_JSON} names the secret entry {entry}, which the bundle does not hold")

@@ -214,8 +214,8 @@ def _logged_words(reply: Relayed, *, call: Call, target: Target) -> str:
     """Log an upstream's status and words, and return them. No words where it blames the request: they may quote it."""
     words = ""
     if reply.status not in _OF_THE_REQUEST:
-        secret = call.snapshot.secrets.get(target.secret or "", "")
-        words = errors.words(reply.body, secrets=(secret, *(value.decode("latin-1") for _, value in call.login)))
+        ours = (call.snapshot.secrets.get(entry, "") for entry in target.entries)
+        words = errors.words(reply.body, secrets=(*ours, *(value.decode("latin-1") for _, value in call.login)))
     emit(
         _log,
         "upstream_refused",

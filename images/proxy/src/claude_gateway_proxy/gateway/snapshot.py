@@ -43,8 +43,9 @@ def build(bundle: Bundle) -> Snapshot:
         for target in route.targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             needs_worker = needs_worker or not target.forward_client_token
-            if target.secret is not None and target.secret not in secrets:
-                raise BundleError(f"entry {target.secret} of the secret part is needed by {target.id} and missing")
+            for entry in target.entries:
+                if entry not in secrets:
+                    raise BundleError(f"entry {entry} of the secret part is needed by {target.id} and missing")
     # Out of the snapshot's secrets: only the lookup needs the hashes.
     keys = {} if policy.client_keys is None else _keys(policy, secrets.pop(policy.client_keys, None))
     return Snapshot(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
+from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import cannot_count
 from claude_gateway_proxy.litellm.fields import Json
@@ -58,6 +59,8 @@ async def _parameters(target: Target, *, model: str) -> Json:
         parameters["api_key"] = target.api_key or _KEYLESS
     else:
         parameters |= await identity.parameters(target.cloud, bearer=target.api_key)
+    if target.login is not None:
+        parameters["extra_headers"] = {HEADER_LOGIN: target.login}
     for name in ("api_base", "timeout"):
         value = getattr(target, name)
         if value is not None:

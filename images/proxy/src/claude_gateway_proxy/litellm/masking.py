@@ -36,7 +36,7 @@ def without_tokens(text: str) -> str:
 
 def _secrets(target: Target) -> Iterator[str]:
     """The longest come first, since one may contain another."""
-    found = [target.api_key, *_of_cloud(target.cloud or {})]
+    found = [target.api_key, target.login, *_of_cloud(target.cloud or {})]
     yield from sorted((each for each in found if each and len(each) >= _LEAST), key=len, reverse=True)
 
 

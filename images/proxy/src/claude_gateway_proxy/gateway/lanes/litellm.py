@@ -87,13 +87,15 @@ class LiteLLMLane:
 
 
 def _mask(call: Call, target: Target) -> Mask:
-    """What the worker sends as the target's key, or as its identity in a cloud."""
+    """What the worker sends as the target's key and login, or as its identity in a cloud."""
     if target.federation is not None:
         return Mask()
     if target.secret is None:
         return NOTHING
-    text = call.snapshot.secrets[target.secret]
-    return Mask((text,) if target.aws is None and target.google is None else _IDENTITY.findall(text))
+    secrets = call.snapshot.secrets
+    if target.aws is None and target.google is None:
+        return Mask(secrets[entry] for entry in target.entries)
+    return Mask(_IDENTITY.findall(secrets[target.secret]))
 
 
 def _body(call: Call, target: Target) -> bytes:

@@ -1,9 +1,10 @@
 """Which route serves a model name, and which names a client may use: lookups, built once per snapshot.
 
-To a client, only the routes exist that its namespace may use. Among their claims on a name, those of younger routes
-count only where the older routes of other namespaces let them in. Of what is left an exact name wins, then the pattern
-with the most literal characters, then the one with the fewest stars, then the first in the alphabet. An id of a cloud
-is looked up as it was sent and by its plain names: an exact hit of any of these wins over every pattern.
+To a client, only the routes exist that its namespace may use, or that list it among the only clients that may. Among
+their claims on a name, those of younger routes count only where the older routes of other namespaces let them in. Of
+what is left an exact name wins, then the pattern with the most literal characters, then the one with the fewest stars,
+then the first in the alphabet. An id of a cloud is looked up as it was sent and by its plain names: an exact hit of any
+of these wins over every pattern.
 """
 
 from bisect import bisect_left
@@ -31,12 +32,19 @@ _BEFORE_PATTERNS: Final = -MODEL_LIMIT - 1
 
 _Rank = tuple[int, int, str]
 
+Viewer = tuple[str, str]
+"""Whose eyes see the routes: a namespace, and a client of it where a route lists this client; else no client.
+
+Clients that no route lists see the same, so that what is remembered for one of them holds for all.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class RouteRef:
     """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
 
-    ``users`` are the namespaces whose clients may use it, ``admits`` those whose routes may take names under its own.
+    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them, and
+    ``admits`` the namespaces whose routes may take names under its own.
 
     Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
     stream stops for 60 ms. So a route is decoded when a request first needs it.
@@ -48,6 +56,7 @@ class RouteRef:
     alias: str | None
     namespace: str
     users: Namespaces
+    only: frozenset[str]
     admits: Namespaces
     raw: bytes
 
@@ -61,23 +70,25 @@ class RouteRef:
             alias=route.alias,
             namespace=tenancy.namespace_of(route.name),
             users=tenancy.users(route, release),
+            only=frozenset(route.only_clients or ()),
             admits=tenancy.namespaces(route.routes_from),
             raw=raw,
         )
 
-    def serves(self, namespace: str) -> bool:
-        """Return whether clients of a namespace may use the route."""
-        return self.users is None or namespace in self.users
+    def serves(self, viewer: Viewer) -> bool:
+        """Return whether a viewer may use the route."""
+        namespace, client = viewer
+        return self.users is None or namespace in self.users or client in self.only
 
 
 class Allowance:
-    """What one client may name, and the namespace that it comes from."""
+    """What one client may name, and as whom it sees the routes."""
 
-    __slots__ = ("_names", "_patterns", "everything", "namespace")
+    __slots__ = ("_names", "_patterns", "everything", "viewer")
 
-    def __init__(self, client: Client) -> None:
-        """Prepare the client's names and patterns."""
-        self.namespace = tenancy.namespace_of(client.name)
+    def __init__(self, client: Client, *, listed: bool) -> None:
+        """Prepare the client's names and patterns; ``listed``: a route lists it among the only ones that may use it."""
+        self.viewer: Viewer = (tenancy.namespace_of(client.name), client.name if listed else "")
         self.everything = STAR in client.models
         self._names = frozenset(name for name in client.models if STAR not in name)
         self._patterns = tuple(Pattern.of(name) for name in client.models if STAR in name)
@@ -110,11 +121,12 @@ class Routing:
         for name, ref in named:
             if STAR in name:
                 self._patterns.add(name, ref)
-        self._memo: dict[tuple[str, str], RouteRef] = {}
+        self._memo: dict[tuple[Viewer, str], RouteRef] = {}
         self._decoded: dict[str, Route] = {}
-        self._allowances = {client.name: Allowance(client) for client in clients}
+        listed = frozenset(client for ref in refs for client in ref.only)
+        self._allowances = {client.name: Allowance(client, listed=client.name in listed) for client in clients}
         self._names = tuple(sorted(self._exact))
-        self._listed: dict[str, Sequence[str]] = {}
+        self._listed: dict[Viewer, Sequence[str]] = {}
         words: dict[str, list[str]] = defaultdict(list)
         for name in self._names:
             for word in set(_words(name)):
@@ -122,8 +134,8 @@ class Routing:
         self._words = dict(words)
 
     def route(self, model: str, *, namespace: str) -> Route | None:
-        """Return the route that serves a model name to a namespace; None if there is none."""
-        ref = self._entry(model, namespace)
+        """Return the route that serves a model name to every client of a namespace; None if there is none."""
+        ref = self._entry(model, (namespace, ""))
         return None if ref is None else self._decode(ref)
 
     def find(self, client: Client, model: str) -> Route | None:
@@ -134,7 +146,7 @@ class Routing:
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return None
-        ref = self._entry(model, allowance.namespace)
+        ref = self._entry(model, allowance.viewer)
         return self._decode(ref) if ref is not None and self._allows(allowance, model, ref) else None
 
     def display_name(self, client: Client, model: str) -> str | None:
@@ -145,7 +157,7 @@ class Routing:
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return None
-        ref = self._entry(model, allowance.namespace)
+        ref = self._entry(model, allowance.viewer)
         if ref is None or not self._allows(allowance, model, ref):
             return None
         return ref.display_name or self._stands_for(model, ref)
@@ -160,10 +172,10 @@ class Routing:
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return ()
-        if allowance.namespace not in self._listed:
-            mine = [name for name in self._names if self._exact[name].serves(allowance.namespace)]
-            self._listed[allowance.namespace] = mine
-        visible = self._listed[allowance.namespace]
+        if allowance.viewer not in self._listed:
+            mine = [name for name in self._names if self._exact[name].serves(allowance.viewer)]
+            self._listed[allowance.viewer] = mine
+        visible = self._listed[allowance.viewer]
         if allowance.everything:
             return visible
         return [name for name in visible if self._aliases.get(name, name) in allowance]
@@ -177,7 +189,7 @@ class Routing:
         likely = [
             name
             for name in self._likely(plain)
-            if (ref := self._exact[name]).serves(allowance.namespace) and self._allows(allowance, name, ref)
+            if (ref := self._exact[name]).serves(allowance.viewer) and self._allows(allowance, name, ref)
         ]
         return get_close_matches(plain, likely, n=_NEAREST, cutoff=_CUTOFF)
 
@@ -198,35 +210,35 @@ class Routing:
         """
         return allowance.lists(self._stands_for(model, ref))
 
-    def _entry(self, model: str, namespace: str) -> RouteRef | None:
+    def _entry(self, model: str, viewer: Viewer) -> RouteRef | None:
         ref = self._exact.get(model)
-        if ref is not None and self._one_namespace and ref.serves(namespace):
+        if ref is not None and self._one_namespace and ref.serves(viewer):
             return ref
-        ref = self._memo.get((namespace, model))
+        ref = self._memo.get((viewer, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
-        ref = self._found(_lookups(model), namespace)
+        ref = self._found(_lookups(model), viewer)
         if ref is not None and len(self._memo) < (_EXACT_MEMO_LIMIT if model in self._exact else _MEMO_LIMIT):
-            self._memo[namespace, model] = ref
+            self._memo[viewer, model] = ref
         return ref
 
-    def _found(self, names: Sequence[str], namespace: str) -> RouteRef | None:
+    def _found(self, names: Sequence[str], viewer: Viewer) -> RouteRef | None:
         """Return the route with the best claim among those that count."""
         best: dict[str, tuple[_Rank, RouteRef]] = {}
-        for rank, ref in self._claims(names, namespace):
+        for rank, ref in self._claims(names, viewer):
             if ref.name not in best or rank < best[ref.name][0]:
                 best[ref.name] = (rank, ref)
         oldest_first = sorted((ref for _, ref in best.values()), key=lambda ref: self._ages[ref.name])
         counted = [best[ref.name] for ref in tenancy.eligible(oldest_first)]
         return min(counted, key=lambda found: found[0])[1] if counted else None
 
-    def _claims(self, names: Sequence[str], namespace: str) -> Iterator[tuple[_Rank, RouteRef]]:
-        """Yield the claims that a namespace can see on any of a model's names; the smallest rank is the best."""
+    def _claims(self, names: Sequence[str], viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
+        """Yield the claims that a viewer can see on any of a model's names; the smallest rank is the best."""
         for position, name in enumerate(names):
-            if (exact := self._exact.get(name)) is not None and exact.serves(namespace):
+            if (exact := self._exact.get(name)) is not None and exact.serves(viewer):
                 yield (_BEFORE_PATTERNS, position, name), exact
             for pattern, ref in self._patterns.candidates(name):
-                if ref.serves(namespace) and pattern.matches(name):
+                if ref.serves(viewer) and pattern.matches(name):
                     yield pattern.rank, ref
 
     def _likely(self, model: str) -> Iterable[str]:

@@ -11,6 +11,7 @@ from typing import Final
 from multidict import CIMultiDict
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_runtime.asgi import Headers
 
 
@@ -58,6 +59,9 @@ _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_IDS: Final = frozenset({b"request-id", b"x-request-id", b"x-amzn-requestid"})
 _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
+_LOGIN: Final = HEADER_LOGIN.encode()
+"""Says whose Claude Code answers: ours to set, whatever a client sends."""
+
 Withheld = Callable[[bytes], bool]
 """Whether a header's value holds what no upstream may learn."""
 
@@ -83,7 +87,7 @@ def request_headers(
     for name, value in client:
         text = known.get(name)
         if text is None:
-            if not name.startswith(prefixes) or withheld(value):
+            if not name.startswith(prefixes) or name == _LOGIN or withheld(value):
                 continue
             text = name.decode("latin-1")
         if name not in named:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from claude_gateway.contract.policy import Format, Google, Target, Wire
+from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 
@@ -40,7 +41,7 @@ class Endpoint:
 
     ``verbs`` is set where the path names the model: ``url`` then ends before the model, and ``verbs`` has what
     follows it. ``cloud``: the target is in a cloud, where each request needs headers of an identity. ``mask`` knows
-    the target's key.
+    the target's key and login.
     """
 
     url: URL
@@ -75,7 +76,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     """Return the endpoint for requests of one format.
 
     Raises ValueError for a target without such an endpoint, and KeyError where the secret part lacks the target's
-    key, which a verified bundle never does.
+    key or login, which a verified bundle never does.
     """
     if target.wire is None or target.base_url is None or not has_endpoint(target, format):
         raise ValueError(f"{target.id} has no endpoint for {format}")
@@ -85,8 +86,10 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     mask = NOTHING
     if target.secret is not None and not cloud:
         key = secrets[target.secret]
-        mask = Mask((key,))
+        mask = Mask(secrets[entry] for entry in target.entries)
         always.append(("x-api-key", key) if target.wire is Wire.ANTHROPIC else ("authorization", f"Bearer {key}"))
+    if target.login is not None:
+        always.append((HEADER_LOGIN, secrets[target.login]))
     missing = [("content-type", "application/json")]
     if target.wire is Wire.ANTHROPIC:
         missing.append(_VERSION)
