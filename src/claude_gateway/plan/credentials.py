@@ -51,10 +51,13 @@ class Key:
     login: str | None = None
     token: bytes = field(default=b"", repr=False)
 
-    @property
-    def digest(self) -> str:
-        """A hash of all but the values, whose own hashes are part of their entries' names."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+    def name(self, credential: ObjectRef) -> str:
+        """Return the name of what a credential spends, by content, as targets and reports have it.
+
+        The values are not part of it, but their hashes are, in their entries' names.
+        """
+        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return f"{credential.namespace}/{credential.name}.{digest}"
 
     @property
     def secrets(self) -> Mapping[str, bytes]:

@@ -163,6 +163,7 @@ class Gateway:
     log: Path
     app: App
     metrics: Metrics
+    exchange: Exchange
 
     async def post(
         self, path: str, body: bytes | Mapping[str, Any], *, headers: Mapping[str, str] | None = None
@@ -238,7 +239,7 @@ async def gateway(
         connector=connector, auto_decompress=False, skip_auto_headers=["Accept", "User-Agent"]
     )
     try:
-        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics)
+        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics, exchange)
     finally:
         await client.close()
         listener.stop_accepting()

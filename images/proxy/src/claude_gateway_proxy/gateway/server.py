@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from claude_gateway.contract.report import ProcessReport
+from claude_gateway.contract.report import CredentialReport, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
@@ -50,6 +50,7 @@ class Process:
         lanes = (RelayLane(self._identities), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
+        self._metrics.watch_credentials(self._credentials)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -129,7 +130,14 @@ class Process:
         emit(_log, "stopped")
 
     def _report(self) -> ProcessReport:
-        return self._live.report(in_flight=self._app.in_flight)
+        report = self._live.report(in_flight=self._app.in_flight)
+        return report.model_copy(update={"credentials": self._credentials()})
+
+    def _credentials(self) -> tuple[CredentialReport, ...]:
+        """What is known about the credentials that were used: the last answer, and how the renewal stands."""
+        answers, renewals = self._exchange.credentials.report(), self._identities.renewals()
+        joined = {name: _joined(answers.get(name), renewal) for name, renewal in renewals.items()}
+        return tuple({**answers, **joined}.values())
 
     def _changed(self, change: Loaded[Snapshot] | Refused) -> None:
         if isinstance(change, Refused):
@@ -149,6 +157,13 @@ class Process:
         if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+
+
+def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> CredentialReport:
+    if answer is None:
+        return renewal
+    renewed = {"expires_at", "renewed_at", "failing", "failures"}
+    return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
 
 
 def _load(settings: Settings) -> Load:

@@ -83,12 +83,14 @@ class AccessTokens:
         self._rejections: deque[float] = deque(maxlen=_REJECTED_MOST)
         self._failures = 0
         self._refused: tuple[str, float, IdentityError] | None = None
+        self.failures = 0
         self.renewed_at: float | None = None
+        self.expires_at: float | None = None
 
     @property
-    def left(self) -> float | None:
-        """Seconds until the end of the access token; None without one."""
-        return None if self._held is None else self._held.end - self._clock()
+    def failing(self) -> IdentityError | None:
+        """Why the last exchange failed; None once one succeeded."""
+        return None if self._refused is None else self._refused[2]
 
     def reject(self, token: str) -> None:
         """Do not use an access token any more that the upstream rejected."""
@@ -117,6 +119,8 @@ class AccessTokens:
         if not self._loaded:
             self._held, self._loaded = await asyncio.to_thread(self._store.load, self._name), True
             if self._held is not None:
+                self.expires_at = time.time() + self._held.end - self._clock()
+                self.renewed_at = self.expires_at - self._held.life
                 self._accounts.spend(self._held.spent)
         held = self._held
         return None if held is None or held.token == self._rejected else held
@@ -130,11 +134,14 @@ class AccessTokens:
                 self._accounts.spend(assertion.digest)
             pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
             self._failures += 1
+            self.failures += 1
             self._refused = (assertion.digest, self._clock() + pause, error)
             raise
         self._accounts.spend(assertion.digest)
         held = KeptToken(granted.access_token, granted.expires_in, began + granted.expires_in, assertion.digest)
-        self._held, self._refused, self._failures, self.renewed_at = held, None, 0, time.time()
+        self._held, self._refused, self._failures = held, None, 0
+        self.renewed_at = time.time()
+        self.expires_at = self.renewed_at + held.end - self._clock()
         # Where it cannot be kept, it serves as long as this process does.
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._store.save, self._name, held)

@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress, Federation, Target, Wire
+from claude_gateway.contract.report import CredentialReport
 from claude_gateway_proxy.gateway.identities import aws, google
 from claude_gateway_proxy.gateway.identities.anthropic import AccessTokens
 from claude_gateway_proxy.gateway.identities.kept_tokens import KeptTokens
@@ -37,6 +38,12 @@ def shown(headers: Mapping[str, str]) -> Sequence[str]:
 
 _FEDERATED: Final = 64
 """Identities at Anthropic that are remembered; the one that was used first is forgotten first."""
+
+_SHOWN: Final = 160
+"""Characters of a failure's message in a report."""
+
+_USED: Final = 256
+"""Credentials whose renewal is reported; the one that was used first is forgotten first."""
 
 Post = Callable[[str], Awaitable[aiohttp.ClientResponse]]
 """Sends a request with an access token."""
@@ -69,6 +76,7 @@ class Identities:
         self._accounts = ServiceAccountTokens(token_file)
         self._store = KeptTokens(folder)
         self._federated: dict[tuple[Federation, str, Egress], Federated] = {}
+        self._used: dict[str, Renewed[aws.Keys] | Renewed[str] | Federated] = {}
 
     async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> aiohttp.ClientResponse:
         """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.
@@ -76,6 +84,7 @@ class Identities:
         ``mask`` learns the tokens. Raises IdentityError where there is none, and what ``post`` raises.
         """
         held = self._at_anthropic(target, snapshot)
+        self._use(target, held)
         token = await held.newest.get()
         mask.add((token,))
         response = await post(token)
@@ -97,11 +106,14 @@ class Identities:
     async def headers(self, target: Target, *, url: URL, body: bytes, snapshot: Snapshot) -> dict[str, str]:
         """Return the headers for one POST. Raises IdentityError where there is no identity."""
         if target.wire is Wire.VERTEX:
-            token = await self._google(target, snapshot).get()
+            tokens = self._google(target, snapshot)
+            self._use(target, tokens)
+            token = await tokens.get()
             return {"authorization": f"Bearer {token}"}
         if target.aws is None:
             raise IdentityError("the target names no AWS region")
         if target.secret is None:
+            self._use(target, self._own_keys)
             keys = await self._own_keys.get()
         else:
             found = aws.secret(snapshot.secrets[target.secret])
@@ -151,5 +163,29 @@ class Identities:
                 del self._federated[next(iter(self._federated))]
         return found
 
+    def renewals(self) -> Mapping[str, CredentialReport]:
+        """Return how the renewal of each credential that was used stands, by the credential's name."""
+        return {name: _renewal(name, used) for name, used in list(self._used.items())}
+
+    def _use(self, target: Target, held: Renewed[aws.Keys] | Renewed[str] | Federated) -> None:
+        if target.credential is None:
+            return
+        self._used[target.credential] = held
+        if len(self._used) > _USED:
+            del self._used[next(iter(self._used))]
+
     def _renewed(self, fetch: Callable[[], Lease[T]]) -> Renewed[T]:
         return Renewed(threaded(fetch, self._executor))
+
+
+def _renewal(name: str, used: Renewed[aws.Keys] | Renewed[str] | Federated) -> CredentialReport:
+    renewed = used.newest if isinstance(used, Federated) else used
+    tokens = used.tokens if isinstance(used, Federated) else None
+    failing = tokens.failing if tokens is not None else renewed.failure
+    return CredentialReport(
+        credential=name,
+        expires_at=None if tokens is None else tokens.expires_at,
+        renewed_at=None if tokens is None else tokens.renewed_at,
+        failing="" if failing is None else str(failing)[:_SHOWN],
+        failures=renewed.failures if tokens is None else tokens.failures,
+    )

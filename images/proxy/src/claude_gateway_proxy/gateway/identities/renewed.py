@@ -58,6 +58,7 @@ class Renewed(Generic[T]):
         self._failed: tuple[float, IdentityError] | None = None
         self._renewal: asyncio.Task[T] | None = None
         self._rejected: T | None = None
+        self.failures = 0
 
     @property
     def failure(self) -> IdentityError | None:
@@ -93,6 +94,7 @@ class Renewed(Generic[T]):
             lease = await self._fetch()
         except IdentityError as error:
             self._failed = (self._clock(), error)
+            self.failures += 1
             raise
         finally:
             self._renewal = None
