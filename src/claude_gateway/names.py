@@ -279,8 +279,17 @@ def callers_name(release: str) -> str:
 
 
 def claude_auth_name(release: str) -> str:
-    """Return the name of the sign-in service, and of the Role in each namespace that names its Secrets."""
+    """Return the name of the sign-in service."""
     return f"{release}-claude-auth"
+
+
+def claude_auth_role(release: str, *, home: str, namespace: str) -> str:
+    """Return the name of the Role that names the Secrets of the sign-in service in a namespace.
+
+    Outside of ``home``, the release's own namespace, two releases of one name must not meet.
+    """
+    name = claude_auth_name(release)
+    return name if namespace == home else f"{home}.{name}"
 
 
 def agent_name(release: str) -> str:

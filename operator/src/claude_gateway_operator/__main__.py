@@ -12,6 +12,7 @@ from claude_gateway.names import status_manager
 from claude_gateway.plan.stored_status import Release
 from claude_gateway_operator import handlers, kubeconfig, metrics, object_watch
 from claude_gateway_operator.bootstrap import Bootstrap
+from claude_gateway_operator.claude_code import ClaudeCode
 from claude_gateway_operator.doorbell import Doorbell
 from claude_gateway_operator.gather import Gatherer
 from claude_gateway_operator.loop import Loop
@@ -71,6 +72,7 @@ class Operator:
             reports=self._reports,
             status_writer=self._status_writer,
             bootstrap=Bootstrap(connection, settings, owner),
+            claude_code=ClaudeCode(connection, settings, owner),
             metrics=self._metrics,
         )
         self._loop = Loop(reconciler, bell=self.bell, resync=settings.resync_seconds, failed=self._metrics.failed)

@@ -75,17 +75,21 @@ class Gatherer:
             identity_token=settings.identity_token,
             strict=False,
             release=settings.release,
+            claude_code_url=settings.claude_code_url,
+            claude_auth_url=settings.claude_auth_url,
+            caller_secrets=frozenset(settings.caller_secrets),
         )
 
-    async def gather(self) -> World:
-        """Return the World without the state of the pods. Raises KubeError."""
+    async def gather(self, *, claude_code_key: bytes = b"") -> World:
+        """Return the World without the state of the pods, with the key of our own backend. Raises KubeError."""
+        rules = replace(self._rules, claude_code_key=claude_code_key)
         wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
         found = await asyncio.gather(*(self._kind(*collection) for collection in wanted))
-        world = await asyncio.to_thread(plan.read, _drained(found), self._rules)
+        world = await asyncio.to_thread(plan.read, _drained(found), rules)
         listed, unreadable = await self._listed()
         needed = sorted(set(references(world)))
         manifests, refused = await self._values(needed, listed, unreadable)
-        secrets = plan.read(manifests, self._rules).secrets
+        secrets = plan.read(manifests, rules).secrets
         return replace(world, secrets=secrets, unreadable=unreadable | refused)
 
     async def _kind(self, plural: str, namespace: str) -> list[Manifest]:

@@ -16,6 +16,7 @@ from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import rollout, status_writer
 from claude_gateway_operator.bootstrap import Bootstrap
+from claude_gateway_operator.claude_code import ClaudeCode
 from claude_gateway_operator.gather import Gatherer
 from claude_gateway_operator.metrics import Metrics
 from claude_gateway_operator.object_watch import SERVICE_LABEL, SLICES_API
@@ -60,6 +61,7 @@ class Reconciler:
     reports: Reports
     status_writer: StatusWriter
     bootstrap: Bootstrap
+    claude_code: ClaudeCode
     metrics: Metrics
     memory: Memory = field(default_factory=Memory)
 
@@ -68,7 +70,8 @@ class Reconciler:
         began = time.monotonic()
         if self.settings.bootstrap_enabled or not self.memory.began:
             await self.bootstrap.ensure()
-        world, stored, pods = await asyncio.gather(self.gatherer.gather(), self.store.read(), self._pods())
+        gathering = self.gatherer.gather(claude_code_key=await self.claude_code.key())
+        world, stored, pods = await asyncio.gather(gathering, self.store.read(), self._pods())
         if stored.token:
             self.reports.follow(pods, stored.token)
             await self.reports.settle(ASK_SECONDS)
@@ -84,6 +87,7 @@ class Reconciler:
         self._remember(revision, plan)
         claimed = [status for status in plan.changed if status.object.namespace not in stored.leaving]
         self.status_writer.enqueue(claimed, self._events(world, plan, now))
+        await self.claude_code.write(plan)
         await rollout.roll(self.connection, self.settings)
         seconds = time.monotonic() - began
         self.metrics.show(plan)

@@ -5,9 +5,19 @@ select Secrets by label; the operator lists and watches only labelled ones, and 
 to.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from claude_gateway.names import GROUP, bootstrap_name, bundle_name, operator_name, proxy_name
+from claude_gateway.names import (
+    GROUP,
+    bootstrap_name,
+    bundle_name,
+    callers_name,
+    claude_auth_role,
+    claude_code_name,
+    operator_name,
+    proxy_name,
+)
 
 Rule = dict[str, Any]
 
@@ -51,3 +61,42 @@ def own_rules(release: str) -> list[Rule]:
         {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [operator, proxy], "verbs": ["get"]},
         {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [proxy], "verbs": ["patch"]},
     ]
+
+
+def claude_code_rules(release: str) -> list[Rule]:
+    """Return the additional rules in the release's own namespace of an operator that runs the Claude Code backend."""
+    names = [claude_code_name(release), callers_name(release)]
+    return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["create", "patch"]}]
+
+
+def caller_rules(names: Sequence[str]) -> list[Rule]:
+    """Return the additional rules in a namespace whose callers' Secrets the operator may create."""
+    return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [*names], "verbs": ["create", "patch"]}]
+
+
+def granting_rules(release: str, *, home: str, namespace: str) -> list[Rule]:
+    """Return the additional rules in every watched namespace of an operator with a sign-in service.
+
+    `escalate` on one Role by name is all that it takes to fill it, without holding what is in it. The Role is bound to
+    the sign-in service by the chart, and the operator may neither bind nor create Roles.
+    """
+    role = claude_auth_role(release, home=home, namespace=namespace)
+    return [
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["roles"],
+            "resourceNames": [role],
+            "verbs": ["get", "patch", "escalate"],
+        }
+    ]
+
+
+def login_rules(names: Sequence[str]) -> list[Rule]:
+    """Return what the sign-in service may do in a namespace: get and apply these Secrets. No name: nothing at all.
+
+    A rule with an empty list of names would be a right to every Secret.
+    """
+    if not names:
+        return []
+    verbs = ["get", "create", "patch"]
+    return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [*names], "verbs": verbs}]

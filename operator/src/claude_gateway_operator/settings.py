@@ -19,6 +19,7 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -54,6 +55,21 @@ class Settings(BaseSettings):
     identity_token: bool = Field(
         default=False,
         description="Whether the proxy pods have a ServiceAccount token for Anthropic (`workloadIdentity`).",
+    claude_code_url: Url | None = Field(
+        default=None,
+        description="Address of the Claude Code backend, for people's own subscriptions. Default: none, and every "
+        "subscription is rejected.",
+    )
+    claude_auth_enabled: bool = Field(
+        default=False, description="Whether to keep the Roles of the sign-in service, one in each watched namespace."
+    )
+    claude_auth_url: Url | None = Field(
+        default=None, description="Where people sign in, for messages. Default: the messages name the command."
+    )
+    caller_secrets: Texts = Field(
+        default=(),
+        description="Secrets, as `NAMESPACE/NAME`, that may be created for programs that ask the Claude Code backend "
+        "directly, separated by commas.",
     )
     bootstrap_enabled: bool = Field(default=False, description="Whether to create the first client and its key.")
     bootstrap_secret_name: Name | None = Field(

@@ -44,13 +44,13 @@ def other_writer(metadata: Mapping[str, Any], key: str) -> str | None:
 
 
 def _owns(entry: object, key: str) -> bool:
-    """Return whether an entry of ``managedFields`` has the entry ``key`` of the Secret's data."""
-    found = entry
-    for name in ("fieldsV1", "f:data", f"f:{key}"):
-        if not isinstance(found, Mapping) or name not in found:
-            return False
-        found = found[name]
-    return True
+    """Return whether an entry of ``managedFields`` has the entry ``key`` of the Secret.
+
+    An API server stores ``stringData`` as ``data``, but remembers who applied it under its own name.
+    """
+    fields = entry.get("fieldsV1") if isinstance(entry, Mapping) else None
+    parts = [fields.get(f"f:{part}") for part in ("data", "stringData")] if isinstance(fields, Mapping) else []
+    return any(isinstance(part, Mapping) and f"f:{key}" in part for part in parts)
 
 
 def _part(value: object, name: str) -> str:

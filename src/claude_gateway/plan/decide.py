@@ -46,7 +46,8 @@ class Plan:
 
     The other fields are used only in a cluster and are empty elsewhere: ``changed`` are the statuses to write, because
     those in the cluster differ, ``slices`` are the digests of what the policy holds for each object, ``fleet`` is the
-    state of the proxy pods. ``callers`` are the programs that may ask the Claude Code backend directly.
+    state of the proxy pods. ``callers`` are the programs that may ask the Claude Code backend directly,
+    ``login_secrets`` the names of the Secrets that the sign-in service may write, by namespace.
     """
 
     bundle: Bundle
@@ -60,6 +61,7 @@ class Plan:
     slices: Slices = field(default_factory=dict)
     fleet: Fleet = field(default_factory=Fleet)
     callers: BackendCallers = field(default_factory=BackendCallers)
+    login_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def decide(world: World, now: datetime) -> Plan:
         slices=rollout.wanted if rollout else {},
         fleet=rollout.fleet if rollout else Fleet(),
         callers=outside,
+        login_secrets=subscriptions.login_secrets(world),
     )
 
 

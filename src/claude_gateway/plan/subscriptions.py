@@ -57,6 +57,22 @@ def is_login(value: str) -> bool:
     return value.lower().startswith(_TOKEN_PREFIXES)
 
 
+def login_secrets(world: World) -> dict[str, tuple[str, ...]]:
+    """Return the names of the Secrets that the sign-in service may write, by namespace.
+
+    A Secret that exists without the label is somebody else's: to name it in a credential must not open it.
+    """
+    found: dict[str, set[str]] = {}
+    for item in world.credentials:
+        subscription = None if item.spec is None else item.spec.subscription
+        if subscription is None or world.settings.claude_code_url is None:
+            continue
+        ref = ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=subscription.secret_name)
+        if ref not in world.secrets or world.secrets[ref].labelled:
+            found.setdefault(ref.namespace, set()).add(ref.name)
+    return {namespace: tuple(sorted(names)) for namespace, names in sorted(found.items())}
+
+
 def login_as_key(owner: ObjectRef, at: str) -> Problem:
     """Return the Problem of a login's token in place of an API key."""
     what = "the value is the token of a person's Claude login and not an API key, and only Claude Code may use it"

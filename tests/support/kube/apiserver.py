@@ -1,6 +1,7 @@
 """A real API server of the test's own: etcd and kube-apiserver as plain processes, no node, no docker."""
 
 import base64
+import copy
 import json
 import os
 import secrets
@@ -215,6 +216,12 @@ class ApiServer:
     def delete(self, path: str) -> None:
         """Delete an object."""
         self.request("DELETE", path)
+
+    def acting(self, token: str) -> Self:
+        """The same API server for requests with another token; only to make requests."""
+        other = copy.copy(self)
+        other._admin = token
+        return other
 
     def token(self, namespace: str, account: str) -> str:
         """A token of a ServiceAccount, as the kubelet would mount it."""

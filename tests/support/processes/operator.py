@@ -12,8 +12,15 @@ from typing import Any, Self
 from tests.support.kube.apiserver import ApiServer
 from tests.support.processes.ports import free_port
 
-from claude_gateway.names import operator_name
-from claude_gateway_operator.rights import Rule, own_rules, watched_rules
+from claude_gateway.names import claude_auth_role, operator_name
+from claude_gateway_operator.rights import (
+    Rule,
+    caller_rules,
+    claude_code_rules,
+    granting_rules,
+    own_rules,
+    watched_rules,
+)
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "operator"
@@ -86,8 +93,12 @@ class Operator:
         self.log = api.home / f"{home}.{release}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def install(self, *, without: Sequence[str] = ()) -> Self:
-        """Create the account, its Roles and the operator's Deployment; no Role in the namespaces ``without``."""
+    def install(self, *, without: Sequence[str] = (), callers: Sequence[str] = ()) -> Self:
+        """Create the account, its Roles and the operator's Deployment; no Role in the namespaces ``without``.
+
+        An operator with a sign-in service also gets the empty Roles of that service, as the chart makes them, and the
+        right to create the Secrets ``callers`` in its own namespace.
+        """
         account = f"/api/v1/namespaces/{self.home}/serviceaccounts"
         self.api.apply(
             f"{account}/{ACCOUNT}", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
@@ -97,8 +108,20 @@ class Operator:
                 name = f"{self.home}-{self.release}"
                 grant(self.api, self.home, within=within, name=name, rules=watched_rules())
         grant(self.api, self.home, within=self.home, name=f"{self.release}-own", rules=own_rules(self.release))
+        if "CLAUDE_GATEWAY_OPERATOR_CLAUDE_AUTH_ENABLED" in self._environment:
+            self._install_sign_in(callers)
         deployment(self.api, self.home, operator_name(self.release))
         return self
+
+    def _install_sign_in(self, callers: Sequence[str]) -> None:
+        rules = [*claude_code_rules(self.release), *(caller_rules(callers) if callers else [])]
+        grant(self.api, self.home, within=self.home, name=f"{self.release}-claude-code", rules=rules)
+        for within in (self.home, *self._watch):
+            granting = granting_rules(self.release, home=self.home, namespace=within)
+            grant(self.api, self.home, within=within, name=f"{self.home}-{self.release}-granting", rules=granting)
+            name = claude_auth_role(self.release, home=self.home, namespace=within)
+            role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}}
+            self.api.apply(f"{RBAC}/namespaces/{within}/roles/{name}", role)
 
     def __enter__(self) -> Self:
         token = self.api.token(self.home, ACCOUNT)

@@ -219,10 +219,10 @@ def test_a_copy_of_a_login_is_known_by_its_refresh_token_too() -> None:
 
 
 def test_an_account_has_one_owner() -> None:
-    second = {"accessToken": LOGIN_TOKEN + "2", "refreshToken": None, "accountUuid": "one"}
+    second: dict[str, Any] = {"accessToken": LOGIN_TOKEN + "2", "refreshToken": None, "accountUuid": "one"}
     files = [login_file(accountUuid="one"), login_file("bobs-login", **second)]
     first = subscription(method="Login", created=OLD)
-    bobs = {"method": "Login", "secret": "bobs-login", "created": NEW}
+    bobs: dict[str, Any] = {"method": "Login", "secret": "bobs-login", "created": NEW}
     problem = only(decided(*files, first, subscription("bobs", owner="bob@example.com", **bobs)))
     assert (problem.object.name, problem.field) == ("bobs", "spec.subscription.owner")
     assert f"whose owner is `{ALICE}`" in problem.message
@@ -324,6 +324,10 @@ def test_secrets_that_may_not_be_read_are_not_missing() -> None:
             {"managedFields": [{"manager": "kubectl-create", "fieldsV1": {"f:data": {"f:.credentials.json": {}}}}]},
             "kubectl-create",
         ),
+        (
+            {"managedFields": [{"manager": "kubectl", "fieldsV1": {"f:stringData": {"f:.credentials.json": {}}}}]},
+            "kubectl",
+        ),
     ],
 )
 def test_a_login_that_is_refreshed_has_one_writer(metadata: Any, writer: str) -> None:
@@ -344,6 +348,7 @@ def test_a_login_that_is_refreshed_has_one_writer(metadata: Any, writer: str) ->
         {
             "managedFields": [
                 "odd",
+                {"manager": "kubectl", "fieldsV1": "odd"},
                 {"manager": "claude-gateway-auth", "fieldsV1": {"f:data": {"f:.credentials.json": {}}}},
                 {"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
                 {"manager": "kubectl", "fieldsV1": {"f:data": {"f:note": {}}}},
@@ -389,3 +394,17 @@ def test_nobody_judges_with_another_persons_subscription() -> None:
     judged = route("other", models=["gpt"], targets=[target()], safeguardsModel="sonnet")
     problem = only(decided(*sound(), credential(), judged))
     assert (problem.object.name, problem.reason) == ("other", Reason.MODEL_NOT_FOUND)
+
+
+def test_the_sign_in_service_may_write_what_is_named_and_not_somebody_elses() -> None:
+    objects = [
+        subscription(),
+        subscription("second", secret="second"),
+        subscription("third", secret="database", namespace="other"),
+        subscription("fourth", secret="fourth", namespace="other"),
+        setup_token(),
+        secret("database", {"password": "x"}, labels={}, namespace="other"),
+        credential(),
+    ]
+    assert decided(*objects).login_secrets == {"default": ("login", "second"), "other": ("fourth",)}
+    assert plan(*objects).login_secrets == {}

@@ -6,6 +6,7 @@ import pytest
 from tests.support.processes.worker import KEY, Worker, bundle, deployment, events
 
 from claude_gateway.contract.bundle import secret_entry
+from claude_gateway_scripted import digest
 from claude_gateway_scripted.local import Scripted
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -126,14 +127,14 @@ LOGIN_ENTRY = secret_entry("login", LOGIN.encode())
 def test_a_login_goes_along_to_the_claude_code_backend(worker: Worker, upstream: Scripted) -> None:
     there = deployment("mine", "claude-code/sonnet", api_base=upstream.url).model_copy(update={"login": LOGIN_ENTRY})
     worker.apply(bundle(there, secrets={LOGIN_ENTRY: LOGIN.encode()}))
-    bodies = {CHAT: {"messages": HELLO}, RESPONSES: {"input": "hello"}}
+    bodies: dict[str, Any] = {CHAT: {"messages": HELLO}, RESPONSES: {"input": "hello"}}
     for path, body in bodies.items():
         for stream in (False, True):
             more = {"stream": stream, "extra_headers": {"x-claude-code-login": "another", "x-evil": "1"}}
             assert worker.post(path, "mine", {**body, **more}).status_code == 200
             headers = {name.lower(): value for name, value in upstream.last.headers}
             assert headers["x-claude-code-login"] == LOGIN
-            assert headers["x-api-key"] == KEY
+            assert headers["x-api-key"] == digest(KEY)
             assert "x-evil" not in headers
     upstream.script({"status": 401, "error": {"message": f"no {LOGIN}"}})
     answer = worker.post(CHAT, "mine", {"messages": HELLO})
