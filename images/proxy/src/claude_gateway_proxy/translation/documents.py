@@ -36,15 +36,19 @@ class Form(Enum):
 
 
 class Documents:
-    """Reads the documents of one answer. ``form`` is known from the first byte that is not blank."""
+    """Reads the documents of one answer. ``form`` is known from the first byte that is not blank.
 
-    __slots__ = ("_framing", "_kept", "form")
+    ``done`` once a stream said that it is complete, which servers say before they end it, or without ending it.
+    """
+
+    __slots__ = ("_framing", "_kept", "done", "form")
 
     def __init__(self) -> None:
         """Begin before the first byte."""
         self._framing = Framing()
         self._kept = bytearray()
         self.form = Form.UNKNOWN
+        self.done = False
 
     def feed(self, piece: bytes) -> list[Document]:
         """Return the documents that a piece of the answer completes.
@@ -60,7 +64,9 @@ class Documents:
             self.form = _form(piece)
             self._kept.clear()
         if self.form is Form.EVENTS:
-            return [document for event in self._framing.feed(piece) for document in _of_event(event)]
+            events = self._framing.feed(piece)
+            self.done = bool(events) and events[-1].data.strip() in _DONE
+            return [document for event in events for document in _of_event(event)]
         if self.form is Form.PAGE:
             raise Broken("the upstream answered with a web page")
         self._kept += piece
