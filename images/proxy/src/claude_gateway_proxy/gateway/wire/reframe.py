@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format, Wire
-from claude_gateway_proxy.gateway.body.document import Body, parse
+from claude_gateway_proxy.gateway.body.document import Body, parse, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.wire import betas
@@ -66,7 +66,11 @@ def read_body(raw: bytes, path: ModelPath) -> Body:
             raw = _COUNT.decode(raw).input.invokeModel.body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error):
             raise bad_request("input.invokeModel.body: must be a request body as base64") from None
-    return parse(raw, model=path.model, stream=path.stream)
+    body = parse(raw, model=path.model, stream=path.stream)
+    if path.wire is Wire.OPENAI and path.model is not None:
+        # Everything behind this reads the model where OpenAI's own clients write it.
+        return parse(splice(body, {"model": model_text(path.model)}))
+    return body
 
 
 def reframed(
