@@ -40,6 +40,8 @@ def of(target: RouteTarget, key: Key | None) -> Capabilities:
     base_url = key.base_url if key is not None else _keyless(target, wire)
     formats = written or providers.relay_formats(provider, model, base_url)
     translation = providers.translation(provider, base_url=base_url, formats=formats)
+    if target.via is not None:
+        translation = translation.model_copy(update={"codec": ()})
     return Capabilities(wire=wire, formats=formats, base_url=base_url, translation=translation)
 
 

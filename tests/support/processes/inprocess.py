@@ -22,6 +22,8 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
@@ -210,7 +212,8 @@ async def gateway(
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
     worker = Worker(str(run_dir / "litellm.sock"))
-    lanes = (RelayLane(), LiteLLMLane(worker))
+    dispatch = Dispatch()
+    lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker))
     exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(

@@ -14,6 +14,8 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
@@ -43,7 +45,8 @@ class Process:
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         worker = Worker(str(settings.run_dir / LITELLM_SOCKET))
-        lanes = (RelayLane(), LiteLLMLane(worker))
+        dispatch = Dispatch()
+        lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
         self._app = App(

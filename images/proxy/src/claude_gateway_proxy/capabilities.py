@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import ChatCapabilities, ToolSchema
-from claude_gateway_proxy.litellm.schemas import current
 from claude_gateway_proxy.translation.chat.capabilities import Capabilities
 from claude_gateway_proxy.translation.names import short_id, upstream_id
 from claude_gateway_proxy.translation.schema.gemini import for_gemini
@@ -18,9 +17,9 @@ _SCHEMAS: Final[Mapping[ToolSchema, Callable[[object, Budget], Schema]]] = {
 }
 
 
-def capabilities(chat: ChatCapabilities) -> Capabilities:
-    """Return the translation's view of a target's capabilities."""
-    accepted, budget = _SCHEMAS[chat.tool_schema], current()
+def capabilities(chat: ChatCapabilities, budget: Budget) -> Capabilities:
+    """Return the translation's view of a target's capabilities; ``budget`` is what a request's schemas may grow by."""
+    accepted = _SCHEMAS[chat.tool_schema]
     return Capabilities(
         schema=lambda schema: accepted(schema, budget),
         signatures=chat.signatures,
