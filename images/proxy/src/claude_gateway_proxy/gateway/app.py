@@ -201,4 +201,4 @@ class App:
 
 def _wants_websocket(scope: Scope) -> bool:
     """Whether a request would begin a WebSocket; the server has renamed the header that says so."""
-    return dict(scope["headers"]).get(_UPGRADE, b"").strip().lower() == b"websocket"
+    return any(name == _UPGRADE and value.strip().lower() == b"websocket" for name, value in scope["headers"])

@@ -49,6 +49,8 @@ async def call(
             chat = {"use_chat_completions_api": True} if target.translation.responses_as_chat else {}
             return await library.aresponses(**arguments, **chat)
         case Format.EMBEDDINGS:
+            # Not every provider has base64, and LiteLLM drops the wish where one has not: numbers come from all.
+            arguments.pop("encoding_format", None)
             return await library.aembedding(**arguments)
 
 

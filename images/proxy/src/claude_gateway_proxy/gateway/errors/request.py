@@ -108,7 +108,7 @@ def _wrong_method(method: str, allow: str) -> str:
 
 @row(426, "websocket_not_supported", retry=False)
 def no_websocket() -> str:
-    """A client would speak over a WebSocket. Codex takes this status, and no other, for the order to use HTTP at once."""
+    """A client would speak over a WebSocket. Codex takes this status, and no other, as the order to use HTTP."""
     return "WebSockets are not served here: send a POST request, and read server-sent events"
 
 

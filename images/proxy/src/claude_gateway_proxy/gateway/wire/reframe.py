@@ -26,7 +26,7 @@ _VERSION: Final = "anthropic_version"
 _VERSION_HEADER: Final = b"anthropic-version"
 _VERSION_DEFAULT: Final = b"2023-06-01"
 _DATE: Final = re.compile(rb"\d{4}-\d{2}-\d{2}")
-_VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
+VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
 _OF_CLOUDS: Final = (b"x-amz", b"amz-sdk", b"x-goog")
 """Headers that only the client's own cloud understands."""
 
@@ -88,7 +88,7 @@ def reframed(
     counts = format is Format.COUNT_TOKENS
     changes: Changes = {"model": model_text(model) if to is Wire.ANTHROPIC or counts else None}
     version = _own_version(body, headers)
-    changes[_VERSION] = _VERSIONS.get(to) if version is None or to is Wire.ANTHROPIC else b'"%s"' % version
+    changes[_VERSION] = VERSIONS.get(to) if version is None or to is Wire.ANTHROPIC else b'"%s"' % version
     if to is Wire.ANTHROPIC and version is not None:
         kept = [header for header in kept if header[0] != _VERSION_HEADER] + [(_VERSION_HEADER, version)]
     changes[betas.FIELD] = None

@@ -146,15 +146,23 @@ class ChatWriter:
         elif self._asked.legacy and reason == "tool_calls":
             reason = "function_call"
         self._complete(reason, counts, declined)
-        written += self._before + b'{},"finish_reason":' + _ENCODER.encode(reason) + b"}]}\n\n"
-        if self._asked.usage:
-            tail = {"id": self._ident, "object": "chat.completion.chunk", "created": self._created}
-            written += _event({**tail, "model": self._model, "choices": [], "usage": counts.of_chat()})
-        return written + DONE
+        return written + self._ended(reason, counts) + DONE
 
     def fail(self, kind: str, message: str) -> bytes:
         """End the answer with an error."""
         return _event({"error": chat_error(kind, message)})
+
+    def _ended(self, reason: Finish, counts: Counts) -> bytes:
+        """The reason and the counts: in a chunk of their own for a client that asked for them, else together.
+
+        The gateway needs the counts in any case, and simple clients trip over a chunk without choices.
+        """
+        head = {"id": self._ident, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
+        choice = {"index": 0, "delta": {}, "finish_reason": reason}
+        usage = {"usage": counts.of_chat()}
+        if not self._asked.usage:
+            return _event({**head, "choices": [choice], **usage})
+        return _event({**head, "choices": [choice]}) + _event({**head, "choices": [], **usage})
 
     def _said(self, text: str) -> bytes:
         if not text:

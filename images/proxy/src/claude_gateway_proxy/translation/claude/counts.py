@@ -38,15 +38,15 @@ class Counts:
             "prompt_tokens": self.sent,
             "completion_tokens": self.output,
             "total_tokens": self.sent + self.output,
-            "prompt_tokens_details": {"cached_tokens": self.cache_read, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": self.thought, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": self.cache_read, "cache_write_tokens": self.cache_written},
+            "completion_tokens_details": {"reasoning_tokens": self.thought},
         }
 
     def of_responses(self) -> dict[str, Any]:
         """Return ``usage`` of Responses."""
         return {
             "input_tokens": self.sent,
-            "input_tokens_details": {"cached_tokens": self.cache_read},
+            "input_tokens_details": {"cached_tokens": self.cache_read, "cache_write_tokens": self.cache_written},
             "output_tokens": self.output,
             "output_tokens_details": {"reasoning_tokens": self.thought},
             "total_tokens": self.sent + self.output,

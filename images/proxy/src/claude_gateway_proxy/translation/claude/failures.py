@@ -19,16 +19,21 @@ _CHAT_TYPES: Final = {429: "rate_limit_error", 504: "timeout"}
 _CODES: Final = {429: "rate_limit_exceeded", 529: "server_is_overloaded"}
 
 
+def status_of(kind: str) -> int:
+    """Return the HTTP status that an error of one of Anthropic's types stands for."""
+    return _STATUSES.get(kind, 500)
+
+
 def chat_error(kind: str, message: str) -> dict[str, Any]:
     """Return the ``error`` object of Chat Completions for one of Anthropic's types."""
-    status = _STATUSES.get(kind, 500)
+    status = status_of(kind)
     found = _CHAT_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return {"message": message, "type": found, "param": None, "code": _code(status, message)}
 
 
 def responses_error(kind: str, message: str) -> dict[str, Any]:
     """Return the ``error`` of a response that failed, for one of Anthropic's types."""
-    status = _STATUSES.get(kind, 500)
+    status = status_of(kind)
     code = _code(status, message) or ("server_error" if status >= 500 else "invalid_prompt")
     return {"code": code, "message": message}
 

@@ -5,8 +5,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from claude_gateway_proxy.translation.bad_answer import Broken, Reported
 from claude_gateway_proxy.translation.claude.counts import Counts
+from claude_gateway_proxy.translation.claude.failures import status_of
 from claude_gateway_proxy.translation.claude.turns import Block
+from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode
 
 Finish = str
 """Why an answer ended, as one of ``stop``, ``length``, ``tool_calls`` and ``content_filter``."""
@@ -21,10 +24,6 @@ _FINISHES: Final[Mapping[str, Finish]] = {
     "pause_turn": "length",
     "refusal": "content_filter",
 }
-
-
-class BrokenAnswer(ValueError):  # noqa: N818 - a verdict on an answer
-    """An answer that is not one of Messages, or that ends before its end."""
 
 
 class Sink(Protocol):
@@ -100,12 +99,15 @@ class _Event(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Event)
-_MESSAGE: Final = msgspec.json.Decoder(dict[str, Any])
+_FAILED: Final = "the upstream's answer failed"
 _NO_DELTA: Final = _Delta()
 
 
 class Reader:
-    """Reads one answer. ``ended`` once its last event came, ``failed`` where that was an error."""
+    """Reads one answer. ``ended`` once its last event came.
+
+    Nothing is written before the model has said something, so that until then another target can answer.
+    """
 
     def __init__(self, sink: Sink) -> None:
         """Write to ``sink``."""
@@ -114,16 +116,45 @@ class Reader:
         self._pieces: list[str] = []
         self._reason: str | None = None
         self._refusal: str | None = None
+        self._opening = b""
+        self._begun = False
+        self._halves = Halves()
         self.counts = Counts()
         self.ended = False
-        self.failed = False
 
     def event(self, data: bytes) -> bytes:
-        """Read the data of one event and return what the client gets of it. Raises BrokenAnswer."""
-        try:
-            event = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BrokenAnswer("an event is not one of Messages") from None
+        """Read the data of one event and return what the client gets of it.
+
+        Raises Broken where it is no event of Messages, Reported where an answer begins with an error.
+        """
+        written = self._event(_decoded(data))
+        if written and not self._begun:
+            self._begun = True
+            return self._opening + written
+        return written
+
+    def end(self) -> bytes:
+        """Read the end of the stream. Raises Broken where the answer is not complete."""
+        if self.ended:
+            return b""
+        return self._opening + self._end() if not self._begun else self._end()
+
+    def whole(self, message: Any) -> bytes:
+        """Read a whole message, and return it as a stream. Raises Broken where it is none, Reported for an error."""
+        if isinstance(message, dict) and (message.get("type") == "error" or message.get("error")):
+            raise _reported(message.get("error"))
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(content, list):
+            raise Broken("the upstream's answer is not a message")
+        parts = [self._started(message)]
+        for block in content:
+            if isinstance(block, dict):
+                parts += [self._opened(block), self._closed()]
+        reason, details = message.get("stop_reason"), message.get("stop_details")
+        self._stop(_Delta(stop_reason=reason if isinstance(reason, str) else None, stop_details=details), None)
+        return b"".join([*parts, self._end()])
+
+    def _event(self, event: _Event) -> bytes:
         if self.ended:
             return b""
         kind = event.type
@@ -134,34 +165,18 @@ class Reader:
         if kind == "content_block_stop":
             return self._closed()
         if kind == "message_start":
-            message = event.message or {}
-            self.counts.take(message.get("usage"))
-            return self._sink.start(str(message.get("model") or ""))
-        if kind == "message_delta":
+            self._opening = self._started(event.message or {})
+        elif kind == "message_delta":
             self._stop(event.delta or _NO_DELTA, event.usage)
-            return b""
-        if kind == "message_stop":
+        elif kind == "message_stop":
             return self._end()
-        return self._fail(event.error) if kind == "error" else b""
+        elif kind == "error":
+            return self._fail(event.error)
+        return b""
 
-    def whole(self, body: bytes) -> None:
-        """Read a whole message. Raises BrokenAnswer."""
-        try:
-            message = _MESSAGE.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BrokenAnswer("the answer is not a message") from None
-        content = message.get("content")
-        if message.get("type") != "message" or not isinstance(content, list):
-            raise BrokenAnswer("the answer is not a message")
+    def _started(self, message: Mapping[str, Any]) -> bytes:
         self.counts.take(message.get("usage"))
-        self._sink.start(str(message.get("model") or ""))
-        for block in content:
-            if isinstance(block, dict):
-                self._opened(block)
-                self._closed()
-        reason, details = message.get("stop_reason"), message.get("stop_details")
-        self._stop(_Delta(stop_reason=reason if isinstance(reason, str) else None, stop_details=details), None)
-        self._end()
+        return self._sink.start(str(message.get("model") or ""))
 
     def _opened(self, block: Block) -> bytes:
         """A block begins, with its first piece where it has one already; blocks that nobody closed are closed."""
@@ -195,15 +210,18 @@ class Reader:
         return b""
 
     def _text(self, text: object) -> bytes:
-        return self._sink.text(text) if isinstance(text, str) and text else b""
+        text = self._halves.whole(text) if isinstance(text, str) else ""
+        return self._sink.text(text) if text else b""
 
     def _thinking(self, text: object) -> bytes:
-        if not isinstance(text, str) or not text:
+        text = self._halves.whole(text) if isinstance(text, str) else ""
+        if not text:
             return b""
         self._pieces.append(text)
         return self._sink.thinking(text)
 
     def _input(self, text: str | None) -> bytes:
+        text = self._halves.whole(text) if text else ""
         if not text:
             return b""
         self._pieces.append(text)
@@ -238,15 +256,34 @@ class Reader:
 
     def _end(self) -> bytes:
         if self._reason is None:
-            raise BrokenAnswer("the answer does not say why it ended")
+            raise Broken("the upstream ended its answer before it was complete")
         before = self._closed() if self._block else b""
         self.ended = True
         return before + self._sink.finish(_FINISHES.get(self._reason, "stop"), self.counts, refusal=self._refusal)
 
     def _fail(self, error: Mapping[str, Any] | None) -> bytes:
-        self.ended = self.failed = True
+        if not self._begun:
+            raise _reported(error)
+        self.ended = True
         found = error or {}
-        return self._sink.fail(str(found.get("type") or "api_error"), str(found.get("message") or "the answer failed"))
+        return self._sink.fail(str(found.get("type") or "api_error"), str(found.get("message") or _FAILED))
+
+
+def _decoded(data: bytes) -> _Event:
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        document = decode(data)
+        try:
+            return msgspec.convert(None if document is MALFORMED else document, _Event)
+        except msgspec.ValidationError:
+            raise Broken("the upstream's stream is not one of Messages") from None
+
+
+def _reported(error: object) -> Reported:
+    found = error if isinstance(error, Mapping) else {"message": error}
+    status = status_of(str(found.get("type") or ""))
+    return Reported(str(found.get("message") or _FAILED), status=status, document={"type": "error", "error": found})
 
 
 def _query(block: Block, pieces: list[str]) -> str:
