@@ -4,6 +4,7 @@ Source: the Fetch standard, "CORS protocol". A client's key is in a header that 
 cookie, so that an origin that is allowed can do nothing without a key.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,9 @@ from claude_gateway_runtime.server.protocol import App
 ANY: Final = "*"
 """Stands for every origin."""
 
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}://[a-z0-9.\[\]:_-]{1,255}")
+"""Lower case, without a path, as in the header ``Origin``; extensions of browsers have schemes of their own."""
+
 _METHODS: Final = b"GET, HEAD, POST, DELETE, OPTIONS"
 _SECONDS: Final = b"600"
 """How long a browser may remember what is allowed."""
@@ -20,6 +24,13 @@ _SECONDS: Final = b"600"
 _ASKED: Final = b"access-control-request-headers"
 _ASKED_MOST: Final = 4096
 """Bytes of the list of headers that is repeated."""
+
+
+def checked_origin(text: str) -> str:
+    """Return an origin as browsers write it, or ``*``. Raises ValueError."""
+    if text != ANY and not _ORIGIN.fullmatch(text):
+        raise ValueError("must be * or an origin such as https://chat.example.com or http://localhost:8080")
+    return text
 
 
 class Cors:
