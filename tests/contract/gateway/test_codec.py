@@ -155,7 +155,8 @@ async def test_a_stream_that_breaks_off_breaks_off_for_the_client_too() -> None:
 
 async def test_messages_are_sent_to_openai_as_responses() -> None:
     output = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
-    document = {"id": "r", "status": "completed", "output": output, "usage": {"input_tokens": 3, "output_tokens": 2}}
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    document = {"id": "r", "object": "response", "status": "completed", "output": output, "usage": usage}
     async with (
         upstream(whole(json.dumps(document).encode())) as up,
         gateway(route("claude-x", targets=[_target(up.url, _RESPONSES)])) as gw,

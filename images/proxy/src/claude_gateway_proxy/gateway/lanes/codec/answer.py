@@ -10,7 +10,7 @@ from claude_gateway_proxy.bounds import STREAM_MOST
 from claude_gateway_proxy.gateway.lanes.codec.reading import Read
 from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
-from claude_gateway_proxy.translation.framing import Framing
+from claude_gateway_proxy.translation.documents import Documents
 from claude_gateway_runtime.asgi import Headers
 
 _EVENTS: Final = "text/event-stream; charset=utf-8"
@@ -20,15 +20,15 @@ _LINGER_SECONDS: Final = 1.0
 
 
 class Whole:
-    """An answer that is complete; also one that was asked for as a stream, or an error."""
+    """An answer that is complete, or an error."""
 
     __slots__ = ("_body", "content_length", "headers", "raw_headers", "status")
 
-    def __init__(self, body: bytes, *, status: int = 200, events: bool = False, headers: Headers = ()) -> None:
-        """Answer with ``body``; ``headers`` are those besides its type."""
+    def __init__(self, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
+        """Answer with a JSON ``body``; ``headers`` are those besides its type."""
         self.status = status
         self.content_length: int | None = len(body)
-        self.headers: Mapping[str, str] = {"content-type": _EVENTS if events else _JSON}
+        self.headers: Mapping[str, str] = {"content-type": _JSON}
         self.raw_headers: Headers = [*_raw(self.headers), *headers]
         self._body = body
 
@@ -50,7 +50,8 @@ class Streamed:
     """A stream that is translated while it is read. All that one read of the upstream brings is returned at once."""
 
     __slots__ = (
-        "_framing",
+        "_documents",
+        "_ended",
         "_head",
         "_left",
         "_read",
@@ -80,7 +81,8 @@ class Streamed:
         self._read = read
         self._retelling = retelling
         self._reported = reported
-        self._framing = Framing()
+        self._documents = Documents()
+        self._ended = False
         self._left = STREAM_MOST
         self._head = b""
 
@@ -89,12 +91,9 @@ class Streamed:
         """The body."""
         return self
 
-    async def begin(self, first: bytes) -> None:
-        """Read on behind the ``first`` piece until the model has said something.
-
-        Raises BadAnswer, and what reading the upstream raises.
-        """
-        self._head = self._told(first) or await self._next()
+    async def begin(self) -> None:
+        """Read until the model has said something. Raises BadAnswer, and what reading the upstream raises."""
+        self._head = await self._next()
         if not self._head:
             raise Broken("the upstream ended its answer before it began")
 
@@ -103,8 +102,6 @@ class Streamed:
         if self._head:
             head, self._head = self._head, b""
             return head
-        if self._read is _nothing:
-            return b""
         try:
             return await self._next()
         except Reported as error:
@@ -118,7 +115,7 @@ class Streamed:
         self._response.close()
 
     async def _next(self) -> bytes:
-        while not self._retelling.ended:
+        while not self._ended:
             told = self._told(await self._read())
             if told:
                 return told
@@ -126,20 +123,19 @@ class Streamed:
         return b""
 
     def _told(self, piece: bytes) -> bytes:
-        """Retell a piece of the stream; an empty one is its end."""
-        retelling = self._retelling
-        if not piece:
-            self._read = _nothing
-            told = b"".join([retelling.event(event) for event in self._framing.end()])
-            return told if retelling.ended else told + retelling.end()
+        """Retell a piece of the answer; an empty one is its end."""
         self._left -= len(piece)
         if self._left < 0:
             raise Broken(f"the upstream's stream is larger than {STREAM_MOST:,} bytes")
+        retelling, documents = self._retelling, self._documents
         parts: list[bytes] = []
-        for event in self._framing.feed(piece):
-            parts.append(retelling.event(event))
+        for document in documents.feed(piece) if piece else documents.end():
+            parts.append(retelling.document(document))
             if retelling.ended:
                 break
+        if retelling.ended or documents.done or not piece:
+            self._ended = True
+            parts.append(retelling.end())
         return b"".join(parts)
 
     async def _linger(self) -> None:

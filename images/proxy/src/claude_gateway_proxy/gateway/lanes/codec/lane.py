@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.lanes.codec import messages, openai
 from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Pair, Prepared
-from claude_gateway_proxy.gateway.lanes.codec.reading import gathered, reader_of
+from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
 from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
@@ -26,8 +26,7 @@ from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
-from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
-from claude_gateway_proxy.translation.decoding import decode
+from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
 from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure
 
@@ -44,9 +43,6 @@ _AT_ONCE: Final = 512 * 1024
 
 _PASSED_ON: Final = {b"user-agent": "user-agent", b"traceparent": "traceparent"}
 """Headers of the caller that mean the same to an upstream of another format."""
-
-_DOCUMENT: Final = (b"{", b"[", b"<")
-"""How a whole answer begins, or a web page; no event of a stream does."""
 
 
 class CodecLane:
@@ -128,21 +124,16 @@ async def _read(
 ) -> Response:
     """Read an answer until the model has said something, or to its end. Raises BadAnswer where it is none."""
     read, headers = reader_of(response, to.wire), _headers(response)
-    first = await read()
-    if call.body.stream and first.lstrip()[:1] not in _DOCUMENT:
+    if not call.body.stream:
+        return Whole(retelling.whole(await documents_of(read)), headers=headers)
 
-        def reported(error: Reported) -> bytes:
-            failure = failure_of(error, mask=mask)
-            return OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
+    def reported(error: Reported) -> bytes:
+        failure = failure_of(error, mask=mask)
+        return OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
 
-        stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
-        await stream.begin(first)
-        return stream
-    if not first:
-        raise Broken("the upstream's answer is empty")
-    document = decode(await gathered(read, first))
-    told = retelling.streamed(document) if call.body.stream else retelling.whole(document)
-    return Whole(told, events=call.body.stream, headers=headers)
+    stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
+    await stream.begin()
+    return stream
 
 
 def _headers(response: aiohttp.ClientResponse) -> Headers:

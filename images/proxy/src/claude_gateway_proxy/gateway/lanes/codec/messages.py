@@ -1,8 +1,9 @@
 """Messages for upstreams of the OpenAI wire: sent as Chat Completions or as Responses, and the answers back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -11,11 +12,10 @@ from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.gateway.lanes.codec.failures import cannot_count
 from claude_gateway_proxy.gateway.lanes.codec.fields import messages_fields
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
-from claude_gateway_proxy.translation.bad_answer import Broken, Reported
+from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
-from claude_gateway_proxy.translation.decoding import MALFORMED, decode
-from claude_gateway_proxy.translation.framing import ServerEvent
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_proxy.translation.messages.writer import Writer
@@ -25,7 +25,6 @@ from claude_gateway_proxy.translation.responses.request import responses_request
 from claude_gateway_proxy.translation.schema.unfolding import Budget
 
 _PLAIN: Final = ChatCapabilities()
-_DONE: Final = b"[DONE]"
 _COUNTED: Final[tuple[str, ...]] = (
     "input",
     "instructions",
@@ -63,13 +62,36 @@ def _chat(fields: Json, names: Names, *, target: Target, size: int) -> Json:
     return found
 
 
-class _Messages:
+class _Messages(ABC):
     """What all answers of Messages have in common: nothing is written before the model has said something."""
 
     def __init__(self, options: RequestOptions) -> None:
         self._writer = Writer(options)
         self._begun = False
-        self.ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream said that the answer is complete."""
+        return False
+
+    @abstractmethod
+    def _events(self, document: Document) -> Iterator[Event]:
+        """The events of one document."""
+
+    @abstractmethod
+    def _last(self) -> Iterator[Event]:
+        """The events that end the answer."""
+
+    def document(self, document: Document) -> bytes:
+        return self._written(self._events(document))
+
+    def end(self) -> bytes:
+        return self._written(self._last())
+
+    def whole(self, documents: Iterable[Document]) -> bytes:
+        told = [event for document in documents for event in self._events(document)]
+        told += self._last()
+        return msgspec.json.encode(assembled([self._writer.start(), *told]))
 
     def _written(self, events: Iterable[Event]) -> bytes:
         parts = [encoded(event) for event in events]
@@ -78,38 +100,17 @@ class _Messages:
             parts.insert(0, encoded(self._writer.start()))
         return b"".join(parts)
 
-    def _document(self, events: Iterator[Event]) -> bytes:
-        told = list(events)
-        return msgspec.json.encode(assembled([self._writer.start(), *told]))
-
 
 class _OfChat(_Messages):
     def __init__(self, options: RequestOptions) -> None:
         super().__init__(options)
         self._reader = ChatReader(self._writer)
 
-    def event(self, event: ServerEvent) -> bytes:
-        if event.data == _DONE:
-            self.ended = True
-            return self.end()
-        document = decode(event.data)
-        _check(document)
-        return self._written(self._reader.chunk(document))
+    def _events(self, document: Document) -> Iterator[Event]:
+        return self._reader.chunk(document)
 
-    def end(self) -> bytes:
-        return self._written(self._reader.end())
-
-    def whole(self, document: Any) -> bytes:
-        _check(document)
-        return self._document(self._all(document))
-
-    def streamed(self, document: Any) -> bytes:
-        _check(document)
-        return self._written(self._all(document))
-
-    def _all(self, document: Any) -> Iterator[Event]:
-        yield from self._reader.chunk(document)
-        yield from self._reader.end()
+    def _last(self) -> Iterator[Event]:
+        return self._reader.end()
 
 
 class _OfResponses(_Messages):
@@ -117,41 +118,15 @@ class _OfResponses(_Messages):
         super().__init__(options)
         self._reader = ResponsesReader(self._writer)
 
-    def event(self, event: ServerEvent) -> bytes:
-        document = decode(event.data)
-        _check(document)
-        written = self._written(self._reader.event(document))
-        if self._reader.ended and not self.ended:
-            self.ended = True
-            written += self.end()
-        return written
+    @property
+    def ended(self) -> bool:
+        return self._reader.ended
 
-    def end(self) -> bytes:
-        if not self._reader.ended:
-            raise Broken("the upstream ended its answer before it was complete")
-        return self._written(self._reader.end())
+    def _events(self, document: Document) -> Iterator[Event]:
+        return self._reader.event(document)
 
-    def whole(self, document: Any) -> bytes:
-        _check(document)
-        return self._document(self._all(document))
-
-    def streamed(self, document: Any) -> bytes:
-        _check(document)
-        return self._written(self._all(document))
-
-    def _all(self, document: Any) -> Iterator[Event]:
-        yield from self._reader.whole(document)
-        yield from self._reader.end()
-
-
-def _check(document: Any) -> None:
-    if document is MALFORMED or not isinstance(document, dict):
-        raise Broken("the upstream's answer is not JSON")
-    response = document.get("response")
-    error = document.get("error") or (response.get("error") if isinstance(response, Mapping) else None)
-    if error or document.get("type") == "error":
-        fields = error if isinstance(error, dict) else {"message": str(error or document.get("message"))}
-        raise Reported(str(fields.get("message")), status=500, document=document)
+    def _last(self) -> Iterator[Event]:
+        return self._reader.end()
 
 
 class _Count:
@@ -159,21 +134,17 @@ class _Count:
 
     ended = False
 
-    def event(self, _: ServerEvent) -> bytes:
-        raise Broken("the upstream streamed a count of tokens")
+    def document(self, _: Document) -> bytes:
+        return b""
 
     def end(self) -> bytes:
         raise Broken("the upstream streamed a count of tokens")
 
-    def whole(self, document: Any) -> bytes:
-        _check(document)
-        count = document.get("input_tokens")
+    def whole(self, documents: Iterable[Document]) -> bytes:
+        count = next((document.get("input_tokens") for document in documents), None)
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise Broken("the upstream's answer has no count of tokens")
         return b'{"input_tokens":%d}' % count
-
-    def streamed(self, document: Any) -> bytes:
-        return self.whole(document)
 
 
 PAIR: Final = Pair(

@@ -7,9 +7,10 @@ from typing import Final
 import aiohttp
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway_proxy.bounds import WHOLE_MOST
+from claude_gateway_proxy.bounds import STREAM_MOST, WHOLE_MOST
 from claude_gateway_proxy.gateway.wire import bedrock
 from claude_gateway_proxy.translation.bad_answer import Broken
+from claude_gateway_proxy.translation.documents import Document, Documents
 
 Read = Callable[[], Awaitable[bytes]]
 """Returns the next bytes of an answer, and none at its end. Raises Broken, aiohttp.ClientError or OSError."""
@@ -34,15 +35,16 @@ def reader_of(response: aiohttp.ClientResponse, wire: Wire) -> Read:
     return read
 
 
-async def gathered(read: Read, first: bytes) -> bytes:
-    """Read on to the end behind a ``first`` piece. Raises Broken where a whole answer is too large."""
-    parts, size = [first], len(first)
+async def documents_of(read: Read) -> list[Document]:
+    """Read a whole answer and return its documents. Raises BadAnswer, also where it is too large."""
+    documents, left = Documents(), STREAM_MOST
+    found: list[Document] = []
     while piece := await read():
-        parts.append(piece)
-        size += len(piece)
-        if size > WHOLE_MOST:
-            raise Broken(f"the upstream's answer is larger than {WHOLE_MOST:,} bytes")
-    return b"".join(parts)
+        left -= len(piece)
+        if left < 0:
+            raise Broken(f"the upstream's answer is larger than {STREAM_MOST:,} bytes")
+        found += documents.feed(piece)
+    return found + documents.end()
 
 
 class _Inflating:

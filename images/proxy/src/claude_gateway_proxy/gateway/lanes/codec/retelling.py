@@ -1,32 +1,29 @@
-"""How the codec lane reads an upstream's answer: as bytes for the caller, event by event or whole."""
+"""How the codec lane reads an upstream's answer: as bytes for the caller, piece by piece or whole."""
 
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
-from claude_gateway_proxy.translation.framing import ServerEvent
+from claude_gateway_proxy.translation.documents import Document
 
 
 class Retelling(Protocol):
-    """Retells one answer in the caller's format, as the bytes that the caller gets.
+    """Retells one answer in the caller's format. Every method may raise BadAnswer.
 
-    Every method may raise BadAnswer. ``ended`` once the upstream said that its answer is complete, so that nothing
-    after it matters; the bytes returned until then are a complete stream.
+    The documents are those of the upstream's stream, or the one that a whole answer is, whatever was asked for.
+    ``ended`` once the upstream said that its answer is complete, so that no document after it matters.
     """
 
     @property
     def ended(self) -> bool: ...
 
-    def event(self, event: ServerEvent) -> bytes:
-        """Take one event of the upstream's stream; return what the caller gets of it, often nothing."""
+    def document(self, document: Document) -> bytes:
+        """Take one document; return what the caller's stream gets of it: whole events, often none."""
         ...
 
     def end(self) -> bytes:
-        """Take the end of the upstream's stream; return the end of the caller's."""
+        """Take the end of the upstream's answer; return the end of the caller's stream. Called once."""
         ...
 
-    def whole(self, document: Any) -> bytes:
-        """Take a whole answer; return the caller's, as one document."""
-        ...
-
-    def streamed(self, document: Any) -> bytes:
-        """Take a whole answer where a stream was asked for; return it as a complete stream."""
+    def whole(self, documents: Iterable[Document]) -> bytes:
+        """Take all documents of an answer at once, in place of the other two; return the caller's one document."""
         ...
