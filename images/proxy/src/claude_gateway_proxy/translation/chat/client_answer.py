@@ -8,7 +8,6 @@ import msgspec
 
 from claude_gateway_proxy.translation.chat.client_request import ChatAsked
 from claude_gateway_proxy.translation.claude.counts import Counts
-from claude_gateway_proxy.translation.claude.failures import chat_error
 from claude_gateway_proxy.translation.claude.fence import Fence
 from claude_gateway_proxy.translation.claude.reader import Finish
 from claude_gateway_proxy.translation.claude.tools import custom_input
@@ -147,10 +146,6 @@ class ChatWriter:
             reason = "function_call"
         self._complete(reason, counts, declined)
         return written + self._ended(reason, counts) + DONE
-
-    def fail(self, kind: str, message: str) -> bytes:
-        """End the answer with an error."""
-        return _event({"error": chat_error(kind, message)})
 
     def _ended(self, reason: Finish, counts: Counts) -> bytes:
         """The reason and the counts: in a chunk of their own for a client that asked for them, else together.

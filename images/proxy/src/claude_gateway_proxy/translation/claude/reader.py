@@ -5,11 +5,10 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from claude_gateway_proxy.translation.bad_answer import Broken, Reported
+from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.claude.counts import Counts
-from claude_gateway_proxy.translation.claude.failures import status_of
 from claude_gateway_proxy.translation.claude.turns import Block
-from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode
+from claude_gateway_proxy.translation.decoding import Halves
 
 Finish = str
 """Why an answer ended, as one of ``stop``, ``length``, ``tool_calls`` and ``content_filter``."""
@@ -73,38 +72,9 @@ class Sink(Protocol):
         """The answer is complete; ``refusal`` is why the model declined, in the upstream's words."""
         ...
 
-    def fail(self, kind: str, message: str) -> bytes:
-        """The upstream ends its answer with an error of one of Anthropic's types."""
-        ...
-
-
-class _Delta(msgspec.Struct, gc=False):
-    type: str | None = None
-    text: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    partial_json: str | None = None
-    citation: dict[str, Any] | None = None
-    stop_reason: str | None = None
-    stop_details: Any = None
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    delta: _Delta | None = None
-    content_block: dict[str, Any] | None = None
-    message: dict[str, Any] | None = None
-    usage: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-
-
-_DECODER: Final = msgspec.json.Decoder(_Event)
-_FAILED: Final = "the upstream's answer failed"
-_NO_DELTA: Final = _Delta()
-
 
 class Reader:
-    """Reads one answer. ``ended`` once its last event came.
+    """Reads one answer. ``ended`` once its last document came.
 
     Nothing is written before the model has said something, so that until then another target can answer.
     """
@@ -117,66 +87,62 @@ class Reader:
         self._reason: str | None = None
         self._refusal: str | None = None
         self._opening = b""
-        self._begun = False
         self._halves = Halves()
-        self.counts = Counts()
+        self._counts = Counts()
         self.ended = False
 
-    def event(self, data: bytes) -> bytes:
-        """Read the data of one event and return what the client gets of it.
+    def document(self, document: Mapping[str, Any]) -> bytes:
+        """Read one event of the stream, or a whole message; return what the client's stream gets of it.
 
-        Raises Broken where it is no event of Messages, Reported where an answer begins with an error.
+        Raises Broken where the answer says that it is over, but not why.
         """
-        written = self._event(_decoded(data))
-        if written and not self._begun:
-            self._begun = True
-            return self._opening + written
+        written = self._read(document)
+        if written and self._opening:
+            written, self._opening = self._opening + written, b""
         return written
 
     def end(self) -> bytes:
-        """Read the end of the stream. Raises Broken where the answer is not complete."""
-        if self.ended:
-            return b""
-        return self._opening + self._end() if not self._begun else self._end()
+        """Return the end of the client's stream. Raises Broken where the answer is not complete."""
+        written = self._closed() if self._block else b""
+        if self._reason is None:
+            raise Broken("the upstream ended its answer before it was complete")
+        self.ended = True
+        written += self._sink.finish(_FINISHES.get(self._reason, "stop"), self._counts, refusal=self._refusal)
+        written, self._opening = self._opening + written, b""
+        return written
 
-    def whole(self, message: Any) -> bytes:
-        """Read a whole message, and return it as a stream. Raises Broken where it is none, Reported for an error."""
-        if isinstance(message, dict) and (message.get("type") == "error" or message.get("error")):
-            raise _reported(message.get("error"))
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, list):
-            raise Broken("the upstream's answer is not a message")
-        parts = [self._started(message)]
-        for block in content:
-            if isinstance(block, dict):
-                parts += [self._opened(block), self._closed()]
-        reason, details = message.get("stop_reason"), message.get("stop_details")
-        self._stop(_Delta(stop_reason=reason if isinstance(reason, str) else None, stop_details=details), None)
-        return b"".join([*parts, self._end()])
-
-    def _event(self, event: _Event) -> bytes:
-        if self.ended:
-            return b""
-        kind = event.type
+    def _read(self, document: Mapping[str, Any]) -> bytes:
+        kind = document.get("type")
         if kind == "content_block_delta":
-            return self._delta(event.delta or _NO_DELTA)
+            return self._delta(_object(document.get("delta")))
         if kind == "content_block_start":
-            return self._opened(event.content_block or {})
+            return self._opened(dict(_object(document.get("content_block"))))
         if kind == "content_block_stop":
             return self._closed()
         if kind == "message_start":
-            self._opening = self._started(event.message or {})
+            self._started(_object(document.get("message")))
         elif kind == "message_delta":
-            self._stop(event.delta or _NO_DELTA, event.usage)
+            self._stop(_object(document.get("delta")), document.get("usage"))
         elif kind == "message_stop":
-            return self._end()
-        elif kind == "error":
-            return self._fail(event.error)
+            self.ended = True
+        elif kind == "message":
+            return self._whole(document)
         return b""
 
-    def _started(self, message: Mapping[str, Any]) -> bytes:
-        self.counts.take(message.get("usage"))
-        return self._sink.start(str(message.get("model") or ""))
+    def _whole(self, message: Mapping[str, Any]) -> bytes:
+        self._started(message)
+        content = message.get("content")
+        parts: list[bytes] = []
+        for block in content if isinstance(content, list) else ():
+            if isinstance(block, dict):
+                parts += [self._opened(dict(block)), self._closed()]
+        self._stop(message, None)
+        self.ended = True
+        return b"".join(parts)
+
+    def _started(self, message: Mapping[str, Any]) -> None:
+        self._counts.take(message.get("usage"))
+        self._opening = self._sink.start(str(message.get("model") or ""))
 
     def _opened(self, block: Block) -> bytes:
         """A block begins, with its first piece where it has one already; blocks that nobody closed are closed."""
@@ -195,18 +161,18 @@ class Reader:
             return before + self._sink.call(str(block.get("id") or ""), str(block.get("name") or ""))
         return before
 
-    def _delta(self, delta: _Delta) -> bytes:
-        kind = delta.type
+    def _delta(self, delta: Mapping[str, Any]) -> bytes:
+        kind = delta.get("type")
         if kind == "text_delta":
-            return self._text(delta.text)
+            return self._text(delta.get("text"))
         if kind == "input_json_delta":
-            return self._input(delta.partial_json)
+            return self._input(delta.get("partial_json"))
         if kind == "thinking_delta":
-            return self._thinking(delta.thinking)
+            return self._thinking(delta.get("thinking"))
         if kind == "signature_delta":
-            self._block["signature"] = (self._block.get("signature") or "") + (delta.signature or "")
-        elif kind == "citations_delta" and delta.citation:
-            return self._sink.cited(delta.citation)
+            self._block["signature"] = f"{self._block.get('signature') or ''}{delta.get('signature') or ''}"
+        elif kind == "citations_delta":
+            return self._sink.cited(_object(delta.get("citation")))
         return b""
 
     def _text(self, text: object) -> bytes:
@@ -220,8 +186,8 @@ class Reader:
         self._pieces.append(text)
         return self._sink.thinking(text)
 
-    def _input(self, text: str | None) -> bytes:
-        text = self._halves.whole(text) if text else ""
+    def _input(self, text: object) -> bytes:
+        text = self._halves.whole(text) if isinstance(text, str) else ""
         if not text:
             return b""
         self._pieces.append(text)
@@ -247,43 +213,16 @@ class Reader:
             return self._sink.search(str(block.get("id") or ""), _query(block, pieces))
         return b""
 
-    def _stop(self, delta: _Delta, usage: object) -> None:
-        self.counts.take(usage)
-        self._reason = delta.stop_reason or self._reason
-        details = delta.stop_details
-        if isinstance(details, dict) and isinstance(details.get("explanation"), str):
+    def _stop(self, stop: Mapping[str, Any], usage: object) -> None:
+        self._counts.take(usage)
+        reason, details = stop.get("stop_reason"), stop.get("stop_details")
+        self._reason = reason if isinstance(reason, str) else self._reason
+        if isinstance(details, Mapping) and isinstance(details.get("explanation"), str):
             self._refusal = details["explanation"]
 
-    def _end(self) -> bytes:
-        if self._reason is None:
-            raise Broken("the upstream ended its answer before it was complete")
-        before = self._closed() if self._block else b""
-        self.ended = True
-        return before + self._sink.finish(_FINISHES.get(self._reason, "stop"), self.counts, refusal=self._refusal)
 
-    def _fail(self, error: Mapping[str, Any] | None) -> bytes:
-        if not self._begun:
-            raise _reported(error)
-        self.ended = True
-        found = error or {}
-        return self._sink.fail(str(found.get("type") or "api_error"), str(found.get("message") or _FAILED))
-
-
-def _decoded(data: bytes) -> _Event:
-    try:
-        return _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        document = decode(data)
-        try:
-            return msgspec.convert(None if document is MALFORMED else document, _Event)
-        except msgspec.ValidationError:
-            raise Broken("the upstream's stream is not one of Messages") from None
-
-
-def _reported(error: object) -> Reported:
-    found = error if isinstance(error, Mapping) else {"message": error}
-    status = status_of(str(found.get("type") or ""))
-    return Reported(str(found.get("message") or _FAILED), status=status, document={"type": "error", "error": found})
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _query(block: Block, pieces: list[str]) -> str:

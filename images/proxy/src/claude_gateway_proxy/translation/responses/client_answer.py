@@ -7,7 +7,6 @@ from uuid import uuid4
 import msgspec
 
 from claude_gateway_proxy.translation.claude.counts import Counts
-from claude_gateway_proxy.translation.claude.failures import responses_error
 from claude_gateway_proxy.translation.claude.fence import Fence
 from claude_gateway_proxy.translation.claude.reader import Finish
 from claude_gateway_proxy.translation.claude.thinking import sealed
@@ -188,9 +187,9 @@ class ResponsesWriter:
         self.document |= {"output": self._output, "usage": counts.of_responses()}
         return found + self._event(f"response.{self.document['status']}", response=self.document)
 
-    def fail(self, kind: str, message: str) -> bytes:
+    def fail(self, *, code: str, message: str) -> bytes:
         """End the answer with an error."""
-        self.document |= {"status": "failed", "error": responses_error(kind, message), "output": self._output}
+        self.document |= {"status": "failed", "error": {"code": code, "message": message}, "output": self._output}
         return self._event("response.failed", response=self.document)
 
     def _begin_message(self) -> bytes:

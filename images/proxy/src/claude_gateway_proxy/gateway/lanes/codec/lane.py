@@ -129,7 +129,8 @@ async def _read(
 
     def reported(error: Reported) -> bytes:
         failure = failure_of(error, mask=mask)
-        return OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
+        own = retelling.failed(failure)
+        return own or OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
 
     stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
     await stream.begin()

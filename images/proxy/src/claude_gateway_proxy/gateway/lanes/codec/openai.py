@@ -1,7 +1,8 @@
 """OpenAI's formats for Claude: Chat Completions and Responses, sent as Messages on every Claude wire, and back."""
 
 import time
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -16,12 +17,16 @@ from claude_gateway_proxy.translation.chat.client_answer import ChatWriter
 from claude_gateway_proxy.translation.claude.options import Target as Asked
 from claude_gateway_proxy.translation.claude.reader import Reader
 from claude_gateway_proxy.translation.claude.rejected import Rejected
-from claude_gateway_proxy.translation.framing import ServerEvent
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.responses import client_request as responses
 from claude_gateway_proxy.translation.responses.client_answer import ResponsesWriter
+from claude_gateway_runtime.failure import Failure
 
 _URLS: Final = frozenset({Wire.ANTHROPIC})
 """Wires on which Claude fetches images from the web."""
+
+_CODES: Final = {400: "invalid_prompt", 413: "invalid_prompt", 429: "rate_limit_exceeded", 529: "server_is_overloaded"}
+"""OpenAI's codes of responses that failed."""
 
 _SEARCHES: Final = frozenset({Wire.ANTHROPIC, Wire.VERTEX})
 """Wires that have the web search of Anthropic's servers."""
@@ -38,18 +43,22 @@ class _Retelling:
     def ended(self) -> bool:
         return self._reader.ended
 
-    def event(self, event: ServerEvent) -> bytes:
-        return self._reader.event(event.data)
+    def document(self, document: Document) -> bytes:
+        return self._reader.document(document)
 
     def end(self) -> bytes:
         return self._reader.end()
 
-    def whole(self, document: Any) -> bytes:
-        self._reader.whole(document)
+    def whole(self, documents: Iterable[Document]) -> bytes:
+        for document in documents:
+            self._reader.document(document)
+        self._reader.end()
         return msgspec.json.encode(self._writer.document)
 
-    def streamed(self, document: Any) -> bytes:
-        return self._reader.whole(document)
+    def failed(self, failure: Failure) -> bytes | None:
+        if not isinstance(self._writer, ResponsesWriter):
+            return None
+        return self._writer.fail(code=_CODES.get(failure.status, "server_error"), message=failure.message)
 
 
 def _chat(fields: Json, target: Target, model: str, _: int) -> Prepared:
