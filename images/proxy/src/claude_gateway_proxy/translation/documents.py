@@ -66,7 +66,7 @@ class Documents:
         if self.form is Form.EVENTS:
             events = self._framing.feed(piece)
             self.done = bool(events) and events[-1].data.strip() in _DONE
-            return [document for event in events for document in _of_event(event)]
+            return [document for event in events for document in _chunk(event) or _of_event(event)]
         if self.form is Form.PAGE:
             raise Broken("the upstream answered with a web page")
         self._kept += piece
@@ -90,6 +90,18 @@ def _form(start: bytes) -> Form:
     if start.startswith((b"{", b"[", b'"')):
         return Form.DOCUMENT
     return Form.PAGE if start.startswith(b"<") else Form.EVENTS
+
+
+def _chunk(event: ServerEvent) -> tuple[Document] | None:
+    """Return the document of an event that is plainly a chunk of Chat Completions, as most events are."""
+    if event.name or event.data[:1] != b"{":
+        return None
+    value = decode(event.data)
+    choices = value.get("choices") if type(value) is dict else None
+    if type(choices) is not list or not choices or type(choices[0]) is not dict:
+        return None
+    plain = "error" not in value and "base_resp" not in value and "error" not in choices[0]
+    return (value,) if plain else None
 
 
 def _of_event(event: ServerEvent) -> Iterator[Document]:

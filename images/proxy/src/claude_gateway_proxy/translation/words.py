@@ -42,6 +42,15 @@ def words_of(value: object) -> str | None:
     return None if found is None else whole(found.strip()) or None
 
 
+def words_within(text: str) -> str | None:
+    """Return the words of the first JSON document within a text; None where it holds none."""
+    text = text[:READ_MOST]
+    at = text.find("{")
+    inner = _parsed(text, at - 1 if text[at - 1 : at] == "[" else at) if at >= 0 else None
+    found = _words(inner, _DEPTH) if isinstance(inner, Mapping | list) else None
+    return None if found is None else whole(found.strip()) or None
+
+
 def is_page(text: str) -> bool:
     """Return whether a text is a web page, or holds one."""
     return _PAGE.search(text[:READ_MOST]) is not None

@@ -21,6 +21,11 @@ class ChatReader:
 
     def chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
         """Read a chunk, or a whole completion. Raises Broken where the upstream says that it failed."""
+        text = self._chunks.text(chunk)
+        if text is not None:
+            for kind, said in self._tags.read(text):
+                yield from self._said(kind, said)
+            return
         for piece in self._chunks.read(chunk):
             yield from self._written(piece)
         if self._chunks.usage is not None:

@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
+from claude_gateway_proxy.translation.limits import is_too_long, most_output, prompt_too_long
 from claude_gateway_runtime.failure import Failure, row
 
 _READ_MOST: Final = 64 * 1024
@@ -26,10 +28,22 @@ def cannot_count(provider: str) -> str:
     return f"tokens cannot be counted exactly for the provider '{provider}'"
 
 
-def failure_of(error: BadAnswer, *, mask: Mask) -> Failure:
+def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
     """Return what the caller learns of a bad answer, without the keys that the upstream may quote."""
     message = mask.text(str(error)[:_READ_MOST])[:_MESSAGE_MOST]
-    return Failure(status=error.status, message=message) if isinstance(error, Reported) else broken(message)
+    if not isinstance(error, Reported):
+        return broken(message)
+    found = too_long(message, call) if error.status < 500 else None
+    return found or Failure(status=error.status, message=message)
+
+
+def too_long(words: str, call: Call) -> Failure | None:
+    """Return the failure of a prompt that does not fit, as the caller's format has it; None for other words."""
+    words = words[:_MESSAGE_MOST]
+    if most_output(words) is not None or not is_too_long(words):
+        return None
+    message = prompt_too_long(words) if call.format is Format.MESSAGES else words
+    return Failure(status=400, message=message, code="context_length_exceeded")
 
 
 def written(failure: Failure, call: Call) -> Whole:

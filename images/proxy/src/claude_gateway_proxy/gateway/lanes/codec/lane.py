@@ -14,8 +14,9 @@ from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.codec import messages, openai
 from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
-from claude_gateway_proxy.gateway.lanes.codec.pair import Pair, Prepared
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
 from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
+from claude_gateway_proxy.gateway.lanes.codec.refusals import Refused, Repairing
 from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
@@ -54,6 +55,7 @@ class CodecLane:
     def __init__(self, dispatch: Dispatch) -> None:
         """Send through ``dispatch``, which its owner closes."""
         self._dispatch = dispatch
+        self._repairing = Repairing()
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         """Prepare the request; awaiting its response translates it, and raises Failure (400) where that cannot be."""
@@ -75,20 +77,25 @@ class CodecLane:
                 raise
             # What this target cannot do, another one may.
             return written(failure, call)
-        request = _request(prepared, call=call, target=target, to=to, model=model)
-        if to.cloud:
-            response = await self._dispatch.send_identified(
-                request, mask=mask, call=call, target=target, upstreams=upstreams
-            )
-        else:
-            response = await upstreams.send(request.url, headers=request.headers, body=request.body)
+
+        async def send(fields: Json) -> aiohttp.ClientResponse:
+            request = _request(prepared, fields, call=call, target=target, to=to, model=model)
+            if to.cloud:
+                return await self._dispatch.send_identified(
+                    request, mask=mask, call=call, target=target, upstreams=upstreams
+                )
+            return await upstreams.send(request.url, headers=request.headers, body=request.body)
+
+        response = await self._repairing.send(prepared.fields, call=call, target=target, model=model, send=send)
+        if isinstance(response, Refused):
+            return response.answer(call)
         if not 200 <= response.status < 300:
             return response
         try:
             return await _read(response, prepared.retelling, call=call, to=to, mask=mask)
         except BadAnswer as error:
             response.close()
-            return written(failure_of(error, mask=mask), call)
+            return written(failure_of(error, call=call, mask=mask), call)
         except BaseException:
             response.close()
             raise
@@ -105,7 +112,7 @@ def _prepared_aside(pair: Pair, body: bytes, target: Target, model: str) -> Prep
     return pair.prepare(pair.read(body), target, model, len(body))
 
 
-def _request(prepared: Prepared, *, call: Call, target: Target, to: Endpoint, model: str) -> Request:
+def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to: Endpoint, model: str) -> Request:
     stream = call.body.stream
     headers: CIMultiDict[str] = CIMultiDict(
         [(_PASSED_ON[name], value.decode("latin-1")) for name, value in call.headers if name in _PASSED_ON]
@@ -115,8 +122,8 @@ def _request(prepared: Prepared, *, call: Call, target: Target, to: Endpoint, mo
     headers.extend(to.always)
     path = prepared.path
     url = to.of_model(model, stream=stream) if path is None else URL(f"{target.base_url}{path}", encoded=True)
-    fields = prepared.fields if to.verbs is not None else {"model": model, **prepared.fields}
-    return Request(url=url, headers=headers, body=msgspec.json.encode(fields))
+    document = fields if to.verbs is not None else {"model": model, **fields}
+    return Request(url=url, headers=headers, body=msgspec.json.encode(document))
 
 
 async def _read(
@@ -128,7 +135,7 @@ async def _read(
         return Whole(retelling.whole(await documents_of(read)), headers=headers)
 
     def reported(error: Reported) -> bytes:
-        failure = failure_of(error, mask=mask)
+        failure = failure_of(error, call=call, mask=mask)
         own = retelling.failed(failure)
         return own or OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
 

@@ -29,7 +29,7 @@ class Pair:
 
     ``upstream`` is the format that a target is asked in. ``read`` returns the caller's fields from its body, checked
     and in the plain form of their format. ``prepare`` translates them for a target; its further arguments are the
-    target's name of the model and the size of the body in bytes. A repair changes what lies between the two.
+    target's name of the model and the size of the body in bytes.
     """
 
     upstream: Callable[[Target], Format]

@@ -19,7 +19,7 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 _CODINGS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 
 
-def reader_of(response: aiohttp.ClientResponse, wire: Wire) -> Read:
+def reader_of(response: aiohttp.ClientResponse, wire: Wire | None) -> Read:
     """Return what reads an answer, the frames of a cloud as server-sent events.
 
     Raises Broken where it is compressed in a way that nobody asked for.
