@@ -13,6 +13,8 @@ from typing import Final
 from claude_gateway.contract.policy import ChatCapabilities, Counting, Format, ToolSchema, Translation, Wire
 
 _OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
+_OF_OPENAI: Final = (Format.CHAT, Format.RESPONSES)
+"""Formats of OpenAI's clients that the codec translates for a Claude."""
 _OPENAI_COMPATIBLE: Final = (Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS)
 
 
@@ -84,12 +86,18 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         wire=Wire.ANTHROPIC,
         formats=_OF_CLAUDE,
         base_url="https://api.anthropic.com",
-        translation=Translation(counting=Counting(format=Format.MESSAGES)),
+        translation=Translation(codec=_OF_OPENAI, counting=Counting(format=Format.MESSAGES)),
     ),
     "azure": Provider(needs_base_url=True, telemetry="azure.ai.openai"),
     # LiteLLM would send the key to <model>.api.baseten.co, which is anybody's who has that model.
     "baseten": Provider(base_url="https://inference.baseten.co/v1"),
-    "bedrock": Provider(wire=Wire.BEDROCK, formats=_OF_CLAUDE, cloud="bedrock", telemetry="aws.bedrock"),
+    "bedrock": Provider(
+        wire=Wire.BEDROCK,
+        formats=_OF_CLAUDE,
+        cloud="bedrock",
+        translation=Translation(codec=_OF_OPENAI),
+        telemetry="aws.bedrock",
+    ),
     "deepseek": Provider(wire=Wire.OPENAI, base_url="https://api.deepseek.com", translation=_DEEPSEEK),
     "gemini": Provider(
         translation=Translation(chat=_GEMINI, counting=Counting(format=Format.CHAT, own_path="/v1beta")),
@@ -141,7 +149,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         wire=Wire.VERTEX,
         formats=_OF_CLAUDE,
         cloud="vertex",
-        translation=Translation(chat=_GEMINI),
+        translation=Translation(codec=_OF_OPENAI, chat=_GEMINI),
         telemetry="gcp.vertex_ai",
     ),
     "xai": Provider(telemetry="x_ai"),

@@ -25,6 +25,7 @@ from claude_gateway_proxy.translation.names import Names
 from claude_gateway_proxy.translation.responses.answer import ResponsesReader
 from claude_gateway_proxy.translation.responses.request import responses_request
 from claude_gateway_proxy.translation.schema.unfolding import Budget
+from claude_gateway_runtime.failure import Failure
 
 _PLAIN: Final = ChatCapabilities()
 _COUNTED: Final[tuple[str, ...]] = (
@@ -101,6 +102,9 @@ class _Messages(ABC):
         told += self._last()
         return msgspec.json.encode(assembled([self._writer.start(), *told]))
 
+    def failed(self, _: Failure) -> bytes | None:
+        return None
+
     def _written(self, events: Iterable[Event]) -> bytes:
         parts = [encoded(event) for event in events]
         if parts and not self._begun:
@@ -153,6 +157,9 @@ class _Count:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise Broken("the upstream's answer has no count of tokens")
         return b'{"input_tokens":%d}' % count
+
+    def failed(self, _: Failure) -> bytes | None:
+        return None
 
 
 PAIR: Final = Pair(

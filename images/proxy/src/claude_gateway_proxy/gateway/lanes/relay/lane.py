@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Final
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants_base64
 from claude_gateway_proxy.gateway.lanes.relay.request import request
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
@@ -37,6 +38,8 @@ class RelayLane:
             )
         else:
             response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
+        if call.format is Format.EMBEDDINGS and wants_base64(call.body):
+            response = in_base64(response)
         return Sending(response, wire=to.wire, mask=mask)
 
     async def close(self) -> None:
