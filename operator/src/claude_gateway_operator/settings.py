@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     identity_token: bool = Field(
         default=False,
         description="Whether the proxy pods have a ServiceAccount token for Anthropic (`workloadIdentity`).",
+    )
     claude_code_url: Url | None = Field(
         default=None,
         description="Address of the Claude Code backend, for people's own subscriptions. Default: none, and every "

@@ -89,6 +89,7 @@ _ROUTES: Final = (
                 {
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
+                    "via": "LiteLLM",
                     "priority": 1,
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },

@@ -13,6 +13,8 @@ from tests.support.builders.service_accounts import Cluster
 from tests.support.processes.federation import ANSWER, FEDERATION, Anthropic, anthropic
 from tests.support.processes.inprocess import Gateway, gateway
 
+from claude_gateway.contract.provider import PROVIDERS
+
 _ASK = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -193,3 +195,19 @@ async def test_a_file_that_is_no_token_is_not_sent(cluster: Cluster, tokens: Pat
     async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens) as gw:
         assert (await ask(gw))[0] == 502
         assert vendor.exchanges == []
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+async def test_openais_clients_use_the_same_access_token(cluster: Cluster, tokens: Path, path: str) -> None:
+    (tokens / "token-2").write_text(cluster.token())
+    asked = {"model": "claude", "input": "hi"} if path.endswith("responses") else {**_ASK, "max_tokens": 99}
+    async with anthropic(Anthropic(cluster.jwks())) as vendor:
+        async with federated(vendor, tokens, translation=PROVIDERS["anthropic"].translation) as gw:
+            for _ in range(2):
+                answer = await gw.post(path, asked)
+                assert answer.status == 200, await answer.read()
+                await answer.read()
+                vendor.revoke()
+            assert (await ask(gw))[0] == 502, "both ServiceAccount tokens are spent"
+            assert vendor.exchanges[:2] == [200, 200]
+            assert {record["lane"] for record in (await gw.records(3))[:2]} == {"codec"}

@@ -23,6 +23,8 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
@@ -218,7 +220,8 @@ async def gateway(
     journal = Journal(fd)
     worker = Worker(str(run_dir / "litellm.sock"))
     identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
-    lanes = (RelayLane(identities), LiteLLMLane(worker, identities))
+    dispatch = Dispatch(identities)
+    lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
     exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
@@ -245,7 +248,6 @@ async def gateway(
         listener.stop_accepting()
         await listener.end(at_once=True)
         await exchange.close()
-        identities.close()
         journal.close()
         os.close(fd)
         if run is None:

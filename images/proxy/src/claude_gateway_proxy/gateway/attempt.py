@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError
-from claude_gateway_proxy.gateway.lanes.lane import Sending
+from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
 from claude_gateway_proxy.gateway.upstream.encoding import unpacked
@@ -117,9 +117,7 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
     raise failed
 
 
-async def _first_bytes(
-    response: aiohttp.ClientResponse, *, call: Call, target: Target, sending: Sending, hold: bool
-) -> Answer:
+async def _first_bytes(response: Response, *, call: Call, target: Target, sending: Sending, hold: bool) -> Answer:
     wire = sending.wire
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
@@ -177,7 +175,7 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     return head
 
 
-async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target, mask: Mask) -> AttemptFailed:
+async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
     """Read an answer that is not a success, and decide what it means for the client and for the next target."""
     route, status = call.route.name, response.status
     if 300 <= status < 400:
@@ -200,7 +198,7 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target,
     return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict)
 
 
-async def _wording(response: aiohttp.ClientResponse, mask: Mask) -> Relayed:
+async def _wording(response: Response, mask: Mask) -> Relayed:
     """An upstream's own error, unpacked and without our keys.
 
     A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.

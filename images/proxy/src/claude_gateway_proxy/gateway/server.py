@@ -12,9 +12,12 @@ from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, 
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.internal import InternalApp
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
@@ -47,7 +50,8 @@ class Process:
         self._identities = Identities(
             token_file=settings.identity_token_file, folder=settings.run_dir / ACCESS_TOKENS_DIR
         )
-        lanes = (RelayLane(self._identities), LiteLLMLane(worker, self._identities))
+        dispatch = Dispatch(self._identities)
+        lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
         self._metrics.watch_credentials(self._credentials)
@@ -88,16 +92,16 @@ class Process:
             for task in work:
                 task.cancel()
         await self._exchange.close()
-        self._identities.close()
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
         limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
-        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
+        app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
+        plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
-        return [plain, Listener(self._app, bound, limits=limits, context=self._certificate.context)]
+        return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
 
     def _signalled(self) -> None:
         if self._stopping.is_set():

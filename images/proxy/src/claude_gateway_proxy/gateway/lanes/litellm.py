@@ -9,16 +9,14 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET, HEADER_TOKEN
-from claude_gateway_proxy.gateway.body.document import readable, splice
-from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
-from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
@@ -45,7 +43,7 @@ class LiteLLMLane:
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
-        body = _body(call, target)
+        body = body_of(call, target)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
@@ -96,11 +94,3 @@ def _mask(call: Call, target: Target) -> Mask:
     if target.aws is None and target.google is None:
         return Mask(secrets[entry] for entry in target.entries)
     return Mask(_IDENTITY.findall(secrets[target.secret]))
-
-
-def _body(call: Call, target: Target) -> bytes:
-    """The body for the worker, with the route's changes applied."""
-    changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
-    if call.wire in (Wire.BEDROCK, Wire.VERTEX):
-        changes = as_messages(call.body) | changes
-    return readable(splice(call.body, changes))

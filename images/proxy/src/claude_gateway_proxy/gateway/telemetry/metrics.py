@@ -67,6 +67,13 @@ class Metrics:
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
         )
+        self._repairs = Counter(
+            names.METRIC_REPAIRS,
+            "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
+            "had refused this request (refused) or an earlier one to this model (known)",
+            ("repair", "cause"),
+            registry=registry,
+        )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
@@ -125,6 +132,8 @@ class Metrics:
             ).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
+        for repair, cause in record.repairs:
+            self._repairs.labels(repair, cause).inc()
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
