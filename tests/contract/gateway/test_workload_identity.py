@@ -201,13 +201,13 @@ async def test_a_file_that_is_no_token_is_not_sent(cluster: Cluster, tokens: Pat
 async def test_openais_clients_use_the_same_access_token(cluster: Cluster, tokens: Path, path: str) -> None:
     (tokens / "token-2").write_text(cluster.token())
     asked = {"model": "claude", "input": "hi"} if path.endswith("responses") else {**_ASK, "max_tokens": 99}
-    async with anthropic(Anthropic(cluster.jwks())) as vendor:
-        async with federated(vendor, tokens, translation=PROVIDERS["anthropic"].translation) as gw:
-            for _ in range(2):
-                answer = await gw.post(path, asked)
-                assert answer.status == 200, await answer.read()
-                await answer.read()
-                vendor.revoke()
-            assert (await ask(gw))[0] == 502, "both ServiceAccount tokens are spent"
-            assert vendor.exchanges[:2] == [200, 200]
-            assert {record["lane"] for record in (await gw.records(3))[:2]} == {"codec"}
+    row = PROVIDERS["anthropic"].translation
+    async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens, translation=row) as gw:
+        for _ in range(2):
+            answer = await gw.post(path, asked)
+            assert answer.status == 200, await answer.read()
+            await answer.read()
+            vendor.revoke()
+        assert (await ask(gw))[0] == 502, "both ServiceAccount tokens are spent"
+        assert vendor.exchanges[:2] == [200, 200]
+        assert {record["lane"] for record in (await gw.records(3))[:2]} == {"codec"}
