@@ -20,6 +20,13 @@ WELL = [
     ('claude_gateway_upstream_errors_total{route="ai/r",provider="openai",kind="overloaded"}', "0+6x60"),
     ('claude_gateway_targets_aside{pod="a"}', "0+0x60"),
     ('claude_gateway_operator_bundle_bytes{part="public"}', "60000+0x60"),
+    ('claude_gateway_credential_valid{pod="a",credential="ai/c"}', "1+0x60"),
+    ('claude_gateway_credential_valid{pod="b",credential="ai/c"}', "0+0x60"),
+    ('claude_gateway_credential_refresh_failures_total{pod="a",credential="ai/c"}', "0+0x30 1+0x30"),
+    (
+        'claude_gateway_operator_object_condition{kind="ClaudeCredential",name="c",condition="ExpiringSoon"}',
+        "0+0x60",
+    ),
 ]
 """Series of a release where all is well, one sample a minute."""
 TROUBLE = {
@@ -35,6 +42,15 @@ TROUBLE = {
         "0+90x60",
     ),
     "ClaudeGatewayTargetsPutAside": ('claude_gateway_targets_aside{pod="a"}', "2+0x60"),
+    "ClaudeGatewayCredentialRejected": ('claude_gateway_credential_valid{pod="a",credential="ai/c"}', "0+0x60"),
+    "ClaudeGatewayCredentialRefreshFailing": (
+        'claude_gateway_credential_refresh_failures_total{pod="a",credential="ai/c"}',
+        "0+1x60",
+    ),
+    "ClaudeGatewayCredentialExpiring": (
+        'claude_gateway_operator_object_condition{kind="ClaudeCredential",name="c",condition="ExpiringSoon"}',
+        "1+0x60",
+    ),
     "ClaudeGatewayBundleNearlyFull": ('claude_gateway_operator_bundle_bytes{part="public"}', "900000+0x60"),
 }
 """Alert → the one series of it that is not well."""

@@ -18,7 +18,7 @@ from claude_gateway.contract import folder
 _EDITS = 20
 _HELD_EDITS = 8
 _HELD_STREAMS = 20
-_HELD = {"relay": "held-anthropic", "LiteLLM": "held-openai"}
+_HELD = {"relay": "held-anthropic", "codec": "held-openai", "LiteLLM": "held-litellm"}
 """The model that each lane serves with held streams."""
 
 
@@ -56,11 +56,13 @@ async def rows(stack: Stack) -> list[Row]:
 
 
 async def _held(stack: Stack, source: Path, agent: str) -> list[Row]:
-    """Edits among 2,000 routes while streams are held on both lanes: the longest silence of each stream."""
+    """Edits among 2,000 routes while streams are held on every lane: the longest silence of each stream."""
     objects = manifests(stack.upstream, extra_routes=2000)
     base = f"http://127.0.0.1:{stack.upstream}"
     objects.append(route("held-anthropic", model="anthropic/held", base_url=base, models=[_HELD["relay"]]))
-    objects.append(route("held-openai", model="hosted_vllm/held", base_url=f"{base}/v1", models=[_HELD["LiteLLM"]]))
+    openai = {"model": "hosted_vllm/held", "base_url": f"{base}/v1"}
+    objects.append(route("held-openai", **openai, models=[_HELD["codec"]]))
+    objects.append(route("held-litellm", **openai, models=[_HELD["LiteLLM"]], via="LiteLLM"))
     before = await asyncio.to_thread(lambda: folder.write(source, bundle(objects)))
     await asyncio.to_thread(until, lambda: live(agent) == before)
     streams = {lane: asyncio.create_task(_streams(stack.port, model)) for lane, model in _HELD.items()}

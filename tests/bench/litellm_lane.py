@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench.load import Endpoint, Sample, percentile, prompt, saturate
 from tests.bench.report import Row
-from tests.bench.stack import GATEWAY_CORES, KEY, OPENAI, Stack, pin
+from tests.bench.stack import GATEWAY_CORES, KEY, TRANSLATED, Stack, pin
 from tests.support.processes.child import Process, python
 from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
@@ -27,9 +27,9 @@ async def rows(stack: Stack) -> list[Row]:
     """Latency one at a time, throughput with ten at once, whole answers and streams."""
     direct = await asyncio.to_thread(_direct, "anthropic_messages", stack.upstream)
     called = await asyncio.to_thread(_direct, "acompletion", stack.upstream)
-    ours = await _measure(Endpoint(port=stack.port, path="/v1/messages", key=KEY, model=OPENAI))
+    ours = await _measure(Endpoint(port=stack.port, path="/v1/messages", key=KEY, model=TRANSLATED))
     with _stock(stack) as (process, port):
-        stock = await _measure(Endpoint(port=port, path="/v1/messages", key=KEY, model=OPENAI))
+        stock = await _measure(Endpoint(port=port, path="/v1/messages", key=KEY, model=TRANSLATED))
         stock_memory = stack.memory(process)
     added = ours.alone - percentile(direct, 0.5)
     ratio, stream_ratio = ours.whole / stock.whole, ours.streams / stock.streams
@@ -71,7 +71,7 @@ class _Measured:
 
 
 async def _measure(endpoint: Endpoint) -> _Measured:
-    whole, streamed = (prompt(OPENAI, size=200, stream=flag) for flag in (False, True))
+    whole, streamed = (prompt(TRANSLATED, size=200, stream=flag) for flag in (False, True))
     await saturate(endpoint, whole, connections=4, seconds=3)
     _, alone = await saturate(endpoint, whole, connections=1, seconds=6)
     speed, samples = await saturate(endpoint, whole, connections=10, seconds=8)

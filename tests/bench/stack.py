@@ -27,6 +27,10 @@ from claude_gateway.plan.world import Settings, read
 KEY: Final = "cgw_bench_bench_bench_bench"
 ANTHROPIC: Final = "bench-anthropic"
 OPENAI: Final = "bench-openai"
+TRANSLATED: Final = "bench-litellm"
+"""The model of the same server that is reached through LiteLLM."""
+PACED: Final = "bench-paced"
+"""The model that streams 50 events a second on the OpenAI wire."""
 _CORES: Final = sorted(psutil.Process().cpu_affinity() or range(psutil.cpu_count() or 1))
 GATEWAY_CORES: Final = _CORES[:1]
 LOAD_CORES: Final = _CORES[1:2] or _CORES[:1]
@@ -38,13 +42,13 @@ def pin(process: Process, cores: list[int]) -> Process:
     return process
 
 
-def route(name: str, *, model: str, base_url: str, models: Iterable[str]) -> dict[str, Any]:
-    """A ModelRoute with one keyless target."""
+def route(name: str, *, model: str, base_url: str, models: Iterable[str], **more: Any) -> dict[str, Any]:
+    """A ModelRoute with one keyless target; ``more`` are further fields of the target."""
     return {
         "apiVersion": API_VERSION,
         "kind": "ModelRoute",
         "metadata": {"name": name},
-        "spec": {"models": list(models), "targets": [{"model": model, "baseURL": base_url}]},
+        "spec": {"models": list(models), "targets": [{"model": model, "baseURL": base_url, **more}]},
     }
 
 
@@ -62,6 +66,8 @@ def manifests(upstream: int, *, extra_routes: int = 0) -> list[dict[str, Any]]:
         },
         route("anthropic", model="anthropic/bench", base_url=base, models=[ANTHROPIC]),
         route("openai", model="hosted_vllm/bench", base_url=f"{base}/v1", models=[OPENAI]),
+        route("litellm", model="hosted_vllm/bench", base_url=f"{base}/v1", models=[TRANSLATED], via="LiteLLM"),
+        route("paced", model="hosted_vllm/paced", base_url=f"{base}/v1", models=[PACED]),
     ]
     for number in range(extra_routes):
         name = f"extra-{number}"

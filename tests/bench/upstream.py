@@ -3,7 +3,8 @@
 ``python -m tests.bench.upstream`` prints its port. What it answers depends on the path alone: Anthropic Messages
 or OpenAI Chat Completions, streamed when the body says so. A request header ``anthropic-bench-events: N`` asks for a
 stream of N events at 50 events per second; without it all events come at once. The model ``held`` asks for a stream of
-``HELD_EVENTS`` events, one each ``HELD_PERIOD`` seconds: no header passes the LiteLLM lane.
+``HELD_EVENTS`` events, one each ``HELD_PERIOD`` seconds, and ``paced`` for one of ``PACED_EVENTS`` at 50 a second: no
+header passes the lanes that translate.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ _RATE: Final = 50
 _HELD_TICKS: Final = 3
 HELD_PERIOD: Final = _HELD_TICKS / _RATE
 HELD_EVENTS: Final = 500
+PACED_EVENTS: Final = 500
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: "
 _TEXT: Final = "The quick brown fox jumps. " * 2
 
@@ -138,6 +140,8 @@ class Upstream(asyncio.Protocol):
         self._held = b'"held"' in body
         if self._held:
             paced = b"%d" % (HELD_EVENTS * _HELD_TICKS)
+        elif b'"paced"' in body:
+            paced = b"%d" % PACED_EVENTS
         if paced is None:
             self._transport.write(_STREAM_HEAD + first + event * _BURST_EVENTS + last)
             return

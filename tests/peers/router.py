@@ -35,18 +35,25 @@ ARGUMENTS: Final = (
 
 @contextmanager
 def running() -> Iterator[Underway]:
-    """Install it into a temporary folder, and start upstream and router."""
+    """Start the scripted model and the router in front of it."""
+    with scripted() as upstream, installed(upstream, key=KEY, model="scripted-gpt") as (_, port):
+        yield Underway(f"http://127.0.0.1:{port}", upstream)
+
+
+@contextmanager
+def installed(upstream: str, *, key: str, model: str) -> Iterator[tuple[Process, int]]:
+    """Install the router into a temporary folder and start it; ``model`` is behind ``openai,<model>``."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         raise SystemExit("claude-code-router needs node and npm")
-    with scripted() as upstream, tempfile.TemporaryDirectory(prefix="peer-") as name:
+    with tempfile.TemporaryDirectory(prefix="peer-") as name:
         home = Path(name)
         install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(home), f"{PACKAGE}@{VERSION}"]
         subprocess.run(install, check=True, capture_output=True)
         port = free_port()
         folder = home / ".claude-code-router"
         folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(_config(upstream, port)))
+        (folder / "config.json").write_text(json.dumps(_config(upstream, port, key=key, model=model)))
         program = home / "node_modules" / PACKAGE / "dist" / "cli.js"
         with Process([node, str(program), "start"], environment={"HOME": str(home)}) as process:
 
@@ -56,10 +63,10 @@ def running() -> Iterator[Underway]:
                     return probe.connect_ex(("127.0.0.1", port)) == 0
 
             until(listening, timeout=60, what="claude-code-router")
-            yield Underway(f"http://127.0.0.1:{port}", upstream)
+            yield process, port
 
 
-def _config(upstream: str, port: int) -> dict[str, Any]:
+def _config(upstream: str, port: int, *, key: str, model: str) -> dict[str, Any]:
     def provider(name: str, path: str, model: str, use: list[Any]) -> dict[str, Any]:
         address = {"api_base_url": upstream + path, "api_key": "sk-conformance"}
         return {"name": name, **address, "models": [model], "transformer": {"use": use}}
@@ -67,13 +74,13 @@ def _config(upstream: str, port: int) -> dict[str, Any]:
     limit = ["maxtoken", {"max_tokens": 8192}]
     return {
         "PORT": port,
-        "APIKEY": KEY,
+        "APIKEY": key,
         "LOG": False,
         "NON_INTERACTIVE_MODE": True,
         "API_TIMEOUT_MS": 600000,
         "Providers": [
             provider("anthropic", "/v1/messages", "claude-sonnet-4-5-20250929", ["Anthropic"]),
-            provider("openai", "/v1/chat/completions", "scripted-gpt", [limit]),
+            provider("openai", "/v1/chat/completions", model, [limit]),
             provider("gemini", "/v1beta/models/", "gemini-3-pro", ["gemini"]),
         ],
         "Router": {"default": "anthropic,claude-sonnet-4-5-20250929"},

@@ -27,7 +27,7 @@ from claude_gateway_proxy.gateway.wire.sse import opening
 from claude_gateway_proxy.gateway.wire.usage import Meter
 
 PACKAGES: Final = (claude_gateway_proxy, claude_gateway_runtime, claude_gateway.contract)
-HIDDEN: Final = ("claude_gateway_proxy.litellm.limits:", "claude_gateway_proxy.litellm.targets:")
+HIDDEN: Final = ("claude_gateway_proxy.translation.limits:", "claude_gateway_proxy.litellm.targets:")
 """Modules that use a pattern from a call: to build other patterns, and on a model's name, whose length is bounded."""
 
 FOUND: Final = list(regexes.regexes(*PACKAGES))

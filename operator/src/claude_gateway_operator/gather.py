@@ -72,6 +72,7 @@ class Gatherer:
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
             forward_hosts=settings.forward_hosts,
             identity_namespaces=frozenset({settings.namespace, *settings.identity_namespaces}),
+            identity_token=settings.identity_token,
             strict=False,
             release=settings.release,
             claude_code_url=settings.claude_code_url,

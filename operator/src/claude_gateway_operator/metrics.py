@@ -1,6 +1,7 @@
 """The operator's Prometheus metrics, served on their own port."""
 
 import logging
+from datetime import datetime
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -45,6 +46,12 @@ class Metrics:
             ["kind", "namespace", "name", "condition"],
             registry=registry,
         )
+        self.expiry = Gauge(
+            names.METRIC_OPERATOR_EXPIRY,
+            "When the key, token or login of a ClaudeCredential ends (Unix time), where that is known.",
+            ["namespace", "name"],
+            registry=registry,
+        )
         self.problems = Gauge(names.METRIC_PROBLEMS, "Mistakes found, by reason.", ["reason"], registry=registry)
         self.bundle = Gauge(
             names.METRIC_BUNDLE_BYTES, "Size of the bundle as stored, by part.", ["part"], registry=registry
@@ -69,7 +76,7 @@ class Metrics:
 
     def show(self, plan: Plan) -> None:
         """Set the gauges to the result of a reconciliation."""
-        for gauge in (self.objects, self.object, self.problems):
+        for gauge in (self.objects, self.object, self.problems, self.expiry):
             gauge.clear()
         for status in plan.statuses:
             for condition in status.conditions:
@@ -77,6 +84,9 @@ class Metrics:
                 self.objects.labels(ref.kind, condition.type, condition.status).inc()
                 true = condition.status == "True"
                 self.object.labels(ref.kind, ref.namespace, ref.name, condition.type).set(true)
+            if status.credential is not None and status.credential.expires_at is not None:
+                ends = datetime.fromisoformat(status.credential.expires_at).timestamp()
+                self.expiry.labels(status.object.namespace, status.object.name).set(ends)
         for problem in plan.problems:
             self.problems.labels(problem.reason).inc()
         for part, entries in (("public", plan.packed.config), ("secret", plan.packed.secrets)):

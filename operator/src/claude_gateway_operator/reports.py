@@ -22,7 +22,7 @@ FORGET_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 1.5
 """Connect timeout for a pod. It is short because a reconciliation waits for the first answer of a new pod."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
-_LARGEST: Final = 64 << 10
+_LARGEST: Final = 1 << 20
 
 _log: Final = logging.getLogger(__name__)
 
@@ -167,7 +167,9 @@ def _news(report: PodReport | None) -> object:
     """Return the parts of a report whose change needs a reconciliation: all except the requests in flight."""
     if report is None:
         return None
-    parts = [report.wanted, report.live, report.error]
+    parts: list[object] = [report.wanted, report.live, report.error]
     for process in (report.gateway, report.litellm):
-        parts += [None] if process is None else [process.revision or "", process.refused, process.error]
+        parts += (
+            [None] if process is None else [process.revision or "", process.refused, process.error, process.verdicts]
+        )
     return parts

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         description="Namespaces besides the release's own whose credentials may use the pods' own cloud identity, "
         "separated by commas.",
     )
+    identity_token: bool = Field(
+        default=False,
+        description="Whether the proxy pods have a ServiceAccount token for Anthropic (`workloadIdentity`).",
+    )
     claude_code_url: Url | None = Field(
         default=None,
         description="Address of the Claude Code backend, for people's own subscriptions. Default: none, and every "

@@ -113,6 +113,8 @@ def document(status: StatusWrite) -> Manifest:
         "observedGeneration": status.summary.generation,
         "conditions": _conditions(status.summary.conditions),
     }
+    if status.summary.credential is not None:
+        fields["credential"] = status.summary.credential.document()
     if status.entry is not None:
         entry = status.entry
         fields["gateways"] = [
@@ -121,6 +123,7 @@ def document(status: StatusWrite) -> Manifest:
                 "name": entry.release.name,
                 "observedGeneration": entry.generation,
                 "conditions": _conditions(entry.conditions),
+                **({} if entry.credential is None else {"credential": entry.credential.document()}),
             }
         ]
     manifest = _manifest(status.object, fields)

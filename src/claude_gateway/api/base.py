@@ -27,7 +27,7 @@ LONGEST_DURATION: Final = "24h"
 
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_ACRONYMS: Final = {"url": "URL", "uri": "URI"}
+_ACRONYMS: Final = {"url": "URL", "uri": "URI", "id": "ID"}
 
 
 def seconds(duration: str) -> float:

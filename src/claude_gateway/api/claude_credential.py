@@ -20,6 +20,10 @@ from claude_gateway.api.rule import Rule, matches
 AWS_REGION: Final = r"^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$"
 GOOGLE_PROJECT: Final = r"^([a-z0-9][-a-z0-9.]{0,61}[a-z0-9]:)?[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$"
 GOOGLE_LOCATION: Final = r"^[a-z]{2,16}(-[a-z]{2,16}[0-9]{1,2})?$"
+ORGANIZATION: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+FEDERATION_RULE: Final = r"^fdrl_[A-Za-z0-9]{1,64}$"
+SERVICE_ACCOUNT: Final = r"^svac_[A-Za-z0-9]{1,64}$"
+WORKSPACE: Final = r"^(default|wrkspc_[A-Za-z0-9]{1,64})$"
 
 # Each becomes part of a host name or path, so only the characters of real values are allowed.
 AwsRegion = Annotated[
@@ -43,6 +47,43 @@ GoogleLocation = Annotated[
         GOOGLE_LOCATION,
         wrong="not a Vertex AI location",
         fix="write it as Google does, such as `global`, `eu` or `us-east5`",
+    ),
+]
+
+Organization = Annotated[
+    str,
+    Field(min_length=36, max_length=36),
+    matches(
+        ORGANIZATION,
+        wrong="not the ID of an Anthropic organization",
+        fix="copy the UUID from the organization's settings in the Claude Console",
+    ),
+]
+FederationRule = Annotated[
+    str,
+    Field(min_length=6, max_length=69),
+    matches(
+        FEDERATION_RULE,
+        wrong="not the ID of a federation rule",
+        fix="copy the ID that begins with `fdrl_` from the Claude Console",
+    ),
+]
+ServiceAccount = Annotated[
+    str,
+    Field(min_length=6, max_length=69),
+    matches(
+        SERVICE_ACCOUNT,
+        wrong="not the ID of a service account at Anthropic",
+        fix="copy the ID that begins with `svac_` from the Claude Console, not the name of a Kubernetes ServiceAccount",
+    ),
+]
+Workspace = Annotated[
+    str,
+    Field(min_length=7, max_length=71),
+    matches(
+        WORKSPACE,
+        wrong="not a workspace",
+        fix="copy the ID that begins with `wrkspc_` from the Claude Console, or write `default`",
     ),
 ]
 
@@ -108,6 +149,35 @@ class Vertex(Spec):
     )
 
 
+class WorkloadIdentity(Spec):
+    """The identity of the proxy pods at Anthropic: workload identity federation, for targets `anthropic/...`.
+
+    The pods exchange the token of their ServiceAccount for a short-lived one of Anthropic; nobody stores a key.
+    """
+
+    organization_id: Organization = Field(description="UUID of the Anthropic organization that is billed.")
+    federation_rule_id: FederationRule = Field(
+        description="ID of the federation rule that admits the proxy pods' ServiceAccount, such as `fdrl_...`."
+    )
+    service_account_id: ServiceAccount = Field(
+        description="ID of the service account at Anthropic that the pods act as, such as `svac_...`."
+    )
+    workspace_id: Workspace | None = Field(
+        default=None,
+        description=(
+            "ID of the workspace that requests belong to, such as `wrkspc_...`, or `default` for the organization's "
+            "default workspace. Required if the rule is enabled for several. Default: the rule's only workspace."
+        ),
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description=(
+            "The only address that the tokens are exchanged at and sent to. Default: Anthropic's own. Another one must "
+            "use `https`, unless it is in the cluster's network."
+        ),
+    )
+
+
 class Caller(Spec):
     """One program outside of the gateway that may ask the Claude Code backend directly."""
 
@@ -151,7 +221,7 @@ class Subscription(Spec):
         return SecretRef(name=self.secret_name)
 
 
-CredentialKind = ApiKey | Bedrock | Vertex | Subscription
+CredentialKind = ApiKey | Bedrock | Vertex | WorkloadIdentity | Subscription
 
 
 class ClaudeCredentialSpec(Spec):
@@ -159,24 +229,27 @@ class ClaudeCredentialSpec(Spec):
 
     rules = (
         Rule(
-            cel="[has(self.apiKey), has(self.bedrock), has(self.vertex), has(self.subscription)]"
-            ".exists_one(given, given)",
+            cel="[has(self.apiKey), has(self.bedrock), has(self.vertex), has(self.workloadIdentity), "
+            "has(self.subscription)].exists_one(given, given)",
             holds=lambda self: len(self.kinds) == 1,
             wrong="a credential needs exactly one kind",
-            fix="set exactly one of `apiKey`, `bedrock`, `vertex` and `subscription`",
+            fix="set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
         ),
     )
 
     api_key: ApiKey | None = Field(default=None, description="A provider's API key.")
     bedrock: Bedrock | None = Field(default=None, description="An identity at Amazon Bedrock.")
     vertex: Vertex | None = Field(default=None, description="An identity at Google Vertex AI.")
+    workload_identity: WorkloadIdentity | None = Field(
+        default=None, description="The proxy pods' own identity at Anthropic, without any key."
+    )
     subscription: Subscription | None = Field(default=None, description="One person's own Claude subscription.")
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 
     @property
     def kinds(self) -> tuple[CredentialKind, ...]:
         """The variants that are set: one, in a valid credential."""
-        variants = (self.api_key, self.bedrock, self.vertex, self.subscription)
+        variants = (self.api_key, self.bedrock, self.vertex, self.workload_identity, self.subscription)
         return tuple(variant for variant in variants if variant is not None)
 
     @property
@@ -190,4 +263,4 @@ class ClaudeCredentialSpec(Spec):
         kind = self.kind
         if isinstance(kind, Subscription):
             return (kind.secret_name, *(() if kind.caller is None else (kind.caller.secret_name,)))
-        return () if kind.secret_ref is None else (kind.secret_ref.name,)
+        return () if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None else (kind.secret_ref.name,)

@@ -1,12 +1,13 @@
 """Renders the CRDs of the kinds in ``kinds.py``: schema, validation rules and printer columns."""
 
+import copy
 from typing import Any, Final
 
 import yaml
 
 from claude_gateway.api.kinds import KINDS, Column, ObjectKind
 from claude_gateway.api.schema import JsonSchema, structural
-from claude_gateway.names import GROUP, VERSION, ConditionType, Reason
+from claude_gateway.names import GROUP, VERSION, ConditionType, Kind, Reason
 
 CATEGORY: Final = "claude-gateway"
 HEADER: Final = (
@@ -58,6 +59,54 @@ _CONDITIONS: Final[JsonSchema] = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["type"],
     "items": _CONDITION,
+}
+_TIME: Final[JsonSchema] = {"type": "string", "format": "date-time"}
+_CREDENTIAL: Final[JsonSchema] = {
+    "type": "object",
+    "description": "What is known about the credential.",
+    "properties": {
+        "expiresAt": {**_TIME, "description": "When the key, token or login that is used now ends."},
+        "refreshedAt": {**_TIME, "description": "When it was renewed for the last time."},
+        "subscriptionType": {"type": "string", "description": "The plan behind a login.", "maxLength": 256},
+        "rateLimitTier": {"type": "string", "description": "The rate limits of a login.", "maxLength": 256},
+        "windows": {
+            "type": "array",
+            "description": "How much of a subscription's windows is used.",
+            "maxItems": 16,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+            "items": {
+                "type": "object",
+                "description": "One window.",
+                "required": ["name"],
+                "properties": {
+                    "name": {"type": "string", "description": "Name of the window.", "maxLength": 256},
+                    "usedPercent": {
+                        "type": "integer",
+                        "description": "How much of it is used.",
+                        "format": "int32",
+                        "minimum": 0,
+                    },
+                    "resetsAt": {**_TIME, "description": "When the next one begins."},
+                },
+            },
+        },
+        "lastAnswer": {
+            "type": "object",
+            "description": "The last answer of an upstream that says something about the credential. One that repeats "
+            "it replaces it after ten minutes.",
+            "properties": {
+                "at": {**_TIME, "description": "When it came."},
+                "outcome": {
+                    "type": "string",
+                    "description": "`ok`, `rejected`, or `unavailable`: there was no answer about the credential.",
+                    "enum": ["ok", "rejected", "unavailable"],
+                },
+                "asked": {"type": "string", "description": "What was asked.", "maxLength": 256},
+                "answer": {"type": "string", "description": "Status and words of the answer.", "maxLength": 256},
+            },
+        },
+    },
 }
 _GATEWAYS: Final[JsonSchema] = {
     "type": "array",
@@ -174,9 +223,18 @@ def _root(kind: ObjectKind) -> JsonSchema:
             "kind": {"type": "string", "description": "Kind of the object."},
             "metadata": {"type": "object"},
             "spec": structural(kind.spec),
-            "status": _STATUS,
+            "status": _status(kind),
         },
     }
+
+
+def _status(kind: ObjectKind) -> JsonSchema:
+    if kind.kind != Kind.CLAUDE_CREDENTIAL:
+        return _STATUS
+    found = copy.deepcopy(_STATUS)
+    release = found["properties"]["gateways"]["items"]["properties"]
+    found["properties"]["credential"] = release["credential"] = _CREDENTIAL
+    return found
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -89,6 +89,7 @@ _ROUTES: Final = (
                 {
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
+                    "via": "LiteLLM",
                     "priority": 1,
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },
@@ -154,6 +155,19 @@ _CREDENTIALS: Final = (
     ),
     _example(
         Kind.CLAUDE_CREDENTIAL,
+        "keyless",
+        {
+            "workloadIdentity": {
+                "organizationID": "01234567-89ab-4def-8123-456789abcdef",
+                "federationRuleID": "fdrl_01AbCdEf",
+                "serviceAccountID": "svac_01AbCdEf",
+                "workspaceID": "wrkspc_01AbCdEf",
+                "baseURL": "https://api.anthropic.com",
+            },
+        },
+    ),
+    _example(
+        Kind.CLAUDE_CREDENTIAL,
         "alice",
         {
             "subscription": {
@@ -203,8 +217,10 @@ KINDS: Final = (
         columns=(
             Column(
                 "For",
-                ".spec['apiKey','bedrock','vertex','subscription']['provider','region','project','owner']",
-                "Provider of the API key, region at Bedrock, project at Vertex AI, or owner of the subscription.",
+                ".spec['apiKey','bedrock','vertex','workloadIdentity','subscription']"
+                "['provider','region','project','federationRuleID','owner']",
+                "Provider of the API key, region at Bedrock, project at Vertex AI, federation rule at Anthropic, or "
+                "owner of the subscription.",
             ),
             Column(
                 "Secret",

@@ -122,6 +122,14 @@ class RouteTarget(Spec):
             "count tokens. Requests in other formats are translated. Default: derived from provider, model and address."
         ),
     )
+    via: Literal["LiteLLM"] | None = Field(
+        default=None,
+        description=(
+            "What translates requests in formats that the target does not support itself. `LiteLLM` uses LiteLLM also "
+            "where the gateway has a translation of its own, for example for a setting that only LiteLLM knows. "
+            "Default: the gateway's own translation for the providers that it knows, LiteLLM for all others."
+        ),
+    )
     max_output_tokens: int | None = Field(
         default=None,
         strict=True,

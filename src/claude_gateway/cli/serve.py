@@ -77,6 +77,14 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
     help="Folder (0700) that keeps the logins of subscriptions. Default: ~/.local/state/claude-gateway.",
 )
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin of a program in a browser that may call the gateway, such as http://localhost:8080; * for every one. "
+    "Can be repeated. Default: none.",
+)
 @options.installation
 @click.option(
     "--log-format",
@@ -104,6 +112,7 @@ def serve(
     scripted_model: Address | None,
     auth_listen: Address,
     state: Path | None,
+    cors_origins: tuple[str, ...],
     no_loopback: bool,
     forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
@@ -124,6 +133,7 @@ def serve(
         metrics=metrics_listen,
         certificate=certificate,
         scripted=scripted_model,
+        cors_origins=cors_origins,
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
         logins=Logins.at(state or ownlogins.default_folder(), auth_listen),

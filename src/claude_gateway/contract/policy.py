@@ -72,11 +72,25 @@ class Google(Contract):
     location: str
 
 
+class Federation(Contract):
+    """Who the pods are at Anthropic, which they prove by the token of their ServiceAccount instead of a key.
+
+    The fields are those of Anthropic's token exchange: ``POST /v1/oauth/token`` at the target's address. Source: WIF
+    reference of the Claude Platform docs.
+    """
+
+    organization_id: str
+    federation_rule_id: str
+    service_account_id: str
+    workspace_id: str | None = None
+
+
 class ToolSchema(StrEnum):
     """The part of JSON Schema that a provider accepts for the parameters of a tool."""
 
     OPENAI = "OpenAI"
     GEMINI = "Gemini"
+    MOONSHOT = "Moonshot"
 
 
 class ChatCapabilities(Contract):
@@ -85,7 +99,9 @@ class ChatCapabilities(Contract):
     ``tool_schema`` is for tools' parameters; ``signatures``: signatures of thoughts next to calls; ``reasoning``: the
     reasoning of earlier turns; ``files``: documents that are not text; ``top_k``: that parameter; ``empty_tools``:
     tools whose schema has no properties; ``named_choice``: one named tool as the choice; ``short_ids``: ids of calls
-    must be short; ``budget``: how many tokens to think for.
+    must be short; ``budget``: how many tokens to think for; ``details``: reasoning of earlier turns as OpenRouter has
+    it; ``reasoned_calls``: every call of the history must have its reasoning; ``switch``: thinking can be turned off;
+    ``results_last``: only the assistant may speak after results of tools.
     """
 
     tool_schema: ToolSchema = ToolSchema.OPENAI
@@ -97,27 +113,35 @@ class ChatCapabilities(Contract):
     named_choice: bool = True
     short_ids: bool = False
     budget: bool = False
+    details: bool = False
+    reasoned_calls: bool = False
+    switch: bool = False
+    results_last: bool = False
 
 
 class Counting(Contract):
-    """How LiteLLM has a provider count tokens: from a request in ``format``, which is Messages or Chat.
+    """How a provider counts tokens. LiteLLM has it count a request in ``format``, which is Messages or Chat.
 
     ``own_path`` is what LiteLLM appends to the base URL for this call alone, so a base URL that has it must lose it.
+    ``path`` is where the codec lane asks, below the base URL; None: it cannot ask.
     """
 
     format: Format
     own_path: str | None = None
+    path: str | None = None
 
 
 class Translation(Contract):
-    """How the LiteLLM lane calls a target. The planner takes it from the provider's row.
+    """How requests in other formats than a target's own reach it. The planner takes it from the provider's row.
 
+    Requests in the formats of ``codec`` take the codec lane, at the target's own address, all others the LiteLLM lane.
     ``provider`` is LiteLLM's name of the provider, where that is not the target's own; ``base_url`` the address, where
     the target has none for the relay. ``messages`` is the format in which Messages are sent: Chat or Responses;
     ``responses_as_chat`` sends Responses as Chat. ``counting`` is None where nobody can count tokens. ``chat`` is None
     for a provider that takes exactly what all do.
     """
 
+    codec: tuple[Format, ...] = ()
     provider: str | None = None
     base_url: str | None = None
     messages: Format = Format.CHAT
@@ -130,16 +154,18 @@ class Target(Contract):
     """One upstream that can answer a route's requests.
 
     ``id`` is named by content (``<namespace>/<route>/<index>.<hash8>``), so that the same id never means two
-    things. A request whose format is in ``formats`` takes the relay lane in ``wire``; every other one takes the
-    LiteLLM lane, as ``translation`` says. ``model`` is the upstream's own name without provider; ``"*"`` stands for
+    things. A request whose format is in ``formats`` takes the relay lane in ``wire``; every other one is translated,
+    as ``translation`` says. ``model`` is the upstream's own name without provider; ``"*"`` stands for
     the name that the client sent. ``base_url`` is without ``/v1`` for the Anthropic and Vertex wires and with whatever
     prefix the server has for the OpenAI wire (as the vendors' SDKs take it, but for Vertex); it is set wherever
     ``wire`` is. ``secret`` is the entry of the secret part that holds the API key or the cloud's identity. ``login``
     is the entry with the access token of a Claude Code login, for targets at the Claude Code backend: their ``secret``
     is the backend's key, and the login goes along in a header of its own. ``aws`` and ``google`` are set for targets of
-    these clouds. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client
-    has sent the gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider,
-    where that is not ``provider``.
+    these clouds, ``federation`` for targets at Anthropic that are called without a key. ``credential`` names what the
+    target spends, by content (``<namespace>/<credential>.<hash8>``): reports say under this name what upstreams say of
+    it. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has sent the
+    gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider, where that is
+    not ``provider``.
     """
 
     id: str
@@ -156,6 +182,8 @@ class Target(Contract):
     priority: int = 0
     aws: Aws | None = None
     google: Google | None = None
+    federation: Federation | None = None
+    credential: str | None = None
     forward_client_token: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None

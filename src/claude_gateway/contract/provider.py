@@ -13,6 +13,8 @@ from typing import Final
 from claude_gateway.contract.policy import ChatCapabilities, Counting, Format, ToolSchema, Translation, Wire
 
 _OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
+_OF_OPENAI: Final = (Format.CHAT, Format.RESPONSES)
+"""Formats of OpenAI's clients that the codec translates for a Claude."""
 _OPENAI_COMPATIBLE: Final = (Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS)
 
 
@@ -44,11 +46,23 @@ def _names(text: str) -> tuple[str, ...]:
 
 _OWN_ADDRESS: Final = Provider()
 _NO_ADDRESS: Final = Provider(needs_base_url=True)
-_COMPATIBLE_SERVER: Final = Provider(wire=Wire.OPENAI, formats=_OPENAI_COMPATIBLE, needs_base_url=True)
+_COMPATIBLE_SERVER: Final = Provider(
+    wire=Wire.OPENAI, formats=_OPENAI_COMPATIBLE, needs_base_url=True, translation=Translation(codec=_OF_CLAUDE)
+)
 _GEMINI: Final = ChatCapabilities(
     tool_schema=ToolSchema.GEMINI, signatures=True, top_k=True, empty_tools=False, budget=True
 )
-_THINKER: Final = Provider(translation=Translation(chat=ChatCapabilities(reasoning=True, files=False)))
+_THINKER: Final = Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False))
+_SWITCHED: Final = Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False, switch=True))
+_DEEPSEEK: Final = Translation(
+    codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False, reasoned_calls=True, switch=True)
+)
+_MOONSHOT: Final = Translation(
+    codec=_OF_CLAUDE,
+    chat=ChatCapabilities(
+        tool_schema=ToolSchema.MOONSHOT, reasoning=True, files=False, reasoned_calls=True, switch=True
+    ),
+)
 
 _TRANSLATED: Final = _names(
     "abliteration ai21_chat aihubmix aiml amazon_nova apertis assemblyai cerebras charity_engine chutes codestral "
@@ -75,12 +89,18 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         wire=Wire.ANTHROPIC,
         formats=_OF_CLAUDE,
         base_url="https://api.anthropic.com",
-        translation=Translation(counting=Counting(format=Format.MESSAGES)),
+        translation=Translation(codec=_OF_OPENAI, counting=Counting(format=Format.MESSAGES)),
     ),
     "azure": Provider(needs_base_url=True, telemetry="azure.ai.openai"),
     # LiteLLM would send the key to <model>.api.baseten.co, which is anybody's who has that model.
     "baseten": Provider(base_url="https://inference.baseten.co/v1"),
-    "bedrock": Provider(wire=Wire.BEDROCK, formats=_OF_CLAUDE, credential="bedrock", telemetry="aws.bedrock"),
+    "bedrock": Provider(
+        wire=Wire.BEDROCK,
+        formats=_OF_CLAUDE,
+        credential="bedrock",
+        translation=Translation(codec=_OF_OPENAI),
+        telemetry="aws.bedrock",
+    ),
     CLAUDE_CODE: Provider(
         wire=Wire.ANTHROPIC,
         formats=_OF_CLAUDE,
@@ -88,7 +108,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         translation=Translation(provider="anthropic"),
         telemetry="anthropic",
     ),
-    "deepseek": _THINKER,
+    "deepseek": Provider(wire=Wire.OPENAI, base_url="https://api.deepseek.com", translation=_DEEPSEEK),
     "gemini": Provider(
         translation=Translation(chat=_GEMINI, counting=Counting(format=Format.CHAT, own_path="/v1beta")),
         telemetry="gcp.gemini",
@@ -98,36 +118,52 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         formats=_OPENAI_COMPATIBLE,
         needs_base_url=True,
         # Servers that are merely compatible rarely have the Responses API.
-        translation=Translation(responses_as_chat=True, chat=ChatCapabilities(reasoning=True, files=False, top_k=True)),
+        translation=Translation(
+            codec=_OF_CLAUDE,
+            responses_as_chat=True,
+            chat=ChatCapabilities(signatures=True, reasoning=True, files=False, top_k=True),
+        ),
     ),
     "litellm_proxy": _COMPATIBLE_SERVER,
     "llamafile": _COMPATIBLE_SERVER,
     "lm_studio": _COMPATIBLE_SERVER,
-    "minimax": _THINKER,
+    "minimax": Provider(wire=Wire.OPENAI, base_url="https://api.minimax.io/v1", translation=_THINKER),
     "mistral": Provider(
-        translation=Translation(chat=ChatCapabilities(named_choice=False, short_ids=True)), telemetry="mistral_ai"
+        wire=Wire.OPENAI,
+        base_url="https://api.mistral.ai/v1",
+        translation=Translation(
+            codec=_OF_CLAUDE, chat=ChatCapabilities(named_choice=False, short_ids=True, results_last=True)
+        ),
+        telemetry="mistral_ai",
     ),
-    "moonshot": _THINKER,
+    "moonshot": Provider(wire=Wire.OPENAI, base_url="https://api.moonshot.ai/v1", translation=_MOONSHOT),
     "openai": Provider(
         wire=Wire.OPENAI,
         formats=(*_OPENAI_COMPATIBLE, Format.RESPONSES),
         base_url="https://api.openai.com/v1",
         elsewhere="hosted_vllm",
         # Some of its models speak nothing but Responses, and only there do they give away their reasoning.
-        translation=Translation(messages=Format.RESPONSES, counting=Counting(format=Format.CHAT)),
+        translation=Translation(
+            codec=_OF_CLAUDE,
+            messages=Format.RESPONSES,
+            counting=Counting(format=Format.CHAT, path="/responses/input_tokens"),
+        ),
     ),
     "openrouter": Provider(
-        wire=Wire.OPENAI, formats=(Format.CHAT, Format.COMPLETIONS), base_url="https://openrouter.ai/api/v1"
+        wire=Wire.OPENAI,
+        formats=(Format.CHAT, Format.COMPLETIONS),
+        base_url="https://openrouter.ai/api/v1",
+        translation=Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(details=True)),
     ),
     "vertex_ai": Provider(
         wire=Wire.VERTEX,
         formats=_OF_CLAUDE,
         credential="vertex",
-        translation=Translation(chat=_GEMINI),
+        translation=Translation(codec=_OF_OPENAI, chat=_GEMINI),
         telemetry="gcp.vertex_ai",
     ),
     "xai": Provider(telemetry="x_ai"),
-    "zai": _THINKER,
+    "zai": Provider(wire=Wire.OPENAI, base_url="https://api.z.ai/api/paas/v4", translation=_SWITCHED),
 }
 
 _AWS: Final = "it needs an AWS identity"

@@ -1,18 +1,45 @@
 """What the processes of a pod report: which revision is live, or why it is not."""
 
+from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Contract
+
+
+class CredentialReport(Contract):
+    """What was last said about one credential, by an upstream or by who issues its tokens.
+
+    ``credential`` is the name that targets have for it. ``asked`` says what was asked, ``answer`` what came back, in
+    the upstream's words and without any secret. Times are Unix time. ``expires_at`` and ``renewed_at`` are those of an
+    access token, ``failing`` why its last renewal failed, ``failures`` how many renewals did.
+    """
+
+    credential: str
+    outcome: Outcome | None = None
+    asked: str = ""
+    answer: str = ""
+    at: float = 0.0
+    expires_at: float | None = None
+    renewed_at: float | None = None
+    failing: str = ""
+    failures: int = 0
 
 
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
-    ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why.
+    ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
+    gateway, ``credentials`` are those that were used.
     """
 
     revision: str | None = None
     refused: str | None = None
     error: str | None = None
     in_flight: int = 0
+    credentials: tuple[CredentialReport, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[tuple[str, str | None, bool], ...]:
+        """What is news about the credentials: whether each is accepted, and whether it can be renewed."""
+        return tuple((each.credential, each.outcome, bool(each.failing)) for each in self.credentials)
 
 
 class PodReport(Contract):

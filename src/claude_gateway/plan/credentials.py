@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
-from claude_gateway.api.base import SecretKeyRef
+from claude_gateway.api.base import SecretKeyRef, SecretRef
 from claude_gateway.api.claude_credential import (
     ApiKey,
     Bedrock,
@@ -15,12 +15,13 @@ from claude_gateway.api.claude_credential import (
     CredentialKind,
     Subscription,
     Vertex,
+    WorkloadIdentity,
 )
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.policy import Aws, Federation, Google, Wire
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
 from claude_gateway.names import Reason
-from claude_gateway.plan import addresses, clouds, identities, providers, subscriptions
+from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.secret import find
 from claude_gateway.plan.status import about_references
@@ -46,8 +47,17 @@ class Key:
     value: bytes = field(default=b"", repr=False)
     aws: Aws | None = None
     google: Google | None = None
+    federation: Federation | None = None
     login: str | None = None
     token: bytes = field(default=b"", repr=False)
+
+    def name(self, credential: ObjectRef) -> str:
+        """Return the name of what a credential spends, by content, as targets and reports have it.
+
+        The values are not part of it, but their hashes are, in their entries' names.
+        """
+        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return f"{credential.namespace}/{credential.name}.{digest}"
 
     @property
     def secrets(self) -> Mapping[str, bytes]:
@@ -135,10 +145,14 @@ def _spec_problems(owner: ObjectRef, kind: CredentialKind, world: World) -> Iter
     if isinstance(kind, ApiKey):
         yield from _provider_problems(owner, kind)
     allowed = world.settings.identity_namespaces
-    if kind.secret_ref is None and allowed is not None and owner.namespace not in allowed:
+    if _ref(kind) is None and allowed is not None and owner.namespace not in allowed:
+        federated = isinstance(kind, WorkloadIdentity)
         message = f"credentials in namespace {owner.namespace} may not use the pods' own identity"
-        fix = "Set `secretRef`, or ask the operators of the gateway to allow it for this namespace."
-        yield Problem(owner, f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
+        instead = "Use an `apiKey`" if federated else "Set `secretRef`"
+        fix = f"{instead}, or ask the operators of the gateway to allow it for this namespace."
+        yield Problem(owner, at if federated else f"{at}.secretRef", Reason.IDENTITY_NOT_ALLOWED, message, fix)
+    if isinstance(kind, WorkloadIdentity):
+        yield from federation.problems(owner, kind, world, at=at)
     if kind.base_url is not None:
         refused = address_problem(kind.base_url, world, owner=owner, at=f"{at}.baseURL")
         yield from [refused] if refused else []
@@ -164,7 +178,7 @@ def _value(owner: ObjectRef, kind: CredentialKind, world: World, logins: Logins)
     if isinstance(kind, Subscription):
         return logins.read(owner, kind)
     at = f"{_at(kind)}.secretRef"
-    if kind.secret_ref is None:
+    if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None:
         return None
     if isinstance(kind, Bedrock):
         return identities.aws(world, kind.secret_ref, owner=owner, at=at)
@@ -185,6 +199,11 @@ def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | Login | None
         known = PROVIDERS[spec.api_key.provider]
         base_url = _plain(spec.api_key.base_url or known.base_url, known.wire)
         return Key(provider=spec.api_key.provider, base_url=base_url, **spent)
+    if spec.workload_identity is not None:
+        known = PROVIDERS[federation.PROVIDER]
+        base_url = _plain(spec.workload_identity.base_url or known.base_url, known.wire)
+        identity = federation.of(spec.workload_identity)
+        return Key(provider=federation.PROVIDER, base_url=base_url, federation=identity)
     aws, google = place_of(spec)
     provider = clouds.VERTEX if aws is None else clouds.BEDROCK
     (written,) = (cloud.base_url for cloud in (spec.bedrock, spec.vertex) if cloud is not None)
@@ -208,10 +227,16 @@ def _plain(base_url: str | None, wire: Wire | None) -> str | None:
     return None if base_url is None else addresses.normal(base_url, wire)
 
 
-def _at(kind: ApiKey | Bedrock | Vertex) -> str:
+def _at(kind: CredentialKind) -> str:
     if isinstance(kind, ApiKey):
         return "spec.apiKey"
+    if isinstance(kind, WorkloadIdentity):
+        return "spec.workloadIdentity"
     return "spec.bedrock" if isinstance(kind, Bedrock) else "spec.vertex"
+
+
+def _ref(kind: ApiKey | Bedrock | Vertex | WorkloadIdentity) -> SecretRef | None:
+    return None if isinstance(kind, WorkloadIdentity) else kind.secret_ref
 
 
 def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
@@ -226,7 +251,7 @@ def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:
     kind = spec.kind
     if isinstance(kind, Subscription):
         return entry_ref(namespace, kind.secret_name, subscriptions.KEYS[kind.method])
-    ref = kind.secret_ref
+    ref = _ref(kind)
     if ref is None:
         return None
     # An AWS identity consists of several keys of a Secret.

@@ -9,12 +9,14 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
+from claude_gateway.names import Kind
 from claude_gateway.plan import (
     backend_callers,
     base_urls,
     capacity,
     claims,
     clients,
+    credential_status,
     credentials,
     judges,
     retirements,
@@ -24,6 +26,7 @@ from claude_gateway.plan import (
 )
 from claude_gateway.plan.backend_callers import BackendCallers
 from claude_gateway.plan.capacity import Content
+from claude_gateway.plan.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
@@ -104,7 +107,7 @@ def decide(world: World, now: datetime) -> Plan:
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
-    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, now=now)
+    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, now=now)
     return Plan(
         bundle=fitted.bundle,
         packed=fitted.packed,
@@ -165,6 +168,7 @@ def _report(
     *,
     acceptable: frozenset[ObjectRef],
     rollout: RolloutState | None,
+    keys: Mapping[ObjectRef, Key],
     now: datetime,
 ) -> _Statuses:
     """Compute the status of every object.
@@ -182,6 +186,7 @@ def _report(
     items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
     for item in items:
         before = item.status.of(release)
+        found = _known(item, world, keys) if rollout else None
         standing = Standing(
             ref=item.ref,
             generation=item.metadata.generation,
@@ -190,15 +195,27 @@ def _report(
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
             programmed=rollout.condition(item) if rollout else None,
+            credential={} if found is None else credential_status.states(found, now),
+            details=None
+            if found is None
+            else credential_status.details(found, None if before is None else before.credential),
         )
         status, news = report(standing, now)
         statuses.append(status)
         events.extend(news)
         if release is not None:
-            entry = Entry(release, status.generation, status.conditions)
+            entry = Entry(release, status.generation, status.conditions, status.credential)
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
+
+
+def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> credential_status.Known | None:
+    """Return what is known about a ClaudeCredential beyond its spec; None for the other kinds."""
+    if item.ref.kind != Kind.CLAUDE_CREDENTIAL:
+        return None
+    key = keys.get(item.ref)
+    return credential_status.known(item, None if key is None else key.name(item.ref), world)
 
 
 def _left(world: World, release: Release, now: datetime) -> Iterator[StatusWrite]:

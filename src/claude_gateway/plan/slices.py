@@ -11,6 +11,7 @@ Name of the slice              What its digest covers
 ``key:<ref>``                  one key of a Secret, and the addresses that it is sent to; ``<ref>`` is its entry in
                                the secret part without the hash of the value
 ``place:<region or project>``  the pods' own identity in one place of a cloud
+``federation:<ids>``           the pods' own identity at Anthropic
 =============================  ==================================================================================
 
 A credential's slice does not cover the routes that use it: one more route changes nothing for a credential that the
@@ -26,8 +27,9 @@ from pydantic import ValidationError
 
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.contract.bundle import Bundle
-from claude_gateway.contract.policy import Aws, Google, Policy, Target
+from claude_gateway.contract.policy import Aws, Federation, Google, Policy, Target
 from claude_gateway.names import Kind
+from claude_gateway.plan import federation
 from claude_gateway.plan.credentials import entry_of, place_of
 from claude_gateway.plan.world import Item
 
@@ -35,7 +37,7 @@ Slices = Mapping[str, str]
 """Digests by the name of the slice."""
 
 
-_GIVEN: Final = {"provider", "base_url", "secret", "login", "aws", "google"}
+_GIVEN: Final = {"provider", "base_url", "secret", "login", "aws", "google", "federation"}
 """Fields of a target that come from its credential."""
 
 
@@ -63,13 +65,15 @@ def _spent(target: Target) -> str | None:
     entry = target.login or target.secret
     if entry is not None:
         return f"key:{entry.rpartition('.')[0]}"
-    return _place(target.aws, target.google)
+    return _place(target.aws, target.google, target.federation)
 
 
-def _place(aws: Aws | None, google: Google | None) -> str | None:
+def _place(aws: Aws | None, google: Google | None, federated: Federation | None) -> str | None:
     if aws is not None:
         return f"place:{aws.region}"
-    return None if google is None else f"place:{google.project}/{google.location}"
+    if google is not None:
+        return f"place:{google.project}/{google.location}"
+    return None if federated is None else f"federation:{'/'.join(filter(None, dict(federated).values()))}"
 
 
 def slices_of(bundle: Bundle) -> Slices | None:
@@ -89,9 +93,13 @@ def name(item: Item[Any]) -> str | None:
     ref = item.ref
     if isinstance(item.spec, ClaudeCredentialSpec):
         entry = entry_of(ref.namespace, item.spec)
-        return f"key:{entry}" if entry is not None else _place(*place_of(item.spec))
+        return f"key:{entry}" if entry is not None else _place(*place_of(item.spec), _federation(item.spec))
     kind = "route" if ref.kind == Kind.MODEL_ROUTE else "client"
     return f"{kind}:{ref.namespace}/{ref.name}"
+
+
+def _federation(spec: ClaudeCredentialSpec) -> Federation | None:
+    return None if spec.workload_identity is None else federation.of(spec.workload_identity)
 
 
 def _digest(parts: Iterable[str]) -> str:

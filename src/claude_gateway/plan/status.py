@@ -1,11 +1,12 @@
 """The status of an object: its conditions and, when one of them changes, Events."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.credential_details import CredentialDetails
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.programmed import ConditionState
 from claude_gateway.plan.stored_status import Condition, timestamp
@@ -37,6 +38,7 @@ class ObjectStatus:
     object: ObjectRef
     generation: int
     conditions: tuple[Condition, ...]
+    credential: CredentialDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Standing:
 
     ``before`` are the conditions that this release wrote last. ``acceptable`` says that part of the object can serve in
     spite of its Problems. ``programmed`` is the state of the ``Programmed`` condition, None outside of a cluster.
+    ``credential`` are the conditions that only a ClaudeCredential has, ``details`` what else is known of it.
     """
 
     ref: ObjectRef
@@ -64,6 +67,8 @@ class Standing:
     readable: bool
     acceptable: bool
     programmed: ConditionState | None = None
+    credential: Mapping[ConditionType, ConditionState] = field(default_factory=dict)
+    details: CredentialDetails | None = None
 
 
 def about_references(problem: Problem) -> bool:
@@ -79,20 +84,28 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
     for kind, (state, reason, message) in _states(standing).items():
         old = before.get(kind)
         since = old.last_transition_time if old is not None and old.status == state else timestamp(now)
+        if kind is ConditionType.VALID and old is not None and (old.status, old.reason) == (state, reason):
+            # Each answer has other words; the details have the newest ones.
+            message = old.message
         conditions.append(Condition(kind, state, standing.generation, since, reason, message))
         if old is None or (old.status, old.reason) != (state, reason):
-            severity = _severity(kind, state, reason)
+            severity = _severity(kind, state, reason, before=None if old is None else old.status)
             events.extend([Event(standing.ref, severity, reason, message)] if severity else [])
-    return ObjectStatus(standing.ref, standing.generation, tuple(conditions)), events
+    return ObjectStatus(standing.ref, standing.generation, tuple(conditions), standing.details), events
 
 
-def _severity(kind: ConditionType, state: str, reason: Reason) -> str | None:
+def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | None) -> str | None:
     """Return the type of the Event for a condition that became this; None if it causes none.
 
-    Good news is one Event: that the object is live. Changes of ``Ready`` and to ``Unknown`` repeat other conditions.
+    Good news is one Event: that the object is live, or that a rejected credential is accepted again. Changes of
+    ``Ready`` and to ``Unknown`` repeat other conditions.
     """
     if kind is ConditionType.WARNINGS or reason is Reason.PARTIALLY_ACCEPTED:
         return "Warning"
+    if kind is ConditionType.EXPIRING_SOON:
+        return "Warning" if state == "True" else None
+    if kind is ConditionType.VALID and state == "True":
+        return "Normal" if before == "False" else None
     if kind is ConditionType.READY or state == "Unknown" or reason in _WITHOUT_EVENT:
         return None
     if state == "False":
@@ -123,19 +136,26 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     states = {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
     if standing.programmed is not None:
         states[ConditionType.PROGRAMMED] = standing.programmed
-        states[ConditionType.READY] = _ready(states)
+        states[ConditionType.READY] = _ready((*states.values(), *_known_false(standing)))
+        states.update(standing.credential)
     warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
     if warnings:
         states[ConditionType.WARNINGS] = ("True", warnings[0].reason, _joined(warnings))
     return states
 
 
-def _ready(states: Mapping[ConditionType, ConditionState]) -> ConditionState:
+def _known_false(standing: Standing) -> tuple[ConditionState, ...]:
+    """Return that a credential was rejected; one that was not used yet is ready to be."""
+    valid = standing.credential.get(ConditionType.VALID)
+    return (valid,) if valid is not None and valid[0] == "False" else ()
+
+
+def _ready(states: Iterable[ConditionState]) -> ConditionState:
     """Summarize the other conditions: the first one that is not true is the reason, and its message too.
 
     Many tools show nothing but this message.
     """
-    for state, reason, message in states.values():
+    for state, reason, message in states:
         if state != "True":
             return ("False", reason, message)
     return ("True", Reason.READY, "Accepted, resolved, and live on every ready proxy pod.")

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.credential_details import CredentialDetails, read_details
 from claude_gateway.plan.problem import ObjectRef
 
 OURS: Final = tuple(str(kind) for kind in ConditionType)
 """The condition types of a summary, in their order; conditions of other types belong to other writers."""
 _RANKS: Final = {"False": 0, "Unknown": 1, "True": 2}
+_TROUBLE: Final = frozenset((ConditionType.EXPIRING_SOON, ConditionType.WARNINGS))
+"""Conditions that are true if something is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +50,7 @@ class Summary:
 
     generation: int
     conditions: tuple[Condition, ...]
+    credential: CredentialDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Entry:
     release: Release
     generation: int
     conditions: tuple[Condition, ...]
+    credential: CredentialDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class StoredStatus:
     conditions: tuple[Condition, ...] = ()
     entries: tuple[Entry, ...] = ()
     version: str = ""
+    credential: CredentialDetails | None = None
 
     def of(self, release: Release | None) -> Entry | None:
         """Return a release's entry."""
@@ -131,6 +137,7 @@ def read_status(manifest: Mapping[Any, Any]) -> StoredStatus:
         conditions=tuple(_conditions(status.get("conditions"))),
         entries=tuple(_entries(raw if isinstance(raw, list) else ())),
         version=version,
+        credential=read_details(status.get("credential")),
     )
 
 
@@ -160,12 +167,14 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
                 message=worst.message if plain else f"Release {entry.release}: {worst.message}",
             )
         )
-    return Summary(min(entry.generation for entry in ordered), tuple(conditions))
+    details = next((entry.credential for entry in ordered if entry.credential is not None), None)
+    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details)
 
 
 def _rank(condition: Condition) -> tuple[int, int, bool]:
     partly = condition.reason == Reason.PARTIALLY_ACCEPTED
-    return (_RANKS.get(condition.status, 1), condition.observed_generation, not partly)
+    rank = _RANKS.get(condition.status, 1)
+    return (-rank if condition.type in _TROUBLE else rank, condition.observed_generation, not partly)
 
 
 def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: datetime) -> Iterator[Condition]:
@@ -179,7 +188,8 @@ def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: da
 
 def _same(stored: StoredStatus, summary: Summary) -> bool:
     ours = {condition for condition in stored.conditions if condition.type in OURS}
-    return stored.generation == summary.generation and ours == set(summary.conditions)
+    same = stored.generation == summary.generation and stored.credential == summary.credential
+    return same and ours == set(summary.conditions)
 
 
 def _entries(raw: Iterable[object]) -> Iterator[Entry]:
@@ -189,7 +199,8 @@ def _entries(raw: Iterable[object]) -> Iterator[Entry]:
         namespace, name = entry.get("namespace"), entry.get("name")
         if isinstance(namespace, str) and isinstance(name, str):
             generation = _integer(entry.get("observedGeneration")) or 0
-            yield Entry(Release(namespace, name), generation, tuple(_conditions(entry.get("conditions"))))
+            conditions = tuple(_conditions(entry.get("conditions")))
+            yield Entry(Release(namespace, name), generation, conditions, read_details(entry.get("credential")))
 
 
 def _conditions(raw: object) -> Iterator[Condition]:

@@ -47,7 +47,9 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
             continue
         acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            resolved.append(_target(f"{route.ref.namespace}/{route.ref.name}/{index}", target, key))
+            name = f"{route.ref.namespace}/{route.ref.name}/{index}"
+            spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
+            resolved.append(_target(name, target, key, credential=spent))
     return Targets(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
 
 
@@ -145,7 +147,7 @@ def _credential(owner: ObjectRef, name: str) -> ObjectRef:
     return ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=owner.namespace, name=name)
 
 
-def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
+def _target(name: str, target: RouteTarget, key: Key | None, *, credential: ObjectRef | None) -> policy.Target:
     """Render a sound target; with a credential, the credential's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
     able = capabilities.of(target, key)
@@ -168,6 +170,8 @@ def _target(name: str, target: RouteTarget, key: Key | None) -> policy.Target:
         priority=target.priority,
         aws=None if key is None else key.aws,
         google=None if key is None else key.google,
+        federation=None if key is None else key.federation,
+        credential=None if key is None or credential is None else key.name(credential),
         forward_client_token=bool(target.forward_client_token),
         translation=able.translation,
         telemetry_provider=PROVIDERS[provider].telemetry,

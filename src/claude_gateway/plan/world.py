@@ -62,9 +62,10 @@ class Settings:
     another.
     ``egress``: addresses that are rejected by default and allowed here. ``forward_hosts``: hosts that may receive
     the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
-    (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
-    be newer, they are ignored. ``release``: the full name of the release that decides; objects whose ``gatewayRef``
-    names another one are ignored (None: no object is). ``claude_code_url`` is where the installation runs Claude Code
+    (None: all). ``identity_token``: the proxy pods have a ServiceAccount token for Anthropic. ``strict``: unknown
+    fields and kinds are Problems, as for files; in a live cluster, where the CRDs may be newer, they are ignored.
+    ``release``: the full name of the release that decides; objects whose ``gatewayRef`` names another one are ignored
+    (None: no object is). ``claude_code_url`` is where the installation runs Claude Code
     for people's own subscriptions (None: it does not, and every subscription is rejected), ``claude_code_key`` the key
     that this backend accepts. ``claude_auth_url`` is where people sign in (None: wherever the command says).
     ``caller_secrets`` are the Secrets, as ``<namespace>/<name>``, that the operator may create for programs that ask
@@ -75,6 +76,7 @@ class Settings:
     egress: Egress = field(default_factory=Egress)
     forward_hosts: tuple[str, ...] = (FORWARD_HOST,)
     identity_namespaces: frozenset[str] | None = None
+    identity_token: bool = True
     strict: bool = True
     release: str | None = None
     claude_code_url: str | None = None

@@ -83,6 +83,16 @@ def vertex(
     return manifest(Kind.CLAUDE_CREDENTIAL, name, {"vertex": {**spec, **fields}}, namespace=namespace)
 
 
+def federated(name: str = "anthropic", *, namespace: str = "default", **fields: Any) -> Manifest:
+    """A ClaudeCredential for the pods' identity at Anthropic."""
+    ids = {
+        "organizationID": "01234567-89ab-4def-8123-456789abcdef",
+        "federationRuleID": "fdrl_01",
+        "serviceAccountID": "svac_01",
+    }
+    return manifest(Kind.CLAUDE_CREDENTIAL, name, {"workloadIdentity": {**ids, **fields}}, namespace=namespace)
+
+
 LOGIN_TOKEN: Final = "sk-ant-oat01-" + "a1" * 20
 """The access token of a login that belongs to nobody."""
 

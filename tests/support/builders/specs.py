@@ -47,6 +47,17 @@ def vertex(**fields: Any) -> Spec:
     return {"vertex": {"project": "my-project", "location": "us-east5", **fields}}
 
 
+def federated(**fields: Any) -> Spec:
+    """A ClaudeCredential's spec for the pods' identity at Anthropic, with these changes."""
+    given = {
+        "organizationID": "01234567-89ab-4def-8123-456789abcdef",
+        "federationRuleID": "fdrl_01AbC",
+        "serviceAccountID": "svac_01AbC",
+        **fields,
+    }
+    return {"workloadIdentity": {name: value for name, value in given.items() if value is not None}}
+
+
 def subscription(**fields: Any) -> Spec:
     """A ClaudeCredential's spec for one person's subscription, with these changes."""
     written = {"owner": "alice@example.com", "method": "Login", "secretName": "alice-login"}
@@ -109,6 +120,9 @@ VALID: Final = (
     Case("Vertex AI with the pods' identity", _CREDENTIAL, vertex()),
     Case("Vertex AI with a Secret", _CREDENTIAL, vertex(secretRef={"name": "g", "key": "key.json"}, location="global")),
     Case("a project by its number", _CREDENTIAL, vertex(project="123456789012", location="eu")),
+    Case("the pods' identity at Anthropic", _CREDENTIAL, federated()),
+    Case("an identity of one workspace", _CREDENTIAL, federated(workspaceID="wrkspc_01", baseURL="https://a.example")),
+    Case("an identity of the default workspace", _CREDENTIAL, federated(workspaceID="default")),
     Case("a project of a domain", _CREDENTIAL, vertex(project="example.com:my-project", location="me-central2")),
     Case("nulls count as absent", _ROUTE, route({"baseURL": None, "weight": None}, displayName=None, timeouts=None)),
     Case("only a short total", _ROUTE, route(timeouts={"total": "1m"})),
@@ -219,21 +233,57 @@ INVALID: Final = (
         "lower `firstToken` or raise `total`",
     ),
     Case(
-        "nothing to spend", _CREDENTIAL, {}, "", "set exactly one of `apiKey`, `bedrock`, `vertex` and `subscription`"
+        "nothing to spend",
+        _CREDENTIAL,
+        {},
+        "",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
     ),
     Case(
         "two kinds at once",
         _CREDENTIAL,
         {**credential(), **bedrock()},
         "",
-        "set exactly one of `apiKey`, `bedrock`, `vertex` and `subscription`",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
     ),
+    Case("no organization", _CREDENTIAL, federated(organizationID=None), "workloadIdentity.organizationID"),
+    Case("no federation rule", _CREDENTIAL, federated(federationRuleID=None), "workloadIdentity.federationRuleID"),
+    Case("no service account", _CREDENTIAL, federated(serviceAccountID=None), "workloadIdentity.serviceAccountID"),
+    Case(
+        "an organization by its name",
+        _CREDENTIAL,
+        federated(organizationID="the-name-of-an-organization-of-ours!"),
+        "workloadIdentity.organizationID",
+        "not the ID of an Anthropic organization",
+    ),
+    Case(
+        "a rule by its name",
+        _CREDENTIAL,
+        federated(federationRuleID="my-rule"),
+        "workloadIdentity.federationRuleID",
+        "not the ID of a federation rule",
+    ),
+    Case(
+        "a ServiceAccount of Kubernetes",
+        _CREDENTIAL,
+        federated(serviceAccountID="system:serviceaccount:ai:x"),
+        "workloadIdentity.serviceAccountID",
+        "not the ID of a service account at Anthropic",
+    ),
+    Case(
+        "a workspace by its name",
+        _CREDENTIAL,
+        federated(workspaceID="production"),
+        "workloadIdentity.workspaceID",
+        "not a workspace",
+    ),
+    Case("an API key and a federation", _CREDENTIAL, {**credential(), **federated()}, "", "needs exactly one kind"),
     Case(
         "a login next to a key",
         _CREDENTIAL,
         {**credential(), **subscription()},
         "",
-        "set exactly one of `apiKey`, `bedrock`, `vertex` and `subscription`",
+        "set exactly one of `apiKey`, `bedrock`, `vertex`, `workloadIdentity` and `subscription`",
     ),
     Case("a login of nobody", _CREDENTIAL, subscription(owner=""), "subscription.owner"),
     Case(

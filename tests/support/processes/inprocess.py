@@ -22,6 +22,9 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
@@ -162,6 +165,7 @@ class Gateway:
     log: Path
     app: App
     metrics: Metrics
+    exchange: Exchange
 
     async def post(
         self, path: str, body: bytes | Mapping[str, Any], *, headers: Mapping[str, str] | None = None
@@ -198,10 +202,15 @@ async def gateway(
     body_seconds: float = 60,
     admission: Admission | None = None,
     load: Load | None = None,
+    token_file: Path | None = None,
+    run: Path | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them."""
+    """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them.
+
+    ``token_file`` holds the ServiceAccount token. ``run`` is a run directory that the test keeps.
+    """
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
-    run_dir = Path(tempfile.mkdtemp(prefix="cgw-"))
+    run_dir = run or Path(tempfile.mkdtemp(prefix="cgw-"))
     bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress)
     folder.write(run_dir / "bundle", bundle)
     live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
@@ -210,7 +219,9 @@ async def gateway(
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
     worker = Worker(str(run_dir / "litellm.sock"))
-    lanes = (RelayLane(), LiteLLMLane(worker))
+    identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
+    dispatch = Dispatch(identities)
+    lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
     exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
@@ -231,7 +242,7 @@ async def gateway(
         connector=connector, auto_decompress=False, skip_auto_headers=["Accept", "User-Agent"]
     )
     try:
-        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics)
+        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics, exchange)
     finally:
         await client.close()
         listener.stop_accepting()
@@ -239,7 +250,8 @@ async def gateway(
         await exchange.close()
         journal.close()
         os.close(fd)
-        shutil.rmtree(run_dir)
+        if run is None:
+            shutil.rmtree(run_dir)
 
 
 def events(*names: str) -> Sequence[bytes]:

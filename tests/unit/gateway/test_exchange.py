@@ -20,6 +20,8 @@ from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName
@@ -99,7 +101,9 @@ def _always(*candidates: Candidate) -> Callable[[Call, Callable[[str], bool]], S
 
 @asynccontextmanager
 async def _exchange(*candidates: Candidate, lane: ThirdLane) -> AsyncIterator[Exchange]:
-    exchange = Exchange((lane, RelayLane()), admission=Admission(), ping_seconds=0, choose=_always(*candidates))
+    exchange = Exchange(
+        (lane, RelayLane(Dispatch(Identities()))), admission=Admission(), ping_seconds=0, choose=_always(*candidates)
+    )
     try:
         yield exchange
     finally:

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm import exceptions, limits, masking, repair
+from claude_gateway_proxy.litellm import exceptions, masking
 from claude_gateway_proxy.litellm.exceptions import of_event, of_exception
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.translation import limits, repair
 
 TARGET = Target(id="t", model="hosted_vllm/m", api_base=None, api_key="sk-secret", timeout=None, dial=None)
 

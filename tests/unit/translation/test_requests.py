@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import ChatCapabilities
 from claude_gateway.contract.provider import PROVIDERS
-from claude_gateway_proxy.litellm.capabilities import capabilities
+from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.translation.chat import request as chat
 from claude_gateway_proxy.translation.messages.options import request_options
 from claude_gateway_proxy.translation.responses import request as responses
@@ -31,7 +31,7 @@ def chat_request(request: dict[str, Any], *, provider: str) -> Any:
     """A request as Chat Completions for what a provider accepts."""
     names = request_options(request, model="m").names
     accepted = PROVIDERS[provider].translation.chat or ChatCapabilities()
-    return chat.chat_request(request, names=names, capabilities=capabilities(accepted))
+    return chat.chat_request(request, names=names, capabilities=capabilities(accepted, Budget()))
 
 
 def responses_request(request: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.messages.events import BlockStart, Event, assembled, encoded
 from claude_gateway_proxy.translation.messages.options import RequestOptions, Thinking
@@ -25,7 +26,9 @@ OPTIONS = RequestOptions(model="m", thinking=Thinking(wanted=True))
 
 
 def chat(*chunks: dict[str, Any], options: RequestOptions = OPTIONS) -> list[Event]:
-    """The events of a chat completion."""
+    """The events of a chat completion, which ends with "stop" if no chunk says how."""
+    if not any(choice.get("finish_reason") for chunk in chunks for choice in chunk.get("choices") or ()):
+        chunks = (*chunks, delta(finish="stop"))
     writer = Writer(options)
     reader = ChatReader(writer)
     return [writer.start(), *(event for chunk in chunks for event in reader.chunk(chunk)), *reader.end()]
@@ -103,6 +106,8 @@ def test_a_call_that_is_complete_is_not_held_back() -> None:
     list(reader.chunk(delta(tool_calls=[call(0, '{"x":1}', name="a", ident="1")])))
     then = list(reader.chunk(delta(tool_calls=[call(1, '{"y"', name="b", ident="2")])))
     assert [as_json(event)["type"] for event in then] == [
+        "content_block_start",
+        "content_block_delta",
         "content_block_stop",
         "content_block_start",
         "content_block_delta",
@@ -133,8 +138,9 @@ def test_calls_that_are_told_apart_by_other_signs(parts: list[Any]) -> None:
     assert len(set(idents)) == 2
 
 
-def test_a_call_without_a_name_is_no_call() -> None:
-    assert blocks(chat(delta(tool_calls=[call(0, '{"x":1}')]))) == ["end_turn", ""]
+def test_a_call_without_a_name_is_a_broken_answer() -> None:
+    with pytest.raises(Broken):
+        chat(delta(tool_calls=[call(0, '{"x":1}')]))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +234,9 @@ SAID: dict[str, Any] = {"type": "message", "content": [{"type": "output_text", "
 
 
 def responses(*events: dict[str, Any], whole: dict[str, Any] | None = None) -> list[Event]:
-    """The events of a response."""
+    """The events of a response, which is completed."""
+    if whole is None and not any(event["type"] in ("response.completed", "response.incomplete") for event in events):
+        events = (*events, {"type": "response.completed", "response": {}})
     writer = Writer(OPTIONS)
     reader = ResponsesReader(writer)
     found = [event for given in events for event in reader.event(given)]

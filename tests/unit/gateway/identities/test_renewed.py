@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.support.processes.waiting import until_async
 
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed, threaded
 
 
 class Source:
@@ -31,7 +31,7 @@ class Source:
 
 def renewed(source: Source, executor: ThreadPoolExecutor) -> Renewed[int]:
     """What is tested."""
-    return Renewed(source.fetch, executor=executor, clock=lambda: source.now)
+    return Renewed(threaded(source.fetch, executor), clock=lambda: source.now)
 
 
 async def test_many_who_wait_ask_once() -> None:

@@ -13,7 +13,7 @@ from claude_gateway.contract.policy import Client, Format, Route, Target, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import has_endpoint
+from claude_gateway_proxy.gateway.lanes.endpoint import has_endpoint
 from claude_gateway_proxy.gateway.routing.choice import LaneName, Why, choose, eligible, find_route
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 

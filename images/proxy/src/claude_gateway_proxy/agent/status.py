@@ -14,7 +14,7 @@ SWAP_SECONDS: Final = 0.05
 SWAP_ROUNDS: Final = 400
 """Quick rounds after a change; a process that has not loaded it by then is asked at leisure again."""
 
-News = tuple[str | None, ...]
+News = tuple[object, ...]
 
 
 def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessReport | None) -> PodReport:
@@ -31,9 +31,9 @@ def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessRep
 
 def news(report: PodReport) -> News:
     """The parts of a report that are worth waking someone for: all but the requests in flight. Pure."""
-    parts: list[str | None] = [report.live, report.wanted, report.error]
+    parts: list[object] = [report.live, report.wanted, report.error]
     for process in (report.gateway, report.litellm):
-        parts += [None, None] if process is None else [process.refused, process.error]
+        parts += [None] if process is None else [process.refused, process.error, process.verdicts]
     return tuple(parts)
 
 

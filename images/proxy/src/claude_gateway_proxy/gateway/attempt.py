@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError
-from claude_gateway_proxy.gateway.lanes.lane import Sending
+from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
 from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.session import AddressRefused
@@ -52,6 +54,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
 
     ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
     ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
+    ``verdict`` is what this says about the gateway's credential, if anything.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         retry: bool,
         obstacle: Obstacle | None = None,
         said: str = "",
+        verdict: Outcome | None = None,
     ) -> None:
         super().__init__(kind)
         self.reply = reply
@@ -69,6 +73,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         self.retry = retry
         self.obstacle = obstacle
         self.said = said
+        self.verdict = verdict
 
     @property
     def lacks_operation(self) -> bool:
@@ -92,7 +97,10 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
     except IdentityError as error:
         emit(_log, "identity_missing", level=logging.WARNING, target=target.id, error=str(error))
         failure = errors.identity_missing(call.route.name)
-        raise AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=str(error)) from None
+        verdict = Outcome.REJECTED if error.refused else Outcome.UNAVAILABLE
+        raise AttemptFailed(
+            failure, kind=UpstreamError.CREDENTIAL, retry=True, said=str(error), verdict=verdict
+        ) from None
     except (Unreachable, aiohttp.ClientError, OSError, ValueError) as error:
         raise _unreached(error if isinstance(error, Unreachable) else explain(error), call, target) from None
     try:
@@ -109,9 +117,7 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
     raise failed
 
 
-async def _first_bytes(
-    response: aiohttp.ClientResponse, *, call: Call, target: Target, sending: Sending, hold: bool
-) -> Answer:
+async def _first_bytes(response: Response, *, call: Call, target: Target, sending: Sending, hold: bool) -> Answer:
     wire = sending.wire
     plain = response.headers.get("content-encoding", "identity").lower() == "identity"
     events = response.headers.get("content-type", "").startswith("text/event-stream")
@@ -169,7 +175,7 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     return head
 
 
-async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target, mask: Mask) -> AttemptFailed:
+async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
     """Read an answer that is not a success, and decide what it means for the client and for the next target."""
     route, status = call.route.name, response.status
     if 300 <= status < 400:
@@ -180,16 +186,19 @@ async def _refusal(response: aiohttp.ClientResponse, call: Call, target: Target,
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
     said = _logged_words(reply, call=call, target=target)
+    verdict = None
+    if not target.forward_client_token and rejects(status, reply.headers, reply.body):
+        verdict = Outcome.REJECTED
     if status in _CREDENTIAL and not target.forward_client_token:
         failure = errors.upstream_refused_key(route, status)
-        return AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=said)
+        return AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=said, verdict=verdict)
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    return AttemptFailed(reply, kind=kind, retry=retry, said=said)
+    return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict)
 
 
-async def _wording(response: aiohttp.ClientResponse, mask: Mask) -> Relayed:
+async def _wording(response: Response, mask: Mask) -> Relayed:
     """An upstream's own error, unpacked and without our keys.
 
     A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.

@@ -25,6 +25,7 @@ from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, 
 from claude_gateway_proxy.gateway.routing.choice import Candidate, choose
 from claude_gateway_proxy.gateway.routing.health import Health, retry_after
 from claude_gateway_proxy.gateway.safeguards.guard import guard
+from claude_gateway_proxy.gateway.telemetry.credentials import Credentials
 from claude_gateway_proxy.gateway.telemetry.failures import Failures
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
@@ -59,6 +60,7 @@ class Exchange:
         self._admission = admission
         self._health = Health(time.monotonic)
         self.failures: Final = Failures(time.time)
+        self.credentials: Final = Credentials(time.time)
 
     def aside(self) -> int:
         """Return how many targets are put aside now."""
@@ -130,12 +132,17 @@ class Exchange:
             answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=more)
         except AttemptFailed as failed:
             self._note_failure(call.record, target, failed)
+            if target.credential is not None and failed.verdict is not None:
+                asked = call.format.value
+                self.credentials.failed(target.credential, failed.verdict, asked=asked, answer=failed.said)
             worst = failed if earlier is None or failed.takes_precedence_over(earlier) else earlier
             if failed.retry and more:
                 return worst
             await _respond_failed(worst, call=call, send=send)
             return None
         self._health.answered(target.id)
+        if target.credential is not None:
+            self.credentials.accepted(target.credential, asked=call.format.value)
         try:
             deadline.silence(timeouts.idle if answer.streamed else timeouts.total)
             if not lane.supports_safeguards:

@@ -7,13 +7,17 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from claude_gateway.contract.report import ProcessReport
-from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway.contract.report import CredentialReport, ProcessReport
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.internal import InternalApp
+from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
@@ -43,9 +47,14 @@ class Process:
         self._live = Follower(settings.run_dir / BUNDLE_DIR, build=build, on_change=self._changed)
         self._metrics = Metrics(in_flight=lambda: self._app.in_flight)
         worker = Worker(str(settings.run_dir / LITELLM_SOCKET))
-        lanes = (RelayLane(), LiteLLMLane(worker))
+        self._identities = Identities(
+            token_file=settings.identity_token_file, folder=settings.run_dir / ACCESS_TOKENS_DIR
+        )
+        dispatch = Dispatch(self._identities)
+        lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
+        self._metrics.watch_credentials(self._credentials)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -87,11 +96,12 @@ class Process:
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
         limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
-        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
+        app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
+        plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
-        return [plain, Listener(self._app, bound, limits=limits, context=self._certificate.context)]
+        return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
@@ -124,7 +134,14 @@ class Process:
         emit(_log, "stopped")
 
     def _report(self) -> ProcessReport:
-        return self._live.report(in_flight=self._app.in_flight)
+        report = self._live.report(in_flight=self._app.in_flight)
+        return report.model_copy(update={"credentials": self._credentials()})
+
+    def _credentials(self) -> tuple[CredentialReport, ...]:
+        """What is known about the credentials that were used: the last answer, and how the renewal stands."""
+        answers, renewals = self._exchange.credentials.report(), self._identities.renewals()
+        joined = {name: _joined(answers.get(name), renewal) for name, renewal in renewals.items()}
+        return tuple({**answers, **joined}.values())
 
     def _changed(self, change: Loaded[Snapshot] | Refused) -> None:
         if isinstance(change, Refused):
@@ -144,6 +161,13 @@ class Process:
         if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+
+
+def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> CredentialReport:
+    if answer is None:
+        return renewal
+    renewed = {"expires_at", "renewed_at", "failing", "failures"}
+    return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
 
 
 def _load(settings: Settings) -> Load:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -10,21 +11,21 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.policy import Format
-from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
+from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
-from claude_gateway_proxy.litellm.call import call
+from claude_gateway_proxy.litellm.call import call, translated
 from claude_gateway_proxy.litellm.exceptions import of_exception
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
-from claude_gateway_proxy.litellm.repair import KEPT_SECONDS, Model, Repairs
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
+from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
 from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_runtime.asgi import (
     JSON,
@@ -43,11 +44,9 @@ from claude_gateway_runtime.logs import emit
 _log: Final = logging.getLogger(__name__)
 
 FORMATS: Final = {f"/v1{each.path}": each.format for each in OPERATIONS.values()}
-_REPAIRS_MOST: Final = 2
-"""How often one request is tried in another form."""
-
 _TARGET: Final = HEADER_TARGET.encode()
 _MODEL: Final = HEADER_MODEL.encode()
+_TOKEN: Final = HEADER_TOKEN.encode()
 _REQUEST_ID: Final = b"x-request-id"
 _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
@@ -63,7 +62,7 @@ class App:
         """Take targets from ``live`` and LiteLLM from ``library``."""
         self._live = live
         self._library = library
-        self._repairs = Repairs()
+        self._repairs = Repairs(clock=time.monotonic)
         self.in_flight = 0
         self.metrics = Metrics(in_flight=lambda: self.in_flight)
 
@@ -132,7 +131,7 @@ class App:
             if options is not None and format is Format.MESSAGES:
                 encoded = msgspec.json.encode(messages.message(answer, options=options, target=target))
             else:
-                encoded = msgspec.json.encode(document(answer, format=format))
+                encoded = msgspec.json.encode(document(answer, format=format, wanted=wanted))
         except Exception as error:  # LiteLLM raises anything
             failed = _failure(error, target=target, format=format)
             await _send_failure(send, failed, format, request_id=request_id)
@@ -151,29 +150,30 @@ class App:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
         repaired = Model(target.id, model)
-        fields, names = self._repairs.known(repaired, wanted)
+        asked, translation = translated(wanted, format=format, options=options, target=target)
+        fields, names = self._repairs.known(repaired, translation)
         for name in names:
             self.metrics.repaired(name, cause="known")
-        refusals: list[Failure] = []
+        refused: list[tuple[Refusal, str]] = []
         while True:
             try:
-                answer = await call(library, target, model=model, format=format, fields=fields, options=options)
+                answer = await call(library, target, model=model, format=asked, fields=fields, options=options)
                 break
             except Exception as error:  # LiteLLM raises anything
                 failure = _failure(error, target=target, format=format)
-                changed = self._repairs.after(failure, fields)
-                if changed is None or len(refusals) == _REPAIRS_MOST:
+                refusal = Refusal(failure.status, failure.message)
+                changed = self._repairs.after(refusal, fields)
+                if changed is None or len(refused) == TRIES_MOST:
                     raise failure from None
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
-                refusals.append(failure)
-        for failure in refusals:
-            self._learn(repaired, failure)
+                refused.append((refusal, name))
+        for refusal, name in refused:
+            self._learn(repaired, refusal, name)
         return answer
 
-    def _learn(self, model: Model, failure: Failure) -> None:
-        name = self._repairs.learn(model, failure)
-        if name is not None:
+    def _learn(self, model: Model, refusal: Refusal, name: str) -> None:
+        if self._repairs.learn(model, refusal, name) is not None:
             emit(
                 _log,
                 "repair_learned",
@@ -189,6 +189,8 @@ class App:
         target = await self._live.target(ident)
         if target is None:
             raise errors.unknown_target(ident)
+        token = headers.get(_TOKEN)
+        target = target.spending(None if token is None else token.decode("latin-1"))
         try:
             return target, target.resolved(headers.get(_MODEL, b"").decode("latin-1"))
         except ModelRefused as error:
@@ -252,7 +254,7 @@ async def _send_events(
             await send({"type": "http.response.body", "body": event, "more_body": True})
     except Exception as error:  # LiteLLM raises anything
         failure = _failure(error, target=target, format=format)
-        if failure.code == errors.UNREACHABLE:
+        if failure.code in (errors.UNREACHABLE, errors.BROKEN):
             # As in the relay lane: where the upstream's connection broke, the client's breaks too. Claude Code then
             # streams again, while after an error event it asks for the whole answer in one piece, which for a long
             # one is the worse of the two. What the upstream itself says within its stream goes on as an event.

@@ -11,20 +11,13 @@ from typing import Any, Final
 import httpx
 from httpx import _client, _decoders
 
-WHOLE_MOST: Final = 32 * 1024 * 1024
-"""Bytes of a whole answer: 2,048 embeddings of 3,072 dimensions in base64 fit."""
+from claude_gateway_proxy.bounds import ERROR_MOST, STREAM_MOST, WHOLE_MOST
 
 EVENT_MOST: Final = 8 * 1024 * 1024
 """Bytes of one event of a stream: a generated image in base64 fits."""
 
 EVENT_LINES_MOST: Final = 1_000
 """Lines of one event. OpenAI's SDK copies what it has of an event for every line."""
-
-STREAM_MOST: Final = 128 * 1024 * 1024
-"""Bytes of a stream: three times what the longest answers of today's models take, at one event per token."""
-
-ERROR_MOST: Final = 64 * 1024
-"""Bytes of an error that are read; the rest is left out."""
 
 _CODINGS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _ACCEPTED: Final = "gzip, deflate"

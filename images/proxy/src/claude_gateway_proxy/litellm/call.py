@@ -6,13 +6,29 @@ from typing import Any, Final
 from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.litellm import identity, messages
-from claude_gateway_proxy.litellm.errors import cannot_count
+from claude_gateway_proxy.litellm.errors import bad_request, cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.messages.options import RequestOptions
+from claude_gateway_proxy.translation.messages.reading import Unsupported
 
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
+
+
+def translated(fields: Json, *, format: Format, options: RequestOptions | None, target: Target) -> tuple[Format, Json]:
+    """Return a request in the format in which LiteLLM is asked for the target, and that format.
+
+    ``options`` are those of a request of Messages, or of a count of them; None for OpenAI's formats. Raises Failure
+    (400) for what the target's format cannot hold.
+    """
+    if options is not None and format is not Format.COUNT_TOKENS:
+        format = messages.pivot(target)
+        try:
+            fields = messages.request(fields, names=options.names, target=target)
+        except Unsupported as error:
+            raise bad_request(str(error)) from None
+    return format, _metered(fields) if format in (Format.CHAT, Format.COMPLETIONS) else fields
 
 
 async def call(
@@ -24,32 +40,29 @@ async def call(
     fields: Json,
     options: RequestOptions | None,
 ) -> Any:
-    """Return LiteLLM's answer: an object, or an asynchronous iterator where ``fields`` ask for a stream.
+    """Return LiteLLM's answer to a translated request: an object, or an asynchronous iterator of a stream.
 
-    ``options`` are those of a request of Messages, or of a count of them; None for OpenAI's formats.
     Raises whatever LiteLLM raises, and Failure where a provider cannot do it.
     """
-    if options is not None:
-        if format is Format.COUNT_TOKENS:
-            return await _count(library, target, model=model, fields=fields, options=options)
-        format = messages.pivot(target)
-        fields = messages.request(fields, names=options.names, target=target)
-        arguments = {**fields, **await _parameters(target, model=model)}
-        if format is Format.RESPONSES:
-            return await library.aresponses(**arguments)
-        return await library.acompletion(**_metered(arguments))
+    if format is Format.COUNT_TOKENS and options is not None:
+        return await _count(library, target, model=model, fields=fields, options=options)
     arguments = {**fields, **await _parameters(target, model=model)}
     match format:
         case Format.CHAT:
-            # Where a target speaks Chat Completions, the gateway relays them.
-            arguments["model"] = messages.responses_model(target, model)
-            return await library.acompletion(**_metered(arguments))
+            if options is None:
+                # Where a target speaks Chat Completions, the gateway relays them.
+                arguments["model"] = messages.responses_model(target, model)
+            return await library.acompletion(**arguments)
         case Format.COMPLETIONS:
-            return await library.atext_completion(**_metered(arguments))
+            return await library.atext_completion(**arguments)
         case Format.RESPONSES:
-            chat = {"use_chat_completions_api": True} if target.translation.responses_as_chat else {}
+            chat = (
+                {"use_chat_completions_api": True} if target.translation.responses_as_chat and options is None else {}
+            )
             return await library.aresponses(**arguments, **chat)
         case Format.EMBEDDINGS:
+            # Not every provider has base64, and LiteLLM drops the wish where one has not: numbers come from all.
+            arguments.pop("encoding_format", None)
             return await library.aembedding(**arguments)
 
 
@@ -68,12 +81,11 @@ async def _parameters(target: Target, *, model: str) -> Json:
     return parameters
 
 
-def _metered(arguments: Json) -> Json:
+def _metered(fields: Json) -> Json:
     """Streams always report their usage to us; whether the client sees it is decided where they are written."""
-    if not arguments.get("stream"):
-        arguments.pop("stream_options", None)
-        return arguments
-    return {**arguments, "stream_options": {"include_usage": True}}
+    if not fields.get("stream"):
+        return {name: value for name, value in fields.items() if name != "stream_options"}
+    return {**fields, "stream_options": {"include_usage": True}}
 
 
 async def _count(

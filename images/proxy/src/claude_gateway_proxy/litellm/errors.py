@@ -11,6 +11,9 @@ from claude_gateway_runtime.failure import Failure, row
 UNREACHABLE: Final = "upstream_unreachable"
 """The code of a failure of the connection, not of the upstream."""
 
+BROKEN: Final = "upstream_broken"
+"""The code of an answer that is none, or not a complete one."""
+
 
 @row(400, retry=False)
 def bad_request(message: str) -> str:
@@ -36,15 +39,21 @@ def cannot_count(provider: str) -> str:
     return f"tokens cannot be counted exactly for the provider '{provider}'"
 
 
-@row(502, "upstream_broken")
+@row(502, BROKEN)
 def empty_answer() -> str:
     """The upstream ended its stream before the answer began."""
     return "the upstream ended its answer before it began"
 
 
-@row(502, "upstream_broken")
+@row(502, BROKEN)
 def answer_refused(reason: str) -> str:
     """The upstream's answer is not read to its end: it is too large, or cannot be decompressed."""
+    return reason
+
+
+@row(502, BROKEN)
+def broken(reason: str) -> str:
+    """The upstream's answer is empty, not complete, or not an answer at all."""
     return reason
 
 

@@ -5,20 +5,21 @@ LiteLLM wraps an upstream's error into a text with its own class names; the upst
 """
 
 import ast
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm import errors, limits
+from claude_gateway_proxy.litellm import errors
 from claude_gateway_proxy.litellm.bounds import AnswerRefused
 from claude_gateway_proxy.litellm.downloads import REFUSAL, DownloadRefused
 from claude_gateway_proxy.litellm.guard import AddressRefused
-from claude_gateway_proxy.litellm.limits import MostOutput
 from claude_gateway_proxy.litellm.masking import masked, without_tokens
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation import limits
+from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
+from claude_gateway_proxy.translation.words import is_page, words_within
 from claude_gateway_proxy.unreachable import Obstacle, explain
 from claude_gateway_runtime.failure import Failure
 
@@ -30,6 +31,8 @@ _TEXT_MOST: Final = 1024 * 1024
 
 _MESSAGE_MOST: Final = 4_000
 """Characters of a message. A text is cut to it before any pattern reads it."""
+
+_PAGE: Final = "the upstream answered with a web page"
 
 _CHAIN_LIMIT: Final = 16
 
@@ -59,13 +62,6 @@ _CONNECTION: Final = re.compile(
 )
 
 
-@dataclass(eq=False, kw_only=True)
-class TooMuchOutput(Failure):
-    """An upstream rejects the request's output limit; ``most`` is the one that it accepts."""
-
-    most: MostOutput
-
-
 def of_exception(error: Exception, *, target: Target, format: Format) -> Failure:
     """What an exception of LiteLLM means for the caller."""
     chain = list(_chain(error))
@@ -74,6 +70,9 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     unread = next((each for each in chain if isinstance(each, AnswerRefused)), None)
     if unread is not None:
         return errors.answer_refused(str(unread))
+    bad = next((each for each in chain if isinstance(each, BadAnswer)), None)
+    if bad is not None:
+        return of_bad_answer(bad, target=target, format=format)
     if any(isinstance(each, DownloadRefused) for each in chain) or _named(chain, "ImageFetchError"):
         return errors.bad_request(REFUSAL)
     if any(isinstance(each, RecursionError) for each in chain) or "Max depth of " in _text(error)[:_MESSAGE_MOST]:
@@ -105,10 +104,7 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
 def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
     """A rejection of the request's size, in the words that Claude Code acts upon."""
     text = failure.message
-    most = limits.most_output(text)
-    if most is not None:
-        return TooMuchOutput(**vars(failure), most=most)
-    if not (named or limits.is_too_long(text)):
+    if limits.most_output(text) is not None or not (named or limits.is_too_long(text)):
         return failure
     return replace(
         failure,
@@ -117,6 +113,14 @@ def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
         code="context_length_exceeded",
         message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
     )
+
+
+def of_bad_answer(error: BadAnswer, *, target: Target, format: Format) -> Failure:
+    """What an answer means that came with a status of success and is none."""
+    if not isinstance(error, Reported):
+        return errors.broken(_clean(str(error), target))
+    failure = Failure(status=error.status, message=_clean(str(error), target))
+    return _of_limits(failure, named=False, format=format) if error.status in (400, 413, 422) else failure
 
 
 def of_event(data: dict[str, Any], *, target: Target) -> Failure:
@@ -185,6 +189,8 @@ def _clean(text: str, target: Target) -> str:
     words = _upstream_words(text[:_READ_MOST])
     if words is not None:
         text = masked(words, target)[:_MESSAGE_MOST]
+    elif is_page(text):
+        return _PAGE
     else:
         text = _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text[:_MESSAGE_MOST])))
     text = without_tokens(_URL.sub(_bare_url, text))
@@ -200,23 +206,14 @@ def _bare_url(found: re.Match[str]) -> str:
 
 
 def _upstream_words(text: str) -> str | None:
-    """The message of the first JSON error object in a text; ``b'…'`` around it is how LiteLLM prints bytes."""
+    """The upstream's words in the first JSON document of a text; ``b'…'`` around it is how LiteLLM prints bytes."""
     literal = _BYTES.search(text)
     if literal is not None:
         try:
             text = ast.literal_eval(literal[0]).decode("utf-8", "replace")
         except (ValueError, SyntaxError):
             return None
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None
-    error = found.get("error", found) if isinstance(found, dict) else found
-    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    return message if isinstance(message, str) and message else None
+    return words_within(text)
 
 
 def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from claude_gateway.contract.policy import ChatCapabilities, Format
-from claude_gateway_proxy.litellm import quirks
+from claude_gateway_proxy.capabilities import capabilities
+from claude_gateway_proxy.litellm import quirks, schemas
 from claude_gateway_proxy.litellm.answer import plain
-from claude_gateway_proxy.litellm.capabilities import capabilities
 from claude_gateway_proxy.litellm.errors import unreachable
 from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.fields import Json
@@ -48,7 +48,7 @@ def request(fields: Json, *, names: Names, target: Target) -> Json:
 def chat(fields: Json, *, names: Names, target: Target) -> Json:
     """Return the fields of a request as Chat Completions for the target, as LiteLLM takes them."""
     accepted = target.translation.chat or _PLAIN
-    found = chat_request(fields, names=names, capabilities=capabilities(accepted))
+    found = chat_request(fields, names=names, capabilities=capabilities(accepted, schemas.current()))
     return quirks.sent(found, named_choice=accepted.named_choice)
 
 

@@ -1,5 +1,6 @@
 """The targets of one revision as LiteLLM's parameters, built from ``gateway.json`` and the secret part."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -30,8 +31,8 @@ class Target:
 
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
     ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
-    the pod's own. ``translation`` says what its provider needs of us. ``login`` is
-    the login that answers, for targets at the Claude Code backend.
+    the pod's own. ``federated``: each request brings the access token to use. ``translation`` says what its provider
+    needs of us. ``login`` is the login that answers, for targets at the Claude Code backend.
     """
 
     id: str
@@ -41,8 +42,13 @@ class Target:
     timeout: float | None
     dial: Dial | None
     cloud: Mapping[str, Any] | None = field(default=None, repr=False)
+    federated: bool = False
     translation: Translation = field(default_factory=Translation)
     login: str | None = field(default=None, repr=False)
+
+    def spending(self, token: str | None) -> "Target":
+        """Return the target with the access token that a request brought, where it needs one."""
+        return dataclasses.replace(self, api_key=token) if self.federated else self
 
     @property
     def provider(self) -> str:
@@ -109,6 +115,7 @@ def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: flo
         timeout=timeout,
         dial=dial(address),
         cloud={**place, **identity} or None,
+        federated=target.federation is not None,
         translation=target.translation,
         login=None if target.login is None else _secret(target.login, secrets),
     )

@@ -13,11 +13,15 @@ import msgspec
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway.errors.render import envelope, shape_headers
+from claude_gateway_proxy.translation.words import words_of
 from claude_gateway_runtime.envelope import ANTHROPIC_TYPES, anthropic_type
 from claude_gateway_runtime.failure import Failure
 
 _MESSAGE_LIMIT: Final = 16 * 1024
 """Characters of an upstream's wording that are put into another envelope."""
+
+_TOO_LONG: Final = "prompt is too long"
+"""How Anthropic begins to say so; OpenAI's clients compact their conversation by the code of such an error."""
 
 _READ_LIMIT: Final = 64 * 1024
 _LOGGED: Final = 300
@@ -41,12 +45,12 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
     found = _object(upstream.body)
     if found is not None and upstream.body.lstrip()[:1] == b"{" and _fits(found, upstream.headers, shape):
         return upstream
+    message = _message(upstream.body)
     failure = Failure(
         status=upstream.status,
         type=_type(found, upstream.status),
-        code="upstream_error",
-        message=_message(found)
-        or f"the upstream of the route '{route}' answered with status {upstream.status} and no message",
+        code="context_length_exceeded" if (message or "").startswith(_TOO_LONG) else "upstream_error",
+        message=message or f"the upstream of the route '{route}' answered with status {upstream.status} and no message",
     )
     kept = [(name, value) for name, value in upstream.headers if name.lower() not in _OF_THE_BODY]
     headers = [*kept, (b"content-type", b"application/json"), *shape_headers(shape, upstream.status)]
@@ -55,8 +59,7 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
 
 def words(body: bytes, *, secrets: Iterable[str] = ()) -> str:
     """What an upstream's error says, on one line, for the log; none of ``secrets`` is in it."""
-    found = _object(body) if len(body) <= _READ_LIMIT else None
-    text = _message(found) or body[:_LOGGED].decode("utf-8", "replace")
+    text = _message(body) or body[:_LOGGED].decode("utf-8", "replace")
     for secret in secrets:
         for part in {secret, secret.removeprefix("Bearer ")} - {""}:
             text = text.replace(part, "[key]")
@@ -88,13 +91,7 @@ def _type(found: Mapping[str, Any] | None, status: int) -> str:
     return own if isinstance(own, str) and own in _TYPES else anthropic_type(status)
 
 
-def _message(found: Mapping[str, Any] | None) -> str | None:
-    """The upstream's wording, from the places where servers put it."""
-    if found is None:
-        return None
-    error = found.get("error")
-    inner = error.get("message") if isinstance(error, dict) else error
-    for text in (inner, found.get("message"), found.get("Message"), found.get("detail")):
-        if isinstance(text, str) and text.strip():
-            return text[:_MESSAGE_LIMIT]
-    return None
+def _message(body: bytes) -> str | None:
+    """The upstream's own words, wherever its vendor puts them; a web page has none."""
+    found = words_of(body[:_READ_LIMIT].decode("utf-8", "replace"))
+    return None if found is None else found[:_MESSAGE_LIMIT]

@@ -1,17 +1,26 @@
-"""The gateway's identities at the clouds, each kept for as long as the configuration names it."""
+"""The gateway's identities at Anthropic and at the clouds, each kept for as long as the configuration names it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeVar
 
+import aiohttp
 from yarl import URL
 
-from claude_gateway.contract.policy import Egress, Target, Wire
+from claude_gateway.contract.policy import Egress, Federation, Target, Wire
+from claude_gateway.contract.report import CredentialReport
 from claude_gateway_proxy.gateway.identities import aws, google
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Renewed
+from claude_gateway_proxy.gateway.identities.anthropic import AccessTokens
+from claude_gateway_proxy.gateway.identities.kept_tokens import KeptTokens
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed, threaded
+from claude_gateway_proxy.gateway.identities.service_account import ServiceAccountTokens
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.masking import Mask
+
+T = TypeVar("T")
 
 _SIGNED: Final = re.compile(r"(?:Credential|Signature)=([^/, ]+)")
 
@@ -27,25 +36,84 @@ def shown(headers: Mapping[str, str]) -> Sequence[str]:
     return found
 
 
-class Identities:
-    """Provides the headers by which a cloud knows this gateway. Made once at start; needs a running event loop."""
+_FEDERATED: Final = 64
+"""Identities at Anthropic that are remembered; the one that was used first is forgotten first."""
 
-    def __init__(self) -> None:
+_SHOWN: Final = 160
+"""Characters of a failure's message in a report."""
+
+_USED: Final = 256
+"""Credentials whose renewal is reported; the one that was used first is forgotten first."""
+
+Post = Callable[[str], Awaitable[aiohttp.ClientResponse]]
+"""Sends a request with an access token."""
+
+
+class Federated:
+    """One identity at Anthropic: its access tokens, and the newest of them."""
+
+    def __init__(self, tokens: AccessTokens) -> None:
+        self.tokens = tokens
+        self.newest: Renewed[str] = Renewed(tokens.lease)
+
+    def reject(self, token: str) -> None:
+        """Have a token replaced that the upstream rejected; one that was issued since then stays."""
+        self.tokens.reject(token)
+        self.newest.reject(token)
+
+
+class Identities:
+    """Provides what the gateway proves its identity with. Made once at start; needs a running event loop."""
+
+    def __init__(self, *, token_file: Path | None = None, folder: Path | None = None) -> None:
+        """``token_file`` has the ServiceAccount token, or is a folder of several; ``folder`` keeps access tokens."""
         # Threads of its own: a metadata service that does not answer must not block name lookups.
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="identity")
-        self._own_keys: Renewed[aws.Keys] = Renewed(aws.OwnKeys().lease, executor=self._executor)
-        self._own_tokens: Renewed[str] = Renewed(google.Tokens(None, egress=Egress()).lease, executor=self._executor)
+        self._own_keys: Renewed[aws.Keys] = self._renewed(aws.OwnKeys().lease)
+        self._own_tokens: Renewed[str] = self._renewed(google.Tokens(None, egress=Egress()).lease)
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
+        self._accounts = ServiceAccountTokens(token_file)
+        self._store = KeptTokens(folder)
+        self._federated: dict[tuple[Federation, str, Egress], Federated] = {}
+        self._used: dict[str, Renewed[aws.Keys] | Renewed[str] | Federated] = {}
+
+    async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> aiohttp.ClientResponse:
+        """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.
+
+        ``mask`` learns the tokens. Raises IdentityError where there is none, and what ``post`` raises.
+        """
+        held = self._at_anthropic(target, snapshot)
+        self._use(target, held)
+        token = await held.newest.get()
+        mask.add((token,))
+        response = await post(token)
+        if response.status != 401:
+            return response
+        held.reject(token)
+        try:
+            newer = await held.newest.get()
+        except IdentityError:
+            # The upstream's own words say more than the failed exchange.
+            return response
+        except BaseException:
+            response.close()
+            raise
+        response.close()
+        mask.add((newer,))
+        return await post(newer)
 
     async def headers(self, target: Target, *, url: URL, body: bytes, snapshot: Snapshot) -> dict[str, str]:
         """Return the headers for one POST. Raises IdentityError where there is no identity."""
         if target.wire is Wire.VERTEX:
-            token = await self._google(target, snapshot).get()
+            tokens = self._google(target, snapshot)
+            self._use(target, tokens)
+            token = await tokens.get()
             return {"authorization": f"Bearer {token}"}
         if target.aws is None:
             raise IdentityError("the target names no AWS region")
         if target.secret is None:
+            self._use(target, self._own_keys)
             keys = await self._own_keys.get()
         else:
             found = aws.secret(snapshot.secrets[target.secret])
@@ -66,7 +134,7 @@ class Identities:
 
     def _static(self, entry: str, found: aws.AwsSecret) -> Renewed[aws.Keys]:
         if entry not in self._keys:
-            self._keys[entry] = Renewed(partial(aws.static_keys, found), executor=self._executor)
+            self._keys[entry] = self._renewed(partial(aws.static_keys, found))
         return self._keys[entry]
 
     def _google(self, target: Target, snapshot: Snapshot) -> Renewed[str]:
@@ -74,5 +142,50 @@ class Identities:
             return self._own_tokens
         if target.secret not in self._tokens:
             tokens = google.Tokens(snapshot.secrets[target.secret], egress=snapshot.egress)
-            self._tokens[target.secret] = Renewed(tokens.lease, executor=self._executor)
+            self._tokens[target.secret] = self._renewed(tokens.lease)
         return self._tokens[target.secret]
+
+    def _at_anthropic(self, target: Target, snapshot: Snapshot) -> Federated:
+        if target.federation is None or target.base_url is None:
+            raise IdentityError("the target names no identity at Anthropic")
+        key = (target.federation, target.base_url, snapshot.egress)
+        found = self._federated.get(key)
+        if found is None:
+            tokens = AccessTokens(
+                target.federation,
+                base_url=target.base_url,
+                egress=snapshot.egress,
+                accounts=self._accounts,
+                store=self._store,
+            )
+            found = self._federated[key] = Federated(tokens)
+            if len(self._federated) > _FEDERATED:
+                del self._federated[next(iter(self._federated))]
+        return found
+
+    def renewals(self) -> Mapping[str, CredentialReport]:
+        """Return how the renewal of each credential that was used stands, by the credential's name."""
+        return {name: _renewal(name, used) for name, used in list(self._used.items())}
+
+    def _use(self, target: Target, held: Renewed[aws.Keys] | Renewed[str] | Federated) -> None:
+        if target.credential is None:
+            return
+        self._used[target.credential] = held
+        if len(self._used) > _USED:
+            del self._used[next(iter(self._used))]
+
+    def _renewed(self, fetch: Callable[[], Lease[T]]) -> Renewed[T]:
+        return Renewed(threaded(fetch, self._executor))
+
+
+def _renewal(name: str, used: Renewed[aws.Keys] | Renewed[str] | Federated) -> CredentialReport:
+    renewed = used.newest if isinstance(used, Federated) else used
+    tokens = used.tokens if isinstance(used, Federated) else None
+    failing = tokens.failing if tokens is not None else renewed.failure
+    return CredentialReport(
+        credential=name,
+        expires_at=None if tokens is None else tokens.expires_at,
+        renewed_at=None if tokens is None else tokens.renewed_at,
+        failing="" if failing is None else str(failing)[:_SHOWN],
+        failures=renewed.failures if tokens is None else tokens.failures,
+    )

@@ -1,8 +1,8 @@
-"""A credential that a library fetches by blocking calls: cached, renewed in a thread, fetched once at a time."""
+"""A credential that is fetched: cached, renewed before its end, and fetched once at a time."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -14,7 +14,14 @@ _FAILED_SECONDS: Final = 2.0
 
 
 class IdentityError(Exception):
-    """There is no usable credential; the message may be logged and holds no secret."""
+    """There is no usable credential; the message may be logged and holds no secret.
+
+    ``refused``: who issues the credential said no, so that trying again is of no use until somebody changes something.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +33,42 @@ class Lease(Generic[T]):
     usable: float
 
 
+Fetch = Callable[[], Awaitable[Lease[T]]]
+"""Fetches a credential. Raises IdentityError."""
+
+
+def threaded(fetch: Callable[[], Lease[T]], executor: Executor) -> Fetch[T]:
+    """Return a fetch that runs a blocking one in ``executor``."""
+
+    async def fetched() -> Lease[T]:
+        return await asyncio.get_running_loop().run_in_executor(executor, fetch)
+
+    return fetched
+
+
 class Renewed(Generic[T]):
     """Holds a valid credential. Renewal begins before the end, so that requests rarely wait for it."""
 
-    def __init__(
-        self, fetch: Callable[[], Lease[T]], *, executor: Executor, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """``fetch`` runs in ``executor``, never twice at once, and raises IdentityError."""
+    def __init__(self, fetch: Fetch[T], *, clock: Callable[[], float] = time.monotonic) -> None:
+        """``fetch`` never runs twice at once. ``clock`` returns seconds that never go back."""
         self._fetch = fetch
-        self._executor = executor
         self._clock = clock
         self._lease: Lease[T] | None = None
         self._since = 0.0
         self._failed: tuple[float, IdentityError] | None = None
         self._renewal: asyncio.Task[T] | None = None
+        self._rejected: T | None = None
+        self.failures = 0
+
+    @property
+    def failure(self) -> IdentityError | None:
+        """Why the last renewal failed; None once one succeeded."""
+        return None if self._failed is None else self._failed[1]
 
     async def get(self) -> T:
         """Return the credential. Raises IdentityError."""
         age = self._clock() - self._since
-        lease = self._lease
+        lease = self._lease if self._lease is None or self._lease.value != self._rejected else None
         if lease is not None and age < lease.fresh:
             return lease.value
         usable = lease is not None and age < lease.usable
@@ -60,12 +84,17 @@ class Renewed(Generic[T]):
         # A cancelled request must not end the renewal that others wait for.
         return await asyncio.shield(self._renewal)
 
+    def reject(self, value: T) -> None:
+        """Do not return a credential any more that was rejected where it was used; a newer one stays."""
+        self._rejected = value
+
     async def _renew(self) -> T:
         try:
             since = self._clock()
-            lease = await asyncio.get_running_loop().run_in_executor(self._executor, self._fetch)
+            lease = await self._fetch()
         except IdentityError as error:
             self._failed = (self._clock(), error)
+            self.failures += 1
             raise
         finally:
             self._renewal = None

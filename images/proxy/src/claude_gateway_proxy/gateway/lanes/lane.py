@@ -1,15 +1,45 @@
 """What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-
-import aiohttp
 
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_runtime.asgi import Headers
+
+
+class Content(Protocol):
+    """The body of an answer while it arrives."""
+
+    async def readany(self) -> bytes:
+        """Return the next bytes, none at the end. Raises aiohttp.ClientError or OSError where the answer breaks off."""
+        ...
+
+
+class Response(Protocol):
+    """The head of an answer, and how to read the rest: an upstream's own, or what a lane made of it.
+
+    ``raw_headers`` are those for the caller, ``headers`` the same without regard to case. ``content_length`` is None
+    where it is not known before the end.
+    """
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def raw_headers(self) -> Headers: ...
+    @property
+    def content_length(self) -> int | None: ...
+    @property
+    def content(self) -> Content: ...
+
+    def close(self) -> None:
+        """End the answer, read or not, and with it the upstream's work."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +51,7 @@ class Sending:
     with, once ``response`` was awaited.
     """
 
-    response: Awaitable[aiohttp.ClientResponse]
+    response: Awaitable[Response]
     wire: Wire
     mask: Mask
 

@@ -8,16 +8,15 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.policy import Target, Wire
-from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET
-from claude_gateway_proxy.gateway.body.document import readable, splice
-from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
+from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
+from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
-from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
@@ -34,26 +33,42 @@ class LiteLLMLane:
     name: Final = LaneName.LITELLM
     supports_safeguards: Final = False
 
-    def __init__(self, worker: Worker) -> None:
-        """Send through ``worker``, and close it at the end."""
+    def __init__(self, worker: Worker, identities: Identities) -> None:
+        """Send through ``worker``, and close it at the end; it gets access tokens from ``identities``."""
         self._worker = worker
+        self._identities = identities
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:  # noqa: ARG002 - has its own
         """Prepare the request to the worker. Raises Failure (400) for a model name that does not fit in a header."""
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
-        body = _body(call, target)
+        body = body_of(call, target)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
         # The worker answers in the caller's format, without the frames of any cloud.
-        response = self._send(_URLS[call.format], headers=headers, body=body)
-        return Sending(response, wire=Wire.ANTHROPIC, mask=_mask(call, target))
+        url, mask = _URLS[call.format], _mask(call, target)
+        if target.federation is None:
+            response = self._send(url, headers=headers, body=body)
+        else:
+            response = self._send_federated(url, headers=headers, body=body, mask=mask, call=call, target=target)
+        return Sending(response, wire=Wire.ANTHROPIC, mask=mask)
 
     async def close(self) -> None:
         """Close every connection to the worker."""
         await self._worker.close()
+
+    async def _send_federated(
+        self, url: URL, *, headers: CIMultiDict[str], body: bytes, mask: Mask, call: Call, target: Target
+    ) -> aiohttp.ClientResponse:
+        """Send the request with an access token of the gateway's for the worker to use. Raises IdentityError too."""
+
+        async def post(token: str) -> aiohttp.ClientResponse:
+            headers[HEADER_TOKEN] = token
+            return await self._send(url, headers=headers, body=body)
+
+        return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
 
     async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
         """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
@@ -71,17 +86,11 @@ class LiteLLMLane:
 
 def _mask(call: Call, target: Target) -> Mask:
     """What the worker sends as the target's key and login, or as its identity in a cloud."""
+    if target.federation is not None:
+        return Mask()
     if target.secret is None:
         return NOTHING
     secrets = call.snapshot.secrets
     if target.aws is None and target.google is None:
         return Mask(secrets[entry] for entry in target.entries)
     return Mask(_IDENTITY.findall(secrets[target.secret]))
-
-
-def _body(call: Call, target: Target) -> bytes:
-    """The body for the worker, with the route's changes applied."""
-    changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
-    if call.wire in (Wire.BEDROCK, Wire.VERTEX):
-        changes = as_messages(call.body) | changes
-    return readable(splice(call.body, changes))

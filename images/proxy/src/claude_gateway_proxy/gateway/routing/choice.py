@@ -28,6 +28,7 @@ class LaneName(StrEnum):
     """The way that a request takes to a target."""
 
     RELAY = "relay"
+    CODEC = "codec"
     LITELLM = "litellm"
 
 
@@ -131,14 +132,18 @@ def eligible(request: Routed) -> Sequence[Target]:
 def lane_of(target: Target, format: Format, asked: str) -> LaneName:
     """Return the lane to a target: the relay where it takes requests of this format as they are.
 
-    The planner lists the formats of a target, with one exception: OpenAI's targets that take any model, because some
-    of the models have no Chat Completions.
+    The planner lists the formats of a target and those that the codec translates for it, with one exception: OpenAI's
+    targets that take any model, because some of the models have no Chat Completions.
     """
     if format not in target.formats or target.base_url is None or target.wire not in OPERATIONS[format].wires:
-        return LaneName.LITELLM
+        return _translator(target, format)
     if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
         return LaneName.RELAY
-    return LaneName.LITELLM if is_openais_own(target.base_url) else LaneName.RELAY
+    return _translator(target, format) if is_openais_own(target.base_url) else LaneName.RELAY
+
+
+def _translator(target: Target, format: Format) -> LaneName:
+    return LaneName.CODEC if format in target.translation.codec else LaneName.LITELLM
 
 
 def _why(targets: Sequence[Target]) -> Why:

@@ -1,12 +1,14 @@
 """The gateway's Prometheus metrics. Labels are names from the configuration, so their number is bounded by it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from claude_gateway import names
+from claude_gateway.contract.login import Outcome
+from claude_gateway.contract.report import CredentialReport
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
 from claude_gateway_proxy.operations import OPERATIONS
@@ -65,6 +67,13 @@ class Metrics:
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
         )
+        self._repairs = Counter(
+            names.METRIC_REPAIRS,
+            "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
+            "had refused this request (refused) or an earlier one to this model (known)",
+            ("repair", "cause"),
+            registry=registry,
+        )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
@@ -75,6 +84,31 @@ class Metrics:
         self._aside = Gauge(
             names.METRIC_TARGETS_ASIDE, "Targets put aside after failures, tried last", registry=registry
         )
+
+        self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
+        self._valid = Gauge(
+            names.METRIC_CREDENTIAL_VALID,
+            "Whether the upstream accepted the credential when it was last used",
+            ("credential",),
+            registry=registry,
+        )
+        self._expiry = Gauge(
+            names.METRIC_CREDENTIAL_EXPIRY,
+            "Unix time when the access token of the credential ends",
+            ("credential",),
+            registry=registry,
+        )
+        self._refreshes = Counter(
+            names.METRIC_CREDENTIAL_FAILURES,
+            "Renewals of the credential's access token that failed",
+            ("credential",),
+            registry=registry,
+        )
+        self._counted: dict[str, int] = {}
+
+    def watch_credentials(self, credentials: Callable[[], Iterable[CredentialReport]]) -> None:
+        """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
+        self._credentials = credentials
 
     def watch_targets(self, aside: Callable[[], int]) -> None:
         """Ask ``aside`` at each scrape for the number of targets that are put aside."""
@@ -98,6 +132,8 @@ class Metrics:
             ).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
+        for repair, cause in record.repairs:
+            self._repairs.labels(repair, cause).inc()
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
@@ -132,4 +168,19 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
+        self._show_credentials()
         return generate_latest(self._registry)
+
+    def _show_credentials(self) -> None:
+        """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""
+        self._valid.clear()
+        self._expiry.clear()
+        for report in sorted(self._credentials(), key=lambda report: report.at):
+            name = report.credential.rpartition(".")[0]
+            if report.outcome in (Outcome.OK, Outcome.REJECTED):
+                self._valid.labels(name).set(report.outcome is Outcome.OK)
+            if report.expires_at is not None:
+                self._expiry.labels(name).set(report.expires_at)
+            more = report.failures - self._counted.get(report.credential, 0)
+            self._counted[report.credential] = report.failures
+            self._refreshes.labels(name).inc(max(0, more))

@@ -71,7 +71,8 @@ class Record:
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``error`` is
-    the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged.
+    the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged,
+    ``repairs`` the name and the cause of each change to the request that an upstream needed.
     ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the
     request whose tool calls are judged.
     """
@@ -101,6 +102,7 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     verdicts: list[SafeguardOutcome] = field(default_factory=list)
+    repairs: list[tuple[str, str]] = field(default_factory=list)
     judges: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 
@@ -140,6 +142,8 @@ class Record:
             line["error"] = self.error[:_ERROR_LOGGED]
         if self.upstream_errors:
             line["upstream_errors"] = [str(failed) for failed in self.upstream_errors]
+        if self.repairs:
+            line["repairs"] = sorted({name for name, _ in self.repairs})
         if self.verdicts:
             line["safeguards"] = dict(Counter(self.verdicts))
         if self.judges is not None:

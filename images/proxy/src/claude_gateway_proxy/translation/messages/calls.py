@@ -1,42 +1,42 @@
 """A tool call while its arguments arrive."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
+from claude_gateway_proxy.translation.progress import Progress
 
-_NOTHING: Final = ("{}", '""', "null")
+_NOTHING: Final = ("", "{}", '""', "null")
 """Arguments that say nothing."""
 
 
 @dataclass(slots=True)
 class OpenCall:
-    """A tool call that has not ended: all ``arguments`` so far, of which ``written`` characters are written."""
+    """A tool call that has not ended, and what of its arguments is not written."""
 
     ident: str
     name: str
-    arguments: str = ""
-    written: int = 0
+    _waiting: list[str] = field(default_factory=list)
+    _is_written: bool = False
+    _progress: Progress = field(default_factory=Progress)
 
     @property
     def complete(self) -> bool:
         """Whether the arguments are one whole object."""
-        try:
-            return isinstance(msgspec.json.decode(self.arguments), dict)
-        except (msgspec.DecodeError, RecursionError):
-            return False
+        return self._progress.kind == "{" and self._progress.complete
 
     def add(self, text: str) -> None:
         """Append a piece of the arguments."""
-        if self.written == 0 and self.arguments in _NOTHING:
+        if not self._is_written and len(self._waiting) == 1 and self._waiting[0] in _NOTHING:
             # Some servers begin with an empty object and send the real one after it.
-            self.arguments = ""
-        self.arguments += text
+            self._waiting, self._progress = [], Progress()
+        self._progress.feed(text)
+        self._waiting.append(text)
 
     def unwritten(self) -> str:
         """Return what has not been written, and count it as written; empty while the arguments say nothing."""
-        text = self.arguments[self.written :]
-        if not text or self.arguments in _NOTHING:
+        if not self._is_written and len(self._waiting) == 1 and self._waiting[0] in _NOTHING:
             return ""
-        self.written = len(self.arguments)
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        self._is_written = self._is_written or bool(text)
         return text

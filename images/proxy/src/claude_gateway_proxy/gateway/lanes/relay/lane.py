@@ -2,20 +2,18 @@
 
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
-from claude_gateway_proxy.gateway.lanes.lane import Sending
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
-from claude_gateway_proxy.gateway.lanes.relay.request import Request, request
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
+from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants_base64
+from claude_gateway_proxy.gateway.lanes.relay.request import request
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 
 if TYPE_CHECKING:
-    from claude_gateway_proxy.gateway.snapshot import Snapshot
+    from collections.abc import Awaitable
 
 
 class RelayLane:
@@ -24,44 +22,26 @@ class RelayLane:
     name: Final = LaneName.RELAY
     supports_safeguards: Final = True
 
-    def __init__(self) -> None:
-        """Begin without endpoints; identities are fetched when a target first needs one. Needs an event loop."""
-        self._identities = Identities()
-        self._endpoints: dict[tuple[str, Format], Endpoint] = {}
-        self._snapshot: Snapshot | None = None
+    def __init__(self, dispatch: Dispatch) -> None:
+        """Send through ``dispatch``, and close it at the end."""
+        self._dispatch = dispatch
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         """Prepare the request to the target's endpoint."""
-        to = self._endpoint(call, target)
+        to = self._dispatch.endpoint(call, target, call.format)
         prepared = request(call, target, to)
         mask = to.mask
-        if to.cloud:
+        if to.identified:
             mask = Mask()
-            response = self._send_identified(prepared, mask=mask, call=call, target=target, upstreams=upstreams)
+            response: Awaitable[Response] = self._dispatch.send_identified(
+                prepared, mask=mask, call=call, target=target, upstreams=upstreams
+            )
         else:
             response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
+        if call.format is Format.EMBEDDINGS and wants_base64(call.body):
+            response = in_base64(response)
         return Sending(response, wire=to.wire, mask=mask)
 
     async def close(self) -> None:
         """Start no new fetch of an identity."""
-        self._identities.close()
-
-    async def _send_identified(
-        self, prepared: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
-    ) -> aiohttp.ClientResponse:
-        """Send a request to a cloud under the gateway's identity there. Raises IdentityError without one."""
-        identity = await self._identities.headers(target, url=prepared.url, body=prepared.body, snapshot=call.snapshot)
-        mask.add(shown(identity))
-        prepared.headers.update(identity)
-        return await upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
-
-    def _endpoint(self, call: Call, target: Target) -> Endpoint:
-        """The target's endpoint for the call's format, cached for the snapshot that was used last."""
-        if call.snapshot is not self._snapshot:
-            self._endpoints, self._snapshot = {}, call.snapshot
-            self._identities.keep(call.snapshot.secrets)
-        key = (target.id, call.format)
-        found = self._endpoints.get(key)
-        if found is None:
-            found = self._endpoints[key] = endpoint(target, format=call.format, secrets=call.snapshot.secrets)
-        return found
+        self._dispatch.close()

@@ -1,38 +1,17 @@
 """The request that the relay lane sends: address, headers and body."""
 
-from dataclasses import dataclass
 from functools import partial
-
-from multidict import CIMultiDict
-from yarl import URL
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint
+from claude_gateway_proxy.gateway.lanes.dispatch import Request
+from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.wire.headers import request_headers
-from claude_gateway_proxy.gateway.wire.model_ids import written_for
+from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A POST to an upstream, complete except for the headers of a cloud identity."""
-
-    url: URL
-    headers: CIMultiDict[str]
-    body: bytes
-
-
-def model_at(target: Target, asked: str) -> str:
-    """The target's name of the model that a client asked for."""
-    if target.model != "*":
-        return target.model
-    if target.wire not in CLAUDE_WIRES:
-        return asked
-    return written_for(target.wire, asked, "" if target.aws is None else target.aws.region)
 
 
 def request(call: Call, target: Target, to: Endpoint) -> Request:

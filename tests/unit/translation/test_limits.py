@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway_proxy.litellm.limits import MostOutput, is_too_long, most_output, prompt_too_long
+from claude_gateway_proxy.translation.limits import MostOutput, is_too_long, most_output, prompt_too_long
 
 TOO_LONG = {
     "This model's maximum context length is 128000 tokens. However, your messages resulted in 140000 tokens "
@@ -28,6 +28,25 @@ TOO_LONG = {
     "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it": (9000, 8192),
     "Your input exceeds the context window of this model. Please adjust your input and try again.": None,
     "Input is too long for requested model.": None,
+    "The input (345516 tokens) is longer than the model's context length (262144 tokens).": (345516, 262144),
+    "invalid params, context window exceeds limit (2013)": None,
+    "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]": None,
+    "Prompt exceeds max length": None,
+    "This model's maximum prompt length is 131072 but the request contains 537812 tokens.": (537812, 131072),
+    "prompt token count of 128999 exceeds the limit of 128000": (128999, 128000),
+    "Total tokens of image and text exceed max message tokens. Request id: 1": None,
+    "Request body too large for gpt-4o model. Max size: 8000 tokens.": None,
+    "The prompt is too long: 140000, model maximum context length: 131071": (140000, 131071),
+    "`inputs` must have less than 4096 tokens. Given: 5000": (5000, 4096),
+    "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length "
+    "of only 4096 tokens, which is not enough.": (9000, 4096),
+    "The number of tokens to keep from the initial prompt is greater than the context length": None,
+    "max_tokens must be at least 1, got -878.": None,
+    "the input length exceeds the context length": None,
+    "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of 10000 "
+    "tokens: 9000 tokens from the input messages and 1000 tokens for the completion.": None,
+    "Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 8000, please reduce your "
+    "message size and try again.": (8000, 6000),
     "Please reduce the length of the messages or completion.": None,
 }
 
@@ -43,6 +62,31 @@ def test_a_prompt_that_is_too_long(words: str, numbers: tuple[int, int] | None) 
 
 
 OUTPUT = {
+    "Range of max_tokens should be [1, 8192]": MostOutput(8192, of_model=True),
+    "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]": MostOutput(
+        8192, of_model=True
+    ),
+    "max_tokens must be less than or equal to 4096": MostOutput(4096, of_model=True),
+    "max_tokens (32000) exceeds the maximum limit of 8192": MostOutput(8192, of_model=True),
+    "The max_tokens parameter must be between 1 and 16384.": MostOutput(16384, of_model=True),
+    "The maximum allowed number of max_tokens is 4096": MostOutput(4096, of_model=True),
+    "This endpoint's maximum context length is 131072 tokens. However, you requested about 140000 tokens (108000 of "
+    "text input, 5000 of tool input, 27000 in the output).": MostOutput(18072, of_model=False),
+    "Requested token count exceeds the model's maximum context length of 131072 tokens. You requested a total of "
+    "135000 tokens: 103000 tokens from the input messages and 32000 tokens for the completion.": MostOutput(
+        28072, of_model=False
+    ),
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 3000 `inputs` tokens and 2000 "
+    "`max_new_tokens`": MostOutput(1096, of_model=False),
+    "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length": MostOutput(
+        11760, of_model=False
+    ),
+    "You passed 1000 input tokens and requested 8000 output tokens. However, the model's context length is only 8192 "
+    "tokens": MostOutput(7192, of_model=False),
+    "Invalid request: Your request exceeded model token limit: 131072 (requested: 140000)": MostOutput(
+        16384, of_model=False
+    ),
+    "Invalid request: Your request exceeded model token limit: 8192": MostOutput(4096, of_model=False),
     "max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you provided "
     "32000.": MostOutput(16384, of_model=True),
     "max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens for claude-x": MostOutput(

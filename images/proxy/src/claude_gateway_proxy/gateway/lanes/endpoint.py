@@ -40,7 +40,7 @@ class Endpoint:
     """One address of one target, with headers of our own: ``always`` replace the client's, ``missing`` do not.
 
     ``verbs`` is set where the path names the model: ``url`` then ends before the model, and ``verbs`` has what
-    follows it. ``cloud``: the target is in a cloud, where each request needs headers of an identity. ``mask`` knows
+    follows it. ``identified``: each request needs headers of an identity. ``mask`` knows
     the target's key and login.
     """
 
@@ -49,7 +49,7 @@ class Endpoint:
     always: tuple[tuple[str, str], ...] = field(repr=False)
     missing: tuple[tuple[str, str], ...]
     verbs: tuple[str, str] | None = None
-    cloud: bool = False
+    identified: bool = False
     mask: Mask = NOTHING
 
     def address(self, query: bytes) -> URL:
@@ -82,9 +82,9 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
         raise ValueError(f"{target.id} has no endpoint for {format}")
     path = _PATHS[target.wire, format]
     always = [("accept-encoding", "identity")]
-    cloud = target.wire in (Wire.BEDROCK, Wire.VERTEX)
+    identified = target.wire in (Wire.BEDROCK, Wire.VERTEX) or target.federation is not None
     mask = NOTHING
-    if target.secret is not None and not cloud:
+    if target.secret is not None and not identified:
         key = secrets[target.secret]
         mask = Mask(secrets[entry] for entry in target.entries)
         always.append(("x-api-key", key) if target.wire is Wire.ANTHROPIC else ("authorization", f"Bearer {key}"))
@@ -99,7 +99,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
         always=tuple(always),
         missing=tuple(missing),
         verbs=_VERBS.get((target.wire, format)),
-        cloud=cloud,
+        identified=identified,
         mask=mask,
     )
 

@@ -1,0 +1,53 @@
+"""What an answer that is none means for the caller."""
+
+from typing import Final
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
+from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
+from claude_gateway_proxy.translation.limits import is_too_long, most_output, prompt_too_long
+from claude_gateway_runtime.failure import Failure, row
+
+_READ_MOST: Final = 64 * 1024
+_MESSAGE_MOST: Final = 4_000
+"""Characters of an upstream's words that are searched for keys, and that are passed on."""
+
+
+@row(502, "upstream_broken")
+def broken(message: str) -> str:
+    """The upstream's answer is not one, or not complete."""
+    return message
+
+
+@row(501, "not_supported", retry=False)
+def cannot_count(provider: str) -> str:
+    """The provider has no way to count tokens exactly, and an estimate would be wrong."""
+    return f"tokens cannot be counted exactly for the provider '{provider}'"
+
+
+def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
+    """Return what the caller learns of a bad answer, without the keys that the upstream may quote."""
+    message = mask.text(str(error)[:_READ_MOST])[:_MESSAGE_MOST]
+    if not isinstance(error, Reported):
+        return broken(message)
+    found = too_long(message, call) if error.status < 500 else None
+    return found or Failure(status=error.status, message=message)
+
+
+def too_long(words: str, call: Call) -> Failure | None:
+    """Return the failure of a prompt that does not fit, as the caller's format has it; None for other words."""
+    words = words[:_MESSAGE_MOST]
+    most = most_output(words)
+    if (most is not None and most.of_model) or not is_too_long(words):
+        return None
+    message = prompt_too_long(words) if call.format is Format.MESSAGES else words
+    return Failure(status=400, message=message, code="context_length_exceeded")
+
+
+def written(failure: Failure, call: Call) -> Whole:
+    """Return a failure as an answer in the caller's format, for the exchange to judge like any upstream's."""
+    body = OPERATIONS[call.format].error_body(failure, request_id=call.record.request_id)
+    return Whole(body, status=failure.status, headers=failure.headers())

@@ -1,0 +1,150 @@
+"""The codec lane: a request becomes one in the target's own format, and its answer one in the caller's."""
+
+import asyncio
+from typing import Final
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from claude_gateway.contract.policy import Format, Target
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.lanes.body import body_of
+from claude_gateway_proxy.gateway.lanes.codec import messages, openai
+from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
+from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
+from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
+from claude_gateway_proxy.gateway.lanes.codec.refusals import Refused, Repairing
+from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
+from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
+from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.routing.choice import LaneName
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
+from claude_gateway_proxy.gateway.wire.model_ids import model_at
+from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
+from claude_gateway_runtime.asgi import Headers
+from claude_gateway_runtime.failure import Failure
+
+PAIRS: Final = {
+    Format.MESSAGES: messages.PAIR,
+    Format.COUNT_TOKENS: messages.COUNT_PAIR,
+    Format.CHAT: openai.CHAT_PAIR,
+    Format.RESPONSES: openai.RESPONSES_PAIR,
+}
+"""The translation for each format of callers; a target of another wire is asked in the format of its own."""
+
+_AT_ONCE: Final = 512 * 1024
+"""Bytes of a body up to which it is translated on the event loop, which takes some milliseconds."""
+
+_PASSED_ON: Final = {b"user-agent": "user-agent", b"traceparent": "traceparent"}
+"""Headers of the caller that mean the same to an upstream of another format."""
+
+
+class CodecLane:
+    """Translates in this process. The models behind it do not judge tool calls."""
+
+    name: Final = LaneName.CODEC
+    supports_safeguards: Final = False
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        """Send through ``dispatch``, which its owner closes."""
+        self._dispatch = dispatch
+        self._repairing = Repairing()
+
+    def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
+        """Prepare the request; awaiting its response translates it, and raises Failure (400) where that cannot be."""
+        to = self._dispatch.endpoint(call, target, PAIRS[call.format].upstream(target))
+        mask = Mask() if to.identified else to.mask
+        response = self._answer(call, target, to=to, mask=mask, upstreams=upstreams)
+        # Whatever the frames of the caller, this lane answers without them.
+        return Sending(response, wire=OPERATIONS[call.format].wire, mask=mask)
+
+    async def close(self) -> None:
+        """Close nothing: the connections belong to the exchange."""
+
+    async def _answer(self, call: Call, target: Target, *, to: Endpoint, mask: Mask, upstreams: Upstreams) -> Response:
+        model = model_at(target, call.asked)
+        try:
+            prepared = await _prepared(call, target, model)
+        except Failure as failure:
+            if failure.status < 500:
+                raise
+            # What this target cannot do, another one may.
+            return written(failure, call)
+
+        async def send(fields: Json) -> aiohttp.ClientResponse:
+            request = _request(prepared, fields, call=call, target=target, to=to, model=model)
+            if to.identified:
+                return await self._dispatch.send_identified(
+                    request, mask=mask, call=call, target=target, upstreams=upstreams
+                )
+            return await upstreams.send(request.url, headers=request.headers, body=request.body)
+
+        response = await self._repairing.send(prepared.fields, call=call, target=target, model=model, send=send)
+        if isinstance(response, Refused):
+            return response.answer(call)
+        if not 200 <= response.status < 300:
+            return response
+        try:
+            return await _read(response, prepared.retelling, call=call, to=to, mask=mask)
+        except BadAnswer as error:
+            response.close()
+            return written(failure_of(error, call=call, mask=mask), call)
+        except BaseException:
+            response.close()
+            raise
+
+
+async def _prepared(call: Call, target: Target, model: str) -> Prepared:
+    pair, body = PAIRS[call.format], body_of(call, target)
+    if len(body) <= _AT_ONCE:
+        return pair.prepare(pair.read(body), target, model, len(body))
+    return await asyncio.to_thread(_prepared_aside, pair, body, target, model)
+
+
+def _prepared_aside(pair: Pair, body: bytes, target: Target, model: str) -> Prepared:
+    return pair.prepare(pair.read(body), target, model, len(body))
+
+
+def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to: Endpoint, model: str) -> Request:
+    stream = call.body.stream
+    headers: CIMultiDict[str] = CIMultiDict(
+        [(_PASSED_ON[name], value.decode("latin-1")) for name, value in call.headers if name in _PASSED_ON]
+    )
+    headers["accept"] = "text/event-stream" if stream else "application/json"
+    headers.extend(to.missing)
+    headers.extend(to.always)
+    path = prepared.path
+    url = to.of_model(model, stream=stream) if path is None else URL(f"{target.base_url}{path}", encoded=True)
+    document = fields if to.verbs is not None else {"model": model, **fields}
+    return Request(url=url, headers=headers, body=msgspec.json.encode(document))
+
+
+async def _read(
+    response: aiohttp.ClientResponse, retelling: Retelling, *, call: Call, to: Endpoint, mask: Mask
+) -> Response:
+    """Read an answer until the model has said something, or to its end. Raises BadAnswer where it is none."""
+    read, headers = reader_of(response, to.wire), _headers(response)
+    if not call.body.stream:
+        return Whole(retelling.whole(await documents_of(read)), headers=headers)
+
+    def reported(error: Reported) -> bytes:
+        failure = failure_of(error, call=call, mask=mask)
+        own = retelling.failed(failure)
+        return own or OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
+
+    stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
+    await stream.begin()
+    return stream
+
+
+def _headers(response: aiohttp.ClientResponse) -> Headers:
+    """The upstream's id of the request, which its vendor's support asks for."""
+    ident = upstream_request_id(response.raw_headers)
+    return [] if ident is None else [(b"request-id", ident.encode())]

@@ -1,0 +1,113 @@
+"""Requests that an upstream refuses: sent once more in a form that it takes, or its refusal in words that help."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from claude_gateway.contract.policy import Target
+from claude_gateway_proxy.bounds import ERROR_MOST
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
+from claude_gateway_proxy.gateway.lanes.codec.failures import too_long, written
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json
+from claude_gateway_proxy.gateway.lanes.codec.reading import reader_of
+from claude_gateway_proxy.translation.bad_answer import Broken
+from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.words import words_of
+from claude_gateway_runtime.asgi import Headers
+from claude_gateway_runtime.logs import emit
+
+_log: Final = logging.getLogger(__name__)
+
+Send = Callable[[Json], Awaitable[aiohttp.ClientResponse]]
+"""Sends the fields of a request in the upstream's format."""
+
+_OF_THE_REQUEST: Final = frozenset({400, 413, 422})
+_OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An upstream's refusal, read to its end; ``body`` is plain."""
+
+    refusal: Refusal
+    headers: Headers
+    body: bytes
+
+    def answer(self, call: Call) -> Whole:
+        """Return what the exchange gets: the upstream's own answer, or Claude's words for a prompt that is too long."""
+        failure = too_long(self.refusal.words, call) if self.refusal.status in _OF_THE_REQUEST else None
+        if failure is not None:
+            return written(failure, call)
+        return Whole(self.body, status=self.refusal.status, headers=self.headers)
+
+
+class Repairing:
+    """Sends requests as the models behind the targets are known to take them, and learns from their refusals."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._repairs = Repairs(clock=time.monotonic)
+
+    async def send(
+        self, fields: Json, *, call: Call, target: Target, model: str, send: Send
+    ) -> aiohttp.ClientResponse | Refused:
+        """Send a request, and again with what was refused about it left out; return the last answer.
+
+        Raises what ``send`` raises, and aiohttp.ClientError or OSError where a refusal cannot be read.
+        """
+        asked = Model(target.id, model)
+        fields, names = self._repairs.known(asked, fields)
+        call.record.repairs += [(name, "known") for name in names]
+        tried: list[tuple[Refusal, str]] = []
+        while True:
+            response = await send(fields)
+            if response.status not in _OF_THE_REQUEST:
+                break
+            refused = await _read(response)
+            changed = self._repairs.after(refused.refusal, fields)
+            if changed is None or len(tried) == TRIES_MOST:
+                return refused
+            fields, name = changed
+            call.record.repairs.append((name, "refused"))
+            tried.append((refused.refusal, name))
+        if 200 <= response.status < 300:
+            for refusal, name in tried:
+                self._learn(asked, refusal, name)
+        return response
+
+    def _learn(self, model: Model, refusal: Refusal, name: str) -> None:
+        if self._repairs.learn(model, refusal, name) is not None:
+            emit(
+                _log,
+                "repair_learned",
+                level=logging.WARNING,
+                target=model.target,
+                model=model.name,
+                repair=name,
+                seconds=int(KEPT_SECONDS),
+            )
+
+
+async def _read(response: aiohttp.ClientResponse) -> Refused:
+    """Read a refusal; of a larger one than an error can be, the beginning."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        read = reader_of(response, None)
+        while size < ERROR_MOST and (piece := await read()):
+            parts.append(piece)
+            size += len(piece)
+    except Broken:
+        # It is compressed in a way that nobody asked for: its status remains.
+        parts.clear()
+    finally:
+        response.close()
+    body = b"".join(parts)[:ERROR_MOST]
+    headers = [(name, value) for name, value in response.raw_headers if name.lower() not in _OF_THE_BODY]
+    words = words_of(body.decode("utf-8", "replace")) or ""
+    return Refused(Refusal(response.status, words), headers=headers, body=body)

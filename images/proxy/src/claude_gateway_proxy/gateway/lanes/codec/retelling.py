@@ -1,0 +1,34 @@
+"""How the codec lane reads an upstream's answer: as bytes for the caller, piece by piece or whole."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from claude_gateway_proxy.translation.documents import Document
+from claude_gateway_runtime.failure import Failure
+
+
+class Retelling(Protocol):
+    """Retells one answer in the caller's format. Every method may raise BadAnswer.
+
+    The documents are those of the upstream's stream, or the one that a whole answer is, whatever was asked for.
+    ``ended`` once the upstream said that its answer is complete, so that no document after it matters.
+    """
+
+    @property
+    def ended(self) -> bool: ...
+
+    def document(self, document: Document) -> bytes:
+        """Take one document; return what the caller's stream gets of it: whole events, often none."""
+        ...
+
+    def end(self) -> bytes:
+        """Take the end of the upstream's answer; return the end of the caller's stream. Called once."""
+        ...
+
+    def whole(self, documents: Iterable[Document]) -> bytes:
+        """Take all documents of an answer at once, in place of the other two; return the caller's one document."""
+        ...
+
+    def failed(self, failure: Failure) -> bytes | None:
+        """Return the end of a stream that fails; None for the error event of the caller's format."""
+        ...

@@ -1,0 +1,81 @@
+"""The targets' own endpoints, and requests to them under the target's key or under an identity of the gateway."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from claude_gateway.contract.policy import Format, Target
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.identities import anthropic
+from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
+from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint, endpoint
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.masking import Mask
+
+if TYPE_CHECKING:
+    from claude_gateway_proxy.gateway.snapshot import Snapshot
+
+_BETAS: Final = "anthropic-beta"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST to an upstream, complete except for the headers of an identity."""
+
+    url: URL
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+class Dispatch:
+    """Knows the endpoints of the snapshot that was used last, and the gateway's identities."""
+
+    def __init__(self, identities: Identities) -> None:
+        """Begin without endpoints; ``identities`` are fetched when a target first needs one."""
+        self._identities = identities
+        self._endpoints: dict[tuple[str, Format], Endpoint] = {}
+        self._snapshot: Snapshot | None = None
+
+    def endpoint(self, call: Call, target: Target, format: Format) -> Endpoint:
+        """Return the target's endpoint for requests in ``format``. Raises ValueError where it has none."""
+        if call.snapshot is not self._snapshot:
+            self._endpoints, self._snapshot = {}, call.snapshot
+            self._identities.keep(call.snapshot.secrets)
+        key = (target.id, format)
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._endpoints[key] = endpoint(target, format=format, secrets=call.snapshot.secrets)
+        return found
+
+    async def send_identified(
+        self, request: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
+    ) -> aiohttp.ClientResponse:
+        """Send a request under the gateway's identity at Anthropic or in a cloud, which ``mask`` then knows.
+
+        Raises IdentityError without an identity, and what ``Upstreams.send`` raises.
+        """
+        if target.federation is not None:
+            return await self._send_federated(request, mask=mask, call=call, target=target, upstreams=upstreams)
+        identity = await self._identities.headers(target, url=request.url, body=request.body, snapshot=call.snapshot)
+        mask.add(shown(identity))
+        request.headers.update(identity)
+        return await upstreams.send(request.url, headers=request.headers, body=request.body)
+
+    async def _send_federated(
+        self, request: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
+    ) -> aiohttp.ClientResponse:
+        headers = request.headers
+        headers[_BETAS] = anthropic.with_beta(headers.getall(_BETAS, ()))
+
+        async def post(token: str) -> aiohttp.ClientResponse:
+            headers["authorization"] = f"Bearer {token}"
+            return await upstreams.send(request.url, headers=headers, body=request.body)
+
+        return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
+
+    def close(self) -> None:
+        """Start no new fetch of an identity."""
+        self._identities.close()

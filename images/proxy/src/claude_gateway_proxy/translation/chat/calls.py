@@ -1,0 +1,255 @@
+"""Tool calls of Chat Completions put together: each once, complete and in order, however a server sends its pieces.
+
+OpenAI numbers the calls of an answer and names and identifies each in its first piece. Others give every call the
+number 0, or none, repeat the name or a new id in every piece, send arguments before the name, as an object or as JSON
+within JSON, or repeat whole calls at the end.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from claude_gateway_proxy.translation.bad_answer import Broken
+from claude_gateway_proxy.translation.chat.parts import text_of
+from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode, whole
+from claude_gateway_proxy.translation.progress import Progress
+
+_NOTHING: Final = frozenset({"", "{}", '""', "null", "[]"})
+"""Arguments that say nothing. Some servers begin with an empty object and send the real one after it."""
+
+_HEAD: Final = 16
+"""Characters that are enough to see whether arguments say something."""
+
+_MOST: Final = 1_000
+"""Calls of one answer."""
+
+
+class Begin(NamedTuple):
+    """A call begins; ``key`` is its number in the answer, ``signature`` that of the thought behind it."""
+
+    key: int
+    ident: str
+    name: str
+    signature: object
+
+
+class Arguments(NamedTuple):
+    """A piece of a call's arguments."""
+
+    key: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call. ``parts`` are its arguments so far, of which ``written`` are passed on; ``head`` is their beginning."""
+
+    key: int
+    ident: str = ""
+    idents: set[str] = field(default_factory=set)
+    name: str = ""
+    signature: object = None
+    begun: bool = False
+    head: str = ""
+    parts: list[str] = field(default_factory=list)
+    written: int = 0
+    progress: Progress = field(default_factory=Progress)
+    halves: Halves = field(default_factory=Halves)
+
+    def add(self, text: str) -> None:
+        """Add a piece of the arguments."""
+        if self.is_empty and self.head and text.strip():
+            self.parts, self.head, self.progress = [], "", Progress()
+        rest = self.progress.feed(text)
+        if self.progress.complete and rest:
+            # What is behind the end of the value belongs to no call.
+            text = text[: len(text) - len(rest)]
+        if len(self.head) < _HEAD:
+            self.head = (self.head + text).lstrip()[:_HEAD]
+        self.parts.append(text)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the arguments say nothing yet."""
+        return self.written == 0 and self.head.rstrip() in _NOTHING
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the arguments are a whole value that says something."""
+        return self.progress.complete and not self.is_empty
+
+    def is_said_by(self, arguments: str) -> bool:
+        """Whether a piece repeats the arguments of this call, which is done."""
+        if len(self.parts) > 1:
+            self.written = min(self.written, 1)
+            self.parts = ["".join(self.parts)]
+        return arguments.strip() in ("", self.parts[0].strip())
+
+    def unwritten(self, *, last: bool) -> str:
+        """Return what of the arguments may be passed on now, and count it as passed on."""
+        if self.is_empty or (self.progress.kind == '"' and not (self.progress.complete or last)):
+            return ""
+        text = "".join(self.parts[self.written :])
+        if self.progress.kind == '"' and self.written == 0:
+            text = _unwrapped(text)
+        self.written = len(self.parts)
+        text = self.halves.whole(text)
+        return text + self.halves.rest() if last else text
+
+
+class Calls:
+    """Puts the calls of one answer together."""
+
+    __slots__ = ("_by_ident", "_by_index", "_calls")
+
+    def __init__(self) -> None:
+        """Begin without a call."""
+        self._calls: list[_Call] = []
+        self._by_ident: dict[str, _Call] = {}
+        self._by_index: dict[int, _Call] = {}
+
+    def read(self, pieces: object) -> Iterator[Begin | Arguments]:
+        """Read the ``tool_calls`` of one chunk."""
+        found = pieces if isinstance(pieces, list) else [pieces] if isinstance(pieces, dict) else []
+        known = [piece for piece in found if isinstance(piece, dict)]
+        for place, piece in enumerate(known):
+            yield from self._piece(piece, place=place if len(known) > 1 else None)
+
+    def end(self, *, cut: bool) -> Iterator[Begin | Arguments]:
+        """Return what is left at the end of the answer.
+
+        Raises Broken where a call is not complete, unless the answer was ``cut`` at a limit of its length.
+        """
+        for call in self._calls:
+            if not call.name and not call.is_empty and not cut:
+                raise Broken("the upstream sent a tool call without its name")
+            if call.progress.open and not cut:
+                raise Broken("the upstream ended its answer within a tool call")
+            yield from _news(call, last=True)
+
+    def finish(self, key: int) -> Iterator[Begin | Arguments]:
+        """Return what is left of one call, which the upstream says is complete."""
+        yield from _news(self._calls[key], last=True)
+
+    def sign(self, ident: object, signature: str) -> None:
+        """Add the signature of a thought to the call that it belongs to: the one with an id, else the first."""
+        call = self._by_ident.get(ident) if isinstance(ident, str) else None
+        call = call or next(iter(self._calls), None)
+        if call is not None and call.signature is None:
+            call.signature = signature
+
+    def signature(self, key: int) -> object:
+        """Return the signature of the thought behind a call."""
+        return self._calls[key].signature
+
+    def is_complete(self, key: int) -> bool:
+        """Return whether a call's arguments are one whole value."""
+        return self._calls[key].progress.complete
+
+    def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
+        function = piece.get("function")
+        function = function if isinstance(function, dict) else piece
+        name, ident = whole(text_of(function.get("name"))), whole(text_of(piece.get("id")))
+        arguments = _arguments(function)
+        index = _index(piece.get("index"))
+        call = self._call(index if index is not None else place, ident=ident, name=name, arguments=arguments)
+        if call is None:
+            return
+        if ident:
+            call.ident = call.ident or ident
+            call.idents.add(ident)
+            self._by_ident[ident] = call
+        call.name = call.name or name
+        call.signature = call.signature or _signature(piece) or _signature(function)
+        if arguments and not call.is_done:
+            call.add(arguments)
+        yield from _news(call, last=False)
+
+    def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> _Call | None:
+        """Return the call that a piece belongs to, a new one where one begins; None where the piece says nothing."""
+        known = self._by_ident.get(ident) if ident else None
+        if known is not None and not (name and _begins(known, ident=ident, name=name, arguments=arguments)):
+            return known
+        found = (self._calls[-1] if self._calls else None) if index is None else self._by_index.get(index)
+        if known is None and found is not None and not _begins(found, ident=ident, name=name, arguments=arguments):
+            return found
+        if not (name or ident or arguments.strip()):
+            return None
+        if len(self._calls) == _MOST:
+            raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
+        call = _Call(key=len(self._calls))
+        self._calls.append(call)
+        if index is not None:
+            self._by_index[index] = call
+        return call
+
+
+def _begins(found: _Call, *, ident: str, name: str, arguments: str) -> bool:
+    """Return whether a piece begins a call behind ``found``, which has its id or number, or is the last one."""
+    other = bool(ident) and bool(found.ident) and ident not in found.idents
+    if name and found.name and name != found.name:
+        return True
+    if not found.is_done:
+        # The name again, or a new id, in every piece of one call.
+        return bool(name and found.name) and other and found.is_empty
+    if name:
+        return bool(found.name) and (other or not found.is_said_by(arguments))
+    # What follows a whole value, such as one brace too many, begins a call only where it looks like one.
+    return arguments.lstrip().startswith("{") and (other or not found.is_said_by(arguments))
+
+
+def _news(call: _Call, *, last: bool) -> Iterator[Begin | Arguments]:
+    """Return what of a call can be passed on."""
+    if not call.name:
+        return
+    if not call.begun:
+        call.begun = True
+        yield Begin(call.key, call.ident, call.name, call.signature)
+    text = call.unwritten(last=last)
+    if text:
+        yield Arguments(call.key, text)
+
+
+def _arguments(function: Mapping[str, Any]) -> str:
+    """Return a piece of a call's arguments as JSON text."""
+    for name in ("arguments", "parameters", "input"):
+        value = function.get(name)
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return ""
+
+
+def _unwrapped(text: str) -> str:
+    """Return the object that a JSON string holds; the text itself where it holds none."""
+    inner = decode(text.encode("utf-8", "surrogatepass"))
+    if not isinstance(inner, str):
+        return text
+    found = decode(inner.encode("utf-8", "surrogatepass"))
+    return inner if found is not MALFORMED and isinstance(found, dict) else text
+
+
+def _index(value: object) -> int | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
+
+
+def _signature(piece: Mapping[str, Any]) -> object:
+    """Return the signature of a thought: Google's own endpoint has it in ``extra_content``, others next to the call."""
+    extra = piece.get("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    own = piece.get("provider_specific_fields")
+    for place in (google, piece, own):
+        if isinstance(place, dict):
+            for name in ("thought_signature", "thoughtSignature"):
+                if isinstance(place.get(name), str):
+                    return place[name]
+    return None

@@ -1,0 +1,189 @@
+"""The codec lane over real sockets: Messages for servers that speak Chat Completions or Responses."""
+
+import json
+from typing import Any
+
+import pytest
+from aiohttp import ClientPayloadError
+from tests.support.builders.bundles import route, target
+from tests.support.processes.inprocess import Gateway, Seen, chunk, gateway, head, stream, upstream, whole
+
+from claude_gateway.contract.bundle import secret_entry
+from claude_gateway.contract.policy import Counting, Format, Target, Translation, Wire
+
+_SECRET = b"sk-upstream"
+_ENTRY = secret_entry("ns.key", _SECRET)
+_CODEC = (Format.MESSAGES, Format.COUNT_TOKENS)
+_CHAT = Translation(codec=_CODEC)
+_RESPONSES = Translation(
+    codec=_CODEC, messages=Format.RESPONSES, counting=Counting(format=Format.CHAT, path="/responses/input_tokens")
+)
+_ASKED: dict[str, Any] = {"model": "claude-x", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def _target(url: str, translation: Translation = _CHAT, **more: object) -> Target:
+    return target(wire=Wire.OPENAI, base_url=f"{url}/v1", translation=translation, **more)
+
+
+def _chunk(delta: dict[str, Any], **more: object) -> bytes:
+    document = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, **more}]}
+    return b"data: " + json.dumps(document).encode() + b"\n\n"
+
+
+_USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":5,"total_tokens":16}}\n\n'
+_STREAM = (
+    _chunk({"role": "assistant", "content": ""}),
+    _chunk({"content": "Hel"}),
+    _chunk({"content": "lo"}),
+    _chunk({}, finish_reason="stop"),
+    _USAGE,
+    b"data: [DONE]\n\n",
+)
+_WHOLE = {
+    "id": "c",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 11, "completion_tokens": 5},
+}
+
+
+def _events(body: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
+
+
+def _text(events: list[dict[str, Any]]) -> str:
+    return "".join(event["delta"]["text"] for event in events if event.get("delta", {}).get("type") == "text_delta")
+
+
+async def _ask(gw: Gateway, *, path: str = "/v1/messages", **more: object) -> tuple[int, bytes]:
+    answer = await gw.post(path, {**_ASKED, **more})
+    return answer.status, await answer.read()
+
+
+async def test_a_whole_answer_of_chat_completions_is_a_message() -> None:
+    async with upstream(whole(json.dumps(_WHOLE).encode(), headers="x-request-id: up-1\r\n")) as up:
+        there = _target(up.url, secret=_ENTRY)
+        async with gateway(route("claude-x", targets=[there]), secrets={_ENTRY: _SECRET}) as gw:
+            answer = await gw.post("/v1/messages", _ASKED)
+            message = await answer.json()
+            assert answer.headers["request-id"] == "up-1"
+            record = (await gw.records())[0]
+    assert message["content"] == [{"type": "text", "text": "Hello"}]
+    assert (message["type"], message["stop_reason"], message["model"]) == ("message", "end_turn", "upstream-model")
+    assert message["usage"]["input_tokens"] == 11
+    assert (record["lane"], record["input_tokens"], record["output_tokens"]) == ("codec", 11, 5)
+    seen = up.seen[0]
+    assert seen.target == "/v1/chat/completions"
+    assert seen.header("authorization") == "Bearer sk-upstream"
+    assert seen.header("x-api-key") is None
+    sent = json.loads(seen.body)
+    assert sent == {"model": "upstream-model", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}]}
+
+
+async def test_a_stream_of_chat_completions_is_a_stream_of_messages() -> None:
+    async with upstream(stream(*_STREAM)) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:
+        status, body = await _ask(gw, stream=True)
+        record = (await gw.records())[0]
+        await _ask(gw, stream=True)
+        connections = up.open
+    events = _events(body)
+    assert (status, _text(events)) == (200, "Hello")
+    assert [event["type"] for event in events] == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    assert (record["outcome"], record["input_tokens"], record["output_tokens"]) == ("ok", 11, 5)
+    assert json.loads(up.seen[0].body)["stream_options"] == {"include_usage": True}
+    assert connections == 1, "the connection is used again"
+
+
+async def test_any_cut_of_the_stream_gives_the_same_events() -> None:
+    bytes_of = b"".join(_STREAM)
+    async with (
+        upstream(stream(*(bytes_of[at : at + 7] for at in range(0, len(bytes_of), 7)))) as up,
+        gateway(route("claude-x", targets=[_target(up.url)])) as gw,
+    ):
+        assert _text(_events((await _ask(gw, stream=True))[1])) == "Hello"
+
+
+async def test_an_upstream_that_fails_is_followed_by_the_next() -> None:
+    async with (
+        upstream(whole(b'{"error":{"message":"busy"}}', status="529 Overloaded")) as bad,
+        upstream(stream(b'data: {"error":{"message":"sorry"}}\n\n')) as worse,
+        upstream(stream(*_STREAM)) as good,
+    ):
+        targets = [_target(bad.url), _target(worse.url, priority=1), _target(good.url, priority=2)]
+        async with gateway(route("claude-x", targets=targets)) as gw:
+            status, body = await _ask(gw, stream=True)
+            record = (await gw.records())[0]
+    assert (status, _text(_events(body))) == (200, "Hello")
+    assert record["attempts"] == 3
+    assert [each.partition(": ")[2] for each in record["upstream_errors"]] == ["overloaded", "status"]
+
+
+@pytest.mark.parametrize(("status", "told"), [("529 Overloaded", 529), ("429 Too Many", 429), ("401 No", 502)])
+async def test_an_error_keeps_its_status_and_its_words_in_the_callers_envelope(status: str, told: int) -> None:
+    body = json.dumps({"error": {"message": "no, not with sk-upstream", "type": "x", "code": "y"}}).encode()
+    reply = whole(body, status=status, headers="content-type: application/json\r\nretry-after: 7\r\n")
+    async with upstream(reply) as up:
+        there = _target(up.url, secret=_ENTRY)
+        async with gateway(route("claude-x", targets=[there]), secrets={_ENTRY: _SECRET}) as gw:
+            answer = await gw.post("/v1/messages", _ASKED)
+            document = await answer.json()
+    assert answer.status == told
+    assert document["type"] == "error"
+    assert "sk-upstream" not in json.dumps(document)
+    assert told == 502 or answer.headers["retry-after"] == "7"
+
+
+async def test_a_stream_that_breaks_off_breaks_off_for_the_client_too() -> None:
+    async def breaks(_: Seen, writer: Any) -> None:
+        writer.write(head() + chunk(_STREAM[0]) + chunk(_STREAM[1]))
+        await writer.drain()
+        writer.transport.abort()
+
+    async with upstream(breaks) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:
+        answer = await gw.post("/v1/messages", {**_ASKED, "stream": True})
+        with pytest.raises(ClientPayloadError):
+            await answer.read()
+        assert (await gw.records())[0]["upstream_errors"] == [f"{_target(up.url).id}: broken"]
+
+
+async def test_messages_are_sent_to_openai_as_responses() -> None:
+    output = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    document = {"id": "r", "object": "response", "status": "completed", "output": output, "usage": usage}
+    async with (
+        upstream(whole(json.dumps(document).encode())) as up,
+        gateway(route("claude-x", targets=[_target(up.url, _RESPONSES)])) as gw,
+    ):
+        status, body = await _ask(gw)
+    assert status == 200
+    assert json.loads(body)["content"] == [{"type": "text", "text": "Hello"}]
+    assert up.seen[0].target == "/v1/responses"
+    assert json.loads(up.seen[0].body)["store"] is False
+
+
+async def test_tokens_are_counted_by_the_provider_that_can() -> None:
+    async with (
+        upstream(whole(b'{"object":"response.input_tokens","input_tokens":42}')) as up,
+        gateway(route("claude-x", targets=[_target(up.url, _RESPONSES)])) as gw,
+    ):
+        assert await _ask(gw, path="/v1/messages/count_tokens") == (200, b'{"input_tokens":42}')
+    assert up.seen[0].target == "/v1/responses/input_tokens"
+    assert set(json.loads(up.seen[0].body)) == {"model", "input"}
+
+
+@pytest.mark.parametrize("counts", ["Exact", "Estimate"])
+async def test_tokens_are_estimated_where_no_one_can_count_and_the_route_allows_it(counts: str) -> None:
+    async with upstream(whole(b"{}")) as up:
+        there = route("claude-x", targets=[_target(up.url)], estimate_tokens=counts == "Estimate")
+        async with gateway(there) as gw:
+            answer = await gw.post("/v1/messages/count_tokens", _ASKED)
+            assert answer.status == (501 if counts == "Exact" else 200)
+            assert answer.headers.get("x-token-count") == (None if counts == "Exact" else "estimate")
+    assert up.seen == []

@@ -1,0 +1,325 @@
+"""What is left out of a request that an upstream refused, and what is remembered of it."""
+
+from typing import Any
+
+import pytest
+
+from claude_gateway_proxy.translation import repair
+from claude_gateway_proxy.translation.changes import without_thinking
+from claude_gateway_proxy.translation.repair import KEPT_SECONDS, Model, Refusal, Repairs
+
+ASKED: dict[str, Any] = {"messages": [], "max_tokens": 100, "thinking": {}, "output_config": {"effort": "low"}}
+
+
+def memory() -> Repairs:
+    """Repairs in an hour that does not pass."""
+    return Repairs(clock=lambda: 0.0)
+
+
+def refusal(words: str) -> Refusal:
+    return Refusal(400, words)
+
+
+def too_much(tokens: int, *, of_model: bool = False) -> Refusal:
+    if of_model:
+        return refusal(f"max_tokens is too large: 99. This model supports at most {tokens} completion tokens.")
+    return refusal(
+        f"'max_tokens' is too large: 99. This model's maximum context length is {tokens + 7} tokens and your request "
+        f"has 7 input tokens (99 > {tokens + 7} - 7)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"a": 1, "thinking": {}, "output_config": {"effort": "low"}}, {"a": 1}),
+        ({"output_config": {"effort": "low", "format": {}}}, {"output_config": {"format": {}}}),
+        ({"reasoning_effort": "low"}, {}),
+        ({"reasoning": {}}, {}),
+    ],
+)
+def test_without_thinking(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert without_thinking(fields) == expected
+
+
+def test_without_thinking_leaves_others_alone() -> None:
+    fields = {"messages": [], "output_config": {"format": {}}}
+    assert without_thinking(fields) is fields
+
+
+MODEL = Model("t", "openai/m")
+OTHERS = (Model("t", "openai/other"), Model("other", "openai/m"))
+
+
+def learn(repairs: Repairs, model: Model, refused: Refusal) -> str | None:
+    """Let a request be refused once and taken then; return what is new."""
+    found = repairs.after(refused, {**LONG, "max_tokens": 10_000})
+    assert found is not None
+    return repairs.learn(model, refused, found[1])
+
+
+def known(repairs: Repairs, fields: dict[str, Any], model: Model = MODEL) -> dict[str, Any]:
+    return repairs.known(model, fields)[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '"llama3" does not support thinking',
+        "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "Encrypted content is not supported with this model.",
+        "reasoning_effort: Extra inputs are not permitted",
+    ],
+)
+def test_a_model_that_does_not_think_is_remembered_and_no_other(words: str) -> None:
+    repairs = memory()
+    assert known(repairs, ASKED) is ASKED
+    expected = {"messages": [], "max_tokens": 100}
+    assert repairs.after(refusal(words), ASKED) == (expected, "thinking")
+    assert known(repairs, ASKED) is ASKED, "nothing was learned before the second try succeeded"
+    assert learn(repairs, MODEL, refusal(words)) == "thinking"
+    assert learn(repairs, MODEL, refusal(words)) is None, "it is not new"
+    assert repairs.known(MODEL, ASKED) == (expected, ("thinking",))
+    assert repairs.known(MODEL, {"messages": []}) == ({"messages": []}, ())
+    assert all(known(repairs, ASKED, other) is ASKED for other in OTHERS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Thinking may not be enabled when tool_choice forces tool use.",
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        "`max_tokens` must be greater than `thinking.budget_tokens`.",
+        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.",
+        "Function tools with reasoning_effort are not supported for gpt-x in /v1/chat/completions.",
+        "reasoning_effort is not supported together with response_format.",
+        "thinking.type: adaptive thinking is not supported on this model",
+        "messages.1.content.0: Expected `thinking`, but found `text`. When `thinking` is enabled, ...",
+        "prefilling the assistant message is not supported with thinking",
+    ],
+)
+def test_a_conflict_within_one_request_is_repaired_and_not_remembered(words: str) -> None:
+    repairs = memory()
+    assert repairs.after(refusal(words), ASKED) == ({"messages": [], "max_tokens": 100}, "thinking")
+    assert learn(repairs, MODEL, refusal(words)) is None
+    assert known(repairs, ASKED) is ASKED
+
+
+def test_a_models_limit_is_remembered_and_a_prompts_is_not() -> None:
+    repairs = memory()
+    shared = too_much(50)
+    assert repairs.after(shared, ASKED) == ({**ASKED, "max_tokens": 50}, "output")
+    assert learn(repairs, MODEL, shared) is None
+    assert known(repairs, ASKED) is ASKED
+    assert learn(repairs, MODEL, too_much(60, of_model=True)) == "output"
+    assert known(repairs, ASKED) == {**ASKED, "max_tokens": 60}
+    assert repairs.after(too_much(200), ASKED) is None, "it would fail again"
+    assert all(known(repairs, ASKED, other) is ASKED for other in OTHERS)
+
+
+def test_what_is_known_expires() -> None:
+    now = 0.0
+    repairs = Repairs(clock=lambda: now)
+    learn(repairs, MODEL, refusal("thinking is not supported"))
+    now = KEPT_SECONDS / 2
+    learn(repairs, MODEL, too_much(60, of_model=True))
+    assert known(repairs, ASKED) == {"messages": [], "max_tokens": 60}
+    now = KEPT_SECONDS
+    assert known(repairs, ASKED) == {**ASKED, "max_tokens": 60}
+    now = 2 * KEPT_SECONDS
+    assert known(repairs, ASKED) is ASKED
+    assert learn(repairs, MODEL, too_much(60, of_model=True)) == "output", "it is new again"
+
+
+def test_the_newest_models_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "_MODELS_MOST", 2)
+    repairs = memory()
+    models = [Model("t", name) for name in "abc"]
+    for model in models:
+        learn(repairs, model, too_much(60, of_model=True))
+    assert [known(repairs, ASKED, model)["max_tokens"] for model in models] == [100, 60, 60]
+
+
+THOUGHT = {"type": "thinking", "thinking": "", "signature": "cgw1."}
+SAID = {"type": "text", "text": "hello"}
+LONG: dict[str, Any] = {**ASKED, "messages": [{"role": "assistant", "content": [THOUGHT, SAID]}]}
+SHORT = {**ASKED, "messages": [{"role": "assistant", "content": [SAID]}]}
+
+
+def test_a_history_of_thoughts_is_left_out_where_it_is_refused() -> None:
+    repairs = memory()
+    unknown = refusal("property 'reasoning_content' is unsupported")
+    assert repairs.after(unknown, LONG) == (SHORT, "thoughts")
+    learn(repairs, MODEL, unknown)
+    assert known(repairs, LONG) == SHORT
+
+
+def test_summaries_that_are_not_for_everybody_are_not_asked_for_again() -> None:
+    repairs = memory()
+    words = refusal("Your organization must be verified to generate reasoning summaries.")
+    hidden = {**ASKED, "thinking": {"display": "omitted"}}
+    assert repairs.after(words, ASKED) == (hidden, "summaries")
+    learn(repairs, MODEL, words)
+    assert known(repairs, ASKED) == hidden
+    assert repairs.after(words, hidden) is None
+
+
+def test_thoughts_for_another_account_are_left_out_once() -> None:
+    repairs = memory()
+    words = "The encrypted content gAAA... could not be verified. Reason: Encrypted content could not be decrypted."
+    assert repairs.after(refusal(words), LONG) == (SHORT, "thoughts")
+    assert repairs.after(refusal(words), SHORT) is None, "it would fail again"
+    learn(repairs, MODEL, refusal(words))
+    assert known(repairs, LONG) is LONG, "what is thought from now on can be read"
+
+
+def test_other_complaints_are_the_callers() -> None:
+    assert memory().after(refusal("messages: too few"), ASKED) is None
+    assert memory().after(Refusal(500, "reasoning"), ASKED) is None
+    assert memory().learn(MODEL, refusal("messages: too few"), "thinking") is None
+
+
+CHAT: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "hi"}],
+    "max_tokens": 100,
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "stop": list("abcde"),
+    "parallel_tool_calls": False,
+    "stream_options": {"include_usage": True},
+    "reasoning_effort": "xhigh",
+    "tool_choice": "required",
+}
+
+
+def but(*names: str, **others: Any) -> dict[str, Any]:
+    return {name: value for name, value in CHAT.items() if name not in names} | others
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "fields", "lasting"),
+    [
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
+            "instead.",
+            "output_name",
+            but("max_tokens", max_completion_tokens=100),
+            True,
+        ),
+        ("Unsupported parameter: max_tokens", "output_name", but("max_tokens", max_completion_tokens=100), True),
+        (
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is "
+            "supported.",
+            "temperature",
+            but("temperature"),
+            True,
+        ),
+        ("invalid temperature: only 1 is allowed for this model", "temperature", but("temperature"), True),
+        (
+            "temperature: Input should be less than or equal to 1; it should be a number",
+            "temperature",
+            but("temperature"),
+            False,
+        ),
+        ("`temperature` and `top_p` cannot both be specified for this model.", "top_p", but("top_p"), True),
+        ("top_p is not supported", "top_p", but("top_p"), True),
+        ("Unsupported parameter: 'stop' is not supported with this model.", "stop", but("stop"), True),
+        (
+            "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length 5 "
+            "instead.",
+            "stop_length",
+            but(stop=list("abcd")),
+            True,
+        ),
+        (
+            "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.",
+            "parallel_tool_calls",
+            but("parallel_tool_calls"),
+            True,
+        ),
+        ("stream_options: Extra inputs are not permitted", "stream_options", but("stream_options"), True),
+        ("tool_choice 'required' is incompatible with thinking enabled", "thinking", but("reasoning_effort"), False),
+        ("this model does not support tool_choice=required", "tool_choice", but("tool_choice"), True),
+        (
+            "Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model. Supported values are: "
+            "'low', 'medium', and 'high'.",
+            "effort",
+            but(reasoning_effort="high"),
+            True,
+        ),
+        ("`reasoning_effort` must be one of `none` or `default`", "effort", but(reasoning_effort="default"), True),
+        ("Model grok-4-latest does not support parameter reasoningEffort.", "thinking", but("reasoning_effort"), True),
+    ],
+)
+def test_a_field_that_a_server_refuses_in_its_own_words(
+    words: str, name: str, fields: dict[str, Any], lasting: bool
+) -> None:
+    repairs = memory()
+    assert repairs.after(refusal(words), CHAT) == (fields, name)
+    assert repairs.learn(MODEL, refusal(words), name) == (name if lasting else None)
+    assert known(repairs, CHAT) == (fields if lasting else CHAT)
+    assert repairs.after(refusal(words), {"messages": []}) is None, "it would fail again"
+
+
+def test_a_forced_choice_where_thinking_cannot_be_turned_off() -> None:
+    words = refusal("tool_choice 'required' is incompatible with thinking enabled")
+    repairs = memory()
+    assert repairs.after(words, but("reasoning_effort")) == (but("reasoning_effort", "tool_choice"), "tool_choice")
+    assert repairs.learn(MODEL, words, "tool_choice") is None
+    named = {"tool_choice": {"type": "function", "function": {"name": "x"}}}
+    assert repairs.after(words, named) == ({}, "tool_choice")
+    assert repairs.after(words, {"tool_choice": "none"}) is None
+
+
+def test_the_older_name_of_the_output_limit() -> None:
+    words = refusal("Unrecognized request argument supplied: max_completion_tokens")
+    assert memory().after(words, {"max_completion_tokens": 5}) == ({"max_tokens": 5}, "output_name")
+
+
+def test_efforts_of_all_formats() -> None:
+    words = refusal("effort: must be one of 'low', 'medium'")
+    for name in ("reasoning", "output_config"):
+        asked = {name: {"effort": "max", "x": 1}}
+        assert memory().after(words, asked) == ({name: {"effort": "medium", "x": 1}}, "effort")
+    assert memory().after(words, {"reasoning_effort": "low"}) == ({}, "thinking")
+    assert memory().after(words, {"output_config": {"effort": "low"}}) == ({}, "thinking")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The reasoning_content in the thinking mode must be passed back to the API.",
+        "thinking is enabled but reasoning_content is missing in assistant tool call message at index 1",
+    ],
+)
+def test_reasoning_that_a_server_wants_back(words: str) -> None:
+    call = {"role": "assistant", "tool_calls": [{}]}
+    others = [{"role": "user"}, {"role": "assistant", "content": "x"}, {**call, "reasoning_content": "hm"}]
+    repairs = memory()
+    fields = {"messages": [call, *others]}
+    expected = {"messages": [{**call, "reasoning_content": " "}, *others]}
+    assert repairs.after(refusal(words), fields) == (expected, "placeholders")
+    assert repairs.learn(MODEL, refusal(words), "placeholders") == "placeholders"
+    assert known(repairs, fields) == expected
+
+
+def test_reasoning_in_the_history_of_all_formats() -> None:
+    words = refusal("property 'reasoning_content' is unsupported")
+    for asked, expected in (
+        (
+            {"messages": [{"role": "assistant", "content": "x", "reasoning_content": "hm"}]},
+            {"messages": [{"role": "assistant", "content": "x"}]},
+        ),
+        ({"input": [{"type": "reasoning"}, {"type": "message"}, "x"]}, {"input": [{"type": "message"}, "x"]}),
+    ):
+        assert memory().after(words, asked) == (expected, "thoughts")
+
+
+def test_summaries_of_responses() -> None:
+    words = refusal("Your organization must be verified to generate reasoning summaries.")
+    assert memory().after(words, {"reasoning": {"effort": "low", "summary": "auto"}}) == (
+        {"reasoning": {"effort": "low"}},
+        "summaries",
+    )
+    assert memory().after(words, {"reasoning": {"summary": "auto"}}) == ({}, "summaries")
