@@ -84,8 +84,9 @@ _OPENAIS = (Format.CHAT, Format.RESPONSES)
         (target("hosted_vllm/x", baseURL="http://vllm:8000/v1"), _CLAUDES),
         (target("hosted_vllm/x", baseURL="http://vllm:8000/v1", via="LiteLLM"), ()),
         (target("deepseek/deepseek-chat", baseURL="http://proxy:8000"), _CLAUDES),
-        (target("xai/grok-5", baseURL="http://proxy:8000"), ()),
-        (target("xai/grok-5", baseURL="http://proxy:8000", via="LiteLLM"), ()),
+        (target("xai/grok-5", baseURL="http://proxy:8000"), _CLAUDES),
+        (target("perplexity/sonar", baseURL="http://proxy:8000"), ()),
+        (target("perplexity/sonar", baseURL="http://proxy:8000", via="LiteLLM"), ()),
     ],
 )
 def test_the_formats_of_the_codec_are_the_providers_unless_a_target_says_otherwise(
