@@ -19,6 +19,10 @@ _DEPTH: Final = 8
 _ENTRIES: Final = 5
 """Entries of a list of errors that are passed on."""
 
+_HEAD: Final = 1024
+_BINARY: Final = frozenset("\x00\ufffd")
+"""Characters of what is not text, such as a compressed body."""
+
 _LITERAL_MOST: Final = 16 * 1024
 _PAGE: Final = re.compile(r"<!doctype|<html|<head|<body|<\?xml", re.IGNORECASE)
 _GENERIC: Final = re.compile(
@@ -105,11 +109,12 @@ def _placed(value: Mapping[str, Any], found: str) -> str:
 
 def _text(text: str, depth: int) -> str | None:
     text = text[:READ_MOST].strip()
-    if not text or is_page(text):
+    if is_page(text) or _BINARY & set(text[:_HEAD]) or not any(map(str.isalpha, text[:_HEAD])):
         return None
     at = text.find("{")
     if at < 0:
-        return text
+        inner = _parsed(text, 0) if text[0] in '"[' else None
+        return text if inner is None else _words(inner, depth - 1)
     start = at - 1 if text[at - 1 : at] == "[" else at
     inner = _parsed(text, start)
     found = _words(inner, depth - 1) if isinstance(inner, Mapping | list) else None
