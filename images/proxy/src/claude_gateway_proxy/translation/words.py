@@ -25,6 +25,12 @@ _BINARY: Final = frozenset("\x00\ufffd")
 
 _LITERAL_MOST: Final = 16 * 1024
 _PAGE: Final = re.compile(r"<!doctype|<html|<head|<body|<\?xml", re.IGNORECASE)
+_CONTENT: Final = re.compile(
+    r"\bflagged\b|\bmoderation\b|content[ _-](?:policy|filter|violat|management|safety)|usage (?:guidelines|policies)"
+    r"|safety[ _](?:check|system|filter)|inappropriate content|data[ _]?inspection|sensitive (?:content|words)"
+    r"|prohibited content|policy violation|responsible ai",
+    re.IGNORECASE,
+)
 _GENERIC: Final = re.compile(
     r"(?:provider returned error|(?:bad|invalid) request|unprocessable entity|(?:internal )?server error|error"
     r"|upstream (?:error|request failed)|request failed|invalid_request_error|not found|too many requests)\.?",
@@ -53,6 +59,11 @@ def words_within(text: str) -> str | None:
     inner = _parsed(text, at - 1 if text[at - 1 : at] == "[" else at) if at >= 0 else None
     found = _words(inner, _DEPTH) if isinstance(inner, Mapping | list) else None
     return None if found is None else whole(found.strip()) or None
+
+
+def is_about_content(text: str) -> bool:
+    """Return whether an error is about what the request says, and not about who sends it."""
+    return _CONTENT.search(text[:READ_MOST]) is not None
 
 
 def is_page(text: str) -> bool:
