@@ -105,7 +105,7 @@ class Streamed:
         try:
             return await self._next()
         except Reported as error:
-            self._read = _nothing
+            self._read, self._ended = _nothing, True
             return self._reported(error)
         except BadAnswer as error:
             raise aiohttp.ClientPayloadError(str(error)) from None
