@@ -15,17 +15,27 @@ BEDROCK_ID: Final = re.compile(
     r"(?:[a-z]{2,6}(?:-[a-z]{2,6})?\.)?anthropic\.(claude[^:]*?)(?:-v\d+)?(?::\d+(?::\w+)?)?"
 )
 DATE: Final = re.compile(r"-(\d{8})$")
+_CONTEXT: Final = re.compile(r"(.+)\[\d{1,4}[kKmM]\]")
 _VERTEX: Final = re.compile(r"(claude[^@]*)@(\d{8}|latest|default)")
 
 
 @lru_cache(maxsize=4096)
 def variants(model: str) -> Sequence[str]:
-    """The names under which a model is looked up: as sent; for an id of a cloud also plain, with and without date."""
-    plain = plain_name(model)
-    if plain == model:
-        return (model,)
-    undated = DATE.sub("", plain)
-    return (model, plain) if undated == plain else (model, plain, undated)
+    """The names under which a model is looked up: as sent; for an id of a cloud also plain, with and without date.
+
+    A context in brackets, as Claude Code's users write it behind a name, is not a part of the name.
+    """
+    bare = without_context(model)
+    plain = plain_name(bare)
+    undated = DATE.sub("", plain) if plain != bare else plain
+    return tuple(dict.fromkeys((model, bare, plain, undated)))
+
+
+@lru_cache(maxsize=4096)
+def without_context(model: str) -> str:
+    """A model's name without the context that a client wants of it, such as ``[1m]``."""
+    found = _CONTEXT.fullmatch(model)
+    return model if found is None else found[1]
 
 
 @lru_cache(maxsize=4096)

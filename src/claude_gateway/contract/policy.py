@@ -77,6 +77,7 @@ class ToolSchema(StrEnum):
 
     OPENAI = "OpenAI"
     GEMINI = "Gemini"
+    MOONSHOT = "Moonshot"
 
 
 class ChatCapabilities(Contract):
@@ -85,7 +86,9 @@ class ChatCapabilities(Contract):
     ``tool_schema`` is for tools' parameters; ``signatures``: signatures of thoughts next to calls; ``reasoning``: the
     reasoning of earlier turns; ``files``: documents that are not text; ``top_k``: that parameter; ``empty_tools``:
     tools whose schema has no properties; ``named_choice``: one named tool as the choice; ``short_ids``: ids of calls
-    must be short; ``budget``: how many tokens to think for.
+    must be short; ``budget``: how many tokens to think for; ``details``: reasoning of earlier turns as OpenRouter has
+    it; ``reasoned_calls``: every call of the history must have its reasoning; ``switch``: thinking can be turned off;
+    ``results_last``: only the assistant may speak after results of tools.
     """
 
     tool_schema: ToolSchema = ToolSchema.OPENAI
@@ -97,6 +100,10 @@ class ChatCapabilities(Contract):
     named_choice: bool = True
     short_ids: bool = False
     budget: bool = False
+    details: bool = False
+    reasoned_calls: bool = False
+    switch: bool = False
+    results_last: bool = False
 
 
 class Counting(Contract):

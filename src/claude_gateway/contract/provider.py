@@ -53,6 +53,16 @@ _GEMINI: Final = ChatCapabilities(
     tool_schema=ToolSchema.GEMINI, signatures=True, top_k=True, empty_tools=False, budget=True
 )
 _THINKER: Final = Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False))
+_SWITCHED: Final = Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False, switch=True))
+_DEEPSEEK: Final = Translation(
+    codec=_OF_CLAUDE, chat=ChatCapabilities(reasoning=True, files=False, reasoned_calls=True, switch=True)
+)
+_MOONSHOT: Final = Translation(
+    codec=_OF_CLAUDE,
+    chat=ChatCapabilities(
+        tool_schema=ToolSchema.MOONSHOT, reasoning=True, files=False, reasoned_calls=True, switch=True
+    ),
+)
 
 _TRANSLATED: Final = _names(
     "abliteration ai21_chat aihubmix aiml amazon_nova apertis assemblyai cerebras charity_engine chutes codestral "
@@ -88,7 +98,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         translation=Translation(codec=_OF_OPENAI),
         telemetry="aws.bedrock",
     ),
-    "deepseek": Provider(wire=Wire.OPENAI, base_url="https://api.deepseek.com", translation=_THINKER),
+    "deepseek": Provider(wire=Wire.OPENAI, base_url="https://api.deepseek.com", translation=_DEEPSEEK),
     "gemini": Provider(
         translation=Translation(chat=_GEMINI, counting=Counting(format=Format.CHAT, own_path="/v1beta")),
         telemetry="gcp.gemini",
@@ -101,7 +111,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         translation=Translation(
             codec=_OF_CLAUDE,
             responses_as_chat=True,
-            chat=ChatCapabilities(reasoning=True, files=False, top_k=True),
+            chat=ChatCapabilities(signatures=True, reasoning=True, files=False, top_k=True),
         ),
     ),
     "litellm_proxy": _COMPATIBLE_SERVER,
@@ -111,10 +121,12 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "mistral": Provider(
         wire=Wire.OPENAI,
         base_url="https://api.mistral.ai/v1",
-        translation=Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(named_choice=False, short_ids=True)),
+        translation=Translation(
+            codec=_OF_CLAUDE, chat=ChatCapabilities(named_choice=False, short_ids=True, results_last=True)
+        ),
         telemetry="mistral_ai",
     ),
-    "moonshot": Provider(wire=Wire.OPENAI, base_url="https://api.moonshot.ai/v1", translation=_THINKER),
+    "moonshot": Provider(wire=Wire.OPENAI, base_url="https://api.moonshot.ai/v1", translation=_MOONSHOT),
     "openai": Provider(
         wire=Wire.OPENAI,
         formats=(*_OPENAI_COMPATIBLE, Format.RESPONSES),
@@ -131,7 +143,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         wire=Wire.OPENAI,
         formats=(Format.CHAT, Format.COMPLETIONS),
         base_url="https://openrouter.ai/api/v1",
-        translation=Translation(codec=_OF_CLAUDE),
+        translation=Translation(codec=_OF_CLAUDE, chat=ChatCapabilities(details=True)),
     ),
     "vertex_ai": Provider(
         wire=Wire.VERTEX,
@@ -141,7 +153,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         telemetry="gcp.vertex_ai",
     ),
     "xai": Provider(telemetry="x_ai"),
-    "zai": Provider(wire=Wire.OPENAI, base_url="https://api.z.ai/api/paas/v4", translation=_THINKER),
+    "zai": Provider(wire=Wire.OPENAI, base_url="https://api.z.ai/api/paas/v4", translation=_SWITCHED),
 }
 
 _AWS: Final = "it needs an AWS identity"

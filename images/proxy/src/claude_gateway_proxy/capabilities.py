@@ -7,6 +7,7 @@ from claude_gateway.contract.policy import ChatCapabilities, ToolSchema
 from claude_gateway_proxy.translation.chat.capabilities import Capabilities
 from claude_gateway_proxy.translation.names import short_id, upstream_id
 from claude_gateway_proxy.translation.schema.gemini import for_gemini
+from claude_gateway_proxy.translation.schema.moonshot import for_moonshot
 from claude_gateway_proxy.translation.schema.openai import for_openai
 from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_proxy.translation.schema.values import Schema
@@ -14,6 +15,7 @@ from claude_gateway_proxy.translation.schema.values import Schema
 _SCHEMAS: Final[Mapping[ToolSchema, Callable[[object, Budget], Schema]]] = {
     ToolSchema.OPENAI: lambda schema, _: for_openai(schema),
     ToolSchema.GEMINI: for_gemini,
+    ToolSchema.MOONSHOT: lambda schema, _: for_moonshot(schema),
 }
 
 
@@ -29,4 +31,8 @@ def capabilities(chat: ChatCapabilities, budget: Budget) -> Capabilities:
         empty=chat.empty_tools,
         ident=short_id if chat.short_ids else upstream_id,
         budget=chat.budget,
+        details=chat.details,
+        reasoned_calls=chat.reasoned_calls,
+        switch=chat.switch,
+        results_last=chat.results_last,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from claude_gateway.contract.model_ids import without_context
 from claude_gateway.contract.policy import Client, Format, Route, Wire
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -48,6 +49,10 @@ class Call:
 
     @property
     def asked(self) -> str:
-        """The model that was asked for; an alias of the route is replaced by the name that it stands for."""
+        """The model that was asked for, without a context in brackets, which no upstream knows.
+
+        An alias of the route is replaced by the name that it stands for.
+        """
         model = self.facts.body.model
-        return literal(self.route.models) or model if model == self.route.alias else model
+        bare = without_context(model)
+        return literal(self.route.models) or bare if self.route.alias in (model, bare) else bare

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm import identity, messages
-from claude_gateway_proxy.litellm.errors import cannot_count
+from claude_gateway_proxy.litellm.errors import bad_request, cannot_count
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.messages.options import RequestOptions
+from claude_gateway_proxy.translation.messages.reading import Unsupported
 
 _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
@@ -22,7 +23,10 @@ def translated(fields: Json, *, format: Format, options: RequestOptions | None, 
     """
     if options is not None and format is not Format.COUNT_TOKENS:
         format = messages.pivot(target)
-        fields = messages.request(fields, names=options.names, target=target)
+        try:
+            fields = messages.request(fields, names=options.names, target=target)
+        except Unsupported as error:
+            raise bad_request(str(error)) from None
     return format, _metered(fields) if format in (Format.CHAT, Format.COMPLETIONS) else fields
 
 

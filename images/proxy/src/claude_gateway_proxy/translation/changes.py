@@ -9,7 +9,7 @@ _THINKING: Final = frozenset({"thinking", "reasoning_effort", "reasoning"})
 _LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _DEFAULT: Final = "medium"
-_PLACEHOLDER: Final = " "
+PLACEHOLDER: Final = " "
 """Stands for reasoning that is not known, where a server wants some back: it looks whether there is any."""
 
 
@@ -145,4 +145,4 @@ def _without_thought(message: Json) -> Json | None:
 def _with_thought(message: Json) -> Json:
     if message.get("role") != "assistant" or not message.get("tool_calls") or message.get("reasoning_content"):
         return message
-    return {**message, "reasoning_content": _PLACEHOLDER}
+    return {**message, "reasoning_content": PLACEHOLDER}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from claude_gateway_proxy.translation.changes import PLACEHOLDER
 from claude_gateway_proxy.translation.chat.capabilities import Capabilities
 from claude_gateway_proxy.translation.chat.shapes import Call, ChatRequest, Function, Message, Part, Tool, ToolCall
 from claude_gateway_proxy.translation.messages.options import (
@@ -23,7 +24,7 @@ from claude_gateway_proxy.translation.messages.reading import (
 )
 from claude_gateway_proxy.translation.messages.shapes import Document
 from claude_gateway_proxy.translation.names import Names, signature_of
-from claude_gateway_proxy.translation.thinking import read
+from claude_gateway_proxy.translation.thinking import Thought, read
 
 _BUDGET_MOST: Final = 24_576
 """The budget that every model of Gemini's that has one accepts."""
@@ -61,6 +62,8 @@ def chat_request(request: Document, *, names: Names, capabilities: Capabilities)
         found["thinking"] = {"type": "enabled", "budget_tokens": min(thinking.budget, _BUDGET_MOST)}
     elif thinking.effort is not None:
         found["reasoning_effort"] = thinking.effort
+    elif capabilities.switch and thinking.off:
+        found["thinking"] = {"type": "disabled"}
     answer = json_answer(request)
     if answer is not None:
         found["response_format"] = _format(answer)
@@ -106,9 +109,27 @@ def _assistant(turn: list[Document], names: Names, capabilities: Capabilities) -
     message: Message = {"role": "assistant", "content": "\n\n".join(texts) or None}
     if capabilities.reasoning and thoughts:
         message["reasoning_content"] = "\n".join(thought.text for thought in thoughts)
+    elif capabilities.reasoned_calls and calls:
+        # The model thought, and nobody kept it: a client without thinking, or another model before this one.
+        message["reasoning_content"] = PLACEHOLDER
     if calls:
         message["tool_calls"] = calls
+    details = _details(turn, thoughts, capabilities) if capabilities.details else []
+    if details:
+        message["reasoning_details"] = details
     yield message
+
+
+def _details(turn: list[Document], thoughts: list[Thought], capabilities: Capabilities) -> list[dict[str, object]]:
+    """Return the reasoning of a turn as OpenRouter has it: its text, and the signatures behind its calls."""
+    details: list[dict[str, object]] = [{"type": "reasoning.text", "text": thought.text} for thought in thoughts]
+    for block in turn:
+        signature = signature_of(block.get("id")) if block.get("type") == "tool_use" else None
+        if signature is not None:
+            ident = capabilities.ident(block.get("id"))
+            kind = {"type": "reasoning.encrypted", "format": "google-gemini-v1"}
+            details.append({**kind, "id": ident, "data": signature})
+    return [{**detail, "index": index} for index, detail in enumerate(details)]
 
 
 def _call(block: Document, names: Names, capabilities: Capabilities) -> ToolCall:
@@ -123,6 +144,7 @@ def _call(block: Document, names: Names, capabilities: Capabilities) -> ToolCall
 def _user(turn: list[Document], capabilities: Capabilities) -> Iterator[Message]:
     """Results first, each a message of its own; their images follow with the user's own words."""
     rest: list[Part] = []
+    results: list[Message] = []
     for block in turn:
         if block.get("type") != "tool_result":
             rest += _parts(block, capabilities)
@@ -135,10 +157,25 @@ def _user(turn: list[Document], capabilities: Capabilities) -> Iterator[Message]
             # Messages of tools accept text only.
             texts.append("(what it shows is in the next user message)")
             rest += [{"type": "text", "text": f"From the result of the tool call {ident}:"}, *media]
-        yield {"role": "tool", "tool_call_id": ident, "content": "\n".join(texts)}
+        results.append({"role": "tool", "tool_call_id": ident, "content": "\n".join(texts)})
+    if rest and results and capabilities.results_last:
+        results[-1]["content"] = _joined([*_as_parts(results[-1]["content"]), *rest])
+        rest = []
+    yield from results
     if rest:
-        texts = [part["text"] for part in rest if part["type"] == "text"]
-        yield {"role": "user", "content": "\n\n".join(texts) if len(texts) == len(rest) else rest}
+        yield {"role": "user", "content": _joined(rest)}
+
+
+def _joined(parts: list[Part]) -> str | list[Part]:
+    """Return parts as one text where all of them are text."""
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return "\n\n".join(texts) if len(texts) == len(parts) else parts
+
+
+def _as_parts(content: str | list[Part] | None) -> list[Part]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return content or []
 
 
 def _parts(block: Document, capabilities: Capabilities) -> list[Part]:

@@ -76,6 +76,7 @@ class Message(TypedDict):
     role: Literal["system", "user", "assistant", "tool"]
     content: NotRequired[str | list[Part] | None]
     reasoning_content: NotRequired[str]
+    reasoning_details: NotRequired[list[dict[str, object]]]
     tool_call_id: NotRequired[str]
     tool_calls: NotRequired[list[ToolCall]]
 

@@ -27,12 +27,15 @@ _TITLE: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 class Thinking:
     """How much to think: ``wanted`` thinking blocks, with their text ``shown``; ``effort`` is OpenAI's word.
 
+    ``off``: the client says that the model shall not think.
+
     ``budget`` is in tokens, where a client names one and no effort. ``effort`` is None where the client leaves it to
     the model; disabled thinking has no effort either: few servers know ``none``, and ``minimal`` is only OpenAI's.
     """
 
     wanted: bool = False
     shown: bool = True
+    off: bool = False
     effort: str | None = None
     budget: int | None = None
 
@@ -87,6 +90,7 @@ def thinking_of(request: Document) -> Thinking:
     return Thinking(
         wanted=mode.get("type") in ("enabled", "adaptive"),
         shown=mode.get("display") != "omitted",
+        off=mode.get("type") == "disabled",
         effort=None if mode.get("type") == "disabled" else _effort(effort, budget),
         budget=budget,
     )

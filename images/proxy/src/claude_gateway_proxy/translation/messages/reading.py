@@ -5,6 +5,10 @@ import json
 from claude_gateway_proxy.translation.messages.shapes import Document
 
 
+class Unsupported(ValueError):  # noqa: N818 - a verdict on a request
+    """A request holds what the upstream's format cannot express; the text names the field and the fix."""
+
+
 def blocks(content: object) -> list[Document]:
     """Return the blocks of a content value; a plain string is one block."""
     if isinstance(content, str):
@@ -15,10 +19,18 @@ def blocks(content: object) -> list[Document]:
 
 
 def messages_of(request: Document) -> list[tuple[str, list[Document]]]:
-    """Return roles and blocks of a request's messages."""
+    """Return roles and blocks of a request's messages; turns of one role in a row are one, as Anthropic reads them."""
     found = request.get("messages")
-    turns = found if isinstance(found, list) else []
-    return [(str(turn.get("role")), blocks(turn.get("content"))) for turn in turns if isinstance(turn, dict)]
+    turns: list[tuple[str, list[Document]]] = []
+    for turn in found if isinstance(found, list) else ():
+        if not isinstance(turn, dict):
+            continue
+        role, said = str(turn.get("role")), blocks(turn.get("content"))
+        if turns and turns[-1][0] == role:
+            turns[-1][1].extend(said)
+        else:
+            turns.append((role, said))
+    return turns
 
 
 def text_of(block: Document) -> str:
@@ -28,10 +40,15 @@ def text_of(block: Document) -> str:
 
 
 def source_url(block: Document) -> str | None:
-    """Return an image or a document as a URL, a data URL where the data is in the block."""
+    """Return an image or a document as a URL, a data URL where the data is in the block.
+
+    Raises Unsupported for a file that only Anthropic's API holds.
+    """
     source = block.get("source")
     if not isinstance(source, dict):
         return None
+    if source.get("type") == "file":
+        raise Unsupported("messages: a file_id is known to Anthropic's API alone; send the file's content instead")
     if source.get("type") == "base64":
         return f"data:{source.get('media_type')};base64,{source.get('data')}"
     url = source.get("url")

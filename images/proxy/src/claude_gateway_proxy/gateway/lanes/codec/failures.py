@@ -40,7 +40,8 @@ def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
 def too_long(words: str, call: Call) -> Failure | None:
     """Return the failure of a prompt that does not fit, as the caller's format has it; None for other words."""
     words = words[:_MESSAGE_MOST]
-    if most_output(words) is not None or not is_too_long(words):
+    most = most_output(words)
+    if (most is not None and most.of_model) or not is_too_long(words):
         return None
     message = prompt_too_long(words) if call.format is Format.MESSAGES else words
     return Failure(status=400, message=message, code="context_length_exceeded")

@@ -9,6 +9,7 @@ import msgspec
 
 from claude_gateway.contract.policy import ChatCapabilities, Format, Target
 from claude_gateway_proxy.capabilities import capabilities
+from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.codec.failures import cannot_count
 from claude_gateway_proxy.gateway.lanes.codec.fields import messages_fields
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
@@ -18,6 +19,7 @@ from claude_gateway_proxy.translation.chat.request import chat_request
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
+from claude_gateway_proxy.translation.messages.reading import Unsupported
 from claude_gateway_proxy.translation.messages.writer import Writer
 from claude_gateway_proxy.translation.names import Names
 from claude_gateway_proxy.translation.responses.answer import ResponsesReader
@@ -40,9 +42,12 @@ _COUNTED: Final[tuple[str, ...]] = (
 
 def _prepared(fields: Json, target: Target, model: str, size: int) -> Prepared:
     options = request_options(fields, model=model)
-    if target.translation.messages is Format.RESPONSES:
-        return Prepared({**responses_request(fields, names=options.names)}, _OfResponses(options))
-    return Prepared(_chat(fields, options.names, target=target, size=size), _OfChat(options))
+    try:
+        if target.translation.messages is Format.RESPONSES:
+            return Prepared({**responses_request(fields, names=options.names)}, _OfResponses(options))
+        return Prepared(_chat(fields, options.names, target=target, size=size), _OfChat(options))
+    except Unsupported as error:
+        raise bad_request(str(error)) from None
 
 
 def _prepared_count(fields: Json, target: Target, model: str, _: int) -> Prepared:
@@ -50,7 +55,10 @@ def _prepared_count(fields: Json, target: Target, model: str, _: int) -> Prepare
     if counting is None or counting.path is None:
         raise cannot_count(target.provider)
     options = request_options(fields, model=model)
-    found: Json = {**responses_request(fields, names=options.names)}
+    try:
+        found: Json = {**responses_request(fields, names=options.names)}
+    except Unsupported as error:
+        raise bad_request(str(error)) from None
     counted = {name: found[name] for name in _COUNTED if name in found}
     return Prepared(counted, _Count(), path=counting.path)
 
