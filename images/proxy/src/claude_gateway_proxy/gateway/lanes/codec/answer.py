@@ -109,7 +109,7 @@ class Streamed:
         try:
             return await self._next()
         except Reported as error:
-            self._ended, self._read = True, _nothing
+            self._read, self._ended = _nothing, True
             return self._reported(error)
         except BadAnswer as error:
             raise aiohttp.ClientPayloadError(str(error)) from None
