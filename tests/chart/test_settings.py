@@ -49,6 +49,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),
         "ping_seconds": (nested("proxy.gateway.pingSeconds", 0), "0"),
         "sigv4": (nested("proxy.gateway.sigv4", "ignore"), "ignore"),
+        "cors_origins": (nested("proxy.gateway.corsOrigins", ["https://a.b", "*"]), "https://a.b,*"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),
         "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
         "linger_seconds": (nested("metrics.podMonitor", {"enabled": True, "lingerSeconds": 20}), "20"),

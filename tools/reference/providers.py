@@ -8,15 +8,16 @@ from tools.reference.markdown import code, page, table
 from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED, Provider
 
 INTRO: Final = """\
-A target's `model` is `PROVIDER/NAME`. Requests in a format that the provider speaks itself are relayed as they are;
-all others are translated and sent by LiteLLM."""
+A target's `model` is `PROVIDER/NAME`. Requests in a format that the provider speaks itself are relayed as they are,
+those in a format of the codec are translated by the gateway itself. All others are translated and sent by LiteLLM, and
+so are those of the codec for a target with `via: LiteLLM`."""
 
 
 def render() -> str:
     """Return the whole page."""
     parts = [
         "## Supported",
-        table(("Provider", "Relayed formats", "Credential", "Base URL"), _supported()),
+        table(("Provider", "Relayed", "Codec", "Credential", "Base URL"), _supported()),
         "## Not supported",
         "LiteLLM knows these, but a target cannot name them.",
         table(("Provider", "Reason"), ((code(name), UNSUPPORTED[name]) for name in sorted(UNSUPPORTED))),
@@ -24,11 +25,11 @@ def render() -> str:
     return page("Providers", INTRO, parts, source="src/claude_gateway/contract/provider.py")
 
 
-def _supported() -> Iterator[tuple[str, str, str, str]]:
+def _supported() -> Iterator[tuple[str, str, str, str, str]]:
     for name in sorted(PROVIDERS):
         provider = PROVIDERS[name]
-        formats = ", ".join(format.value for format in provider.formats)
-        yield code(name), formats, code(provider.cloud or "apiKey"), _base_url(provider)
+        relayed, codec = (", ".join(formats) for formats in (provider.formats, provider.translation.codec))
+        yield code(name), relayed, codec, code(provider.cloud or "apiKey"), _base_url(provider)
 
 
 def _base_url(provider: Provider) -> str:

@@ -85,7 +85,14 @@ def identity(ambient: Mapping[str, str]) -> dict[str, str]:
 
 
 def children(
-    *, run_dir: Path, source_dir: Path, listen: Address, metrics: Address, certificate: Certificate | None, level: str
+    *,
+    run_dir: Path,
+    source_dir: Path,
+    listen: Address,
+    metrics: Address,
+    certificate: Certificate | None,
+    level: str,
+    cors_origins: tuple[str, ...] = (),
 ) -> tuple[Child, ...]:
     """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
@@ -96,6 +103,8 @@ def children(
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
         gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
+    if cors_origins:
+        gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
     agent = {
         **shared,
         f"{_PREFIX}SOURCE": "folder",

@@ -63,6 +63,14 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     type=AddressType(free=False),
     help="Also start the built-in scripted model at this address: routes that point at it need no account.",
 )
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin of a program in a browser that may call the gateway, such as http://localhost:8080; * for every one. "
+    "Can be repeated. Default: none.",
+)
 @options.installation
 @click.option(
     "--log-format",
@@ -88,6 +96,7 @@ def serve(
     tls_listen: Address,
     metrics_listen: Address,
     scripted_model: Address | None,
+    cors_origins: tuple[str, ...],
     no_loopback: bool,
     forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
@@ -108,6 +117,7 @@ def serve(
         metrics=metrics_listen,
         certificate=certificate,
         scripted=scripted_model,
+        cors_origins=cors_origins,
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
     )

@@ -42,6 +42,7 @@ class ServeOptions:
     metrics: Address
     certificate: Certificate | None
     scripted: Address | None
+    cors_origins: tuple[str, ...]
     rules: Settings
     level: Level
 
@@ -202,6 +203,7 @@ class ServeSession:
             listen=chosen.listen,
             metrics=chosen.metrics,
             certificate=chosen.certificate,
+            cors_origins=chosen.cors_origins,
             level=chosen.level,
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy

@@ -1,7 +1,7 @@
 """A target's capabilities: its wire, the formats that it speaks by itself, and how LiteLLM translates the others."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from claude_gateway.api.model_route import RouteTarget
@@ -31,6 +31,14 @@ class Capabilities:
 
 def of(target: RouteTarget, key: Key | None) -> Capabilities:
     """A sound target's capabilities; with a key, the key's address is the only one that counts."""
+    found = _by_provider(target, key)
+    if target.via is None and found.wire is not None:
+        return found
+    return replace(found, translation=found.translation.model_copy(update={"codec": ()}))
+
+
+def _by_provider(target: RouteTarget, key: Key | None) -> Capabilities:
+    """The capabilities without what the target says about its translation."""
     provider, _, model = target.model.partition("/")
     written = tuple(Format(name) for name in target.formats or ())
     place = None if key is None else key.aws or key.google
@@ -40,8 +48,6 @@ def of(target: RouteTarget, key: Key | None) -> Capabilities:
     base_url = key.base_url if key is not None else _keyless(target, wire)
     formats = written or providers.relay_formats(provider, model, base_url)
     translation = providers.translation(provider, base_url=base_url, formats=formats)
-    if target.via is not None:
-        translation = translation.model_copy(update={"codec": ()})
     return Capabilities(wire=wire, formats=formats, base_url=base_url, translation=translation)
 
 

@@ -1,4 +1,7 @@
-"""The conformance suite in full against ``claude-gateway serve``: each check is a test of its own."""
+"""The conformance suite in full against ``claude-gateway serve``: each check is a test of its own, on both lanes.
+
+By default the codec translates where it can, which is most of it; then everything that it can goes by LiteLLM.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,9 +17,9 @@ pytestmark = pytest.mark.timeout(900)
 Verdicts = Mapping[str, Mapping[str, str]]
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Underway]:
-    with ours() as running:
+@pytest.fixture(scope="module", params=[None, "LiteLLM"], ids=["codec", "litellm"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[Underway]:
+    with ours(via=request.param) as running:
         yield running
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import yaml
 from tests.support.processes.child import Process, python
 from tests.support.processes.command import call
 from tests.support.processes.serve import LONG, command
@@ -46,8 +47,11 @@ def scripted() -> Iterator[str]:
 
 
 @contextmanager
-def ours(*, settings: Sequence[str] = ()) -> Iterator[Underway]:
-    """``claude-gateway serve`` with the configuration that the suite prints; ``settings`` are options of the suite."""
+def ours(*, settings: Sequence[str] = (), via: str | None = None) -> Iterator[Underway]:
+    """``claude-gateway serve`` with the configuration that the suite prints; ``settings`` are options of the suite.
+
+    ``via`` is written into every target: which lane translates what the target does not speak itself.
+    """
     with ExitStack() as stack:
         upstream = stack.enter_context(scripted())
         # Short: Unix sockets are inside.
@@ -57,7 +61,7 @@ def ours(*, settings: Sequence[str] = ()) -> Iterator[Underway]:
         home.mkdir()
         printed = call("conformance", "--print-config", "--upstream", upstream, *settings)
         assert printed.code == 0, printed.stderr
-        (home / "conformance.yaml").write_text(printed.stdout)
+        (home / "conformance.yaml").write_text(printed.stdout if via is None else _through(via, printed.stdout))
         environment = {
             "XDG_RUNTIME_DIR": str(memory),
             "CLAUDE_GATEWAY_KEY": KEY,
@@ -71,3 +75,11 @@ def ours(*, settings: Sequence[str] = ()) -> Iterator[Underway]:
             return serve.lines("ready")
 
         yield Underway(until(ready, timeout=LONG, what="serve to be ready")[0]["gateway"], upstream)
+
+
+def _through(via: str, manifests: str) -> str:
+    objects = list(yaml.safe_load_all(manifests))
+    for each in objects:
+        for target in each.get("spec", {}).get("targets", ()):
+            target["via"] = via
+    return str(yaml.safe_dump_all(objects))

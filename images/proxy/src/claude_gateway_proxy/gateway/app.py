@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway.names import INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
-from claude_gateway_proxy.gateway.asgi import check_transfer_coding, content_encoding, decompressed, read_body
+from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
@@ -34,6 +36,8 @@ from claude_gateway_runtime.follower import Follower
 from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
+
+_UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
 class App:
@@ -120,6 +124,8 @@ class App:
 
     async def _answer(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
+            if _wants_websocket(scope):
+                raise errors.no_websocket()
             raise errors.wrong_method(scope["method"], "POST")
         snapshot = self._live.current
         if snapshot is None:
@@ -191,3 +197,8 @@ class App:
             self._metrics.finished(each, now=now)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
+
+
+def _wants_websocket(scope: Scope) -> bool:
+    """Whether a request would begin a WebSocket; the server has renamed the header that says so."""
+    return any(name == _UPGRADE and value.strip().lower() == b"websocket" for name, value in scope["headers"])

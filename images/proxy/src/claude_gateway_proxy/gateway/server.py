@@ -12,6 +12,7 @@ from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.internal import InternalApp
 from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
@@ -90,11 +91,12 @@ class Process:
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
         limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
-        plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
+        app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
+        plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
-        return [plain, Listener(self._app, bound, limits=limits, context=self._certificate.context)]
+        return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
 
     def _signalled(self) -> None:
         if self._stopping.is_set():

@@ -1,12 +1,15 @@
 """The gateway's settings, read once at start."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from claude_gateway_proxy.gateway.cors import checked_origin
 from claude_gateway_runtime.settings import Address, LogLevel
+
+Origin = Annotated[str, AfterValidator(checked_origin)]
 
 
 class Settings(BaseSettings):
@@ -96,9 +99,21 @@ class Settings(BaseSettings):
             "the client key from it, for where a proxy on the way changes the host or the path."
         ),
     )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Origins (`https://host[:port]`) of programs in a browser that may call the gateway, separated by commas; "
+            "`*` is every origin. Default: none. A client key is needed in any case."
+        ),
+    )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> Self:

@@ -7,6 +7,7 @@ from uuid import uuid4
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.exceptions import is_header_value
 from claude_gateway_proxy.litellm.fields import Json
+from claude_gateway_proxy.translation.embeddings import encoded
 
 _OWN: Final = frozenset(
     {"provider_specific_fields", "thinking_blocks", "_hidden_params", "_response_headers", "_response_ms"}
@@ -32,8 +33,11 @@ _EMPTY_MESSAGE: Final = ("annotations", "images", "tool_calls", "reasoning_items
 """Lists of a chat message that mean nothing when they are empty."""
 
 
-def document(answer: Any, *, format: Format) -> Json:
-    """A whole answer in one of OpenAI's formats, or a count of tokens, as the JSON document to send."""
+def document(answer: Any, *, format: Format, wanted: Json) -> Json:
+    """A whole answer in one of OpenAI's formats, or a count of tokens, as the JSON document to send.
+
+    ``wanted`` are the fields of the request.
+    """
     match format:
         case Format.CHAT:
             return chat(plain(answer), whole=True)
@@ -42,7 +46,7 @@ def document(answer: Any, *, format: Format) -> Json:
         case Format.RESPONSES:
             return response(plain(answer), ident=new_id("resp_"))
         case Format.EMBEDDINGS:
-            return embeddings(plain(answer))
+            return encoded(embeddings(plain(answer)), form=wanted.get("encoding_format"))
         case _:
             return dict(answer)
 

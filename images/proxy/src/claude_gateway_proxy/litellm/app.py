@@ -132,7 +132,7 @@ class App:
             if options is not None and format is Format.MESSAGES:
                 encoded = msgspec.json.encode(messages.message(answer, options=options, target=target))
             else:
-                encoded = msgspec.json.encode(document(answer, format=format))
+                encoded = msgspec.json.encode(document(answer, format=format, wanted=wanted))
         except Exception as error:  # LiteLLM raises anything
             failed = _failure(error, target=target, format=format)
             await _send_failure(send, failed, format, request_id=request_id)

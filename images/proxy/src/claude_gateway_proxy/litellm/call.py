@@ -60,6 +60,8 @@ async def call(
             )
             return await library.aresponses(**arguments, **chat)
         case Format.EMBEDDINGS:
+            # Not every provider has base64, and LiteLLM drops the wish where one has not: numbers come from all.
+            arguments.pop("encoding_format", None)
             return await library.aembedding(**arguments)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.errors import bad_request
+from claude_gateway_proxy.translation import embeddings
 from claude_gateway_proxy.translation.messages.dialect import plain_messages
 
 Json = dict[str, Any]
@@ -151,6 +152,11 @@ def _is_number(name: str, value: Any) -> None:
         raise bad_request(f"{name}: must be a number")
 
 
+def _is_encoding(name: str, value: Any) -> None:
+    if value not in embeddings.FORMATS:
+        raise bad_request(f"{name}: must be {' or '.join(embeddings.FORMATS)}")
+
+
 _CHECKS: Final[Mapping[str, Callable[[str, Any], None]]] = {
     "messages": _is_list_of_objects,
     "tools": _is_list_of_objects,
@@ -167,4 +173,5 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], None]]] = {
     "top_k": _is_number,
     "max_completion_tokens": _is_number,
     "max_output_tokens": _is_number,
+    "encoding_format": _is_encoding,
 }

@@ -63,7 +63,7 @@ def reported(document: Mapping[str, Any]) -> Reported | None:
     if error is None:
         return None
     words = words_of(document if isinstance(error, str) else error) or words_of(document) or _NO_WORDS
-    inner = {**document, "error": error} if isinstance(error, Mapping) and error is not document else document
+    inner = {**document, "error": error} if isinstance(error, dict) and error is not document else document
     return Reported(words, status=status_of(inner), document=document)
 
 
@@ -71,10 +71,10 @@ def status_of(document: Mapping[str, Any]) -> int:
     """Return the HTTP status that an error document stands for, 500 where it says nothing."""
     error = document.get("error")
     response = document.get("response")
-    inner = response.get("error") if isinstance(response, Mapping) else None
+    inner = response.get("error") if isinstance(response, dict) else None
     base = document.get("base_resp")
     for place in (error, inner, base, document):
-        if not isinstance(place, Mapping):
+        if not isinstance(place, dict):
             continue
         for key in ("code", "status_code", "statusCode", "status", "http_code", "type", "reason"):
             status = _status(place.get(key))
@@ -101,11 +101,11 @@ def _error(document: Mapping[str, Any]) -> object:
     if error and error is not True and _says(error):
         return error
     base = document.get("base_resp")
-    if isinstance(base, Mapping) and base.get("status_code") not in (0, None, "0"):
+    if isinstance(base, dict) and base.get("status_code") not in (0, None, "0"):
         return base
     choices = document.get("choices")
     if isinstance(choices, list):
-        inner = (choice.get("error") for choice in choices[:1] if isinstance(choice, Mapping))
+        inner = (choice.get("error") for choice in choices[:1] if isinstance(choice, dict))
         found = next((each for each in inner if each and _says(each)), None)
         if found is not None:
             return found
@@ -132,6 +132,6 @@ def _is_number(code: object) -> bool:
 
 def _says(error: object) -> bool:
     """Return whether an ``error`` member says something: some servers send empty ones with every chunk."""
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         return any(value not in (None, "", 0, "0", False) for value in error.values())
     return isinstance(error, str | list)

@@ -19,9 +19,9 @@ _MOST: Final = 2**53
 
 def usage_of(usage: object) -> Usage | None:
     """Return the counts of an answer; None where it has none. ``input_tokens`` excludes what a cache held."""
-    if not isinstance(usage, Mapping) or not any(key in usage for key in (*_SENT, *_WRITTEN)):
+    if not isinstance(usage, dict) or not any(key in usage for key in (*_SENT, *_WRITTEN)):
         return None
-    details = next((found for key in _DETAILS if isinstance(found := usage.get(key), Mapping)), {})
+    details = next((found for key in _DETAILS if isinstance(found := usage.get(key), dict)), {})
     cached = _first(details, _CACHED) or _first(usage, _CACHED)
     # llama.cpp's timings count what its cache held beside the prompt.
     beside = _count(usage, "cache_n")

@@ -13,7 +13,7 @@ from claude_gateway_runtime.asgi import JSON, TEXT, Scope, Send, send_whole
 
 _ALIVE: Final = frozenset({"/healthz", "/health", "/", "/api/hello"})
 _READY: Final = "/readyz"
-_MODELS: Final = ("/v1/models", "/v1/v1/models")
+_MODELS: Final = ("/v1/models", "/v1/v1/models", "/models")
 _METHODS: Final = ("GET", "HEAD")
 _ALLOW: Final = ", ".join(_METHODS)
 

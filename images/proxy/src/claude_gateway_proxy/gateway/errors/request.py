@@ -106,6 +106,12 @@ def _wrong_method(method: str, allow: str) -> str:
     return f"'{_short(method)}' is not served here, {allow} is"
 
 
+@row(426, "websocket_not_supported", retry=False)
+def no_websocket() -> str:
+    """A client would speak over a WebSocket. Codex takes this status, and no other, as the order to use HTTP."""
+    return "WebSockets are not served here: send a POST request, and read server-sent events"
+
+
 @row(408, "request_timeout", close=True)
 def body_too_slow(seconds: float) -> str:
     """No byte of the body came for ``seconds``; what comes later could be taken for the next request."""
@@ -128,8 +134,8 @@ def coded_body(coding: str) -> str:
 def encoded_body(encoding: str) -> str:
     """The body is compressed in a way that the gateway does not read."""
     return (
-        f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip or deflate "
-        "(Codex sends plain JSON with features.enable_request_compression=false)"
+        f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip, deflate, "
+        "br or zstd"
     )
 
 

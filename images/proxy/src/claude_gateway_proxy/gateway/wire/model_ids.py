@@ -1,13 +1,22 @@
-"""The id of a Claude model as each wire writes it."""
+"""The name of a model at a target, and the id of a Claude model as each wire writes it."""
 
 from functools import lru_cache
 from typing import Final
 
 from claude_gateway.contract.model_ids import ARN, BEDROCK_ID, DATE, plain_name
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.policy import CLAUDE_WIRES, Target, Wire
 
 _GEOS: Final = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 """Geography of the cross-region inference profiles by the beginning of a region, as Claude Code chooses it too."""
+
+
+def model_at(target: Target, asked: str) -> str:
+    """The target's name of the model that a client asked for."""
+    if target.model != "*":
+        return target.model
+    if target.wire not in CLAUDE_WIRES:
+        return asked
+    return written_for(target.wire, asked, "" if target.aws is None else target.aws.region)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""What a request's path says: the client's wire, the format of the request, and in clouds the model."""
+"""What a request's path says: the client's wire, the format of the request, and in clouds and at Azure the model."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from claude_gateway.contract.policy import Format, Wire
 from claude_gateway_proxy.operations import OPERATIONS
 
-_PREFIXES: Final = ("", "/anthropic", "/bedrock", "/vertex")
+_PREFIXES: Final = ("", "/anthropic", "/bedrock", "/vertex", "/openai")
 # A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
 _VERSIONS: Final = ("/v1", "/v1/v1", "")
 _BASE: Final = rb"(?:/anthropic|/bedrock|/vertex)?(?:/v1(?:beta1)?){0,2}"
@@ -18,12 +18,13 @@ _VERTEX: Final = re.compile(
     rb"(?::|%3[Aa])(rawPredict|streamRawPredict)"
 )
 _PROFILES: Final = re.compile(_BASE + rb"/inference-profiles(?:/(.{1,2048}))?/?")
-_PREFIX: Final = re.compile(r"/(?:anthropic|bedrock|vertex)(?=/|$)")
+_PREFIX: Final = re.compile(r"/(?:anthropic|bedrock|vertex|openai)(?=/|$)")
+_AZURE: Final = re.compile(rb"(?:/openai)?/deployments/([^/]{1,2048})(/[a-z/]{1,64}?)/?")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPath:
-    """The path of a model request. ``model`` and ``stream`` are set where the path names them, as in clouds."""
+    """The path of a model request. ``model`` and ``stream`` are set where the path names them."""
 
     wire: Wire
     format: Format
@@ -37,6 +38,8 @@ _FIXED: Final = {
     for prefix in _PREFIXES
     for version in _VERSIONS
 }
+_DEPLOYED: Final = {each.path.encode(): each.format for each in OPERATIONS.values() if each.wire is Wire.OPENAI}
+"""What Azure's clients ask of a deployment, by the end of the path."""
 
 
 def model_path(path: str, raw_path: bytes) -> ModelPath | None:
@@ -44,7 +47,7 @@ def model_path(path: str, raw_path: bytes) -> ModelPath | None:
 
     ``raw_path`` is as it was sent: an ARN has slashes of its own there, as ``%2F``.
     """
-    return _FIXED.get(path) or _cloud(raw_path)
+    return _FIXED.get(path) or _FIXED.get(path.removesuffix("/")) or _azure(raw_path) or _cloud(raw_path)
 
 
 def profile(raw_path: bytes) -> str | None:
@@ -56,6 +59,13 @@ def profile(raw_path: bytes) -> str | None:
 def plain_path(path: str) -> str:
     """A path without the prefix that says which mode its client is in."""
     return (_PREFIX.sub("", path, count=1) or "/") if _PREFIX.match(path) else path
+
+
+def _azure(raw_path: bytes) -> ModelPath | None:
+    """A deployment of Azure OpenAI, whose name is the model's; the version of the API is in the query."""
+    match = _AZURE.fullmatch(raw_path)
+    format = None if match is None else _DEPLOYED.get(match[2])
+    return None if match is None or format is None else ModelPath(Wire.OPENAI, format, model=_text(match[1]))
 
 
 def _cloud(raw_path: bytes) -> ModelPath | None:

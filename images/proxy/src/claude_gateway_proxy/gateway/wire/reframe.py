@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Format, Wire
-from claude_gateway_proxy.gateway.body.document import Body, parse
+from claude_gateway_proxy.gateway.body.document import Body, parse, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.wire import betas
@@ -27,7 +27,7 @@ _VERSION: Final = "anthropic_version"
 _VERSION_HEADER: Final = b"anthropic-version"
 _VERSION_DEFAULT: Final = b"2023-06-01"
 _DATE: Final = re.compile(rb"\d{4}-\d{2}-\d{2}")
-_VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
+VERSIONS: Final = {Wire.BEDROCK: b'"bedrock-2023-05-31"', Wire.VERTEX: b'"vertex-2023-10-16"'}
 _OF_CLOUDS: Final = (b"x-amz", b"amz-sdk", b"x-goog")
 """Headers that only the client's own cloud understands."""
 
@@ -67,7 +67,11 @@ def read_body(raw: bytes, path: ModelPath) -> Body:
             raw = _COUNT.decode(raw).input.invokeModel.body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error):
             raise bad_request("input.invokeModel.body: must be a request body as base64") from None
-    return parse(raw, model=path.model, stream=path.stream)
+    body = parse(raw, model=path.model, stream=path.stream)
+    if path.wire is Wire.OPENAI and path.model is not None:
+        # Everything behind this reads the model where OpenAI's own clients write it.
+        return parse(splice(body, {"model": model_text(path.model)}))
+    return body
 
 
 def reframed(
@@ -86,7 +90,7 @@ def reframed(
     counts = format is Format.COUNT_TOKENS
     changes: Changes = {"model": model_text(model) if to is Wire.ANTHROPIC or counts else None}
     version = _own_version(body, headers)
-    changes[_VERSION] = _VERSIONS.get(to) if version is None or to is Wire.ANTHROPIC else b'"%s"' % version
+    changes[_VERSION] = VERSIONS.get(to) if version is None or to is Wire.ANTHROPIC else b'"%s"' % version
     if to is Wire.ANTHROPIC and version is not None:
         kept = [header for header in kept if header[0] != _VERSION_HEADER] + [(_VERSION_HEADER, version)]
     changes[betas.FIELD] = None

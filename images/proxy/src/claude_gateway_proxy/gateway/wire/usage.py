@@ -96,18 +96,20 @@ def read(tokens: Tokens, body: bytes) -> None:
 def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
     """Note one usage object. All formats count up within a stream, so that the largest number is the last word.
 
-    OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details, Anthropic
-    apart from ``input_tokens``.
+    OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details (those that were
+    written to a cache as OpenRouter does), Anthropic apart from ``input_tokens``.
     """
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     cached = _count(details, "cached_tokens") if isinstance(details, dict) else 0
+    written = _count(details, "cache_write_tokens") if isinstance(details, dict) else 0
     sent = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
-    tokens.input_tokens = max(tokens.input_tokens, sent - cached)
+    tokens.input_tokens = max(tokens.input_tokens, sent - cached - written)
     tokens.output_tokens = max(
         tokens.output_tokens, _count(usage, "completion_tokens") or _count(usage, "output_tokens")
     )
     tokens.cache_read_tokens = max(tokens.cache_read_tokens, cached or _count(usage, "cache_read_input_tokens"))
-    tokens.cache_creation_tokens = max(tokens.cache_creation_tokens, _count(usage, "cache_creation_input_tokens"))
+    written = written or _count(usage, "cache_creation_input_tokens")
+    tokens.cache_creation_tokens = max(tokens.cache_creation_tokens, written)
 
 
 def _count(usage: Mapping[str, object], key: str) -> int:

@@ -21,10 +21,22 @@ class ChatReader:
 
     def chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
         """Read a chunk, or a whole completion. Raises Broken where the upstream says that it failed."""
+        text = self._chunks.text(chunk)
+        if text is not None:
+            for kind, said in self._tags.read(text):
+                yield from self._said(kind, said)
+            return
         for piece in self._chunks.read(chunk):
             yield from self._written(piece)
         if self._chunks.usage is not None:
             self._writer.usage = self._chunks.usage
+
+    def continued(self, chunk: Mapping[str, Any]) -> str | None:
+        """Read a chunk that only continues the block of text that is open, and return its text.
+
+        None for any other chunk, which is still to be read by ``chunk``.
+        """
+        return self._chunks.text(chunk) if self._writer.is_within_text and self._tags.is_text else None
 
     def end(self) -> Iterator[Event]:
         """End the answer. Raises Broken where it has no end."""

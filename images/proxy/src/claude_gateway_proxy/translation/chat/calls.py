@@ -111,8 +111,8 @@ class Calls:
 
     def read(self, pieces: object) -> Iterator[Begin | Arguments]:
         """Read the ``tool_calls`` of one chunk."""
-        found = pieces if isinstance(pieces, list) else [pieces] if isinstance(pieces, Mapping) else []
-        known = [piece for piece in found if isinstance(piece, Mapping)]
+        found = pieces if isinstance(pieces, list) else [pieces] if isinstance(pieces, dict) else []
+        known = [piece for piece in found if isinstance(piece, dict)]
         for place, piece in enumerate(known):
             yield from self._piece(piece, place=place if len(known) > 1 else None)
 
@@ -149,7 +149,7 @@ class Calls:
 
     def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
         function = piece.get("function")
-        function = function if isinstance(function, Mapping) else piece
+        function = function if isinstance(function, dict) else piece
         name, ident = whole(text_of(function.get("name"))), whole(text_of(piece.get("id")))
         arguments = _arguments(function)
         index = _index(piece.get("index"))
@@ -245,10 +245,10 @@ def _index(value: object) -> int | None:
 def _signature(piece: Mapping[str, Any]) -> object:
     """Return the signature of a thought: Google's own endpoint has it in ``extra_content``, others next to the call."""
     extra = piece.get("extra_content")
-    google = extra.get("google") if isinstance(extra, Mapping) else None
+    google = extra.get("google") if isinstance(extra, dict) else None
     own = piece.get("provider_specific_fields")
     for place in (google, piece, own):
-        if isinstance(place, Mapping):
+        if isinstance(place, dict):
             for name in ("thought_signature", "thoughtSignature"):
                 if isinstance(place.get(name), str):
                     return place[name]

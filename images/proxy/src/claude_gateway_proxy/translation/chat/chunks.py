@@ -15,6 +15,10 @@ _SIGNATURE: Final = "reasoning.encrypted"
 """The type of OpenRouter's details that hold the signature of a thought."""
 
 _SIGNATURES_MOST: Final = 64
+_COUNTS: Final = frozenset({"usage", "x_groq", "usage_metadata", "timings"})
+"""Members of a chunk that may hold counts."""
+
+_SAID: Final = ("content", "role")
 
 
 class Said(NamedTuple):
@@ -68,9 +72,30 @@ class Chunks:
         self._count(document)
         choices = document.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, Mapping) and self._is_ours(choice):
+            if isinstance(choice, dict) and self._is_ours(choice):
                 self._documents += 1
                 yield from self._choice(choice)
+
+    def text(self, document: Mapping[str, Any]) -> str | None:
+        """Return the text of a chunk that is nothing but text, as almost all of a stream are; None for any other.
+
+        A chunk that was read so is not to be read by ``read`` as well.
+        """
+        choices = document.get("choices")
+        if type(choices) is not list or len(choices) != 1 or self._held or not _COUNTS.isdisjoint(document):
+            return None
+        choice = choices[0]
+        if type(choice) is not dict or choice.get("finish_reason") or choice.get("index") != self._index:
+            return None
+        delta = choice.get("delta")
+        if type(delta) is not dict or type(text := delta.get("content")) is not str:
+            return None
+        for name, value in delta.items():
+            if value and name not in _SAID:
+                return None
+        self._documents += 1
+        self._cumulative["text"].append(text)
+        return self._halves["text"].whole(text)
 
     def end(self) -> Iterator[Piece]:
         """Return what was held back. Raises Broken where the answer has no end, or none of its calls' has one."""
@@ -97,9 +122,9 @@ class Chunks:
     def _choice(self, choice: Mapping[str, Any]) -> Iterator[Piece]:
         delta, message = choice.get("delta"), choice.get("message")
         reason = choice.get("finish_reason")
-        if isinstance(delta, Mapping) and delta:
+        if isinstance(delta, dict) and delta:
             yield from self._message(delta)
-        elif isinstance(message, Mapping):
+        elif isinstance(message, dict):
             self._is_whole = True
             yield from self._message(message, last=bool(reason))
         elif isinstance(choice.get("text"), str):
@@ -127,7 +152,7 @@ class Chunks:
         if calls:
             yield from self._called(calls)
         legacy = message.get("function_call")
-        if isinstance(legacy, Mapping):
+        if isinstance(legacy, dict):
             yield from self._called([{"index": 0, "function": legacy}])
 
     def _called(self, pieces: object) -> Iterator[Piece]:
@@ -155,7 +180,7 @@ class Chunks:
 
     def _keep_signatures(self, details: list[Any]) -> None:
         for detail in details[:_SIGNATURES_MOST]:
-            if isinstance(detail, Mapping) and detail.get("type") == _SIGNATURE and isinstance(detail.get("data"), str):
+            if isinstance(detail, dict) and detail.get("type") == _SIGNATURE and isinstance(detail.get("data"), str):
                 self._signatures.append((detail.get("id"), detail["data"]))
         del self._signatures[_SIGNATURES_MOST:]
 
@@ -173,10 +198,10 @@ def counts_of(document: Mapping[str, Any]) -> Usage | None:
     choices = document.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     places = [document.get("x_groq"), document.get("usage_metadata"), document.get("timings")]
-    if isinstance(first, Mapping):
+    if isinstance(first, dict):
         places += [first.get("usage"), first.get("delta"), first.get("message")]
     for place in places:
-        if isinstance(place, Mapping):
+        if isinstance(place, dict):
             found = usage_of(place.get("usage")) if "usage" in place else usage_of(place)
             if found is not None:
                 return found

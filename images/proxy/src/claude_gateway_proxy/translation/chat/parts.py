@@ -39,7 +39,7 @@ def _reasoning(message: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 return
     details = message.get("reasoning_details")
     for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, Mapping):
+        if isinstance(detail, dict):
             text = detail.get("text") or detail.get("summary")
             if isinstance(text, str):
                 yield "thinking", text
@@ -54,7 +54,7 @@ def _parts(value: object, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for part in value if depth else ():
             yield from _parts(part, depth - 1)
-    elif isinstance(value, Mapping) and depth:
+    elif isinstance(value, dict) and depth:
         kind = value.get("type")
         thought = kind in _THOUGHTS
         for name in ("text", "refusal", "content", "thinking", "reasoning", "summary"):

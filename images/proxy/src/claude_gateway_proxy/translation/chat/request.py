@@ -91,7 +91,10 @@ def _messages(request: Document, names: Names, capabilities: Capabilities) -> It
     if system:
         yield {"role": "system", "content": system}
     for role, turn in messages_of(request):
-        if role == "assistant":
+        if len(turn) == 1 and turn[0].get("type") == "text" and (text := text_of(turn[0])):
+            # Most turns of a long conversation between people and a model.
+            yield {"role": "assistant" if role == "assistant" else "user", "content": text}
+        elif role == "assistant":
             yield from _assistant(turn, names, capabilities)
         else:
             yield from _user(turn, capabilities)

@@ -13,6 +13,8 @@ def blocks(content: object) -> list[Document]:
     """Return the blocks of a content value; a plain string is one block."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
+    if type(content) is list and len(content) == 1 and type(content[0]) is dict:
+        return content
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
@@ -77,4 +79,13 @@ def tools_of(request: Document) -> list[Document]:
 
 def calls_of(request: Document) -> list[Document]:
     """Return the tool calls of a conversation, in their order."""
-    return [block for _, turn in messages_of(request) for block in turn if block.get("type") == "tool_use"]
+    found = request.get("messages")
+    turns = found if isinstance(found, list) else []
+    contents = [turn.get("content") for turn in turns if isinstance(turn, dict)]
+    return [
+        block
+        for content in contents
+        if type(content) is list
+        for block in content
+        if isinstance(block, dict) and block.get("type") == "tool_use"
+    ]

@@ -55,13 +55,13 @@ class ResponsesReader:
             yield from self._arguments(event, place, whole=kind.endswith(".done"))
         elif kind in _THOUGHTS:
             yield from self._thinking(text_of(delta), place, event.get("summary_index"))
-        elif kind == "response.output_item.added" and isinstance(item, Mapping):
+        elif kind == "response.output_item.added" and isinstance(item, dict):
             yield from self._begin(item, place)
-        elif kind == "response.output_item.done" and isinstance(item, Mapping):
+        elif kind == "response.output_item.done" and isinstance(item, dict):
             yield from self._finish(item, place)
         elif kind in _ENDS:
             response = event.get("response")
-            yield from self.whole(response if isinstance(response, Mapping) else {})
+            yield from self.whole(response if isinstance(response, dict) else {})
         elif kind in _FAILURES:
             raise failed(event)
         elif event.get("object") == "response" and "output" in event:
@@ -72,7 +72,7 @@ class ResponsesReader:
         self._end(response)
         output = response.get("output")
         for number, item in enumerate(output if isinstance(output, list) else ()):
-            if isinstance(item, Mapping) and not self._is_known(item, number):
+            if isinstance(item, dict) and not self._is_known(item, number):
                 yield from self._begin(item, number)
                 yield from self._finish(item, number)
 
@@ -144,7 +144,7 @@ class ResponsesReader:
         """What OpenAI wants back of a reasoning item; without its encrypted content it would only refuse it."""
         if item.get("encrypted_content"):
             summary = item.get("summary")
-            parts = [dict(part) for part in summary if isinstance(part, Mapping)] if isinstance(summary, list) else []
+            parts = [dict(part) for part in summary if isinstance(part, dict)] if isinstance(summary, list) else []
             kept = {"type": "reasoning", "summary": parts}
             yield from self._writer.thought({**kept, "encrypted_content": item["encrypted_content"]})
 
@@ -160,14 +160,14 @@ class ResponsesReader:
             self._writer.usage = counts
         if status == "incomplete":
             details = response.get("incomplete_details")
-            reason = reason_of(details.get("reason")) if isinstance(details, Mapping) else None
+            reason = reason_of(details.get("reason")) if isinstance(details, dict) else None
             self._reason = "content_filter" if reason == "content_filter" else "length"
 
 
 def failed(event: Mapping[str, Any]) -> BadAnswer:
     """Return what an event means that reports a failure, or a response that failed."""
     response = event.get("response")
-    inner = response if isinstance(response, Mapping) else {}
+    inner = response if isinstance(response, dict) else {}
     error = inner.get("error")
     if not error and not event.get("error") and not event.get("message"):
         return Broken(f"the upstream broke its answer off: {text_of(inner.get('status'))[:64] or 'error'}")

@@ -11,7 +11,7 @@ from yarl import URL
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.body import body_of
-from claude_gateway_proxy.gateway.lanes.codec import messages
+from claude_gateway_proxy.gateway.lanes.codec import messages, openai
 from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
@@ -24,13 +24,19 @@ from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
+from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
 from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure
 
-PAIRS: Final = {Format.MESSAGES: messages.PAIR, Format.COUNT_TOKENS: messages.COUNT_PAIR}
+PAIRS: Final = {
+    Format.MESSAGES: messages.PAIR,
+    Format.COUNT_TOKENS: messages.COUNT_PAIR,
+    Format.CHAT: openai.CHAT_PAIR,
+    Format.RESPONSES: openai.RESPONSES_PAIR,
+}
 """The translation for each format of callers; a target of another wire is asked in the format of its own."""
 
 _AT_ONCE: Final = 512 * 1024
@@ -63,7 +69,7 @@ class CodecLane:
         """Close nothing: the connections belong to the exchange."""
 
     async def _answer(self, call: Call, target: Target, *, to: Endpoint, mask: Mask, upstreams: Upstreams) -> Response:
-        model = call.asked if target.model == "*" else target.model
+        model = model_at(target, call.asked)
         try:
             prepared = await _prepared(call, target, model)
         except Failure as failure:
@@ -130,7 +136,8 @@ async def _read(
 
     def reported(error: Reported) -> bytes:
         failure = failure_of(error, call=call, mask=mask)
-        return OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
+        own = retelling.failed(failure)
+        return own or OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
 
     stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
     await stream.begin()

@@ -17,7 +17,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
 from claude_gateway_proxy.translation.documents import Document
-from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded
+from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded, encoded_text
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_proxy.translation.messages.reading import Unsupported
 from claude_gateway_proxy.translation.messages.writer import Writer
@@ -25,6 +25,7 @@ from claude_gateway_proxy.translation.names import Names
 from claude_gateway_proxy.translation.responses.answer import ResponsesReader
 from claude_gateway_proxy.translation.responses.request import responses_request
 from claude_gateway_proxy.translation.schema.unfolding import Budget
+from claude_gateway_runtime.failure import Failure
 
 _PLAIN: Final = ChatCapabilities()
 _COUNTED: Final[tuple[str, ...]] = (
@@ -101,6 +102,9 @@ class _Messages(ABC):
         told += self._last()
         return msgspec.json.encode(assembled([self._writer.start(), *told]))
 
+    def failed(self, _: Failure) -> bytes | None:
+        return None
+
     def _written(self, events: Iterable[Event]) -> bytes:
         parts = [encoded(event) for event in events]
         if parts and not self._begun:
@@ -113,6 +117,12 @@ class _OfChat(_Messages):
     def __init__(self, options: RequestOptions) -> None:
         super().__init__(options)
         self._reader = ChatReader(self._writer)
+
+    def document(self, document: Document) -> bytes:
+        text = self._reader.continued(document)
+        if text is None:
+            return super().document(document)
+        return encoded_text(self._writer.index, text) if text else b""
 
     def _events(self, document: Document) -> Iterator[Event]:
         return self._reader.chunk(document)
@@ -153,6 +163,9 @@ class _Count:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise Broken("the upstream's answer has no count of tokens")
         return b'{"input_tokens":%d}' % count
+
+    def failed(self, _: Failure) -> bytes | None:
+        return None
 
 
 PAIR: Final = Pair(

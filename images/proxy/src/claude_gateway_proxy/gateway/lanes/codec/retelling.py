@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from claude_gateway_proxy.translation.documents import Document
+from claude_gateway_runtime.failure import Failure
 
 
 class Retelling(Protocol):
@@ -26,4 +27,8 @@ class Retelling(Protocol):
 
     def whole(self, documents: Iterable[Document]) -> bytes:
         """Take all documents of an answer at once, in place of the other two; return the caller's one document."""
+        ...
+
+    def failed(self, failure: Failure) -> bytes | None:
+        """Return the end of a stream that fails; None for the error event of the caller's format."""
         ...

@@ -5,10 +5,11 @@ from typing import Final
 
 import aiohttp
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Target
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants_base64
 from claude_gateway_proxy.gateway.lanes.relay.request import request
 from claude_gateway_proxy.gateway.lanes.relay.signatures import signed
 from claude_gateway_proxy.gateway.routing.choice import LaneName
@@ -46,6 +47,8 @@ class RelayLane:
         response: Awaitable[Response] = send(prepared)
         if to.wire in CLAUDE_WIRES:
             response = signed(response, call=call, again=again)
+        if call.format is Format.EMBEDDINGS and wants_base64(call.body):
+            response = in_base64(response)
         return Sending(response, wire=to.wire, mask=mask)
 
     async def close(self) -> None:

@@ -10,17 +10,8 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.wire.headers import request_headers
-from claude_gateway_proxy.gateway.wire.model_ids import written_for
+from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
-
-
-def model_at(target: Target, asked: str) -> str:
-    """The target's name of the model that a client asked for."""
-    if target.model != "*":
-        return target.model
-    if target.wire not in CLAUDE_WIRES:
-        return asked
-    return written_for(target.wire, asked, "" if target.aws is None else target.aws.region)
 
 
 def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None = None) -> Request:
