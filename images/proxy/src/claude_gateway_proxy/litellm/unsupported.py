@@ -1,4 +1,4 @@
-"""Fields that a provider does not have: LiteLLM drops them, and its caller would take the answer for what it asked for."""
+"""Fields that a provider lacks: LiteLLM drops them, and its caller takes the answer for what it asked for."""
 
 from collections.abc import Mapping
 from typing import Any, Final
