@@ -138,7 +138,7 @@ class _Conversation:
         """Return ``tools`` and ``tool_choice``."""
         choice = choice_of(request.get("tool_choice"))
         own = [tools.definition(each, self.box, model=model) for each in self._offered]
-        found = _left([*own, *self._search], choice, self.box)
+        found = tools.unique(_left([*own, *self._search], choice, self.box))
         chosen = tools.tool_choice(choice, parallel=request.get("parallel_tool_calls"), tools=found, box=self.box)
         if not found and self._called:
             return {"tools": tools.recalled(self._called), "tool_choice": {"type": "none"}}
