@@ -20,6 +20,7 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_runtime.unixsocket import bind_unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,10 @@ class LoneGateway:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Let something listen in the LiteLLM worker's place, for readiness; it answers nothing."""
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.folder / LITELLM_SOCKET))
-            listener.listen()
+        path = self.folder / LITELLM_SOCKET
+        with bind_unix(path):
             yield
-        (self.folder / LITELLM_SOCKET).unlink()
+        path.unlink()
 
     def status(self) -> ProcessReport:
         """What the gateway reports."""
