@@ -25,6 +25,8 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
         "release": ({"fullnameOverride": "llm"}, "llm"),
         "watch_namespaces": (nested("operator.watchNamespaces", ["a", "b"]), "a,b"),
+        "all_namespaces": (nested("operator.allNamespaces", True), "true"),
+        "namespace_selector": (nested("operator.namespaceSelector", "ai=enabled"), "ai=enabled"),
         "egress_loopback": (nested("egress.allowLoopback", True), "true"),
         "egress_hosts": (nested("egress.allowHosts", ["10.0.0.1", "h"]), "10.0.0.1,h"),
         "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),

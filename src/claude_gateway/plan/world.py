@@ -64,7 +64,8 @@ class Settings:
     the clients' own logins. ``identity_namespaces``: namespaces whose credentials may use the pods' own identity
     (None: all). ``strict``: unknown fields and kinds are Problems, as for files; in a live cluster, where the CRDs may
     be newer, they are ignored. ``release``: the full name of the release that decides; objects whose ``gatewayRef``
-    names another one are ignored (None: no object is).
+    names another one are ignored (None: no object is). ``scope``: the namespaces that the release serves (None: all);
+    objects in others are ignored.
     """
 
     namespace: str = _DEFAULT_NAMESPACE
@@ -73,6 +74,7 @@ class Settings:
     identity_namespaces: frozenset[str] | None = None
     strict: bool = True
     release: str | None = None
+    scope: frozenset[str] | None = None
 
     @property
     def identity(self) -> Release | None:
@@ -82,9 +84,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """An object for another release: the release that it names, and its status."""
+    """An object that this release does not serve, and its status.
 
-    release: str
+    ``release`` is the one that it names; None if it is in a namespace that this release serves no more.
+    """
+
+    release: str | None
     generation: int
     status: StoredStatus
 
@@ -113,9 +118,9 @@ class Item(Generic[SpecT]):
 class World:
     """What users wrote, parsed; ``problems`` are the mistakes found while reading.
 
-    ``foreign`` are objects for other releases, ``unreadable`` the namespaces whose Secrets may not be read. ``pods`` is
-    the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition is written.
-    ``slices`` are the slices of each revision that a pod may serve.
+    ``foreign`` are objects that this release does not serve, ``unreadable`` the namespaces whose Secrets may not be
+    read. ``pods`` is the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition
+    is written. ``slices`` are the slices of each revision that a pod may serve.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -184,6 +189,11 @@ class _Reader:
         unknown = _unknown_kind(manifest, ref, document, strict=self._settings.strict)
         if unknown is not None or not _is_ours(manifest):
             self._problems.extend([unknown] if unknown else [])
+            return
+        if self._settings.scope is not None and ref.namespace not in self._settings.scope:
+            status = read_status(manifest)
+            if status.of(self._settings.identity) is not None:
+                self._foreign[ref] = Foreign(None, _generation(manifest), status)
             return
         named = _gateway(manifest)
         if named is not None and self._settings.release not in (None, named):

@@ -13,7 +13,7 @@ from tests.support.kube.apiserver import ApiServer
 from tests.support.processes.ports import free_port
 
 from claude_gateway.names import operator_name
-from claude_gateway_operator.rights import Rule, own_rules, watched_rules
+from claude_gateway_operator.rights import Rule, cluster_rules, own_rules, watched_rules
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "operator"
@@ -42,6 +42,18 @@ def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Ru
         "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": to}],
     }
     api.apply(f"{RBAC}/namespaces/{within}/rolebindings/{name}", binding)
+
+
+def grant_everywhere(api: ApiServer, to: str, *, name: str, rules: Sequence[Rule]) -> None:
+    """Grant the operator's account in namespace ``to`` rights in the whole cluster."""
+    meta = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
+    api.apply(f"{RBAC}/clusterroles/{name}", {**meta, "kind": "ClusterRole", "rules": list(rules)})
+    binding = {
+        "kind": "ClusterRoleBinding",
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": to}],
+    }
+    api.apply(f"{RBAC}/clusterrolebindings/{name}", {**meta, **binding})
 
 
 def deployment(api: ApiServer, home: str, name: str) -> dict[str, Any]:
@@ -75,6 +87,7 @@ class Operator:
         self.metrics_port = free_port()
         prefix = "CLAUDE_GATEWAY_OPERATOR_"
         self._watch = tuple(watch)
+        self._settings = settings
         self._environment = {
             "POD_NAMESPACE": home,
             f"{prefix}RELEASE": release,
@@ -92,7 +105,11 @@ class Operator:
         self.api.apply(
             f"{account}/{ACCOUNT}", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
         )
-        for within in (self.home, *self._watch):
+        clusterwide = {"ALL_NAMESPACES", "NAMESPACE_SELECTOR"} & self._settings.keys()
+        if clusterwide:
+            rules = cluster_rules(selects="NAMESPACE_SELECTOR" in clusterwide)
+            grant_everywhere(self.api, self.home, name=f"{self.home}.{self.release}-operator", rules=rules)
+        for within in () if clusterwide else (self.home, *self._watch):
             if within not in without:
                 name = f"{self.home}-{self.release}"
                 grant(self.api, self.home, within=within, name=name, rules=watched_rules())
@@ -119,7 +136,8 @@ class Operator:
         """Run the chart's hook with the rights of the operator: end its claims where it watches no more."""
         kubeconfig = self.api.kubeconfig(self.api.token(self.home, ACCOUNT), name=f"{self.home}.{self.release}.hook")
         environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **self._environment}
-        environment["CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES"] = ""
+        for name in ("WATCH_NAMESPACES", "ALL_NAMESPACES", "NAMESPACE_SELECTOR"):
+            environment.pop(f"CLAUDE_GATEWAY_OPERATOR_{name}", None)
         command = [sys.executable, "-m", "claude_gateway_operator.leaving", *arguments]
         with self.log.open("ab") as log:
             subprocess.run(command, env=environment, stdout=log, stderr=log, check=True, timeout=120)

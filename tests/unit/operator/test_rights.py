@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from claude_gateway_operator.gather import BELIEVE_SECONDS, Rights
-from claude_gateway_operator.rights import own_rules, watched_rules
+from claude_gateway_operator.rights import cluster_rules, own_rules
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime.kube import Forbidden, Retryable
 
@@ -32,7 +32,7 @@ def test_the_readme_has_every_setting_and_every_right() -> None:
     for name, info in Settings.model_fields.items():
         variable = str(info.validation_alias or f"CLAUDE_GATEWAY_OPERATOR_{name.upper()}")
         assert f"`{variable}`" in README
-    for rule in (*watched_rules(), *own_rules("<release>")):
+    for rule in (*cluster_rules(selects=True), *own_rules("<release>")):
         (row,) = [
             line
             for line in README.splitlines()
@@ -45,7 +45,7 @@ def test_the_readme_has_every_setting_and_every_right() -> None:
 
 
 def test_no_right_is_for_everything() -> None:
-    for rule in (*watched_rules(), *own_rules("cg")):
+    for rule in (*cluster_rules(selects=True), *own_rules("cg")):
         assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
         if set(rule["verbs"]) & {"create", "patch", "delete"}:
             scoped = "resourceNames" in rule or rule["resources"] == ["events"]
