@@ -86,10 +86,10 @@ class LoneGateway:
         where = urlsplit(self.url)
         return http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
 
-    def dial(self) -> socket.socket:
-        """A bare connection, for requests that no library would send."""
+    def dial(self, *, source: str = "") -> socket.socket:
+        """A bare connection, for requests that no library would send; ``source`` is the address that it comes from."""
         where = urlsplit(self.url)
-        return socket.create_connection((where.hostname, where.port), timeout=30)
+        return socket.create_connection((where.hostname, where.port), timeout=30, source_address=(source, 0))
 
     def call(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own; ``body`` is bytes or becomes JSON."""

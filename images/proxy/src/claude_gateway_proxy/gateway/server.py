@@ -86,7 +86,11 @@ class Process:
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
-        limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
+        limits = Limits(
+            age_seconds=settings.max_connection_age_seconds,
+            connections=settings.max_connections,
+            connections_per_address=settings.max_connections_per_address,
+        )
         plain = Listener(self._app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
