@@ -323,6 +323,7 @@ def _duplicate(ref: ObjectRef, document: int) -> Problem:
         message=f"another {ref.kind} in namespace {ref.namespace} has the same name, and that one is used",
         fix="Rename or remove one of them.",
         document=document,
+        other=ref,
     )
 
 
