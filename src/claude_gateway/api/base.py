@@ -103,7 +103,7 @@ Duration = Annotated[
 
 def is_duration(field: FieldInfo) -> bool:
     """Return whether a field is a ``Duration``."""
-    return all(part in field.metadata for part in get_args(Duration)[1:])
+    return all(part in field.metadata for part in get_args(Duration)[2:])
 
 
 BaseUrl = Annotated[
