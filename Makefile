@@ -10,7 +10,8 @@ TAG ?= dev
 # The one place of the version is the root pyproject.toml; a test compares the others with it.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
+# PYTHON_IMAGE=python@sha256:... pins the base image; by default it is the tag in each Dockerfile.
+LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(PYTHON_IMAGE:%=--build-arg PYTHON_IMAGE=%)
 
 .PHONY: help
 help: ## List the targets
