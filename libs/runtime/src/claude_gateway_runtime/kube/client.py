@@ -20,7 +20,7 @@ from claude_gateway_runtime.kube.watch import Event, events
 PAGE: Final = 500
 """Objects of one LIST request: bounds what both sides hold at once."""
 REQUEST_SECONDS: Final = 20.0
-"""A busy API server queues a request for at most 15 seconds: a quarter of its ``--request-timeout``, a minute by default.
+"""A busy API server queues a request for at most 15 seconds: a quarter of ``--request-timeout``, by default a minute.
 
 What takes longer is a connection that is dead, and whoever waits for it keeps an edit waiting.
 """
