@@ -10,7 +10,8 @@ TAG ?= dev
 # The one place of the version is the root pyproject.toml; a test compares the others with it.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
+# PYTHON_IMAGE=python@sha256:... pins the base image; by default it is the tag in each Dockerfile.
+LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(PYTHON_IMAGE:%=--build-arg PYTHON_IMAGE=%)
 
 .PHONY: help
 help: ## List the targets
@@ -61,6 +62,7 @@ screenshots: setup .clients/browser/.ready ## Take the screenshots of the sign-i
 	$(BIN)/python -m tests.support.clients.screenshots
 
 LISTEN ?= 127.0.0.1:4000
+SCRIPTED ?= 127.0.0.1:4001
 QUICKSTART := .run/quickstart
 
 .PHONY: run
@@ -69,9 +71,14 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 	@if [ -n "$$ANTHROPIC_API_KEY" ]; then set -- anthropic; \
 	  elif [ -n "$$OPENAI_API_KEY" ]; then set -- openai; \
 	  else echo "run: no ANTHROPIC_API_KEY and no OPENAI_API_KEY: the answers are scripted, no AI is asked"; \
-	    set -- scripted --scripted-model 127.0.0.1:4001; fi; \
-	  example=$$1; shift; \
-	  exec $(BIN)/claude-gateway serve -f examples/quickstart/$$example -f $(QUICKSTART) --listen $(LISTEN) "$$@"
+	    set -- scripted --scripted-model $(SCRIPTED); fi; \
+	  example=examples/quickstart/$$1; shift; \
+	  if [ "$$1 $(SCRIPTED)" != "--scripted-model 127.0.0.1:4001" ] && [ -n "$$1" ]; then \
+	    mkdir -p .run/scripted && sed 's/127\.0\.0\.1:4001/$(SCRIPTED)/g' $$example/*.yaml > .run/scripted/gateway.yaml; \
+	    example=.run/scripted; fi; \
+	  $(BIN)/claude-gateway serve -f $$example -f $(QUICKSTART) --listen $(LISTEN) "$$@" || { code=$$?; \
+	    test $$code != 1 || echo "run: to use other ports: make run LISTEN=127.0.0.1:4010 SCRIPTED=127.0.0.1:4011" >&2; \
+	    exit $$code; }
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Resolve the dependencies again into locks/

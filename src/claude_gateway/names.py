@@ -153,13 +153,13 @@ META_JSON: Final = "meta.json"
 CURRENT: Final = "current"
 """The symlink in a bundle folder that points to the current revision."""
 
-# The run directory that the processes of one pod share (a memory-backed folder).
+# The run directory that the processes of one pod share (memory-backed). Each of its folders has one writer.
 BUNDLE_DIR: Final = "bundle"
 ACCESS_TOKENS_DIR: Final = "access-tokens"
 """Access tokens that the gateway was issued, so that it has them again after a restart of its container."""
-GATEWAY_SOCKET: Final = "gateway.sock"
+GATEWAY_SOCKET: Final = "gateway/sock"
 """Serves ``GET /status`` and ``GET /metrics`` of the gateway to the agent."""
-LITELLM_SOCKET: Final = "litellm.sock"
+LITELLM_SOCKET: Final = "litellm/sock"
 """Serves the LiteLLM lane to the gateway, and ``/status`` and ``/metrics`` to the agent."""
 
 FORWARD_HOST: Final = "api.anthropic.com"

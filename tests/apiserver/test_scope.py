@@ -4,15 +4,16 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.apiserver.conftest import CRDS
 from tests.support.builders.objects import client, credential, route, secret, sound
-from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.apiserver import ApiServer, Manifest
 from tests.support.kube.cluster import Cluster, url
-from tests.support.processes.operator import RBAC, Operator, deployment, grant, namespace
+from tests.support.processes.operator import RBAC, Operator, deployment, grant, grant_everywhere, namespace
 from tests.support.processes.waiting import until
 
 from claude_gateway.names import Kind, Reason, proxy_name
@@ -42,6 +43,86 @@ def test_a_namespace_that_opted_in_is_served(
         until(lambda: cluster.routes() == {f"{team}/sonnet"})
         until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
         assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("Unknown", Reason.PENDING)
+
+
+def label(api: ApiServer, name: str, value: str | None) -> None:
+    api.merge(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"ai": value}}})
+
+
+def of(namespace: str) -> list[Manifest]:
+    """A route of its own: the tests' API server has routes of the other tests, which share the names of models."""
+    return [secret(), credential(), route(models=[f"of-{namespace}"])]
+
+
+def test_all_namespaces_are_served_later_ones_too(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    with Operator(api, cluster.home, ALL_NAMESPACES="true").install():
+        cluster.put(*of(cluster.home))
+        until(lambda: f"{cluster.home}/sonnet" in cluster.routes())
+        later = new_namespace()
+        cluster.put(*of(later), namespace=later)
+        until(lambda: f"{later}/sonnet" in cluster.routes())
+        until(lambda: cluster.condition(CREDENTIAL, "anthropic", "ResolvedRefs", namespace=later)[0] == "True")
+
+
+def test_namespaces_with_a_label_are_served_and_left_when_they_lose_it(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team, stranger = new_namespace(), new_namespace()
+    with Operator(api, cluster.home, NAMESPACE_SELECTOR=f"ai={team}").install():
+        cluster.put(*sound())
+        for within in (team, stranger):
+            cluster.put(*of(within), namespace=within)
+        until(lambda: cluster.routes() == {f"{cluster.home}/sonnet"})
+        label(api, team, team)
+        until(lambda: cluster.routes() == {f"{cluster.home}/sonnet", f"{team}/sonnet"})
+        until(lambda: cluster.condition(ROUTE, "sonnet", "Accepted", namespace=team)[0] == "True")
+        label(api, team, None)
+        until(lambda: cluster.routes() == {f"{cluster.home}/sonnet"})
+        until(lambda: cluster.condition(ROUTE, "sonnet", "Ready", namespace=team) == ("False", Reason.NOT_SERVED))
+        assert cluster.condition(ROUTE, "sonnet", "Accepted", namespace=stranger) == ("Unknown", Reason.PENDING)
+
+
+def test_an_operator_that_served_all_namespaces_leaves_them(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team = new_namespace()
+    with Operator(api, cluster.home, ALL_NAMESPACES="true").install() as operator:
+        variable = {"name": "CLAUDE_GATEWAY_OPERATOR_ALL_NAMESPACES", "value": "true"}
+        containers = [{"name": "main", "image": "none", "env": [variable]}]
+        api.merge(
+            f"/apis/apps/v1/namespaces/{cluster.home}/deployments/cg-operator",
+            {"spec": {"template": {"spec": {"containers": containers}}}},
+        )
+        cluster.put(*of(cluster.home))
+        cluster.put(*of(team), namespace=team)
+        for within in (cluster.home, team):
+            until(partial(ready_but_for_pods, cluster, within))
+        operator.leave()
+        assert cluster.condition(ROUTE, "sonnet", "Programmed", namespace=team) == ("False", Reason.NOT_SERVED)
+        assert ready_but_for_pods(cluster, cluster.home)
+
+
+def ready_but_for_pods(cluster: Cluster, namespace: str) -> bool:
+    found = cluster.condition(ROUTE, "sonnet", "Programmed", namespace=namespace)
+    return found == ("False", Reason.NO_READY_PODS)
+
+
+def test_without_the_right_to_all_secrets_each_credential_says_so(
+    api: ApiServer, cluster: Cluster, new_namespace: Callable[[], str]
+) -> None:
+    team = new_namespace()
+    operator = Operator(api, cluster.home, ALL_NAMESPACES="true").install()
+    name = f"{cluster.home}.cg-operator"
+    blind = [rule for rule in watched_rules() if rule["resources"] != ["secrets"]]
+    own = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["cg-bundle"], "verbs": ["get"]}
+    grant(api, cluster.home, within=cluster.home, name="bundle", rules=[own])
+    grant_everywhere(api, cluster.home, name=name, rules=blind)
+    with operator:
+        cluster.put(*of(team), namespace=team)
+        wanted = ("False", Reason.SECRET_FORBIDDEN)
+        until(lambda: cluster.condition(CREDENTIAL, "anthropic", "ResolvedRefs", namespace=team) == wanted)
 
 
 def test_a_younger_name_under_one_of_another_namespace_is_refused_and_both_routes_say_so(

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import tempfile
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.names import BUNDLE_DIR, LITELLM_SOCKET
+from claude_gateway_runtime.unixsocket import bind_unix
 
 _RUNS = 5
 
@@ -38,9 +38,7 @@ def _gateway() -> float:
     run_dir = Path(tempfile.mkdtemp(prefix="cgw-bench-"))
     folder.write(run_dir / BUNDLE_DIR, bundle(manifests(1)))
     # Readiness asks whether a worker listens; this row is about the gateway alone.
-    worker = socket.socket(socket.AF_UNIX)
-    worker.bind(str(run_dir / LITELLM_SOCKET))
-    worker.listen()
+    worker = bind_unix(run_dir / LITELLM_SOCKET)
     began = time.perf_counter()
     with (
         worker,

@@ -10,6 +10,7 @@ from claude_gateway import names
 from claude_gateway_operator.rights import (
     caller_rules,
     claude_code_rules,
+    cluster_rules,
     granting_rules,
     own_rules,
     watched_rules,
@@ -102,6 +103,20 @@ def test_nothing_of_the_release_has_rights_in_the_whole_cluster(everything: Rend
         labels = role["metadata"]["labels"]
         assert any(name.startswith("rbac.authorization.k8s.io/aggregate-to-") for name in labels)
         assert {rule["apiGroups"][0] for rule in role["rules"]} == {"claudegateway.io"}
+
+
+@pytest.mark.parametrize(
+    ("values", "selects"), [({"allNamespaces": True}, False), ({"namespaceSelector": "ai=enabled"}, True)]
+)
+def test_rights_in_the_whole_cluster_take_the_place_of_the_roles(values: dict[str, Any], selects: bool) -> None:
+    rendered = render({"operator": values})
+    account = "cg-claude-gateway-operator"
+    role = rendered.one("ClusterRole", "ai.cg-claude-gateway-operator")
+    binding = rendered.one("ClusterRoleBinding", "ai.cg-claude-gateway-operator")
+    assert flat(role["rules"]) == flat(cluster_rules(selects=selects))
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+    assert granted(rendered, account) == {NAMESPACE: flat(own_rules("cg-claude-gateway"))}
 
 
 def test_users_get_the_kinds_by_the_built_in_roles(default: Rendered) -> None:

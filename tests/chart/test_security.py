@@ -1,12 +1,13 @@
 """Pods pass where the ``restricted`` Pod Security Standard is enforced, and write nowhere but in memory."""
 
 import ipaddress
+from pathlib import PurePath
 from typing import Any
 
 import pytest
 from tests.support.kube.chart import Manifest, Rendered, containers, render
 
-from claude_gateway.names import BUNDLE_DIR
+from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
 VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}
@@ -56,37 +57,41 @@ def test_every_container_has_requests_and_a_memory_limit(default: Rendered, ever
 
 def test_the_shared_folders_are_in_memory_and_bounded(default: Rendered, everything: Rendered) -> None:
     volumes = {volume["name"]: volume for volume in default.pod("proxy")["volumes"]}
-    for name in ("run", "bundle"):
-        assert volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+    assert volumes["bundle"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+    for name in ("gateway", "litellm"):
+        assert volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
     assert "trust" not in volumes
     trust = next(volume for volume in everything.pod("proxy")["volumes"] if volume["name"] == "trust")
     assert trust["emptyDir"] == {"medium": "Memory", "sizeLimit": "8Mi"}
 
 
 @pytest.mark.parametrize(
-    ("volume", "path", "writer"),
-    [("bundle", f"/run/claude-gateway/{BUNDLE_DIR}", "agent"), ("trust", "/run/claude-gateway/ca.pem", "trust")],
+    ("volume", "path", "writer", "readers"),
+    [
+        ("bundle", f"/run/claude-gateway/{BUNDLE_DIR}", "agent", {"gateway", "litellm"}),
+        ("gateway", f"/run/claude-gateway/{PurePath(GATEWAY_SOCKET).parent}", "gateway", {"agent"}),
+        ("litellm", f"/run/claude-gateway/{PurePath(LITELLM_SOCKET).parent}", "litellm", {"agent", "gateway"}),
+        ("trust", "/run/claude-gateway/ca.pem", "trust", {"gateway", "litellm"}),
+    ],
 )
-def test_only_who_makes_the_bundle_or_the_authorities_can_write_them(
-    everything: Rendered, volume: str, path: str, writer: str
+def test_each_shared_folder_has_one_writer(
+    everything: Rendered, volume: str, path: str, writer: str, readers: set[str]
 ) -> None:
-    """A compromised worker must not be able to swap what the gateway serves or trusts."""
+    """A compromised worker must not be able to swap the bundle, the authorities or the gateway's socket."""
     for name, container in containers(everything.pod("proxy")).items():
         mounts = [mount for mount in container.get("volumeMounts", ()) if mount["name"] == volume]
         if name == writer:
             assert [mount.get("readOnly", False) for mount in mounts] == [False]
-        elif name in ("gateway", "litellm"):
+        elif name in readers:
             assert [(mount["mountPath"], mount["readOnly"]) for mount in mounts] == [(path, True)]
         else:
             assert mounts == []
 
 
-def test_what_lies_in_another_folder_is_mounted_after_it(default: Rendered, everything: Rendered) -> None:
-    for rendering in (default, everything):
-        for container in containers(rendering.pod("proxy")).values():
-            paths = [mount["mountPath"] for mount in container.get("volumeMounts", ())]
-            run = "/run/claude-gateway"
-            assert all(paths.index(run) < paths.index(path) for path in paths if path.startswith(f"{run}/"))
+def test_no_two_containers_write_one_folder(default: Rendered) -> None:
+    mounts = [mount for each in containers(default.pod("proxy")).values() for mount in each["volumeMounts"]]
+    written = [mount["name"] for mount in mounts if not mount.get("readOnly")]
+    assert sorted(written) == ["bundle", "gateway", "litellm"]
 
 
 def allows(policy: Manifest, address: str, port: int) -> bool:

@@ -27,6 +27,8 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
         "release": ({"fullnameOverride": "llm"}, "llm"),
         "watch_namespaces": (nested("operator.watchNamespaces", ["a", "b"]), "a,b"),
+        "all_namespaces": (nested("operator.allNamespaces", True), "true"),
+        "namespace_selector": (nested("operator.namespaceSelector", "ai=enabled"), "ai=enabled"),
         "egress_loopback": (nested("egress.allowLoopback", True), "true"),
         "egress_hosts": (nested("egress.allowHosts", ["10.0.0.1", "h"]), "10.0.0.1,h"),
         "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),
@@ -57,6 +59,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "max_buffered_bytes": (nested("proxy.gateway.maxBufferedBytes", 1073741824), "1073741824"),
         "max_buffered_bytes_per_client": (nested("proxy.gateway.maxBufferedBytesPerClient", 1048576), "1048576"),
         "max_connections": (nested("proxy.gateway.maxConnections", 0), "0"),
+        "max_connections_per_address": (nested("proxy.gateway.maxConnectionsPerAddress", 7), "7"),
         "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),
         "ping_seconds": (nested("proxy.gateway.pingSeconds", 0), "0"),
         "sigv4": (nested("proxy.gateway.sigv4", "ignore"), "ignore"),

@@ -104,6 +104,8 @@ CONTRADICTIONS: list[tuple[Manifest, str]] = [
     ({"caBundle": {"configMap": "a", "secret": "b"}}, "caBundle: name a configMap or a secret, not both"),
     ({"proxy": {"terminationGracePeriodSeconds": 600}}, "proxy.terminationGracePeriodSeconds: at least .* 615"),
     ({"operator": {"watchNamespaces": ["ai"]}}, "operator.watchNamespaces: the release's own namespace"),
+    ({"operator": {"allNamespaces": True, "namespaceSelector": "a"}}, "operator.allNamespaces: already serves"),
+    ({"operator": {"allNamespaces": True, "watchNamespaces": ["a"]}}, "operator.allNamespaces: already serves"),
     ({"metrics": {"podMonitor": {"enabled": True, "lingerSeconds": 46}}}, "lingerSeconds . 10, which is 661"),
     ({"metrics": {kind: {"enabled": True} for kind in ("podMonitor", "serviceMonitor")}}, "metrics: .* not both"),
     ({"ingress": {"enabled": True}}, "ingress.hosts: name at least one host"),

@@ -21,7 +21,7 @@ VERSION: Final = "1.106.2"
 NAME: Final = f"LiteLLM proxy {VERSION}"
 """The version in locks/peer.txt."""
 
-BEDROCK_ID: Final = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+BEDROCK_ID: Final = "us.anthropic.claude-opus-4-5-20251101-v1:0"
 ARGUMENTS: Final = (
     *("--bedrock-base", "/bedrock", "--bedrock-prefix", "/bedrock", "--key-header", "x-litellm-api-key"),
     *("--estimate-model", "", "--judged-model", "", "--denied-model", ""),
@@ -53,7 +53,7 @@ def running() -> Iterator[Underway]:
 
 
 def _config(upstream: str) -> dict[str, Any]:
-    anthropic = {"model": "anthropic/claude-sonnet-4-5-20250929", "api_base": upstream, "api_key": "sk-conformance"}
+    anthropic = {"model": "anthropic/claude-opus-4-5-20251101", "api_base": upstream, "api_key": "sk-conformance"}
     openai = {"api_base": f"{upstream}/v1", "api_key": "sk-conformance"}
     vllm = {"model": "hosted_vllm/scripted-gpt", **openai}
     gemini = {"model": "gemini/gemini-3-pro", "api_base": f"{upstream}/v1beta", "api_key": "sk-conformance"}
@@ -66,7 +66,7 @@ def _config(upstream: str) -> dict[str, Any]:
     }
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456"
     models: list[tuple[str, dict[str, Any]]] = [
-        ("claude-sonnet-4-5", anthropic),
+        ("claude-opus-4-5", anthropic),
         ("gpt-5", vllm),
         ("gemini-3-pro", gemini),
         ("gpt-5-codex", {"model": "openai/responses/gpt-5-codex", **openai}),
@@ -95,7 +95,7 @@ def _config(upstream: str) -> dict[str, Any]:
 
 def _warm_up(url: str) -> None:
     """Ask once: the first answers take seconds, which is not what the suite is about."""
-    body = {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "Say hello"}]}
+    body = {"model": "claude-opus-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "Say hello"}]}
     headers = {"content-type": "application/json", "x-api-key": KEY}
     asked = urllib.request.Request(f"{url}/v1/messages", data=json.dumps(body).encode(), headers=headers)
     with urllib.request.urlopen(asked, timeout=60) as answer:

@@ -22,7 +22,7 @@ NAME: Final = f"claude-code-router {VERSION}"
 
 ARGUMENTS: Final = (
     # It routes by `provider,model`.
-    *("--claude-model", "anthropic,claude-sonnet-4-5-20250929", "--other-model", "openai,scripted-gpt"),
+    *("--claude-model", "anthropic,claude-opus-4-5-20251101", "--other-model", "openai,scripted-gpt"),
     *("--gemini-model", "gemini,gemini-3-pro", "--responses-model", "", "--embedding-model", ""),
     *("--bedrock-model", "", "--vertex-model", "", "--forward-model", "", "--estimate-model", ""),
     *("--judged-model", "", "--denied-model", ""),
@@ -79,9 +79,9 @@ def _config(upstream: str, port: int, *, key: str, model: str) -> dict[str, Any]
         "NON_INTERACTIVE_MODE": True,
         "API_TIMEOUT_MS": 600000,
         "Providers": [
-            provider("anthropic", "/v1/messages", "claude-sonnet-4-5-20250929", ["Anthropic"]),
+            provider("anthropic", "/v1/messages", "claude-opus-4-5-20251101", ["Anthropic"]),
             provider("openai", "/v1/chat/completions", model, [limit]),
             provider("gemini", "/v1beta/models/", "gemini-3-pro", ["gemini"]),
         ],
-        "Router": {"default": "anthropic,claude-sonnet-4-5-20250929"},
+        "Router": {"default": "anthropic,claude-opus-4-5-20251101"},
     }

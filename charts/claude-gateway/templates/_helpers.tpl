@@ -326,6 +326,22 @@ revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Whether the operator needs rights in the whole cluster; empty where it does not. */ -}}
+{{- define "claude-gateway.clusterwide" -}}
+{{- if or .Values.operator.allNamespaces .Values.operator.namespaceSelector }}true{{ end -}}
+{{- end -}}
+
+{{- /* Which namespaces the operator serves. Takes the operator's values. */ -}}
+{{- define "claude-gateway.scopeEnv" -}}
+- {name: CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES, value: {{ join "," (default list .watchNamespaces) | quote }}}
+{{- if .allNamespaces }}
+- {name: CLAUDE_GATEWAY_OPERATOR_ALL_NAMESPACES, value: "true"}
+{{- end }}
+{{- with .namespaceSelector }}
+- {name: CLAUDE_GATEWAY_OPERATOR_NAMESPACE_SELECTOR, value: {{ . | quote }}}
+{{- end }}
+{{- end -}}
+
 {{- /* A token of the pod's ServiceAccount, at the place where clients look for it; mounted where it is needed alone. */ -}}
 {{- define "claude-gateway.tokenVolume" -}}
 name: token
@@ -428,6 +444,9 @@ manifest can be without has its default again. Each template begins with this; i
 {{- end -}}
 {{- if has .Release.Namespace (default list .Values.operator.watchNamespaces) -}}
 {{- fail "operator.watchNamespaces: the release's own namespace is always watched, leave it out" -}}
+{{- end -}}
+{{- if and .Values.operator.allNamespaces (or .Values.operator.namespaceSelector .Values.operator.watchNamespaces) -}}
+{{- fail "operator.allNamespaces: already serves every namespace, leave namespaceSelector and watchNamespaces out" -}}
 {{- end -}}
 {{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled -}}
 {{- fail "metrics: enable podMonitor or serviceMonitor, not both: every sample would be there twice" -}}

@@ -107,7 +107,8 @@ class Operator:
             await kopf.operator(
                 registry=table,
                 settings=handlers.settings(),
-                namespaces=self._settings.namespaces,
+                clusterwide=self._settings.clusterwide,
+                namespaces=() if self._settings.clusterwide else self._settings.namespaces,
                 standalone=True,
                 liveness_endpoint=f"http://{shown}/healthz",
                 stop_flag=stop,
@@ -135,7 +136,8 @@ async def serve(settings: Settings) -> None:
             _log,
             "started",
             release=settings.release,
-            namespaces=settings.namespaces,
+            namespaces="all" if settings.all_namespaces else settings.namespaces,
+            selector=settings.namespace_selector or None,
             owned=owner.uid is not None,
         )
         await Operator(connection, settings, owner).run()

@@ -15,7 +15,9 @@ from claude_gateway.names import Kind
 from claude_gateway.plan import world as plan
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
+from claude_gateway_operator import scope
 from claude_gateway_operator.object_watch import CREDENTIALS
+from claude_gateway_operator.scope import Scope
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Forbidden, Kube, Manifest, NotFound, Retryable
@@ -82,18 +84,28 @@ class Gatherer:
 
     async def gather(self, *, claude_code_key: bytes = b"") -> World:
         """Return the World without the state of the pods, with the key of our own backend. Raises KubeError."""
-        rules = replace(self._rules, claude_code_key=claude_code_key)
-        wanted = [(kind.plural, namespace) for kind in KINDS for namespace in self._settings.namespaces]
-        found = await asyncio.gather(*(self._kind(*collection) for collection in wanted))
+        rules = replace(self._rules, claude_code_key=claude_code_key, scope=await self._scope())
+        wanted = [each for kind in KINDS for each in scope.collections(self._settings, kind.plural)]
+        found = await asyncio.gather(*map(self._kind, wanted))
         world = await asyncio.to_thread(plan.read, _drained(found), rules)
         listed, unreadable = await self._listed()
         needed = sorted(set(references(world)))
+        if unreadable is None:
+            unreadable = frozenset(ref.namespace for ref in needed)
         manifests, refused = await self._values(needed, listed, unreadable)
         secrets = plan.read(manifests, rules).secrets
         return replace(world, secrets=secrets, unreadable=unreadable | refused)
 
-    async def _kind(self, plural: str, namespace: str) -> list[Manifest]:
-        collection = kube.path(plural, namespace)
+    async def _scope(self) -> Scope:
+        try:
+            found = await scope.selected(self._kube, self._settings)
+        except Forbidden as error:
+            self._rights.lacks(scope.NAMESPACES, error)
+            return frozenset(self._settings.namespaces)
+        self._rights.has(scope.NAMESPACES)
+        return found
+
+    async def _kind(self, collection: str) -> list[Manifest]:
         try:
             found = await self._kube.list(collection)
         except Forbidden as error:
@@ -105,27 +117,31 @@ class Gatherer:
         self._rights.has(collection)
         return found
 
-    async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str]]:
-        """Return the labelled Secrets with their versions, and the namespaces whose Secrets may not be listed."""
-        listed: dict[ObjectRef, str] = {}
-        unreadable: set[str] = set()
+    async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str] | None]:
+        """Return the labelled Secrets with their versions, and the namespaces whose Secrets may not be listed.
 
-        async def of(namespace: str) -> None:
-            collection = kube.path("secrets", namespace, api="v1")
+        None stands for all namespaces.
+        """
+        listed: dict[ObjectRef, str] = {}
+        places = dict.fromkeys(scope.collections(self._settings, "secrets", api="v1"), True)
+
+        async def of(collection: str) -> None:
             try:
                 found = await self._kube.list(collection, label=CREDENTIALS, metadata_only=True)
             except Forbidden as error:
                 self._rights.lacks(collection, error)
-                unreadable.add(namespace)
+                places[collection] = False
                 return
             self._rights.has(collection)
             for item in found:
                 metadata = item["metadata"]
-                ref = ObjectRef(kind=Kind.SECRET, namespace=namespace, name=metadata["name"])
-                listed[ref] = f"{metadata.get('uid')}/{metadata.get('resourceVersion')}"
+                listed[scope.secret(item)] = f"{metadata.get('uid')}/{metadata.get('resourceVersion')}"
 
-        await asyncio.gather(*(of(namespace) for namespace in self._settings.namespaces))
-        return listed, frozenset(unreadable)
+        await asyncio.gather(*map(of, places))
+        if self._settings.clusterwide:
+            return listed, frozenset() if all(places.values()) else None
+        readable = zip(self._settings.namespaces, places.values(), strict=True)
+        return listed, frozenset(namespace for namespace, may in readable if not may)
 
     async def _values(
         self, needed: Iterable[ObjectRef], listed: dict[ObjectRef, str], unreadable: frozenset[str]

@@ -13,6 +13,7 @@ import kopf
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import GROUP, VERSION
 from claude_gateway.plan.stored_status import Release, read_status
+from claude_gateway_runtime.kube import REQUEST_SECONDS
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.networking.error_backoffs = Forever()
     chosen.networking.connect_timeout = 10.0
-    chosen.networking.request_timeout = 60.0
+    chosen.networking.request_timeout = REQUEST_SECONDS
     chosen.watching.chunk_size = 500
     chosen.watching.server_timeout = 290
     # Kopf runs one worker per object, which holds its memory until it was idle for this long.

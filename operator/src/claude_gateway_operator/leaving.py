@@ -1,8 +1,9 @@
 """``python -m claude_gateway_operator.leaving``: ends this release's claims in statuses before it stops serving them.
 
 The chart runs it as a hook, while the old operator and its rights are still there: before an upgrade that takes
-namespaces out of ``operator.watchNamespaces``, and before an uninstall (``--uninstall``). Afterwards the release has no
-right to write there.
+namespaces out of ``operator.watchNamespaces`` or stops serving unlisted ones, and before an uninstall
+(``--uninstall``). Afterwards the release has no right to write there. An operator with rights in the whole cluster
+leaves by itself what it serves no more.
 
 The running operator must not write the claims again. So a note in the bundle's ConfigMap says which namespaces are
 left, and until when, in case that the upgrade fails and the operator goes on.
@@ -14,6 +15,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -34,7 +36,7 @@ NOTE_SECONDS: Final = 300.0
 """How long the running operator heeds the note: longer than an upgrade takes to replace it."""
 _PASSES: Final = 5
 _PAUSE_SECONDS: Final = 2.0
-_NAMESPACES: Final = "CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES"
+_PREFIX: Final = "CLAUDE_GATEWAY_OPERATOR_"
 
 _log: Final = logging.getLogger("claude_gateway_operator.leaving")
 
@@ -56,29 +58,42 @@ def note(namespaces: frozenset[str], now: datetime) -> str:
     return json.dumps({"namespaces": sorted(namespaces), "until": until.isoformat()})
 
 
-def watched(deployment: Mapping[str, Any] | None, home: str) -> frozenset[str]:
-    """Return the namespaces that an operator's Deployment watches."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What an operator's Deployment watches; ``clusterwide`` says that it serves namespaces that it does not list."""
+
+    namespaces: frozenset[str]
+    clusterwide: bool
+
+
+def watched(deployment: Mapping[str, Any] | None, home: str) -> Watched:
+    """Return what an operator's Deployment watches."""
     template = (deployment or {}).get("spec", {}).get("template", {})
     containers = template.get("spec", {}).get("containers") or ()
-    texts = [
-        variable.get("value") or ""
+    values = {
+        str(variable.get("name", "")).removeprefix(_PREFIX): variable.get("value") or ""
         for container in containers
         for variable in container.get("env") or ()
-        if variable.get("name") == _NAMESPACES
-    ]
-    names = {name.strip() for text in texts for name in text.split(",")}
-    return frozenset(names - {""} | {home})
+    }
+    names = {name.strip() for name in values.get("WATCH_NAMESPACES", "").split(",")}
+    clusterwide = values.get("ALL_NAMESPACES", "") == "true" or bool(values.get("NAMESPACE_SELECTOR"))
+    return Watched(frozenset(names - {""} | {home}), clusterwide)
 
 
 async def run(connection: Kube, settings: Settings, *, uninstall: bool) -> None:
     """End all claims in the namespaces that this release leaves. Raises KubeError."""
     url = kube.path("deployments", settings.namespace, operator_name(settings.release), api=DEPLOYMENTS_API)
-    before = watched(await connection.get(url), settings.namespace)
+    live = watched(await connection.get(url), settings.namespace)
+    if settings.clusterwide and not uninstall:
+        return
+    release = Release(settings.namespace, settings.release)
+    before = live.namespaces
+    if live.clusterwide:
+        before |= await _claimed(connection, release)
     left = before | set(settings.namespaces) if uninstall else before - set(settings.namespaces)
     if not left:
         return
     await _note(connection, settings, left)
-    release = Release(settings.namespace, settings.release)
     # The operator may be in the middle of writing what it decided before it saw the note.
     for attempt in range(_PASSES):
         written = await _pass(connection, release, sorted(left))
@@ -86,6 +101,17 @@ async def run(connection: Kube, settings: Settings, *, uninstall: bool) -> None:
         if attempt and not written:
             return
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _claimed(connection: Kube, release: Release) -> frozenset[str]:
+    """Return all namespaces with objects that the release says to serve. Raises KubeError."""
+    listed = [await connection.list(kube.path(kind.plural)) for kind in KINDS]
+    return frozenset(
+        manifest["metadata"]["namespace"]
+        for found in listed
+        for manifest in found
+        if read_status(manifest).of(release) is not None
+    )
 
 
 async def _note(connection: Kube, settings: Settings, left: frozenset[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_gateway.names import LABEL_CREDENTIAL, agent_name, bundle_name
+from claude_gateway_operator import scope
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import BOOKMARK, DELETED, Event, Kube, KubeError
@@ -34,15 +35,17 @@ def subjects(settings: Settings) -> list[Subject]:
     """Return everything to watch besides our own kinds."""
     own, release = settings.namespace, settings.release
     bundle = {"fieldSelector": f"metadata.name={bundle_name(release)}"}
+    labelled = Subject(scope.NAMESPACES, {"labelSelector": settings.namespace_selector}, metadata_only=True)
     agents = {"labelSelector": f"{SERVICE_LABEL}={agent_name(release)}"}
     return [
         Subject(kube.path("configmaps", own, api="v1"), bundle, metadata_only=True),
         Subject(kube.path("secrets", own, api="v1"), bundle, metadata_only=True),
         Subject(kube.path("endpointslices", own, api=SLICES_API), agents),
         *(
-            Subject(kube.path("secrets", namespace, api="v1"), {"labelSelector": CREDENTIALS}, metadata_only=True)
-            for namespace in settings.namespaces
+            Subject(collection, {"labelSelector": CREDENTIALS}, metadata_only=True)
+            for collection in scope.collections(settings, "secrets", api="v1")
         ),
+        *([] if settings.all_namespaces or not settings.namespace_selector else [labelled]),
     ]
 
 

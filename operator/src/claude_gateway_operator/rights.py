@@ -35,6 +35,15 @@ def watched_rules() -> list[Rule]:
     ]
 
 
+def cluster_rules(*, selects: bool) -> list[Rule]:
+    """Return the rules of the ClusterRole that takes the place of these Roles where namespaces are not listed.
+
+    ``selects`` says that namespaces are chosen by their labels.
+    """
+    namespaces = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]}
+    return [*watched_rules(), *([namespaces] if selects else [])]
+
+
 def own_rules(release: str) -> list[Rule]:
     """Return the additional rules in the release's own namespace."""
     bundle, bootstrap = bundle_name(release), bootstrap_name(release)

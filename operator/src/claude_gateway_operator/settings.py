@@ -39,6 +39,15 @@ class Settings(BaseSettings):
     watch_namespaces: Names = Field(
         default=(), description="Additional namespaces whose objects are served, separated by commas."
     )
+    all_namespaces: bool = Field(
+        default=False,
+        description="Whether to serve the objects of all namespaces; needs rights in the whole cluster.",
+    )
+    namespace_selector: str = Field(
+        default="",
+        description="Labels of further namespaces whose objects are served, as a selector such as `ai=enabled`; needs "
+        "rights in the whole cluster.",
+    )
     egress_loopback: bool = Field(default=False, description="Whether targets may use loopback addresses.")
     egress_hosts: Texts = Field(
         default=(), description="Hosts that are rejected by default and allowed here, separated by commas."
@@ -93,5 +102,10 @@ class Settings(BaseSettings):
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """All namespaces whose objects are served; the release's own comes first."""
+        """The namespaces that are served in any case; the release's own comes first."""
         return tuple(dict.fromkeys((self.namespace, *self.watch_namespaces)))
+
+    @property
+    def clusterwide(self) -> bool:
+        """Whether namespaces are served that no setting names."""
+        return self.all_namespaces or bool(self.namespace_selector)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 
 from claude_gateway.api.rule import Rule, cel_string, matches
@@ -108,6 +109,13 @@ Duration = Annotated[
         fix=f"write a duration above zero and at most `{LONGEST_DURATION}`",
     ),
 ]
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Return whether a field is a ``Duration``."""
+    return all(part in field.metadata for part in get_args(Duration)[2:])
+
+
 BaseUrl = Annotated[
     str,
     Field(min_length=8, max_length=2048),

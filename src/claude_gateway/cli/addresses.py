@@ -3,8 +3,10 @@
 import errno
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ import click
 
 from claude_gateway.cli.errors import Trouble
 
+_WILDCARDS: Final = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 - what users may write
 _LISTEN_STATE: Final = "0A"
 
 
@@ -74,6 +77,14 @@ def require_free(address: Address, *, option: str) -> None:
             probe.bind((address.host, address.port))
     except OSError as error:
         raise Trouble(_why(address, error), fix=_fix(address, error, option=option)) from None
+
+
+def require_distinct(wanted: Mapping[str, Address]) -> None:
+    """Check that no two options ask for one port of one address. Raises Trouble, which names both options."""
+    for (one, first), (other, second) in combinations(wanted.items(), 2):
+        hosts = {first.host, second.host}
+        if first.port and first.port == second.port and (len(hosts) == 1 or hosts & _WILDCARDS):
+            raise Trouble(f"{one} and {other} are both port {first.port}", fix="Choose another port for one of them.")
 
 
 def _why(address: Address, error: OSError) -> str:

@@ -92,6 +92,8 @@ def gather(
                 problems.append(findings.of_file(error))
                 found[path] = (before or {}).get(path, ())
                 continue
+            if not documents:
+                problems.append(findings.of_passed_over(path, "the file holds no object"))
             filled = [_fill(document, variables) for document in documents]
             found[path] = tuple(document for document, _ in filled)
             problems.extend(finding for _, unset in filled for finding in unset)
@@ -216,6 +218,15 @@ def _finding(problem: Problem, documents: Sequence[Document], index: Mapping[Obj
         object=problem.object,
         field=problem.field,
         reason=problem.reason.value,
-        message=problem.message,
+        message=problem.message + _elsewhere(problem, place, index),
         fix=problem.fix,
     )
+
+
+def _elsewhere(problem: Problem, place: Place, index: Mapping[ObjectRef, Document]) -> str:
+    """Say where the other object of a conflict is."""
+    other = None if problem.other is None else index.get(problem.other)
+    if other is None:
+        return ""
+    found = other.place("metadata.name")
+    return f" (line {found.line})" if found.path == place.path else f" ({found})"

@@ -19,6 +19,7 @@ from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.cli.probes import Result
 from claude_gateway.contract.policy import Client, Policy, Route
+from claude_gateway.contract.report import TargetFailure
 
 
 class CheckStatus(StrEnum):
@@ -116,7 +117,8 @@ def _report(checks: Iterator[Check] | Sequence[Check]) -> Iterator[Check]:
 def _config(decision: Decision) -> Iterator[Check]:
     policy = decision.plan.policy
     for finding in decision.findings:
-        seen = f"{finding.place}: {finding.about + ': ' if finding.about else ''}{finding.message}"
+        named = "".join(f"{part}: " for part in (finding.about, finding.field) if part)
+        seen = f"{finding.place}: {named}{finding.message}"
         # The running `serve` may have a variable that this shell does not have.
         soft = not finding.is_error or finding.reason == VARIABLE_NOT_SET
         yield Check(CheckStatus.WARN if soft else CheckStatus.FAIL, "config", seen, finding.fix)
@@ -217,14 +219,20 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
 
 
 def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[str, str]:
-    """What was seen and how to fix it, with what the upstream said; known of a ``serve`` of this user only."""
+    """What was seen and how to fix it, with what each upstream said; known of a ``serve`` of this user only."""
     serving = rundir.find(url)
     failures = live.failures(serving.socket, since=since) if serving else ()
     found = [failure for failure in failures if failure.target.startswith(f"{route}/")]
     if not found:
         return result.seen, result.fix
-    seen = "; ".join((result.seen, *(printable(str(failure)) for failure in found)))
+    seen = "; ".join((result.seen, *(printable(_said(failure)) for failure in found)))
     return seen, probes.REASONS.get(found[-1].reason or found[-1].kind, result.fix)
+
+
+def _said(failure: TargetFailure) -> str:
+    """What an upstream said, after the field that leads to it."""
+    said = f" ({failure.said})" if failure.said else ""
+    return f"spec.targets[{failure.target.rpartition('/')[2]}]: {failure.reason or failure.kind}{said}"
 
 
 def _unnamed(route: Route) -> Check:

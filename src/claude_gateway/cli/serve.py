@@ -152,9 +152,11 @@ def _require_packages(chosen: ServeOptions) -> None:
 
 
 def _require_ports(chosen: ServeOptions) -> None:
-    addresses.require_free(chosen.listen, option="--listen")
-    addresses.require_free(chosen.metrics, option="--metrics-listen")
+    wanted = {"--listen": chosen.listen, "--metrics-listen": chosen.metrics}
     if chosen.certificate:
-        addresses.require_free(chosen.certificate.listen, option="--tls-listen")
+        wanted["--tls-listen"] = chosen.certificate.listen
     if chosen.scripted:
-        addresses.require_free(chosen.scripted, option="--scripted-model")
+        wanted["--scripted-model"] = chosen.scripted
+    addresses.require_distinct(wanted)
+    for option, address in wanted.items():
+        addresses.require_free(address, option=option)

@@ -37,10 +37,10 @@ def _objects(options: Options, upstream: str) -> Iterator[Json]:
     yield from _credentials(upstream)
     server = {"model": "hosted_vllm/scripted-gpt", "credential": "conformance-vllm"}
     limited = {**server, "maxOutputTokens": options.max_output_tokens}
-    claude = {"model": "anthropic/claude-sonnet-4-5-20250929", "credential": "conformance-anthropic"}
+    claude = {"model": "anthropic/claude-opus-4-5-20251101", "credential": "conformance-anthropic"}
     openai = {"model": f"openai/{models.embedding}", "credential": "conformance-openai"}
     codex = {"model": f"openai/{models.responses}", "credential": "conformance-openai", "formats": ["Responses"]}
-    forward = {"model": "anthropic/claude-sonnet-4-5-20250929", "baseURL": upstream, "forwardClientToken": True}
+    forward = {"model": "anthropic/claude-opus-4-5-20251101", "baseURL": upstream, "forwardClientToken": True}
     bedrock = {"model": f"bedrock/{models.bedrock_id}", "credential": "conformance-bedrock"}
     vertex = {"model": f"vertex_ai/{models.vertex_id}", "credential": "conformance-vertex"}
     gemini = {"model": f"gemini/{models.gemini}", "credential": "conformance-gemini"}

@@ -15,15 +15,15 @@ class Models:
     ``max_output_tokens``. ``bedrock`` and ``vertex`` are Claude models on these clouds.
     """
 
-    claude: str = field(default="claude-sonnet-4-5", metadata={"help": "a Claude model behind Anthropic's API"})
+    claude: str = field(default="claude-opus-4-5", metadata={"help": "a Claude model behind Anthropic's API"})
     bedrock_id: str = field(
-        default="us.anthropic.claude-sonnet-4-5-20250929-v1:0", metadata={"help": "its ID in Bedrock mode"}
+        default="us.anthropic.claude-opus-4-5-20251101-v1:0", metadata={"help": "its ID in Bedrock mode"}
     )
     bedrock_arn: str = field(
         default="arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456",
         metadata={"help": "an inference profile for it"},
     )
-    vertex_id: str = field(default="claude-sonnet-4-5@20250929", metadata={"help": "its ID in Vertex mode"})
+    vertex_id: str = field(default="claude-opus-4-5@20251101", metadata={"help": "its ID in Vertex mode"})
     other: str = field(default="gpt-5", metadata={"help": "a model behind an OpenAI-compatible server"})
     gemini: str = field(default="gemini-3-pro", metadata={"help": "a model behind Gemini's API"})
     responses: str = field(

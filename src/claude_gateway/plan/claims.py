@@ -185,7 +185,7 @@ def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Claim)
     if not same:
         message = f"`{holder.name}` of {holder.route}, which is older and in another namespace, covers `{written}`"
         fix = f"Use another name, or have `spec.allowedRoutes` of the other route admit {route.ref.namespace}."
-    return Problem(route.ref, f"spec.models[{index}]", Reason.MODEL_TAKEN, message, fix)
+    return Problem(route.ref, f"spec.models[{index}]", Reason.MODEL_TAKEN, message, fix, other=holder.route)
 
 
 def _contested(holder: ObjectRef, lost: Sequence[tuple[Claim, Claim]]) -> Problem:

@@ -72,7 +72,7 @@ def _claim(
     if holder == item.ref:
         return None
     fix = "Create a separate key for each client with `claude-gateway key new`."
-    return Problem(item.ref, at, Reason.KEY_TAKEN, f"the key already belongs to {holder}", fix)
+    return Problem(item.ref, at, Reason.KEY_TAKEN, f"the key already belongs to {holder}", fix, other=holder)
 
 
 def _key_problem(owner: ObjectRef, key: str, at: str) -> Problem | None:

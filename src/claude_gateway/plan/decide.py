@@ -219,12 +219,14 @@ def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> cred
 
 
 def _left(world: World, release: Release, now: datetime) -> Iterator[StatusWrite]:
-    """Yield the statuses to write of objects for other releases, which this one does not serve."""
+    """Yield the statuses to write of objects that this release does not serve."""
     for ref, other in world.foreign.items():
-        why = (
-            f"spec.gatewayRef.name: no release `{other.release}` serves this object. Name a release that watches the "
-            "namespace, or remove `gatewayRef`."
-        )
+        why = f"No release serves this object: {release} does not serve the namespace any more."
+        if other.release is not None:
+            why = (
+                f"spec.gatewayRef.name: no release `{other.release}` serves this object. Name a release that watches "
+                "the namespace, or remove `gatewayRef`."
+            )
         write = stored_status.leave(ref, other.status, release, generation=other.generation, why=why, now=now)
         if write is not None:
             yield write

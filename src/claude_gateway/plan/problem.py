@@ -32,8 +32,8 @@ class Problem:
 
     ``field`` is the path as the user wrote it, such as ``spec.targets[0].credential``; the path ends before a mapping
     key that is not a plain word (such as a label). ``document`` is the position of the manifest among those read; it
-    is set only if ``object`` does not identify the manifest (it has no name, or a duplicate one). No part ever holds a
-    secret value.
+    is set only if ``object`` does not identify the manifest (it has no name, or a duplicate one). ``other`` is the
+    object that this one conflicts with. No part ever holds a secret value.
     """
 
     object: ObjectRef
@@ -43,6 +43,7 @@ class Problem:
     fix: str
     severity: Severity = Severity.ERROR
     document: int | None = None
+    other: ObjectRef | None = None
 
     def __str__(self) -> str:
         return f"{self.object}: {self.field}: {self.message}. {self.fix}"

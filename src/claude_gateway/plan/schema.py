@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from claude_gateway.api.base import is_duration
 from claude_gateway.api.rule import ERROR_TYPE
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -16,6 +17,7 @@ from claude_gateway.plan.problem import ObjectRef, Problem
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,4}")
 _PRINTABLE: Final = re.compile(r"[ -~]{0,253}")
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value|Datetime) should")
 _PLAIN: Final = (
@@ -43,7 +45,10 @@ def parse(
     unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
     if unknown and not strict:
         return parse(model, _without(raw, unknown), ref=ref, strict=True, at=at, document=document)
-    return None, [_problem(model, detail, ref, at, document) for detail in details]
+    units = [_unit(model, detail["loc"], raw) for detail in details]
+    return None, [
+        _problem(model, *pair, ref=ref, at=at, document=document) for pair in zip(details, units, strict=True)
+    ]
 
 
 def invalid(ref: ObjectRef, field: str, message: str, fix: str, *, document: int | None = None) -> Problem:
@@ -77,12 +82,27 @@ def path(at: str, loc: Sequence[int | str]) -> str:
     return written
 
 
-def _problem(model: type[BaseModel], detail: ErrorDetails, ref: ObjectRef, at: str, document: int | None) -> Problem:
+def _unit(model: type[BaseModel], loc: Sequence[int | str], raw: object) -> str | None:
+    """Return how to write a number that is to be a duration; None for everything else."""
+    known = _field(model, loc)
+    if known is None or not is_duration(known):
+        return None
+    for part in loc:
+        raw = raw[part] if isinstance(raw, Mapping) and part in raw else None
+    number = str(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else ""
+    return f"Write `{number}s` for {number} seconds." if _SECONDS.fullmatch(number) else None
+
+
+def _problem(
+    model: type[BaseModel], detail: ErrorDetails, unit: str | None, *, ref: ObjectRef, at: str, document: int | None
+) -> Problem:
     loc = detail["loc"]
     field = path(at, loc)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_field(ref, field, _known(model, loc[:-1]), document=document)
+    if unit is not None:
+        return invalid(ref, field, "the duration has no unit", unit, document=document)
     if kind == ERROR_TYPE:
         return invalid(ref, field, context["wrong"], f"{_capital(context['fix'])}.", document=document)
     known = _field(model, loc)

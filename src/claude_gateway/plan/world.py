@@ -69,7 +69,7 @@ class Settings:
     for people's own subscriptions (None: it does not, and every subscription is rejected), ``claude_code_key`` the key
     that this backend accepts. ``claude_auth_url`` is where people sign in (None: wherever the command says).
     ``caller_secrets`` are the Secrets, as ``<namespace>/<name>``, that the operator may create for programs that ask
-    the backend directly.
+    the backend directly. ``scope``: the namespaces that the release serves (None: all); objects in others are ignored.
     """
 
     namespace: str = _DEFAULT_NAMESPACE
@@ -83,6 +83,7 @@ class Settings:
     claude_code_key: bytes = field(default=b"", repr=False)
     claude_auth_url: str | None = None
     caller_secrets: frozenset[str] = frozenset()
+    scope: frozenset[str] | None = None
 
     @property
     def identity(self) -> Release | None:
@@ -92,9 +93,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """An object for another release: the release that it names, and its status."""
+    """An object that this release does not serve, and its status.
 
-    release: str
+    ``release`` is the one that it names; None if it is in a namespace that this release serves no more.
+    """
+
+    release: str | None
     generation: int
     status: StoredStatus
 
@@ -123,9 +127,9 @@ class Item(Generic[SpecT]):
 class World:
     """What users wrote, parsed; ``problems`` are the mistakes found while reading.
 
-    ``foreign`` are objects for other releases, ``unreadable`` the namespaces whose Secrets may not be read. ``pods`` is
-    the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition is written.
-    ``slices`` are the slices of each revision that a pod may serve.
+    ``foreign`` are objects that this release does not serve, ``unreadable`` the namespaces whose Secrets may not be
+    read. ``pods`` is the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition
+    is written. ``slices`` are the slices of each revision that a pod may serve.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -194,6 +198,11 @@ class _Reader:
         unknown = _unknown_kind(manifest, ref, document, strict=self._settings.strict)
         if unknown is not None or not _is_ours(manifest):
             self._problems.extend([unknown] if unknown else [])
+            return
+        if self._settings.scope is not None and ref.namespace not in self._settings.scope:
+            status = read_status(manifest)
+            if status.of(self._settings.identity) is not None:
+                self._foreign[ref] = Foreign(None, _generation(manifest), status)
             return
         named = _gateway(manifest)
         if named is not None and self._settings.release not in (None, named):
@@ -323,6 +332,7 @@ def _duplicate(ref: ObjectRef, document: int) -> Problem:
         message=f"another {ref.kind} in namespace {ref.namespace} has the same name, and that one is used",
         fix="Rename or remove one of them.",
         document=document,
+        other=ref,
     )
 
 

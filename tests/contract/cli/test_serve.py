@@ -237,7 +237,7 @@ def test_doctor_passes_what_works_and_says_what_does_not(start: Starter, folder:
     )
     assert run.returncode == 1
     assert "FAIL  route default/broken, prompt to broken: 502 " in run.stdout
-    assert ": refused (ConnectionRefusedError: " in run.stdout
+    assert "; spec.targets[0]: refused (ConnectionRefusedError: " in run.stdout
     assert "Nothing listens there: " in run.stdout
     assert not [secret for secret in SECRETS if secret in run.stdout + run.stderr]
 

@@ -11,6 +11,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Reply, drop, gateway, hang, stream, upstream, whole
 
 from claude_gateway.contract.policy import Target
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.call import Call
 
@@ -82,7 +83,7 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
         )
         async with (
             gateway(*routes, admission=gate) as gw,
-            upstream(stream(*calling("rm x")), path=gw.run_dir / "litellm.sock"),
+            upstream(stream(*calling("rm x")), path=gw.run_dir / LITELLM_SOCKET),
         ):
             async with await gw.post("/v1/messages", body) as response:
                 await response.read()

@@ -7,6 +7,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Upstream, drop, gateway, upstream, whole
 
 from claude_gateway.contract.policy import Route
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.body import estimate
 
 _BODY = b'{"model":"c", "messages":[{"role":"user","content":"how many are these?"}]}'
@@ -52,7 +53,7 @@ async def test_then_an_estimate_is_given_where_the_route_allows_it(status: str, 
     async with (
         upstream(_refusal(status)) as up,
         gateway(_estimating(up, **more)) as gw,
-        upstream(_refusal(status), path=gw.run_dir / "litellm.sock"),
+        upstream(_refusal(status), path=gw.run_dir / LITELLM_SOCKET),
     ):
         found = b'{"input_tokens":%d}' % estimate.tokens(_BODY)
         assert await _ask(gw) == (200, "estimate", found)

@@ -25,6 +25,7 @@ from tests.support.processes.inprocess import (
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Route, Target, Wire
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.routing.health import FAILURES
 
 _BODY = {"model": "c", "max_tokens": 9, "messages": []}
@@ -268,7 +269,7 @@ async def test_the_litellm_lane_is_told_target_and_model_and_keeps_the_clients_h
     answer_body = b'{"id":"x","usage":{"prompt_tokens":4}}'
     there = target(wire=Wire.OPENAI, base_url="http://127.0.0.1:1", formats=(), id="ns/c/0.1", model="gemini-pro")
     async with gateway(route("c", targets=[there])) as gw:
-        async with upstream(whole(answer_body), path=gw.run_dir / "litellm.sock") as worker:
+        async with upstream(whole(answer_body), path=gw.run_dir / LITELLM_SOCKET) as worker:
             sent = {"x-claude-gateway-target": "ns/other/0.1", "x-api-key": "client", "anthropic-beta": "b"}
             answer = await gw.post("/v1/chat/completions", {"model": "c", "messages": []}, headers=sent)
             assert (answer.status, await answer.read()) == (200, answer_body)

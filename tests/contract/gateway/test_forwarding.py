@@ -11,6 +11,7 @@ from tests.support.processes.inprocess import KEY, Gateway, Upstream, drop, gate
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Target
+from claude_gateway.names import LITELLM_SOCKET
 
 _BODY = {"model": "c", "max_tokens": 9, "messages": []}
 _ANSWER = b'{"id":"msg_1","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'
@@ -69,7 +70,7 @@ async def test_no_other_target_gets_it() -> None:
     translated = target(base_url="http://127.0.0.1:1", formats=(), id="ns/c/0.1")
     async with (
         gateway(route("c", targets=[translated])) as gw,
-        upstream(whole(_ANSWER), path=gw.run_dir / "litellm.sock") as worker,
+        upstream(whole(_ANSWER), path=gw.run_dir / LITELLM_SOCKET) as worker,
     ):
         assert (await _ask(gw)).status == 200
     assert "private" not in str(worker.seen[0].headers)

@@ -14,6 +14,7 @@ from tests.support.processes.inprocess import KEY, Gateway, Reply, Seen, Upstrea
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Target, Wire
+from claude_gateway.names import LITELLM_SOCKET
 
 _SECRET = "sk-proj-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6"
 _ENTRY = secret_entry("ns.key", _SECRET.encode())
@@ -93,7 +94,7 @@ async def test_the_workers_error_without_the_key() -> None:
     there = target(base_url="http://127.0.0.1:1", formats=(), secret=_ENTRY)
     async with (
         gateway(route("c", targets=[there]), secrets={_ENTRY: _SECRET.encode()}) as gw,
-        upstream(whole(_quoted(_SECRET), status="400 Bad"), path=gw.run_dir / "litellm.sock"),
+        upstream(whole(_quoted(_SECRET), status="400 Bad"), path=gw.run_dir / LITELLM_SOCKET),
     ):
         said = await _ask(gw, "/v1/messages")
     assert _SECRET[-4:] not in said

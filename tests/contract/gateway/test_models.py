@@ -11,6 +11,7 @@ from tests.support.processes.inprocess import upstream, whole
 from tests.support.processes.lone_gateway import LoneGateway
 
 from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.names import LITELLM_SOCKET
 
 KEY, FEW = "cgw_key-of-dev", "cgw_key-of-few"
 NAMES = sorted(f"model-{number}" for number in range(45))
@@ -67,7 +68,7 @@ async def test_an_alias_reaches_the_target_as_the_name_that_it_stands_for(model:
         there = target(wire=Wire.OPENAI, base_url=up.url, model=model, id="ns/gpt-5/0.1", **formats)
         async with (
             inprocess(route("gpt-5", targets=[there], alias="claude-gpt-5")) as gw,
-            upstream(whole(b"{}"), path=gw.run_dir / "litellm.sock") as worker,
+            upstream(whole(b"{}"), path=gw.run_dir / LITELLM_SOCKET) as worker,
         ):
             assert await (await gw.post("/v1/embeddings", body)).read() == b"{}"
             (record,) = await gw.records()

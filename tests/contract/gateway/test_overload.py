@@ -41,6 +41,7 @@ def full(upstream_url: str) -> Iterator[LoneGateway]:
         max_buffered_bytes=24 * _MIB,
         max_buffered_bytes_per_client=16 * _MIB,
         max_connections=60,
+        max_connections_per_address=50,
     ) as running:
         yield running
 
@@ -118,6 +119,16 @@ def test_more_connections_than_there_may_be_push_out_the_idle_ones(full: LoneGat
         assert idle[0].recv(1000).startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: ")
         idle[-1].sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         assert heard(idle[-1]).status == 200
+
+
+def test_connections_of_one_address_leave_room_for_another(full: LoneGateway) -> None:
+    with ExitStack() as stack:
+        other = stack.enter_context(full.dial(source="127.0.0.2"))
+        crowd = [stack.enter_context(full.dial()) for _ in range(200)]
+        assert asked(full, DEV).status == 200
+        assert crowd[0].recv(1000).startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: ")
+        other.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert heard(other).status == 200
 
 
 def test_a_request_under_way_is_never_pushed_out(full: LoneGateway) -> None:

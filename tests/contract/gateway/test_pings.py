@@ -15,6 +15,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Seen, chunk, events, gateway, head, upstream
 
 from claude_gateway.contract.policy import Target, Timeouts, Wire
+from claude_gateway.names import LITELLM_SOCKET
 
 _SOON = 0.02
 _EVENTS = events("message_start", "content_block_start", "message_delta", "message_stop")
@@ -100,7 +101,7 @@ async def test_the_translated_lane_gets_them_too() -> None:
     there = target(base_url="http://127.0.0.1:1", formats=(), id="ns/c/0.1")
     async with (
         gateway(route("c", targets=[there]), ping_seconds=_SOON) as gw,
-        upstream(up, path=gw.run_dir / "litellm.sock"),
+        upstream(up, path=gw.run_dir / LITELLM_SOCKET),
     ):
         answer = await _ask(gw)
         assert (await _until(answer, _PING, 2)).startswith(_EVENTS[0])

@@ -26,6 +26,7 @@ from tests.support.processes.inprocess import (
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.policy import Target, Timeouts, Wire
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.translation.messages.dialect import plain_messages
 from claude_gateway_scripted.judge import judged
 
@@ -99,7 +100,7 @@ async def stack(
         routes = [route("gpt", **values), route("judge", targets=[target(base_url=judging.url, model="strict")])]
         async with (
             gateway(*routes, ping_seconds=ping_seconds) as gw,
-            upstream(worker, path=gw.run_dir / "litellm.sock") as working,
+            upstream(worker, path=gw.run_dir / LITELLM_SOCKET) as working,
         ):
             yield Stack(gw, working, judging)
 

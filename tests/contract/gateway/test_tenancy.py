@@ -13,6 +13,7 @@ from tests.support.processes.inprocess import stream, upstream
 from tests.support.processes.lone_gateway import LoneGateway, Reply
 
 from claude_gateway.contract.policy import Client, Target, Wire
+from claude_gateway.names import LITELLM_SOCKET
 
 OWNER, STRANGER = "cgw_key-of-the-owner", "cgw_key-of-a-stranger"
 _CLOSED = "http://127.0.0.1:1"
@@ -109,7 +110,7 @@ async def test_a_judge_is_asked_only_where_the_routes_namespace_may_ask(shared: 
         )
         async with (
             inprocess(*routes) as gw,
-            upstream(stream(*calling("rm x")), path=gw.run_dir / "litellm.sock"),
+            upstream(stream(*calling("rm x")), path=gw.run_dir / LITELLM_SOCKET),
             await gw.post("/v1/messages", json.dumps(body).encode()) as response,
         ):
             answer = await response.read()

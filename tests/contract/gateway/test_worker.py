@@ -12,6 +12,7 @@ from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Route, Target, Wire
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.upstream import worker as connection
 from claude_gateway_proxy.unreachable import Obstacle
 
@@ -44,9 +45,9 @@ async def _ready(url: str, client: aiohttp.ClientSession) -> int:
 async def test_readiness_waits_for_the_worker_once(there: Target) -> None:
     async with gateway(route("m", targets=[there])) as gw:
         assert await _ready(gw.url, gw.client) == 503
-        async with upstream(whole(ANSWER), path=gw.run_dir / "litellm.sock"):
+        async with upstream(whole(ANSWER), path=gw.run_dir / LITELLM_SOCKET):
             assert await _ready(gw.url, gw.client) == 200
-        (gw.run_dir / "litellm.sock").unlink(missing_ok=True)
+        (gw.run_dir / LITELLM_SOCKET).unlink(missing_ok=True)
         assert await _ready(gw.url, gw.client) == 200, "a worker that restarts does not end readiness"
 
 
@@ -65,7 +66,7 @@ async def test_requests_wait_for_a_worker_that_starts() -> None:
     async with gateway(route("m", targets=[TRANSLATED])) as gw:
         requests = [asyncio.create_task(_ask(gw)) for _ in range(5)]
         await _until(lambda: gw.app.in_flight == len(requests))
-        starting = asyncio.create_task(_late(gw.run_dir / "litellm.sock"))
+        starting = asyncio.create_task(_late(gw.run_dir / LITELLM_SOCKET))
         assert {(await request)[0] for request in requests} == {200}
         starting.cancel()
 
@@ -82,7 +83,7 @@ async def test_a_worker_that_stays_away_is_a_503_with_the_time_to_come_back(monk
 
 async def test_a_kept_connection_of_a_worker_that_died_is_replaced() -> None:
     async with gateway(route("m", targets=[TRANSLATED])) as gw:
-        path = gw.run_dir / "litellm.sock"
+        path = gw.run_dir / LITELLM_SOCKET
         async with upstream(whole(ANSWER), drop, path=path) as first:
             assert (await _ask(gw))[0] == 200
             answering = asyncio.create_task(_ask(gw))
@@ -96,7 +97,7 @@ async def test_a_kept_connection_of_a_worker_that_died_is_replaced() -> None:
 async def test_a_request_that_the_worker_dies_of_is_sent_twice_at_most() -> None:
     async with (
         gateway(route("m", targets=[TRANSLATED])) as gw,
-        upstream(drop, path=gw.run_dir / "litellm.sock") as worker,
+        upstream(drop, path=gw.run_dir / LITELLM_SOCKET) as worker,
     ):
         status, headers, _ = await _ask(gw)
         assert (status, headers["retry-after"]) == (503, "2")
@@ -107,7 +108,7 @@ async def test_a_worker_that_dies_later_is_not_asked_again(monkeypatch: pytest.M
     monkeypatch.setattr(connection, "_STALE_SECONDS", -1.0)
     async with (
         gateway(route("m", targets=[TRANSLATED])) as gw,
-        upstream(drop, path=gw.run_dir / "litellm.sock") as worker,
+        upstream(drop, path=gw.run_dir / LITELLM_SOCKET) as worker,
     ):
         assert (await _ask(gw))[0] == 503
         assert len(worker.seen) == 1
@@ -137,7 +138,7 @@ async def test_what_the_worker_found_in_the_way_is_counted_as_on_the_relay(
     reply = whole(b"{}", status="502 Bad Gateway", headers=names)
     async with (
         gateway(route("m", targets=[TRANSLATED])) as gw,
-        upstream(reply, path=gw.run_dir / "litellm.sock"),
+        upstream(reply, path=gw.run_dir / LITELLM_SOCKET),
     ):
         assert (await _ask(gw, "/v1/chat/completions"))[0] == 502, "the relay lane, with nobody behind it"
         status, headers, body = await _ask(gw)

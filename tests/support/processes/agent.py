@@ -51,6 +51,7 @@ class Neighbour:
 
         app = web.Application()
         app.add_routes([web.get("/status", status), web.get("/metrics", metrics)])
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.UnixSite(runner, str(self.path)).start()

@@ -18,6 +18,7 @@ from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.policy import Egress, Route
+from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
@@ -135,6 +136,7 @@ async def upstream(*replies: Reply, path: Path | None = None) -> AsyncIterator[U
         server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
         served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     else:
+        path.parent.mkdir(exist_ok=True)
         server = await asyncio.start_unix_server(served.serve, path)
     try:
         yield served
@@ -218,7 +220,7 @@ async def gateway(
     log = run_dir / "log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT)
     journal = Journal(fd)
-    worker = Worker(str(run_dir / "litellm.sock"))
+    worker = Worker(str(run_dir / LITELLM_SOCKET))
     identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
     dispatch = Dispatch(identities)
     lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))

@@ -20,6 +20,7 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.report import ProcessReport
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_runtime.unixsocket import bind_unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,10 @@ class LoneGateway:
         where = urlsplit(self.url)
         return http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
 
-    def dial(self) -> socket.socket:
-        """A bare connection, for requests that no library would send."""
+    def dial(self, *, source: str = "") -> socket.socket:
+        """A bare connection, for requests that no library would send; ``source`` is the address that it comes from."""
         where = urlsplit(self.url)
-        return socket.create_connection((where.hostname, where.port), timeout=30)
+        return socket.create_connection((where.hostname, where.port), timeout=30, source_address=(source, 0))
 
     def call(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own; ``body`` is bytes or becomes JSON."""
@@ -110,11 +111,10 @@ class LoneGateway:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Let something listen in the LiteLLM worker's place, for readiness; it answers nothing."""
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.folder / LITELLM_SOCKET))
-            listener.listen()
+        path = self.folder / LITELLM_SOCKET
+        with bind_unix(path):
             yield
-        (self.folder / LITELLM_SOCKET).unlink()
+        path.unlink()
 
     def status(self) -> ProcessReport:
         """What the gateway reports."""

@@ -17,6 +17,7 @@ from claude_gateway_operator.rights import (
     Rule,
     caller_rules,
     claude_code_rules,
+    cluster_rules,
     granting_rules,
     own_rules,
     watched_rules,
@@ -51,6 +52,18 @@ def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Ru
     api.apply(f"{RBAC}/namespaces/{within}/rolebindings/{name}", binding)
 
 
+def grant_everywhere(api: ApiServer, to: str, *, name: str, rules: Sequence[Rule]) -> None:
+    """Grant the operator's account in namespace ``to`` rights in the whole cluster."""
+    meta = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
+    api.apply(f"{RBAC}/clusterroles/{name}", {**meta, "kind": "ClusterRole", "rules": list(rules)})
+    binding = {
+        "kind": "ClusterRoleBinding",
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": to}],
+    }
+    api.apply(f"{RBAC}/clusterrolebindings/{name}", {**meta, **binding})
+
+
 def deployment(api: ApiServer, home: str, name: str) -> dict[str, Any]:
     """Create a Deployment, which nobody runs here."""
     return api.create(
@@ -82,6 +95,7 @@ class Operator:
         self.metrics_port = free_port()
         prefix = "CLAUDE_GATEWAY_OPERATOR_"
         self._watch = tuple(watch)
+        self._settings = settings
         self._environment = {
             "POD_NAMESPACE": home,
             f"{prefix}RELEASE": release,
@@ -103,7 +117,11 @@ class Operator:
         self.api.apply(
             f"{account}/{ACCOUNT}", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
         )
-        for within in (self.home, *self._watch):
+        clusterwide = {"ALL_NAMESPACES", "NAMESPACE_SELECTOR"} & self._settings.keys()
+        if clusterwide:
+            rules = cluster_rules(selects="NAMESPACE_SELECTOR" in clusterwide)
+            grant_everywhere(self.api, self.home, name=f"{self.home}.{self.release}-operator", rules=rules)
+        for within in () if clusterwide else (self.home, *self._watch):
             if within not in without:
                 name = f"{self.home}-{self.release}"
                 grant(self.api, self.home, within=within, name=name, rules=watched_rules())
@@ -142,7 +160,8 @@ class Operator:
         """Run the chart's hook with the rights of the operator: end its claims where it watches no more."""
         kubeconfig = self.api.kubeconfig(self.api.token(self.home, ACCOUNT), name=f"{self.home}.{self.release}.hook")
         environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), **self._environment}
-        environment["CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES"] = ""
+        for name in ("WATCH_NAMESPACES", "ALL_NAMESPACES", "NAMESPACE_SELECTOR"):
+            environment.pop(f"CLAUDE_GATEWAY_OPERATOR_{name}", None)
         command = [sys.executable, "-m", "claude_gateway_operator.leaving", *arguments]
         with self.log.open("ab") as log:
             subprocess.run(command, env=environment, stdout=log, stderr=log, check=True, timeout=120)

@@ -54,3 +54,15 @@ def test_a_taken_port_names_its_holder_and_what_to_do() -> None:
 def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
     with pytest.raises(Trouble, match=r"cannot listen on 192\.0\.2\.1"):
         addresses.require_free(Address("192.0.2.1", 4000), option="--listen")
+
+
+@pytest.mark.parametrize("other", ["127.0.0.1:4000", "0.0.0.0:4000", ":4000", "[::]:4000"])
+def test_two_options_for_one_port_are_named(other: str) -> None:
+    wanted = {"--listen": addresses.parse("127.0.0.1:4000"), "--scripted-model": addresses.parse(other)}
+    with pytest.raises(Trouble, match="--listen and --scripted-model are both port 4000"):
+        addresses.require_distinct(wanted)
+
+
+def test_other_ports_and_free_ones_are_distinct() -> None:
+    texts = ("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:1", "127.0.0.2:1")
+    addresses.require_distinct({str(number): addresses.parse(text) for number, text in enumerate(texts)})

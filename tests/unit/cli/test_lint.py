@@ -1,6 +1,7 @@
 """``lint`` and ``render`` on files: places, formats, exit codes, and no secret anywhere."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -62,6 +63,56 @@ def test_duplicates_are_errors_at_the_second_place(good: Path) -> None:
     assert outcome.code == 1
     assert f"{good}/second.yaml:" in outcome.stdout
     assert "[DuplicateObject]" in outcome.stdout
+    first = (good / "good.yaml").read_text().splitlines()
+    line = next(number for number, text in enumerate(first, 1) if text.strip() == "name: alice")
+    assert f"that one is used ({good}/good.yaml:{line}:" in outcome.stdout
+
+
+def test_a_conflict_names_the_place_of_the_other_object(good: Path) -> None:
+    write(good / "second.yaml", builders.route("z"))
+    write(good / "third.yaml", builders.client("bob"))
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 1
+    (taken,) = [line for line in outcome.stdout.splitlines() if "[ModelTaken]" in line]
+    assert f" ({good}/good.yaml:" in taken
+    (key,) = [line for line in outcome.stdout.splitlines() if "[KeyTaken]" in line]
+    assert f" ({good}/good.yaml:" in key
+
+
+def test_a_conflict_within_a_file_names_the_line(tmp_path: Path) -> None:
+    write(tmp_path / "all.yaml", *builders.sound(), builders.route("second"))
+    assert "which is older or comes first by name (line " in call("lint", "-f", tmp_path).stdout
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n---\n"])
+def test_a_file_without_an_object_is_a_warning(good: Path, text: str) -> None:
+    (good / "empty.yaml").write_text(text)
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 0
+    assert f"{good}/empty.yaml:1:1: warning: the file holds no object" in outcome.stdout
+
+
+def test_what_is_no_file_among_files_is_a_warning(good: Path) -> None:
+    (good / "loop.yaml").symlink_to(good / "loop.yaml")
+    (good / "gone.yaml").symlink_to(good / "nowhere")
+    os.mkfifo(good / "pipe.yaml")
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 0
+    for name in ("loop", "gone"):
+        assert f"{good}/{name}.yaml:1:1: warning: the link leads nowhere" in outcome.stdout
+    assert f"{good}/pipe.yaml:1:1: warning: it is not a regular file" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"), [("45", "Write `45s` for 45 seconds."), ('"45"', "Write `45s`"), ("x", ""), ("[45]", "")]
+)
+def test_a_duration_without_a_unit_says_what_to_write(good: Path, written: str, fix: str) -> None:
+    text = BAD.replace("credential: nobody", "credential: anthropic\n  timeouts:\n    firstToken: " + written)
+    (good / "bad.yaml").write_text(text)
+    outcome = call("lint", "-f", good)
+    assert "spec.timeouts.firstToken: " in outcome.stdout
+    assert fix in outcome.stdout
+    assert ("has no unit" in outcome.stdout) == bool(fix)
 
 
 def test_json_is_a_list_for_tools(good: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.errors import Failure, Relayed, envelope, relayed, render
+from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.envelope import anthropic_type
 
@@ -270,3 +271,16 @@ def test_whatever_an_upstream_says_the_caller_can_read_it(body: bytes, shape: Wi
         assert isinstance(_told(json.loads(told.body), shape), str)
     else:
         assert isinstance(json.loads(body), dict)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error": {"message": "no user has sk-ant-oat01-A1b2C3d4E5f6"}}', "no user has [key]"),
+        (b"no user\n has sk-ant-oat...E5f6", "no user has [key]"),
+        (b"x" * 296 + b" sk-ant-oat01-A1b2C3d4E5f6", "x" * 296 + " [ke"),
+        (b"", ""),
+    ],
+)
+def test_the_words_for_the_log_lack_the_callers_own_login(body: bytes, words: str) -> None:
+    assert errors.words(body, mask=Mask(["sk-ant-oat01-A1b2C3d4E5f6"])) == words

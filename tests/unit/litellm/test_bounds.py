@@ -158,6 +158,21 @@ def test_a_stream_is_bounded_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None
             stream.add(b"\n")
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\n"])
+def test_endless_small_events_are_refused_however_they_are_cut(monkeypatch: pytest.MonkeyPatch, end: bytes) -> None:
+    monkeypatch.setattr(bounds, "EVENTS_MOST", 100)
+    for size in (1, 2, 3, 7, 1000):
+        stream, events = Stream(end.replace(b"\r", b"")), b"data: a" + end
+
+        def add(text: bytes, stream: Stream = stream, size: int = size) -> None:
+            for at in range(0, len(text), size):
+                stream.add(text[at : at + size])
+
+        add(events * 100)
+        with pytest.raises(AnswerRefused, match="more than 100 events"):
+            add(events)
+
+
 def test_frames_of_aws_are_not_events_of_lines() -> None:
     stream = Stream(b"")
     stream.add(b"x" * EVENT_MOST)

@@ -127,6 +127,7 @@ def test_errors_within_a_stream(data: dict[str, Any], status: int, kind: str) ->
     assert "10.0.0.1" not in found.message
 
 
+PEM = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 SECRETS = Target(
     id="t",
     model="vertex_ai/m",
@@ -140,7 +141,7 @@ SECRETS = Target(
         "aws_secret_access_key": "secret-of-aws",
         "vertex_credentials": {
             "type": "service_account",
-            "private_key": "-----BEGIN-----\nabc\n",
+            "private_key": f"-----BEGIN PRIVATE KEY-----\n{PEM}\n{PEM[::-1]}\n-----END PRIVATE KEY-----\n",
             "client_email": "a@b",
         },
     },
@@ -155,7 +156,10 @@ SECRETS = Target(
         ('{"error": {"message": "wrong key \\u0073k-\\u0022quoted\\u0022/key!"}}', "wrong key [key]!"),
         ("key=sk-%22quoted%22%2Fkey&x=1", "key=[key]&x=1"),
         ("us-east-1 AKIAOFTHETARGET secret-of-aws", "us-east-1 [key] [key]"),
-        ("a@b -----BEGIN-----\nabc\n or -----BEGIN-----\\nabc\\n", "a@b [key] or [key]"),
+        (f"a@b -----BEGIN\n{PEM}\n{PEM[::-1]}\n-----", "a@b -----BEGIN\n[key]\n[key]\n-----"),
+        (f"a@b -----BEGIN\\n{PEM}\\n{PEM[::-1]}\\n-----", "a@b -----BEGIN\\n[key]\\n[key]\\n-----"),
+        ('Incorrect API key provided: sk-"quo******/key.', "Incorrect API key provided: [key]."),
+        ("Basic dTpzay0icXVvdGVkIi9rZXk=", "Basic [key]="),
         ("service_account: Bearer ya29.a0AbC-d_e.f", "service_account: Bearer [key]"),
         ("token ya29.a0AbC-d_e.f", "token [key]"),
         ("identity ASIA0123456789ABCDEF", "identity [key]"),
@@ -169,9 +173,22 @@ def test_no_key_of_the_target_is_passed_on(text: str, words: str) -> None:
     assert of_event({"error": {"message": text}}, target=SECRETS).message == words
 
 
-def test_a_short_key_is_no_key() -> None:
-    found = of_event({"error": {"message": "xyz"}}, target=replace(TARGET, api_key="x"))
-    assert found.message == "xyz"
+@pytest.mark.parametrize(
+    ("key", "text", "words"),
+    [
+        ("x", "xyz", "xyz"),
+        ("ab12", "wrong ab12", "wrong ab12"),
+        ("a1b2c", "wrong a1b2c!", "wrong [key]!"),
+        ("a1b2c", "path/a1b2cd and a1b2-c", "path/a1b2cd and a1b2-c"),
+        ("none", "none of them", "none of them"),
+        ("placeholder", "a placeholder", "a placeholder"),
+        ("placeholders", "the placeholders", "the [key]"),
+        ("k3y-of-team", "key k3y-of-team", "key [key]"),
+    ],
+)
+def test_a_short_key_is_masked_as_a_whole_word_unless_it_may_be_any_word(key: str, text: str, words: str) -> None:
+    """As the gateway masks it: both lanes use one mask."""
+    assert of_event({"error": {"message": text}}, target=replace(TARGET, api_key=key)).message == words
 
 
 @pytest.mark.parametrize("text", ["b'{\\xzz'", "b'{é'", 'b"{\\N"'])

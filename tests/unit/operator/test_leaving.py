@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claude_gateway_operator import leaving
-from claude_gateway_operator.leaving import ANNOTATION, NOTE_SECONDS, noted, watched
+from claude_gateway_operator.leaving import ANNOTATION, NOTE_SECONDS, Watched, noted, watched
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -41,6 +41,7 @@ def test_what_is_no_note_stops_nothing(text: str | None) -> None:
     ("container", "found"),
     [
         ({}, {"home"}),
+        ({"env": [{"name": "CLAUDE_GATEWAY_OPERATOR_ALL_NAMESPACES", "value": "false"}]}, {"home"}),
         ({"env": None}, {"home"}),
         ({"env": [{"name": "OTHER", "value": "x"}]}, {"home"}),
         ({"env": [{"name": "CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES"}]}, {"home"}),
@@ -48,5 +49,13 @@ def test_what_is_no_note_stops_nothing(text: str | None) -> None:
     ],
 )
 def test_the_deployment_says_what_is_watched(container: dict[str, Any], found: set[str]) -> None:
-    assert watched({"spec": {"template": {"spec": {"containers": [container]}}}}, "home") == found
-    assert watched(None, "home") == {"home"}
+    live = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    assert watched(live, "home") == Watched(frozenset(found), False)
+    assert watched(None, "home") == Watched(frozenset({"home"}), False)
+
+
+@pytest.mark.parametrize(("name", "value"), [("ALL_NAMESPACES", "true"), ("NAMESPACE_SELECTOR", "ai=enabled")])
+def test_the_deployment_says_whether_it_serves_what_it_does_not_list(name: str, value: str) -> None:
+    container = {"env": [{"name": f"CLAUDE_GATEWAY_OPERATOR_{name}", "value": value}]}
+    live = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    assert watched(live, "home") == Watched(frozenset({"home"}), True)

@@ -10,6 +10,7 @@ from claude_gateway_operator.rights import (
     Rule,
     caller_rules,
     claude_code_rules,
+    cluster_rules,
     granting_rules,
     login_rules,
     own_rules,
@@ -59,7 +60,7 @@ def test_the_readme_has_every_setting_and_every_right() -> None:
     for name, info in Settings.model_fields.items():
         variable = str(info.validation_alias or f"CLAUDE_GATEWAY_OPERATOR_{name.upper()}")
         assert f"`{variable}`" in README
-    for rule in every("<release>", caller="<caller>"):
+    for rule in (*cluster_rules(selects=True), *every("<release>", caller="<caller>")):
         (row,) = [
             line
             for line in README.splitlines()
@@ -72,7 +73,7 @@ def test_the_readme_has_every_setting_and_every_right() -> None:
 
 
 def test_no_right_is_for_everything() -> None:
-    for rule in every("cg", caller="notebook"):
+    for rule in (*cluster_rules(selects=True), *every("cg", caller="notebook")):
         assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
         if set(rule["verbs"]) & {"create", "patch", "delete", "escalate"}:
             scoped = "resourceNames" in rule or rule["resources"] == ["events"]

@@ -26,6 +26,12 @@ def test_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings(monkeypatch, WATCH_NAMESPACES="").namespaces == ("gateway",)
 
 
+def test_namespaces_that_no_setting_names_need_rights_in_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not settings(monkeypatch, WATCH_NAMESPACES="team-a").clusterwide
+    assert settings(monkeypatch, NAMESPACE_SELECTOR="ai=enabled").clusterwide
+    assert settings(monkeypatch, NAMESPACE_SELECTOR="", ALL_NAMESPACES="true").clusterwide
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("WATCH_NAMESPACES", "Team"), ("HEALTH_LISTEN", "8080"), ("RESYNC_SECONDS", "0")]
 )

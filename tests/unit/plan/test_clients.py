@@ -13,7 +13,6 @@ from claude_gateway.plan.decide import Plan
 
 
 def keys(decided: Plan) -> dict[str, str]:
-    assert decided.bundle is not None
     if decided.policy.client_keys is None:
         assert decided.bundle.secrets == {}
         return {}

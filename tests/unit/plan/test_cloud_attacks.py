@@ -67,7 +67,6 @@ def test_no_model_id_moves_an_identity(model: str, formats: dict[str, Any]) -> N
     decided = plan(*cloud_victim(), route("attack", targets=[target(model, name, **formats)]))
     assert served(decided) == []
     assert [p.field for p in decided.problems if p.object.name == "attack"] == ["spec.targets[0].model"]
-    assert decided.bundle is not None
     assert decided.bundle.secrets == {}
 
 
@@ -94,7 +93,6 @@ def test_an_identity_stays_in_its_place_whatever_the_target_says(
     attempt = {"model": model, "credential": name, **fields}
     decided = plan(*cloud_victim(), route("attack", targets=[attempt]), strict=strict)
     honest = plan(*cloud_victim(), route("attack", targets=[target(model, name)]))
-    assert decided.bundle is not None
     assert b"evil" not in decided.bundle.gateway + decided.bundle.litellm
     assert b"eu-west-1" not in decided.bundle.gateway + decided.bundle.litellm
     assert [only.base_url for only in served(decided)] in ([], [only.base_url for only in served(honest)])
@@ -109,7 +107,6 @@ def test_no_place_is_a_host_of_anybody_else(field: str, text: str) -> None:
         route("attack", targets=[target(f"{'bedrock' if field == 'bedrock' else 'vertex_ai'}/*", "attack")]),
     )
     assert served(decided) == []
-    assert decided.bundle is not None
     assert text.encode() not in decided.bundle.litellm or not text
 
 
@@ -165,7 +162,6 @@ def test_a_key_file_names_no_address_and_no_program() -> None:
         "auth_uri": "https://evil.example",
     }
     decided = plan(key_file(**extras), vertex(), route("attack", targets=[target("vertex_ai/*", "vertex")]))
-    assert decided.bundle is not None
     (held,) = decided.bundle.secrets.values()
     assert b"evil" not in held
     assert b"credential_source" not in held

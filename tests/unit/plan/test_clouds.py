@@ -44,7 +44,6 @@ def only(found: Plan) -> Target:
 def spent(found: Plan) -> dict[str, Any]:
     """What the secret part holds for the only target."""
     entry = only(found).secret
-    assert found.bundle is not None
     assert entry is not None
     held: dict[str, Any] = json.loads(found.bundle.secrets[entry])
     return held
@@ -55,7 +54,6 @@ def told(found: Plan, kind: str = "ClaudeCredential") -> list[tuple[str, str]]:
 
 
 def litellm(found: Plan) -> dict[str, Any]:
-    assert found.bundle is not None
     (deployment,) = yaml.safe_load(found.bundle.litellm)["model_list"]
     params: dict[str, Any] = deployment["litellm_params"]
     return params
@@ -177,7 +175,6 @@ def test_without_a_secret_the_pods_identity_is_spent() -> None:
     for given, model in ((bedrock(secret=None), "bedrock/*"), (vertex(secret=None), "vertex_ai/*")):
         found = decided(target(model, given["metadata"]["name"]), others=(given,))
         assert only(found).secret is None
-        assert found.bundle is not None
         assert found.bundle.secrets == {}
         assert "os.environ" not in found.bundle.litellm.decode()
 
@@ -299,7 +296,6 @@ def test_an_api_key_and_an_identity_of_one_secret_are_two_entries() -> None:
         bedrock(secret="both"),
         route(targets=[target(), target("bedrock/*", "bedrock")]),
     )
-    assert found.bundle is not None
     assert sorted(entry.rpartition(".")[0] for entry in found.bundle.secrets) == ["default.both", "default.both.api"]
 
 

@@ -30,13 +30,11 @@ def test_a_key_goes_to_the_secret_part_and_its_name_elsewhere() -> None:
     assert only.base_url == "https://api.anthropic.com"
     assert only.secret is not None
     assert only.secret.startswith("default.keys.api.")
-    assert found.bundle is not None
     assert found.bundle.secrets == {only.secret: API_KEY.encode()}
 
 
 def test_keys_that_no_target_uses_stay_out_of_the_bundle() -> None:
     found = plan(secret(), credential())
-    assert found.bundle is not None
     assert found.bundle.secrets == {}
 
 
@@ -95,7 +93,6 @@ def test_a_spec_that_makes_no_sense(fields: dict[str, Any], field: str, reason: 
     assert hint in next(p.fix for p in found.problems if p.object.kind == "ClaudeCredential")
     assert conditions(found)[ConditionType.ACCEPTED] == ("False", reason)
     assert conditions(found)[ConditionType.RESOLVED_REFS] == ("True", Reason.RESOLVED)
-    assert found.bundle is not None
     assert found.bundle.secrets == {}
 
 
@@ -131,8 +128,6 @@ def test_the_address_of_a_key(provider: str, base_url: str | None, held: str | N
 
 def test_a_rotated_key_is_a_new_entry() -> None:
     before, after = decided(secret(), credential()), decided(secret(values={"api": "another-key"}), credential())
-    assert before.bundle is not None
-    assert after.bundle is not None
     assert not before.bundle.secrets.keys() & after.bundle.secrets.keys()
     assert before.policy.routes[0].targets[0].id != after.policy.routes[0].targets[0].id
 

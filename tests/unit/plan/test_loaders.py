@@ -79,7 +79,6 @@ def hostile(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 def loaded(decided: Plan) -> None:
     """Load a plan's bundle as the agent, the gateway and the worker do."""
-    assert decided.bundle is not None
     bundle = verify(pack(decided.bundle))
     assert snapshot.build(bundle).revision == bundle.meta.revision
     table = targets.build(bundle)

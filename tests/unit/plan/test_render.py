@@ -21,13 +21,11 @@ from claude_gateway.plan.litellm_config import (
 
 
 def config(decided: Plan) -> LiteLLMConfig:
-    assert decided.bundle is not None
     return LiteLLMConfig.model_validate(yaml.safe_load(decided.bundle.litellm))
 
 
 def test_gateway_json_is_the_policy_sorted() -> None:
     decided = plan(*sound())
-    assert decided.bundle is not None
     assert Policy.model_validate_json(decided.bundle.gateway) == decided.policy
     loaded = json.loads(decided.bundle.gateway)
     assert decided.bundle.gateway.decode() == json.dumps(loaded, sort_keys=True, separators=(",", ":")) + "\n"
@@ -35,7 +33,6 @@ def test_gateway_json_is_the_policy_sorted() -> None:
 
 def test_the_bundle_unpacks_to_itself() -> None:
     decided = plan(*sound())
-    assert decided.bundle is not None
     assert unpack(pack(decided.bundle)) == decided.bundle
 
 
@@ -112,7 +109,6 @@ def test_a_route_without_targets_is_no_alias() -> None:
 
 def test_the_file_reads_as_one_would_write_it() -> None:
     decided = plan(route(models=["gpt-5"], targets=[target("hosted_vllm/x", baseURL="http://vllm:8000/v1")]))
-    assert decided.bundle is not None
     written = decided.bundle.litellm.decode()
     digest = decided.policy.routes[0].targets[0].id
     assert written == (
@@ -138,7 +134,6 @@ def test_the_file_reads_as_one_would_write_it() -> None:
 @pytest.mark.parametrize("number", [1e-05, 1.5e-07, 0.0, 1.0, 0.1, 2])
 def test_numbers_stay_numbers(number: float) -> None:
     decided = plan(route(targets=[target("openai/x", baseURL="http://vllm/v1", parameters={"temperature": number})]))
-    assert decided.bundle is not None
     loaded: Any = yaml.safe_load(decided.bundle.litellm)
     written = loaded["model_list"][0]["litellm_params"]["temperature"]
     assert isinstance(written, float)

@@ -171,3 +171,22 @@ def test_what_is_no_status_is_left_out(status: object) -> None:
 def test_an_entry_without_a_generation_has_seen_none() -> None:
     stored = read_status({"status": {"gateways": [{"namespace": "a", "name": "b"}]}})
     assert stored.entries == (Entry(Release("a", "b"), 0, ()),)
+
+
+def test_an_object_in_a_namespace_that_is_served_no_more_loses_our_entry_and_nothing_else_is_written_there() -> None:
+    ours = {"namespace": "ai", "name": "cg", "observedGeneration": 1, "conditions": []}
+    theirs = {**ours, "name": "other"}
+    served = Settings(release="cg", namespace="ai", scope=frozenset({"ai"}))
+    left = [
+        {**route("left", namespace="team"), "status": {"gateways": [ours]}},
+        {**route("typo", namespace="team", gatewayRef={"name": "typo"}), "status": {"gateways": [ours]}},
+        {**route("shared", namespace="team"), "status": {"gateways": [theirs]}},
+        route("never", namespace="team"),
+    ]
+    plan = decide(read([secret(namespace="ai"), *left], served), NOW)
+    assert {write.object.name for write in plan.changed} == {"left", "typo"}
+    for write in plan.changed:
+        assert write.entry is None
+        assert {c.reason for c in write.summary.conditions} == {Reason.NOT_SERVED}
+        assert "does not serve the namespace any more" in write.summary.conditions[0].message
+    assert plan.bundle.gateway == decide(read([], served), NOW).bundle.gateway

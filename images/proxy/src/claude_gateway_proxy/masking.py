@@ -26,6 +26,7 @@ _WORD: Final = 4
 _LONG: Final = 20
 """Characters of a key's beginning or end that are a key's even without the sign of an abbreviation."""
 
+_FRAME: Final = "-----"
 _ANCHOR: Final = 3
 _GAP: Final = re.compile(
     r"[*.#\u2026\u2022\u00b7\u2588]{2,512}|\u2026|[xX]{4,512}|[-_]{3,512}| ?[\[(<][^\])>\n]{1,24}[\])>] ?"
@@ -61,8 +62,12 @@ class Mask:
         return bool(self._keys)
 
     def add(self, keys: Iterable[str]) -> None:
-        """Know more keys: those of an identity that is fetched while the request is sent."""
-        self._keys += tuple(key for key in keys if len(key) > _WORD and not (len(key) < _SHORT and key.isalpha()))
+        """Know more keys: those of an identity that is fetched while the request is sent.
+
+        Of a key of several lines (PEM), each line is one: servers escape what is between them in many ways.
+        """
+        lines = (line.strip() for key in keys for line in key.splitlines())
+        self._keys += tuple(line for line in lines if _is_secret(line))
         self._raw = tuple(key.encode() for key in self._keys)
 
     def cover(self, data: bytes) -> bytes:
@@ -134,6 +139,11 @@ class Mask:
 
 
 NOTHING: Final = Mask()
+
+
+def _is_secret(line: str) -> bool:
+    """Whether a line of a key is worth looking for: not a short word, and not the frame of a PEM file."""
+    return len(line) > _WORD and not (len(line) < _SHORT and line.isalpha()) and not line.startswith(_FRAME)
 
 
 def _without(text: str, spans: Iterable[Span]) -> str:

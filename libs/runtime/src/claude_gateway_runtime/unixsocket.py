@@ -11,8 +11,9 @@ _BACKLOG: Final = 2048
 def bind_unix(path: Path) -> socket.socket:
     """Return a listening Unix socket that only this user may open, in place of one that a dead process left.
 
-    Raises OSError.
+    Creates its folder if need be. Raises OSError.
     """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)

@@ -228,8 +228,9 @@ def _logged_words(reply: Relayed, *, call: Call, target: Target) -> str:
     """Log an upstream's status and words, and return them. No words where it blames the request: they may quote it."""
     words = ""
     if reply.status not in _OF_THE_REQUEST:
-        ours = (call.snapshot.secrets.get(entry, "") for entry in target.entries)
-        words = errors.words(reply.body, secrets=(*ours, *(value.decode("latin-1") for _, value in call.login)))
+        # The body is without the target's key; the caller's own login is not the gateway's, and only its log lacks it.
+        logins = Mask(value.decode("latin-1").removeprefix("Bearer ") for _, value in call.login)
+        words = errors.words(reply.body, mask=logins)
     emit(
         _log,
         "upstream_refused",

@@ -95,7 +95,11 @@ class Process:
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
-        limits = Limits(age_seconds=settings.max_connection_age_seconds, connections=settings.max_connections)
+        limits = Limits(
+            age_seconds=settings.max_connection_age_seconds,
+            connections=settings.max_connections,
+            connections_per_address=settings.max_connections_per_address,
+        )
         app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
         plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:

@@ -67,6 +67,14 @@ class Settings(BaseSettings):
             "waited longest for a request; where none waits, the new one is answered 503 with `retry-after`."
         ),
     )
+    max_connections_per_address: int = Field(
+        default=3072,
+        ge=0,
+        description=(
+            "How many of them may come from one address, or from one network /64 of IPv6 (0: no limit), so that others "
+            "find room; for one more, the same is done among the connections of this address."
+        ),
+    )
     body_seconds: float = Field(
         default=300.0,
         gt=0,

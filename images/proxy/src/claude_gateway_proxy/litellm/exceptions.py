@@ -15,7 +15,7 @@ from claude_gateway_proxy.litellm import errors
 from claude_gateway_proxy.litellm.bounds import AnswerRefused
 from claude_gateway_proxy.litellm.downloads import REFUSAL, DownloadRefused
 from claude_gateway_proxy.litellm.guard import AddressRefused
-from claude_gateway_proxy.litellm.masking import masked, without_tokens
+from claude_gateway_proxy.litellm.masking import mask_of, without_tokens
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation import limits
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
@@ -24,13 +24,13 @@ from claude_gateway_proxy.unreachable import Obstacle, explain
 from claude_gateway_runtime.failure import Failure
 
 _READ_MOST: Final = 64 * 1024
-"""Characters of an error that are looked at, by what takes linear time: search for a key, and JSON."""
-
-_TEXT_MOST: Final = 1024 * 1024
-"""Characters that are searched for a key. What is cut off here is far behind what is looked at."""
+"""Characters of an error that are searched for a JSON object."""
 
 _MESSAGE_MOST: Final = 4_000
-"""Characters of a message. A text is cut to it before any pattern reads it."""
+"""Characters of a message. A text is cut to it before any pattern of this module reads it."""
+
+_TEXT_MOST: Final = 20 * 1024
+"""Characters of other texts that are searched for keys; no key is so long that it reaches into a message from here."""
 
 _PAGE: Final = "the upstream answered with a web page"
 
@@ -196,15 +196,13 @@ def _text(error: BaseException) -> str:
 
 
 def _clean(text: str, target: Target) -> str:
-    # Keys first: a cut would leave half of one.
-    text = masked(text[:_TEXT_MOST], target)
     words = _upstream_words(text[:_READ_MOST])
-    if words is not None:
-        text = masked(words, target)[:_MESSAGE_MOST]
-    elif is_page(text):
-        return _PAGE
-    else:
-        text = _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text[:_MESSAGE_MOST])))
+    # Keys before the cut, which would leave half of one.
+    text = mask_of(target).text(text[:_TEXT_MOST] if words is None else words)[:_MESSAGE_MOST]
+    if words is None:
+        if is_page(text):
+            return _PAGE
+        text = _TAILS.sub("", _PREFIXES.sub("", _CLASS.sub("", text)))
     text = without_tokens(_URL.sub(_bare_url, text))
     if text in ("b''", 'b""'):
         text = ""

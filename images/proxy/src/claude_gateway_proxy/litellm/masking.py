@@ -1,17 +1,11 @@
 """Keys in an upstream's words: some servers repeat the credential that they reject."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from claude_gateway_proxy.litellm.targets import Target
-
-MASK: Final = "[key]"
-
-_LEAST: Final = 4
-"""Characters of a key; to replace a shorter one would garble words and hide nothing."""
+from claude_gateway_proxy.masking import MASKED, Mask
 
 _NOT_SECRET: Final = frozenset({"aws_region_name", "aws_bedrock_runtime_endpoint", "vertex_project", "vertex_location"})
 _SECRET_OF_GOOGLE: Final = ("private_key", "private_key_id", "client_secret", "refresh_token")
@@ -21,23 +15,14 @@ _TOKENS: Final = re.compile(
 """Credentials that are not a target's own: tokens made from them, and the pod's identity."""
 
 
-def masked(text: str, target: Target) -> str:
-    """Return a text without the target's secrets, as they are or as JSON and URLs escape them. Takes linear time."""
-    for secret in _secrets(target):
-        for spelling in dict.fromkeys((secret, json.dumps(secret)[1:-1], quote(secret, safe=""))):
-            text = text.replace(spelling, MASK)
-    return text
+def mask_of(target: Target) -> Mask:
+    """Return the mask that knows a target's secrets."""
+    return Mask(each for each in (target.api_key, *_of_cloud(target.cloud or {})) if each)
 
 
 def without_tokens(text: str) -> str:
     """Return a text of bounded length without what looks like a credential."""
-    return _TOKENS.sub(lambda found: f"{found['scheme'] or ''}{MASK}", text)
-
-
-def _secrets(target: Target) -> Iterator[str]:
-    """The longest come first, since one may contain another."""
-    found = [target.api_key, target.login, *_of_cloud(target.cloud or {})]
-    yield from sorted((each for each in found if each and len(each) >= _LEAST), key=len, reverse=True)
+    return _TOKENS.sub(lambda found: f"{found['scheme'] or ''}{MASKED}", text)
 
 
 def _of_cloud(cloud: Mapping[str, Any]) -> Iterator[str]:

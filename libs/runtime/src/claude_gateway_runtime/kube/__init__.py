@@ -1,7 +1,7 @@
 """A thin Kubernetes client on aiohttp: requests by path, objects as plain values, errors by what to do about them."""
 
 from claude_gateway_runtime.kube.access import ACCOUNT, Access, Cluster
-from claude_gateway_runtime.kube.client import WATCH_SECONDS, Kube
+from claude_gateway_runtime.kube.client import REQUEST_SECONDS, WATCH_SECONDS, Kube
 from claude_gateway_runtime.kube.errors import (
     Conflict,
     Expired,
@@ -19,6 +19,7 @@ __all__ = (
     "ACCOUNT",
     "BOOKMARK",
     "DELETED",
+    "REQUEST_SECONDS",
     "WATCH_SECONDS",
     "Access",
     "Cluster",

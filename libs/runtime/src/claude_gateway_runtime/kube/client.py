@@ -19,6 +19,11 @@ from claude_gateway_runtime.kube.watch import Event, events
 
 PAGE: Final = 500
 """Objects of one LIST request: bounds what both sides hold at once."""
+REQUEST_SECONDS: Final = 20.0
+"""A busy API server queues a request for at most 15 seconds: a quarter of ``--request-timeout``, by default a minute.
+
+What takes longer is a connection that is dead, and whoever waits for it keeps an edit waiting.
+"""
 WATCH_SECONDS: Final = 290
 WATCH_SILENCE_SECONDS: Final = 75.0
 """How long a watch may send nothing: API servers send a bookmark about once a minute."""
@@ -42,7 +47,7 @@ class Kube:
         *,
         manager: str = FIELD_MANAGER,
         connect_seconds: float = 10.0,
-        request_seconds: float = 60.0,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         """Connect only on a request; ``manager`` is the field manager of applies."""
         self._access = access

@@ -11,10 +11,11 @@ from claude_gateway_runtime.kube.errors import Retryable
 Manifest = dict[str, Any]
 
 
-def path(resource: str, namespace: str, name: str = "", *, api: str = API_VERSION) -> str:
-    """Return the path of a namespaced collection, or of one object in it."""
+def path(resource: str, namespace: str | None = None, name: str = "", *, api: str = API_VERSION) -> str:
+    """Return the path of a collection, or of one object in it; without a namespace, that of the whole cluster."""
     root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
-    return f"{root}/namespaces/{namespace}/{resource}" + (f"/{name}" if name else "")
+    within = f"{root}/namespaces/{namespace}" if namespace is not None else root
+    return f"{within}/{resource}" + (f"/{name}" if name else "")
 
 
 def decode(body: bytes) -> Manifest:

@@ -9,6 +9,7 @@ from typing import Final
 from uvicorn import Server
 
 from claude_gateway_runtime.server.config import BACKLOG, config
+from claude_gateway_runtime.server.crowd import Crowd
 from claude_gateway_runtime.server.protocol import App, Limits, Protocol
 from claude_gateway_runtime.settings import join_host_port
 
@@ -25,8 +26,9 @@ class Listener:
         """Serve ``app`` on a bound socket within ``limits``, with TLS if there is a ``context``."""
         self.tls = context is not None
         self._socket = bound
-        waiting: dict[Protocol, None] = {}
-        http = partial(Protocol, limits=limits or Limits(), waiting=waiting)
+        limits = limits or Limits()
+        crowd = Crowd(most=limits.connections, most_of_one=limits.connections_per_address)
+        http = partial(Protocol, limits=limits, crowd=crowd)
         self._server = Server(config(app, http=http, context=context, shutdown_seconds=_FLUSH_SECONDS))
 
     @property

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_gateway.names import INTERNAL_HEADER_PREFIX
 from claude_gateway_runtime.asgi import Receive, Scope, Send
+from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
 """Part of the age by which it differs between connections, so that clients of one moment do not return as one."""
@@ -43,13 +44,15 @@ class Limits:
     """What the connections of one listener may do.
 
     A request may have ``head_bytes`` beside its body, before it or after it, and take ``head_seconds`` for them. There
-    may be so many ``connections``, and a connection gets not much older than ``age_seconds``; 0 means no limit.
+    may be so many ``connections``, and ``connections_per_address`` of them from one address; a connection gets not much
+    older than ``age_seconds``. 0 means no limit.
     """
 
     head_bytes: int = 64 * 1024
     head_seconds: float = 30.0
     age_seconds: float = 0.0
     connections: int = 0
+    connections_per_address: int = 0
 
 
 class Protocol(HttpToolsProtocol):
@@ -57,15 +60,14 @@ class Protocol(HttpToolsProtocol):
 
     The parser has none: one connection could fill the memory, or stay open without a request. Without a limit of age,
     all of a client's requests would go to the pod that it once found.
-
-    ``waiting`` are the listener's connections that wait for a request or its head, the longest wait first.
     """
 
-    def __init__(self, *args: Any, limits: Limits, waiting: dict["Protocol", None], **kwargs: Any) -> None:
-        """Take uvicorn's arguments, and ``limits``."""
+    def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
+        """Take uvicorn's arguments, the ``limits``, and the ``crowd`` of the listener's connections."""
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._waiting = waiting
+        self._crowd = crowd
+        self._origin: Origin
         self._old = False
         self._age_timer: asyncio.TimerHandle | None = None
         self._asked = False
@@ -79,17 +81,16 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timers of the first head and of the age; make room where there are too many connections."""
         super().connection_made(transport)
-        self._waiting[self] = None
         self._start_timer()
         if self._limits.age_seconds:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
             self._age_timer = self.loop.call_later(self._limits.age_seconds * spread, self._age)
-        if 0 < self._limits.connections < len(self.connections):
-            next(iter(self._waiting)).make_room()
+        # A Unix socket has no address.
+        self._origin = self._crowd.enter(self, self.client[0] if self.client else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
-        self._waiting.pop(self, None)
+        self._crowd.leave(self, self._origin)
         self._stop_timer()
         if self._age_timer is not None:
             self._age_timer.cancel()
@@ -105,7 +106,7 @@ class Protocol(HttpToolsProtocol):
         """End the connection with this answer if it is old or the server is going away."""
         self._asked, self._in_head = True, False
         self._came_far = True
-        self._waiting.pop(self, None)
+        self._crowd.rise(self, self._origin)
         super().on_headers_complete()
         # The parser reports trailers as it does headers, but they come after the decisions that headers are for
         # (RFC 9110, 6.5.1): the request keeps its list, and they go into one that nobody reads.
@@ -132,7 +133,7 @@ class Protocol(HttpToolsProtocol):
         """Wait for the next request; the rest of this one has the time of a head."""
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
-            self._waiting[self] = None
+            self._crowd.wait(self, self._origin)
             if self._in_message:
                 self._start_timer()
 
@@ -190,7 +191,7 @@ class Protocol(HttpToolsProtocol):
         """Make room for another connection; a client that has not been answered yet learns when to come back."""
         if not self._asked and not self.transport.is_closing():
             self.transport.write(_TOO_MANY)
-        self._waiting.pop(self, None)
+        self._crowd.rise(self, self._origin)
         self.transport.close()
 
     def _start_timer(self) -> None:

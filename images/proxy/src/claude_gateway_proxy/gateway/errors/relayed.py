@@ -5,7 +5,7 @@ is not touched. Any other one (a load balancer's page, an OpenAI-like server beh
 envelope, with its status, its wording and its headers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import msgspec
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway.errors.render import envelope, shape_headers
+from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.translation.words import words_of
 from claude_gateway_runtime.envelope import ANTHROPIC_TYPES, anthropic_type
 from claude_gateway_runtime.failure import Failure
@@ -22,7 +23,7 @@ _MESSAGE_LIMIT: Final = 16 * 1024
 
 _READ_LIMIT: Final = 64 * 1024
 _LOGGED: Final = 300
-"""Bytes of an error that are read for the log, and characters of its wording that the log shows."""
+"""Characters of an error's wording that the log shows."""
 
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"x-amzn-errortype"})
 _TYPES: Final = frozenset(ANTHROPIC_TYPES.values()) | {"api_error"}
@@ -54,13 +55,11 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
     return replace(upstream, headers=headers, body=envelope(failure, shape=shape, request_id=request_id))
 
 
-def words(body: bytes, *, secrets: Iterable[str] = ()) -> str:
-    """What an upstream's error says, on one line, for the log; none of ``secrets`` is in it."""
-    text = _message(body) or body[:_LOGGED].decode("utf-8", "replace")
-    for secret in secrets:
-        for part in {secret, secret.removeprefix("Bearer ")} - {""}:
-            text = text.replace(part, "[key]")
-    return " ".join(text[:_LOGGED].split())
+def words(body: bytes, *, mask: Mask = NOTHING) -> str:
+    """What an upstream's error says, on one line, for the log; none of the keys of ``mask`` is in it."""
+    text = _message(body) or body[:_MESSAGE_LIMIT].decode("utf-8", "replace")
+    # Keys first: a cut would leave half of one.
+    return " ".join(mask.text(text)[:_LOGGED].split())
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -25,6 +25,7 @@ from claude_gateway_proxy.gateway.identities.kept_tokens import KeptToken, KeptT
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
 from claude_gateway_proxy.gateway.identities.service_account import Assertion, ServiceAccountTokens
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.unreachable import Unreachable, explain
 
 BETA: Final = "oauth-2025-04-20"
@@ -204,7 +205,7 @@ class AccessTokens:
 
     def _no(self, status: int, body: bytes, assertion: Assertion) -> IdentityError:
         """Return the error of an exchange that was refused, or that failed for now."""
-        said = errors.words(body, secrets=(assertion.token,))
+        said = errors.words(body, mask=Mask((assertion.token,)))
         hint = ""
         if self._held is not None and self._held.spent == assertion.digest:
             hint = "; this ServiceAccount token was exchanged before, and Kubernetes has not written a new one yet"
