@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aiohttp
-
 from claude_gateway.contract.policy import Target
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers
 
@@ -24,7 +23,7 @@ class Answer:
     """
 
     target: Target
-    response: aiohttp.ClientResponse
+    response: HttpAnswer
     headers: Headers
     read: Read
     head: bytes

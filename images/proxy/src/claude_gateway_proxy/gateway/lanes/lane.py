@@ -4,10 +4,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
-import aiohttp
-
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 
@@ -16,12 +15,12 @@ from claude_gateway_proxy.masking import Mask
 class Sending:
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or Unreachable, aiohttp.ClientError, OSError or ValueError where
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError where
     no answer came. ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent
     with, once ``response`` was awaited.
     """
 
-    response: Awaitable[aiohttp.ClientResponse]
+    response: Awaitable[HttpAnswer]
     wire: Wire
     mask: Mask
 

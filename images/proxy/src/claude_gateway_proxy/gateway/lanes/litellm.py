@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -15,7 +14,8 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
-from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_proxy.gateway.wire.reframe import Changes, as_messages
 from claude_gateway_proxy.masking import NOTHING, Mask
@@ -23,6 +23,9 @@ from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
+
+_OBSTACLE: Final = HEADER_OBSTACLE.encode()
+_DETAIL: Final = HEADER_DETAIL.encode()
 
 _IDENTITY: Final = re.compile(r'"(?:accessKeyId|secretAccessKey|sessionToken|bearerToken)": ?"([^"]+)"')
 """The fields of an identity that are sent or signed with, in the control plane's JSON."""
@@ -55,17 +58,13 @@ class LiteLLMLane:
         """Close every connection to the worker."""
         await self._worker.close()
 
-    async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
+    async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
         """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
-
-        async def post(session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
-            return await session.post(url, headers=headers, data=JsonPayload(body), allow_redirects=False)
-
-        response = await self._worker.send(post)
-        obstacle = response.headers.get(HEADER_OBSTACLE)
-        if obstacle is not None:
+        response = await self._worker.send(url, headers=headers, body=body)
+        obstacle = response.header(_OBSTACLE)
+        if obstacle:
             response.close()
-            raise Unreachable(Obstacle(obstacle), response.headers.get(HEADER_DETAIL, ""))
+            raise Unreachable(Obstacle(obstacle), response.header(_DETAIL))
         return response
 
 

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
@@ -11,6 +9,7 @@ from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.lanes.relay.request import Request, request
 from claude_gateway_proxy.gateway.routing.choice import LaneName
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 
@@ -48,7 +47,7 @@ class RelayLane:
 
     async def _send_identified(
         self, prepared: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
-    ) -> aiohttp.ClientResponse:
+    ) -> HttpAnswer:
         """Send a request to a cloud under the gateway's identity there. Raises IdentityError without one."""
         identity = await self._identities.headers(target, url=prepared.url, body=prepared.body, snapshot=call.snapshot)
         mask.add(shown(identity))
