@@ -80,7 +80,7 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close every connection."""
-        self._client.close()
+        await self._client.close()
 
     def _proxy_for(self, url: URL) -> Proxy | None:
         """Return the environment's proxy for an URL. Raises Unreachable where it is of a kind that cannot be used."""

@@ -68,7 +68,7 @@ class Worker:
             self._arrival.cancel()
             with suppress(asyncio.CancelledError):
                 await self._arrival
-        self._client.close()
+        await self._client.close()
 
     async def _wait(self, seconds: float) -> None:
         """Wait until the worker listens; all requests share one look-out, so that a thousand of them cost no more."""

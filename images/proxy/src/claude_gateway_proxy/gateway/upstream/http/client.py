@@ -38,7 +38,7 @@ class Client:
                 connection.abort()
         return await connection.send(head, body)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every connection, including those of running answers."""
         self._closed = True
         if self._sweeper is not None:
@@ -46,6 +46,9 @@ class Client:
         for connection in tuple(self._open):
             connection.abort()
         self._free.clear()
+        # The loop closes a transport in one of its next turns.
+        while self._open:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     def _take(self, key: Hashable) -> Connection | None:
         """Return the connection with this key that was used last; it is the least likely to be stale."""

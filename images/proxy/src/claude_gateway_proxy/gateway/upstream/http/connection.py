@@ -86,15 +86,15 @@ class Connection(asyncio.Protocol):
         self._begin_message()
         self._parser = httptools.HttpResponseParser(self)
         self._started = False
-        self._waiter = asyncio.get_running_loop().create_future()
+        # Another request may follow on this connection before the sender of this one runs again.
+        waiter: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
         transport.writelines((head, body) if body else (head,))
         try:
-            return await self._waiter
+            return await waiter
         except BaseException:
             self.abort()
             raise
-        finally:
-            self._waiter = None
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -147,7 +147,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Hand the answer out; an informational one (1xx) is followed by another."""
         parser = self._parser
-        if parser is None or self._waiter is None or self._waiter.done():
+        waiter = self._waiter
+        if parser is None or waiter is None or waiter.done():
             return
         status = parser.get_status_code()
         self._informational = 100 <= status < 200
@@ -163,7 +164,8 @@ class Connection(asyncio.Protocol):
         self._answer = HttpAnswer(
             status, self._headers, content_length=length, set_reading=self._set_reading, abort=self.abort
         )
-        self._waiter.set_result(self._answer)
+        self._waiter = None
+        waiter.set_result(self._answer)
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on."""
