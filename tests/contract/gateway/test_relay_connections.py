@@ -1,7 +1,6 @@
 """Which connections are kept, and for whom."""
 
 import logging
-import socket
 
 import pytest
 from multidict import CIMultiDict
@@ -11,8 +10,9 @@ from tests.support.processes.waiting import until_async
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused, Resolver
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
-from claude_gateway_proxy.gateway.upstream.session import AddressRefused, GuardedResolver, Upstreams
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
 
 _OPEN = Egress(loopback=True)
 
@@ -56,11 +56,10 @@ async def test_an_equal_rule_of_a_new_revision_keeps_the_connections() -> None:
 
 
 async def test_of_several_addresses_the_allowed_ones_stay() -> None:
-    resolver = GuardedResolver(Egress(hosts=("127.0.0.1",)))
-    found = await resolver.resolve("localhost", 80, socket.AF_UNSPEC)
-    assert {result["host"] for result in found} == {"127.0.0.1"}
+    found = await Resolver(Egress(hosts=("127.0.0.1",))).resolve("localhost", 80)
+    assert {address[0] for *_, address in found} == {"127.0.0.1"}
     with pytest.raises(AddressRefused):
-        await GuardedResolver(Egress()).resolve("localhost", 80, socket.AF_UNSPEC)
+        await Resolver(Egress()).resolve("localhost", 80)
 
 
 @pytest.mark.parametrize("host", ["metadata.google.internal", "0xa9fea9fe", "169.254.43518", "[fd00:ec2::23]"])

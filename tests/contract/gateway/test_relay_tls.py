@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.unreachable import explain
 
 async def main():
     upstreams = Upstreams(Egress(loopback=True))
@@ -24,7 +25,7 @@ async def main():
         response = await upstreams.send(URL(sys.argv[1]), headers=CIMultiDict(), body=b"{}")
         print((await response.read()).decode())
     except Exception as error:
-        print(type(error).__name__)
+        print(explain(error).obstacle)
     finally:
         await upstreams.close()
 
@@ -32,7 +33,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize(("trusted", "printed"), [(True, '{"ok":1}'), (False, "ClientConnectorCertificateError")])
+@pytest.mark.parametrize(("trusted", "printed"), [(True, '{"ok":1}'), (False, "certificate")])
 async def test_a_certificate_counts_only_if_its_ca_is_named(tmp_path: Path, trusted: bool, printed: str) -> None:
     pem = tmp_path / "upstream.pem"
     pem.write_bytes(b"".join(self_signed("127.0.0.1")))

@@ -53,14 +53,21 @@ PHRASES: Final = {
 _PROXY: Final = frozenset({"ClientProxyConnectionError", "ClientHttpProxyError", "ProxyError"})
 _TIMEOUTS: Final = frozenset({"ConnectionTimeoutError", "ConnectTimeout"})
 _CLOSED: Final = frozenset({"ServerDisconnectedError"})
-_BROKEN: Final = frozenset({"ClientPayloadError", "ReadError", "WriteError", "RemoteProtocolError"})
-_NOT_HTTP: Final = frozenset({"BadStatusLine", "BadHttpMessage"})
+_BROKEN: Final = frozenset({"AnswerBroken", "ClientPayloadError", "ReadError", "WriteError", "RemoteProtocolError"})
+_NOT_HTTP: Final = frozenset({"BadStatusLine", "BadHttpMessage", "NotHttp"})
 _PLAIN_HTTP: Final = (
     b"plain HTTP request was sent to HTTPS port",  # nginx
     b"HTTP request to an HTTPS server",  # Go
     b"speaking plain HTTP to an SSL-enabled server port",  # Apache
 )
 _HEAD: Final = 4096
+
+
+class AnswerBroken(OSError):  # noqa: N818 - named as what happened
+    """An upstream broke off its answer, or broke the protocol in the middle of it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(0, what)
 
 
 class Unreachable(Exception):  # noqa: N818 - what a lane reports, not a bug

@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
@@ -15,6 +14,7 @@ from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.wire import bedrock
 from claude_gateway_proxy.gateway.wire.eventstream import encode
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
+from claude_gateway_proxy.unreachable import AnswerBroken
 
 _CHUNK = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 _EVENTS: list[dict[str, Any]] = [
@@ -213,13 +213,13 @@ async def test_an_error_event_without_sense_is_an_exception_all_the_same() -> No
 
 
 async def test_a_stream_that_ends_within_a_frame_is_broken() -> None:
-    with pytest.raises(aiohttp.ClientPayloadError):
+    with pytest.raises(AnswerBroken):
         await decoded(frame(_EVENTS[0]), frame(_EVENTS[1])[:-1])
 
 
 @given(st.binary(min_size=12, max_size=100))
 async def test_a_stream_of_no_frames_is_broken(data: bytes) -> None:
-    with pytest.raises(aiohttp.ClientPayloadError):
+    with pytest.raises(AnswerBroken):
         await decoded(data)
 
 
@@ -241,7 +241,7 @@ async def test_events_of_any_text_are_framed(text: str, cuts: list[int]) -> None
 
 async def test_frames_without_an_event_are_not_remembered_forever() -> None:
     empty = encode({":event-type": "metrics", ":message-type": "event"}, b"x" * 50_000)
-    with pytest.raises(aiohttp.ClientPayloadError, match="without an event"):
+    with pytest.raises(AnswerBroken, match="without an event"):
         await decoded(*[empty] * 100, memory=Client().send)
     assert await decoded(*[empty] * 100, frame(_EVENTS[0])) != b""
 
@@ -249,14 +249,14 @@ async def test_frames_without_an_event_are_not_remembered_forever() -> None:
 async def test_an_event_without_an_end_is_not_held_forever() -> None:
     client = Client()
     await client.begin()
-    with pytest.raises(aiohttp.ClientPayloadError, match="without an end"):
+    with pytest.raises(AnswerBroken, match="without an end"):
         await client.flood(40_000_000)
 
 
 async def test_a_count_without_an_end_is_not_held_forever() -> None:
     client = Client(format=Format.COUNT_TOKENS)
     await client.begin(b"application/json")
-    with pytest.raises(aiohttp.ClientPayloadError, match="too large"):
+    with pytest.raises(AnswerBroken, match="too large"):
         await client.flood(4_000_000)
 
 

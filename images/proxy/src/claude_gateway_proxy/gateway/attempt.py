@@ -5,8 +5,6 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
@@ -18,7 +16,7 @@ from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
 from claude_gateway_proxy.gateway.upstream.encoding import unpacked
-from claude_gateway_proxy.gateway.upstream.session import AddressRefused
+from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.translation.words import is_about_content
@@ -103,13 +101,13 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
         raise AttemptFailed(
             failure, kind=UpstreamError.CREDENTIAL, retry=True, said=str(error), verdict=verdict
         ) from None
-    except (Unreachable, aiohttp.ClientError, OSError, ValueError) as error:
+    except (Unreachable, OSError, ValueError) as error:
         raise _unreached(error if isinstance(error, Unreachable) else explain(error), call, target) from None
     try:
         if 200 <= response.status < 300:
             return await _first_bytes(response, call=call, target=target, sending=sending, hold=hold)
         failed = await _refusal(response, call, target, sending.mask)
-    except (aiohttp.ClientError, OSError):
+    except OSError:
         response.close()
         raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True) from None
     except BaseException:
@@ -121,10 +119,10 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
 
 async def _first_bytes(response: Response, *, call: Call, target: Target, sending: Sending, hold: bool) -> Answer:
     wire = sending.wire
-    plain = response.headers.get("content-encoding", "identity").lower() == "identity"
-    events = response.headers.get("content-type", "").startswith("text/event-stream")
-    headers: Headers = response.raw_headers
-    read: Read = response.content.readany
+    plain = response.header(b"content-encoding").lower() in ("", "identity")
+    events = response.header(b"content-type").startswith("text/event-stream")
+    headers: Headers = response.headers
+    read: Read = response.read
     if wire is Wire.BEDROCK and plain and bedrock.is_stream(headers):
         headers, read, events = bedrock.stream_headers(headers), bedrock.events(read, call.frames), True
     streamed = events or call.body.stream
@@ -208,18 +206,18 @@ async def _wording(response: Response, mask: Mask) -> Relayed:
 
     A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.
     """
-    read = response.content.readany
+    read = response.read
     body, complete = await _gather(read, await read(), limit=ERROR_LIMIT)
-    encoding = response.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
+    encoding = response.header(b"content-encoding").lower()
+    if encoding not in ("", "identity"):
         body = unpacked(body, encoding, limit=ERROR_LIMIT)
     if not complete:
         body = b""
     body = mask.document(body) if len(body) <= _AT_ONCE else await asyncio.to_thread(mask.document, body)
     headers = [
         (name, value)
-        for name, value in response.raw_headers
-        if name.lower() != b"content-encoding" and mask.text(text := value.decode("latin-1")) == text
+        for name, value in response.headers
+        if name != b"content-encoding" and mask.text(text := value.decode("latin-1")) == text
     ]
     return Relayed(response.status, headers=headers, body=body)
 

@@ -4,8 +4,6 @@ import asyncio
 import time
 from typing import Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer
@@ -79,7 +77,7 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
             raise
         pings.stop()
         await _end_stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
-    except (aiohttp.ClientError, OSError):
+    except OSError:
         # No error event: Claude Code streams again after a broken connection, but after an error event it asks
         # once for an answer that is not streamed, which is worse for a long answer. Returning without the end of
         # the body makes the server close the connection.

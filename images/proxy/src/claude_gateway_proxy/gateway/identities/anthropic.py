@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import aiohttp
 import msgspec
 from multidict import CIMultiDict
 from yarl import URL
@@ -173,7 +172,7 @@ class AccessTokens:
                 status, body = await self._post(upstreams, assertion)
         except TimeoutError:
             raise IdentityError("the token exchange took too long") from None
-        except (aiohttp.ClientError, OSError, ValueError, Unreachable) as error:
+        except (OSError, ValueError, Unreachable) as error:
             why = error if isinstance(error, Unreachable) else explain(error)
             raise IdentityError(f"the token exchange had no answer: {why.obstacle.value}") from None
         finally:
@@ -196,7 +195,7 @@ class AccessTokens:
         response = await upstreams.send(self._url, headers=headers, body=msgspec.json.encode(claims))
         try:
             parts, size = [], 0
-            while (part := await response.content.readany()) and size <= _ANSWER_LIMIT:
+            while (part := await response.read()) and size <= _ANSWER_LIMIT:
                 parts.append(part)
                 size += len(part)
             return response.status, b"".join(parts)[: _ANSWER_LIMIT + 1]

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import aiohttp
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress, Federation, Target, Wire
@@ -18,6 +17,7 @@ from claude_gateway_proxy.gateway.identities.kept_tokens import KeptTokens
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed, threaded
 from claude_gateway_proxy.gateway.identities.service_account import ServiceAccountTokens
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.masking import Mask
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ _SHOWN: Final = 160
 _USED: Final = 256
 """Credentials whose renewal is reported; the one that was used first is forgotten first."""
 
-Post = Callable[[str], Awaitable[aiohttp.ClientResponse]]
+Post = Callable[[str], Awaitable[HttpAnswer]]
 """Sends a request with an access token."""
 
 
@@ -78,7 +78,7 @@ class Identities:
         self._federated: dict[tuple[Federation, str, Egress], Federated] = {}
         self._used: dict[str, Renewed[aws.Keys] | Renewed[str] | Federated] = {}
 
-    async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> aiohttp.ClientResponse:
+    async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> HttpAnswer:
         """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.
 
         ``mask`` learns the tokens. Raises IdentityError where there is none, and what ``post`` raises.

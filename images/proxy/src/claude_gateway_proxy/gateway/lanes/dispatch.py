@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -12,6 +11,7 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint, endpoint
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 
@@ -52,7 +52,7 @@ class Dispatch:
 
     async def send_identified(
         self, request: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
-    ) -> aiohttp.ClientResponse:
+    ) -> HttpAnswer:
         """Send a request under the gateway's identity at Anthropic or in a cloud, which ``mask`` then knows.
 
         Raises IdentityError without an identity, and what ``Upstreams.send`` raises.
@@ -66,11 +66,11 @@ class Dispatch:
 
     async def _send_federated(
         self, request: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
-    ) -> aiohttp.ClientResponse:
+    ) -> HttpAnswer:
         headers = request.headers
         headers[_BETAS] = anthropic.with_beta(headers.getall(_BETAS, ()))
 
-        async def post(token: str) -> aiohttp.ClientResponse:
+        async def post(token: str) -> HttpAnswer:
             headers["authorization"] = f"Bearer {token}"
             return await upstreams.send(request.url, headers=headers, body=request.body)
 

@@ -1,6 +1,6 @@
 """What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,31 +11,26 @@ from claude_gateway_proxy.masking import Mask
 from claude_gateway_runtime.asgi import Headers
 
 
-class Content(Protocol):
-    """The body of an answer while it arrives."""
-
-    async def readany(self) -> bytes:
-        """Return the next bytes, none at the end. Raises aiohttp.ClientError or OSError where the answer breaks off."""
-        ...
-
-
 class Response(Protocol):
     """The head of an answer, and how to read the rest: an upstream's own, or what a lane made of it.
 
-    ``raw_headers`` are those for the caller, ``headers`` the same without regard to case. ``content_length`` is None
-    where it is not known before the end.
+    Names of ``headers`` are in lower case. ``content_length`` is None where it is not known before the end.
     """
 
     @property
     def status(self) -> int: ...
     @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def raw_headers(self) -> Headers: ...
+    def headers(self) -> Headers: ...
     @property
     def content_length(self) -> int | None: ...
-    @property
-    def content(self) -> Content: ...
+
+    def header(self, name: bytes) -> str:
+        """The value of a header, given in lower case; empty where it is absent."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises OSError where the answer breaks off."""
+        ...
 
     def close(self) -> None:
         """End the answer, read or not, and with it the upstream's work."""
@@ -46,7 +41,7 @@ class Response(Protocol):
 class Sending:
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or Unreachable, aiohttp.ClientError, OSError or ValueError where
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError where
     no answer came. ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent
     with, once ``response`` was awaited.
     """

@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -15,13 +14,17 @@ from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
-from claude_gateway_proxy.gateway.upstream.session import JsonPayload, Upstreams
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
+
+_OBSTACLE: Final = HEADER_OBSTACLE.encode()
+_DETAIL: Final = HEADER_DETAIL.encode()
 
 _IDENTITY: Final = re.compile(r'"(?:accessKeyId|secretAccessKey|sessionToken|bearerToken)": ?"([^"]+)"')
 """The fields of an identity that are sent or signed with, in the control plane's JSON."""
@@ -66,26 +69,22 @@ class LiteLLMLane:
 
     async def _send_federated(
         self, url: URL, *, headers: CIMultiDict[str], body: bytes, mask: Mask, call: Call, target: Target
-    ) -> aiohttp.ClientResponse:
+    ) -> HttpAnswer:
         """Send the request with an access token of the gateway's for the worker to use. Raises IdentityError too."""
 
-        async def post(token: str) -> aiohttp.ClientResponse:
+        async def post(token: str) -> HttpAnswer:
             headers[HEADER_TOKEN] = token
             return await self._send(url, headers=headers, body=body)
 
         return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
 
-    async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
+    async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
         """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
-
-        async def post(session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
-            return await session.post(url, headers=headers, data=JsonPayload(body), allow_redirects=False)
-
-        response = await self._worker.send(post)
-        obstacle = response.headers.get(HEADER_OBSTACLE)
-        if obstacle is not None:
+        response = await self._worker.send(url, headers=headers, body=body)
+        obstacle = response.header(_OBSTACLE)
+        if obstacle:
             response.close()
-            raise Unreachable(Obstacle(obstacle), response.headers.get(HEADER_DETAIL, ""))
+            raise Unreachable(Obstacle(obstacle), response.header(_DETAIL))
         return response
 
 

@@ -3,13 +3,17 @@
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
-import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
-from claude_gateway_proxy.gateway.upstream.session import unix_session
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.gateway.upstream.http.client import Client
+from claude_gateway_proxy.gateway.upstream.http.dialer import NotConnected, dial_unix
+from claude_gateway_proxy.gateway.upstream.http.request import address_of, head_of
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 WAIT_SECONDS: Final = 5.0
@@ -19,9 +23,6 @@ _PAUSE_SECONDS: Final = 0.1
 _STALE_SECONDS: Final = 1.0
 """A kept connection of a worker that died fails at once; one that breaks later was already serving the request."""
 
-Send = Callable[[aiohttp.ClientSession], Awaitable[aiohttp.ClientResponse]]
-"""Sends one request over a session; may be called again."""
-
 
 class Worker:
     """Knows whether the worker listens, and sends requests to it once it does."""
@@ -29,7 +30,7 @@ class Worker:
     def __init__(self, path: str) -> None:
         """Connect lazily to the socket at ``path``, which need not exist yet. Needs a running event loop."""
         self._path = path
-        self._session = unix_session(path)
+        self._client = Client()
         self._seen = False
         self._arrival: asyncio.Task[None] | None = None
 
@@ -38,20 +39,21 @@ class Worker:
         self._seen = self._seen or await self._listens()
         return self._seen
 
-    async def send(self, post: Send) -> aiohttp.ClientResponse:
-        """Send a request. Where the worker is starting or restarting, wait for it at most ``WAIT_SECONDS``.
+    async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
+        """POST to the worker. Where the worker is starting or restarting, wait for it at most ``WAIT_SECONDS``.
 
         Raises Unreachable if it does not come, or if it dies while it works on the request.
         """
         end = time.monotonic() + WAIT_SECONDS
+        head = head_of(address_of(url), headers.items(), length=len(body))
         lost = False
         while True:
             began = time.monotonic()
             try:
-                return await post(self._session)
-            except (aiohttp.ClientError, OSError) as error:
+                return await self._client.post(self._path, head, body, dial=partial(dial_unix, self._path))
+            except OSError as error:
                 now = time.monotonic()
-                if not isinstance(error, aiohttp.ClientConnectorError):
+                if not isinstance(error, NotConnected):
                     # Once more at most: this may be the very request that the worker dies of.
                     if lost or now - began > _STALE_SECONDS:
                         raise Unreachable(Obstacle.WORKER, type(error).__name__) from None
@@ -66,7 +68,7 @@ class Worker:
             self._arrival.cancel()
             with suppress(asyncio.CancelledError):
                 await self._arrival
-        await self._session.close()
+        await self._client.close()
 
     async def _wait(self, seconds: float) -> None:
         """Wait until the worker listens; all requests share one look-out, so that a thousand of them cost no more."""

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-import aiohttp
 import msgspec
 
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, Frame, FrameError, Frames
+from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
 
 Read = Callable[[], Awaitable[bytes]]
@@ -61,7 +61,7 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 def events(read: Read, memory: Memory | None) -> Read:
     """Read frames as server-sent events; ``memory`` learns the bytes of each.
 
-    The result raises aiohttp.ClientPayloadError where the stream does not consist of frames or ends within one.
+    The result raises AnswerBroken where the stream does not consist of frames or ends within one.
     """
     frames = Frames()
     untold = bytearray()
@@ -79,11 +79,11 @@ def events(read: Read, memory: Memory | None) -> Read:
                         memory.remember(event, bytes(untold))
                     untold.clear()
                 elif len(untold) > _UNTOLD_LIMIT:
-                    raise aiohttp.ClientPayloadError("the stream has too many frames without an event")
+                    raise AnswerBroken("the stream has too many frames without an event")
             if parts:
                 return b"".join(parts)
         if not frames.complete:
-            raise aiohttp.ClientPayloadError("the stream ended within a frame")
+            raise AnswerBroken("the stream ended within a frame")
         if memory is not None and untold:
             memory.remember(b"", bytes(untold))
         return b""
@@ -114,7 +114,7 @@ def _fed(frames: Frames, chunk: bytes) -> list[Frame]:
     try:
         return frames.feed(chunk)
     except FrameError as error:
-        raise aiohttp.ClientPayloadError(str(error)) from None
+        raise AnswerBroken(str(error)) from None
 
 
 def _event(frame: Frame) -> bytes:

@@ -7,13 +7,13 @@ import base64
 from collections import deque
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
 from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
+from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers, Message, Send
 
 _MEMORY: Final = 4096
@@ -68,7 +68,7 @@ class FramedSend:
         self._known.clear()
 
     async def __call__(self, message: Message) -> None:
-        """Send one message on. Raises aiohttp.ClientPayloadError where too much would have to be held back."""
+        """Send one message on. Raises AnswerBroken where too much would have to be held back."""
         if message["type"] == "http.response.start":
             headers, self._events = _head(message["headers"])
             start = {**message, "headers": headers}
@@ -89,7 +89,7 @@ class FramedSend:
     async def _send_count(self, start: Message, message: Message) -> None:
         self._text += message.get("body", b"")
         if len(self._text) > _COUNT_LIMIT:
-            raise aiohttp.ClientPayloadError("the count of tokens is too large")
+            raise AnswerBroken("the count of tokens is too large")
         if message.get("more_body", False):
             return
         self._start = None
@@ -108,7 +108,7 @@ class FramedSend:
         del self._text[:at]
         self._searched = max(0, len(self._text) - END_BYTES)
         if len(self._text) > _EVENT_LIMIT:
-            raise aiohttp.ClientPayloadError("the stream has an event without an end")
+            raise AnswerBroken("the stream has an event without an end")
         if last:
             frames += [raw for event, raw in self._known if not event]
         return b"".join(frames)

@@ -1,20 +1,20 @@
 """Answers of the codec lane: what an upstream said, in the caller's format, behind the head of an HTTP response."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
-
-import aiohttp
 
 from claude_gateway_proxy.bounds import STREAM_MOST
 from claude_gateway_proxy.gateway.lanes.codec.reading import Read
 from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, value_of
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.documents import Documents
+from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
 
-_EVENTS: Final = "text/event-stream; charset=utf-8"
-_JSON: Final = "application/json"
+_EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
+_JSON: Final = (b"content-type", b"application/json")
 _LINGER_SECONDS: Final = 1.0
 """How long an upstream may take to end its body after its answer was complete; then its connection is closed."""
 
@@ -22,22 +22,20 @@ _LINGER_SECONDS: Final = 1.0
 class Whole:
     """An answer that is complete, or an error."""
 
-    __slots__ = ("_body", "content_length", "headers", "raw_headers", "status")
+    __slots__ = ("_body", "content_length", "headers", "status")
 
     def __init__(self, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
         """Answer with a JSON ``body``; ``headers`` are those besides its type."""
         self.status = status
         self.content_length: int | None = len(body)
-        self.headers: Mapping[str, str] = {"content-type": _JSON}
-        self.raw_headers: Headers = [*_raw(self.headers), *headers]
+        self.headers: Headers = [_JSON, *headers]
         self._body = body
 
-    @property
-    def content(self) -> "Whole":
-        """The body."""
-        return self
+    def header(self, name: bytes) -> str:
+        """The value of a header, given in lower case; empty where it is absent."""
+        return value_of(self.headers, name)
 
-    async def readany(self) -> bytes:
+    async def read(self) -> bytes:
         """Return the body, then nothing."""
         body, self._body = self._body, b""
         return body
@@ -61,7 +59,6 @@ class Streamed:
         "_response",
         "_retelling",
         "headers",
-        "raw_headers",
     )
 
     status: Final = 200
@@ -69,7 +66,7 @@ class Streamed:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: HttpAnswer,
         retelling: Retelling,
         *,
         read: Read,
@@ -77,8 +74,7 @@ class Streamed:
         reported: Callable[[Reported], bytes],
     ) -> None:
         """Read ``response`` through ``read``. ``reported`` writes an error that the upstream reports as an event."""
-        self.headers: Mapping[str, str] = {"content-type": _EVENTS}
-        self.raw_headers: Headers = [*_raw(self.headers), (b"cache-control", b"no-cache"), *headers]
+        self.headers: Headers = [_EVENTS, (b"cache-control", b"no-cache"), *headers]
         self._response = response
         self._read = read
         self._retelling = retelling
@@ -89,10 +85,9 @@ class Streamed:
         self._left = STREAM_MOST
         self._head = b""
 
-    @property
-    def content(self) -> "Streamed":
-        """The body."""
-        return self
+    def header(self, name: bytes) -> str:
+        """The value of a header, given in lower case; empty where it is absent."""
+        return value_of(self.headers, name)
 
     async def begin(self) -> None:
         """Read until the model has said something. Raises BadAnswer, and what reading the upstream raises."""
@@ -101,8 +96,8 @@ class Streamed:
             raise Broken("the upstream ended its answer before it began")
         self._begun = True
 
-    async def readany(self) -> bytes:
-        """Return what follows; none at the end. Raises aiohttp.ClientError where the upstream's answer is broken."""
+    async def read(self) -> bytes:
+        """Return what follows; none at the end. Raises AnswerBroken where the upstream's answer is broken."""
         if self._head:
             head, self._head = self._head, b""
             return head
@@ -112,7 +107,7 @@ class Streamed:
             self._read, self._ended = _nothing, True
             return self._reported(error)
         except BadAnswer as error:
-            raise aiohttp.ClientPayloadError(str(error)) from None
+            raise AnswerBroken(str(error)) from None
 
     def close(self) -> None:
         """End the upstream's answer."""
@@ -160,19 +155,15 @@ class Streamed:
     async def _linger(self) -> None:
         """Read the end of the upstream's body, so that its connection can serve the next request."""
         read, self._read = self._read, _nothing
-        if self._response.content.at_eof():
+        if self._response.complete:
             return
         try:
             async with asyncio.timeout(_LINGER_SECONDS):
                 while await read():
                     pass
-        except (TimeoutError, aiohttp.ClientError, OSError, BadAnswer):
+        except (TimeoutError, OSError, BadAnswer):
             self._response.close()
 
 
 async def _nothing() -> bytes:
     return b""
-
-
-def _raw(headers: Mapping[str, str]) -> Headers:
-    return [(name.encode(), value.encode()) for name, value in headers.items()]

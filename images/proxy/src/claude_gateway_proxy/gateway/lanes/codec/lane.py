@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-import aiohttp
 import msgspec
 from multidict import CIMultiDict
 from yarl import URL
@@ -23,6 +22,7 @@ from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
@@ -79,7 +79,7 @@ class CodecLane:
             # What this target cannot do, another one may.
             return written(failure, call)
 
-        async def send(fields: Json) -> aiohttp.ClientResponse:
+        async def send(fields: Json) -> HttpAnswer:
             request = _request(prepared, fields, call=call, target=target, to=to, model=model)
             if to.identified:
                 return await self._dispatch.send_identified(
@@ -136,9 +136,7 @@ def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to
     return Request(url=url, headers=headers, body=msgspec.json.encode(document))
 
 
-async def _read(
-    response: aiohttp.ClientResponse, retelling: Retelling, *, call: Call, to: Endpoint, mask: Mask
-) -> Response:
+async def _read(response: HttpAnswer, retelling: Retelling, *, call: Call, to: Endpoint, mask: Mask) -> Response:
     """Read an answer until the model has said something, or to its end. Raises BadAnswer where it is none."""
     read, headers = reader_of(response, to.wire), _headers(response)
     if not call.body.stream:
@@ -154,7 +152,7 @@ async def _read(
     return stream
 
 
-def _headers(response: aiohttp.ClientResponse) -> Headers:
+def _headers(response: HttpAnswer) -> Headers:
     """The upstream's id of the request, which its vendor's support asks for."""
-    ident = upstream_request_id(response.raw_headers)
+    ident = upstream_request_id(response.headers)
     return [] if ident is None else [(b"request-id", ident.encode())]

@@ -4,33 +4,32 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.bounds import STREAM_MOST, WHOLE_MOST
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.wire import bedrock
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.documents import Document, Documents
 
 Read = Callable[[], Awaitable[bytes]]
-"""Returns the next bytes of an answer, and none at its end. Raises Broken, aiohttp.ClientError or OSError."""
+"""Returns the next bytes of an answer, and none at its end. Raises Broken, OSError."""
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 _CODINGS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 
 
-def reader_of(response: aiohttp.ClientResponse, wire: Wire | None) -> Read:
+def reader_of(response: HttpAnswer, wire: Wire | None) -> Read:
     """Return what reads an answer, the frames of a cloud as server-sent events.
 
     Raises Broken where it is compressed in a way that nobody asked for.
     """
-    read: Read = response.content.readany
-    encoding = response.headers.get("content-encoding", "").strip().lower()
+    read: Read = response.read
+    encoding = response.header(b"content-encoding").strip().lower()
     if encoding not in ("", "identity"):
         if encoding not in _CODINGS:
             raise Broken(f"the upstream compressed its answer as '{encoding[:64]}', not as asked for")
         read = _Inflating(read, _CODINGS[encoding]).read
-    if wire is Wire.BEDROCK and bedrock.is_stream(response.raw_headers):
+    if wire is Wire.BEDROCK and bedrock.is_stream(response.headers):
         return bedrock.events(read, None)
     return read
 

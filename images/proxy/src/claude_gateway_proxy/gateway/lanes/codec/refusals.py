@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import Target
 from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.call import Call
@@ -15,6 +13,7 @@ from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import too_long, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json
 from claude_gateway_proxy.gateway.lanes.codec.reading import reader_of
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
 from claude_gateway_proxy.translation.words import words_of
@@ -23,7 +22,7 @@ from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
 
-Send = Callable[[Json], Awaitable[aiohttp.ClientResponse]]
+Send = Callable[[Json], Awaitable[HttpAnswer]]
 """Sends the fields of a request in the upstream's format."""
 
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})
@@ -53,12 +52,10 @@ class Repairing:
         """Know nothing yet."""
         self._repairs = Repairs(clock=time.monotonic)
 
-    async def send(
-        self, fields: Json, *, call: Call, target: Target, model: str, send: Send
-    ) -> aiohttp.ClientResponse | Refused:
+    async def send(self, fields: Json, *, call: Call, target: Target, model: str, send: Send) -> HttpAnswer | Refused:
         """Send a request, and again with what was refused about it left out; return the last answer.
 
-        Raises what ``send`` raises, and aiohttp.ClientError or OSError where a refusal cannot be read.
+        Raises what ``send`` raises, and OSError where a refusal cannot be read.
         """
         asked = Model(target.id, model)
         fields, names = self._repairs.known(asked, fields)
@@ -93,7 +90,7 @@ class Repairing:
             )
 
 
-async def _read(response: aiohttp.ClientResponse) -> Refused:
+async def _read(response: HttpAnswer) -> Refused:
     """Read a refusal; of a larger one than an error can be, the beginning."""
     parts: list[bytes] = []
     size = 0
@@ -108,6 +105,6 @@ async def _read(response: aiohttp.ClientResponse) -> Refused:
     finally:
         response.close()
     body = b"".join(parts)[:ERROR_MOST]
-    headers = [(name, value) for name, value in response.raw_headers if name.lower() not in _OF_THE_BODY]
+    headers = [(name, value) for name, value in response.headers if name.lower() not in _OF_THE_BODY]
     words = words_of(body.decode("utf-8", "replace")) or ""
     return Refused(Refusal(response.status, words), headers=headers, body=body)

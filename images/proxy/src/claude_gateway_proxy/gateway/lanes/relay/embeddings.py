@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 
-import aiohttp
 import msgspec
 
 from claude_gateway_proxy.bounds import WHOLE_MOST
@@ -11,6 +10,7 @@ from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.lane import Response
 from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
 from claude_gateway_proxy.translation.embeddings import BASE64, encoded
+from claude_gateway_proxy.unreachable import AnswerBroken
 
 _WANTED = msgspec.json.encode(BASE64)
 
@@ -26,19 +26,19 @@ async def in_base64(response: Awaitable[Response]) -> Response:
     Raises what awaiting the response and reading it raise.
     """
     answer = await response
-    if answer.status != 200 or answer.headers.get("content-encoding", "identity") != "identity":
+    if answer.status != 200 or answer.header(b"content-encoding") not in ("", "identity"):
         return answer
     parts: list[bytes] = []
     size = 0
     try:
-        while piece := await answer.content.readany():
+        while piece := await answer.read():
             parts.append(piece)
             size += len(piece)
             if size > WHOLE_MOST:
-                raise aiohttp.ClientPayloadError(f"the upstream's answer is larger than {WHOLE_MOST:,} bytes")
+                raise AnswerBroken(f"the upstream's answer is larger than {WHOLE_MOST:,} bytes")
     finally:
         answer.close()
-    ident = upstream_request_id(answer.raw_headers)
+    ident = upstream_request_id(answer.headers)
     headers = [] if ident is None else [(b"request-id", ident.encode())]
     return Whole(_converted(b"".join(parts)), headers=headers)
 

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable
 from typing import Final
 
-import aiohttp
-
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
@@ -13,6 +11,7 @@ from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants
 from claude_gateway_proxy.gateway.lanes.relay.request import request
 from claude_gateway_proxy.gateway.lanes.relay.signatures import signed
 from claude_gateway_proxy.gateway.routing.choice import LaneName
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire.reframe import Changes
 from claude_gateway_proxy.masking import Mask
@@ -34,14 +33,14 @@ class RelayLane:
         prepared = request(call, target, to)
         mask = Mask() if to.identified else to.mask
 
-        def send(prepared: Request) -> Awaitable[aiohttp.ClientResponse]:
+        def send(prepared: Request) -> Awaitable[HttpAnswer]:
             if to.identified:
                 return self._dispatch.send_identified(
                     prepared, mask=mask, call=call, target=target, upstreams=upstreams
                 )
             return upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
 
-        def again(further: Changes) -> Awaitable[aiohttp.ClientResponse]:
+        def again(further: Changes) -> Awaitable[HttpAnswer]:
             return send(request(call, target, to, further=further))
 
         response: Awaitable[Response] = send(prepared)

@@ -8,13 +8,12 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import aiohttp
-
 from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.body.foreign import without_thinking
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.wire.reframe import Changes
 
 _REFUSED: Final = re.compile(
@@ -25,20 +24,20 @@ _REFUSED: Final = re.compile(
 
 
 async def signed(
-    response: Awaitable[Response], *, call: Call, again: Callable[[Changes], Awaitable[aiohttp.ClientResponse]]
+    response: Awaitable[Response], *, call: Call, again: Callable[[Changes], Awaitable[HttpAnswer]]
 ) -> Response:
     """Return the answer to a request; where Claude refuses a signature in it, that to one without any."""
     found = await response
-    if found.status != 400 or b"thinking" not in call.raw or "content-encoding" in found.headers:
+    if found.status != 400 or b"thinking" not in call.raw or found.header(b"content-encoding"):
         return found
     body = bytearray()
     try:
-        while len(body) < ERROR_MOST and (piece := await found.content.readany()):
+        while len(body) < ERROR_MOST and (piece := await found.read()):
             body += piece
     finally:
         found.close()
     changes = without_thinking(call.body) if _REFUSED.search(body) else {}
     if not changes:
-        return Whole(bytes(body), status=found.status, headers=found.raw_headers)
+        return Whole(bytes(body), status=found.status, headers=found.headers)
     call.record.repairs.append(("signatures", "refused"))
     return await again(changes)

@@ -1,0 +1,115 @@
+"""An answer of an upstream: its head at once, its body piece by piece, with back-pressure."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from claude_gateway_proxy.unreachable import AnswerBroken
+from claude_gateway_runtime.asgi import Headers
+
+_BUFFER: Final = 256 * 1024
+"""Bytes of a body that are kept for a reader who is slower than the upstream."""
+
+
+def value_of(headers: Headers, name: bytes) -> str:
+    """Return the value of a header, given in lower case as in ``headers``; empty where it is absent."""
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
+
+
+class HttpAnswer:
+    """The head of an answer, and its body as it comes. Header names are in lower case.
+
+    ``content_length`` is None where the upstream did not declare it.
+    """
+
+    __slots__ = (
+        "_abort",
+        "_ended",
+        "_error",
+        "_parts",
+        "_paused",
+        "_set_reading",
+        "_size",
+        "_waiter",
+        "content_length",
+        "headers",
+        "status",
+    )
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        *,
+        content_length: int | None,
+        set_reading: Callable[[bool], None],
+        abort: Callable[[], None],
+    ) -> None:
+        """``set_reading`` makes the connection stop or go on; ``abort`` closes it."""
+        self.status = status
+        self.headers = headers
+        self.content_length = content_length
+        self._set_reading = set_reading
+        self._abort = abort
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._ended = False
+        self._error: AnswerBroken | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def header(self, name: bytes) -> str:
+        """The value of a header, given in lower case; empty where it is absent."""
+        return value_of(self.headers, name)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was read."""
+        return self._ended and not self._parts
+
+    async def read(self) -> bytes:
+        """Return what came since the last call, waiting for it; nothing at the end. Raises AnswerBroken."""
+        if not self._parts and not self._ended:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        parts = self._parts
+        if not parts:
+            if self._error is not None:
+                raise self._error
+            return b""
+        self._parts, self._size = [], 0
+        if self._paused:
+            self._paused = False
+            self._set_reading(True)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Cut off an answer that was not read to its end: its connection is closed."""
+        if not self._ended:
+            self._ended = True
+            self._abort()
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the body from the connection."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > _BUFFER and not self._paused:
+            self._paused = True
+            self._set_reading(False)
+        self._wake()
+
+    def end(self, error: AnswerBroken | None = None) -> None:
+        """Take the end of the body from the connection."""
+        self._ended, self._error = True, error
+        self._paused = False  # the connection may serve another answer by the time that this one is read
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

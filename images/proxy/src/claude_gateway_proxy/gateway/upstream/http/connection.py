@@ -1,0 +1,211 @@
+"""One connection to an upstream: a request, its answer, and the next request once both are complete."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final, cast
+
+import httptools
+
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.unreachable import AnswerBroken
+
+HEAD_LIMIT: Final = 32 * 1024
+"""Bytes of an answer's head; a larger one is an error."""
+
+
+class ConnectionClosed(ConnectionError):  # noqa: N818 - named as what happened
+    """The upstream closed the connection without an answer.
+
+    ``unused``: nothing of the answer came over a connection that was kept from an earlier request. The upstream has
+    then most likely closed it before it read this request.
+    """
+
+    def __init__(self, *, unused: bool) -> None:
+        super().__init__(0, "the upstream closed the connection")
+        self.unused = unused
+
+
+class NotHttp(OSError):  # noqa: N818 - named as what happened
+    """What came is not an answer of HTTP/1.1, or has a head that is too large."""
+
+
+class Connection(asyncio.Protocol):
+    """Sends one request at a time. ``on_free`` is called with the connection when it can take the next one.
+
+    ``on_lost`` is called once, when the connection is gone.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_close_delimited",
+        "_content_length",
+        "_head_size",
+        "_headers",
+        "_informational",
+        "_on_free",
+        "_on_lost",
+        "_parser",
+        "_requests",
+        "_started",
+        "_transport",
+        "_waiter",
+        "free_since",
+    )
+
+    def __init__(self, *, on_free: Callable[["Connection"], None], on_lost: Callable[["Connection"], None]) -> None:
+        self._on_free = on_free
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._waiter: asyncio.Future[HttpAnswer] | None = None
+        self._answer: HttpAnswer | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_size = 0
+        self._content_length: int | None = None
+        self._close_delimited = False
+        self._informational = False
+        self._started = False
+        self._requests = 0
+        self.free_since = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    async def send(self, head: bytes, body: bytes) -> HttpAnswer:
+        """Send a request, and return its answer when its head is complete.
+
+        Raises ConnectionClosed, NotHttp, or OSError as the system reports it.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise ConnectionClosed(unused=True)
+        self._requests += 1
+        self._begin_message()
+        self._parser = httptools.HttpResponseParser(self)
+        self._started = False
+        # Another request may follow on this connection before the sender of this one runs again.
+        waiter: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
+        transport.writelines((head, body) if body else (head,))
+        try:
+            return await waiter
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; its first one, or the one with TLS that follows."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser. What nobody asked for ends the connection."""
+        parser = self._parser
+        if parser is None:
+            self.abort()
+            return
+        self._started = True
+        if self._answer is None:
+            self._head_size += len(data)
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(NotHttp(0, "the answer is not HTTP/1.1"))
+            return
+        if self._answer is None and self._parser is parser and self._head_size > HEAD_LIMIT:
+            self._fail(NotHttp(0, "the head of the answer is too large"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what was under way; the end of the connection is the end of a body without a declared length."""
+        self._transport = None
+        answer, self._answer, self._parser = self._answer, None, None
+        if self._waiter is not None and not self._waiter.done():
+            error = exc if isinstance(exc, (ssl.SSLError, OSError)) and not isinstance(exc, ConnectionError) else None
+            self._waiter.set_exception(error or ConnectionClosed(unused=self._requests > 1 and not self._started))
+        if answer is not None:
+            complete = self._close_delimited and exc is None
+            answer.end(None if complete else AnswerBroken("the upstream broke off its answer"))
+        self._on_lost(self)
+
+    def on_message_begin(self) -> None:
+        """End the connection if an answer comes that nobody asked for."""
+        if self._parser is None:
+            self.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. A trailer comes too late for every decision, and is dropped."""
+        if self._answer is None:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Hand the answer out; an informational one (1xx) is followed by another."""
+        parser = self._parser
+        waiter = self._waiter
+        if parser is None or waiter is None or waiter.done():
+            return
+        status = parser.get_status_code()
+        self._informational = 100 <= status < 200
+        if self._informational:
+            return
+        length = coding = None
+        for name, value in self._headers:
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding":
+                coding = value
+        self._close_delimited = length is None and coding is None and status not in (204, 304)
+        self._answer = HttpAnswer(
+            status, self._headers, content_length=length, set_reading=self._set_reading, abort=self.abort
+        )
+        self._waiter = None
+        waiter.set_result(self._answer)
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece of the body on."""
+        if self._answer is not None:
+            self._answer.feed(body)
+
+    def on_message_complete(self) -> None:
+        """End the answer, and offer the connection for the next request if both sides are done with this one."""
+        parser, transport = self._parser, self._transport
+        if self._informational:
+            self._begin_message()
+            return
+        answer, self._answer, self._parser = self._answer, None, None
+        if answer is not None:
+            answer.end()
+        if transport is None or parser is None:
+            return
+        if not parser.should_keep_alive() or transport.get_write_buffer_size() or transport.is_closing():
+            transport.abort()
+            return
+        transport.resume_reading()
+        self._on_free(self)
+
+    def _begin_message(self) -> None:
+        self._headers = []
+        self._head_size = 0
+        self._informational = False
+
+    def _set_reading(self, reading: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _fail(self, error: NotHttp) -> None:
+        answer, self._answer, self._parser = self._answer, None, None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+        if answer is not None:
+            answer.end(AnswerBroken(str(error.strerror)))
+        self.abort()
