@@ -77,13 +77,16 @@ class Release:
         """Name of the Secret with its certificate."""
         return f"{self.fullname}-tls"
 
-    def install(self, *settings: str) -> None:
-        """Install it with a certificate and trust in the upstream's, and wait as ``helm install --wait`` does."""
+    def install(self, *settings: str, trusted: str = "") -> None:
+        """Install it with a certificate and trust in the upstream's, and wait as ``helm install --wait`` does.
+
+        ``trusted`` are further certificates (PEM) that it trusts.
+        """
         certificate, key = (text.decode() for text in self_signed(self.host))
         data = {"tls.crt": certificate, "tls.key": key}
         metadata = {"name": self.tls, "namespace": self.namespace}
         made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls"}
-        trust = kubepods.authority(self.namespace)
+        trust = kubepods.authority(self.namespace, further=trusted)
         self.kube.apply(kubepods.namespace(self.namespace), {**made, "stringData": data}, trust)
         self._helm("install", *settings)
 
@@ -191,11 +194,11 @@ class Gateway:
         self.kube.wait(*names, condition="Programmed", namespace=self.release.namespace)
 
 
-def new_client(release: Release, name: str) -> str:
-    """Make a client and its key as the documentation says, and give the key."""
+def new_client(release: Release, name: str, *, owner: str = "") -> str:
+    """Make a client and its key as the documentation says, and give the key; ``owner`` is the person behind it."""
     file = ARTIFACTS / f"client-{release.name}-{name}.yaml"
     file.unlink(missing_ok=True)
-    made = command.call("key", "new", name, "-o", file)
+    made = command.call("key", "new", name, *(("--owner", owner) if owner else ()), "-o", file)
     assert made.code == 0, made
     release.kube.kubectl("apply", "-n", release.namespace, "-f", str(file))
     (key,) = [

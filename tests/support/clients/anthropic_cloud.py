@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.builders.certificates import self_signed
-
 API: Final = "api.anthropic.com"
 PLATFORM: Final = "platform.claude.com"
+HOSTS: Final = (API, PLATFORM)
 CLIENT: Final = "9d1c250a-e61b-44d9-88ed-5944d1962f5e"
 """Claude Code's own client id."""
 REDIRECT: Final = "https://platform.claude.com/oauth/code/callback"
@@ -54,6 +53,8 @@ class Cloud:
     issued: list[str] = field(default_factory=list)
     """Every token and code that was ever made, to look for in logs."""
     revoked: list[str] = field(default_factory=list)
+    turns: list[tuple[str, str]] = field(default_factory=list)
+    """The access token and the body of each request to a model."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     _codes: dict[str, str] = field(default_factory=dict)
 
@@ -129,35 +130,54 @@ class Cloud:
         }
 
 
-@contextlib.contextmanager
-def cloud(upstream: str, folder: Path) -> Iterator[Cloud]:
-    """Run the stand-in; ``upstream`` (plain HTTP) answers Messages, ``folder`` gets certificates."""
-    contexts, authorities = {}, []
-    for host in (API, PLATFORM):
+def make_certificates(folder: Path) -> Path:
+    """Write a certificate and key for each host, and return the file of what they are trusted by."""
+    # Not above: the pod that runs the stand-in gets its certificates from a Secret.
+    from tests.support.builders.certificates import self_signed
+
+    authorities = []
+    for host in HOSTS:
         certificate, key = self_signed(host)
-        pem = folder / f"{host}.pem"
-        pem.write_bytes(certificate + key)
-        contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        contexts[host].load_cert_chain(pem)
+        (folder / f"{host}.pem").write_bytes(certificate + key)
         authorities.append(certificate)
     trusted = folder / "authorities.pem"
     trusted.write_bytes(b"".join(authorities))
+    return trusted
+
+
+@contextlib.contextmanager
+def cloud(upstream: str, folder: Path) -> Iterator[Cloud]:
+    """Run the stand-in here; ``upstream`` (plain HTTP) answers Messages, ``folder`` gets certificates."""
+    trusted = make_certificates(folder)
+    with serve(Cloud({}, upstream), folder, address=("127.0.0.1", 0)) as (running, port):
+        running.environment.update(
+            HTTPS_PROXY=f"http://127.0.0.1:{port}",
+            NO_PROXY="127.0.0.1,localhost",
+            NODE_EXTRA_CA_CERTS=str(trusted),
+        )
+        yield running
+
+
+@contextlib.contextmanager
+def serve(running: Cloud, folder: Path, *, address: tuple[str, int]) -> Iterator[tuple[Cloud, int]]:
+    """Run the stand-in at an address, with the certificates in ``folder``; yields it and its port."""
+    contexts = {}
+    for host in HOSTS:
+        contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        contexts[host].load_cert_chain(folder / f"{host}.pem")
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        allow_reuse_address = True
 
         def handle_error(self, request: object, client_address: object) -> None:
             """Say nothing: clients are killed in the middle of requests."""
 
-    with Server(("127.0.0.1", 0), _Tunnel) as server:
-        proxy = f"http://127.0.0.1:{server.server_address[1]}"
-        running = Cloud(
-            {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": str(trusted)}, upstream
-        )
+    with Server(address, _Tunnel) as server:
         server.cloud, server.contexts = running, contexts  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield running
+        yield running, server.server_address[1]
         server.shutdown()
         thread.join()
 
@@ -213,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/api/oauth/claude_cli/roles":
             self._json(200, {"organization_role": "admin", "workspace_role": None, "organization_name": "Example"})
         elif path.startswith("/v1/messages"):
+            token = self.headers.get("authorization", "").removeprefix("Bearer ")
+            found.turns.append((token, body.decode("utf-8", "replace")))
             self._pass(found, body)
         else:
             self._json(404, {"type": "error", "error": {"type": "not_found_error", "message": path}})

@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
+from tests.e2e.pods.anthropic_hosts import CONTROL_PORT, PROXY_PORT
 from tests.e2e.pods.load import ANSWER_SECONDS, Answer, Group
 from tests.support.builders.certificates import self_signed
+from tests.support.clients.anthropic_cloud import HOSTS
 from tests.support.kube import kindcluster as kubecluster
 from tests.support.kube.kubectl import CommandError, Kube, Manifest
 from tests.support.processes.waiting import until
@@ -37,14 +40,14 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def authority(place: str) -> Manifest:
-    """Return the ConfigMap by which a release in this namespace trusts the scripted upstream."""
+def authority(place: str, *, further: str = "") -> Manifest:
+    """Return the ConfigMap by which a release in this namespace trusts the scripted upstream, and ``further`` ones."""
     certificate, _ = _certificate()
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": _named(AUTHORITY, place),
-        "data": {"ca.crt": certificate},
+        "data": {"ca.crt": certificate + further},
     }
 
 
@@ -157,6 +160,74 @@ def program(kube: Kube, pod: str, name: str, *arguments: str) -> dict[str, Any]:
     """Run one of ``tests/e2e/pods`` and give what it printed last."""
     seen: dict[str, Any] = json.loads(run(kube, pod, "python", f"/programs/{name}", *arguments).splitlines()[-1])
     return seen
+
+
+def anthropic_hosts(folder: Path) -> list[Manifest]:
+    """Return the stand-in for Anthropic's sign-in hosts: Deployment, Service, and certificates from ``folder``."""
+    labels = {"app": "anthropic"}
+    certificates = {f"{host}.pem": (folder / f"{host}.pem").read_text() for host in HOSTS}
+    container = {
+        "name": "anthropic",
+        "image": kubecluster.reference_of("e2e-clients"),
+        "command": ["python", "/programs/tests/e2e/pods/anthropic_hosts.py", UPSTREAM_URL, "/certificates"],
+        "env": [{"name": "PYTHONPATH", "value": "/programs"}],
+        "ports": [{"containerPort": PROXY_PORT}, {"containerPort": CONTROL_PORT}],
+        "volumeMounts": [
+            {"name": "programs", "mountPath": "/programs", "readOnly": True},
+            {"name": "certificates", "mountPath": "/certificates", "readOnly": True},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/state", "port": CONTROL_PORT}, "periodSeconds": 1},
+    }
+    sources = [Path("tests/e2e/pods/anthropic_hosts.py"), Path("tests/support/clients/anthropic_cloud.py")]
+    items = [{"key": source.name, "path": str(source)} for source in sources]
+    volumes = [
+        {"name": "programs", "configMap": {"name": "anthropic", "items": items}},
+        {"name": "certificates", "secret": {"secretName": "anthropic"}},
+    ]
+    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "volumes": volumes}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    ports = [{"name": "proxy", "port": PROXY_PORT}, {"name": "control", "port": CONTROL_PORT}]
+    metadata = _named("anthropic", UPSTREAM)
+    programs = {source.name: source.read_text() for source in sources}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": programs},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": certificates},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": labels, "ports": ports}},
+    ]
+
+
+class AnthropicHosts:
+    """The stand-in for Anthropic's sign-in hosts, driven through the API server."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+
+    def approve(self, link: str) -> str:
+        """Return the code for a link, as the person who approves there sees it."""
+        return str(self._get("approve", link=link))
+
+    def set(self, **values: int) -> None:
+        """Set the token endpoint's ``answer`` (a status) or the ``lifetime`` of access tokens in seconds."""
+        self._get("set", **values)
+
+    def login(self) -> dict[str, Any]:
+        """Return Claude Code's own file with another valid login."""
+        return dict(self._get("login"))
+
+    @property
+    def issued(self) -> list[str]:
+        """Every token and code that was ever made."""
+        return list(self._get("state")["issued"])
+
+    @property
+    def turns(self) -> list[tuple[str, str]]:
+        """The access token and the body of each request to a model."""
+        return [(token, body) for token, body in self._get("state")["turns"]]
+
+    def _get(self, path: str, **query: object) -> Any:
+        base = f"/api/v1/namespaces/{UPSTREAM}/services/anthropic:{CONTROL_PORT}/proxy/{path}"
+        return json.loads(self._kube.kubectl("get", "--raw", f"{base}?{urlencode(query)}"))
 
 
 class Upstream:
