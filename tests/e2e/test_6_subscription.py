@@ -141,7 +141,7 @@ def test_bea_brings_the_login_that_she_has(own: Subscriptions) -> None:
         answer = httpx.post(
             f"{url}api/credentials/{own.place}/bea/import",
             headers={"authorization": f"Bearer {own.page_key}"},
-            json={"login": own.anthropic.login()},
+            json=own.anthropic.login(),
             timeout=60,
         )
         assert answer.status_code == 200, answer.text
@@ -182,9 +182,7 @@ def test_a_login_is_refreshed_before_its_end_without_a_failed_request(own: Subsc
         headers = {"authorization": f"Bearer {own.page_key}"}
         login = own.anthropic.login()
         login["claudeAiOauth"]["expiresAt"] -= (28_800 - 75) * 1000
-        answer = httpx.post(
-            f"{url}api/credentials/{own.place}/ada/import", headers=headers, json={"login": login}, timeout=60
-        )
+        answer = httpx.post(f"{url}api/credentials/{own.place}/ada/import", headers=headers, json=login, timeout=60)
         assert answer.status_code == 200, answer.text
     before = login["claudeAiOauth"]["accessToken"]
     group = Group("steady", own.release.url, "ada-sonnet", workers=1, pause=0.5)
