@@ -50,13 +50,13 @@ def resolve(world: World, keys: Mapping[ObjectRef, Key], *, clients: Mapping[str
         if subscription is None or subscription.caller is None or item.ref not in keys:
             continue
         key = _key(item.ref, subscription.caller, world)
-        if isinstance(key, ObjectRef):
+        if isinstance(key, str):
+            key = _wrong(item.ref, key, taken={*logins, *clients}) or key
+        if isinstance(key, Problem):
+            problems.append(key)
+        elif isinstance(key, ObjectRef):
             wanted.append(key)
-            continue
-        problem = key if isinstance(key, Problem) else _wrong(item.ref, key, taken={*logins, *clients})
-        if problem is not None:
-            problems.append(problem)
-        elif isinstance(key, str):
+        else:
             logins[_hash(key)] = (subscription.caller.name, keys[item.ref].token)
     return BackendCallers(logins=logins, wanted=tuple(dict.fromkeys(wanted)), problems=tuple(problems))
 

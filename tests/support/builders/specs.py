@@ -313,7 +313,7 @@ INVALID: Final = (
         "allowedClients",
         "set `from` to `Clients`, or remove `clients`",
     ),
-    Case("clients for routes", _ROUTE, route(allowedRoutes=only("alice")), "allowedRoutes"),
+    Case("clients for routes", _ROUTE, route(allowedRoutes={"from": "Clients"}), "allowedRoutes.from"),
     Case("no region", _CREDENTIAL, {"bedrock": {}}, "bedrock.region"),
     Case("a region that is a host", _CREDENTIAL, bedrock(region="evil.example"), "bedrock.region", _NOT_REGION),
     Case("a region with a path", _CREDENTIAL, bedrock(region="us-east-1/x"), "bedrock.region", _NOT_REGION),

@@ -269,6 +269,11 @@ def test_other_servers_may_be_named(address: str) -> None:
     )
 
 
+def test_an_installation_with_an_impossible_address_rejects_nobodys_server() -> None:
+    there = credential(baseURL="http://backend.example")
+    assert decided(secret(), client(), there, claude_code_url="http://backend.example:99999").problems == ()
+
+
 def test_an_address_that_is_none_is_not_the_backends() -> None:
     found = decided(secret(), client(), route(targets=[target("anthropic/x", baseURL="http://[::1]:99999")]))
     assert only(found).reason is Reason.INVALID
