@@ -71,7 +71,7 @@ class _Open(Shim):
         return Pass(self, "", self.origin)
 
 
-@pytest.mark.parametrize("end", ["max_tokens", "unknown tool"])
+@pytest.mark.parametrize("end", ["max_tokens", "context", "unknown tool"])
 async def test_claude_code_alone_would_ask_again(upstream: Scripted, tmp_path: Path, end: str) -> None:
     named = os.environ.get("CLAUDE_GATEWAY_CLI")
     cli = find_cli(None if named is None else Path(named))
