@@ -52,13 +52,25 @@ def test_a_body_is_an_object(data: bytes) -> None:
 
 
 def test_values_that_request_nothing_are_left_out() -> None:
-    nothing = {"n": 1, "frequency_penalty": 0.0, "presence_penalty": 0, "logprobs": False, "logit_bias": {}}
+    nothing: dict[str, Any] = {
+        "n": 1,
+        "frequency_penalty": 0.0,
+        "presence_penalty": 0,
+        "logprobs": False,
+        "logit_bias": {},
+    }
     found = turn(**nothing, seed=None, container=None, mcp_servers=[], metadata={"user_id": "x"}, user="alice")
     assert found.body == {"max_tokens": 9}
 
 
 def test_settings_go_as_they_are() -> None:
-    sent = {"temperature": 0.0, "top_p": 1, "top_k": 5, "stop_sequences": ["x"], "tool_choice": {"type": "any"}}
+    sent: dict[str, Any] = {
+        "temperature": 0.0,
+        "top_p": 1,
+        "top_k": 5,
+        "stop_sequences": ["x"],
+        "tool_choice": {"type": "any"},
+    }
     assert turn(**sent).body == {"max_tokens": 9, **sent}
 
 
@@ -70,6 +82,7 @@ def test_settings_go_as_they_are() -> None:
         ([said("hi", "tool")], "messages.0.role"),
         ([said(5)], "messages.0.content"),
         ([said("   ")], "say something"),
+        ([said("\n"), said("x", "assistant"), said("hi")], "say something"),
         ([said([{"type": "text", "text": ""}])], "messages.0.role"),
         ([said([{"type": "thinking"}])], "messages.0.content.0.type"),
         ([said([{"type": "text"}])], "messages.0.content.0"),
@@ -111,7 +124,9 @@ def test_a_client_that_is_claude_code_names_itself_elsewhere() -> None:
 
 
 def test_tools_that_a_search_found_can_be_called() -> None:
-    deferred = [{"name": name, "input_schema": {}, "defer_loading": True} for name in ("found", "not_found")]
+    deferred: list[dict[str, Any]] = [
+        {"name": name, "input_schema": {}, "defer_loading": True} for name in ("found", "not_found")
+    ]
     reference = {"type": "tool_reference", "tool_name": "found"}
     history = (said("hi"), said([CALL], "assistant"), said([{**RESULT, "content": [reference]}]))
     found = turn(*history, tools=[{"name": "search", "input_schema": {}}, *deferred])
