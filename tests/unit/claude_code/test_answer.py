@@ -104,10 +104,11 @@ def test_an_event_is_framed() -> None:
 
 def test_collecting_takes_linear_time() -> None:
     def collecting(size: int) -> Callable[[], object]:
-        delta: dict[str, Any] = {"type": "citations_delta", "citation": {}}
-        found = events(
-            START, *block(0, {"type": "text", "text": ""}, *[{"type": "text_delta", "text": "x"}, delta] * size)
-        )
+        deltas: list[dict[str, Any]] = [
+            {"type": "text_delta", "text": "x"},
+            {"type": "citations_delta", "citation": {}},
+        ]
+        found = events(START, *block(0, {"type": "text", "text": ""}, *deltas * size))
 
         def run() -> object:
             message = Whole()

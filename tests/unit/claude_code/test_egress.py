@@ -20,7 +20,7 @@ async def listening(said: bytes, heard: list[bytes]) -> AsyncIterator[int]:
         heard.append(await reader.read(4096))
         writer.write(said)
         await writer.drain()
-        if rest := await reader.read(4096):
+        if said and (rest := await reader.read(4096)):
             writer.write(b"echo " + rest)
             await writer.drain()
         writer.close()

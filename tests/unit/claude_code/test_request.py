@@ -82,6 +82,7 @@ def test_settings_go_as_they_are() -> None:
         ([said("hi", "tool")], "messages.0.role"),
         ([said(5)], "messages.0.content"),
         ([said("   ")], "say something"),
+        ([said("\n"), said("x", "assistant"), said("hi")], "say something"),
         ([said([{"type": "text", "text": ""}])], "messages.0.role"),
         ([said([{"type": "thinking"}])], "messages.0.content.0.type"),
         ([said([{"type": "text"}])], "messages.0.content.0"),

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 OLDEST: Final = (2, 1, 328)
-NEWEST: Final = (2, 1, 329)
+NEWEST: Final = (2, 1, 330)
 """The newest release that ``make test-newest-cli`` passed with."""
 
 _VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b")
