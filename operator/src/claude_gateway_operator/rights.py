@@ -9,12 +9,12 @@ from typing import Any
 
 from claude_gateway.names import GROUP, bootstrap_name, bundle_name, operator_name, proxy_name
 
-Rule = dict[str, Any]
+PolicyRule = dict[str, Any]
 
 _KINDS = ["modelroutes", "claudecredentials", "gatewayclients"]
 
 
-def watched_rules() -> list[Rule]:
+def watched_rules() -> list[PolicyRule]:
     """Return the rules of the Role in every watched namespace, including the release's own."""
     return [
         {"apiGroups": [GROUP], "resources": list(_KINDS), "verbs": ["list", "watch"]},
@@ -24,7 +24,7 @@ def watched_rules() -> list[Rule]:
     ]
 
 
-def cluster_rules(*, selects: bool) -> list[Rule]:
+def cluster_rules(*, selects: bool) -> list[PolicyRule]:
     """Return the rules of the ClusterRole that takes the place of these Roles where namespaces are not listed.
 
     ``selects`` says that namespaces are chosen by their labels.
@@ -33,7 +33,7 @@ def cluster_rules(*, selects: bool) -> list[Rule]:
     return [*watched_rules(), *([namespaces] if selects else [])]
 
 
-def own_rules(release: str) -> list[Rule]:
+def own_rules(release: str) -> list[PolicyRule]:
     """Return the additional rules in the release's own namespace."""
     bundle, bootstrap = bundle_name(release), bootstrap_name(release)
     operator, proxy = operator_name(release), proxy_name(release)
