@@ -57,9 +57,8 @@ def test_every_container_has_requests_and_a_memory_limit(default: Rendered, ever
 
 def test_the_shared_folders_are_in_memory_and_bounded(default: Rendered, everything: Rendered) -> None:
     volumes = {volume["name"]: volume for volume in default.pod("proxy")["volumes"]}
-    assert volumes["bundle"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
-    for name in ("gateway", "litellm"):
-        assert volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+    for name in ("bundle", "gateway", "litellm"):
+        assert volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
     assert "trust" not in volumes
     trust = next(volume for volume in everything.pod("proxy")["volumes"] if volume["name"] == "trust")
     assert trust["emptyDir"] == {"medium": "Memory", "sizeLimit": "8Mi"}
@@ -92,6 +91,14 @@ def test_no_two_containers_write_one_folder(default: Rendered) -> None:
     mounts = [mount for each in containers(default.pod("proxy")).values() for mount in each["volumeMounts"]]
     written = [mount["name"] for mount in mounts if not mount.get("readOnly")]
     assert sorted(written) == ["bundle", "gateway", "litellm"]
+
+
+def test_what_a_process_writes_by_itself_is_in_its_own_folder(default: Rendered) -> None:
+    """No process may plant a file that another takes for its own settings (``~/.aws/config``)."""
+    for container in containers(default.pod("proxy")).values():
+        written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+        env = {each["name"]: each.get("value") for each in container["env"]}
+        assert {env["HOME"]} == {env["TMPDIR"]} == written
 
 
 def allows(policy: Manifest, address: str, port: int) -> bool:

@@ -8,12 +8,15 @@ from typing import Any, Final
 import msgspec
 import pytest
 from tests.support import regexes
+from tests.support.builders import bundles, objects
+from tests.support.builders.objects import world
 from tests.support.growth import Run, steep
 
 import claude_gateway.contract
 import claude_gateway_proxy
 import claude_gateway_runtime
 from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.plan import judges
 from claude_gateway_proxy.gateway.body.document import parse, readable, splice
 from claude_gateway_proxy.gateway.body.estimate import tokens
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -168,3 +171,15 @@ def test_a_stream_is_read_in_linear_time(kind: str, read: Callable[[bytes], obje
         return lambda: read(stream)
 
     assert steep(make, scale=4) is None
+
+
+def test_judges_are_looked_up_in_linear_time() -> None:
+    """Each route names a judge that thousands of patterns could serve."""
+    (item,) = world(objects.route(safeguardsModel="a-model-that-no-route-has")).routes
+
+    def make(size: int) -> Run:
+        routes = [bundles.route(f"r{number}", models=(f"*-{number}-*", f"m{number}")) for number in range(size)]
+        items = [item] * size
+        return lambda: list(judges.problems(items, routes, release="default"))
+
+    assert steep(make) is None

@@ -331,6 +331,12 @@ revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
 {{- if or .Values.operator.allNamespaces .Values.operator.namespaceSelector }}true{{ end -}}
 {{- end -}}
 
+{{- /* Where a process of the proxy may write, in place of the image's folder. Takes the name of its own folder. */ -}}
+{{- define "claude-gateway.ownFolderEnv" -}}
+- {name: HOME, value: /run/claude-gateway/{{ . }}}
+- {name: TMPDIR, value: /run/claude-gateway/{{ . }}}
+{{- end -}}
+
 {{- /* Which namespaces the operator serves. Takes the operator's values. */ -}}
 {{- define "claude-gateway.scopeEnv" -}}
 - {name: CLAUDE_GATEWAY_OPERATOR_WATCH_NAMESPACES, value: {{ join "," (default list .watchNamespaces) | quote }}}

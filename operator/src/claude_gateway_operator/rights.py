@@ -20,12 +20,12 @@ from claude_gateway.names import (
     proxy_name,
 )
 
-Rule = dict[str, Any]
+PolicyRule = dict[str, Any]
 
 _KINDS = ["modelroutes", "claudecredentials", "gatewayclients"]
 
 
-def watched_rules() -> list[Rule]:
+def watched_rules() -> list[PolicyRule]:
     """Return the rules of the Role in every watched namespace, including the release's own."""
     return [
         {"apiGroups": [GROUP], "resources": list(_KINDS), "verbs": ["list", "watch"]},
@@ -35,7 +35,7 @@ def watched_rules() -> list[Rule]:
     ]
 
 
-def cluster_rules(*, selects: bool) -> list[Rule]:
+def cluster_rules(*, selects: bool) -> list[PolicyRule]:
     """Return the rules of the ClusterRole that takes the place of these Roles where namespaces are not listed.
 
     ``selects`` says that namespaces are chosen by their labels.
@@ -44,7 +44,7 @@ def cluster_rules(*, selects: bool) -> list[Rule]:
     return [*watched_rules(), *([namespaces] if selects else [])]
 
 
-def own_rules(release: str) -> list[Rule]:
+def own_rules(release: str) -> list[PolicyRule]:
     """Return the additional rules in the release's own namespace."""
     bundle, bootstrap = bundle_name(release), bootstrap_name(release)
     operator, proxy = operator_name(release), proxy_name(release)
@@ -73,18 +73,18 @@ def own_rules(release: str) -> list[Rule]:
     ]
 
 
-def claude_code_rules(release: str) -> list[Rule]:
+def claude_code_rules(release: str) -> list[PolicyRule]:
     """Return the additional rules in the release's own namespace of an operator with the Claude Code backend."""
     names = [claude_code_name(release), callers_name(release), claude_auth_name(release)]
     return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["create", "patch"]}]
 
 
-def caller_rules(names: Sequence[str]) -> list[Rule]:
+def caller_rules(names: Sequence[str]) -> list[PolicyRule]:
     """Return the additional rules in a namespace whose callers' Secrets the operator may create."""
     return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [*names], "verbs": ["create", "patch"]}]
 
 
-def granting_rules(release: str, *, home: str, namespace: str) -> list[Rule]:
+def granting_rules(release: str, *, home: str, namespace: str) -> list[PolicyRule]:
     """Return the additional rules in every watched namespace of an operator with a sign-in service.
 
     `escalate` on one Role by name is all that it takes to fill it, without holding what is in it. The Role is bound to
@@ -101,7 +101,7 @@ def granting_rules(release: str, *, home: str, namespace: str) -> list[Rule]:
     ]
 
 
-def login_rules(names: Sequence[str]) -> list[Rule]:
+def login_rules(names: Sequence[str]) -> list[PolicyRule]:
     """Return what the sign-in service may do in a namespace: get and apply these Secrets. No name: nothing at all.
 
     A rule with an empty list of names would be a right to every Secret.

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
@@ -17,7 +18,7 @@ from claude_gateway.plan.world import Item, World
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class Resolved:
     """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others."""
 
     targets: tuple[policy.Target, ...]
@@ -25,7 +26,7 @@ class Targets:
     problems: tuple[Problem, ...]
 
 
-def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Targets:
+def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
     """Resolve a route's targets; one with any Problem is left out, the others serve without it.
 
     Where the route may not use a subscription, every target that would is left out.
@@ -50,26 +51,61 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
             name = f"{route.ref.namespace}/{route.ref.name}/{index}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
             resolved.append(_target(name, target, key, credential=spent))
-    return Targets(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
+    return Resolved(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A target as it is written: its provider and model, and the key that pays, if that is known."""
+
+    owner: ObjectRef
+    at: str
+    target: RouteTarget
+    provider: str
+    model: str
+    key: Key | None
 
 
 def _model_problems(owner: ObjectRef, target: RouteTarget, key: Key | None, at: str) -> Iterator[Problem]:
-    """What is wrong with a target's model and what it speaks, for the key that pays, if that is known."""
+    """Yield the first thing that is wrong with a target's model and formats; a later check relies on earlier ones."""
     provider, _, model = target.model.partition("/")
-    problem = provider_problem(provider, owner=owner, at=f"{at}.model") or _model_problem(owner, model, f"{at}.model")
-    refusal = clouds.refusal(provider, model, key.aws.region if key is not None and key.aws is not None else None)
-    if problem is not None:
-        yield problem
-    elif refusal is not None:
-        fix = "Write the ID as the cloud lists it, without a region in front; the region comes from the credential."
-        yield Problem(owner, f"{at}.model", Reason.MODEL_NOT_ALLOWED, refusal, fix)
-    elif key is not None and not target.formats and clouds.needs_bare_address(provider, model, key.base_url):
-        message = f"{key.base_url} has a path, and only Claude models can be called at such an address"
-        fix = "Use a credential whose `baseURL` has no path; LiteLLM adds the path for this model."
-        yield Problem(owner, f"{at}.model", Reason.CREDENTIAL_MISMATCH, message, fix)
-    elif target.formats is not None:
-        wrong = capabilities.problem(provider, target.formats, owner=owner, at=f"{at}.formats")
-        yield from [wrong] if wrong else []
+    named = _Named(owner, at, target, provider, model, key)
+    found = (check(named) for check in (_unknown_provider, _odd_model, _other_region, _needs_bare_address, _formats))
+    yield from islice((problem for problem in found if problem is not None), 1)
+
+
+def _unknown_provider(named: _Named) -> Problem | None:
+    return provider_problem(named.provider, owner=named.owner, at=f"{named.at}.model")
+
+
+def _odd_model(named: _Named) -> Problem | None:
+    return _model_problem(named.owner, named.model, f"{named.at}.model")
+
+
+def _other_region(named: _Named) -> Problem | None:
+    aws = None if named.key is None else named.key.aws
+    refusal = clouds.refusal(named.provider, named.model, None if aws is None else aws.region)
+    if refusal is None:
+        return None
+    fix = "Write the ID as the cloud lists it, without a region in front; the region comes from the credential."
+    return Problem(named.owner, f"{named.at}.model", Reason.MODEL_NOT_ALLOWED, refusal, fix)
+
+
+def _needs_bare_address(named: _Named) -> Problem | None:
+    key = named.key
+    if key is None or named.target.formats:
+        return None
+    if not clouds.needs_bare_address(named.provider, named.model, key.base_url):
+        return None
+    message = f"{key.base_url} has a path, and only Claude models can be called at such an address"
+    fix = "Use a credential whose `baseURL` has no path; LiteLLM adds the path for this model."
+    return Problem(named.owner, f"{named.at}.model", Reason.CREDENTIAL_MISMATCH, message, fix)
+
+
+def _formats(named: _Named) -> Problem | None:
+    if named.target.formats is None:
+        return None
+    return capabilities.problem(named.provider, named.target.formats, owner=named.owner, at=f"{named.at}.formats")
 
 
 def _access_problems(

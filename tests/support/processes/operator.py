@@ -14,7 +14,7 @@ from tests.support.processes.ports import free_port
 
 from claude_gateway.names import claude_auth_role, operator_name
 from claude_gateway_operator.rights import (
-    Rule,
+    PolicyRule,
     caller_rules,
     claude_code_rules,
     cluster_rules,
@@ -35,7 +35,7 @@ def namespace(api: ApiServer, name: str) -> str:
     return name
 
 
-def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Rule]) -> None:
+def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[PolicyRule]) -> None:
     """Grant the operator's account in namespace ``to`` rights within a namespace."""
     role = {"metadata": {"name": name}, "rules": list(rules)}
     api.apply(
@@ -52,7 +52,7 @@ def grant(api: ApiServer, to: str, *, within: str, name: str, rules: Sequence[Ru
     api.apply(f"{RBAC}/namespaces/{within}/rolebindings/{name}", binding)
 
 
-def grant_everywhere(api: ApiServer, to: str, *, name: str, rules: Sequence[Rule]) -> None:
+def grant_everywhere(api: ApiServer, to: str, *, name: str, rules: Sequence[PolicyRule]) -> None:
     """Grant the operator's account in namespace ``to`` rights in the whole cluster."""
     meta = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
     api.apply(f"{RBAC}/clusterroles/{name}", {**meta, "kind": "ClusterRole", "rules": list(rules)})

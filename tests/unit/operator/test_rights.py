@@ -7,7 +7,7 @@ import pytest
 
 from claude_gateway_operator.gather import BELIEVE_SECONDS, Rights
 from claude_gateway_operator.rights import (
-    Rule,
+    PolicyRule,
     caller_rules,
     claude_code_rules,
     cluster_rules,
@@ -37,7 +37,7 @@ def test_a_right_that_was_there_must_be_gone_for_a_while() -> None:
         rights.lacks("had", Forbidden("no"))
 
 
-def every(release: str, *, caller: str) -> list[Rule]:
+def every(release: str, *, caller: str) -> list[PolicyRule]:
     granting = granting_rules(release, home="home", namespace="home")
     optional = (*claude_code_rules(release), *caller_rules([caller]), *granting)
     return [*watched_rules(), *own_rules(release), *optional]

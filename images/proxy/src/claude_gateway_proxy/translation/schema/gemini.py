@@ -58,16 +58,8 @@ class _Gemini:
 
     def _plain(self, schema: Schema, *, within: frozenset[str], depth: int) -> Schema:
         below = partial(self.reduced, within=within, depth=depth)
-        found = {key: value for key, value in schema.items() if key in _GEMINI}
+        found = _plain_words({key: value for key, value in schema.items() if key in _GEMINI})
         kind = found.get("type")
-        if str(found.get("format")) not in _GEMINI_FORMATS.get(str(kind), ()):
-            found.pop("format", None)
-        if "enum" in found and kind != "string":
-            # Gemini takes only strings; the description says what an enum would.
-            words = ", ".join(map(str, as_list(found.pop("enum"))))
-            found["description"] = f"{found.get('description', '')} One of: {words}.".strip()
-        elif "enum" in found:
-            found["enum"] = [str(each) for each in as_list(found["enum"]) if each is not None]
         if "anyOf" in found:
             kept: Schema = {key: found[key] for key in ("description", "nullable") if key in found}
             return {**kept, "anyOf": [below(each) for each in as_list(found["anyOf"])]}
@@ -82,6 +74,20 @@ class _Gemini:
         return found
 
 
+def _plain_words(found: Schema) -> Schema:
+    """Drop a format that Gemini does not know, and write an ``enum`` as strings."""
+    kind = str(found.get("type"))
+    if str(found.get("format")) not in _GEMINI_FORMATS.get(kind, ()):
+        found.pop("format", None)
+    if "enum" in found and kind != "string":
+        # Gemini takes only strings; the description says what an enum would.
+        words = ", ".join(map(str, as_list(found.pop("enum"))))
+        found["description"] = f"{found.get('description', '')} One of: {words}.".strip()
+    elif "enum" in found:
+        found["enum"] = [str(each) for each in as_list(found["enum"]) if each is not None]
+    return found
+
+
 def _plain_type(schema: Schema) -> Schema:
     """Write the type as one word, and lists of types, ``const`` and ``oneOf`` in the words that Gemini knows."""
     found = dict(schema)
@@ -90,26 +96,28 @@ def _plain_type(schema: Schema) -> Schema:
     if "oneOf" in found:
         found["anyOf"] = [*as_list(found.get("anyOf")), *as_list(found.pop("oneOf"))]
     if "anyOf" in found:
-        options = as_list(found["anyOf"])
-        real = [each for each in options if not (isinstance(each, dict) and each.get("type") == "null")]
-        if len(real) < len(options):
-            found["nullable"] = True
-        if len(real) == 1 and isinstance(real[0], dict):
-            del found["anyOf"]
-            found = {**real[0], **{key: value for key, value in found.items() if key != "type"}}
-        else:
-            found["anyOf"] = real
+        found = _without_null(found)
     kinds = found.get("type")
     if isinstance(kinds, list):
-        real_kinds = [kind for kind in kinds if kind != "null"]
-        if len(real_kinds) < len(kinds):
+        real = [kind for kind in kinds if kind != "null"]
+        if len(real) < len(kinds):
             found["nullable"] = True
-        if len(real_kinds) > 1:
-            return {"anyOf": [{**found, "type": kind} for kind in real_kinds]}
-        found["type"] = real_kinds[0] if real_kinds else "string"
+        if len(real) > 1:
+            return {"anyOf": [{**found, "type": kind} for kind in real]}
+        found["type"] = real[0] if real else "string"
     if found.get("type") not in _TYPES and "anyOf" not in found:
         found["type"] = _guess(found)
     return found
+
+
+def _without_null(schema: Schema) -> Schema:
+    """Write an alternative that is null as ``nullable``; a single one that is left takes the schema's place."""
+    options = as_list(schema["anyOf"])
+    real = [each for each in options if not (isinstance(each, dict) and each.get("type") == "null")]
+    nullable: Schema = {"nullable": True} if len(real) < len(options) else {}
+    if len(real) == 1 and isinstance(real[0], dict):
+        return {**real[0], **{key: each for key, each in schema.items() if key not in ("anyOf", "type")}, **nullable}
+    return {**schema, "anyOf": real, **nullable}
 
 
 def _without_all_of(schema: Schema) -> Schema:
