@@ -131,6 +131,17 @@ test-unit: setup ## The unit tests with all Hypothesis examples; the core with 1
 test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
 
+NEWEST_CLI := .clients/claude-code-latest
+
+.PHONY: test-newest-cli
+test-newest-cli: setup setup-clients ## The tests of the Claude Code backend with the newest CLI on npm (needs npm)
+	@mkdir -p $(NEWEST_CLI)
+	@npm install --silent --no-save --prefix $(NEWEST_CLI) @anthropic-ai/claude-code@latest
+	@cli=$$(find $(CURDIR)/$(NEWEST_CLI)/node_modules/@anthropic-ai -path '*claude-code-*' -name claude -perm -u+x | head -n 1); \
+	  test -n "$$cli" || { echo "test-newest-cli: npm brought no binary for this platform" >&2; exit 1; }; \
+	  echo "test-newest-cli: $$($$cli --version)"; \
+	  CLAUDE_GATEWAY_CLI=$$cli $(BIN)/python -m pytest tests/contract/claude_code
+
 .PHONY: test-chart
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
 	$(BIN)/python -m pytest tests/chart
@@ -152,7 +163,7 @@ test-image: setup image-proxy ## The built image as it is run: read-only, not ro
 	CLAUDE_GATEWAY_IMAGE=claude-gateway/proxy:$(TAG) $(BIN)/python -m pytest -s tests/image
 
 .PHONY: images
-images: image-proxy image-operator image-claude-auth image-scripted-upstream ## Build all images (needs docker)
+images: image-proxy image-operator image-claude-code image-claude-auth image-scripted-upstream ## Build all images (needs docker)
 
 .PHONY: image-proxy
 image-proxy: ## Build the image of gateway, litellm, agent and serve, tagged TAG (dev)
@@ -165,6 +176,14 @@ image-operator: ## Build the image of the operator, tagged TAG (dev)
 .PHONY: image-claude-auth
 image-claude-auth: ## Build the image of the sign-in service, tagged TAG (dev)
 	docker build -f images/claude-auth/Dockerfile $(LABELS) -t claude-gateway/claude-auth:$(TAG) .
+
+.PHONY: image-claude-code
+image-claude-code: ## Build the image of the Claude Code backend, tagged TAG (dev)
+	docker build -f images/claude-code/Dockerfile --target backend $(LABELS) -t claude-gateway/claude-code:$(TAG) .
+
+.PHONY: image-serve
+image-serve: ## Build the image for `serve` with Claude Code: proxy, backend and sign-in in one, tagged TAG (dev)
+	docker build -f images/claude-code/Dockerfile --target serve $(LABELS) -t claude-gateway/serve:$(TAG) .
 
 .PHONY: image-scripted-upstream
 image-scripted-upstream: ## Build the image of the scripted model, tagged TAG (dev)

@@ -10,12 +10,12 @@ from typing import Final
 
 import psutil
 import uvloop
-from tests.bench import bench_decide, edits, litellm_lane, relay, startup, streams
+from tests.bench import bench_decide, claude_code, edits, litellm_lane, relay, startup, streams
 from tests.bench.report import Row, table, write
 from tests.bench.stack import LOAD_CORES, Stack
 
 _LOADED: Final = {"relay": relay.rows, "streams": streams.rows, "litellm": litellm_lane.rows, "edits": edits.rows}
-_QUICK: Final = {"startup": startup.rows, "decide": bench_decide.rows}
+_QUICK: Final = {"startup": startup.rows, "decide": bench_decide.rows, "claude_code": claude_code.rows}
 
 
 def main() -> int:

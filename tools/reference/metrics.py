@@ -12,6 +12,7 @@ from tools.reference.markdown import code, page, table
 from claude_gateway.contract.report import PodReport
 from claude_gateway_auth.metrics import LABELS as LOGIN_LABELS
 from claude_gateway_auth.metrics import Metrics as LoginMetrics
+from claude_gateway_claude_code.metrics import Metrics as BackendMetrics
 from claude_gateway_operator.metrics import Metrics as OperatorMetrics
 from claude_gateway_proxy.agent.exposition import LABEL
 from claude_gateway_proxy.agent.keeper import Keeper, Kept
@@ -24,8 +25,8 @@ The agent serves the metrics of all processes of its pod on one page, `/metrics`
 Prometheus' text format. Every sample has the label `{LABEL}` besides those below: `gateway`, `litellm` or `agent`.
 Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
 usual `process_*` metrics are left out here. The operator serves its own page, on
-`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, and so does the sign-in service, on `CLAUDE_GATEWAY_METRICS_LISTEN`; both
-without that label."""
+`CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, and so do the Claude Code backend and the sign-in service, on
+`CLAUDE_GATEWAY_METRICS_LISTEN`; all without that label."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]
@@ -44,8 +45,10 @@ def render() -> str:
         (name, kind, labels or ", ".join(map(code, LOGIN_LABELS)), meaning)
         for name, kind, labels, meaning in _registered(LoginMetrics().registry)
     ]
+    backend = BackendMetrics(running=lambda: 0, waiting=lambda: 0, ready=lambda: 0)
+    tables["claude_code"] = _registered(backend.registry)
     parts = [part for name, rows in tables.items() for part in (f"## {name}", table(heads, rows))]
-    return page("Metrics", INTRO, parts, source="the metrics of images/proxy, images/claude-auth and operator")
+    return page("Metrics", INTRO, parts, source="the metrics of images and operator")
 
 
 def _registered(registry: CollectorRegistry) -> list[Row]:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from tools.reference.markdown import block, code, page, table
 
 from claude_gateway_auth.settings import Settings as AuthSettings
+from claude_gateway_claude_code.settings import Settings as BackendSettings
 from claude_gateway_operator.settings import Settings as OperatorSettings
 from claude_gateway_proxy.agent.settings import Settings as AgentSettings
 from claude_gateway_proxy.gateway.settings import Settings as GatewaySettings
@@ -21,6 +22,11 @@ PROCESSES: Final[tuple[tuple[str, type[BaseSettings], str], ...]] = (
         "claude_gateway_proxy.agent",
         AgentSettings,
         "Brings new configuration to the two others and serves the metrics of the pod.",
+    ),
+    (
+        "claude_gateway_claude_code",
+        BackendSettings,
+        "Answers requests with Claude Code, for the gateway and for named callers.",
     ),
     ("claude_gateway_operator", OperatorSettings, "In a cluster: decides on all objects and tells how they stand."),
     (
@@ -40,12 +46,7 @@ _BOUNDS: Final = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at mo
 def render() -> str:
     """The whole page."""
     parts = [part for module, settings, job in PROCESSES for part in _process(module, settings, job)]
-    return page(
-        "Settings of the processes",
-        INTRO,
-        parts,
-        source="the settings classes of images/proxy, images/claude-auth and operator",
-    )
+    return page("Settings of the processes", INTRO, parts, source="the settings classes of images and operator")
 
 
 def _process(module: str, settings: type[BaseSettings], job: str) -> Iterator[str]:
@@ -60,7 +61,7 @@ def _row(settings: type[BaseSettings], field: str, info: FieldInfo) -> tuple[str
     own = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
     variable = info.validation_alias if isinstance(info.validation_alias, str) else own
     value = f"{info.default:g}" if isinstance(info.default, float) else info.default
-    default = "required" if info.is_required() else "none" if value is None else code(value)
+    default = "required" if info.is_required() else "none" if value in (None, ()) else code(value)
     return code(variable), _type(info), default, info.description or ""
 
 

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +18,10 @@ from claude_gateway_scripted import Scripted
 
 if TYPE_CHECKING:
     import httpx
+
+
+HANGS: Final = {"text": "one two three", "midstream": "hang"}
+"""An answer that goes on until its client leaves."""
 
 
 @pytest.fixture
@@ -47,20 +51,21 @@ def open_stream(backend: Backend, prompt: str) -> Iterator[http.client.HTTPRespo
 def test_a_full_backend_queues_and_then_answers_529(narrow: Backend, scripted: Scripted) -> None:
     waiting: list[httpx.Response] = []
     second = threading.Thread(target=lambda: waiting.append(narrow.ask()))
-    with open_stream(narrow, "[[pace 0.2]] one two three four five six seven eight") as first:
+    scripted.script(HANGS)
+    with open_stream(narrow, "first"):
         second.start()
         until(lambda: narrow.metric("claude_gateway_claude_code_queue") == 1, what="a queue")
         third = narrow.ask()
         assert third.status_code == 529
         assert int(third.headers["retry-after"]) > 0
         assert third.json()["error"]["type"] == "overloaded_error"
-        first.read()
     second.join()
     assert waiting[0].status_code == 200
 
 
 def test_a_client_that_leaves_ends_its_process(narrow: Backend, scripted: Scripted) -> None:
-    with open_stream(narrow, "[[pace 0.5]] one two three four five six seven eight"):
+    scripted.script(HANGS)
+    with open_stream(narrow, "first"):
         narrow.ready(1)
         assert len(narrow.environments()) == 2
     until(lambda: narrow.metric("claude_gateway_claude_code_running") == 0, what="the request to end")

@@ -123,7 +123,13 @@ def test_replays_a_conversation_as_it_was_sent(backend: Backend, upstream: Scrip
 
 
 def test_passes_settings_on_as_they_were_sent(backend: Backend, upstream: Scripted) -> None:
-    wanted = {"temperature": 0.25, "top_p": 0.5, "top_k": 7, "stop_sequences": ["STOP"], "max_tokens": 77}
+    wanted: dict[str, Any] = {
+        "temperature": 0.25,
+        "top_p": 0.5,
+        "top_k": 7,
+        "stop_sequences": ["STOP"],
+        "max_tokens": 77,
+    }
     answer = backend.ask(messages=[said("go on STOP here")], **wanted)
     assert answer.json()["stop_reason"] == "stop_sequence"
     assert answer.json()["content"] == [{"type": "text", "text": "echo: go on "}]

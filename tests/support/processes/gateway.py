@@ -56,9 +56,15 @@ def client(name: str, key: str, *, models: Sequence[str] = ("*",)) -> list[Manif
     return [resource, secret(f"{name}-key", key)]
 
 
-def bundle(manifests: Iterable[Manifest]) -> Bundle:
-    """Decide on manifests, loopback addresses allowed. Raises AssertionError for any mistake in them."""
-    settings = Settings(egress=Egress(loopback=True), forward_hosts=("127.0.0.1",))
+def bundle(manifests: Iterable[Manifest], *, claude_code: tuple[str, bytes] = ("", b"")) -> Bundle:
+    """Decide on manifests, loopback addresses allowed. Raises AssertionError for any mistake in them.
+
+    ``claude_code`` is the URL and the key of the Claude Code backend, where there is one.
+    """
+    url, key = claude_code
+    settings = Settings(
+        egress=Egress(loopback=True), forward_hosts=("127.0.0.1",), claude_code_url=url or None, claude_code_key=key
+    )
     plan = decide(read(manifests, settings), datetime.now(UTC))
     wrong = [problem for problem in plan.problems if problem.severity is Severity.ERROR]
     assert not wrong, "\n".join(map(str, wrong))
@@ -70,14 +76,17 @@ class System:
     """One pod's processes; a context manager.
 
     ``url`` is the gateway's address, ``key`` the key of the client ``tests`` that ``apply`` adds, ``environment`` is
-    set for all three processes.
+    set for all three processes. ``claude_code`` is the URL and the key of the Claude Code backend.
     """
 
-    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, environment: Mapping[str, str] | None = None, claude_code: tuple[str, bytes] = ("", b"")
+    ) -> None:
         # Not pytest's folder: the path of a Unix socket may have 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="cgw-"))
         self.key = f"cgw_{secrets.token_urlsafe(32)}"
         self.url = ""
+        self._claude_code = claude_code
         self._agent_url = ""
         self._environment = {
             "CLAUDE_GATEWAY_RUN_DIR": str(self.folder / "run"),
@@ -124,7 +133,7 @@ class System:
         wanted: list[Manifest] = client("tests", self.key)
         for manifest in manifests:
             wanted += documents(manifest) if isinstance(manifest, str) else [manifest]
-        revision = folder.write(self.folder / "source", bundle(wanted))
+        revision = folder.write(self.folder / "source", bundle(wanted, claude_code=self._claude_code))
         until(lambda: self._lives(revision), timeout=LOADED, what=f"revision {revision} to be live")
         return revision
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -158,24 +159,25 @@ class App:
         whole = None if turn.stream else Whole()
         async with self._gate.turn():
             began = time.monotonic()
-            async for event, facts in self._events(caller, turn):
-                if event is None:
-                    await answer.ping()
-                    continue
-                if event[0] == "message_start":
-                    self._metrics.first_event.observe(time.monotonic() - began)
-                    answer.facts = facts
-                record.usage.note(event)
-                if whole is None:
-                    await answer.stream(frame(event))
-                else:
-                    whole.add(event)
+            async with aclosing(self._events(caller, turn)) as events:
+                async for event, facts in events:
+                    if event is None:
+                        await answer.ping()
+                        continue
+                    if event[0] == "message_start":
+                        self._metrics.first_event.observe(time.monotonic() - began)
+                        answer.facts = facts
+                    record.usage.note(event)
+                    if whole is None:
+                        await answer.stream(frame(event))
+                    else:
+                        whole.add(event)
         if whole is None:
             await answer.finish()
         else:
             await answer.whole(whole.message())
 
-    async def _events(self, caller: Caller, turn: Turn) -> AsyncIterator[tuple[Event | None, Headers]]:
+    async def _events(self, caller: Caller, turn: Turn) -> AsyncGenerator[tuple[Event | None, Headers], None]:
         """Yield the events of the first model that answers, with what Anthropic said beside; None after a silence."""
         for model in turn.models:
             session = await self._pool.take(caller.login)

@@ -59,7 +59,7 @@ def conversation(messages: Any) -> tuple[Json, ...]:
         # Results come first, as Anthropic requires; a system message may have stood before them.
         turn["content"].sort(key=lambda block: block["type"] != "tool_result")
     _check_calls(turns)
-    _check_said(turns[-1]["content"])
+    _check_said(turns)
     return tuple(turns)
 
 
@@ -139,7 +139,8 @@ def _check_calls(turns: Sequence[Json]) -> None:
         called = {str(block.get("id")) for block in turn["content"] if block["type"] == "tool_use"}
 
 
-def _check_said(blocks: Sequence[Json]) -> None:
-    """Reject a last turn of nothing but white space: Claude Code would answer it without asking the model."""
-    if all(block["type"] == "text" and not block["text"].strip() for block in blocks):
-        raise failures.invalid("messages", "the last message must say something")
+def _check_said(turns: Sequence[Json]) -> None:
+    """Reject turns of nothing but white space, as Anthropic does; Claude Code would answer them by itself."""
+    for turn in turns:
+        if all(block["type"] == "text" and not block["text"].strip() for block in turn["content"]):
+            raise failures.invalid("messages", "each message must say something besides white space")

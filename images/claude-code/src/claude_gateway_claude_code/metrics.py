@@ -15,43 +15,43 @@ class Metrics:
 
     def __init__(self, *, running: Callable[[], int], waiting: Callable[[], int], ready: Callable[[], int]) -> None:
         """Count in a registry of its own."""
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         gauges: Mapping[str, tuple[str, Callable[[], int]]] = {
             names.METRIC_BACKEND_RUNNING: ("Requests that a Claude Code process is answering.", running),
             names.METRIC_BACKEND_QUEUE: ("Requests that wait for their turn.", waiting),
             names.METRIC_BACKEND_READY: ("Claude Code processes that wait for a request.", ready),
         }
         for name, (text, value) in gauges.items():
-            Gauge(name, text, registry=self._registry).set_function(value)
+            Gauge(name, text, registry=self.registry).set_function(value)
         self._requests = Counter(
             names.METRIC_BACKEND_REQUESTS,
             "Requests by caller and HTTP status; 499 for a client that left.",
             ("caller", "status"),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._tokens = Counter(
-            names.METRIC_BACKEND_TOKENS, "Tokens of all answers, by kind.", ("kind",), registry=self._registry
+            names.METRIC_BACKEND_TOKENS, "Tokens of all answers, by kind.", ("kind",), registry=self.registry
         )
         self.starts = Counter(
-            names.METRIC_BACKEND_STARTS, "Claude Code processes started.", ("outcome",), registry=self._registry
+            names.METRIC_BACKEND_STARTS, "Claude Code processes started.", ("outcome",), registry=self.registry
         )
         self.first_event = Histogram(
             names.METRIC_BACKEND_FIRST_EVENT,
             "Time from a request's turn to the first event of its answer.",
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self.calls_refused = Counter(
             names.METRIC_BACKEND_CALLS_REFUSED,
             "Further calls of Claude Code that were not passed on to Anthropic.",
-            registry=self._registry,
+            registry=self.registry,
         )
         self.egress_refused = Counter(
             names.METRIC_BACKEND_EGRESS_REFUSED,
             "Connections of Claude Code to hosts that are not allowed.",
-            registry=self._registry,
+            registry=self.registry,
         )
-        ProcessCollector(registry=self._registry)
+        ProcessCollector(registry=self.registry)
 
     def answered(self, *, caller: str, status: int, tokens: Mapping[str, int]) -> None:
         """Count a request that ended."""
@@ -61,4 +61,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return the page that Prometheus scrapes."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -11,13 +11,13 @@ from enum import Enum
 from typing import Final
 
 OLDEST: Final = (2, 1, 328)
-NEWEST: Final = (2, 1, 329)
+NEWEST: Final = (2, 1, 330)
 """The newest release that ``make test-newest-cli`` passed with."""
 
 _VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b")
 
 
-class Tested(Enum):
+class Standing(Enum):
     """How a release stands to the tested range."""
 
     YES = "tested"
@@ -26,15 +26,15 @@ class Tested(Enum):
     UNKNOWN = "unknown"
 
 
-def check(said: str) -> Tested:
+def check(said: str) -> Standing:
     """Return how the release stands that calls itself so, such as ``2.1.329 (Claude Code)``."""
     found = _VERSION.match(said)
     if found is None:
-        return Tested.UNKNOWN
+        return Standing.UNKNOWN
     version = tuple(int(part) for part in found.groups())
     if version < OLDEST:
-        return Tested.OLDER
-    return Tested.NEWER if version > NEWEST else Tested.YES
+        return Standing.OLDER
+    return Standing.NEWER if version > NEWEST else Standing.YES
 
 
 def text(version: tuple[int, int, int]) -> str:
