@@ -132,7 +132,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     config.chmod(0o755)
     _write(config, "first")
     name = f"claude-gateway-test-{uuid.uuid4().hex[:12]}"
-    environment = {"CLAUDE_GATEWAY_CONFIG": str(config), "CLAUDE_GATEWAY_PUBLISH": "127.0.0.1:0"}
+    environment = {
+        "CLAUDE_GATEWAY_CONFIG": str(config),
+        "CLAUDE_GATEWAY_STATE": str(tmp_path_factory.mktemp("state")),
+        "CLAUDE_GATEWAY_PUBLISH": "127.0.0.1:0",
+        "CLAUDE_GATEWAY_AUTH_PUBLISH": "127.0.0.1:0",
+    }
     compose = ("docker", "compose", "--file", str(FILE), "--project-name", name)
     container = name
     try:
@@ -178,14 +183,19 @@ def test_it_runs_with_as_little_as_it_needs(running: Running) -> None:
     assert not host["Privileged"]
     assert set(host["Tmpfs"]) == {"/run/claude-gateway"}
     assert [option.partition(":")[0].partition("=")[0] for option in host["SecurityOpt"]] == ["no-new-privileges"]
-    assert [mount["RW"] for mount in running.inspect(".Mounts") if mount["Type"] == "bind"] == [False]
+    assert [
+        mount["RW"]
+        for mount in sorted(running.inspect(".Mounts"), key=lambda mount: mount["Destination"])
+        if mount["Type"] == "bind"
+    ] == [False, True]
 
 
 def test_only_this_machine_reaches_it_unless_asked_otherwise() -> None:
-    service = _service({"CLAUDE_GATEWAY_PUBLISH": "", "CLAUDE_GATEWAY_CONFIG": ""})
+    names = ("PUBLISH", "AUTH_PUBLISH", "CONFIG", "STATE")
+    service = _service({f"CLAUDE_GATEWAY_{name}": "" for name in names})
 
-    assert service["ports"] == ["127.0.0.1:4000:4000"]
-    assert service["volumes"] == ["./gateway:/config:ro"]
+    assert service["ports"] == ["127.0.0.1:4000:4000", "127.0.0.1:4200:4200"]
+    assert service["volumes"] == ["./gateway:/config:ro", "./state:/state"]
 
 
 def test_it_stops_in_order(running: Running) -> None:

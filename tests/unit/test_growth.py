@@ -13,6 +13,7 @@ from tests.support.builders.objects import world
 from tests.support.growth import Run, steep
 
 import claude_gateway.contract
+import claude_gateway_auth
 import claude_gateway_proxy
 import claude_gateway_runtime
 from claude_gateway.contract.policy import Format, Wire
@@ -29,7 +30,7 @@ from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.sse import opening
 from claude_gateway_proxy.gateway.wire.usage import Meter
 
-PACKAGES: Final = (claude_gateway_proxy, claude_gateway_runtime, claude_gateway.contract)
+PACKAGES: Final = (claude_gateway_proxy, claude_gateway_auth, claude_gateway_runtime, claude_gateway.contract)
 HIDDEN: Final = ("claude_gateway_proxy.translation.limits:", "claude_gateway_proxy.litellm.targets:")
 """Modules that use a pattern from a call: to build other patterns, and on a model's name, whose length is bounded."""
 

@@ -26,8 +26,7 @@ Prometheus' text format. Every sample has the label `{LABEL}` besides those belo
 Label values come from the configuration, so their number is bounded by it. A route or client is `namespace/name`. The
 usual `process_*` metrics are left out here. The operator serves its own page, on
 `CLAUDE_GATEWAY_OPERATOR_METRICS_LISTEN`, and so do the Claude Code backend and the sign-in service, on
-`CLAUDE_GATEWAY_METRICS_LISTEN`; all
-without that label."""
+`CLAUDE_GATEWAY_METRICS_LISTEN`; all without that label."""
 
 SUFFIX: Final = {"counter": "_total"}
 Row = tuple[str, str, str, str]

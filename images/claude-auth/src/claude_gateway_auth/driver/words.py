@@ -8,9 +8,9 @@ from claude_gateway_auth.flow import Trouble
 _ESCAPES: Final = re.compile(
     r"\x1b\[[0-9;?<>=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78]"
 )
-_LINK: Final = re.compile(r"https://[a-z.]+/[^\s\x07\x1b]*[?&]state=[\w-]+")
+_STATE: Final = re.compile(r"state=[\w-]+")
 _TOKEN: Final = re.compile(r"sk-ant-oat01-[\w-]+")
-_STATUS: Final = re.compile(r"(?:status code |HTTP )(\d{3})")
+_STATUS: Final = re.compile(r"(?:statuscode|http)(\d{3})")
 _NOT_ACCEPTED: Final = ("wasn'taccepted", "invalidcode", "invalid_grant")
 _INCOMPLETE: Final = "doesn'tlooklikethefullcode"
 _FAILURES: Final = ("couldn'tlogin", "oautherror", "loginfailed")
@@ -25,11 +25,16 @@ def plain(text: str) -> str:
 
 
 def link(text: str) -> str | None:
-    """Return the link to sign in, once it is there in whole: up to its state and what ends it."""
-    shown = plain(text)
-    found = _LINK.search(shown)
-    # The state may still be arriving: it is whole once something follows it.
-    return found[0] if found and found.end() < len(shown) else None
+    """Return the link to sign in, once it is there in whole: up to its state and what follows it."""
+    words = plain(text).split()
+    for number, word in enumerate(words):
+        start = word.find("https://")
+        at = word.find("state=", start) if start >= 0 else -1
+        state = _STATE.match(word, at) if at >= 0 else None
+        # The state may still be arriving: it is whole once something follows it.
+        if state is not None and (state.end() < len(word) or number < len(words) - 1 or text[-1:].isspace()):
+            return word[start : state.end()]
+    return None
 
 
 def token(text: str) -> str | None:
@@ -48,7 +53,7 @@ def trouble(text: str) -> Trouble | None:
         return Trouble.NOT_ACCEPTED
     if not any(words in solid for words in _FAILURES):
         return None
-    status = _STATUS.search(plain(text)) or re.search(r"(?:statuscode|http)(\d{3})", solid)
+    status = _STATUS.search(solid)
     if status:
         return Trouble.ANTHROPIC if int(status[1]) >= 429 else Trouble.NOT_ACCEPTED
     return Trouble.NETWORK if _NETWORK.search(solid) else Trouble.CLI
