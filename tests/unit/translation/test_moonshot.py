@@ -79,7 +79,7 @@ def test_depth_is_bounded() -> None:
 
 
 WORDS = ["type", "anyOf", "oneOf", "allOf", "properties", "items", "enum", "const", "$ref", "required", "x"]
-SCHEMAS = st.recursive(
+SCHEMAS: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([True, None, "object", "string", ["string", "null"], 5, [], {}]),
     lambda inner: st.dictionaries(st.sampled_from(WORDS), inner, max_size=4) | st.lists(inner, max_size=3),
     max_leaves=20,

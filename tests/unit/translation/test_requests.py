@@ -268,7 +268,7 @@ def test_no_request_breaks_the_translation(request: dict[str, Any], provider: st
         assert item["type"] in ("message", "function_call", "function_call_output", "reasoning")
 
 
-LATER = ("user", [{"type": "text", "text": "later"}])
+LATER: tuple[str, list[dict[str, Any]]] = ("user", [{"type": "text", "text": "later"}])
 
 
 def test_turns_of_one_role_in_a_row_are_one() -> None:
@@ -286,9 +286,8 @@ def test_mistral_gets_nothing_between_results_and_the_answer() -> None:
     *_, one, two = chat_request(request, provider="mistral")["messages"]
     assert (one["role"], two["role"]) == ("tool", "tool")
     assert [part["type"] for part in two["content"]] == ["text", "text", "image_url", "text"]
-    plain = turns(
-        ("user", "go"), ("assistant", CALLS[:1]), ("user", [{**RESULTS[1], "tool_use_id": "t1"}, LATER[1][0]])
-    )
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": "t1", "content": "two"}
+    plain = turns(("user", "go"), ("assistant", CALLS[:1]), ("user", [result, LATER[1][0]]))
     assert chat_request(plain, provider="mistral")["messages"][-1]["content"] == "two\n\nlater"
     empty = turns(("user", "go"), ("assistant", CALLS[:1]), ("user", [{"type": "tool_result", "tool_use_id": "t1"}]))
     assert chat_request(empty, provider="mistral")["messages"][-1]["content"] == ""
@@ -297,8 +296,9 @@ def test_mistral_gets_nothing_between_results_and_the_answer() -> None:
 @pytest.mark.parametrize("provider", ["deepseek", "moonshot"])
 def test_every_call_comes_back_with_reasoning_where_a_provider_wants_it(provider: str) -> None:
     thought = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="hm"))}
-    for said, expected in ((CALLS, " "), ([thought, *CALLS], "hm")):
-        request = turns(("user", "go"), ("assistant", said), ("user", RESULTS))
+    turn: list[Any]
+    for turn, expected in ((CALLS, " "), ([thought, *CALLS], "hm")):
+        request = turns(("user", "go"), ("assistant", turn), ("user", RESULTS))
         assert chat_request(request, provider=provider)["messages"][1]["reasoning_content"] == expected
     told = turns(("user", "go"), ("assistant", "words"), LATER)
     assert "reasoning_content" not in chat_request(told, provider=provider)["messages"][1]
