@@ -205,6 +205,7 @@ def test_an_error_in_the_callers_own_envelope_is_not_touched(shape: Wire, status
         (b"[]", None),
         (b'"prompt is too long"', "prompt is too long"),
         (b"the reason", "the reason"),
+        (b'{"error":{"message":"\\"m\\" does not think"}}', '"m" does not think'),
         (b'{"detail":[{"loc":["body","messages",0],"msg":"the reason"}]}', "messages.0: the reason"),
         (b'{"errors":[{"message":"one"},{"message":"two"}],"success":false}', "one; two"),
         (b'{"error":{"message":"Provider returned error","metadata":{"raw":"{\\"message\\":\\"why\\"}"}}}', "why"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 from tests.support.processes.worker import Worker, bundle, deployment, events
 
@@ -31,8 +32,6 @@ def part(index: int, arguments: str, name: str | None = None) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[list[str], list[Any]]] = {
-    "no finish reason": ([chunk(content="a b"), DONE], ["end_turn", "a b"]),
-    "no end at all": ([chunk(content="a b")], ["end_turn", "a b"]),
     "reasoning alone": ([chunk(reasoning_content="hm"), chunk("stop"), DONE], ["end_turn", "hm"]),
     "another name for reasoning": (
         [chunk(reasoning="hm"), chunk(content="x"), chunk("stop"), DONE],
@@ -66,6 +65,33 @@ CASES: dict[str, tuple[list[str], list[Any]]] = {
         ["tool_use", ("a", {"x": 1})],
     ),
 }
+
+
+CUT = {
+    "no finish reason": [chunk(content="a b"), DONE],
+    "no end at all": [chunk(content="a b")],
+    "a failure": [chunk(content="a b"), chunk("abort"), DONE],
+    "half a call": [chunk(tool_calls=[part(0, '{"x"', "a")]), chunk("tool_calls"), DONE],
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_stream_without_its_end_breaks(worker: Worker, upstream: Scripted, name: str) -> None:
+    worker.apply(bundle(deployment("raw", "hosted_vllm/m", api_base=upstream.openai_url)))
+    upstream.script({"raw": CUT[name], "headers": {"content-type": "text/event-stream"}})
+    body = {"max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], "stream": True}
+    try:
+        assert worker.post("/v1/messages", "raw", body).status_code == 502, "nothing was sent yet"
+    except httpx.RemoteProtocolError:
+        assert name not in ("a failure", "half a call"), "it came in one piece"
+
+
+@pytest.mark.parametrize("raw", [[], [DONE], [": ping\n\n"], ["<html></html>"]])
+def test_a_stream_of_nothing_is_a_failure(worker: Worker, upstream: Scripted, raw: list[str]) -> None:
+    worker.apply(bundle(deployment("raw", "hosted_vllm/m", api_base=upstream.openai_url)))
+    upstream.script({"raw": raw, "headers": {"content-type": "text/event-stream"}})
+    body = {"max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], "stream": True}
+    assert worker.post("/v1/messages", "raw", body).status_code == 502
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,7 +6,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.decoding import whole
 
 _REASONS: Final[dict[str, str]] = {
-    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed", "end"), "stop"),
+    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "max_completion_tokens", "max_length"), "length"),
     **dict.fromkeys(("model_length", "model_context_window_exceeded", "context_length_exceeded"), "length"),
     **dict.fromkeys(("context_length", "context_window_exceeded", "token_limit", "max_new_tokens"), "length"),
@@ -51,3 +51,8 @@ def reason_of(word: object) -> str | None:
     if plain in _FAILED:
         raise Broken(f"the upstream broke its answer off: {whole(word[:_SHOWN])}")
     return _REASONS.get(plain, "stop")
+
+
+def is_reason(word: str) -> bool:
+    """Return whether a word is a server's reason for an end, rather than a stop sequence that it met."""
+    return word in _REASONS or word in _FAILED

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway_proxy.translation.decoding import whole
+from claude_gateway_proxy.translation.decoding import MALFORMED, decode, whole
 
 READ_MOST: Final = 64 * 1024
 """Characters of an error that are read."""
@@ -124,8 +124,8 @@ def _text(text: str, depth: int) -> str | None:
         return None
     at = text.find("{")
     if at < 0:
-        inner = _parsed(text, 0) if text[0] in '"[' else None
-        return text if inner is None else _words(inner, depth - 1)
+        inner = decode(text.encode("utf-8", "surrogatepass")) if text[0] in '"[' else MALFORMED
+        return text if inner is MALFORMED else _words(inner, depth - 1)
     start = at - 1 if text[at - 1 : at] == "[" else at
     inner = _parsed(text, start)
     found = _words(inner, depth - 1) if isinstance(inner, Mapping | list) else None

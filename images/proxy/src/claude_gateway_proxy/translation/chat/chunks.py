@@ -7,7 +7,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin, Calls
 from claude_gateway_proxy.translation.chat.parts import said_of
 from claude_gateway_proxy.translation.decoding import Halves
-from claude_gateway_proxy.translation.ends import reason_of
+from claude_gateway_proxy.translation.ends import is_reason, reason_of
 from claude_gateway_proxy.translation.messages.events import Usage
 from claude_gateway_proxy.translation.usage import usage_of
 
@@ -132,7 +132,7 @@ class Chunks:
         if reason:
             self.reason = reason_of(reason) or self.reason
         matched = choice.get("stop_reason")
-        if isinstance(matched, str) and matched and reason == "stop":
+        if isinstance(matched, str) and matched and not is_reason(matched):
             # vLLM names the stop sequence that it met.
             self.stop_sequence = matched
 
