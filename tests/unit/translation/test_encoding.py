@@ -27,7 +27,7 @@ def test_only_what_continues_the_open_text_is_read_the_short_way() -> None:
     list(reader.chunk(text))
     assert reader.continued(text) == "a"
     assert reader.continued(chunk({"content": "b", "role": "assistant", "tool_calls": None})) == "b"
-    for other in (
+    others: tuple[dict[str, object], ...] = (
         chunk({"content": "a", "reasoning_content": "b"}),
         chunk({"content": "a"}, finish_reason="stop"),
         chunk({"content": [{"type": "text", "text": "a"}]}),
@@ -35,7 +35,8 @@ def test_only_what_continues_the_open_text_is_read_the_short_way() -> None:
         {**text, "usage": {"prompt_tokens": 1}},
         {"choices": []},
         {"choices": None},
-    ):
+    )
+    for other in others:
         assert reader.continued(other) is None
 
 
