@@ -15,7 +15,7 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
-from claude_gateway_proxy.litellm.exceptions import of_exception
+from claude_gateway_proxy.litellm.exceptions import of_exception, unrepaired
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
@@ -165,7 +165,7 @@ class App:
                 refusal = Refusal(failure.status, failure.message)
                 changed = self._repairs.after(refusal, fields)
                 if changed is None or len(refused) == TRIES_MOST:
-                    raise failure from None
+                    raise unrepaired(failure, format=format) from None
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
                 refused.append((refusal, name))

@@ -15,6 +15,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
 from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, counts_of
 from claude_gateway_proxy.translation.documents import Document, Documents
+from claude_gateway_proxy.translation.names import call_id
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.translation.messages.events import Usage
@@ -24,6 +25,8 @@ _SAID: Final = frozenset(
     {"content", "reasoning_content", "reasoning", "reasoning_details", "tool_calls", "function_call", "refusal"}
 )
 """Fields of a delta that the readers read; what they say is written anew."""
+
+_LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
 
 _CHAT: Final = "/chat/completions"
 _RESPONSES: Final = "/responses"
@@ -99,12 +102,12 @@ class Stream:
         if not self._is_chat:
             if document.get("object") == "response" and "type" not in document:
                 document = {"type": "response.completed", "response": document}
-            return b"data: " + msgspec.json.encode(document) + b"\n\n"
+            return _event(document)
         _listen(document)
         choices = [
             self._choices.setdefault(choice.get("index"), _Choice()).delta(choice) for choice in _choices(document)
         ]
-        return b"data: " + msgspec.json.encode({**document, "choices": choices}) + b"\n\n"
+        return _event({**document, "choices": choices})
 
 
 class _Choice:
@@ -157,7 +160,16 @@ class _Choice:
             return b""
         fields = _fields(list(self._chunks.end()))
         choice = {"index": 0, "delta": fields, "finish_reason": self._chunks.reason}
-        return b"data: " + msgspec.json.encode({"object": "chat.completion.chunk", "choices": [choice]}) + b"\n\n"
+        return _event({"object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _event(document: Document) -> bytes:
+    """Return an event of a stream; httpx ends lines at three characters that are text, so that they are escaped."""
+    data = msgspec.json.encode(document)
+    if not data.isascii():
+        for character, escaped in _LINE_ENDS:
+            data = data.replace(character, escaped)
+    return b"data: " + data + b"\n\n"
 
 
 def _choices(document: Document) -> Iterator[Document]:
@@ -177,10 +189,9 @@ def _fields(pieces: list[Piece]) -> Document:
             found[name] = found.get(name, "") + piece.text
         elif isinstance(piece, Begin):
             function: Document = {"name": piece.name, "arguments": ""}
-            call: Document = {"index": piece.key, "id": piece.ident or f"call_{piece.key}", "type": "function"}
-            if piece.signature is not None:
-                call["extra_content"] = {"google": {"thought_signature": piece.signature}}
-            calls[piece.key] = {**call, "function": function}
+            # LiteLLM drops what it does not know of a call, but not its id.
+            ident = call_id(piece.ident, known=frozenset(), signature=piece.signature)
+            calls[piece.key] = {"index": piece.key, "id": ident, "type": "function", "function": function}
         elif isinstance(piece, Arguments):
             called = calls.setdefault(piece.key, {"index": piece.key, "function": {"arguments": ""}})
             called["function"]["arguments"] += piece.text

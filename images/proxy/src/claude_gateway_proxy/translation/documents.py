@@ -63,11 +63,12 @@ class Documents:
         if self.form is Form.UNKNOWN:
             self._kept += piece
             piece = bytes(self._kept.removeprefix(_MARK).lstrip(_BLANK))
-            if not piece or _MARK.startswith(piece):
-                self._bound()
+            self._kept.clear()
+            if _MARK.startswith(piece):
+                # Nothing yet, or a mark that is cut.
+                self._kept += piece
                 return []
             self.form = _form(piece)
-            self._kept.clear()
         if self.form is Form.EVENTS:
             events = self._framing.feed(piece)
             self.done = bool(events) and events[-1].data.strip() in _DONE
