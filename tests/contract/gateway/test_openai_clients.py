@@ -61,6 +61,10 @@ def _bedrock(url: str) -> Target:
     return target(wire=Wire.BEDROCK, base_url=url, model=_ID, translation=_CODEC, **place)
 
 
+def _openai(url: str) -> Target:
+    return target(wire=Wire.OPENAI, base_url=url, model="*")
+
+
 @asynccontextmanager
 async def served(*replies: Reply) -> AsyncIterator[tuple[Gateway, Upstream]]:
     """A gateway whose only route leads to Anthropic."""
@@ -242,10 +246,41 @@ async def test_embeddings_come_in_base64_from_a_server_without_it() -> None:
     asked = {"model": "m", "input": "x", "encoding_format": "base64"}
     knows = {**numbers, "data": [{"index": 0, "embedding": packed}]}
     replies = [whole(json.dumps(each).encode()) for each in (numbers, knows, numbers)]
-    async with upstream(*replies) as up, gateway(route("m", targets=[target(wire=Wire.OPENAI, base_url=up.url)])) as gw:
+    async with upstream(*replies) as up, gateway(route("m", targets=[_openai(up.url)])) as gw:
         for _ in range(2):
             found = await (await gw.post("/v1/embeddings", asked)).json()
             assert found["data"] == [{"index": 0, "embedding": packed}]
         plain = await (await gw.post("/v1/embeddings", {"model": "m", "input": "x"})).read()
         assert json.loads(plain) == numbers
         assert all(record["input_tokens"] == 2 for record in await gw.records())
+
+
+async def test_a_conversation_is_compacted_and_goes_on() -> None:
+    summary = {**_MESSAGE, "content": [{"type": "text", "text": "They said hello."}]}
+    async with served(*(whole(json.dumps(each).encode()) for each in (summary, _MESSAGE))) as (gw, up):
+        past = [*_HI, {"role": "assistant", "content": "hello"}]
+        answer = await gw.post("/v1/responses/compact", {**_RESPONSES, "input": past, "tools": []})
+        found = await answer.json()
+        assert (answer.status, found["object"]) == (200, "response.compaction")
+        assert [item.get("role", item.get("type")) for item in found["output"]] == ["user", "compaction"]
+        later = [*found["output"], {"role": "user", "content": "go on"}]
+        assert await _status(gw, "/v1/responses", {**_RESPONSES, "input": later}) == 200
+        asked, more = (json.loads(seen.body)["messages"] for seen in up.seen)
+        streamed = {**_RESPONSES, "stream": True}
+        assert await _status(gw, "/v1/responses/compact", streamed) == 400
+    assert "Summarize" in asked[-1]["content"][-1]["text"]
+    assert [block["text"] for block in more[0]["content"]][1:] == [
+        "Summary of the conversation so far:\nThey said hello.",
+        "go on",
+    ]
+
+
+async def test_an_incomplete_summary_is_none() -> None:
+    async with served(whole(json.dumps({**_MESSAGE, "stop_reason": "max_tokens"}).encode())) as (gw, _):
+        assert await _status(gw, "/v1/responses/compact", _RESPONSES) == 502
+
+
+async def test_openai_compacts_its_own_conversations() -> None:
+    async with upstream(whole(b"{}")) as up, gateway(route("m", targets=[_openai(up.url)])) as gw:
+        assert await _status(gw, "/v1/responses/compact", {"model": "m", "input": "x"}) == 200
+        assert up.seen[0].target == "/responses/compact"

@@ -168,6 +168,12 @@ def test_tools_and_choices_arrive(ask: Ask) -> None:
 
 
 @BOTH
+def test_a_tool_that_comes_twice_is_one(ask: Ask) -> None:
+    tool = FUNCTION if ask is chat else TOOL
+    assert ask(tools=[tool, tool])["tools"] == [CLAUDES]
+
+
+@BOTH
 def test_a_strict_tool_is_strict_or_rejected(ask: Ask) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
     tool = {"name": "count", "parameters": schema, "strict": True}

@@ -11,6 +11,7 @@ from claude_gateway_proxy.gateway.routing.names import literal
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
+from claude_gateway_proxy.gateway.wire.paths import COMPACT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +57,8 @@ class Call:
         model = self.facts.body.model
         bare = without_context(model)
         return literal(self.route.models) or bare if self.route.alias in (model, bare) else bare
+
+    @property
+    def compacts(self) -> bool:
+        """Whether a conversation of Responses is to be made shorter, rather than to go on."""
+        return self.format is Format.RESPONSES and self.path.removesuffix("/").endswith(COMPACT)

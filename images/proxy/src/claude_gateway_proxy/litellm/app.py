@@ -24,6 +24,7 @@ from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
 from claude_gateway_proxy.litellm.regular import Heard, heard
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
+from claude_gateway_proxy.litellm.unsupported import check_fields
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
@@ -150,6 +151,8 @@ class App:
     ) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
         library = await self._library.get()
+        if options is None:
+            check_fields(library, wanted, format=format, provider=target.provider, model=model)
         repaired = Model(target.id, model)
         asked, translation = translated(wanted, format=format, options=options, target=target)
         fields, names = self._repairs.known(repaired, translation)

@@ -64,6 +64,9 @@ _REQUIRED: Final[Mapping[Format, Mapping[str, tuple[type, ...]]]] = {
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields of Responses that refer to what a server keeps; nothing is kept here, and to ignore them would be wrong."""
 
+_SEVERAL: Final[Mapping[str, object]] = {"best_of": 1, "echo": False, "suffix": None}
+"""Fields of text completions that chat models have nothing like, with the value that says nothing."""
+
 _REFERENCES: Final = ("os.environ/", "oidc/")
 
 
@@ -100,6 +103,8 @@ def allowed(document: Json, *, format: Format) -> Json:
         if not isinstance(kept.get(name), kinds) or isinstance(kept.get(name), bool):
             raise bad_request(f"{name}: {'Field required' if name not in kept else 'has the wrong type'}")
     _refuse_references(kept)
+    if format is Format.COMPLETIONS:
+        _refuse_several(kept)
     _check_parts(kept)
     return kept
 
@@ -117,6 +122,18 @@ def _refuse_state(document: Json) -> None:
             )
     if document.get("background"):
         raise bad_request("background: not supported for this model")
+
+
+def _refuse_several(kept: Json) -> None:
+    """LiteLLM asks chat models for one completion of one text, and drops what says otherwise."""
+    prompt = kept["prompt"]
+    if isinstance(prompt, list):
+        if len(prompt) != 1 or not isinstance(prompt[0], str):
+            raise bad_request("prompt: lists are not supported for this model, send one text")
+        kept["prompt"] = prompt[0]
+    for name, harmless in _SEVERAL.items():
+        if kept.pop(name, harmless) not in (harmless, ""):
+            raise bad_request(f"{name}: is not supported for this model")
 
 
 def _refuse_references(kept: Json) -> None:

@@ -10,7 +10,7 @@ from yarl import URL
 from claude_gateway.contract.policy import Target, Wire
 from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.errors import bad_request
+from claude_gateway_proxy.gateway.errors import bad_request, unknown_path
 from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
@@ -37,10 +37,15 @@ class LiteLLMLane:
         self._worker = worker
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:  # noqa: ARG002 - has its own
-        """Prepare the request to the worker. Raises Failure (400) for a model name that does not fit in a header."""
+        """Prepare the request to the worker. Raises Failure (400, 404).
+
+        No model name may have more than ASCII, which is all that a header takes, and LiteLLM compacts nothing.
+        """
         model = call.asked if target.model == "*" else target.model
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
+        if call.compacts:
+            raise unknown_path(call.path)
         body = body_of(call, target)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
         headers["x-request-id"] = call.record.request_id

@@ -32,11 +32,15 @@ class ModelPath:
     stream: bool = False
 
 
+COMPACT: Final = "/compact"
+"""What follows the path of Responses where a conversation is to be made shorter."""
+
+_ASKED: Final = {
+    **{each.path: ModelPath(each.wire, each.format) for each in OPERATIONS.values()},
+    f"{OPERATIONS[Format.RESPONSES].path}{COMPACT}": ModelPath(Wire.OPENAI, Format.RESPONSES),
+}
 _FIXED: Final = {
-    f"{prefix}{version}{each.path}": ModelPath(each.wire, each.format)
-    for each in OPERATIONS.values()
-    for prefix in _PREFIXES
-    for version in _VERSIONS
+    f"{prefix}{version}{end}": found for end, found in _ASKED.items() for prefix in _PREFIXES for version in _VERSIONS
 }
 _DEPLOYED: Final = {each.path.encode(): each.format for each in OPERATIONS.values() if each.wire is Wire.OPENAI}
 """What Azure's clients ask of a deployment, by the end of the path."""

@@ -122,7 +122,7 @@ class _Conversation:
         if choice.only is not None:
             allowed = {self.box.to_claude(ClientTool(name)) for name in choice.only}
             own = [each for each in own if each["name"] in allowed]
-        found = [*own, *self._search]
+        found = tools.unique([*own, *self._search])
         chosen = tools.tool_choice(choice, parallel=request.get("parallel_tool_calls"), tools=found, box=self.box)
         if not found and self._called:
             return {"tools": tools.recalled(self._called), "tool_choice": {"type": "none"}}

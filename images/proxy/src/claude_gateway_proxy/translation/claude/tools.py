@@ -94,6 +94,11 @@ def definition(offered: Offered, box: Toolbox, *, model: Claude) -> Block:
     return found
 
 
+def unique(tools: Iterable[Block]) -> list[Block]:
+    """Return tools whose names are their own, as Claude wants them; of two with one name, the later counts."""
+    return list({tool["name"]: tool for tool in tools}.values())
+
+
 def custom_description(custom: Mapping[str, Any]) -> str:
     """Return what a custom tool does; a grammar that its input must follow can only be described to a Claude."""
     words = custom.get("description")

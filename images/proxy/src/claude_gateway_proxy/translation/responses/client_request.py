@@ -13,11 +13,13 @@ from claude_gateway_proxy.translation.claude.tools import Choice, ClientTool
 from claude_gateway_proxy.translation.claude.turns import Block, Turns
 from claude_gateway_proxy.translation.names import upstream_id
 from claude_gateway_proxy.translation.responses.client_tools import call_of, choice_of, offered_of
+from claude_gateway_proxy.translation.responses.summaries import opened_summary
 
 _SILENT: Final = {"top_logprobs": (0,), "background": (False,)}
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields that refer to what a server keeps; nothing is kept here."""
 
+_SUMMARY: Final = "Summary of the conversation so far:"
 _SYSTEM: Final = ("system", "developer")
 _SUMMARIES: Final = ("auto", "concise", "detailed")
 _ECHOED: Final = (
@@ -136,7 +138,7 @@ class _Conversation:
         """Return ``tools`` and ``tool_choice``."""
         choice = choice_of(request.get("tool_choice"))
         own = [tools.definition(each, self.box, model=model) for each in self._offered]
-        found = _left([*own, *self._search], choice, self.box)
+        found = tools.unique(_left([*own, *self._search], choice, self.box))
         chosen = tools.tool_choice(choice, parallel=request.get("parallel_tool_calls"), tools=found, box=self.box)
         if not found and self._called:
             return {"tools": tools.recalled(self._called), "tool_choice": {"type": "none"}}
@@ -193,10 +195,10 @@ class _Conversation:
 
     def compaction(self, item: Mapping[str, Any], at: str) -> None:
         """Read the summary of an earlier part of the conversation."""
-        block = opened(item.get("encrypted_content"))
-        if block is None:
+        summary = opened_summary(item.get("encrypted_content"))
+        if summary is None:
             raise Rejected(f"{at}.encrypted_content: was not written for this model")
-        self.turns.say("user", parts.text(block.get("thinking")))
+        self.turns.say("user", parts.text(f"{_SUMMARY}\n{summary}"))
 
     def reference(self, _: Mapping[str, Any], at: str) -> None:
         """Refuse a reference to what a server keeps."""

@@ -10,6 +10,7 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Format, Target
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.codec import messages, openai
 from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
@@ -59,7 +60,7 @@ class CodecLane:
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         """Prepare the request; awaiting its response translates it, and raises Failure (400) where that cannot be."""
-        to = self._dispatch.endpoint(call, target, PAIRS[call.format].upstream(target))
+        to = self._dispatch.endpoint(call, target, _pair(call).upstream(target))
         mask = Mask() if to.cloud else to.mask
         response = self._answer(call, target, to=to, mask=mask, upstreams=upstreams)
         # Whatever the frames of the caller, this lane answers without them.
@@ -101,8 +102,17 @@ class CodecLane:
             raise
 
 
+def _pair(call: Call) -> Pair:
+    """The translation for a call. Raises Failure (400) for a compaction that is to be streamed, which none is."""
+    if not call.compacts:
+        return PAIRS[call.format]
+    if call.body.stream:
+        raise bad_request("stream: a compaction is not streamed")
+    return openai.COMPACT_PAIR
+
+
 async def _prepared(call: Call, target: Target, model: str) -> Prepared:
-    pair, body = PAIRS[call.format], body_of(call, target)
+    pair, body = _pair(call), body_of(call, target)
     if len(body) <= _AT_ONCE:
         return pair.prepare(pair.read(body), target, model, len(body))
     return await asyncio.to_thread(_prepared_aside, pair, body, target, model)

@@ -19,7 +19,9 @@ from claude_gateway_proxy.translation.claude.reader import Reader
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.responses import client_request as responses
+from claude_gateway_proxy.translation.responses import compaction
 from claude_gateway_proxy.translation.responses.client_answer import ResponsesWriter
+from claude_gateway_proxy.translation.responses.compaction import CompactionWriter
 from claude_gateway_runtime.failure import Failure
 
 _URLS: Final = frozenset({Wire.ANTHROPIC})
@@ -78,6 +80,16 @@ def _responses(fields: Json, target: Target, model: str, _: int) -> Prepared:
     return Prepared(_framed(asked.body, target), _Retelling(writer))
 
 
+def _compaction(fields: Json, target: Target, model: str, _: int) -> Prepared:
+    try:
+        asked = responses.messages_request(compaction.summary_request(fields), target=_asked(target, model))
+    except (Rejected, RecursionError) as error:
+        raise bad_request(_words(error)) from None
+    writer = CompactionWriter(asked, model=model, created=int(time.time()))
+    writer.kept = compaction.user_messages(fields)
+    return Prepared(_framed(asked.body, target), _Retelling(writer))
+
+
 def _asked(target: Target, model: str) -> Asked:
     return Asked(model, plain_name(model), urls=target.wire in _URLS, searches=target.wire in _SEARCHES)
 
@@ -101,3 +113,4 @@ def _to_messages(_: Target) -> Format:
 
 CHAT_PAIR: Final = Pair(upstream=_to_messages, read=decoded, prepare=_chat)
 RESPONSES_PAIR: Final = Pair(upstream=_to_messages, read=decoded, prepare=_responses)
+COMPACT_PAIR: Final = Pair(upstream=_to_messages, read=decoded, prepare=_compaction)

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from yarl import URL
+
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
@@ -11,6 +13,7 @@ from claude_gateway_proxy.gateway.lanes.dispatch import Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.wire.headers import request_headers
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
+from claude_gateway_proxy.gateway.wire.paths import COMPACT
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
 
 
@@ -31,7 +34,7 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
     elif to.verbs is None and model != call.body.model:
         changes["model"] = model_text(model)
     return Request(
-        url=to.address(_query(call)) if to.verbs is None else to.of_model(model, stream=call.body.stream),
+        url=_url(call, to, model),
         headers=request_headers(
             headers,
             wire=to.wire,
@@ -42,6 +45,12 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
         ),
         body=_body(call, changes, to=to.wire),
     )
+
+
+def _url(call: Call, to: Endpoint, model: str) -> URL:
+    if to.verbs is not None:
+        return to.of_model(model, stream=call.body.stream)
+    return URL(f"{to.url}{COMPACT}", encoded=True) if call.compacts else to.address(_query(call))
 
 
 def _body(call: Call, changes: Changes, *, to: Wire) -> bytes:

@@ -1,0 +1,31 @@
+"""Fields that a provider lacks: LiteLLM drops them, and its caller takes the answer for what it asked for."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from claude_gateway.contract.policy import Format
+from claude_gateway_proxy.litellm.errors import bad_request
+
+_SILENT: Final[Mapping[str, tuple[object, ...]]] = {
+    "n": (1,),
+    "logprobs": (False, 0),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "audio": (),
+    "modalities": (["text"],),
+    "response_format": ({"type": "text"},),
+    "web_search_options": (),
+}
+"""Fields that change what an answer is, and their values that ask for nothing. Others only lean on a model's choice of
+words, and clients send them with every request."""
+
+
+def check_fields(library: Any, fields: Mapping[str, Any], *, format: Format, provider: str, model: str) -> None:
+    """Check that LiteLLM passes on what changes an answer. Raises Failure (400) that names the first other field."""
+    asked = [name for name, silent in _SILENT.items() if name in fields and fields[name] not in silent]
+    if not asked or format not in (Format.CHAT, Format.COMPLETIONS):
+        return
+    known = library.get_supported_openai_params(model=model.partition("/")[2], custom_llm_provider=provider)
+    missing = next((name for name in asked if known is not None and name not in known), None)
+    if missing is not None:
+        raise bad_request(f"{missing}: is not supported for this model")
