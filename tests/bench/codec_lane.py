@@ -13,13 +13,16 @@ _SECONDS = 10
 
 async def rows(stack: Stack) -> list[Row]:
     """Streams at saturation, added time to first byte, and many open streams."""
+    await _saturated(stack.port, OPENAI, seconds=2)
     before = _cpu(stack)
     ours, samples = await _saturated(stack.port, OPENAI)
     each = (_cpu(stack) - before) / len(samples)
     lost = sum(sample.status != 200 for sample in samples)
+    await _saturated(stack.port, TRANSLATED, seconds=2)
     litellm, _ = await _saturated(stack.port, TRANSLATED)
     with router.installed(f"http://127.0.0.1:{stack.upstream}", key=KEY, model="bench") as (process, port):
         pin(process, GATEWAY_CORES)
+        await _saturated(port, "openai,bench", seconds=2)
         peer, _ = await _saturated(port, "openai,bench")
     return [
         Row(
@@ -36,11 +39,9 @@ async def rows(stack: Stack) -> list[Row]:
     ]
 
 
-async def _saturated(port: int, model: str) -> tuple[float, list[Sample]]:
+async def _saturated(port: int, model: str, *, seconds: float = 8) -> tuple[float, list[Sample]]:
     to = Endpoint(port=port, path="/v1/messages", key=KEY, model=model)
-    body = prompt(model, size=2000, stream=True)
-    await saturate(to, body, connections=4, seconds=2)
-    return await saturate(to, body, connections=10, seconds=8)
+    return await saturate(to, prompt(model, size=2000, stream=True), connections=10, seconds=seconds)
 
 
 async def _added(stack: Stack, *, size: int, most: float) -> Row:

@@ -25,6 +25,12 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.sse import opening
 from claude_gateway_proxy.gateway.wire.usage import Meter
+from claude_gateway_proxy.translation.bad_answer import BadAnswer
+from claude_gateway_proxy.translation.chat.answer import ChatReader
+from claude_gateway_proxy.translation.documents import Documents
+from claude_gateway_proxy.translation.messages.options import RequestOptions, Thinking
+from claude_gateway_proxy.translation.messages.writer import Writer
+from claude_gateway_proxy.translation.words import words_of
 
 PACKAGES: Final = (claude_gateway_proxy, claude_gateway_runtime, claude_gateway.contract)
 HIDDEN: Final = ("claude_gateway_proxy.translation.limits:", "claude_gateway_proxy.litellm.targets:")
@@ -160,11 +166,88 @@ def _framed(stream: bytes) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("read", [_metered, _guarded, _framed, opening], ids=["meter", "guard", "frames", "opening"])
+def _documents(stream: bytes) -> None:
+    documents = Documents()
+    try:
+        for piece in _pieces(stream):
+            documents.feed(piece)
+        documents.end()
+    except BadAnswer:
+        return
+
+
+READERS: Final = [_metered, _guarded, _framed, _documents, opening]
+
+
+@pytest.mark.parametrize("read", READERS, ids=["meter", "guard", "frames", "documents", "opening"])
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_stream_is_read_in_linear_time(kind: str, read: Callable[[bytes], object]) -> None:
     def make(size: int) -> Run:
         stream = STREAMS[kind](size)
         return lambda: read(stream)
+
+    assert steep(make, scale=4) is None
+
+
+def _delta(**said: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": said}]}
+
+
+def _call(arguments: str, *, name: str | None = None, index: int = 0) -> dict[str, Any]:
+    return _delta(tool_calls=[{"index": index, "function": {"name": name, "arguments": arguments}}])
+
+
+ANSWERS: Final[dict[str, Callable[[int], list[dict[str, Any]]]]] = {
+    "blanks": lambda size: [_delta(content=" ")] * size,
+    "a tag that is not closed": lambda size: [_delta(content="<think>"), *[_delta(content="</thin")] * size],
+    "arguments": lambda size: [_call('{"a":"', name="x"), *[_call("xx")] * size],
+    "arguments without a name": lambda size: [_call('{"a":"'), *[_call("xx")] * size],
+    "JSON within JSON": lambda size: [_call('"', name="x"), *[_call("xx")] * size],
+    "backslashes": lambda size: [_call('{"a":"', name="x"), *[_call("\\")] * size],
+    "text behind an open call": lambda size: [_call("{", name="x"), *[_delta(content="x"), _call("[")] * size],
+    "a call that is repeated": lambda size: [
+        _call('{"a":"%s"}' % ("x" * size), name="x"),
+        *[_call("", name="x")] * size,
+    ],
+    "calls by turns": lambda size: [_call("[", name="x", index=number % 7) for number in range(size)],
+    "halves": lambda size: [_delta(content="\ud83d")] * size,
+}
+
+
+def _read_answer(chunks: list[dict[str, Any]]) -> None:
+    reader = ChatReader(Writer(RequestOptions(model="m", thinking=Thinking(wanted=True))))
+    try:
+        for chunk in chunks:
+            for _ in reader.chunk(chunk):
+                pass
+        for _ in reader.end():
+            pass
+    except BadAnswer:
+        return
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_an_answer_is_read_in_linear_time(kind: str) -> None:
+    def make(size: int) -> Run:
+        chunks = ANSWERS[kind](size)
+        return lambda: _read_answer(chunks)
+
+    assert steep(make) is None
+
+
+ERRORS: Final[dict[str, Callable[[int], str]]] = {
+    "braces": lambda size: "{" * size,
+    "texts within texts": lambda size: '{"message":"' * size,
+    "literals": lambda size: "{'a':" * size,
+    "escapes": lambda size: '"' + "\\" * size,
+    "lists": lambda size: '{"errors":[' + '{"message":"x"},' * size + "{}]}",
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_is_read_in_linear_time(kind: str) -> None:
+    def make(size: int) -> Run:
+        text = ERRORS[kind](size)
+        return lambda: words_of(text)
 
     assert steep(make, scale=4) is None

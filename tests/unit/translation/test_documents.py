@@ -90,9 +90,8 @@ def test_events_are_bounded(data: bytes) -> None:
 
 def test_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "WHOLE_MOST", 10)
-    for data in (b'{"a":"0123456789"}', b" " * 20):
-        with pytest.raises(Broken, match="larger than"):
-            read(data)
+    with pytest.raises(Broken, match="larger than"):
+        read(b'{"a":"0123456789"}')
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from claude_gateway.contract.policy import ChatCapabilities
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.translation.chat import request as chat
+from claude_gateway_proxy.translation.messages import reading
 from claude_gateway_proxy.translation.messages.options import request_options
 from claude_gateway_proxy.translation.responses import request as responses
 from claude_gateway_proxy.translation.schema.gemini import for_gemini
@@ -265,3 +266,63 @@ def test_no_request_breaks_the_translation(request: dict[str, Any], provider: st
         assert message["role"] in ("system", "user", "assistant", "tool")
     for item in responses_request(request)["input"]:
         assert item["type"] in ("message", "function_call", "function_call_output", "reasoning")
+
+
+LATER = ("user", [{"type": "text", "text": "later"}])
+
+
+def test_turns_of_one_role_in_a_row_are_one() -> None:
+    reminder = {"type": "text", "text": "r"}
+    request = turns(("user", "go"), ("assistant", CALLS), ("user", [RESULTS[1], reminder]), ("user", [RESULTS[0]]))
+    messages = chat_request(request, provider="hosted_vllm")["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool", "user"]
+    roles = [turn[0] for turn in reading.messages_of(turns(("user", "a"), ("user", "b"), ("assistant", "c")))]
+    assert roles == ["user", "assistant"]
+    assert reading.messages_of({"messages": [5, {"role": "user", "content": 7}]}) == [("user", [])]
+
+
+def test_mistral_gets_nothing_between_results_and_the_answer() -> None:
+    request = turns(("user", "go"), ("assistant", CALLS), ("user", [*RESULTS, {"type": "text", "text": "more"}]))
+    *_, one, two = chat_request(request, provider="mistral")["messages"]
+    assert (one["role"], two["role"]) == ("tool", "tool")
+    assert [part["type"] for part in two["content"]] == ["text", "text", "image_url", "text"]
+    plain = turns(
+        ("user", "go"), ("assistant", CALLS[:1]), ("user", [{**RESULTS[1], "tool_use_id": "t1"}, LATER[1][0]])
+    )
+    assert chat_request(plain, provider="mistral")["messages"][-1]["content"] == "two\n\nlater"
+    empty = turns(("user", "go"), ("assistant", CALLS[:1]), ("user", [{"type": "tool_result", "tool_use_id": "t1"}]))
+    assert chat_request(empty, provider="mistral")["messages"][-1]["content"] == ""
+
+
+@pytest.mark.parametrize("provider", ["deepseek", "moonshot"])
+def test_every_call_comes_back_with_reasoning_where_a_provider_wants_it(provider: str) -> None:
+    thought = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="hm"))}
+    for said, expected in ((CALLS, " "), ([thought, *CALLS], "hm")):
+        request = turns(("user", "go"), ("assistant", said), ("user", RESULTS))
+        assert chat_request(request, provider=provider)["messages"][1]["reasoning_content"] == expected
+    told = turns(("user", "go"), ("assistant", "words"), LATER)
+    assert "reasoning_content" not in chat_request(told, provider=provider)["messages"][1]
+    assert chat_request({**told, "thinking": {"type": "disabled"}}, provider=provider)["thinking"] == {
+        "type": "disabled"
+    }
+    assert "thinking" not in chat_request(told, provider=provider)
+
+
+def test_openrouter_gets_reasoning_as_it_gives_it() -> None:
+    thought = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="hm"))}
+    call = {**CALLS[0], "id": "t1__thought__c2ln"}
+    request = turns(("user", "go"), ("assistant", [thought, call, CALLS[1]]), ("user", RESULTS))
+    assert chat_request(request, provider="openrouter")["messages"][1]["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "hm", "index": 0},
+        {"type": "reasoning.encrypted", "format": "google-gemini-v1", "id": "t1", "data": "c2ln", "index": 1},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["image", "document"])
+def test_a_file_of_anthropics_is_rejected_by_name(kind: str) -> None:
+    block = {"type": kind, "source": {"type": "file", "file_id": "file_1"}}
+    for content in ([block], [{"type": "tool_result", "tool_use_id": "t1", "content": [block]}]):
+        with pytest.raises(reading.Unsupported, match="file_id"):
+            chat_request(turns(("user", content)), provider="hosted_vllm")
+        with pytest.raises(reading.Unsupported, match="file_id"):
+            responses_request(turns(("user", content)))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claude_gateway_proxy.gateway.body.document import parse, splice
-from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
+from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking, without_thinking
 from claude_gateway_proxy.translation.thinking import MARK, Thought, sign
 
 OURS = {"type": "thinking", "thinking": "", "signature": sign(Thought(text="because"))}
@@ -50,3 +50,23 @@ def test_every_other_byte_stays() -> None:
 def test_odd_content_stays(content: Any) -> None:
     message = {"role": "assistant", "content": content}
     assert relayed(message) == [message]
+
+
+def test_all_thinking_goes_where_claude_refused_a_signature() -> None:
+    redacted = {"type": "redacted_thinking", "data": "x"}
+    messages = [{"role": "user", "content": "thinking"}, turn(CLAUDES, redacted, TEXT, 5), turn(CLAUDES)]
+    asked = {"model": "m", "messages": messages, "thinking": {"type": "enabled"}, "context_management": {}}
+    body = parse(json.dumps(asked).encode())
+    found = json.loads(splice(body, without_thinking(body)))
+    assert found == {**asked, "messages": [messages[0], turn(TEXT, 5)]}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}
+    body = parse(json.dumps({**asked, "messages": [*messages, result]}).encode())
+    found = json.loads(splice(body, without_thinking(body)))
+    assert found == {"model": "m", "messages": [messages[0], turn(TEXT, 5), result]}
+
+
+@pytest.mark.parametrize(
+    "messages", [[], "x", [{"role": "user", "content": "thinking"}], [turn({"type": 5, "thinking": 1})]]
+)
+def test_without_thinking_there_is_nothing_to_leave_out(messages: Any) -> None:
+    assert without_thinking(parse(json.dumps({"model": "m", "messages": messages}).encode())) == {}

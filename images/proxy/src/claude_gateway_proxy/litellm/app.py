@@ -15,12 +15,13 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
-from claude_gateway_proxy.litellm.exceptions import of_exception
+from claude_gateway_proxy.litellm.exceptions import of_exception, unrepaired
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
+from claude_gateway_proxy.litellm.regular import Heard, heard
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.litellm.unsupported import check_fields
@@ -119,6 +120,7 @@ class App:
             return
         dialled.set(target.dial)
         schemas.budget.set(Budget(len(body)))
+        heard.set(Heard())
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if format in fields.MESSAGES else None
         try:
@@ -166,7 +168,7 @@ class App:
                 refusal = Refusal(failure.status, failure.message)
                 changed = self._repairs.after(refusal, fields)
                 if changed is None or len(refused) == TRIES_MOST:
-                    raise failure from None
+                    raise unrepaired(failure, format=format) from None
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
                 refused.append((refusal, name))

@@ -106,13 +106,25 @@ def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
     text = failure.message
     if limits.most_output(text) is not None or not (named or limits.is_too_long(text)):
         return failure
-    return replace(
-        failure,
-        status=400,
-        type="",
-        code="context_length_exceeded",
-        message=limits.prompt_too_long(text) if format is Format.MESSAGES else text,
-    )
+    return _too_long(failure, format=format)
+
+
+def unrepaired(failure: Failure, *, format: Format) -> Failure:
+    """A failure that no repair helps: where prompt and output share a context, the prompt does not fit."""
+    most = limits.most_output(failure.message)
+    if (
+        failure.status not in (400, 413, 422)
+        or most is None
+        or most.of_model
+        or not limits.is_too_long(failure.message)
+    ):
+        return failure
+    return _too_long(failure, format=format)
+
+
+def _too_long(failure: Failure, *, format: Format) -> Failure:
+    message = limits.prompt_too_long(failure.message) if format is Format.MESSAGES else failure.message
+    return replace(failure, status=400, type="", code="context_length_exceeded", message=message)
 
 
 def of_bad_answer(error: BadAnswer, *, target: Target, format: Format) -> Failure:

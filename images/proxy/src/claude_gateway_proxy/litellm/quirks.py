@@ -6,9 +6,13 @@ from typing import Any, Final
 from claude_gateway_proxy.litellm.answer import plain
 from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.translation.chat.shapes import ChatRequest
+from claude_gateway_proxy.translation.names import signature_of
 
 _OWN: Final = "provider_specific_fields"
 """Where LiteLLM keeps what OpenAI's format has no field for, signatures of thoughts among it."""
+
+
+_EMPTY: Final = " "
 
 
 def sent(request: ChatRequest, *, named_choice: bool) -> Json:
@@ -18,8 +22,12 @@ def sent(request: ChatRequest, *, named_choice: bool) -> Json:
     """
     found: Json = {**request}
     for message in found["messages"]:
+        if message["role"] == "tool" and not message.get("content"):
+            # LiteLLM leaves out a message without content, and with it the result of a call.
+            message["content"] = _EMPTY
         for call in message.get("tool_calls", ()):
-            extra = call.pop("extra_content", None)
+            # Gemini's own API gets it from the one field, servers of OpenAI's format from the other.
+            extra = call.get("extra_content")
             if extra is not None:
                 call[_OWN] = {"thought_signature": extra["google"]["thought_signature"]}
     choice = found.get("tool_choice")
@@ -52,6 +60,7 @@ def _restore_signature(call: Json) -> None:
     """Move the signature of a thought to where Google's own endpoint has it."""
     fields = call.pop(_OWN, None) or (call.get("function") or {}).get(_OWN)
     signature = fields.get("thought_signature") if isinstance(fields, Mapping) else None
+    signature = signature or signature_of(call.get("id"))
     call.pop("extra_content", None)
     if signature:
         call["extra_content"] = {"google": {"thought_signature": signature}}

@@ -22,6 +22,11 @@ class ThinkTags:
         self._close = ""
         self._held = ""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether everything from now on is text."""
+        return self._state == "text"
+
     def reasoned(self) -> None:
         """Note that the server tells reasoning and text apart itself."""
         if self._state == "start" and not self._held:

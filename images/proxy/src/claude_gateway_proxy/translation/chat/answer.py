@@ -31,6 +31,13 @@ class ChatReader:
         if self._chunks.usage is not None:
             self._writer.usage = self._chunks.usage
 
+    def continued(self, chunk: Mapping[str, Any]) -> str | None:
+        """Read a chunk that only continues the block of text that is open, and return its text.
+
+        None for any other chunk, which is still to be read by ``chunk``.
+        """
+        return self._chunks.text(chunk) if self._writer.is_within_text and self._tags.is_text else None
+
     def end(self) -> Iterator[Event]:
         """End the answer. Raises Broken where it has no end."""
         left = list(self._chunks.end())

@@ -133,10 +133,20 @@ _PREFIXES = {
     for kind in (MessageStart, BlockStart, BlockDelta, BlockStop, MessageDelta, MessageStop)
 }
 
+_TEXT_DELTA = (
+    b"event: content_block_delta\n"
+    b'data: {"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%s}}\n\n'
+)
+
 
 def encoded(event: Event) -> bytes:
     """Return one event as a server-sent event."""
     return b"%s%s\n\n" % (_PREFIXES[type(event)], _ENCODER.encode(event))
+
+
+def encoded_text(index: int, text: str) -> bytes:
+    """Return a piece of text as the server-sent event that ``encoded`` makes of it, for the many of a stream."""
+    return _TEXT_DELTA % (index, _ENCODER.encode(text))
 
 
 def assembled(events: Iterable[Event]) -> Message:

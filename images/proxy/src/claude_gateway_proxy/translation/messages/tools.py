@@ -47,7 +47,8 @@ def choice(tool_choice: object, tools: Sequence[Tool]) -> ToolChoice:
 
 def used_names(messages: Sequence[Document]) -> frozenset[str]:
     """Names of tools that the conversation has loaded or called."""
-    return frozenset(name for message in messages for name in _names(message.get("content")))
+    contents = [content for message in messages if type(content := message.get("content")) is list]
+    return frozenset(name for content in contents for name in _names(content))
 
 
 def _names(blocks: object) -> Iterator[str]:

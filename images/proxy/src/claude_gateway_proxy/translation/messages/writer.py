@@ -66,6 +66,16 @@ class Writer:
         self.usage = Usage()
         self.stop_sequence: str | None = None
 
+    @property
+    def is_within_text(self) -> bool:
+        """Whether a piece of text would be one more delta of the block at ``index``, and nothing else."""
+        return self._open == "text" and not self._calls and not self._options.stops
+
+    @property
+    def index(self) -> int:
+        """The place of the last block."""
+        return self._index
+
     def start(self) -> Event:
         """Return the event that begins every answer."""
         return MessageStart(Message(id=f"msg_{uuid4().hex[:24]}", model=self._options.model, usage=self.usage))

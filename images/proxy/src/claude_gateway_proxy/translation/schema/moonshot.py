@@ -28,10 +28,10 @@ def _typed(schema: Any, depth: int) -> Schema:
     """A schema with one type or with alternatives. Each part of it goes to one place, so that it does not grow."""
     if not isinstance(schema, dict) or depth == 0:
         return {"type": "object"} if isinstance(schema, dict) else {"anyOf": [_of_type(name, {}) for name in _ANY]}
+    schema = _with_one_word(schema)
     if isinstance(schema.get("$ref"), str):
         return {"$ref": schema["$ref"]}
-    schema = _with_one_word(schema)
-    found = {key: _inner(key, value, depth) for key, value in schema.items()}
+    found = {key: _inner(key, value, depth) for key, value in schema.items() if key != "$ref"}
     options = as_list(found.get("anyOf"))
     kinds = _kinds(found)
     if options:
@@ -44,7 +44,7 @@ def _typed(schema: Any, depth: int) -> Schema:
 
 def _with_one_word(schema: Schema) -> Schema:
     """Alternatives are ``anyOf`` alone; those of an object, and conditions on it, become one object."""
-    words = [word for word in ("oneOf", "allOf", "anyOf") if isinstance(schema.get(word), list)]
+    words = [word for word in ("oneOf", "allOf", "anyOf") if word in schema]
     if not words:
         return schema
     rest = {key: value for key, value in schema.items() if key not in words}
@@ -65,13 +65,13 @@ def _says_type(option: Any) -> bool:
 
 
 def _inner(key: str, value: Any, depth: int) -> Any:
-    if key in _NAMED and isinstance(value, dict):
+    if key in _NAMED:
         return {name: _typed(each, depth - 1) for name, each in as_object(value).items()}
     if key == "anyOf" and isinstance(value, list):
         return [_typed(each, depth - 1) for each in value]
     if key == "items" and isinstance(value, list):
         return {"anyOf": [_typed(each, depth - 1) for each in value]} if value else {"type": "string"}
-    if key in ("items", "additionalProperties") and isinstance(value, dict):
+    if key == "items" or (key == "additionalProperties" and isinstance(value, dict)):
         return _typed(value, depth - 1)
     return value
 
@@ -113,7 +113,7 @@ def _kind_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {dict: "object", list: "array"}.get(type(value), "string")
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "string"
 
 
 def _part(kind: str, schema: Schema) -> Schema:

@@ -17,7 +17,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
 from claude_gateway_proxy.translation.documents import Document
-from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded
+from claude_gateway_proxy.translation.messages.events import Event, assembled, encoded, encoded_text
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_proxy.translation.messages.reading import Unsupported
 from claude_gateway_proxy.translation.messages.writer import Writer
@@ -117,6 +117,12 @@ class _OfChat(_Messages):
     def __init__(self, options: RequestOptions) -> None:
         super().__init__(options)
         self._reader = ChatReader(self._writer)
+
+    def document(self, document: Document) -> bytes:
+        text = self._reader.continued(document)
+        if text is None:
+            return super().document(document)
+        return encoded_text(self._writer.index, text) if text else b""
 
     def _events(self, document: Document) -> Iterator[Event]:
         return self._reader.chunk(document)
