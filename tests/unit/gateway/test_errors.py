@@ -49,6 +49,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "body_too_large": (413, "request_too_large", False),
     "body_too_slow": (408, "timeout_error", None),
     "encoded_body": (415, "invalid_request_error", False),
+    "no_websocket": (426, "invalid_request_error", False),
     "coded_body": (501, "not_supported_error", False),
     "further_model_not_allowed": (400, "invalid_request_error", False),
     "overloaded": (529, "overloaded_error", True),
