@@ -1,4 +1,4 @@
-"""The pods' own identity in AWS: new keys are fetched while requests come, and none of them is lost."""
+"""The pods' own identity in a cloud: new keys and tokens are fetched while requests come, and none of them is lost."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from tests.support.builders.bundles import route, target
-from tests.support.processes.inprocess import Gateway, gateway
+from tests.support.builders.bundles import bundle, route, target
+from tests.support.processes.inprocess import KEY, Gateway, gateway
+from tests.support.processes.lone_gateway import LoneGateway
 
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Aws, Wire
+from claude_gateway.contract.policy import Aws, Google, Wire
 
 _ASK = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 _ID = "us.anthropic.claude-x-20250101-v1:0"
@@ -25,7 +26,7 @@ _KEY = re.compile(r"Credential=([^/]+)/")
 
 @dataclass
 class Cloud:
-    """The Pod Identity agent, STS and Bedrock: keys of ``life`` seconds, and what was asked with which of them."""
+    """The clouds' token services and models: keys of ``life`` seconds, and what was answered to requests under them."""
 
     life: float = 3600.0
     down: bool = False
@@ -78,11 +79,36 @@ class Cloud:
         headers = {"x-amzn-errortype": "ExpiredTokenException"}
         return web.json_response({"message": "The security token has expired"}, status=403, headers=headers)
 
+    async def metadata(self, request: web.Request) -> web.Response:
+        """The metadata server of GKE."""
+        flavor = {"metadata-flavor": "Google"}
+        if not request.path.endswith("/token"):
+            account = {"email": "own@pod", "scopes": ["https://www.googleapis.com/auth/cloud-platform"]}
+            return web.json_response(account, headers=flavor)
+        name = f"ya29.{len(self.fetched):032d}"
+        self.fetched.append(name)
+        self.keys[name] = time.time() + self.life
+        token = {"access_token": name, "expires_in": int(self.life), "token_type": "Bearer"}
+        return web.json_response(token, headers=flavor)
+
+    async def vertex(self, request: web.Request) -> web.Response:
+        """Vertex AI: rejects tokens that it does not know, or that have ended."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        good = time.time() < self.keys.get(token, 0.0)
+        self.answers.append(200 if good else 401)
+        if good:
+            return web.json_response({"id": "msg_1", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}})
+        error = {"code": 401, "status": "UNAUTHENTICATED", "message": "Request had invalid authentication credentials."}
+        return web.json_response({"error": error}, status=401)
+
 
 @contextlib.asynccontextmanager
-async def serving(cloud: Cloud) -> AsyncIterator[Gateway]:
-    """Serve the cloud, and a gateway whose target has no Secret."""
+async def clouds(cloud: Cloud) -> AsyncIterator[None]:
+    """Serve the clouds."""
     app = web.Application()
+    app.router.add_get("/computeMetadata/{rest:.*}", cloud.metadata)
+    app.router.add_get("/", cloud.metadata)
+    app.router.add_post("/v1/projects/{rest:.*}", cloud.vertex)
     app.router.add_get("/agent", cloud.agent)
     app.router.add_post("/", cloud.sts)
     app.router.add_post("/model/{rest:.*}", cloud.bedrock)
@@ -91,12 +117,19 @@ async def serving(cloud: Cloud) -> AsyncIterator[Gateway]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    given = target(wire=Wire.BEDROCK, base_url=cloud.url, aws=Aws(region="us-east-1"), model=_ID, credential=_NAME)
     try:
-        async with gateway(route("*", targets=[given])) as gw:
-            yield gw
+        yield
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def serving(cloud: Cloud) -> AsyncIterator[Gateway]:
+    """Serve the clouds, and a gateway whose target at Bedrock has no Secret."""
+    async with clouds(cloud):
+        given = target(wire=Wire.BEDROCK, base_url=cloud.url, aws=Aws(region="us-east-1"), model=_ID, credential=_NAME)
+        async with gateway(route("*", targets=[given])) as gw:
+            yield gw
 
 
 @pytest.fixture
@@ -184,3 +217,33 @@ async def test_an_agent_that_is_down_does_not_fail_requests_that_have_keys(
         assert await ask(gw) == 200
         cloud.down = True
         assert await asyncio.gather(*(ask(gw) for _ in range(5))) == [200] * 5
+
+
+async def test_tokens_of_gke_are_renewed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, because google-auth reads the server's address when it is imported."""
+    cloud = Cloud(life=40.0)
+    async with clouds(cloud):
+        host = cloud.url.removeprefix("http://")
+        for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP"):
+            monkeypatch.setenv(name, host)
+        for name in ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"):
+            monkeypatch.setenv(name, "/nonexistent" if name == "CLOUDSDK_CONFIG" else "")
+        place = Google(project="p", location="us-east5")
+        given = target(wire=Wire.VERTEX, base_url=cloud.url, google=place, model="claude-x", credential=_NAME)
+        client = {"authorization": f"Bearer {KEY}"}
+        path = "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-x:rawPredict"
+        body = {**_ASK, "anthropic_version": "vertex-2023-10-16"}
+        served = bundle([route("*", targets=[given])], keys={KEY: "ns/dev"})
+        with await asyncio.to_thread(LoneGateway, served) as gw:
+
+            async def ask_vertex() -> int:
+                answer = await asyncio.to_thread(gw.call, "POST", path, body=body, headers=client)
+                return answer.status
+
+            await asyncio.to_thread(gw.event, "config_loaded")
+            assert await ask_vertex() == 200
+            cloud.revoke()
+            assert await asyncio.gather(*(ask_vertex() for _ in range(4))) == [200] * 4
+            assert len(cloud.fetched) >= 2, "a token that ends within five minutes is renewed with each request"
+            report = await asyncio.to_thread(gw.status)
+            assert [(each.credential, each.outcome) for each in report.credentials] == [(_NAME, Outcome.OK)]
