@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.apiserver import ApiError, ApiServer
 from tests.support.kube.chart import CHART, Manifest, Refused, helm
 from tests.support.processes.operator import namespace
+from tests.support.processes.waiting import until
+
+from claude_gateway.names import claude_auth_role
+from claude_gateway_operator.rights import login_rules
 
 NAMED = {"fullnameOverride": "gate"}
 GATEWAYS = "/apis/claudegateway.io/v1alpha1"
@@ -189,3 +193,53 @@ def test_the_first_client_goes_with_the_release_and_not_before(release: Release,
     release.uninstall()
     assert [release.api.get(path) for path in made] == [None, None]
     assert release.api.get(f"{core}/secrets?labelSelector=app.kubernetes.io/instance=cg")["items"] == []
+
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+CLAUDE: Manifest = {"claudeCode": {"enabled": True}, "claudeAuth": {"enabled": True}}
+
+
+def test_an_upgrade_leaves_the_names_of_logins_in_their_role(
+    release: Release, new_namespace: Callable[[], str]
+) -> None:
+    """The operator, with the rights of the chart and no others, fills the Role; Helm never touches its rules."""
+    team = new_namespace()
+    values: Manifest = {**CLAUDE, "operator": {"watchNamespaces": [team]}}
+    release.upgrade(values)
+    api, home = release.api, release.namespace
+    operator = api.acting(api.token(home, "gate-operator"))
+    wanted = login_rules(["alice-login"])
+    roles = {
+        within: f"{RBAC}/namespaces/{within}/roles/{claude_auth_role('gate', home=home, namespace=within)}"
+        for within in (home, team)
+    }
+    for path in roles.values():
+        name = path.rpartition("/")[2]
+        body = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}}
+        until(lambda p=path, b=body: filled(operator, p, {**b, "rules": wanted}), what="the right")  # type: ignore[misc]
+    release.upgrade({**values, "commonAnnotations": {"example.com/again": "yes"}})
+    release.rollback(1)
+    for path in roles.values():
+        assert api.get(path)["rules"] == wanted
+    release.upgrade({"operator": {"watchNamespaces": [team]}})
+    assert [api.get(path) for path in roles.values()] == [None, None]
+
+
+def filled(api: ApiServer, path: str, body: Manifest) -> bool:
+    """Whether an apply is allowed by now: an API server learns of Roles a moment after they are made."""
+    try:
+        api.apply(path, body, manager="claude-gateway")
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return False
+    return True
+
+
+def test_the_notes_say_how_to_sign_in(release: Release) -> None:
+    notes = release.upgrade(CLAUDE)
+    assert "port-forward service/gate-claude-auth 4200:4200" in notes
+    assert "get secret gate-claude-auth" in notes
+    exposed = {**CLAUDE, "claudeAuth": {"enabled": True, "publicURL": "https://claude.example.com"}}
+    assert "Sign in: https://claude.example.com" in release.upgrade(exposed)
+    assert "claudeAuth.enabled has no effect" in release.upgrade({"claudeAuth": {"enabled": True}})

@@ -10,6 +10,7 @@ from tests.support.kube.chart import Manifest, render
 
 from claude_gateway.names import METRIC_IN_FLIGHT
 
+METRIC_QUEUE: Final = "claude_gateway_claude_code_queue"
 FOLDER = Path("examples/autoscaling")
 COUNT: Final = {"type": "integer", "minimum": 0}
 TEXT: Final = {"type": "string", "minLength": 1}
@@ -76,7 +77,7 @@ def test_keda_scales_the_deployment_and_the_chart_leaves_the_number_to_it() -> N
 
 
 def test_the_adapter_serves_the_metric_that_the_autoscaler_asks_for() -> None:
-    (rule,) = example("prometheus-adapter")["rules"]["custom"]
+    rule, _ = example("prometheus-adapter")["rules"]["custom"]
     jsonschema.validate(rule, RULE)
     assert rule["seriesQuery"].startswith(METRIC_IN_FLIGHT)
     (scaler,) = render(example("prometheus-adapter-values")).all("HorizontalPodAutoscaler")
@@ -84,3 +85,17 @@ def test_the_adapter_serves_the_metric_that_the_autoscaler_asks_for() -> None:
     cpu, requests = scaler["spec"]["metrics"]
     assert cpu["type"] == "ContainerResource"
     assert requests["pods"]["metric"]["name"] == rule["name"]["as"]
+
+
+def test_the_backend_scales_by_its_queue() -> None:
+    scaled = example("keda-claude-code")
+    jsonschema.validate(scaled["spec"], SCALED_OBJECT)
+    rendered = render(example("keda-claude-code-values"), namespace=scaled["metadata"]["namespace"])
+    target = scaled["spec"]["scaleTargetRef"]
+    assert "replicas" not in rendered.one(target["kind"], target["name"])["spec"]
+    assert f'{METRIC_QUEUE}{{namespace="ai"}}' in scaled["spec"]["triggers"][0]["metadata"]["query"]
+    _, rule = example("prometheus-adapter")["rules"]["custom"]
+    jsonschema.validate(rule, RULE)
+    (scaler,) = render(example("prometheus-adapter-claude-code-values")).all("HorizontalPodAutoscaler")
+    validate(scaler, supported()[-1])
+    assert scaler["spec"]["metrics"][1]["pods"]["metric"]["name"] == rule["name"]["as"] == METRIC_QUEUE

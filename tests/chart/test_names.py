@@ -50,7 +50,8 @@ def test_the_full_name(release: str, values: dict[str, str], expected: str) -> N
 
 @pytest.mark.parametrize("release", ["cg", LONGEST, "1" * 53, f"{'b' * 40}-{'c' * 12}"])
 def test_every_name_and_label_is_short_enough(release: str) -> None:
-    rendered = render(release=release, values={"metrics": {"serviceMonitor": {"enabled": True}}})
+    on = {"enabled": True}
+    rendered = render(release=release, values={"metrics": {"serviceMonitor": on}, "claudeCode": on, "claudeAuth": on})
     for kind, _, name in identities(rendered):
         if kind != "ClusterRole":
             assert DNS_LABEL.fullmatch(name), name

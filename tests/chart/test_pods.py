@@ -136,17 +136,19 @@ def test_a_service_prefers_the_pods_of_a_zone_where_kubernetes_can() -> None:
 
 
 def test_an_autoscaler_needs_no_adapter_and_owns_the_number_of_pods(everything: Rendered) -> None:
-    assert "replicas" not in everything.one("Deployment", "cg-claude-gateway-proxy")["spec"]
-    scaler = everything.all("HorizontalPodAutoscaler")[0]["spec"]
-    assert scaler["scaleTargetRef"]["name"] == "cg-claude-gateway-proxy"
-    assert {metric["type"] for metric in scaler["metrics"]} <= {"ContainerResource", "Resource"}
-    assert scaler["metrics"][0]["containerResource"]["container"] == "gateway"
+    for part, container in (("proxy", "gateway"), ("claude-code", "claude-code")):
+        name = f"cg-claude-gateway-{part}"
+        assert "replicas" not in everything.one("Deployment", name)["spec"]
+        scaler = everything.one("HorizontalPodAutoscaler", name)["spec"]
+        assert scaler["scaleTargetRef"]["name"] == name
+        assert {metric["type"] for metric in scaler["metrics"]} <= {"ContainerResource", "Resource"}
+        assert scaler["metrics"][0]["containerResource"]["container"] == container
 
 
 def test_services_reach_ports_that_the_pods_have(everything: Rendered) -> None:
     ports = {
         part: {port["name"] for found in containers(everything.pod(part)).values() for port in found.get("ports", ())}
-        for part in ("proxy", "operator")
+        for part in ("proxy", "operator", "claude-code", "claude-auth")
     }
     for service in everything.all("Service"):
         part = service["spec"]["selector"]["app.kubernetes.io/component"]

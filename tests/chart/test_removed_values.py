@@ -16,6 +16,8 @@ ASKED_FOR = {
     "ingress.hosts": "name at least one host",
     "httpRoute.parentRefs": "name at least one Gateway",
     "autoscaling.targetCPU": "set it, or name a metric",
+    "claudeCode.autoscaling.targetCPU": "set it, or name a metric",
+    "claudeAuth.ingress.hosts": "name at least one host",
 }
 """Values without which a part cannot work, and what the chart then asks for."""
 PROBES = [
@@ -80,7 +82,7 @@ def test_the_values_of_no_section_can_be_removed(all_values: Manifest) -> None:
 
 @pytest.mark.parametrize(("path", "asked"), ASKED_FOR.items())
 def test_what_cannot_be_left_out_is_asked_for(all_values: Manifest, path: str, asked: str) -> None:
-    values = changed(all_values, "autoscaling.metrics", [])
+    values = changed(changed(all_values, "autoscaling.metrics", []), "claudeCode.autoscaling.metrics", [])
     with pytest.raises(Refused, match=f"{path}: {asked}"):
         render(changed(values, path, None))
 

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from tests.support.kube.chart import NAMESPACE, Manifest, Rendered, containers, render
 
-from claude_gateway_operator.rights import own_rules, watched_rules
+from claude_gateway import names
+from claude_gateway_operator.rights import (
+    caller_rules,
+    claude_code_rules,
+    granting_rules,
+    own_rules,
+    watched_rules,
+)
 from claude_gateway_proxy.agent.rights import rules as agent_rules
 
 TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -33,17 +40,56 @@ def granted(rendered: Rendered, account: str) -> dict[str, set[tuple[str, str, s
         if subject in binding["subjects"]:
             roles = [role for role in rendered.all("Role") if role["metadata"]["namespace"] == place]
             role = next(role for role in roles if role["metadata"]["name"] == binding["roleRef"]["name"])
-            found.setdefault(place, set()).update(flat(role["rules"]))
+            found.setdefault(place, set()).update(flat(role.get("rules", [])))
     return found
 
 
-def test_the_operator_may_do_what_its_code_does(everything: Rendered) -> None:
-    watched = flat(watched_rules())
-    assert granted(everything, "cg-claude-gateway-operator") == {
-        NAMESPACE: watched | flat(own_rules("cg-claude-gateway")),
-        "team-a": watched,
-        "team-b": watched,
+def test_the_operator_may_do_what_its_code_does(default: Rendered) -> None:
+    full, watched = "cg-claude-gateway", flat(watched_rules())
+    assert granted(default, f"{full}-operator") == {NAMESPACE: watched | flat(own_rules(full))}
+    elsewhere = render({"operator": {"watchNamespaces": ["team-a"]}})
+    assert granted(elsewhere, f"{full}-operator")["team-a"] == watched
+
+
+def test_with_claude_code_the_operator_may_do_what_its_code_does(everything: Rendered) -> None:
+    full, watched = "cg-claude-gateway", flat(watched_rules())
+
+    def granting(namespace: str) -> set[tuple[str, str, str, str]]:
+        return flat(granting_rules(full, home=NAMESPACE, namespace=namespace))
+
+    assert granted(everything, f"{full}-operator") == {
+        NAMESPACE: watched
+        | flat(own_rules(full))
+        | flat(claude_code_rules(full))
+        | flat(caller_rules(["notebook"]))
+        | granting(NAMESPACE),
+        "team-a": watched | flat(caller_rules(["graph", "more"])) | granting("team-a"),
+        "team-b": watched | granting("team-b"),
     }
+
+
+def test_the_sign_in_service_may_list_credentials_and_do_what_the_operator_grants(everything: Rendered) -> None:
+    """The Role of names has no `rules` here: an upgrade would take away what the operator wrote."""
+    listing = {("claudegateway.io", "claudecredentials", "", verb) for verb in ("list", "watch")}
+    assert granted(everything, "cg-claude-gateway-claude-auth") == dict.fromkeys(
+        (NAMESPACE, "team-a", "team-b"), listing
+    )
+    for namespace in (NAMESPACE, "team-a", "team-b"):
+        name = names.claude_auth_role("cg-claude-gateway", home=NAMESPACE, namespace=namespace)
+        assert "rules" not in everything.one("Role", name)
+    assert granted(everything, "cg-claude-gateway-claude-code") == {}
+
+
+def test_without_the_sign_in_service_nobody_may_grant_anything() -> None:
+    for values in ({"claudeCode": {"enabled": True}}, {"claudeAuth": {"enabled": True}}):
+        rendered = render(values)
+        assert not [
+            right
+            for rights in granted(rendered, "cg-claude-gateway-operator").values()
+            for right in rights
+            if "escalate" in right
+        ]
+        assert not [role for role in rendered.all("Role") if role["metadata"]["name"].endswith("claude-auth")]
 
 
 def test_the_agent_may_read_two_objects(everything: Rendered) -> None:
@@ -87,8 +133,12 @@ def test_a_token_is_mounted_where_it_is_used_and_nowhere_else(everything: Render
         for container, found in containers(pod).items()
         if any(mount["mountPath"] == TOKENS for mount in found.get("volumeMounts", ()))
     }
-    assert mounted == {"cg-claude-gateway-operator/operator", "cg-claude-gateway-proxy/agent"}
-    assert [pod["automountServiceAccountToken"] for _, pod in everything.pods()] == [False] * 3
+    assert mounted == {
+        "cg-claude-gateway-operator/operator",
+        "cg-claude-gateway-proxy/agent",
+        "cg-claude-gateway-claude-auth/claude-auth",
+    }
+    assert [pod["automountServiceAccountToken"] for _, pod in everything.pods()] == [False] * 5
 
 
 def test_accounts_of_others_can_be_named() -> None:

@@ -10,7 +10,8 @@ from claude_gateway.names import BUNDLE_DIR
 
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
 VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}
-OURS = {"operator", "trust", "litellm", "agent", "gateway", "test"}
+OURS = {"operator", "trust", "litellm", "agent", "gateway", "test", "claude-code", "claude-auth"}
+CLAUDE: Manifest = {"claudeCode": {"enabled": True}, "claudeAuth": {"enabled": True}}
 
 
 def both(default: Rendered, everything: Rendered) -> list[tuple[str, Manifest]]:
@@ -171,3 +172,70 @@ def test_openshift_chooses_the_ids_of_every_pod(values: Manifest, apis: list[str
 def test_ids_that_a_user_sets_stay_on_openshift() -> None:
     values: Manifest = {**openshift("force"), "proxy": {"podSecurityContext": {"runAsUser": 1000650000}}}
     assert render(values).pod("proxy")["securityContext"]["runAsUser"] == 1000650000
+
+
+def peers(rendered: Rendered, part: str, port: str) -> list[Manifest] | None:
+    """Who may reach a port of a part: None is everyone, no peers nobody."""
+    rules = rendered.one("NetworkPolicy", f"cg-claude-gateway-{part}")["spec"]["ingress"]
+    found = [rule.get("from") for rule in rules if rule["ports"][0]["port"] == port]
+    if not found:
+        return []
+    return None if found[0] is None else list(found[0])
+
+
+def test_only_the_proxy_and_named_callers_reach_the_backend(everything: Rendered) -> None:
+    (proxy,) = peers(render(CLAUDE), "claude-code", "http") or []
+    assert proxy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "proxy"
+    _, caller = peers(everything, "claude-code", "http") or []
+    assert caller == {"namespaceSelector": {"matchLabels": {"graph": "true"}}}
+
+
+def test_nobody_reaches_the_page_unless_it_is_exposed(everything: Rendered) -> None:
+    assert peers(render(CLAUDE), "claude-auth", "http") == []
+    exposed = {**CLAUDE, "claudeAuth": {"enabled": True, "ingress": {"enabled": True, "hosts": ["c.example"]}}}
+    assert peers(render(exposed), "claude-auth", "http") is None
+    assert peers(everything, "claude-auth", "http") == [{"namespaceSelector": {"matchLabels": {"ingress": "true"}}}]
+
+
+@pytest.mark.parametrize("part", ["claude-code", "claude-auth"])
+def test_claude_code_calls_the_outside_alone(part: str) -> None:
+    policy = render(CLAUDE).one("NetworkPolicy", f"cg-claude-gateway-{part}")
+    assert allows(policy, "160.79.104.10", 443)
+    assert not allows(policy, "160.79.104.10", 8000)
+    assert allows(policy, "10.96.0.1", 6443) == (part == "claude-auth")
+    assert not any(allows(policy, address, port) for address in METADATA for port in (80, 443, 6443))
+    assert not [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", ()) if "ipBlock" not in peer]
+
+
+def test_the_proxy_reaches_the_backend_without_a_rule_for_models_in_the_cluster() -> None:
+    closed = {**CLAUDE, "networkPolicy": {"models": {"inCluster": False, "cidrs": []}}}
+    rules = render(closed).one("NetworkPolicy", "cg-claude-gateway-proxy")["spec"]["egress"]
+    parts = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rules[-1]["to"]]
+    assert parts == ["claude-code"]
+
+
+def test_private_homes_are_in_memory_and_bounded() -> None:
+    rendered = render(CLAUDE)
+    for part, size in (("claude-code", "256Mi"), ("claude-auth", "128Mi")):
+        run = next(volume for volume in rendered.pod(part)["volumes"] if volume["name"] == "run")
+        assert run["emptyDir"] == {"medium": "Memory", "sizeLimit": size}
+
+
+def test_a_login_has_one_writer() -> None:
+    spec = render(CLAUDE).one("Deployment", "cg-claude-gateway-claude-auth")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_claude_code_is_off_by_default(default: Rendered) -> None:
+    assert not [found for found in default.manifests if "claude-code" in str(found["metadata"]["name"])]
+    assert not [found for found in default.manifests if "claude-auth" in str(found["metadata"]["name"])]
+
+
+def test_the_page_is_opened_by_a_key_or_by_a_provider(everything: Rendered) -> None:
+    def variables(rendered: Rendered) -> set[str]:
+        return {found["name"] for found in containers(rendered.pod("claude-auth"))["claude-auth"]["env"]}
+
+    assert "CLAUDE_GATEWAY_AUTH_KEY_FILE" in variables(render(CLAUDE))
+    assert "CLAUDE_GATEWAY_OIDC_ISSUER" not in variables(render(CLAUDE))
+    assert {"CLAUDE_GATEWAY_OIDC_ISSUER", "CLAUDE_GATEWAY_OIDC_CLIENT_SECRET_FILE"} <= variables(everything)
+    assert "CLAUDE_GATEWAY_AUTH_KEY_FILE" not in variables(everything)

@@ -20,6 +20,8 @@ PROCESSES: dict[str, tuple[str, type[BaseSettings]]] = {
     "agent": ("proxy", AgentSettings),
 }
 
+ON: Manifest = {"enabled": True}
+
 # Process → setting → values that change it, and what it then is.
 REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
@@ -30,6 +32,13 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),
         "identity_token": (nested("proxy.workloadIdentity.enabled", True), "true"),
         "forward_hosts": (nested("egress.forwardClientTokenTo", ["relay.example", "h"]), "relay.example,h"),
+        "claude_code_url": (nested("claudeCode.enabled", True), "http://cg-claude-gateway-claude-code.ai.svc:4100"),
+        "claude_auth_enabled": ({"claudeCode": ON, "claudeAuth": ON}, "true"),
+        "claude_auth_url": (
+            {"claudeCode": ON, "claudeAuth": {**ON, "publicURL": "https://c.example/"}},
+            "https://c.example/auth",
+        ),
+        "caller_secrets": ({"claudeCode": {**ON, "callerSecrets": ["ai/a", "b/c"]}}, "ai/a,b/c"),
         "bootstrap_enabled": (nested("bootstrap.enabled", False), "false"),
         "bootstrap_secret_name": (nested("bootstrap.existingSecret", {"name": "old"}), "old"),
         "bootstrap_secret_key": (nested("bootstrap.existingSecret", {"name": "old", "key": "k"}), "k"),
@@ -101,7 +110,8 @@ def variable(settings: type[BaseSettings], field: str) -> str:
 
 
 def variables(rendered: Rendered, process: str) -> Mapping[str, Any]:
-    full = next(found["metadata"]["name"] for found in rendered.all("Deployment")).rpartition("-")[0]
+    deployments = [found["metadata"]["name"] for found in rendered.all("Deployment")]
+    full = next(name.removesuffix("-operator") for name in deployments if name.endswith("-operator"))
     deployment = rendered.one("Deployment", f"{full}-{PROCESSES[process][0]}")
     return environment(containers(deployment["spec"]["template"]["spec"])[process])
 

@@ -230,8 +230,16 @@ def _values() -> dict[str, Any]:
 
     small = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
     return {
-        "images": {"pullPolicy": "Never", "proxy": image("proxy"), "operator": image("operator")},
+        "images": {
+            "pullPolicy": "Never",
+            "proxy": image("proxy"),
+            "operator": image("operator"),
+            "claudeCode": image("claude-code"),
+            "claudeAuth": image("claude-auth"),
+        },
         "operator": small,
+        "claudeCode": small,
+        "claudeAuth": small,
         # Pings come soon, so that no test waits long for one.
         "proxy": {"gateway": {**small, "pingSeconds": PINGS}, "litellm": small, "agent": small},
         # Allowed by name: it stands where Google's token server would, and Anthropic for clients' own logins.

@@ -71,6 +71,29 @@ annotations:
 {{- default (printf "%s-proxy" (include "claude-gateway.fullname" .)) .Values.proxy.serviceAccount.name -}}
 {{- end -}}
 
+{{- define "claude-gateway.claudeCodeAccount" -}}
+{{- default (printf "%s-claude-code" (include "claude-gateway.fullname" .)) .Values.claudeCode.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "claude-gateway.claudeAuthAccount" -}}
+{{- default (printf "%s-claude-auth" (include "claude-gateway.fullname" .)) .Values.claudeAuth.serviceAccount.name -}}
+{{- end -}}
+
+{{- /* Where the operator and messages find backend and page. */ -}}
+{{- define "claude-gateway.backendURL" -}}
+{{- printf "http://%s-claude-code.%s.svc:4100" (include "claude-gateway.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{- define "claude-gateway.pageURL" -}}
+{{- with .Values.claudeAuth -}}
+{{- if .publicURL -}}
+{{- trimSuffix "/" .publicURL -}}
+{{- else if and .ingress.enabled .ingress.hosts -}}
+{{- printf "%s://%s" (ternary "https" "http" (not (empty .ingress.tls))) (first .ingress.hosts) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "claude-gateway.image" -}}
 {{- $image := index .root.Values.images .name -}}
 {{- $repository := $image.repository -}}
@@ -157,15 +180,16 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{- /*
-The number of proxy pods. Where an autoscaler sets it, the live number, within the autoscaler's bounds: a manifest without
-a number would make Kubernetes fall back to one pod when the former manifest had one. Without a cluster to ask, none.
+The number of a Deployment's pods. Where an autoscaler sets it, the live number, within the autoscaler's bounds: a manifest
+without a number would make Kubernetes fall back to one pod when the former manifest had one. Without a cluster to ask, none.
+Takes root, the Deployment's name, replicas and scaler, the values of both.
 */ -}}
 {{- define "claude-gateway.replicas" -}}
-{{- $scaler := .Values.autoscaling -}}
-{{- if not (or $scaler.enabled (kindIs "invalid" .Values.proxy.replicas)) -}}
-{{- int .Values.proxy.replicas -}}
+{{- $scaler := .scaler -}}
+{{- if not (or $scaler.enabled (kindIs "invalid" .replicas)) -}}
+{{- int .replicas -}}
 {{- else -}}
-{{- with lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-proxy" (include "claude-gateway.fullname" .)) -}}
+{{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .name -}}
 {{- if $scaler.enabled -}}
 {{- max (default 1 $scaler.minReplicas | int) (min (int $scaler.maxReplicas) (int .spec.replicas)) -}}
 {{- else -}}
@@ -173,6 +197,87 @@ a number would make Kubernetes fall back to one pod when the former manifest had
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* A PodDisruptionBudget. Takes root, component, name and values. */ -}}
+{{- define "claude-gateway.budget" -}}
+{{- $least := ternary "" (toString .values.minAvailable) (kindIs "invalid" .values.minAvailable) -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace | quote }}
+  {{- include "claude-gateway.metadata" (merge (pick .values "labels" "annotations") (pick . "root" "component")) | nindent 2 }}
+spec:
+  {{- if $least }}
+  minAvailable: {{ .values.minAvailable }}
+  {{- else if not (kindIs "invalid" .values.maxUnavailable) }}
+  maxUnavailable: {{ .values.maxUnavailable }}
+  {{- end }}
+  # A pod that serves nobody must not hold a node up.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "claude-gateway.selector" . | nindent 6 }}
+{{- end -}}
+
+{{- /* A HorizontalPodAutoscaler. Takes root, component, name, the container that counts, and values. */ -}}
+{{- define "claude-gateway.scaler" -}}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace | quote }}
+  {{- include "claude-gateway.metadata" (merge (pick .values "labels" "annotations") (pick . "root" "component")) | nindent 2 }}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .name }}}
+  {{- with .values.minReplicas }}
+  minReplicas: {{ . | int }}
+  {{- end }}
+  maxReplicas: {{ .values.maxReplicas | int }}
+  metrics:
+    {{- with .values.targetCPU }}
+    # One container alone: it is what every request passes, and older Kubernetes versions see no sidecars here.
+    - type: ContainerResource
+      containerResource:
+        name: cpu
+        container: {{ $.container }}
+        target: {type: AverageValue, averageValue: {{ . | quote }}}
+    {{- end }}
+    {{- with .values.metrics }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .values.behavior }}
+  behavior:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{- /* An Ingress. Takes root, component, values, and name, port and path of the Service. */ -}}
+{{- define "claude-gateway.ingress" -}}
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ .name | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
+  {{- include "claude-gateway.metadata" (merge (pick .values "labels" "annotations") (pick . "root" "component")) | nindent 2 }}
+spec:
+  {{- with .values.className }}
+  ingressClassName: {{ . | quote }}
+  {{- end }}
+  {{- with .values.tls }}
+  tls:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  rules:
+    {{- range .values.hosts }}
+    - host: {{ . | quote }}
+      http:
+        paths:
+          - path: {{ $.path }}
+            pathType: Prefix
+            backend: {service: {name: {{ $.name | quote }}, port: {number: {{ $.port }}}}}
+    {{- end }}
 {{- end -}}
 
 {{- /* How a Deployment replaces its pods, besides its strategy. Takes the values of operator or proxy. */ -}}
@@ -256,12 +361,35 @@ readOnly: true
 {{- end }}
 {{- end -}}
 
+{{- /* What Claude Code needs in its environment: private authorities and an HTTP proxy. */ -}}
+{{- define "claude-gateway.cliEnv" -}}
+{{- if or .Values.caBundle.configMap .Values.caBundle.secret }}
+- {name: NODE_EXTRA_CA_CERTS, value: {{ printf "/etc/claude-gateway/ca/%s" .Values.caBundle.key | quote }}}
+{{- end }}
+{{- with .Values.egress.httpsProxy }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+{{- if $.Values.egress.noProxy }}
+- {name: NO_PROXY, value: {{ $.Values.egress.noProxy | quote }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The volume with private authorities, if there are any, as an item of a list. */ -}}
+{{- define "claude-gateway.caVolume" -}}
+{{- with .Values.caBundle.configMap }}
+- {name: ca, configMap: {name: {{ . | quote }}}}
+{{- end }}
+{{- with .Values.caBundle.secret }}
+- {name: ca, secret: {secretName: {{ . | quote }}, defaultMode: 0440}}
+{{- end }}
+{{- end -}}
+
 {{- /*
 Values after null removed some of them: a missing section is an empty one, so that all of it is off or unset, and what no
 manifest can be without has its default again. Each template begins with this; it changes the values in place.
 */ -}}
 {{- define "claude-gateway.values" -}}
-{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.workloadIdentity" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
+{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "images.claudeCode" "images.claudeAuth" "claudeCode" "claudeCode.serviceAccount" "claudeCode.podDisruptionBudget" "claudeCode.autoscaling" "claudeAuth" "claudeAuth.serviceAccount" "claudeAuth.keySecret" "claudeAuth.oidc" "claudeAuth.oidc.clientSecret" "claudeAuth.ingress" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.workloadIdentity" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "networkPolicy.anthropic" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
 {{- range $sections -}}
 {{- $at := $.Values -}}
 {{- range splitList "." . -}}
@@ -271,7 +399,7 @@ manifest can be without has its default again. Each template begins with this; i
 {{- $at = index $at . -}}
 {{- end -}}
 {{- end -}}
-{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.proxy.workloadIdentity "audience" "https://api.anthropic.com") (list .Values.proxy.workloadIdentity "expirationSeconds" 3600) (list .Values.proxy.workloadIdentity "tokens" 4) (list .Values.autoscaling "maxReplicas" 10) -}}
+{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.proxy.workloadIdentity "audience" "https://api.anthropic.com") (list .Values.proxy.workloadIdentity "expirationSeconds" 3600) (list .Values.proxy.workloadIdentity "tokens" 4) (list .Values.autoscaling "maxReplicas" 10) (list .Values.images.claudeCode "repository" "claude-gateway/claude-code") (list .Values.images.claudeAuth "repository" "claude-gateway/claude-auth") (list .Values.claudeCode "drainSeconds" 600) (list .Values.claudeCode.autoscaling "maxReplicas" 4) (list .Values.claudeAuth "shutdownSeconds" 20) (list .Values.claudeAuth.keySecret "key" "key") (list .Values.claudeAuth.oidc.clientSecret "key" "client-secret") -}}
 {{- range $needed -}}
 {{- if kindIs "invalid" (index (index . 0) (index . 1)) -}}
 {{- $_ := set (index . 0) (index . 1) (index . 2) -}}
@@ -303,6 +431,20 @@ manifest can be without has its default again. Each template begins with this; i
 {{- end -}}
 {{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled -}}
 {{- fail "metrics: enable podMonitor or serviceMonitor, not both: every sample would be there twice" -}}
+{{- end -}}
+{{- with .Values.claudeAuth -}}
+{{- if and .enabled .ingress.enabled (not .ingress.hosts) -}}
+{{- fail "claudeAuth.ingress.hosts: name at least one host" -}}
+{{- end -}}
+{{- if and .enabled .oidc.issuer (not (and .oidc.clientID .oidc.allowed)) -}}
+{{- fail "claudeAuth.oidc: an issuer needs clientID and allowed" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.claudeCode.enabled .Values.claudeCode.autoscaling.enabled (not (or .Values.claudeCode.autoscaling.targetCPU .Values.claudeCode.autoscaling.metrics)) -}}
+{{- fail "claudeCode.autoscaling.targetCPU: set it, or name a metric in claudeCode.autoscaling.metrics" -}}
+{{- end -}}
+{{- if and .Values.claudeCode.autoscaling.enabled (gt (int .Values.claudeCode.autoscaling.minReplicas) (int .Values.claudeCode.autoscaling.maxReplicas)) -}}
+{{- fail "claudeCode.autoscaling.minReplicas: not above maxReplicas" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts: name at least one host" -}}

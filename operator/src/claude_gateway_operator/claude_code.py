@@ -10,7 +10,7 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Final
 
-from claude_gateway.names import LABEL_CREDENTIAL, callers_name, claude_auth_role, claude_code_name
+from claude_gateway.names import LABEL_CREDENTIAL, callers_name, claude_auth_name, claude_auth_role, claude_code_name
 from claude_gateway.plan.backend_callers import KEY
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import ObjectRef
@@ -40,20 +40,25 @@ class ClaudeCode:
         self._refused: set[str] = set()
 
     async def key(self) -> bytes:
-        """Return the backend's key, which is made once and never replaced; empty where the backend is off.
+        """Return the backend's key; empty where the backend is off. Raises KubeError.
 
-        Raises KubeError.
+        It is made once and never replaced, as is the key that opens the page of the sign-in service.
         """
         if self._settings.claude_code_url is None:
             return b""
-        name = claude_code_name(self._settings.release)
+        if self._settings.claude_auth_enabled:
+            await self._kept(claude_auth_name(self._settings.release))
+        return await self._kept(claude_code_name(self._settings.release))
+
+    async def _kept(self, name: str) -> bytes:
+        """Return the key in a Secret of ours, which is made if there is none."""
         found = await self._kube.get(self._secret(self._settings.namespace, name))
         stored = b"" if found is None else kube.entries(found).get(KEY, b"")
         if stored:
             return stored
         made = new_key().encode()
         await self._apply(self._owner.metadata(name), {KEY: made})
-        emit(_log, "backend_key_made", secret=name)
+        emit(_log, "key_made", secret=name)
         return made
 
     async def write(self, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from claude_gateway.names import (
     bootstrap_name,
     bundle_name,
     callers_name,
+    claude_auth_name,
     claude_auth_role,
     claude_code_name,
     operator_name,
@@ -64,8 +65,8 @@ def own_rules(release: str) -> list[Rule]:
 
 
 def claude_code_rules(release: str) -> list[Rule]:
-    """Return the additional rules in the release's own namespace of an operator that runs the Claude Code backend."""
-    names = [claude_code_name(release), callers_name(release)]
+    """Return the additional rules in the release's own namespace of an operator with the Claude Code backend."""
+    names = [claude_code_name(release), callers_name(release), claude_auth_name(release)]
     return [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["create", "patch"]}]
 
 

@@ -31,6 +31,7 @@ def key() -> None:
         "claude-gateway key new alice -o gateway/alice.yaml",
         "claude-gateway key new ci --models 'claude-haiku-*' --models 'gpt-*' --dir gateway",
         "claude-gateway key new alice --namespace team-a | kubectl apply -f -",
+        "claude-gateway key new alice --owner alice@example.com -o gateway/alice.yaml",
     )
 )
 @click.argument("name")
@@ -39,6 +40,11 @@ def key() -> None:
     metavar="PATTERN",
     multiple=True,
     help="Model names that the client may use; * matches any run of characters. Repeatable. Default: all.",
+)
+@click.option(
+    "--owner",
+    metavar="PERSON",
+    help="The one person who uses the client, such as alice@example.com; needed for their own subscription.",
 )
 @click.option(
     "--namespace", metavar="NAME", help="Namespace of the objects. Default: none, so that kubectl or serve decides."
@@ -53,7 +59,15 @@ def key() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write to DIR/NAME.yaml (0600); the folder (0700) is created if it does not exist.",
 )
-def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Path | None, folder: Path | None) -> None:
+def new(
+    *,
+    name: str,
+    models: tuple[str, ...],
+    owner: str | None,
+    namespace: str | None,
+    output: Path | None,
+    folder: Path | None,
+) -> None:
     """Create a key for the client NAME: a GatewayClient and the Secret with the key, as YAML.
 
     With -o or --dir the key is written only to the file and the path is printed; an existing file is never
@@ -61,7 +75,7 @@ def new(*, name: str, models: tuple[str, ...], namespace: str | None, output: Pa
     """
     if output and folder:
         raise click.UsageError("use either -o or --dir, not both")
-    text = document(name, key=clientkey.make(), models=models, namespace=namespace)
+    text = document(name, key=clientkey.make(), models=models, owner=owner, namespace=namespace)
     if folder:
         output = folder / f"{name}.yaml"
     if output is None:
@@ -96,13 +110,17 @@ def list_(*, sources: tuple[Path, ...], env_file: Path | None) -> None:
         click.echo(f"{client}  {keys}  {', '.join(models.get(client, ())) or 'no models'}  {document.place('')}")
 
 
-def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: str | None = None) -> str:
-    """Return the YAML of a client and its Secret. Raises click.BadParameter for an invalid name or pattern."""
+def document(
+    name: str, *, key: str, models: tuple[str, ...] = (), owner: str | None = None, namespace: str | None = None
+) -> str:
+    """Return the YAML of a client and its Secret. Raises click.BadParameter for an invalid name, pattern or owner."""
     metadata: dict[str, Any] = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     secret = {**metadata, "name": f"{name}-key"}
     spec: dict[str, Any] = {"keys": [{"secretRef": {"name": secret["name"]}}]}
     if models:
         spec["models"] = list(models)
+    if owner is not None:
+        spec["owner"] = owner
     try:
         # The Secret's name is the longer one.
         Metadata.model_validate(secret)
@@ -118,7 +136,8 @@ def document(name: str, *, key: str, models: tuple[str, ...] = (), namespace: st
     try:
         GatewayClientSpec.model_validate(spec)
     except ValidationError as error:
-        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--models") from None
+        first = error.errors()[0]
+        raise click.BadParameter(first["msg"], param_hint=f"--{first['loc'][0]}") from None
     client = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": metadata, "spec": spec}
     holder = {
         "apiVersion": "v1",

@@ -10,6 +10,7 @@ from claude_gateway.cli import config, findings, options
 from claude_gateway.cli.errors import Exit
 from claude_gateway.cli.findings import VARIABLE_NOT_SET
 from claude_gateway.names import Reason
+from claude_gateway.plan import targets
 
 
 @click.command(
@@ -48,8 +49,8 @@ def lint(
     """Check YAML files and report every mistake with file, line and fix. Warnings do not fail the command."""
     rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
     decision = config.load(sources, options.variables(env_file), rules=rules)
-    milder = {Reason.NOT_SIGNED_IN, *([VARIABLE_NOT_SET] if allow_unset else [])}  # people sign in later, elsewhere
-    found = [findings.as_warning(f) if f.reason in milder else f for f in decision.findings]
+    milder = _of_logins(decision) | ({VARIABLE_NOT_SET} if allow_unset else set())
+    found = [findings.as_warning(f) if {f.reason, f.message} & milder else f for f in decision.findings]
     if output == "json":
         click.echo(findings.as_json(found))
     elif output == "github":
@@ -63,3 +64,9 @@ def lint(
         parts = (findings.plural(routes, "route"), findings.plural(len(policy.clients), "client"))
         click.echo(f"{findings.count(found)}; {' and '.join(parts)} would serve", err=True)
     sys.exit(Exit.PROBLEMS if any(finding.is_error for finding in found) else Exit.OK)
+
+
+def _of_logins(decision: config.Decision) -> set[str]:
+    """Return the reason of a missing login, and the messages about its targets: people sign in later, elsewhere."""
+    missing = [problem.object for problem in decision.plan.problems if problem.reason is Reason.NOT_SIGNED_IN]
+    return {Reason.NOT_SIGNED_IN, *(targets.unusable(ref) for ref in missing)}

@@ -122,12 +122,11 @@ def _credential_problem(
         fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
     if ref in credentials.known:
-        message = f"{ref} cannot be used"
         return Problem(
             owner,
             at,
             Reason.CREDENTIAL_NOT_USABLE,
-            message,
+            unusable(ref),
             "Fix the ClaudeCredential; its own conditions or messages say what is wrong.",
         )
     message = f"{ref} does not exist"
@@ -137,6 +136,11 @@ def _credential_problem(
     if like:
         fix = f"Did you mean `{like[0]}`? Otherwise create it in namespace {owner.namespace}."
     return Problem(owner, at, Reason.CREDENTIAL_NOT_FOUND, message, fix)
+
+
+def unusable(credential: ObjectRef) -> str:
+    """Return the message about a target whose credential has Problems of its own."""
+    return f"{credential} cannot be used"
 
 
 def _credential(owner: ObjectRef, name: str) -> ObjectRef:

@@ -17,7 +17,7 @@ from claude_gateway.names import GROUP
 
 KUBECONFIG: Final = ARTIFACTS / "kubeconfig"
 NODE: Final = f"{CLUSTER}-control-plane"
-IMAGES: Final = ("proxy", "operator", "scripted-upstream", "e2e-clients")
+IMAGES: Final = ("proxy", "operator", "claude-code", "claude-auth", "scripted-upstream", "e2e-clients")
 REPOSITORY: Final = "claude-gateway"
 BUILT: Final = "e2e"
 """Tag under which ``make e2e-images`` builds; in the cluster each image has a tag of its own content."""

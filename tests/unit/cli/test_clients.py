@@ -36,6 +36,15 @@ def test_a_new_key_is_printed_as_objects_that_lint_accepts(tmp_path: Path) -> No
     assert key not in call("key", "new", "alice").stdout
 
 
+def test_a_client_of_one_person_names_its_owner() -> None:
+    client, _ = yaml.safe_load_all(call("key", "new", "alice", "--owner", "alice@example.com").stdout)
+    assert client["spec"]["owner"] == "alice@example.com"
+    refused = call("key", "new", "alice", "--owner", "alice and bob")
+    assert refused.code == 2
+    assert "--owner" in refused.stderr
+    assert "one person's e-mail address" in refused.stderr
+
+
 def test_a_key_in_a_file_is_private_unprinted_and_never_overwritten(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     outcome = call("key", "new", "alice", "--dir", folder)

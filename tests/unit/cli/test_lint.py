@@ -183,3 +183,25 @@ def test_a_whole_bundle_is_private_and_can_be_read_back(good: Path, tmp_path: Pa
         stat.S_IMODE(path.stat().st_mode) for path in output.rglob("*") if path.is_file() and not path.is_symlink()
     }
     assert modes == {0o600}
+
+
+def test_a_login_that_is_still_missing_is_a_warning_and_everything_else_is_checked(tmp_path: Path) -> None:
+    """People sign in later and elsewhere; whom the route serves is in the files."""
+    only = {"from": "Clients", "clients": ["alice"]}
+    there = [builders.target("claude-code/*", "mine")]
+    objects = [
+        builders.subscription(method="Login"),
+        builders.secret(),
+        builders.client(owner="alice@example.com"),
+        builders.route("mine", models=["sonnet"], targets=there, allowedClients=only),
+    ]
+    write(tmp_path / "mine.yaml", *objects)
+    outcome = call("lint", "-f", tmp_path)
+    assert outcome.code == 0
+    assert "warning: ClaudeCredential default/mine" in outcome.stdout
+    assert "[NotSignedIn]" in outcome.stdout
+    assert "claude-gateway login mine" in outcome.stdout
+    write(tmp_path / "mine.yaml", *objects[:-1], builders.route("mine", models=["sonnet"], targets=there))
+    outcome = call("lint", "-f", tmp_path)
+    assert outcome.code == 1
+    assert "[SubscriptionShared]" in outcome.stdout
