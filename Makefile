@@ -41,10 +41,10 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
 	@touch $@
 
-CLIENTS := claude-code-newest claude-code-old vercel-ai
+CLIENTS := claude-code-newest claude-code-old codex opencode vercel-ai
 
 .PHONY: setup-clients
-setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs and the Vercel AI SDK into .clients (needs npm; 620 MB)
+setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs, Codex, OpenCode and the Vercel AI SDK into .clients (needs npm; 1.2 GB)
 
 .clients/%/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json tests/clients/%/.npmrc
 	@command -v npm >/dev/null || \

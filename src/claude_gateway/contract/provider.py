@@ -65,14 +65,62 @@ _MOONSHOT: Final = Translation(
 )
 
 _TRANSLATED: Final = _names(
-    "abliteration ai21_chat aihubmix aiml amazon_nova apertis assemblyai cerebras charity_engine chutes codestral "
-    "cognition cohere cohere_chat cometapi compactifai cortecs crusoe darkbloom dashscope datarobot deepinfra edenai "
-    "empiriolabs empower featherless_ai fireworks_ai friendliai galadriel github gmi groq helicone hyperbolic "
-    "inception jina_ai lambda_ai libertai llamagate maritalk meta meta_llama modelscope morph nadir nano-gpt nebius "
-    "neosantara novita nscale nvidia_nim ovhcloud parasail perplexity pinstripes poe prism publicai qwen_ai_platform "
-    "qwencloud reka sail sambanova sarvam scaleway scx-ai synthetic tencent tensormesh together_ai v0 veniceai "
-    "vercel_ai_gateway volcengine voyage wandb xiaomi_mimo"
+    "ai21_chat amazon_nova codestral cohere cohere_chat cometapi compactifai datarobot edenai empower "
+    "featherless_ai fireworks_ai friendliai galadriel github jina_ai maritalk meta_llama nadir ovhcloud perplexity "
+    "sail sambanova sarvam tencent tensormesh vercel_ai_gateway volcengine voyage"
 )
+
+_COMPATIBLE: Final[Mapping[str, str]] = {
+    "abliteration": "https://api.abliteration.ai/v1",
+    "aihubmix": "https://aihubmix.com/v1",
+    "aiml": "https://api.aimlapi.com/v1",
+    "apertis": "https://api.stima.tech/v1",
+    "assemblyai": "https://llm-gateway.assemblyai.com/v1",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "charity_engine": "https://api.charityengine.services/remotejobs/v2/inference",
+    "chutes": "https://llm.chutes.ai/v1",
+    "cognition": "https://api.cognition.ai/v1",
+    "cortecs": "https://api.cortecs.ai/v1",
+    "crusoe": "https://managed-inference-api-proxy.crusoecloud.com/v1",
+    "darkbloom": "https://api.darkbloom.dev/v1",
+    "dashscope": "https://dashscope.aliyuncs.com/compatible-mode/v1",
+    "deepinfra": "https://api.deepinfra.com/v1/openai",
+    "empiriolabs": "https://api.empiriolabs.ai/v1",
+    "gmi": "https://api.gmi-serving.com/v1",
+    "groq": "https://api.groq.com/openai/v1",
+    "helicone": "https://ai-gateway.helicone.ai",
+    "hyperbolic": "https://api.hyperbolic.xyz/v1",
+    "inception": "https://api.inceptionlabs.ai/v1",
+    "lambda_ai": "https://api.lambda.ai/v1",
+    "libertai": "https://api.libertai.io/v1",
+    "llamagate": "https://api.llamagate.dev/v1",
+    "meta": "https://api.meta.ai/v1",
+    "modelscope": "https://api-inference.modelscope.cn/v1",
+    "morph": "https://api.morphllm.com/v1",
+    "nano-gpt": "https://nano-gpt.com/api/v1",
+    "nebius": "https://api.studio.nebius.ai/v1",
+    "neosantara": "https://api.neosantara.xyz/v1",
+    "novita": "https://api.novita.ai/v3/openai",
+    "nscale": "https://inference.api.nscale.com/v1",
+    "nvidia_nim": "https://integrate.api.nvidia.com/v1",
+    "parasail": "https://api.parasail.io/v1",
+    "pinstripes": "https://pinstripes.io/v1",
+    "poe": "https://api.poe.com/v1",
+    "prism": "https://api.prisminference.com/v1",
+    "publicai": "https://api.publicai.co/v1",
+    "qwen_ai_platform": "https://dashscope.aliyuncs.com/compatible-mode/v1",
+    "qwencloud": "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    "reka": "https://api.reka.ai/v1",
+    "scaleway": "https://api.scaleway.ai/v1",
+    "scx-ai": "https://api.scx.ai/v1",
+    "synthetic": "https://api.synthetic.new/openai/v1",
+    "together_ai": "https://api.together.ai/v1",
+    "v0": "https://api.v0.dev/v1",
+    "veniceai": "https://api.venice.ai/api/v1",
+    "wandb": "https://api.inference.wandb.ai/v1",
+    "xiaomi_mimo": "https://api.xiaomimimo.com/v1",
+}
+"""Providers whose API is Chat Completions as they are, and its address, which is LiteLLM's default too."""
 
 _TRANSLATED_SERVERS: Final = _names(
     "azure_ai azure_text cloudflare databricks docker_model_runner heroku infinity ollama ollama_chat snowflake "
@@ -84,6 +132,10 @@ CLAUDE_CODE: Final = "claude-code"
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
     **dict.fromkeys(_TRANSLATED, _OWN_ADDRESS),
+    **{
+        name: Provider(wire=Wire.OPENAI, base_url=address, translation=Translation(codec=_OF_CLAUDE))
+        for name, address in _COMPATIBLE.items()
+    },
     **dict.fromkeys(_TRANSLATED_SERVERS, _NO_ADDRESS),
     "anthropic": Provider(
         wire=Wire.ANTHROPIC,
@@ -162,7 +214,12 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         translation=Translation(codec=_OF_OPENAI, chat=_GEMINI),
         telemetry="gcp.vertex_ai",
     ),
-    "xai": Provider(telemetry="x_ai"),
+    "xai": Provider(
+        wire=Wire.OPENAI,
+        base_url="https://api.x.ai/v1",
+        translation=Translation(codec=_OF_CLAUDE),
+        telemetry="x_ai",
+    ),
     "zai": Provider(wire=Wire.OPENAI, base_url="https://api.z.ai/api/paas/v4", translation=_SWITCHED),
 }
 

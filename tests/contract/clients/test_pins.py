@@ -19,7 +19,7 @@ def locked(folder: str) -> dict[str, Any]:
 @pytest.mark.parametrize("folder", [place.name for place in sorted(PINS.iterdir())])
 def test_each_package_is_pinned_by_hash_and_by_no_host(folder: str) -> None:
     packages = locked(folder)
-    assert len(packages) > 1
+    assert packages
     assert all(package["integrity"].startswith("sha512-") for package in packages.values())
     assert not any("resolved" in package for package in packages.values())
 

@@ -169,12 +169,11 @@ def test_a_declared_length_above_the_limit_is_refused_before_any_byte_of_it(gate
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
-@pytest.mark.parametrize("encoding", ["zstd", "br", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["compress", "gzip, gzip"])
 def test_a_body_in_an_unknown_encoding_is_refused_with_a_hint(gateway: LoneGateway, encoding: str) -> None:
     answer = gateway.call("POST", "/v1/messages", body=b"x", headers={**AUTH, "content-encoding": encoding})
     assert answer.status == 415
     assert "plain JSON" in answer.json["error"]["message"]
-    assert "enable_request_compression" in answer.json["error"]["message"]
 
 
 def test_a_head_without_end_is_cut_off(gateway: LoneGateway) -> None:

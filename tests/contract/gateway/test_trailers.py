@@ -4,9 +4,11 @@ import gzip
 import json
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import brotli
 import pytest
+import zstandard
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.lone_gateway import LoneGateway, heard
 
@@ -138,9 +140,11 @@ def _raw_deflated(body: bytes) -> bytes:
         ("x-gzip", gzip.compress(BODY)),
         ("deflate", zlib.compress(BODY.ljust(300_000))),
         ("deflate", _raw_deflated(BODY)),
+        ("br", brotli.compress(BODY.ljust(300_000))),
+        ("zstd", zstandard.compress(BODY.ljust(_LIMIT))),
         ("identity", BODY),
     ],
-    ids=["gzip", "limit", "x-gzip", "zlib", "raw", "identity"],
+    ids=["gzip", "limit", "x-gzip", "zlib", "raw", "br", "zstd", "identity"],
 )
 def test_a_compressed_body_goes_on_plain(gateway: LoneGateway, upstream: Scripted, encoding: str, body: bytes) -> None:
     answer = gateway.call("POST", "/v1/messages", body=body, headers={"x-api-key": KEY, "content-encoding": encoding})
@@ -150,18 +154,25 @@ def test_a_compressed_body_goes_on_plain(gateway: LoneGateway, upstream: Scripte
         assert "content-encoding" not in dict(upstream.last.headers)
 
 
+_COMPRESS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstandard.compress}
+
+
+@pytest.mark.parametrize("encoding", _COMPRESS)
 @pytest.mark.parametrize(
-    ("body", "status"),
+    ("plain", "spoil", "status"),
     [
-        (gzip.compress(b" " * (_LIMIT + 1)), 413),
-        (gzip.compress(b" " * 100 * _LIMIT), 413),
-        (gzip.compress(BODY)[:-9], 400),
-        (gzip.compress(BODY) + b"more", 400),
-        (b"no gzip", 400),
-        (b"", 400),
+        (b" " * (_LIMIT + 1), lambda body: body, 413),
+        (b" " * 100 * _LIMIT, lambda body: body, 413),
+        (BODY, lambda body: body[:-9], 400),
+        (BODY, lambda body: body + b"more", 400),
+        (BODY, lambda _: b"not compressed", 400),
+        (BODY, lambda _: b"", 400),
     ],
     ids=["a byte more", "bomb", "cut", "more", "plain", "empty"],
 )
-def test_a_compressed_body_has_the_limits_of_a_plain_one(gateway: LoneGateway, body: bytes, status: int) -> None:
-    answer = gateway.call("POST", "/v1/messages", body=body, headers={"x-api-key": KEY, "content-encoding": "gzip"})
+def test_a_compressed_body_has_the_limits_of_a_plain_one(
+    gateway: LoneGateway, encoding: str, plain: bytes, spoil: Callable[[bytes], bytes], status: int
+) -> None:
+    body = spoil(_COMPRESS[encoding](plain))
+    answer = gateway.call("POST", "/v1/messages", body=body, headers={"x-api-key": KEY, "content-encoding": encoding})
     assert answer.status == status

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.processes import litellm_probe
 
+from claude_gateway.contract.policy import Wire
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
 
 KEYED = {name: row for name, row in PROVIDERS.items() if row.credential is None}
@@ -52,3 +54,12 @@ def test_without_base_url_a_key_goes_to_the_providers_own_host(measured: dict[st
     hosts = measured["sent"][provider]["without_address"]
     assert len(hosts) == 1
     assert hosts[0] not in ("localhost", "api.openai.com", "api.anthropic.com", "huggingface.co")
+
+
+KNOWN_ADDRESS = sorted(name for name, row in KEYED.items() if row.wire is Wire.OPENAI and row.base_url is not None)
+
+
+@pytest.mark.parametrize("provider", KNOWN_ADDRESS)
+def test_an_address_that_is_known_is_the_one_that_litellm_knows(measured: dict[str, Any], provider: str) -> None:
+    host = urlsplit(str(PROVIDERS[provider].base_url)).hostname
+    assert measured["sent"][provider]["without_address"] == [host]

@@ -6,15 +6,19 @@ read the difference before it is committed: every line that goes is something a 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+from tests.support.builders import bundles
 from tests.support.builders.corpus import recordings
-from tests.support.processes.worker import Worker, bundle, deployment, events
+from tests.support.processes.lone_gateway import LoneGateway
+from tests.support.processes.worker import ENTRY, KEY, Worker, bundle, deployment, events
 
+from claude_gateway.contract.policy import Route
 from claude_gateway_scripted.local import Scripted
 
 FOLDER: Final = Path(__file__).parents[2] / "data" / "golden"
@@ -28,6 +32,12 @@ TARGETS: Final = {
     "responses": ("openai/gpt-5-codex", "/v1"),
     "gemini": ("gemini/gemini-3-pro-preview", "/v1beta"),
 }
+BY_CODEC: Final = ("chat", "responses")
+"""The formats that the gateway itself translates to, by default."""
+
+Post = Callable[[str, bytes], httpx.Response]
+"""Sends a request of Messages for a format of ``TARGETS``."""
+
 _IDENT: Final = re.compile(r"\b(msg|toolu|call|rs|fc|resp)_(?:[0-9a-f]{32}|[0-9a-f]{28}|[0-9a-f]{24})(__thought__\w+)?")
 _THOUGHT: Final = re.compile(r'(thoughtSignature": ")[^"]*')
 _SIGNATURE: Final = re.compile(r"cgw1\.[\w+/=]+")
@@ -48,27 +58,49 @@ def wanted() -> dict[str, list[bytes]]:
 
 
 @contextmanager
-def upstreams() -> Iterator[tuple[Scripted, Worker]]:
+def upstreams() -> Iterator[tuple[Scripted, Post]]:
     """The scripted upstream, and a worker with a target of each format there."""
     with Scripted() as upstream, Worker() as worker:
         targets = (deployment(kind, model, api_base=f"{upstream.url}{path}") for kind, (model, path) in TARGETS.items())
         worker.apply(bundle(*targets))
-        yield upstream, worker
+        yield upstream, lambda kind, body: worker.post("/v1/messages", kind, body)
 
 
-def translated(kind: str, upstream: Scripted, worker: Worker) -> dict[str, str]:
+@contextmanager
+def codec() -> Iterator[tuple[Scripted, Post]]:
+    """The scripted upstream, and a gateway that reaches it by the codec."""
+    with Scripted() as upstream:
+        routes = [
+            Route(
+                name=f"ns/{kind}", models=(kind,), targets=(deployment(kind, model, api_base=f"{upstream.url}{path}"),)
+            )
+            for kind, (model, path) in TARGETS.items()
+            if kind in BY_CODEC
+        ]
+        secrets = {ENTRY: KEY.encode()}
+        with LoneGateway(bundles.bundle(routes, keys={"cgw_golden": "ns/dev"}, secrets=secrets)) as gateway:
+
+            def post(kind: str, body: bytes) -> httpx.Response:
+                named = json.dumps({**json.loads(body), "model": kind})
+                headers = {"authorization": "Bearer cgw_golden", "content-type": "application/json"}
+                return httpx.post(f"http://{gateway.address}/v1/messages", content=named, headers=headers, timeout=60)
+
+            yield upstream, post
+
+
+def translated(kind: str, upstream: Scripted, post: Post) -> dict[str, str]:
     """Every file's text for one format, by the file's name."""
     tools: dict[str, Any] = {}
     files = {
-        f"{scenario}.{kind}.json": _text([_exchange(kind, body, upstream, worker, tools) for body in bodies])
+        f"{scenario}.{kind}.json": _text([_exchange(kind, body, upstream, post, tools) for body in bodies])
         for scenario, bodies in wanted().items()
     }
     return {**files, f"{TOOLS}.{kind}.json": _text(dict(sorted(tools.items())))}
 
 
-def _exchange(kind: str, body: bytes, upstream: Scripted, worker: Worker, tools: dict[str, Any]) -> dict[str, Any]:
+def _exchange(kind: str, body: bytes, upstream: Scripted, post: Post, tools: dict[str, Any]) -> dict[str, Any]:
     upstream.forget()
-    answer = worker.post("/v1/messages", kind, body)
+    answer = post(kind, body)
     answer.raise_for_status()
     (request,) = upstream.requests
     sent = request.json
@@ -105,8 +137,8 @@ def _text(value: Any) -> str:
 def main() -> None:
     """Write all of them."""
     FOLDER.mkdir(exist_ok=True)
-    with upstreams() as (upstream, worker):
-        texts = {name: text for kind in TARGETS for name, text in translated(kind, upstream, worker).items()}
+    with upstreams() as (upstream, post):
+        texts = {name: text for kind in TARGETS for name, text in translated(kind, upstream, post).items()}
     for name, text in texts.items():
         (FOLDER / name).write_text(text)
     for stale in {path.name for path in FOLDER.glob("*.json")} - texts.keys():

@@ -70,6 +70,40 @@ def test_how_a_target_is_reached(
     assert formats is None or only.formats == formats
 
 
+_CLAUDES = (Format.MESSAGES, Format.COUNT_TOKENS)
+_OPENAIS = (Format.CHAT, Format.RESPONSES)
+
+
+@pytest.mark.parametrize(
+    ("written", "codec"),
+    [
+        (target(), _OPENAIS),
+        (target("openai/gpt-5", "openai"), _CLAUDES),
+        (target("openai/x", baseURL="http://vllm:8000/v1"), _CLAUDES),
+        (target("openai/x", baseURL="http://vllm:8000/v1", formats=["Responses"]), _CLAUDES),
+        (target("hosted_vllm/x", baseURL="http://vllm:8000/v1"), _CLAUDES),
+        (target("hosted_vllm/x", baseURL="http://vllm:8000/v1", via="LiteLLM"), ()),
+        (target("deepseek/deepseek-chat", baseURL="http://proxy:8000"), _CLAUDES),
+        (target("xai/grok-5", baseURL="http://proxy:8000"), _CLAUDES),
+        (target("perplexity/sonar", baseURL="http://proxy:8000"), ()),
+        (target("perplexity/sonar", baseURL="http://proxy:8000", via="LiteLLM"), ()),
+    ],
+)
+def test_the_formats_of_the_codec_are_the_providers_unless_a_target_says_otherwise(
+    written: dict[str, Any], codec: tuple[Format, ...]
+) -> None:
+    (found,) = served(decided(written))
+    assert found.translation.codec == codec
+    assert found.base_url is not None or not codec, "the codec needs an address"
+
+
+def test_a_target_that_changes_its_lane_is_another_target() -> None:
+    (one,) = served(decided(target("openai/gpt-5", "openai")))
+    (other,) = served(decided(target("openai/gpt-5", "openai", via="LiteLLM")))
+    assert one.id != other.id
+    assert other.translation == one.translation.model_copy(update={"codec": ()})
+
+
 def test_everything_that_a_target_says_is_held() -> None:
     parameters = {"temperature": 0.5, "topP": 0.9, "reasoningEffort": "high"}
     (only,) = served(decided(target(weight=9, priority=2, maxOutputTokens=4096, parameters=parameters)))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Client, Format, Route, Target, Wire
+from claude_gateway.contract.policy import Client, Format, Route, Target, Translation, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
@@ -100,6 +100,26 @@ def test_a_login_goes_to_no_other_target_and_to_no_translator(request: Asked) ->
         return
     for each in found:
         assert not each.forward_client_token or (request.login and request.format in each.formats)
+
+
+@pytest.mark.parametrize(
+    ("format", "lane"),
+    [
+        (Format.CHAT, LaneName.RELAY),
+        (Format.MESSAGES, LaneName.CODEC),
+        (Format.COUNT_TOKENS, LaneName.LITELLM),
+        (Format.RESPONSES, LaneName.LITELLM),
+    ],
+)
+def test_the_target_says_what_the_codec_translates(format: Format, lane: LaneName) -> None:
+    there = target(
+        wire=Wire.OPENAI,
+        base_url="http://a/v1",
+        formats=(Format.CHAT,),
+        translation=Translation(codec=(Format.MESSAGES,)),
+    )
+    choice = choose(Asked(route("m", targets=[there]), format), random=lambda: 0.0, well=lambda _: True)
+    assert [candidate.lane for candidate in choice.candidates] == [lane]
 
 
 def test_a_login_opens_the_targets_that_forward_it_in_their_own_formats() -> None:

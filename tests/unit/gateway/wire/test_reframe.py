@@ -210,3 +210,66 @@ def test_the_prefix_of_a_mode_says_nothing_else() -> None:
         "/anthropics",
         "/v1/models",
     ]
+
+
+def without(betas: str, **fields: Any) -> dict[str, Any]:
+    """A request as Bedrock gets it, by what is in it; its betas are among those that Bedrock refuses."""
+    raw = json.dumps({"model": "claude-x", "max_tokens": 5, "messages": [], **fields}).encode()
+    body = read_body(raw, _CLOUD_ENTRIES[Wire.ANTHROPIC])
+    headers = [(b"anthropic-beta", betas.encode())]
+    frame = reframed(Facts(body), headers, to=Wire.BEDROCK, format=Format.MESSAGES, model="there")
+    found: dict[str, Any] = json.loads(splice(body, frame.changes))
+    return {name: found.get(name) for name in fields}
+
+
+@pytest.mark.parametrize(
+    ("betas", "sent", "kept"),
+    [
+        ("fast-mode-2026-02-01", {"speed": "fast"}, {"speed": None}),
+        (
+            "mcp-client-2025-04-04,skills-2025-10-02",
+            {"mcp_servers": [], "container": {}},
+            {"mcp_servers": None, "container": None},
+        ),
+        ("structured-outputs-2025-11-13", {"output_format": {}}, {"output_format": None}),
+        ("other-2026-01-01", {"speed": "fast"}, {"speed": "fast"}),
+        (
+            "web-fetch-2025-09-10",
+            {"tools": [{"type": "web_fetch_20250910"}, {"name": "x"}, {"type": 5}, 7], "tool_choice": {"type": "auto"}},
+            {"tools": [{"name": "x"}, {"type": 5}, 7], "tool_choice": {"type": "auto"}},
+        ),
+        (
+            "web-fetch-2025-09-10",
+            {"tools": [{"type": "web_fetch_20250910"}], "tool_choice": {"type": "auto"}},
+            {"tools": None, "tool_choice": None},
+        ),
+        (
+            "per-turn-control-2026-07-01",
+            {"messages": [{"role": "system", "content": "x", "output_config": {"effort": "low"}}, {"role": "user"}]},
+            {"messages": [{"role": "system", "content": "x"}, {"role": "user"}]},
+        ),
+        (
+            "prompt-caching-scope-2026-01-05",
+            {
+                "system": [{"text": "scope", "cache_control": {"type": "ephemeral", "scope": "global"}}],
+                "messages": [
+                    {"content": [{"cache_control": {"scope": "x"}, "content": "scope"}]},
+                    {"content": '"scope"'},
+                    {"input": {"scope": 1}, "cache_control": ["scope"]},
+                ],
+                "tools": "scope",
+            },
+            {
+                "system": [{"text": "scope", "cache_control": {"type": "ephemeral"}}],
+                "messages": [
+                    {"content": [{"cache_control": {}, "content": "scope"}]},
+                    {"content": '"scope"'},
+                    {"input": {"scope": 1}, "cache_control": ["scope"]},
+                ],
+                "tools": "scope",
+            },
+        ),
+    ],
+)
+def test_fields_of_a_beta_that_is_left_out_go_with_it(betas: str, sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    assert without(betas, **sent) == kept

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -20,6 +21,7 @@ from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.session import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
 
@@ -186,6 +188,9 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
     said = _logged_words(reply, call=call, target=target)
+    if status == 403 and is_about_content(reply.body.decode("utf-8", "replace")):
+        # The request is refused, not the key; a 403 would log a user of Claude Code out.
+        return AttemptFailed(replace(reply, status=400), kind=None, retry=False, said=said)
     verdict = None
     if not target.forward_client_token and rejects(status, reply.headers, reply.body):
         verdict = Outcome.REJECTED

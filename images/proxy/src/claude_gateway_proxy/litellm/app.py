@@ -21,6 +21,7 @@ from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
+from claude_gateway_proxy.litellm.regular import Heard, heard
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.operations import OPERATIONS
@@ -119,6 +120,7 @@ class App:
             return
         dialled.set(target.dial)
         schemas.budget.set(Budget(len(body)))
+        heard.set(Heard())
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if format in fields.MESSAGES else None
         try:

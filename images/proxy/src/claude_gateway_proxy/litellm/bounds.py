@@ -12,6 +12,8 @@ import httpx
 from httpx import _client, _decoders
 
 from claude_gateway_proxy.bounds import ERROR_MOST, STREAM_MOST, WHOLE_MOST
+from claude_gateway_proxy.litellm.regular import Stream as RegularStream
+from claude_gateway_proxy.litellm.regular import is_regular, whole
 
 EVENT_MOST: Final = 8 * 1024 * 1024
 """Bytes of one event of a stream: a generated image in base64 fits."""
@@ -35,37 +37,41 @@ def install() -> None:
 
     def read(self: Any) -> bytes:
         if not hasattr(self, "_content"):
-            whole = _Whole(self.status_code)
+            kept = _Whole(self.status_code)
             for part in bytes_of(self):
-                if whole.is_full(part):
+                if kept.is_full(part):
                     self.close()
                     break
-            self._content = whole.content()
+            self._content = _regular(self, kept.content())
         content: bytes = self._content
         return content
 
     async def aread(self: Any) -> bytes:
         if not hasattr(self, "_content"):
-            whole = _Whole(self.status_code)
+            kept = _Whole(self.status_code)
             async for part in async_bytes_of(self):
-                if whole.is_full(part):
+                if kept.is_full(part):
                     await self.aclose()
                     break
-            self._content = whole.content()
+            self._content = _regular(self, kept.content())
         content: bytes = self._content
         return content
 
     def iter_bytes(self: Any, chunk_size: int | None = None) -> Iterator[bytes]:
-        stream = _stream_of(self)
+        stream, regular = _stream_of(self), _regular_stream(self)
         for part in bytes_of(self, chunk_size):
             stream.add(part)
-            yield part
+            yield part if regular is None else regular.feed(part)
+        if regular is not None:
+            yield regular.end()
 
     async def aiter_bytes(self: Any, chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        stream = _stream_of(self)
+        stream, regular = _stream_of(self), _regular_stream(self)
         async for part in async_bytes_of(self, chunk_size):
             stream.add(part)
-            yield part
+            yield part if regular is None else regular.feed(part)
+        if regular is not None:
+            yield regular.end()
 
     names = ("_get_content_decoder", "read", "aread", "iter_bytes", "aiter_bytes")
     for name, function in zip(names, (_decoder, read, aread, iter_bytes, aiter_bytes), strict=True):
@@ -131,6 +137,21 @@ class Stream:
         self._tail = read[-1:]
         if self._size > EVENT_MOST or self._lines > EVENT_LINES_MOST:
             raise AnswerRefused(f"an event of the upstream's stream is larger than {EVENT_MOST:,} bytes")
+
+
+def _is_regular(response: Any) -> bool:
+    return 200 <= response.status_code < 300 and is_regular(response.request.url.path)
+
+
+def _regular(response: Any, content: bytes) -> bytes:
+    """Return a whole answer as OpenAI would write it. Raises BadAnswer."""
+    return whole(content, response.request.url.path) if _is_regular(response) else content
+
+
+def _regular_stream(response: Any) -> RegularStream | None:
+    """Return what makes a stream regular; None for other formats, and for what was read as a whole."""
+    read = hasattr(response, "_content")
+    return RegularStream(response.request.url.path) if _is_regular(response) and not read else None
 
 
 def _stream_of(response: Any) -> Stream:

@@ -11,13 +11,13 @@ from claude_gateway.contract.policy import ChatCapabilities, Format
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.litellm import quirks, schemas
 from claude_gateway_proxy.litellm.answer import plain
-from claude_gateway_proxy.litellm.errors import unreachable
 from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.fields import Json
+from claude_gateway_proxy.litellm.regular import heard
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
-from claude_gateway_proxy.translation.messages.events import Event, Message, assembled, encoded
+from claude_gateway_proxy.translation.messages.events import Event, Message, Usage, assembled, encoded
 from claude_gateway_proxy.translation.messages.options import RequestOptions
 from claude_gateway_proxy.translation.messages.writer import Writer
 from claude_gateway_proxy.translation.names import Names
@@ -67,6 +67,7 @@ def message(answer: Any, *, options: RequestOptions, target: Target) -> Message:
         else:
             completion = ChatReader(writer)
             yield from completion.chunk(quirks.chunk(answer))
+            _count(writer)
             yield from completion.end()
 
     return assembled([writer.start(), *events()])
@@ -95,8 +96,16 @@ async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> A
             raise of_event(document, target=target)
         for event in reader.chunk(document):
             yield event
+    _count(writer)
     for event in reader.end():
         yield event
+
+
+def _count(writer: Writer) -> None:
+    """Take the upstream's own counts, where it was listened to: LiteLLM estimates those that it does not find."""
+    ear = heard.get()
+    if ear is not None and ear.regular:
+        writer.usage = ear.usage or Usage()
 
 
 async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Event]:
@@ -107,7 +116,5 @@ async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target)
             raise of_event(document, target=target)
         for event in reader.event(document):
             yield event
-    if not reader.ended:
-        raise unreachable()
     for event in reader.end():
         yield event

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from claude_gateway_proxy.translation.bad_answer import Broken, Reported
+from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.decoding import MALFORMED, decode
 from claude_gateway_proxy.translation.framing import Framing, ServerEvent
 from claude_gateway_proxy.translation.reports import reported
@@ -39,9 +39,10 @@ class Documents:
     """Reads the documents of one answer. ``form`` is known from the first byte that is not blank.
 
     ``done`` once a stream said that it is complete, which servers say before they end it, or without ending it.
+    ``failure`` is what the next call raises: a piece may hold documents and, behind them, an error.
     """
 
-    __slots__ = ("_framing", "_kept", "done", "form")
+    __slots__ = ("_framing", "_kept", "done", "failure", "form")
 
     def __init__(self) -> None:
         """Begin before the first byte."""
@@ -49,12 +50,16 @@ class Documents:
         self._kept = bytearray()
         self.form = Form.UNKNOWN
         self.done = False
+        self.failure: BadAnswer | None = None
 
     def feed(self, piece: bytes) -> list[Document]:
         """Return the documents that a piece of the answer completes.
 
-        Raises Broken for what is no answer or is too large, and Reported for an error.
+        Raises Broken for what is no answer or is too large, and Reported for an error. However a stream is cut, the
+        documents before an error are returned.
         """
+        if self.failure is not None:
+            raise self.failure
         if self.form is Form.UNKNOWN:
             self._kept += piece
             piece = bytes(self._kept.removeprefix(_MARK).lstrip(_BLANK))
@@ -66,7 +71,7 @@ class Documents:
         if self.form is Form.EVENTS:
             events = self._framing.feed(piece)
             self.done = bool(events) and events[-1].data.strip() in _DONE
-            return [document for event in events for document in _chunk(event) or _of_event(event)]
+            return self._of(events)
         if self.form is Form.PAGE:
             raise Broken("the upstream answered with a web page")
         self._kept += piece
@@ -75,11 +80,24 @@ class Documents:
 
     def end(self) -> list[Document]:
         """Return the documents that the end of the answer completes. Raises like ``feed``."""
+        if self.failure is not None:
+            raise self.failure
         if self.form is Form.EVENTS:
-            return [document for event in self._framing.end() for document in _of_event(event)]
+            return self._of(self._framing.end())
         if self.form is Form.DOCUMENT:
             return list(_of_text(bytes(self._kept)))
         return []
+
+    def _of(self, events: list[ServerEvent]) -> list[Document]:
+        found: list[Document] = []
+        try:
+            for event in events:
+                found += _chunk(event) or _of_event(event)
+        except BadAnswer as error:
+            if not found:
+                raise
+            self.failure = error
+        return found
 
     def _bound(self) -> None:
         if len(self._kept) > WHOLE_MOST:

@@ -19,8 +19,18 @@ _DEPTH: Final = 8
 _ENTRIES: Final = 5
 """Entries of a list of errors that are passed on."""
 
+_HEAD: Final = 1024
+_BINARY: Final = frozenset("\x00\ufffd")
+"""Characters of what is not text, such as a compressed body."""
+
 _LITERAL_MOST: Final = 16 * 1024
 _PAGE: Final = re.compile(r"<!doctype|<html|<head|<body|<\?xml", re.IGNORECASE)
+_CONTENT: Final = re.compile(
+    r"\bflagged\b|\bmoderation\b|content[ _-](?:policy|filter|violat|management|safety)|usage (?:guidelines|policies)"
+    r"|safety[ _](?:check|system|filter)|inappropriate content|data[ _]?inspection|sensitive (?:content|words)"
+    r"|prohibited content|policy violation|responsible ai",
+    re.IGNORECASE,
+)
 _GENERIC: Final = re.compile(
     r"(?:provider returned error|(?:bad|invalid) request|unprocessable entity|(?:internal )?server error|error"
     r"|upstream (?:error|request failed)|request failed|invalid_request_error|not found|too many requests)\.?",
@@ -49,6 +59,11 @@ def words_within(text: str) -> str | None:
     inner = _parsed(text, at - 1 if text[at - 1 : at] == "[" else at) if at >= 0 else None
     found = _words(inner, _DEPTH) if isinstance(inner, Mapping | list) else None
     return None if found is None else whole(found.strip()) or None
+
+
+def is_about_content(text: str) -> bool:
+    """Return whether an error is about what the request says, and not about who sends it."""
+    return _CONTENT.search(text[:READ_MOST]) is not None
 
 
 def is_page(text: str) -> bool:
@@ -105,11 +120,12 @@ def _placed(value: Mapping[str, Any], found: str) -> str:
 
 def _text(text: str, depth: int) -> str | None:
     text = text[:READ_MOST].strip()
-    if not text or is_page(text):
+    if is_page(text) or _BINARY & set(text[:_HEAD]) or not any(map(str.isalpha, text[:_HEAD])):
         return None
     at = text.find("{")
     if at < 0:
-        return text
+        inner = _parsed(text, 0) if text[0] in '"[' else None
+        return text if inner is None else _words(inner, depth - 1)
     start = at - 1 if text[at - 1 : at] == "[" else at
     inner = _parsed(text, start)
     found = _words(inner, depth - 1) if isinstance(inner, Mapping | list) else None

@@ -36,15 +36,35 @@ def without_foreign_thinking(body: Body) -> dict[str, bytes]:
     return {"messages": msgspec.json.encode([message for message in messages if message is not None])}
 
 
-def _kept(message: msgspec.Raw) -> msgspec.Raw | dict[str, Any] | None:
-    if _MARK not in bytes(message):
+def without_thinking(body: Body) -> dict[str, bytes | None]:
+    """The changes that leave out all thinking of a conversation, for a Claude that did not sign it; none without any.
+
+    A turn that calls tools must begin with thinking where thinking has a budget, so that the turn at hand goes on
+    without any.
+    """
+    try:
+        messages = _MESSAGES.decode(body.value("messages") or b"[]")
+    except msgspec.ValidationError:
+        return {}
+    kept = [_kept(message, any_thinking=True) for message in messages]
+    if all(new is old for new, old in zip(kept, messages, strict=True)):
+        return {}
+    left = [message for message in kept if message is not None]
+    changes: dict[str, bytes | None] = {"messages": msgspec.json.encode(left)}
+    if b'"tool_result"' in bytes(messages[-1]):
+        changes |= {name: None for name in ("thinking", "context_management") if name in body.members}
+    return changes
+
+
+def _kept(message: msgspec.Raw, *, any_thinking: bool = False) -> msgspec.Raw | dict[str, Any] | None:
+    if (b"thinking" if any_thinking else _MARK) not in bytes(message):
         return message
     fields: dict[str, Any] = {**_MESSAGE.decode(message)}
     try:
         blocks = _MESSAGES.decode(fields.get("content", msgspec.Raw(b"null")))
     except msgspec.ValidationError:
         return message
-    kept = [block for block in blocks if not _is_foreign(block)]
+    kept = [block for block in blocks if not (_is_thinking(block) if any_thinking else _is_foreign(block))]
     if len(kept) == len(blocks):
         return message
     return {**fields, "content": kept} if kept else None
@@ -58,3 +78,10 @@ def _is_foreign(block: msgspec.Raw) -> bool:
     except msgspec.ValidationError:
         return False
     return found.type == "thinking" and is_ours(found.signature)
+
+
+def _is_thinking(block: msgspec.Raw) -> bool:
+    try:
+        return _BLOCK.decode(block).type in ("thinking", "redacted_thinking")
+    except msgspec.ValidationError:
+        return False

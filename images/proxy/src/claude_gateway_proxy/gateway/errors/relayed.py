@@ -20,9 +20,6 @@ from claude_gateway_runtime.failure import Failure
 _MESSAGE_LIMIT: Final = 16 * 1024
 """Characters of an upstream's wording that are put into another envelope."""
 
-_TOO_LONG: Final = "prompt is too long"
-"""How Anthropic begins to say so; OpenAI's clients compact their conversation by the code of such an error."""
-
 _READ_LIMIT: Final = 64 * 1024
 _LOGGED: Final = 300
 """Bytes of an error that are read for the log, and characters of its wording that the log shows."""
@@ -45,12 +42,12 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
     found = _object(upstream.body)
     if found is not None and upstream.body.lstrip()[:1] == b"{" and _fits(found, upstream.headers, shape):
         return upstream
-    message = _message(upstream.body)
     failure = Failure(
         status=upstream.status,
         type=_type(found, upstream.status),
-        code="context_length_exceeded" if (message or "").startswith(_TOO_LONG) else "upstream_error",
-        message=message or f"the upstream of the route '{route}' answered with status {upstream.status} and no message",
+        code="upstream_error",
+        message=_message(upstream.body)
+        or f"the upstream of the route '{route}' answered with status {upstream.status} and no message",
     )
     kept = [(name, value) for name, value in upstream.headers if name.lower() not in _OF_THE_BODY]
     headers = [*kept, (b"content-type", b"application/json"), *shape_headers(shape, upstream.status)]

@@ -61,6 +61,11 @@ def known_to(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
     return tuple(dict.fromkeys(renamed.get(beta, beta) for beta in betas if beta not in refused))
 
 
+def refused_by(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
+    """Those of the betas that ``wire`` is known to refuse, and that are left out on the way to it."""
+    return tuple(beta for beta in betas if beta in _REFUSED[wire])
+
+
 def _texts(field: bytes) -> list[str]:
     value = msgspec.json.decode(field)
     return [beta for beta in value if isinstance(beta, str)] if isinstance(value, list) else []

@@ -18,6 +18,7 @@ from claude_gateway_proxy.gateway.body.document import Body, parse, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.wire import betas
+from claude_gateway_proxy.gateway.wire.beta_fields import without_fields_of
 from claude_gateway_proxy.gateway.wire.paths import ModelPath
 
 Changes = dict[str, bytes | None]
@@ -83,7 +84,8 @@ def reframed(
 ) -> Reframed:
     """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""
     body = facts.body
-    found = betas.known_to(to, betas.listed(headers, body.value(betas.FIELD)))
+    sent = betas.listed(headers, body.value(betas.FIELD))
+    found = betas.known_to(to, sent)
     kept = [(name, value) for name, value in headers if name != betas.HEADER and not name.startswith(_OF_CLOUDS)]
     counts = format is Format.COUNT_TOKENS
     changes: Changes = {"model": model_text(model) if to is Wire.ANTHROPIC or counts else None}
@@ -92,6 +94,7 @@ def reframed(
     if to is Wire.ANTHROPIC and version is not None:
         kept = [header for header in kept if header[0] != _VERSION_HEADER] + [(_VERSION_HEADER, version)]
     changes[betas.FIELD] = None
+    changes |= without_fields_of(betas.refused_by(to, sent), body)
     if to is Wire.BEDROCK:
         changes |= {"model": None, "stream": None, betas.FIELD: msgspec.json.encode(found) if found else None}
         if counts and "max_tokens" not in body.members:

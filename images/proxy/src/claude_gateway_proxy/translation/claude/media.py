@@ -8,7 +8,7 @@ from typing import Final
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.turns import Block
 
-_DATA: Final = re.compile(r"data:([^;,]{0,127})((?:;[^;,]{0,127}){0,8}),", re.ASCII)
+_DATA: Final = re.compile(r"data:([^;,]{0,127})((?:;[^;,]{0,127}){0,8}),", re.ASCII | re.IGNORECASE)
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _NAMES: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 _MAGIC: Final = (

@@ -113,7 +113,7 @@ def _kind_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {dict: "object", list: "array"}.get(type(value), "string")
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "string"
 
 
 def _part(kind: str, schema: Schema) -> Schema:

@@ -50,8 +50,10 @@ class Streamed:
     """A stream that is translated while it is read. All that one read of the upstream brings is returned at once."""
 
     __slots__ = (
+        "_begun",
         "_documents",
         "_ended",
+        "_failure",
         "_head",
         "_left",
         "_read",
@@ -82,7 +84,8 @@ class Streamed:
         self._retelling = retelling
         self._reported = reported
         self._documents = Documents()
-        self._ended = False
+        self._begun = self._ended = False
+        self._failure: BadAnswer | None = None
         self._left = STREAM_MOST
         self._head = b""
 
@@ -96,6 +99,7 @@ class Streamed:
         self._head = await self._next()
         if not self._head:
             raise Broken("the upstream ended its answer before it began")
+        self._begun = True
 
     async def readany(self) -> bytes:
         """Return what follows; none at the end. Raises aiohttp.ClientError where the upstream's answer is broken."""
@@ -105,7 +109,7 @@ class Streamed:
         try:
             return await self._next()
         except Reported as error:
-            self._read = _nothing
+            self._read, self._ended = _nothing, True
             return self._reported(error)
         except BadAnswer as error:
             raise aiohttp.ClientPayloadError(str(error)) from None
@@ -116,6 +120,8 @@ class Streamed:
 
     async def _next(self) -> bytes:
         while not self._ended:
+            if self._failure is not None:
+                raise self._failure
             told = self._told(await self._read())
             if told:
                 return told
@@ -123,20 +129,33 @@ class Streamed:
         return b""
 
     def _told(self, piece: bytes) -> bytes:
-        """Retell a piece of the answer; an empty one is its end."""
+        """Retell a piece of the answer; an empty one is its end.
+
+        What comes before an error is told before it, unless the whole answer can still be another target's.
+        """
         self._left -= len(piece)
         if self._left < 0:
             raise Broken(f"the upstream's stream is larger than {STREAM_MOST:,} bytes")
-        retelling, documents = self._retelling, self._documents
         parts: list[bytes] = []
+        try:
+            self._retell(piece, parts)
+        except BadAnswer as error:
+            self._failure = error
+        told = b"".join(parts)
+        if self._failure is not None and not (told and self._begun):
+            raise self._failure
+        return told
+
+    def _retell(self, piece: bytes, parts: list[bytes]) -> None:
+        retelling, documents = self._retelling, self._documents
         for document in documents.feed(piece) if piece else documents.end():
             parts.append(retelling.document(document))
             if retelling.ended:
                 break
-        if retelling.ended or documents.done or not piece:
-            self._ended = True
+        self._failure = documents.failure
+        if retelling.ended or (self._failure is None and (documents.done or not piece)):
+            self._ended, self._failure = True, None
             parts.append(retelling.end())
-        return b"".join(parts)
 
     async def _linger(self) -> None:
         """Read the end of the upstream's body, so that its connection can serve the next request."""

@@ -44,7 +44,10 @@ async def documents_of(read: Read) -> list[Document]:
         if left < 0:
             raise Broken(f"the upstream's answer is larger than {STREAM_MOST:,} bytes")
         found += documents.feed(piece)
-    return found + documents.end()
+    found += documents.end()
+    if documents.failure is not None:
+        raise documents.failure
+    return found
 
 
 class _Inflating:

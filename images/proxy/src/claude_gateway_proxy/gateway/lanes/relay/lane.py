@@ -1,19 +1,21 @@
 """The relay lane: sends a request on to the target's own endpoint, under the credential that the route names."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable
+from typing import Final
 
-from claude_gateway.contract.policy import Format, Target
+import aiohttp
+
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
+from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants_base64
 from claude_gateway_proxy.gateway.lanes.relay.request import request
+from claude_gateway_proxy.gateway.lanes.relay.signatures import signed
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.gateway.wire.reframe import Changes
 from claude_gateway_proxy.masking import Mask
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
 
 
 class RelayLane:
@@ -30,14 +32,21 @@ class RelayLane:
         """Prepare the request to the target's endpoint."""
         to = self._dispatch.endpoint(call, target, call.format)
         prepared = request(call, target, to)
-        mask = to.mask
-        if to.identified:
-            mask = Mask()
-            response: Awaitable[Response] = self._dispatch.send_identified(
-                prepared, mask=mask, call=call, target=target, upstreams=upstreams
-            )
-        else:
-            response = upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
+        mask = Mask() if to.identified else to.mask
+
+        def send(prepared: Request) -> Awaitable[aiohttp.ClientResponse]:
+            if to.identified:
+                return self._dispatch.send_identified(
+                    prepared, mask=mask, call=call, target=target, upstreams=upstreams
+                )
+            return upstreams.send(prepared.url, headers=prepared.headers, body=prepared.body)
+
+        def again(further: Changes) -> Awaitable[aiohttp.ClientResponse]:
+            return send(request(call, target, to, further=further))
+
+        response: Awaitable[Response] = send(prepared)
+        if to.wire in CLAUDE_WIRES:
+            response = signed(response, call=call, again=again)
         if call.format is Format.EMBEDDINGS and wants_base64(call.body):
             response = in_base64(response)
         return Sending(response, wire=to.wire, mask=mask)

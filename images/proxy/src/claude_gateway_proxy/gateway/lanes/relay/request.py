@@ -14,13 +14,17 @@ from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
 
 
-def request(call: Call, target: Target, to: Endpoint) -> Request:
-    """Build the request for a target's endpoint: the client's bytes, spliced only where the target needs it."""
+def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None = None) -> Request:
+    """Build the request for a target's endpoint: the client's bytes, spliced only where the target needs it.
+
+    ``further`` are changes of the body after which a target takes what it refused.
+    """
     model = model_at(target, call.asked)
     headers = call.headers
     changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if to.wire in CLAUDE_WIRES:
         changes |= without_foreign_thinking(call.body)
+        changes |= further or {}
     if call.wire is not to.wire:
         frame = reframed(call.facts, headers, to=to.wire, format=call.format, model=model)
         changes, headers = frame.changes | changes, frame.headers

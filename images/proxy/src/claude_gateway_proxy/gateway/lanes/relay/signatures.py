@@ -1,0 +1,44 @@
+"""Conversations that another vendor's model began: Claude refuses the thinking that it did not sign.
+
+No one but Claude's own API can tell whose signature it is, so its refusal decides: the request is sent once more
+without the thinking of the history.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+
+from claude_gateway_proxy.bounds import ERROR_MOST
+from claude_gateway_proxy.gateway.body.foreign import without_thinking
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
+from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.wire.reframe import Changes
+
+_REFUSED: Final = re.compile(
+    rb"invalid.{0,8}(?:signature|data|encrypted_content).{0,60}thinking|thinking\.signature.{0,4} ?field required"
+    rb"|thinking.{0,80}cannot be modified|(?:signature|thinking).{0,60}could not be (?:verified|decrypted)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+async def signed(
+    response: Awaitable[Response], *, call: Call, again: Callable[[Changes], Awaitable[aiohttp.ClientResponse]]
+) -> Response:
+    """Return the answer to a request; where Claude refuses a signature in it, that to one without any."""
+    found = await response
+    if found.status != 400 or b"thinking" not in call.raw or "content-encoding" in found.headers:
+        return found
+    body = bytearray()
+    try:
+        while len(body) < ERROR_MOST and (piece := await found.content.readany()):
+            body += piece
+    finally:
+        found.close()
+    changes = without_thinking(call.body) if _REFUSED.search(body) else {}
+    if not changes:
+        return Whole(bytes(body), status=found.status, headers=found.raw_headers)
+    call.record.repairs.append(("signatures", "refused"))
+    return await again(changes)

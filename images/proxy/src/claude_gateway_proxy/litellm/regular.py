@@ -1,0 +1,206 @@
+"""What upstreams of OpenAI's formats answer, made regular before LiteLLM and OpenAI's SDK read it.
+
+They split lines at characters that are text, lose irregular chunks and calls, invent the end and the counts of an
+answer, and take what is none for an empty one. So each answer is read by the translation's own readers first, and they
+get it as OpenAI itself would write it.
+"""
+
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from claude_gateway_proxy.translation.bad_answer import Broken
+from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
+from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, counts_of
+from claude_gateway_proxy.translation.documents import Document, Documents
+
+if TYPE_CHECKING:
+    from claude_gateway_proxy.translation.messages.events import Usage
+
+_DONE: Final = b"data: [DONE]\n\n"
+_SAID: Final = frozenset(
+    {"content", "reasoning_content", "reasoning", "reasoning_details", "tool_calls", "function_call", "refusal"}
+)
+"""Fields of a delta that the readers read; what they say is written anew."""
+
+_CHAT: Final = "/chat/completions"
+_RESPONSES: Final = "/responses"
+
+
+class Heard:
+    """What an upstream itself said of its counts; ``regular`` where it was listened to."""
+
+    def __init__(self) -> None:
+        """Begin before the answer."""
+        self.regular = False
+        self.usage: Usage | None = None
+
+
+heard: Final[ContextVar[Heard | None]] = ContextVar("heard", default=None)
+"""What the upstream of the request at hand says; tasks and threads that serve it inherit it."""
+
+
+def is_regular(path: str) -> bool:
+    """Whether answers from a path of an upstream are in one of OpenAI's formats."""
+    return path.endswith((_CHAT, _RESPONSES))
+
+
+def whole(content: bytes, path: str) -> bytes:
+    """Return a whole answer as one regular document. Raises BadAnswer."""
+    reader = Documents()
+    documents = [*reader.feed(content), *reader.end()]
+    if not path.endswith(_CHAT):
+        if not documents:
+            raise Broken("the upstream's answer is empty")
+        return msgspec.json.encode(documents[-1] if len(documents) == 1 else _completed(documents))
+    choices: dict[object, _Choice] = {}
+    found: Document = {}
+    for document in documents:
+        _listen(document)
+        found = {**found, **{name: value for name, value in document.items() if value is not None}}
+        for choice in _choices(document):
+            choices.setdefault(choice.get("index"), _Choice()).add(choice)
+    if not choices:
+        raise Broken("the upstream's answer has no choices")
+    return msgspec.json.encode(
+        {**found, "choices": [each.message(number) for number, each in enumerate(choices.values())]}
+    )
+
+
+class Stream:
+    """Makes one stream regular, piece by piece."""
+
+    def __init__(self, path: str) -> None:
+        """Begin the answer from a path of an upstream."""
+        self._is_chat = path.endswith(_CHAT)
+        self._documents = Documents()
+        self._choices: dict[object, _Choice] = {}
+        self._count = 0
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what LiteLLM may read of a piece. Raises BadAnswer."""
+        return b"".join(map(self._written, self._documents.feed(piece)))
+
+    def end(self) -> bytes:
+        """Return what is left at the end. Raises BadAnswer where the answer has none."""
+        left = b"".join(map(self._written, self._documents.end()))
+        if not self._count:
+            raise Broken("the upstream ended its answer before it began")
+        if not self._is_chat:
+            return left
+        for choice in self._choices.values():
+            left += choice.ended()
+        return left + _DONE
+
+    def _written(self, document: Document) -> bytes:
+        self._count += 1
+        if not self._is_chat:
+            if document.get("object") == "response" and "type" not in document:
+                document = {"type": "response.completed", "response": document}
+            return b"data: " + msgspec.json.encode(document) + b"\n\n"
+        _listen(document)
+        choices = [
+            self._choices.setdefault(choice.get("index"), _Choice()).delta(choice) for choice in _choices(document)
+        ]
+        return b"data: " + msgspec.json.encode({**document, "choices": choices}) + b"\n\n"
+
+
+class _Choice:
+    """One choice of an answer."""
+
+    def __init__(self) -> None:
+        self._chunks = Chunks()
+        self._pieces: list[Piece] = []
+        self._first: Document = {}
+        self._is_ended = False
+
+    def add(self, choice: Document) -> None:
+        """Read a part of a choice that is given as a whole."""
+        self._first = self._first or choice
+        self._pieces += self._chunks.read({"choices": [choice]})
+
+    def message(self, number: int) -> Document:
+        """Return the choice as a whole one. Raises Broken where it is not complete."""
+        self._pieces += self._chunks.end()
+        said = self._first.get("message")
+        kept = {name: value for name, value in said.items() if name not in _SAID} if isinstance(said, dict) else {}
+        message = {"role": "assistant", **kept, "content": None, **_fields(self._pieces)}
+        for call in message.get("tool_calls", ()):
+            del call["index"]
+        rest = {name: value for name, value in self._first.items() if name not in ("delta", "message", "text")}
+        return {**rest, "index": number, "message": message, "finish_reason": self._chunks.reason}
+
+    def delta(self, choice: Document) -> Document:
+        """Return a part of a streamed choice; its end has all that is left. Raises Broken where it is not complete."""
+        pieces = list(self._chunks.read({"choices": [choice]}))
+        reason = None
+        if self._chunks.reason is not None and not self._is_ended:
+            self._is_ended = True
+            pieces += self._chunks.end()
+            reason = self._chunks.reason
+        said = choice.get("delta")
+        kept = {name: value for name, value in said.items() if name not in _SAID} if isinstance(said, dict) else {}
+        rest = {name: value for name, value in choice.items() if name not in ("delta", "message", "text")}
+        index = choice.get("index")
+        return {
+            **rest,
+            "index": index if isinstance(index, int) else 0,
+            "delta": {**kept, **_fields(pieces)},
+            "finish_reason": reason,
+        }
+
+    def ended(self) -> bytes:
+        """Return the end of a choice that came as a whole. Raises Broken where it has none."""
+        if self._is_ended:
+            return b""
+        fields = _fields(list(self._chunks.end()))
+        choice = {"index": 0, "delta": fields, "finish_reason": self._chunks.reason}
+        return b"data: " + msgspec.json.encode({"object": "chat.completion.chunk", "choices": [choice]}) + b"\n\n"
+
+
+def _choices(document: Document) -> Iterator[Document]:
+    choices = document.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            yield choice
+
+
+def _fields(pieces: list[Piece]) -> Document:
+    """Return the fields of a delta, or of a message, that say what the pieces say."""
+    found: Document = {}
+    calls: dict[int, Document] = {}
+    for piece in pieces:
+        if isinstance(piece, Said):
+            name = "content" if piece.kind == "text" else "reasoning_content"
+            found[name] = found.get(name, "") + piece.text
+        elif isinstance(piece, Begin):
+            function: Document = {"name": piece.name, "arguments": ""}
+            call: Document = {"index": piece.key, "id": piece.ident or f"call_{piece.key}", "type": "function"}
+            if piece.signature is not None:
+                call["extra_content"] = {"google": {"thought_signature": piece.signature}}
+            calls[piece.key] = {**call, "function": function}
+        elif isinstance(piece, Arguments):
+            called = calls.setdefault(piece.key, {"index": piece.key, "function": {"arguments": ""}})
+            called["function"]["arguments"] += piece.text
+    if calls:
+        found["tool_calls"] = list(calls.values())
+    return found
+
+
+def _completed(documents: list[Document]) -> Any:
+    """Return the response at the end of a stream of events."""
+    for document in reversed(documents):
+        response = document.get("response")
+        if isinstance(response, dict) and document.get("type") in ("response.completed", "response.incomplete"):
+            return response
+    raise Broken("the upstream ended its answer before its end")
+
+
+def _listen(document: Document) -> None:
+    """Note the upstream's own counts."""
+    ear = heard.get()
+    if ear is not None:
+        ear.regular = True
+        ear.usage = counts_of(document) or ear.usage
