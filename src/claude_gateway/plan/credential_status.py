@@ -76,12 +76,16 @@ def states(found: Known, now: datetime) -> dict[ConditionType, ConditionState]:
     return states
 
 
-def details(found: Known, before: CredentialDetails | None) -> CredentialDetails:
-    """Return what the status says beyond conditions; an answer that says nothing new stays as it was for a while."""
+def details(found: Known, before: CredentialDetails | None) -> CredentialDetails | None:
+    """Return what the status says beyond conditions, None if nothing is known.
+
+    An answer that says nothing new leaves the one before as it is for a while.
+    """
     answer, old = found.answer, None if before is None else before.last_answer
     if answer is not None and old is not None and old.outcome == answer.outcome and _recent(old.at, answer.at):
         answer = old
-    return found.details.with_answer(answer)
+    known = found.details.with_answer(answer)
+    return None if known == CredentialDetails() else known
 
 
 def _valid(found: Known) -> ConditionState:

@@ -3,7 +3,9 @@
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.builders.bundles import bundle, route, target
 
+from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Client, Format, Wire
+from claude_gateway.contract.report import CredentialReport
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
@@ -110,3 +112,20 @@ def test_a_refused_revision_is_counted() -> None:
     metrics = Metrics(in_flight=lambda: 0)
     metrics.refused()
     assert _samples(metrics)["claude_gateway_config_errors_total{}"] == 1
+
+
+def test_credentials_are_shown_as_they_were_heard_of_last() -> None:
+    metrics = Metrics(in_flight=lambda: 0)
+    reports = [
+        CredentialReport(credential="ns/a.new", outcome=Outcome.OK, at=2.0, failures=3, expires_at=99.0),
+        CredentialReport(credential="ns/a.old", outcome=Outcome.REJECTED, at=1.0),
+        CredentialReport(credential="ns/b.1", outcome=Outcome.UNAVAILABLE, at=1.0, failures=1),
+    ]
+    metrics.watch_credentials(lambda: reports)
+    found = _samples(metrics)
+    assert found["claude_gateway_credential_valid{credential=ns/a}"] == 1
+    assert "claude_gateway_credential_valid{credential=ns/b}" not in found
+    assert found["claude_gateway_credential_expiry_timestamp_seconds{credential=ns/a}"] == 99
+    assert _samples(metrics)["claude_gateway_credential_refresh_failures_total{credential=ns/a}"] == 3
+    reports.clear()
+    assert "claude_gateway_credential_valid{credential=ns/a}" not in _samples(metrics)

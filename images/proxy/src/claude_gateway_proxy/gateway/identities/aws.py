@@ -4,6 +4,7 @@ botocore is imported in a thread, when the first Bedrock target is called: this 
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 _FRESH: Final = 60.0
 _USABLE: Final = 300.0
-"""botocore renews a credential 15 minutes before its end, so that what it returned may be used for a while."""
+"""botocore renews a credential 15 minutes before its end, so that what it returned may be used for a while.
+
+Keys with a shorter life are asked for again in its last three quarters, and not used in its last eighth.
+"""
 
 _SERVICE: Final = "bedrock"
 
@@ -56,6 +60,10 @@ class OwnKeys:
     def __init__(self) -> None:
         self._found: Any = None
 
+    def forget(self) -> None:
+        """Look for an identity from the beginning next time: the keys of this one were rejected."""
+        self._found = None
+
     def lease(self) -> Lease[Keys]:
         """Its keys now. Blocks. Raises IdentityError where there is none."""
         _import_signer()
@@ -63,14 +71,22 @@ class OwnKeys:
         from botocore.session import Session
 
         try:
-            if self._found is None:
-                self._found = Session().get_credentials()
-            if self._found is None:
-                raise IdentityError("botocore's default chain found no AWS credential in this pod")
-            return Lease(Keys(self._found.get_frozen_credentials()), fresh=_FRESH, usable=_USABLE)
-        except (BotoCoreError, ClientError) as error:
-            # The texts of both may quote a token service's answer.
+            found = self._found = self._found or Session().get_credentials()
+            keys = None if found is None else Keys(found.get_frozen_credentials())
+        except (BotoCoreError, ClientError, OSError, ValueError, RuntimeError) as error:
+            # The texts of these may quote a token service's answer. Some are not botocore's own: a token file that is
+            # missing, an answer that is not JSON, keys that have already ended.
             raise IdentityError(f"botocore could not get an AWS credential: {type(error).__name__}") from None
+        if keys is None:
+            raise IdentityError("botocore's default chain found no AWS credential in this pod")
+        left = _seconds_left(found)
+        return Lease(keys, fresh=min(_FRESH, left / 4), usable=min(_USABLE, left * 7 / 8))
+
+
+def _seconds_left(found: Any) -> float:
+    """How long keys are good; botocore tells the end of renewed ones nowhere else."""
+    ends = getattr(found, "_expiry_time", None)
+    return float("inf") if not isinstance(ends, datetime) else max(0.0, (ends - datetime.now(UTC)).total_seconds())
 
 
 def static_keys(found: AwsSecret) -> Lease[Keys]:

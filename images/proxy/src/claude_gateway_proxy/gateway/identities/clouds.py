@@ -62,6 +62,12 @@ class Federated:
         self.newest.reject(token)
 
 
+def _who(headers: Mapping[str, str]) -> str:
+    """The part of an identity's headers that is the same in each of its requests."""
+    sent = {name.lower(): value for name, value in headers.items()}
+    return sent.get("x-amz-security-token") or next(iter(shown(headers)), "")
+
+
 class Identities:
     """Provides what the gateway proves its identity with. Made once at start; needs a running event loop."""
 
@@ -69,7 +75,8 @@ class Identities:
         """``token_file`` has the ServiceAccount token, or is a folder of several; ``folder`` keeps access tokens."""
         # Threads of its own: a metadata service that does not answer must not block name lookups.
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="identity")
-        self._own_keys: Renewed[aws.Keys] = self._renewed(aws.OwnKeys().lease)
+        self._own = aws.OwnKeys()
+        self._own_keys: Renewed[aws.Keys] = self._renewed(self._own.lease)
         self._own_tokens: Renewed[str] = self._renewed(google.Tokens(None, egress=Egress()).lease)
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
@@ -121,6 +128,27 @@ class Identities:
                 return {"authorization": f"Bearer {found.bearer_token}"}
             keys = await self._static(target.secret, found).get()
         return aws.signed(keys, region=target.aws.region, url=str(url), body=body)
+
+    async def replaced(
+        self, target: Target, rejected: Mapping[str, str], *, url: URL, body: bytes, snapshot: Snapshot
+    ) -> dict[str, str] | None:
+        """Return headers of a newer identity than the one that the cloud rejected; None where there is none."""
+        if target.wire is Wire.VERTEX:
+            tokens = self._google(target, snapshot)
+            if rejected["authorization"] == f"Bearer {tokens.current}":
+                tokens.reject(f"{tokens.current}")
+        elif target.secret is None:
+            keys = self._own_keys.current
+            if keys is not None and f"={keys.credentials.access_key}/" in rejected["Authorization"]:
+                self._own_keys.reject(keys)
+                self._own.forget()
+        else:
+            return None
+        try:
+            newer = await self.headers(target, url=url, body=body, snapshot=snapshot)
+        except IdentityError:
+            return None
+        return None if _who(newer) == _who(rejected) else newer
 
     def keep(self, secrets: Mapping[str, str]) -> None:
         """Forget the identities that a new secret part no longer has; its entries are named by content."""

@@ -65,6 +65,11 @@ class Renewed(Generic[T]):
         """Why the last renewal failed; None once one succeeded."""
         return None if self._failed is None else self._failed[1]
 
+    @property
+    def current(self) -> T | None:
+        """The credential that was fetched last, without any check."""
+        return None if self._lease is None else self._lease.value
+
     async def get(self) -> T:
         """Return the credential. Raises IdentityError."""
         age = self._clock() - self._since

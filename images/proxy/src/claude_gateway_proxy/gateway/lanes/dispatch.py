@@ -11,6 +11,7 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint, endpoint
+from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.snapshot import Snapshot
 
 _BETAS: Final = "anthropic-beta"
+_REJECTED: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ class Dispatch:
         identity = await self._identities.headers(target, url=request.url, body=request.body, snapshot=call.snapshot)
         mask.add(shown(identity))
         request.headers.update(identity)
+        response = await upstreams.send(request.url, headers=request.headers, body=request.body)
+        if not (response.status in _REJECTED and rejects(response.status, response.headers, b"")):
+            return response
+        try:
+            newer = await self._identities.replaced(
+                target, identity, url=request.url, body=request.body, snapshot=call.snapshot
+            )
+        except BaseException:
+            response.close()
+            raise
+        if newer is None:
+            return response
+        response.close()
+        mask.add(shown(newer))
+        request.headers.update(newer)
         return await upstreams.send(request.url, headers=request.headers, body=request.body)
 
     async def _send_federated(
