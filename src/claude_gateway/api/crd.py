@@ -60,7 +60,7 @@ _CONDITIONS: Final[JsonSchema] = {
     "x-kubernetes-list-map-keys": ["type"],
     "items": _CONDITION,
 }
-_TIME: Final[JsonSchema] = {"type": "string", "format": "date-time"}
+_TIME: Final[JsonSchema] = {"type": "string", "format": "date-time", "maxLength": 64}
 _CREDENTIAL: Final[JsonSchema] = {
     "type": "object",
     "description": "What is known about the credential.",
