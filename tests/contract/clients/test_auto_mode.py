@@ -126,7 +126,7 @@ def test_what_the_judge_finds_safe_is_run(auto: Auto, upstream: Scripted) -> Non
 def test_an_answer_in_one_piece_is_judged_too(auto: Auto, upstream: Scripted) -> None:
     upstream.configure(dangerous="| sh")
     # After an error within a stream the CLI asks once more without one.
-    upstream.script({"text": "one two three", "midstream": "error"})
+    upstream.script({"text": "one two three", "midstream": "error", "chunk_delay": 0.2})
     with auto() as cli:
         cli.submit(RISKY)
         cli.shows("scripted: '| sh'")

@@ -1,9 +1,11 @@
 """Pydantic AI over both of OpenAI's formats, through the real gateway to a Claude."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings, OpenAIResponsesModel
@@ -22,9 +24,9 @@ class City(BaseModel):
 
 
 @pytest.fixture(params=[OpenAIChatModel, OpenAIResponsesModel])
-def model(request: pytest.FixtureRequest, stack: System) -> Any:
-    provider = OpenAIProvider(base_url=stack.openai_url, api_key=stack.key)
-    return request.param(ANTHROPIC.model, provider=provider)
+async def model(request: pytest.FixtureRequest, stack: System) -> AsyncIterator[Any]:
+    async with AsyncOpenAI(base_url=stack.openai_url, api_key=stack.key) as client:
+        yield request.param(ANTHROPIC.model, provider=OpenAIProvider(openai_client=client))
 
 
 async def test_an_agent_calls_its_tools_and_keeps_the_thinking(model: Any, upstream: Scripted) -> None:

@@ -118,7 +118,7 @@ SCENARIOS: Final = (
         ("--json-schema", json.dumps(_SCHEMA), "--", call("StructuredOutput", city="Wien", days=[1, 2])),
     ),
     Scenario("long-answer", ("[[words 300]]",)),
-    Scenario("not-streamed", ("hello",), script=({"text": "one two three", "midstream": "error"},)),
+    Scenario("not-streamed", ("hello",), script=({"text": "one two three", "midstream": "error", "chunk_delay": 0.2},)),
     Scenario("safeguards", ("--permission-mode", "auto", "--", _RISKY), settings={"safeguards": "not_flagged"}),
     Scenario(
         "classifier",

@@ -136,7 +136,7 @@ def test_a_login_goes_along_to_the_claude_code_backend(worker: Worker, upstream:
             assert headers["x-claude-code-login"] == LOGIN
             assert headers["x-api-key"] == digest(KEY)
             assert "x-evil" not in headers
-    upstream.script({"status": 401, "error": {"message": f"no {LOGIN}"}})
+    upstream.script({"status": 401, "error_message": f"no {LOGIN}"})
     answer = worker.post(CHAT, "mine", {"messages": HELLO})
     assert answer.status_code >= 400
     assert LOGIN not in answer.text

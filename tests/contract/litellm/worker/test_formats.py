@@ -92,8 +92,9 @@ def test_messages_streamed(worker: Worker, upstream: Scripted, provider: str) ->
     }
     closing = found[-2][1]
     assert closing["delta"] == {"stop_reason": "tool_use", "stop_sequence": None}
-    assert closing["usage"]["input_tokens"] > 0
-    assert closing["usage"]["output_tokens"] > 0
+    # LiteLLM does not ask Mistral for counts: its servers send them unasked, and the scripted model does not.
+    counted = provider != "mistral"
+    assert bool(closing["usage"]["input_tokens"]) == bool(closing["usage"]["output_tokens"]) == counted
     with claude(worker, provider) as client, client.messages.stream(model="m", **request) as stream:
         message = stream.get_final_message()
     assert [block.type for block in message.content] == ["text", "tool_use"]

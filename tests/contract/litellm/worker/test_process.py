@@ -35,6 +35,7 @@ def document(*targets: dict[str, str]) -> bytes:
 
 def test_the_socket_is_for_one_user_and_replaces_a_stale_one(upstream: Scripted) -> None:
     worker = Worker()
+    worker.socket.parent.mkdir(mode=0o700)
     worker.socket.touch()
     with worker:
         assert stat.S_ISSOCK(worker.socket.stat().st_mode)

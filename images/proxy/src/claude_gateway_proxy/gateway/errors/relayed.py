@@ -27,6 +27,7 @@ _LOGGED: Final = 300
 
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"x-amzn-errortype"})
 _TYPES: Final = frozenset(ANTHROPIC_TYPES.values()) | {"api_error"}
+_OF_ANY_STATUS: Final = "invalid_request_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,15 @@ def _fits(found: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], shap
 
 
 def _type(found: Mapping[str, Any] | None, status: int) -> str:
-    """The upstream's own word if it is one of Anthropic's; the status says more than any other vendor's."""
+    """The upstream's own word if it is one of Anthropic's; the status says more than any other vendor's.
+
+    Servers of OpenAI's format have ``invalid_request_error`` in errors of any status.
+    """
     error = found.get("error") if found is not None else None
     own = error.get("type") if isinstance(error, dict) else None
-    return own if isinstance(own, str) and own in _TYPES else anthropic_type(status)
+    if not isinstance(own, str) or own not in _TYPES or (own == _OF_ANY_STATUS and status in ANTHROPIC_TYPES):
+        return anthropic_type(status)
+    return own
 
 
 def _message(body: bytes) -> str | None:
