@@ -232,9 +232,8 @@ def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[s
 def _said(failure: TargetFailure) -> str:
     """What an upstream said, after the field that leads to it."""
     said = f" ({failure.said})" if failure.said else ""
-    return (
-        f"spec.targets[{failure.target.rpartition('/')[2].partition('.')[0]}]: {failure.reason or failure.kind}{said}"
-    )
+    index = failure.target.rpartition("/")[2].partition(".")[0]
+    return f"spec.targets[{index}]: {failure.reason or failure.kind}{said}"
 
 
 def _unnamed(route: Route) -> Check:
