@@ -138,7 +138,7 @@ def test_kubectl_get_shows_what_a_credential_is_for(api: ApiServer) -> None:
     (kind,) = (kind for kind in KINDS if kind.kind == Kind.CLAUDE_CREDENTIAL)
     expected = [
         *(("anthropic", "anthropic"), ("hosted_vllm", "vllm"), ("us-east-1", "aws"), ("my-project-123", "google")),
-        ("alice@example.com", ""),
+        *(("fdrl_01AbCdEf", ""), ("alice@example.com", "")),
     ]
     for example, shown in zip(kind.examples, expected, strict=True):
         api.apply(f"{collection(kind.kind)}/for", {**example, "metadata": {"name": "for"}})

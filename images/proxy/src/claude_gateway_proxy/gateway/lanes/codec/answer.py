@@ -6,7 +6,7 @@ from typing import Final
 
 from claude_gateway_proxy.bounds import STREAM_MOST
 from claude_gateway_proxy.gateway.lanes.codec.reading import Read
-from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
+from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, value_of
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.documents import Documents
@@ -57,7 +57,7 @@ class Streamed:
         "_read",
         "_reported",
         "_response",
-        "_retelling",
+        "_translator",
         "headers",
     )
 
@@ -67,7 +67,7 @@ class Streamed:
     def __init__(
         self,
         response: HttpAnswer,
-        retelling: Retelling,
+        translator: Translator,
         *,
         read: Read,
         headers: Headers,
@@ -77,7 +77,7 @@ class Streamed:
         self.headers: Headers = [_EVENTS, (b"cache-control", b"no-cache"), *headers]
         self._response = response
         self._read = read
-        self._retelling = retelling
+        self._translator = translator
         self._reported = reported
         self._documents = Documents()
         self._begun = self._ended = False
@@ -117,40 +117,40 @@ class Streamed:
         while not self._ended:
             if self._failure is not None:
                 raise self._failure
-            told = self._told(await self._read())
-            if told:
-                return told
+            translated = self._translated(await self._read())
+            if translated:
+                return translated
         await self._linger()
         return b""
 
-    def _told(self, piece: bytes) -> bytes:
-        """Retell a piece of the answer; an empty one is its end.
+    def _translated(self, piece: bytes) -> bytes:
+        """Translate a piece of the answer; an empty one is its end.
 
-        What comes before an error is told before it, unless the whole answer can still be another target's.
+        What comes before an error is sent before it, unless the whole answer can still be another target's.
         """
         self._left -= len(piece)
         if self._left < 0:
             raise Broken(f"the upstream's stream is larger than {STREAM_MOST:,} bytes")
         parts: list[bytes] = []
         try:
-            self._retell(piece, parts)
+            self._translate(piece, parts)
         except BadAnswer as error:
             self._failure = error
-        told = b"".join(parts)
-        if self._failure is not None and not (told and self._begun):
+        translated = b"".join(parts)
+        if self._failure is not None and not (translated and self._begun):
             raise self._failure
-        return told
+        return translated
 
-    def _retell(self, piece: bytes, parts: list[bytes]) -> None:
-        retelling, documents = self._retelling, self._documents
+    def _translate(self, piece: bytes, parts: list[bytes]) -> None:
+        translator, documents = self._translator, self._documents
         for document in documents.feed(piece) if piece else documents.end():
-            parts.append(retelling.document(document))
-            if retelling.ended:
+            parts.append(translator.document(document))
+            if translator.ended:
                 break
         self._failure = documents.failure
-        if retelling.ended or (self._failure is None and (documents.done or not piece)):
+        if translator.ended or (self._failure is None and (documents.done or not piece)):
             self._ended, self._failure = True, None
-            parts.append(retelling.end())
+            parts.append(translator.end())
 
     async def _linger(self) -> None:
         """Read the end of the upstream's body, so that its connection can serve the next request."""

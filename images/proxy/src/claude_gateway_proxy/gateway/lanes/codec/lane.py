@@ -17,7 +17,7 @@ from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, writte
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
 from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
 from claude_gateway_proxy.gateway.lanes.codec.refusals import Refused, Repairing
-from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
+from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
@@ -93,7 +93,7 @@ class CodecLane:
         if not 200 <= response.status < 300:
             return response
         try:
-            return await _read(response, prepared.retelling, call=call, to=to, mask=mask)
+            return await _read(response, prepared.translator, call=call, to=to, mask=mask)
         except BadAnswer as error:
             response.close()
             return written(failure_of(error, call=call, mask=mask), call)
@@ -136,18 +136,18 @@ def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to
     return Request(url=url, headers=headers, body=msgspec.json.encode(document))
 
 
-async def _read(response: HttpAnswer, retelling: Retelling, *, call: Call, to: Endpoint, mask: Mask) -> Response:
+async def _read(response: HttpAnswer, translator: Translator, *, call: Call, to: Endpoint, mask: Mask) -> Response:
     """Read an answer until the model has said something, or to its end. Raises BadAnswer where it is none."""
     read, headers = reader_of(response, to.wire), _headers(response)
     if not call.body.stream:
-        return Whole(retelling.whole(await documents_of(read)), headers=headers)
+        return Whole(translator.whole(await documents_of(read)), headers=headers)
 
     def reported(error: Reported) -> bytes:
         failure = failure_of(error, call=call, mask=mask)
-        own = retelling.failed(failure)
+        own = translator.failed(failure)
         return own or OPERATIONS[call.format].error_event(failure, request_id=call.record.request_id)
 
-    stream = Streamed(response, retelling, read=read, headers=headers, reported=reported)
+    stream = Streamed(response, translator, read=read, headers=headers, reported=reported)
     await stream.begin()
     return stream
 

@@ -98,9 +98,9 @@ class _Messages(ABC):
         return self._written(self._last())
 
     def whole(self, documents: Iterable[Document]) -> bytes:
-        told = [event for document in documents for event in self._events(document)]
-        told += self._last()
-        return msgspec.json.encode(assembled([self._writer.start(), *told]))
+        events = [event for document in documents for event in self._events(document)]
+        events += self._last()
+        return msgspec.json.encode(assembled([self._writer.start(), *events]))
 
     def failed(self, _: Failure) -> bytes | None:
         return None

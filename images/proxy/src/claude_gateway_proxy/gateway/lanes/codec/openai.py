@@ -34,8 +34,8 @@ _SEARCHES: Final = frozenset({Wire.ANTHROPIC, Wire.VERTEX})
 """Wires that have the web search of Anthropic's servers."""
 
 
-class _Retelling:
-    """Retells a Claude's answer through the writer of the client's format."""
+class _Translator:
+    """Translates a Claude's answer through the writer of the client's format."""
 
     def __init__(self, writer: ChatWriter | ResponsesWriter) -> None:
         self._writer = writer
@@ -68,7 +68,7 @@ def _chat(fields: Json, target: Target, model: str, _: int) -> Prepared:
         asked = chat.messages_request(fields, target=_asked(target, model))
     except (Rejected, RecursionError) as error:
         raise bad_request(_words(error)) from None
-    return Prepared(_framed(asked.body, target), _Retelling(ChatWriter(asked, model=model, created=int(time.time()))))
+    return Prepared(_framed(asked.body, target), _Translator(ChatWriter(asked, model=model, created=int(time.time()))))
 
 
 def _responses(fields: Json, target: Target, model: str, _: int) -> Prepared:
@@ -77,7 +77,7 @@ def _responses(fields: Json, target: Target, model: str, _: int) -> Prepared:
     except (Rejected, RecursionError) as error:
         raise bad_request(_words(error)) from None
     writer = ResponsesWriter(asked, model=model, created=int(time.time()))
-    return Prepared(_framed(asked.body, target), _Retelling(writer))
+    return Prepared(_framed(asked.body, target), _Translator(writer))
 
 
 def _compaction(fields: Json, target: Target, model: str, _: int) -> Prepared:
@@ -87,7 +87,7 @@ def _compaction(fields: Json, target: Target, model: str, _: int) -> Prepared:
         raise bad_request(_words(error)) from None
     writer = CompactionWriter(asked, model=model, created=int(time.time()))
     writer.kept = compaction.user_messages(fields)
-    return Prepared(_framed(asked.body, target), _Retelling(writer))
+    return Prepared(_framed(asked.body, target), _Translator(writer))
 
 
 def _asked(target: Target, model: str) -> Asked:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from claude_gateway.contract.policy import Format, Target
-from claude_gateway_proxy.gateway.lanes.codec.retelling import Retelling
+from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 
 Json = dict[str, Any]
 
@@ -19,7 +19,7 @@ class Prepared:
     """
 
     fields: Json
-    retelling: Retelling
+    translator: Translator
     path: str | None = None
 
 

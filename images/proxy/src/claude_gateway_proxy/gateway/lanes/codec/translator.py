@@ -1,4 +1,4 @@
-"""How the codec lane reads an upstream's answer: as bytes for the caller, piece by piece or whole."""
+"""How the codec lane translates an upstream's answer: as bytes for the caller, piece by piece or whole."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -7,8 +7,8 @@ from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_runtime.failure import Failure
 
 
-class Retelling(Protocol):
-    """Retells one answer in the caller's format. Every method may raise BadAnswer.
+class Translator(Protocol):
+    """Translates one answer into the caller's format. Every method may raise BadAnswer.
 
     The documents are those of the upstream's stream, or the one that a whole answer is, whatever was asked for.
     ``ended`` once the upstream said that its answer is complete, so that no document after it matters.
