@@ -1,7 +1,6 @@
 """``claude-gateway login`` in a terminal, against a running page."""
 
 import json
-import signal
 from pathlib import Path
 
 from tests.support.clients.anthropic_cloud import Cloud
@@ -57,9 +56,7 @@ def test_ctrl_c_cancels_the_sign_in(service: SignInService, tmp_path: Path) -> N
     terminal = Terminal(arguments, environment={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, cwd=tmp_path)
     try:
         terminal.shows("Code:")
-        # The terminal of this test sends no signal: it controls no session.
-        terminal._child.send_signal(signal.SIGINT)
-        terminal.shows("claude-gateway: stopped")
+        terminal.interrupt("claude-gateway: stopped")
     finally:
         terminal.end()
     with service.client() as client:

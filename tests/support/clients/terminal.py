@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import tempfile
@@ -138,6 +139,18 @@ class Terminal:
                 self.loses(question, timeout=_AGAIN)
                 return
         raise AssertionError(f"{question!r} stays:\n{self.screen}")
+
+    def interrupt(self, text: str) -> None:
+        """Send SIGINT until a text is seen: the terminal of a test sends no signal, because it controls no session.
+
+        A program in Python misses a signal that comes between its prompt and its read, until the next one.
+        """
+        for _ in range(_TRIES):
+            self._child.send_signal(signal.SIGINT)
+            with contextlib.suppress(AssertionError):
+                self.shows(text, timeout=5 * _AGAIN)
+                return
+        raise AssertionError(f"{text!r} does not come:\n{self.screen}")
 
     def submit(self, prompt: str) -> None:
         """Type a prompt and send it."""
