@@ -132,8 +132,8 @@ async def test_an_upstream_that_fails_is_followed_by_the_next() -> None:
     assert [each.partition(": ")[2] for each in record["upstream_errors"]] == ["overloaded", "status"]
 
 
-@pytest.mark.parametrize(("status", "told"), [("529 Overloaded", 529), ("429 Too Many", 429), ("401 No", 502)])
-async def test_an_error_keeps_its_status_and_its_words_in_the_callers_envelope(status: str, told: int) -> None:
+@pytest.mark.parametrize(("status", "expected"), [("529 Overloaded", 529), ("429 Too Many", 429), ("401 No", 502)])
+async def test_an_error_keeps_its_status_and_its_words_in_the_callers_envelope(status: str, expected: int) -> None:
     body = json.dumps({"error": {"message": "no, not with sk-upstream", "type": "x", "code": "y"}}).encode()
     reply = whole(body, status=status, headers="content-type: application/json\r\nretry-after: 7\r\n")
     async with upstream(reply) as up:
@@ -141,10 +141,10 @@ async def test_an_error_keeps_its_status_and_its_words_in_the_callers_envelope(s
         async with gateway(route("claude-x", targets=[there]), secrets={_ENTRY: _SECRET}) as gw:
             answer = await gw.post("/v1/messages", _ASKED)
             document = await answer.json()
-    assert answer.status == told
+    assert answer.status == expected
     assert document["type"] == "error"
     assert "sk-upstream" not in json.dumps(document)
-    assert told == 502 or answer.headers["retry-after"] == "7"
+    assert expected == 502 or answer.headers["retry-after"] == "7"
 
 
 async def test_a_stream_that_breaks_off_breaks_off_for_the_client_too() -> None:
@@ -345,9 +345,9 @@ async def test_bedrocks_clients_get_their_frames() -> None:
         framed = await answer.read()
     assert answer.headers["content-type"] == "application/vnd.amazon.eventstream"
     frames = Frames().feed(framed)
-    told = [json.loads(base64.b64decode(json.loads(frame.payload)["bytes"])) for frame in frames]
-    assert _text(told) == "Hello"
-    assert told[-1]["type"] == "message_stop"
+    events = [json.loads(base64.b64decode(json.loads(frame.payload)["bytes"])) for frame in frames]
+    assert _text(events) == "Hello"
+    assert events[-1]["type"] == "message_stop"
     assert json.loads(up.seen[0].body)["stream"] is True
 
 

@@ -17,7 +17,7 @@ def decided(*manifests: dict[str, Any], **settings: Any) -> Plan:
     return decide(read([route(), *manifests], Settings(**settings)), NOW)
 
 
-def told(found: Plan) -> list[tuple[str, str]]:
+def problems_of(found: Plan) -> list[tuple[str, str]]:
     return [(p.field, p.reason) for p in found.problems if p.object.kind == "ClaudeCredential"]
 
 
@@ -44,31 +44,31 @@ def test_only_targets_at_anthropic_can_use_it() -> None:
 
 def test_other_namespaces_may_not_use_the_pods_identity() -> None:
     found = decided(federated(), identity_namespaces=frozenset({"gateway"}))
-    assert told(found) == [("spec.workloadIdentity", Reason.IDENTITY_NOT_ALLOWED)]
+    assert problems_of(found) == [("spec.workloadIdentity", Reason.IDENTITY_NOT_ALLOWED)]
     assert found.policy.routes[0].targets == ()
 
 
 def test_without_a_token_in_the_pods_the_value_is_named() -> None:
     found = decided(federated(), identity_token=False)
-    assert told(found) == [("spec.workloadIdentity", Reason.IDENTITY_NOT_ALLOWED)]
+    assert problems_of(found) == [("spec.workloadIdentity", Reason.IDENTITY_NOT_ALLOWED)]
     assert "proxy.workloadIdentity.enabled" in found.problems[0].fix
 
 
 @pytest.mark.parametrize("base_url", ["https://relay.example", "http://relay.models.svc:8080", "http://127.0.0.1:9"])
 def test_the_pods_token_may_go_to_another_address(base_url: str) -> None:
     found = decided(federated(baseURL=base_url), egress=_NEAR)
-    assert told(found) == []
+    assert problems_of(found) == []
     assert found.policy.routes[0].targets[0].base_url == base_url
 
 
 def test_the_pods_token_is_not_sent_in_the_clear() -> None:
     found = decided(federated(baseURL="http://relay.example"))
-    assert told(found) == [("spec.workloadIdentity.baseURL", Reason.ADDRESS_NOT_ALLOWED)]
+    assert problems_of(found) == [("spec.workloadIdentity.baseURL", Reason.ADDRESS_NOT_ALLOWED)]
 
 
 def test_an_address_that_is_not_allowed_is_rejected_as_for_every_credential() -> None:
     found = decided(federated(baseURL="http://169.254.169.254"))
-    assert ("spec.workloadIdentity.baseURL", Reason.ADDRESS_NOT_ALLOWED) in told(found)
+    assert ("spec.workloadIdentity.baseURL", Reason.ADDRESS_NOT_ALLOWED) in problems_of(found)
 
 
 def test_what_a_target_spends_is_named_by_content() -> None:

@@ -300,12 +300,12 @@ def test_every_call_comes_back_with_reasoning_where_a_provider_wants_it(provider
     for turn, expected in ((CALLS, " "), ([thought, *CALLS], "hm")):
         request = turns(("user", "go"), ("assistant", turn), ("user", RESULTS))
         assert chat_request(request, provider=provider)["messages"][1]["reasoning_content"] == expected
-    told = turns(("user", "go"), ("assistant", "words"), LATER)
-    assert "reasoning_content" not in chat_request(told, provider=provider)["messages"][1]
-    assert chat_request({**told, "thinking": {"type": "disabled"}}, provider=provider)["thinking"] == {
+    conversation = turns(("user", "go"), ("assistant", "words"), LATER)
+    assert "reasoning_content" not in chat_request(conversation, provider=provider)["messages"][1]
+    assert chat_request({**conversation, "thinking": {"type": "disabled"}}, provider=provider)["thinking"] == {
         "type": "disabled"
     }
-    assert "thinking" not in chat_request(told, provider=provider)
+    assert "thinking" not in chat_request(conversation, provider=provider)
 
 
 def test_openrouter_gets_reasoning_as_it_gives_it() -> None:

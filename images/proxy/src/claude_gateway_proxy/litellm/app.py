@@ -26,8 +26,9 @@ from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.litellm.unsupported import check_fields
 from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
-from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Refusal, Repairs
 from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_runtime.asgi import (
     JSON,
@@ -173,21 +174,8 @@ class App:
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
                 refused.append((refusal, name))
-        for refusal, name in refused:
-            self._learn(repaired, refusal, name)
+        learn(self._repairs, repaired, refused)
         return answer
-
-    def _learn(self, model: Model, refusal: Refusal, name: str) -> None:
-        if self._repairs.learn(model, refusal, name) is not None:
-            emit(
-                _log,
-                "repair_learned",
-                level=logging.WARNING,
-                target=model.target,
-                model=model.name,
-                repair=name,
-                seconds=int(KEPT_SECONDS),
-            )
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
         ident = headers.get(_TARGET, b"").decode("latin-1")

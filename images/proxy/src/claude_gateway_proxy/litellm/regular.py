@@ -24,7 +24,7 @@ _DONE: Final = b"data: [DONE]\n\n"
 _SAID: Final = frozenset(
     {"content", "reasoning_content", "reasoning", "reasoning_details", "tool_calls", "function_call", "refusal"}
 )
-"""Fields of a delta that the readers read; what they say is written anew."""
+"""Fields of a delta that the readers read; what they say is written again by us."""
 
 _LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
 

@@ -55,7 +55,7 @@ class Documents:
     def feed(self, piece: bytes) -> list[Document]:
         """Return the documents that a piece of the answer completes.
 
-        Raises Broken for what is no answer or is too large, and Reported for an error. However a stream is cut, the
+        Raises Broken for what is not an answer or is too large, and Reported for an error. However a stream is cut, the
         documents before an error are returned.
         """
         if self.failure is not None:

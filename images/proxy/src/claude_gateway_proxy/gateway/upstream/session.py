@@ -41,6 +41,10 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
+_proxy: Final = cache(Proxy.of)
+"""Reads a proxy of the environment, which is the same for every request."""
+
+
 class Upstreams:
     """Connections under one egress rule: direct ones, and those through the environment's HTTP proxies.
 
@@ -92,7 +96,7 @@ class Upstreams:
         if not text:
             return None
         try:
-            return Proxy.of(text)
+            return _proxy(text)
         except ValueError as error:
             raise Unreachable(Obstacle.PROXY, str(error)) from None
 

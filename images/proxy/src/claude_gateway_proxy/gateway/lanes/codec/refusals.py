@@ -1,6 +1,5 @@
 """Requests that an upstream refuses: sent once more in a form that it takes, or its refusal in words that help."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,13 +13,11 @@ from claude_gateway_proxy.gateway.lanes.codec.failures import too_long, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json
 from claude_gateway_proxy.gateway.lanes.codec.reading import reader_of
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.bad_answer import Broken
-from claude_gateway_proxy.translation.repair import KEPT_SECONDS, TRIES_MOST, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Refusal, Repairs
 from claude_gateway_proxy.translation.words import words_of
 from claude_gateway_runtime.asgi import Headers
-from claude_gateway_runtime.logs import emit
-
-_log: Final = logging.getLogger(__name__)
 
 Send = Callable[[Json], Awaitable[HttpAnswer]]
 """Sends the fields of a request in the upstream's format."""
@@ -73,21 +70,8 @@ class Repairing:
             call.record.repairs.append((name, "refused"))
             tried.append((refused.refusal, name))
         if 200 <= response.status < 300:
-            for refusal, name in tried:
-                self._learn(asked, refusal, name)
+            learn(self._repairs, asked, tried)
         return response
-
-    def _learn(self, model: Model, refusal: Refusal, name: str) -> None:
-        if self._repairs.learn(model, refusal, name) is not None:
-            emit(
-                _log,
-                "repair_learned",
-                level=logging.WARNING,
-                target=model.target,
-                model=model.name,
-                repair=name,
-                seconds=int(KEPT_SECONDS),
-            )
 
 
 async def _read(response: HttpAnswer) -> Refused:
