@@ -14,6 +14,7 @@ from tests.support.growth import Run, steep
 
 import claude_gateway.contract
 import claude_gateway_auth
+import claude_gateway_claude_code
 import claude_gateway_proxy
 import claude_gateway_runtime
 from claude_gateway.contract.policy import Format, Wire
@@ -36,7 +37,13 @@ from claude_gateway_proxy.translation.messages.options import RequestOptions, Th
 from claude_gateway_proxy.translation.messages.writer import Writer
 from claude_gateway_proxy.translation.words import words_of
 
-PACKAGES: Final = (claude_gateway_proxy, claude_gateway_auth, claude_gateway_runtime, claude_gateway.contract)
+PACKAGES: Final = (
+    claude_gateway_proxy,
+    claude_gateway_auth,
+    claude_gateway_claude_code,
+    claude_gateway_runtime,
+    claude_gateway.contract,
+)
 HIDDEN: Final = ("claude_gateway_proxy.translation.limits:", "claude_gateway_proxy.litellm.targets:")
 """Modules that use a pattern from a call: to build other patterns, and on a model's name, whose length is bounded."""
 

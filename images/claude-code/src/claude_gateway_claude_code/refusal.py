@@ -20,6 +20,7 @@ _SOON: Final = 60
 """Seconds for which a client should wait by itself."""
 _LONGEST: Final = 30 * 24 * 3600
 _LOGIN: Final = re.compile(r"\b(?:oauth|token|credential|revoked|authenticat)", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d{1,11}(?:\.\d{1,6})?")
 _STATUSES: Final = {kind: status for status, kind in ANTHROPIC_TYPES.items() if status != 408}
 
 
@@ -83,7 +84,7 @@ def _is_limit(name: str) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and re.fullmatch(r"\d{1,11}(?:\.\d{1,6})?", text.strip()) else None
+    return float(text) if text is not None and _NUMBER.fullmatch(text.strip()) else None
 
 
 def _read(body: bytes) -> _Error:
