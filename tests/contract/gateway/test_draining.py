@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -84,6 +85,40 @@ def test_a_request_on_a_kept_connection_is_still_answered_while_draining(upstrea
         answer = reply(kept.getresponse())
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert b"message_stop" in response.read()
+        assert gateway.process.wait() == 0
+
+
+def test_a_client_between_two_requests_gets_its_next_answer(upstream: Scripted) -> None:
+    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+    with LoneGateway(policy) as gateway:
+        kept = gateway.connect()
+        for again in (False, True):
+            if again:
+                gateway.process.send(signal.SIGTERM)
+                until(lambda: gateway.process.lines("draining"), what="the drain")
+            # A gateway that closed idle connections at once would have done so by now.
+            time.sleep(0.3)
+            kept.request("POST", "/v1/messages", body=json.dumps({**BODY, "stream": False}), headers=AUTH)
+            answer = reply(kept.getresponse())
+            assert (answer.status, answer.headers.get("connection")) == (200, "close" if again else None)
+        assert gateway.process.wait() == 0
+
+
+def test_a_connection_whose_stream_ends_while_draining_has_one_more_answer(upstream: Scripted) -> None:
+    upstream.script(SLOW)
+    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+    with LoneGateway(policy) as gateway:
+        kept = gateway.connect()
+        kept.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
+        response = kept.getresponse()
+        assert "connection" not in response.headers
+        gateway.process.send(signal.SIGTERM)
+        until(lambda: gateway.process.lines("draining"), what="the drain")
+        assert b"message_stop" in response.read()
+        time.sleep(0.3)
+        kept.request("POST", "/v1/messages", body=json.dumps({**BODY, "stream": False}), headers=AUTH)
+        answer = reply(kept.getresponse())
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert gateway.process.wait() == 0
 
 

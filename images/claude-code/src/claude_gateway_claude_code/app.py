@@ -74,8 +74,6 @@ class App:
     ) -> None:
         """``body`` is the largest body in bytes, and how long a client may be silent in the middle of one."""
         self.draining = False
-        self.idle = asyncio.Event()
-        self.idle.set()
         self.in_flight = 0
         self._callers = callers
         self._pool = pool
@@ -94,9 +92,9 @@ class App:
         elif path in (_MESSAGES, _COUNT) and scope["method"] == "POST":
             await self._ask(path, scope, receive, send)
         else:
-            await self._tell(path, scope, send)
+            await self._answer_other(path, scope, send)
 
-    async def _tell(self, path: str, scope: Scope, send: Send) -> None:
+    async def _answer_other(self, path: str, scope: Scope, send: Send) -> None:
         """Answer what needs no process: the models, and mistakes."""
         try:
             self._callers.identify(scope["headers"])
@@ -113,7 +111,6 @@ class App:
     async def _ask(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         record = _Record(began=time.monotonic())
         self.in_flight += 1
-        self.idle.clear()
         answer = _Answer(send)
         try:
             await self._serve(path, scope, receive, answer, record)
@@ -129,16 +126,12 @@ class App:
             await answer.fail(Failure(status=500, message="the backend failed"))
         finally:
             self.in_flight -= 1
-            if not self.in_flight:
-                self.idle.set()
             self._note(path, record)
 
     async def _serve(self, path: str, scope: Scope, receive: Receive, answer: "_Answer", record: _Record) -> None:
         """Answer a request that needs a process. Raises Failure, ClientGone."""
         caller = self._callers.identify(scope["headers"])
         record.caller = caller.name
-        if self.draining:
-            raise failures.draining()
         async with self._gate.entered():
             data = await self._read(receive)
             turn = read(data, betas=_betas(scope["headers"]), counts=path == _COUNT)

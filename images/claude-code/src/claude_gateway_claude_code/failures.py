@@ -83,12 +83,6 @@ def full() -> str:
     return "all Claude Code processes are busy and the queue is full: try again in a few seconds"
 
 
-@row(529, retry_after="5")
-def draining() -> str:
-    """The process is going away."""
-    return "this backend is shutting down: try again"
-
-
 @row(502)
 def not_started() -> str:
     """The CLI did not come up, or went away before it asked."""

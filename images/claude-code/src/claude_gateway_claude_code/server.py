@@ -21,6 +21,7 @@ from claude_gateway_claude_code.shim import Shim
 from claude_gateway_claude_code.upstream import Upstream
 from claude_gateway_runtime.asgi import TEXT, Receive, Scope, Send, send_document
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.server.drain import drain
 from claude_gateway_runtime.server.listener import Listener, bind
 from claude_gateway_runtime.settings import host_and_port
 
@@ -150,11 +151,8 @@ class Process:
     async def _drain(self) -> None:
         self._app.draining = True
         emit(_log, "draining", in_flight=self._app.in_flight, seconds=self._settings.shutdown_seconds)
-        self._public.stop_accepting()
-        waits = [asyncio.create_task(event.wait()) for event in (self._app.idle, self._urgent)]
-        await asyncio.wait(waits, timeout=self._settings.shutdown_seconds, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        seconds = self._settings.shutdown_seconds
+        await drain([self._public], in_flight=lambda: self._app.in_flight, urgent=self._urgent, seconds=seconds)
         at_once = self._app.in_flight > 0
         if at_once:
             emit(_log, "answers_cut", level=logging.WARNING, in_flight=self._app.in_flight)

@@ -43,7 +43,7 @@ _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 class App:
     """Answers every request of the public listeners.
 
-    ``in_flight`` counts the model requests that are being answered; ``idle`` is set when the last of them ended.
+    ``in_flight`` counts the model requests that are being answered.
     """
 
     def __init__(
@@ -67,7 +67,6 @@ class App:
         """
         self.draining = False
         self.in_flight = 0
-        self.idle = asyncio.Event()
         self._live = live
         self._exchange = exchange
         self._worker_started = worker_started
@@ -87,14 +86,11 @@ class App:
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
         self.in_flight += 1
-        self.idle.clear()
         try:
             await self._guarded(path, record, scope, receive, send)
         finally:
             self._finish(record)
             self.in_flight -= 1
-            if self.in_flight == 0:
-                self.idle.set()
 
     async def _answer_other(self, scope: Scope, send: Send) -> None:
         """Answer requests other than model requests, and paths that are not served."""

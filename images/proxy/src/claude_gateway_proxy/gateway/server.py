@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, ProcessReport
@@ -28,6 +29,7 @@ from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.server.certificate import Certificate
+from claude_gateway_runtime.server.drain import drain
 from claude_gateway_runtime.server.listener import Listener, bind
 from claude_gateway_runtime.server.protocol import Limits
 from claude_gateway_runtime.settings import host_and_port
@@ -121,10 +123,8 @@ class Process:
     async def _drain(self) -> None:
         self._app.draining = True
         emit(_log, "draining", in_flight=self._app.in_flight, seconds=self._settings.shutdown_seconds)
-        for listener in self._public:
-            listener.stop_accepting()
-        if self._app.in_flight:
-            await _first(self._app.idle, self._urgent, seconds=self._settings.shutdown_seconds)
+        seconds = self._settings.shutdown_seconds
+        await drain(self._public, in_flight=lambda: self._app.in_flight, urgent=self._urgent, seconds=seconds)
         at_once = self._app.in_flight > 0
         if at_once:
             emit(_log, "answers_cut", level=logging.WARNING, in_flight=self._app.in_flight)
@@ -133,7 +133,8 @@ class Process:
             # The tokens of an answer are counted when it ends. The pod's agent ends after this process, and asks it for
             # every scrape.
             emit(_log, "lingering", seconds=self._settings.linger_seconds)
-            await _first(self._urgent, seconds=self._settings.linger_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), self._settings.linger_seconds)
         await self._internal.end(at_once=at_once)
         emit(_log, "stopped")
 
@@ -179,10 +180,3 @@ def _load(settings: Settings) -> Load:
         pod=Bounds(requests=settings.max_in_flight, bytes=settings.max_buffered_bytes),
         client=Bounds(requests=settings.max_in_flight_per_client, bytes=settings.max_buffered_bytes_per_client),
     )
-
-
-async def _first(*events: asyncio.Event, seconds: float) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()

@@ -39,6 +39,11 @@ class Crowd:
         self._waiting: dict[Connection, None] = {}
         self._connections = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any connection waits for a request or its head."""
+        return bool(self._waiting)
+
     def enter(self, connection: Connection, host: str) -> Origin:
         """Count a new connection, which waits; return the address's part of the crowd."""
         name = _name(host)

@@ -27,9 +27,14 @@ class Listener:
         self.tls = context is not None
         self._socket = bound
         limits = limits or Limits()
-        crowd = Crowd(most=limits.connections, most_of_one=limits.connections_per_address)
-        http = partial(Protocol, limits=limits, crowd=crowd)
+        self._crowd = Crowd(most=limits.connections, most_of_one=limits.connections_per_address)
+        http = partial(Protocol, limits=limits, crowd=self._crowd)
         self._server = Server(config(app, http=http, context=context, shutdown_seconds=_FLUSH_SECONDS))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a connection waits for a request, which its client may already be sending."""
+        return self._crowd.waiting
 
     @property
     def address(self) -> str:
@@ -49,7 +54,7 @@ class Listener:
         await self._server.on_tick(0)
 
     def stop_accepting(self) -> None:
-        """Close the socket; each connection ends with the answer that it waits for now or gets next."""
+        """Close the socket; each connection ends with its next answer, or in a pause."""
         for server in self._server.servers:
             server.close()
         for connection in self._server.server_state.connections:

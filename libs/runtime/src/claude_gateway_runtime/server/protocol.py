@@ -15,7 +15,7 @@ from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
 """Part of the age by which it differs between connections, so that clients of one moment do not return as one."""
-_QUIET_SECONDS: Final = 2
+QUIET_SECONDS: Final = 2
 """How long an old connection must be idle to be closed: a client in mid-conversation hears of it in an answer first."""
 _CHUNK_HEAD: Final = 16
 """Bytes around the data of a chunk that every client may send: its size and the line ends."""
@@ -84,7 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._start_timer()
         if self._limits.age_seconds:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
-            self._age_timer = self.loop.call_later(self._limits.age_seconds * spread, self._age)
+            self._age_timer = self.loop.call_later(self._limits.age_seconds * spread, self.finish)
         # A Unix socket has no address.
         self._origin = self._crowd.enter(self, self.client[0] if self.client else "")
 
@@ -137,11 +137,6 @@ class Protocol(HttpToolsProtocol):
             if self._in_message:
                 self._start_timer()
 
-    def finish(self) -> None:
-        """End the connection with the answer that is under way; an idle one stays for the next request."""
-        if not self._in_head and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-
     def data_received(self, data: bytes) -> None:
         """Feed the parser; cut off a head or trailers that are too large or take too long."""
         if (self._in_head or not self.cycle.more_body) and data.find(b"pgrade", 0, _UPGRADE_WITHIN) >= 0:
@@ -174,16 +169,17 @@ class Protocol(HttpToolsProtocol):
             self.transport.write(_TOO_LARGE)
         self.transport.close()
 
-    def _age(self) -> None:
-        """End the connection, which is old now, with an answer that says so, or in a pause.
+    def finish(self) -> None:
+        """End the connection with its next answer, or in a pause.
 
-        An answer that began without saying so cannot end it: the client may already be sending its next request.
+        It cannot end at once, nor with an answer that began without saying so: the client may already be sending its
+        next request.
         """
         self._old = True
-        self.timeout_keep_alive = _QUIET_SECONDS
-        if self.timeout_keep_alive_task is not None:
+        self.timeout_keep_alive = QUIET_SECONDS
+        if self.timeout_keep_alive_task is not None or not self._asked:
             self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(_QUIET_SECONDS, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = self.loop.call_later(QUIET_SECONDS, self.timeout_keep_alive_handler)
         elif not self._in_head and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
