@@ -45,7 +45,7 @@ setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measu
 CLIENTS := claude-code-newest claude-code-old codex opencode vercel-ai browser
 
 .PHONY: setup-clients
-setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code CLIs, Codex, OpenCode, the Vercel AI SDK and a Chromium into .clients (needs npm; 1.5 GB)
+setup-clients: $(CLIENTS:%=.clients/%/.ready) .clients/instructor/.ready ## Install the pinned Claude Code CLIs, Codex, OpenCode, the Vercel AI SDK, instructor and a Chromium into .clients (needs npm; 1.5 GB)
 
 .clients/%/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json tests/clients/%/.npmrc
 	@command -v npm >/dev/null || \
@@ -56,6 +56,12 @@ setup-clients: $(CLIENTS:%=.clients/%/.ready) ## Install the pinned Claude Code 
 	@touch $@
 
 .clients/browser/.ready: tests/clients/browser/unpack.mjs
+
+.clients/instructor/.ready: locks/instructor.txt $(VENV)/.ready
+	@echo "setup-clients: installing $$(grep -c '==' $<) hash-pinned packages of instructor"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	@touch $@
 
 .PHONY: screenshots
 screenshots: setup .clients/browser/.ready ## Take the screenshots of the sign-in page again (docs/images)
