@@ -4,16 +4,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from claude_gateway_runtime.kube.access import ACCOUNT
-from claude_gateway_runtime.settings import Address, LogLevel, join_host_port
+from claude_gateway_runtime.kube.settings import PodSettings
+from claude_gateway_runtime.settings import Address, LogLevel
 
 
-class Settings(BaseSettings):
+class Settings(PodSettings):
     """Environment variables with the prefix ``CLAUDE_GATEWAY_``; the CLI also gets the usual proxy variables."""
-
-    model_config = SettingsConfigDict(env_prefix="CLAUDE_GATEWAY_", frozen=True, extra="ignore")
 
     listen: Address = Field(default="127.0.0.1:4200", description="`host:port` of the page and the JSON API.")
     metrics_listen: Address = Field(
@@ -33,26 +30,6 @@ class Settings(BaseSettings):
     )
     watch_namespaces: str = Field(
         default="", description="Namespaces of the credentials, separated by commas; default: the pod's own."
-    )
-    namespace: str | None = Field(
-        default=None, description="The pod's namespace; without it, what `CLAUDE_GATEWAY_NAMESPACE_FILE` says."
-    )
-    namespace_file: Path = Field(default=ACCOUNT / "namespace", description="File with the pod's namespace.")
-    token_file: Path = Field(default=ACCOUNT / "token", description="File with the ServiceAccount's token.")
-    ca_file: Path = Field(
-        default=ACCOUNT / "ca.crt", description="PEM file with the authority of the API server's certificate."
-    )
-    kubernetes_service_host: str | None = Field(
-        default=None,
-        validation_alias="KUBERNETES_SERVICE_HOST",
-        description="Host of the API server; set in every pod. Required for the source `kubernetes`.",
-    )
-    kubernetes_service_port: int = Field(
-        default=443,
-        ge=1,
-        le=65535,
-        validation_alias="KUBERNETES_SERVICE_PORT",
-        description="Port of the API server; set in every pod.",
     )
     run_dir: Path = Field(
         default=Path("/run/claude-auth"),
@@ -118,8 +95,3 @@ class Settings(BaseSettings):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces of the credentials, as far as they are named."""
         return tuple(filter(None, (part.strip() for part in self.watch_namespaces.split(","))))
-
-    @property
-    def apiserver_url(self) -> str:
-        """The base URL of the API server."""
-        return f"https://{join_host_port(self.kubernetes_service_host or '', self.kubernetes_service_port)}"
