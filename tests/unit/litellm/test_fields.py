@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claude_gateway.contract.policy import Format
-from claude_gateway_proxy.litellm.fields import ALLOWED, allowed, read
+from claude_gateway_proxy.litellm.fields import FIELDS, allowed, read
 from claude_gateway_runtime.failure import Failure
 
 BODIES: dict[Format, dict[str, Any]] = {
@@ -42,14 +42,16 @@ NEVER = {
 def test_only_what_is_listed_comes_through(format: Format) -> None:
     body = {**BODIES[format], **dict.fromkeys(NEVER, "evil"), "litellm_x": 1, "aws_x": 1, "vertex_x": 1, "azure_x": 1}
     assert read(json.dumps(body).encode(), format=format) == BODIES[format]
-    assert not ALLOWED[format] & NEVER
-    assert not [name for name in ALLOWED[format] if name.startswith(("litellm", "aws_", "vertex_", "azure_", "_"))]
+    assert not FIELDS[format].allowed & NEVER
+    assert not [
+        name for name in FIELDS[format].allowed if name.startswith(("litellm", "aws_", "vertex_", "azure_", "_"))
+    ]
 
 
 @pytest.mark.parametrize("format", Format)
 @pytest.mark.parametrize("text", ["os.environ/X", " os.environ/X", "oidc/file/x"])
 def test_references_are_refused_wherever_a_text_may_stand(format: Format, text: str) -> None:
-    for name in ALLOWED[format] - {"messages", "tools", "functions", "max_tokens"}:
+    for name in FIELDS[format].allowed - {"messages", "tools", "functions", "max_tokens"}:
         with pytest.raises(Failure) as raised:
             allowed({**BODIES[format], name: text}, format=format)
         assert raised.value.status == 400

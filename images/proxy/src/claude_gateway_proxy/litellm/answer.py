@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.exceptions import is_header_value
-from claude_gateway_proxy.litellm.fields import Json
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.embeddings import encoded
 
 _OWN: Final = frozenset(
@@ -33,7 +33,7 @@ _EMPTY_MESSAGE: Final = ("annotations", "images", "tool_calls", "reasoning_items
 """Lists of a chat message that mean nothing when they are empty."""
 
 
-def document(answer: Any, *, format: Format, wanted: Json) -> Json:
+def document(answer: Any, *, format: Format, wanted: Document) -> Document:
     """A whole answer in one of OpenAI's formats, or a count of tokens, as the JSON document to send.
 
     ``wanted`` are the fields of the request.
@@ -51,7 +51,7 @@ def document(answer: Any, *, format: Format, wanted: Json) -> Json:
             return dict(answer)
 
 
-def plain(answer: Any) -> Json:
+def plain(answer: Any) -> Document:
     """LiteLLM's object as a dictionary of our own."""
     return dict(answer) if isinstance(answer, Mapping) else dict(answer.model_dump(warnings=False))
 
@@ -70,7 +70,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{uuid4().hex}"
 
 
-def chat(answer: Json, *, whole: bool) -> Json:
+def chat(answer: Document, *, whole: bool) -> Document:
     """A chat completion, or with ``whole`` unset a chunk of one."""
     document = _present(answer, drop=(*_OWN, "usage", "citations"))
     document["choices"] = [_choice(choice, whole=whole) for choice in answer.get("choices") or ()]
@@ -80,7 +80,7 @@ def chat(answer: Json, *, whole: bool) -> Json:
     return document
 
 
-def completion(answer: Json) -> Json:
+def completion(answer: Document) -> Document:
     """A text completion, or a chunk of one."""
     document = _present(answer, drop=(*_OWN, "usage"))
     document["id"] = "cmpl-" + str(answer.get("id")).removeprefix("chatcmpl-").removeprefix("cmpl-")
@@ -99,7 +99,7 @@ def completion(answer: Json) -> Json:
     return document
 
 
-def embeddings(answer: Json) -> Json:
+def embeddings(answer: Document) -> Document:
     """A list of embeddings."""
     usage = answer.get("usage") or {}
     return {
@@ -110,7 +110,7 @@ def embeddings(answer: Json) -> Json:
     }
 
 
-def response(answer: Json, *, ident: str) -> Json:
+def response(answer: Document, *, ident: str) -> Document:
     """A response of the Responses format, under an id of ours: LiteLLM's holds names of its own."""
     document = _without(answer, _OWN)
     document["id"] = ident
@@ -121,18 +121,18 @@ def response(answer: Json, *, ident: str) -> Json:
     return document
 
 
-def output_item(item: Any) -> Json:
+def output_item(item: Any) -> Document:
     """One item of a response's output."""
-    found: Json = _pruned(plain(item))
+    found: Document = _pruned(plain(item))
     return found
 
 
-def chat_usage(usage: Any) -> Json | None:
+def chat_usage(usage: Any) -> Document | None:
     """Token counts as OpenAI gives them; None where there are none."""
     return _usage(usage, _CHAT_USAGE, _CHAT_DETAILS)
 
 
-def _choice(choice: Json, *, whole: bool) -> Json:
+def _choice(choice: Document, *, whole: bool) -> Document:
     found = _present(choice, drop=_OWN)
     found.setdefault("finish_reason", None)
     part = "message" if whole else "delta"
@@ -150,24 +150,24 @@ def _choice(choice: Json, *, whole: bool) -> Json:
     return found
 
 
-def _usage(usage: Any, names: Iterable[str], details: Mapping[str, Iterable[str]]) -> Json | None:
+def _usage(usage: Any, names: Iterable[str], details: Mapping[str, Iterable[str]]) -> Document | None:
     counts = None if usage is None else plain(usage)
     if not counts or not any(counts.get(name) for name in names):
         return None
-    found: Json = {name: counts.get(name) or 0 for name in names}
+    found: Document = {name: counts.get(name) or 0 for name in names}
     for name, parts in details.items():
         known = counts.get(name)
         found[name] = {part: (known.get(part) if isinstance(known, Mapping) else None) or 0 for part in parts}
     return found
 
 
-def _present(value: Json, *, drop: Iterable[str] = ()) -> Json:
+def _present(value: Document, *, drop: Iterable[str] = ()) -> Document:
     """Without what is null or named."""
     dropped = frozenset(drop)
     return {key: each for key, each in value.items() if each is not None and key not in dropped}
 
 
-def _without(value: Json, names: frozenset[str]) -> Json:
+def _without(value: Document, names: frozenset[str]) -> Document:
     return {key: each for key, each in value.items() if key not in names}
 
 

@@ -16,7 +16,6 @@ from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stre
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
 from claude_gateway_proxy.litellm.exceptions import of_exception, unrepaired
-from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
@@ -27,6 +26,7 @@ from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.litellm.unsupported import check_fields
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.repair_log import learn
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
 from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Refusal, Repairs
 from claude_gateway_proxy.translation.schema.unfolding import Budget
@@ -124,7 +124,7 @@ class App:
         schemas.budget.set(Budget(len(body)))
         heard.set(Heard())
         name = model.partition("/")[2]
-        options = request_options(wanted, model=name) if format in fields.MESSAGES else None
+        options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):
@@ -148,7 +148,7 @@ class App:
         *,
         model: str,
         format: Format,
-        wanted: Json,
+        wanted: Document,
         options: RequestOptions | None,
     ) -> Any:
         """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""

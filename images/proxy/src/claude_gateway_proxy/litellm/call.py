@@ -7,8 +7,8 @@ from claude_gateway.contract.policy import Format
 from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import bad_request, cannot_count
-from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.options import RequestOptions
 from claude_gateway_proxy.translation.messages.reading import Unsupported
 
@@ -16,7 +16,9 @@ _KEYLESS: Final = "none"
 """Sent to a server that needs no key: LiteLLM calls some providers only with one."""
 
 
-def translated(fields: Json, *, format: Format, options: RequestOptions | None, target: Target) -> tuple[Format, Json]:
+def translated(
+    fields: Document, *, format: Format, options: RequestOptions | None, target: Target
+) -> tuple[Format, Document]:
     """Return a request in the format in which LiteLLM is asked for the target, and that format.
 
     ``options`` are those of a request of Messages, or of a count of them; None for OpenAI's formats. Raises Failure
@@ -37,7 +39,7 @@ async def call(
     *,
     model: str,
     format: Format,
-    fields: Json,
+    fields: Document,
     options: RequestOptions | None,
 ) -> Any:
     """Return LiteLLM's answer to a translated request: an object, or an asynchronous iterator of a stream.
@@ -66,8 +68,8 @@ async def call(
             return await library.aembedding(**arguments)
 
 
-async def _parameters(target: Target, *, model: str) -> Json:
-    parameters: Json = {"model": model, "max_retries": 0, "num_retries": 0}
+async def _parameters(target: Target, *, model: str) -> Document:
+    parameters: Document = {"model": model, "max_retries": 0, "num_retries": 0}
     if target.cloud is None:
         parameters["api_key"] = target.api_key or _KEYLESS
     else:
@@ -81,7 +83,7 @@ async def _parameters(target: Target, *, model: str) -> Json:
     return parameters
 
 
-def _metered(fields: Json) -> Json:
+def _metered(fields: Document) -> Document:
     """Streams always report their usage to us; whether the client sees it is decided where they are written."""
     if not fields.get("stream"):
         return {name: value for name, value in fields.items() if name != "stream_options"}
@@ -89,7 +91,7 @@ def _metered(fields: Json) -> Json:
 
 
 async def _count(
-    library: Any, target: Target, *, model: str, fields: Json, options: RequestOptions
+    library: Any, target: Target, *, model: str, fields: Document, options: RequestOptions
 ) -> Mapping[str, int]:
     """The provider's own count, of what it would be sent; LiteLLM estimates where its provider did not answer."""
     counting = target.translation.counting

@@ -5,6 +5,7 @@ own parameters. An allowlist is the only safe reading of a body: what it does no
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -12,54 +13,13 @@ import msgspec
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.errors import bad_request
 from claude_gateway_proxy.translation import embeddings
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.dialect import plain_messages
-
-Json = dict[str, Any]
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-_MESSAGES: Final = _names(
-    "max_tokens messages output_config stop_sequences stream system temperature thinking tool_choice tools top_k top_p"
-)
-_CHAT: Final = _names(
-    "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
-    "modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort response_format "
-    "safety_identifier seed service_tier stop stream stream_options temperature tool_choice tools top_logprobs top_p "
-    "user verbosity web_search_options"
-)
-_COMPLETIONS: Final = _names(
-    "best_of echo frequency_penalty logit_bias logprobs max_tokens n presence_penalty prompt seed stop stream "
-    "stream_options suffix temperature top_p user"
-)
-_RESPONSES: Final = _names(
-    "include input instructions max_output_tokens max_tool_calls parallel_tool_calls prompt_cache_key reasoning "
-    "safety_identifier service_tier stream temperature text tool_choice tools top_logprobs top_p truncation user"
-)
-_EMBEDDINGS: Final = _names("dimensions encoding_format input user")
-
-MESSAGES: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
-"""Formats that Claude Code's dialect is reduced in."""
-
-ALLOWED: Final[Mapping[Format, frozenset[str]]] = {
-    Format.MESSAGES: _MESSAGES,
-    Format.COUNT_TOKENS: _names("messages system tools"),
-    Format.CHAT: _CHAT,
-    Format.COMPLETIONS: _COMPLETIONS,
-    Format.RESPONSES: _RESPONSES,
-    Format.EMBEDDINGS: _EMBEDDINGS,
-}
-
-_REQUIRED: Final[Mapping[Format, Mapping[str, tuple[type, ...]]]] = {
-    Format.MESSAGES: {"messages": (list,), "max_tokens": (int,)},
-    Format.COUNT_TOKENS: {"messages": (list,)},
-    Format.CHAT: {"messages": (list,)},
-    Format.COMPLETIONS: {"prompt": (str, list)},
-    Format.RESPONSES: {"input": (str, list)},
-    Format.EMBEDDINGS: {"input": (str, list)},
-}
 
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields of Responses that refer to what a server keeps; nothing is kept here, and to ignore them would be wrong."""
@@ -70,13 +30,27 @@ _SEVERAL: Final[Mapping[str, object]] = {"best_of": 1, "echo": False, "suffix": 
 _REFERENCES: Final = ("os.environ/", "oidc/")
 
 
-def read(body: bytes, *, format: Format) -> Json:
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What LiteLLM may see of a body in one format.
+
+    ``required`` are fields with the types of their values. ``dialect``: Claude Code's is reduced first. ``honoured``
+    returns a document without what says nothing, and raises Failure (400) for what cannot be honoured.
+    """
+
+    allowed: frozenset[str]
+    required: Mapping[str, tuple[type, ...]]
+    dialect: bool = False
+    honoured: Callable[[Document], Document] = lambda document: document
+
+
+def read(body: bytes, *, format: Format) -> Document:
     """Decode a body, reduce Claude Code's dialect to plain Messages, and keep what LiteLLM may see.
 
     Raises Failure (400).
     """
     document = decoded(body)
-    if format in MESSAGES:
+    if FIELDS[format].dialect:
         if not isinstance(document.get("tools"), list | None):
             raise bad_request("tools: must be a list")
         try:
@@ -86,7 +60,7 @@ def read(body: bytes, *, format: Format) -> Json:
     return allowed(document, format=format)
 
 
-def decoded(body: bytes) -> Json:
+def decoded(body: bytes) -> Document:
     """Decode a body. Raises Failure (400)."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
@@ -94,22 +68,21 @@ def decoded(body: bytes) -> Json:
         raise bad_request(f"the body is not valid JSON: {error}") from None
 
 
-def allowed(document: Json, *, format: Format) -> Json:
+def allowed(document: Document, *, format: Format) -> Document:
     """Return the fields of a document that LiteLLM may see. Raises Failure (400) for a value that is wrong."""
-    if format is Format.RESPONSES:
-        _refuse_state(document)
-    kept = {name: value for name, value in document.items() if name in ALLOWED[format] and value is not None}
-    for name, kinds in _REQUIRED[format].items():
+    fields = FIELDS[format]
+    document = fields.honoured(document)
+    kept = {name: value for name, value in document.items() if name in fields.allowed and value is not None}
+    for name, kinds in fields.required.items():
         if not isinstance(kept.get(name), kinds) or isinstance(kept.get(name), bool):
             raise bad_request(f"{name}: {'Field required' if name not in kept else 'has the wrong type'}")
     _refuse_references(kept)
-    if format is Format.COMPLETIONS:
-        _refuse_several(kept)
     _check_parts(kept)
     return kept
 
 
-def _refuse_state(document: Json) -> None:
+def _without_state(document: Document) -> Document:
+    """Nothing is kept here that a request could refer to."""
     for name in _STATEFUL:
         if document.get(name) is not None:
             raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")
@@ -122,28 +95,31 @@ def _refuse_state(document: Json) -> None:
             )
     if document.get("background"):
         raise bad_request("background: not supported for this model")
+    return document
 
 
-def _refuse_several(kept: Json) -> None:
+def _of_one_text(document: Document) -> Document:
     """LiteLLM asks chat models for one completion of one text, and drops what says otherwise."""
-    prompt = kept["prompt"]
+    found = {**document}
+    prompt = found.get("prompt")
     if isinstance(prompt, list):
         if len(prompt) != 1 or not isinstance(prompt[0], str):
             raise bad_request("prompt: lists are not supported for this model, send one text")
-        kept["prompt"] = prompt[0]
+        found["prompt"] = prompt[0]
     for name, harmless in _SEVERAL.items():
-        if kept.pop(name, harmless) not in (harmless, ""):
+        if found.pop(name, None) not in (None, harmless, ""):
             raise bad_request(f"{name}: is not supported for this model")
+    return found
 
 
-def _refuse_references(kept: Json) -> None:
+def _refuse_references(kept: Document) -> None:
     # LiteLLM takes such strings for the names of secrets. The environment holds none, but files could be read.
     for name, value in kept.items():
         if isinstance(value, str) and value.lstrip().startswith(_REFERENCES):
             raise bad_request(f"{name}: must not begin with 'os.environ/' or 'oidc/'")
 
 
-def _check_parts(kept: Json) -> None:
+def _check_parts(kept: Document) -> None:
     for name, check in _CHECKS.items():
         if name in kept:
             check(name, kept[name])
@@ -192,3 +168,43 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], None]]] = {
     "max_output_tokens": _is_number,
     "encoding_format": _is_encoding,
 }
+
+FIELDS: Final[Mapping[Format, Fields]] = {
+    Format.MESSAGES: Fields(
+        allowed=_names(
+            "max_tokens messages output_config stop_sequences stream system temperature thinking tool_choice "
+            "tools top_k top_p"
+        ),
+        required={"messages": (list,), "max_tokens": (int,)},
+        dialect=True,
+    ),
+    Format.COUNT_TOKENS: Fields(allowed=_names("messages system tools"), required={"messages": (list,)}, dialect=True),
+    Format.CHAT: Fields(
+        allowed=_names(
+            "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens "
+            "max_tokens messages modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key "
+            "reasoning_effort response_format safety_identifier seed service_tier stop stream stream_options "
+            "temperature tool_choice tools top_logprobs top_p user verbosity web_search_options"
+        ),
+        required={"messages": (list,)},
+    ),
+    Format.COMPLETIONS: Fields(
+        allowed=_names(
+            "best_of echo frequency_penalty logit_bias logprobs max_tokens n presence_penalty prompt seed stop "
+            "stream stream_options suffix temperature top_p user"
+        ),
+        required={"prompt": (str, list)},
+        honoured=_of_one_text,
+    ),
+    Format.RESPONSES: Fields(
+        allowed=_names(
+            "include input instructions max_output_tokens max_tool_calls parallel_tool_calls prompt_cache_key "
+            "reasoning safety_identifier service_tier stream temperature text tool_choice tools top_logprobs "
+            "top_p truncation user"
+        ),
+        required={"input": (str, list)},
+        honoured=_without_state,
+    ),
+    Format.EMBEDDINGS: Fields(allowed=_names("dimensions encoding_format input user"), required={"input": (str, list)}),
+}
+"""One row per format."""

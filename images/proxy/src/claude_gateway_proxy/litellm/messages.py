@@ -12,11 +12,11 @@ from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.litellm import quirks, schemas
 from claude_gateway_proxy.litellm.answer import plain
 from claude_gateway_proxy.litellm.exceptions import of_event
-from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.regular import heard
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.events import Event, Message, Usage, assembled, encoded
 from claude_gateway_proxy.translation.messages.options import RequestOptions
 from claude_gateway_proxy.translation.messages.writer import Writer
@@ -38,14 +38,14 @@ def responses_model(target: Target, model: str) -> str:
     return f"{provider}/responses/{name}" if pivot(target) is Format.RESPONSES else model
 
 
-def request(fields: Json, *, names: Names, target: Target) -> Json:
+def request(fields: Document, *, names: Names, target: Target) -> Document:
     """Return the fields of a request in the target's format."""
     if pivot(target) is Format.RESPONSES:
         return {**responses_request(fields, names=names)}
     return chat(fields, names=names, target=target)
 
 
-def chat(fields: Json, *, names: Names, target: Target) -> Json:
+def chat(fields: Document, *, names: Names, target: Target) -> Document:
     """Return the fields of a request as Chat Completions for the target, as LiteLLM takes them."""
     accepted = target.translation.chat or _PLAIN
     found = chat_request(fields, names=names, capabilities=capabilities(accepted, schemas.current()))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway_proxy.litellm.answer import plain
-from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.translation.chat.shapes import ChatRequest
+from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.names import signature_of
 
 _OWN: Final = "provider_specific_fields"
@@ -15,12 +15,12 @@ _OWN: Final = "provider_specific_fields"
 _EMPTY: Final = " "
 
 
-def sent(request: ChatRequest, *, named_choice: bool) -> Json:
+def sent(request: ChatRequest, *, named_choice: bool) -> Document:
     """Return a chat request as LiteLLM takes it. ``request`` is consumed.
 
     Without ``named_choice``, LiteLLM drops the name of the one tool to call on the way to the target's provider.
     """
-    found: Json = {**request}
+    found: Document = {**request}
     for message in found["messages"]:
         if message["role"] == "tool" and not message.get("content"):
             # LiteLLM leaves out a message without content, and with it the result of a call.
@@ -39,7 +39,7 @@ def sent(request: ChatRequest, *, named_choice: bool) -> Json:
     return found
 
 
-def chunk(answer: Any) -> Json:
+def chunk(answer: Any) -> Document:
     """Return LiteLLM's chunk, or whole completion, as plain Chat Completions."""
     document = plain(answer)
     for choice in document.get("choices") or ():
@@ -49,14 +49,14 @@ def chunk(answer: Any) -> Json:
     return document
 
 
-def event(answer: Any) -> Json:
+def event(answer: Any) -> Document:
     """Return LiteLLM's event of Responses as plain JSON: its types are members of an enumeration."""
     document = plain(answer)
     document["type"] = str(getattr(document.get("type"), "value", document.get("type")))
     return document
 
 
-def _restore_signature(call: Json) -> None:
+def _restore_signature(call: Document) -> None:
     """Move the signature of a thought to where Google's own endpoint has it."""
     fields = call.pop(_OWN, None) or (call.get("function") or {}).get(_OWN)
     signature = fields.get("thought_signature") if isinstance(fields, Mapping) else None

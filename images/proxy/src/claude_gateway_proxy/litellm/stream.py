@@ -8,8 +8,8 @@ import msgspec
 from claude_gateway.contract.policy import Format
 from claude_gateway_proxy.litellm.answer import chat, completion, new_id, output_item, plain, response
 from claude_gateway_proxy.litellm.exceptions import of_event
-from claude_gateway_proxy.litellm.fields import Json
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation.documents import Document
 
 _DONE: Final = b"data: [DONE]\n\n"
 _END: Final = b"\n\n"
@@ -60,7 +60,7 @@ async def _chunks(chunks: AsyncIterator[Any], *, usage: bool, whole: bool, targe
     A client that did not ask for usage gets it in the chunk that ends the answer, where it disturbs nobody, and not
     in a chunk without choices, which simple clients trip over.
     """
-    last: Json | None = None
+    last: Document | None = None
     async for chunk in chunks:
         raw = plain(chunk)
         if raw.get("error"):
@@ -85,14 +85,14 @@ async def _chunks(chunks: AsyncIterator[Any], *, usage: bool, whole: bool, targe
     yield _DONE
 
 
-def _says_something(choice: Json) -> bool:
+def _says_something(choice: Document) -> bool:
     """LiteLLM puts an empty choice into the chunk that has the usage, where OpenAI has none."""
     return bool(choice["finish_reason"] or choice.get("delta") or choice.get("text"))
 
 
-def _chunk(document: Json) -> bytes:
+def _chunk(document: Document) -> bytes:
     return b"data: " + msgspec.json.encode(document) + _END
 
 
-def _event(name: str, data: Json) -> bytes:
+def _event(name: str, data: Document) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + _END
