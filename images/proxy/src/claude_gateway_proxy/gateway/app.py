@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway.names import INTERNAL_HEADER_PREFIX
+from claude_gateway.names import HEADER_GATEWAY_CLIENT, INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
@@ -28,7 +28,7 @@ from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -38,6 +38,7 @@ from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
@@ -200,6 +201,8 @@ class App:
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.
             headers.append((b"connection", b"close"))
+        if record.client != UNKNOWN:
+            headers.append((_CLIENT, record.client.encode()))
         record.status, record.bytes_out, record.error = status, len(body), failure.message
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)
