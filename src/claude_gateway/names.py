@@ -84,6 +84,20 @@ class Reason(StrEnum):
     """The client key is short enough to be guessed."""
     KEY_NOT_ALLOWED = "KeyNotAllowed"
     """The client key has a form that Claude Code also sends to Anthropic."""
+    KEY_EXPIRING = "KeyExpiring"
+    """A warning: a client key ends soon, or has ended."""
+    HASHES_INVALID = "HashesInvalid"
+    """A list of people and hashes of keys has lines that are not in its form."""
+    ISSUER_TAKEN = "IssuerTaken"
+    """The issuer of tokens already belongs to the clients of another namespace."""
+    ISSUER_UNKNOWN = "IssuerUnknown"
+    """Tokens of ServiceAccounts cannot be verified, because the keys of the cluster's issuer are not known."""
+    SERVICE_ACCOUNT_TAKEN = "ServiceAccountTaken"
+    """The ServiceAccount already belongs to another GatewayClient."""
+    SERVICE_ACCOUNT_NOT_ALLOWED = "ServiceAccountNotAllowed"
+    """Clients may name ServiceAccounts of their own namespace only, unless they are in the release's."""
+    TOO_MANY_SECRETS = "TooManySecrets"
+    """More secrets of HS256 are in use than a token can be tried with."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"
     """No ClaudeCredential of this name exists in the namespace."""
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"
@@ -189,6 +203,9 @@ No other provider's keys are among them.
 # Headers of clients.
 HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 """Carries the client's gateway key if ``authorization`` holds the client's login at the upstream."""
+
+HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
+"""Says in every answer as which client, ``<namespace>/<name>``, its caller was recognized."""
 
 # Headers between the gateway and the LiteLLM worker; the gateway drops those that clients send.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"

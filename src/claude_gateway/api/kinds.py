@@ -221,6 +221,34 @@ _CLIENTS: Final = (
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
+    _example(
+        Kind.GATEWAY_CLIENT,
+        "platform",
+        {
+            "keys": [
+                {"hashesFrom": {"name": "platform-keys"}},
+                {
+                    "hash": f"sha256:{'0123456789abcdef' * 4}",
+                    "user": "bob@example.com",
+                    "team": "platform",
+                    "expiresAt": "2027-01-31T00:00:00Z",
+                },
+            ],
+            "serviceAccounts": [{"name": "runner", "namespace": "ci"}],
+            "jwt": [
+                {
+                    "issuer": "https://login.example.com/tenant",
+                    "jwksURL": "https://login.example.com/tenant/keys",
+                    "audiences": ["claude-gateway"],
+                    "claims": {"team": ["platform", "sre"]},
+                    "userClaim": "email",
+                    "teamClaim": "department",
+                    "groupsClaim": "roles",
+                },
+                {"secretRef": {"name": "old-tokens"}},
+            ],
+        },
+    ),
 )
 
 KINDS: Final = (

@@ -1,6 +1,5 @@
 """``key``: creates a client and its key, as YAML, and lists the clients that have keys."""
 
-import json
 import os
 import re
 from collections import Counter
@@ -16,6 +15,7 @@ from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.cli import clientkey, config, manifests, options
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
+from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -99,7 +99,7 @@ def list_(*, sources: tuple[Path, ...], env_file: Path | None) -> None:
     decision = config.load(sources, options.variables(env_file))
     policy, bundle = decision.plan.policy, decision.plan.bundle
     table = bundle.secrets.get(policy.client_keys or "")
-    working = Counter(json.loads(table).values()) if table else Counter[str]()
+    working = Counter(holder.client for holder in client_keys.read(table).values()) if table else Counter[str]()
     models = {client.name: client.models for client in policy.clients}
     for document in decision.gathered.documents:
         if document.manifest.get("kind") != Kind.GATEWAY_CLIENT:

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway.names import INTERNAL_HEADER_PREFIX
+from claude_gateway.names import HEADER_GATEWAY_CLIENT, INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -27,7 +28,7 @@ from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -37,6 +38,7 @@ from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
@@ -51,6 +53,7 @@ class App:
         *,
         live: Follower[Snapshot],
         exchange: Exchange,
+        issuers: Issuers,
         worker_started: Callable[[], Awaitable[bool]],
         metrics: Metrics,
         journal: Journal,
@@ -62,13 +65,14 @@ class App:
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
-        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker.
-        ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
+        the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
         self.in_flight = 0
         self._live = live
         self._exchange = exchange
+        self._issuers = issuers
         self._worker_started = worker_started
         self._metrics = metrics
         self._journal = journal
@@ -96,10 +100,19 @@ class App:
         """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
-            await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
+            await answer_profiles(
+                scope, send, snapshot=snapshot, issuers=self._issuers, wanted=wanted, verify=self._verify_signatures
+            )
             return
         plain = {**scope, "path": plain_path(scope["path"])}
-        await answer_get(plain, send, snapshot=snapshot, draining=self.draining, worker_started=self._worker_started)
+        await answer_get(
+            plain,
+            send,
+            snapshot=snapshot,
+            issuers=self._issuers,
+            draining=self.draining,
+            worker_started=self._worker_started,
+        )
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
@@ -128,8 +141,10 @@ class App:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        client = snapshot.callers.identify(headers)
+        principal = await snapshot.callers.identify(headers, self._issuers)
+        client = principal.client
         record.client = client.name
+        record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
@@ -148,7 +163,7 @@ class App:
                 facts=Facts(body, scope["headers"]),
                 frames=frames,
                 snapshot=snapshot,
-                client=client,
+                principal=principal,
                 route=route,
                 record=record,
             )
@@ -182,6 +197,8 @@ class App:
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.
             headers.append((b"connection", b"close"))
+        if record.client != UNKNOWN:
+            headers.append((_CLIENT, record.client.encode()))
         record.status, record.bytes_out, record.error = status, len(body), failure.message
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)
