@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from claude_gateway.contract.model_ids import without_context
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.body.document import Body
 
@@ -113,10 +114,23 @@ class Facts:
         """The bytes of the body."""
         return len(self.body.raw)
 
-    @cached_property
+    @property
     def input_tokens(self) -> int:
         """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
-        return estimate.tokens(self.body.raw)
+        return self._measure.tokens
+
+    @property
+    def least_tokens(self) -> int:
+        """What the input tokens are at least; 0 where the upstream shortens what does not fit."""
+        return self._measure.least
+
+    @cached_property
+    def long_context(self) -> bool:
+        """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
+        model = self.body.model
+        return without_context(model) != model or any(
+            name == b"anthropic-beta" and b"context-1m" in value for name, value in self.headers
+        )
 
     @cached_property
     def agent(self) -> Agent:
@@ -130,6 +144,10 @@ class Facts:
             parent_agent_id=found.get(b"x-claude-code-parent-agent-id", ""),
             prompt_id=found.get(b"x-claude-code-prompt-id", ""),
         )
+
+    @cached_property
+    def _measure(self) -> estimate.Measure:
+        return estimate.measure(self.body.raw)
 
     @cached_property
     def _blocks(self) -> frozenset[str]:
