@@ -91,7 +91,7 @@ def _names(provider: str, model: str) -> Iterator[str]:
     """Yield the names under which a model may be listed, the most exact first."""
     yield model
     plain = plain_name(model)
-    undated = DATE.sub("", plain)
+    undated = DATE.sub("", plain).removesuffix("-latest")
     if plain != model and provider == "bedrock":
         yield from (f"anthropic.{plain}-v1:0", f"anthropic.{plain}", f"anthropic.{undated}")
     elif plain != model and provider == "vertex_ai":

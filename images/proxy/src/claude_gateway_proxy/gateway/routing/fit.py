@@ -71,6 +71,8 @@ def fitting(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:
 
 
 def _able(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:
+    if not any(target.lacks for target in targets):
+        return targets
     lacking = [_DEMANDED.intersection(target.lacks) for target in targets]
     missing = _needed(request.facts, frozenset[Ability]().union(*lacking))
     if not missing:
