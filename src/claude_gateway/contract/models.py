@@ -83,7 +83,8 @@ def find(provider: str, model: str) -> Model | None:
     if len(model) > _NAME_LIMIT:
         return None
     owner = _SAME_MODELS.get(provider, provider)
-    lines = (_line(f"{owner}/{name}") for name in _names(owner, without_context(model)))
+    names = dict.fromkeys(_names(owner, without_context(model)))
+    lines = (_line(f"{owner}/{name}") for name in names)
     return next((_parsed(line) for line in lines if line is not None), None)
 
 
