@@ -90,6 +90,8 @@ _ROUTES: Final = (
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
                     "via": "LiteLLM",
+                    "contextWindow": 131072,
+                    "supports": {"images": False, "documents": False, "tools": True, "thinking": False},
                     "priority": 1,
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },

@@ -52,6 +52,15 @@ class ModelParameters(Spec):
     )
 
 
+class ModelAbilities(Spec):
+    """What a model can do, where the table of models is wrong about it or does not know it."""
+
+    images: bool | None = Field(default=None, strict=True, description="Whether it reads images.")
+    documents: bool | None = Field(default=None, strict=True, description="Whether it reads PDFs and other files.")
+    tools: bool | None = Field(default=None, strict=True, description="Whether it calls tools.")
+    thinking: bool | None = Field(default=None, strict=True, description="Whether it can be asked to think.")
+
+
 class RouteTarget(Spec):
     """One model that can serve requests."""
 
@@ -134,12 +143,33 @@ class RouteTarget(Spec):
             "Default: the gateway's own translation for the providers that it knows, LiteLLM for all others."
         ),
     )
+    context_window: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1,
+        le=100_000_000,
+        description=(
+            "The most input tokens that this model takes. A longer request goes to another target of the route; if "
+            "none takes it, it is rejected before it is sent, so that Claude Code compacts its conversation. Default: "
+            "from the table of models; requests of any length are sent to a model that it does not know."
+        ),
+    )
     max_output_tokens: int | None = Field(
         default=None,
         strict=True,
         ge=1,
         le=10_000_000,
-        description="The most output tokens that this model supports; a request that asks for more is lowered to this.",
+        description=(
+            "The most output tokens that this model supports; a request that asks for more is lowered to this. "
+            "Default: from the table of models, for the models of Anthropic, OpenAI, Google, Azure and AWS."
+        ),
+    )
+    supports: ModelAbilities = Field(
+        default=ModelAbilities(),
+        description=(
+            "What this model can do. A request goes to targets that support what it needs; where each target of the "
+            "route says `false` to it, the request is rejected. Default: from the table of models, which never rejects."
+        ),
     )
     weight: int = Field(
         default=1,

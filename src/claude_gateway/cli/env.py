@@ -10,7 +10,7 @@ from typing import Literal
 
 import click
 
-from claude_gateway.cli import clientkey, options, tools
+from claude_gateway.cli import clientkey, options, tools, window
 from claude_gateway.cli.tools import Setting
 
 Format = Literal["sh", "dotenv", "json", "fish"]
@@ -63,12 +63,17 @@ def env(
     openai     OPENAI_BASE_URL (with /v1) and OPENAI_API_KEY, for the OpenAI SDK and LangChain
     all        those of claude, which the Anthropic SDK reads too, and of openai; the default
 
+    If the gateway answers and serves models that Claude Code does not know, claude and all also set
+    CLAUDE_CODE_MAX_CONTEXT_TOKENS: the window of the model in ANTHROPIC_MODEL, otherwise the smallest of theirs.
+
     Where an HTTP proxy is set and the gateway is on this machine or in a private network, also NO_PROXY with its host.
     """
     key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     # Only for people: in an unquoted `eval $(...)` a comment would hide the lines after it.
     explain = output == "dotenv" or sys.stdout.isatty()
     settings = (*tools.settings(tool, url=url, key=key), *tools.bypass(url, os.environ))
+    if tool in (tools.CLAUDE, tools.ALL):
+        settings += window.setting(url, key, ambient=os.environ)
     click.echo(rendered(settings, output=output, explain=explain))
 
 

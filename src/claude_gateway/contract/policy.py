@@ -41,6 +41,15 @@ class Format(StrEnum):
     EMBEDDINGS = "Embeddings"
 
 
+class Ability(StrEnum):
+    """What a request may ask of a model that not every model can do."""
+
+    IMAGES = "Images"
+    DOCUMENTS = "Documents"
+    TOOLS = "Tools"
+    THINKING = "Thinking"
+
+
 class Parameters(Contract):
     """Model settings used where the client sent none of its own."""
 
@@ -166,6 +175,11 @@ class Target(Contract):
     it. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has sent the
     gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider, where that is
     not ``provider``.
+
+    ``context_window``, the most input, and ``max_output_tokens`` are in tokens; ``long_context_window`` is the window
+    for clients that ask for a longer one. ``certain_window``: the window is known to be the upstream's own, so that a
+    longer request need not be sent. ``has`` and ``lacks`` are the abilities that the route speaks of; ``unlisted`` are
+    those that the table of models does not list for this model.
     """
 
     id: str
@@ -176,7 +190,13 @@ class Target(Contract):
     base_url: str | None = None
     secret: str | None = None
     login: str | None = None
+    context_window: int | None = None
+    long_context_window: int | None = None
+    certain_window: bool = False
     max_output_tokens: int | None = None
+    has: tuple[Ability, ...] = ()
+    lacks: tuple[Ability, ...] = ()
+    unlisted: tuple[Ability, ...] = ()
     parameters: Parameters = Parameters()
     weight: int = 1
     priority: int = 0

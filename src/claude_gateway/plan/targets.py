@@ -10,7 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import capabilities, clouds, forwarding, subscriptions
+from claude_gateway.plan import capabilities, clouds, forwarding, limits, subscriptions
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
@@ -201,7 +201,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         base_url=able.base_url,
         secret=None if key is None else key.entry,
         login=None if key is None else key.login,
-        max_output_tokens=target.max_output_tokens,
+        **limits.of(target, able.wire),
         parameters=policy.Parameters(
             temperature=target.parameters.temperature,
             top_p=target.parameters.top_p,

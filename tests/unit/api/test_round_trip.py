@@ -40,7 +40,9 @@ TARGETS = st.builds(
     st.fixed_dictionaries(
         {"model": st.sampled_from(["openai/x", "anthropic/claude", "anthropic/*", "a/b/c:d"])},
         optional={
+            "contextWindow": st.integers(1, 100_000_000),
             "maxOutputTokens": st.integers(1, 10_000_000),
+            "supports": st.dictionaries(st.sampled_from(["images", "documents", "tools", "thinking"]), st.booleans()),
             "weight": st.integers(1, 1000),
             "priority": st.integers(0, 15),
             "parameters": st.fixed_dictionaries(

@@ -15,6 +15,7 @@ from tests.support.builders.corpus import Recording, recordings
 from tokenizers import Tokenizer
 
 from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.parts import PAGE, PICTURE
 
 _PROSE: Final = {
     "English": "Please check the source code and correct the mistakes that you find, then write thorough tests.",
@@ -80,6 +81,21 @@ def test_a_text_is_never_estimated_too_low(tokenizers: Mapping[str, Any], name: 
     assert real <= estimate.text(text.encode()) + 2 <= 2 * real
 
 
+_ODD: Final = {
+    "dashes": "-" * 5000 + "\n",
+    "one letter": "x" * 20_000,
+    "spaces": "x" + " " * 5000,
+    "contractions": "don't won't it's " * 300,
+    "long names": "getUserNameFromHttpRequest UnsupportedOperationException " * 200,
+    "blocks": "█" * 3000,
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [*_sources(), *_ODD.items()], ids=lambda value: value[:20])
+def test_a_text_has_at_least_as_many_tokens_as_is_said(tokenizers: Mapping[str, Any], name: str, text: str) -> None:
+    assert estimate.least(text.encode()) <= min(count(text) for count in tokenizers.values())
+
+
 def _said(value: object) -> Iterator[str]:
     """Every text that a model reads, in the plainest way to find them."""
     if isinstance(value, str):
@@ -102,13 +118,15 @@ def test_the_bodies_of_claude_code_are_estimated_within_the_bounds(tokenizers: M
     bodies = [each for each in _bodies() if each.version == version]
     assert len(bodies) > 40
     for body in bodies:
-        pictures = body.body.count(b'"type":"image"') * estimate.PICTURE
+        pictures = body.body.count(b'"type":"image"') * PICTURE
         tools = [json.dumps(tool, separators=(",", ":"), ensure_ascii=False) for tool in body.json.get("tools", [])]
         texts = [*_said(body.json.get("system")), *_said(body.json["messages"]), *tools]
         # Each text stands for itself, between two marks of the format.
         real = max(sum(count(text) + 2 for text in texts) for count in tokenizers.values()) + pictures
         found = estimate.tokens(body.body)
         assert real <= found <= 1.9 * real + 400, (str(body), real, found)
+        fewest = min(sum(count(text) for text in texts) for count in tokenizers.values())
+        assert estimate.measure(body.body).least <= fewest
 
 
 def _request(*content: object) -> bytes:
@@ -145,10 +163,85 @@ def test_what_is_no_plain_text_counts_for_what_it_is(block: object, least: int, 
 def test_a_pdf_counts_by_its_pages_or_by_its_size() -> None:
     def pdf(data: bytes) -> int:
         source = {"type": "base64", "media_type": "application/pdf", "data": base64.b64encode(data).decode()}
-        return round((estimate.tokens(_request({"type": "document", "source": source})) - _NOTHING) / estimate.PAGE)
+        return round((estimate.tokens(_request({"type": "document", "source": source})) - _NOTHING) / PAGE)
 
     assert pdf(b"%PDF-1.7 /Type /Pages /Type /Page x /Type/Page /Type  /Page") == 3
     assert pdf(b"%PDF-1.7" + bytes(40_000)) == 10
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "user", "content": "word " * 1000}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "word " * 1000}]}]},
+        {"messages": [{"role": "tool", "tool_call_id": "c", "content": "word " * 1000}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "word " * 1000}}]}]},
+        {"instructions": "word " * 1000, "input": "hello"},
+        {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "word " * 1000}]}]},
+        {"input": [{"type": "function_call", "name": "Read", "arguments": "word " * 1000}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": "word " * 1000}]},
+        {"prompt": "word " * 1000},
+        {"prompt": ["word " * 500, "word " * 500]},
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_request_of_any_format_is_read(request_: dict[str, Any]) -> None:
+    found = estimate.measure(json.dumps({"model": "m", **request_}).encode())
+    assert 1000 <= found.least <= 1010
+    assert 980 <= found.tokens <= 1200
+
+
+@pytest.mark.parametrize(
+    ("part", "more"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBOR" * 9000}}, 1600),
+        ({"type": "input_image", "image_url": "data:image/png;base64," + "iVBOR" * 9000}, 1600),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}, 3000),
+        ({"type": "input_file", "file_id": "file-1"}, 3000),
+        ({"type": "input_file", "file_data": "JVBERi0="}, 3000),
+        ({"type": "file", "file": 7}, 3000),
+        ({"type": ["odd"]}, 5),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_pictures_and_files_of_openais_clients_count_for_what_they_are(part: object, more: int) -> None:
+    found = estimate.measure(_request(part))
+    assert more <= found.tokens - _NOTHING + 5 <= more + 20
+    assert found.least == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "shortened"),
+    [
+        ({}, False),
+        ({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}, False),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, True),
+        ({"context_management": {"edits": [{"type": "compact_20260112"}, 7]}}, True),
+        ({"context_management": [{"type": "compaction"}]}, True),
+        ({"context_management": {"odd": 1}}, False),
+        ({"context_management": "odd"}, True),
+        ({"truncation": "auto"}, True),
+        ({"transforms": ["middle-out"]}, True),
+    ],
+    ids=str,
+)
+def test_nothing_is_certain_of_what_the_upstream_shortens(more: dict[str, Any], shortened: bool) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "word " * 100}], **more}
+    assert (estimate.measure(json.dumps(body).encode()).least == 0) == shortened
+
+
+def test_what_a_model_may_not_read_is_not_certain() -> None:
+    for block in ({"type": "thinking", "thinking": "word " * 100}, {"type": "new", "text": "word " * 100}):
+        found = estimate.measure(_request(block))
+        assert (found.least, found.tokens > 100) == (0, True)
+    tools = [{"name": "Read", "description": "word " * 1000, "defer_loading": True}]
+    assert estimate.measure(json.dumps({"messages": [], "tools": tools}).encode()).least == 0
+
+
+def test_of_a_huge_text_a_part_is_read_and_the_estimate_grows_with_it() -> None:
+    once, twice = (estimate.measure(_request({"type": "text", "text": "word " * n})) for n in (900_000, 1_800_000))
+    assert 1.9 < twice.tokens / once.tokens < 2.1
+    assert once.least == twice.least
 
 
 def test_tools_and_the_system_prompt_count() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from claude_gateway.contract.model_ids import without_context
 from claude_gateway.contract.policy import RequestClass
 from claude_gateway_proxy.gateway.body import estimate, purpose
 from claude_gateway_proxy.gateway.body.document import Body
@@ -115,14 +116,27 @@ class Facts:
         """The bytes of the body."""
         return len(self.body.raw)
 
-    @cached_property
+    @property
     def input_tokens(self) -> int:
         """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
-        return estimate.tokens(self.body.raw)
+        return self._measure.tokens
+
+    @property
+    def least_tokens(self) -> int:
+        """What the input tokens are at least; 0 where the upstream shortens what does not fit."""
+        return self._measure.least
+
+    @cached_property
+    def long_context(self) -> bool:
+        """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
+        model = self.body.model
+        return without_context(model) != model or any(
+            name == b"anthropic-beta" and b"context-1m" in value for name, value in self.headers
+        )
 
     def has_input_tokens(self, least: int) -> bool:
         """Return whether there are at least so many input tokens, by the same estimate; cheap for small bodies."""
-        if "input_tokens" not in self.__dict__:
+        if "_measure" not in self.__dict__:
             most = estimate.at_most(self.body.raw)
             if most is not None and most < least:
                 return False
@@ -169,6 +183,10 @@ class Facts:
         """Return whether the body has one of these words, or escapes that may hide one; most bodies have none."""
         raw = self.body.raw
         return any(b'"%b"' % each.encode() in raw for each in types) or any(each in raw for each in estimate.ESCAPES)
+
+    @cached_property
+    def _measure(self) -> estimate.Measure:
+        return estimate.measure(self.body.raw)
 
     @cached_property
     def _blocks(self) -> frozenset[str]:

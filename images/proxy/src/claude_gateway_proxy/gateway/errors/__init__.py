@@ -3,6 +3,7 @@
 from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
+    ability_missing,
     bad_json,
     bad_key,
     bad_request,
@@ -20,6 +21,7 @@ from claude_gateway_proxy.gateway.errors.request import (
     model_not_allowed,
     no_keys,
     no_websocket,
+    prompt_too_long,
     unknown_model,
     unknown_path,
     wrong_method,
@@ -45,6 +47,7 @@ from claude_gateway_runtime.failure import Failure
 __all__ = [
     "Failure",
     "Relayed",
+    "ability_missing",
     "address_refused",
     "bad_json",
     "bad_key",
@@ -71,6 +74,7 @@ __all__ = [
     "no_websocket",
     "not_ready",
     "overloaded",
+    "prompt_too_long",
     "relayed",
     "render",
     "stream_broken",

@@ -86,6 +86,22 @@ def format_not_served(route: str, endpoint: str) -> str:
     return f"no target of the route '{route}' can answer {endpoint}"
 
 
+@row(400, "ability_missing", retry=False)
+def ability_missing(route: str, abilities: Sequence[str]) -> str:
+    """Every target of the route says that its model cannot take what the request holds."""
+    names = " or ".join(name.lower() for name in abilities)
+    return f"no model of the route '{route}' can take {names}: leave them out, or use another model"
+
+
+@row(400, "context_length_exceeded")
+def prompt_too_long(tokens: int, most: int) -> str:
+    """The prompt fits into the context of no target; by Anthropic's own words, Claude Code compacts its conversation.
+
+    ``tokens`` is an estimate. Whether to try again is not said, because Anthropic does not say it either.
+    """
+    return f"prompt is too long: {tokens} tokens > {most} maximum"
+
+
 @row(400)
 def bad_request(message: str) -> str:
     """The request does not follow its format; the message says where."""

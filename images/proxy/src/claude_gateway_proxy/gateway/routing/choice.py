@@ -19,6 +19,7 @@ from claude_gateway_proxy.gateway.errors import (
     no_targets,
     unknown_model,
 )
+from claude_gateway_proxy.gateway.routing.fit import fitting
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.routing.order import order
 from claude_gateway_proxy.gateway.routing.rules import first_match
@@ -101,11 +102,11 @@ def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str]
     """Choose the targets of a request's route, in the order in which they are to be tried.
 
     ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn. Raises
-    Failure if the route has no targets, or none that this request can be sent to.
+    Failure if the route has no targets, or none that this request can be sent to, or that can take it.
     """
     route, format, asked = request.route, request.format, request.asked
     rule = first_match(route.rules, request) if route.rules else None
-    targets = order(eligible(request, rule), random=random, well=well)
+    targets = order(fitting(request, eligible(request, rule)), random=random, well=well)
     candidates = tuple(Candidate(target, lane_of(target, format, asked)) for target in targets)
     return Choice(route=route, rule=None if rule is None else rule.name, candidates=candidates, why=_why(targets))
 

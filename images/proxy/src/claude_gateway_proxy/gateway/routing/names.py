@@ -20,6 +20,7 @@ from claude_gateway.contract.patterns import STAR, Pattern, Patterns
 from claude_gateway.contract.policy import Client, Route
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
+from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, limits, of_targets
 
 _MEMO_LIMIT: Final = 4096
 """Names that clients made up, but that a pattern serves, are kept up to here."""
@@ -43,7 +44,7 @@ Clients that no route lists see the same, so that what is remembered for one of 
 class RouteRef:
     """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
 
-    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them, and
+    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them,
     ``admits`` the namespaces whose routes may take names under its own.
 
     Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
@@ -58,6 +59,7 @@ class RouteRef:
     users: Namespaces
     only: frozenset[str]
     admits: Namespaces
+    limits: tuple[TargetLimits, ...]
     raw: bytes
 
     @classmethod
@@ -72,6 +74,7 @@ class RouteRef:
             users=tenancy.users(route, release),
             only=frozenset(route.only_clients or ()),
             admits=tenancy.namespaces(route.routes_from),
+            limits=of_targets(route.targets),
             raw=raw,
         )
 
@@ -161,6 +164,12 @@ class Routing:
         if ref is None or not self._allows(allowance, model, ref):
             return None
         return ref.display_name or self._stands_for(model, ref)
+
+    def limits(self, client: Client, model: str) -> Limits:
+        """Return how long a prompt and an answer may be under a name for which ``find`` finds a route."""
+        allowance = self._allowances.get(client.name)
+        ref = None if allowance is None else self._entry(model, allowance.viewer)
+        return Limits(None, None) if ref is None else limits(ref.limits, self._stands_for(model, ref))
 
     def allowed(self, client: Client, model: str) -> bool:
         """Return whether the client's list has this name, served or not; an id of a cloud also by its plain names."""

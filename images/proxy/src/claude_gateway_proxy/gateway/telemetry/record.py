@@ -71,7 +71,8 @@ class Record:
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
-    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the route's rule that matched, empty for its own targets; ``why`` says in one word why the first target came first.
+    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
+    rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
     ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
     judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
     requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
