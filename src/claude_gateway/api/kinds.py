@@ -94,6 +94,7 @@ _ROUTES: Final = (
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },
             ],
+            "affinity": "Agent",
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",

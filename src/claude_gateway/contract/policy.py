@@ -194,6 +194,15 @@ class Target(Contract):
         return tuple(entry for entry in (self.secret, self.login) if entry is not None)
 
 
+class Affinity(StrEnum):
+    """Which requests stay at one of several targets of the same priority."""
+
+    SESSION = "Session"
+    AGENT = "Agent"
+    CLIENT = "Client"
+    NONE = "None"
+
+
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
@@ -201,7 +210,7 @@ class Route(Contract):
     name for clients that list only names of a certain kind, such as Claude Code: ``claude-`` and the first of
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
-    tokens by an estimate, where a target cannot count.
+    tokens by an estimate, where a target cannot count. ``affinity`` says what stays at one target.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
     ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
@@ -217,6 +226,7 @@ class Route(Contract):
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
+    affinity: Affinity = Affinity.SESSION
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()

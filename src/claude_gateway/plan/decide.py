@@ -8,7 +8,7 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
+from claude_gateway.contract.policy import Affinity, Policy, Route, Target, Timeouts
 from claude_gateway.names import Kind
 from claude_gateway.plan import (
     backend_callers,
@@ -156,6 +156,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         ),
         safeguards_model=spec.safeguards_model,
         estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
+        affinity=Affinity(spec.affinity),
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
