@@ -42,6 +42,8 @@ class ConditionType(StrEnum):
     """Whether the upstream accepts the credential, by its last answer. Only in a cluster, of ClaudeCredentials."""
     EXPIRING_SOON = "ExpiringSoon"
     """Whether the credential ends soon and nothing renews it. Only of ClaudeCredentials whose end is known."""
+    TARGETS_EJECTED = "TargetsEjected"
+    """Whether proxy pods try a target of the route last, because it failed. Only present if it is true."""
     WARNINGS = "Warnings"
     """Whether something works, but probably not as intended. Only present if it is true."""
 
@@ -132,6 +134,8 @@ class Reason(StrEnum):
     """The upstream accepted the credential when it was last used."""
     REJECTED = "Rejected"
     """The upstream, or who issues the tokens, said no to the credential; the message has the answer."""
+    EJECTED = "Ejected"
+    """Proxy pods try a target last, because it failed; the message says until when and why."""
     UNAVAILABLE = "Unavailable"
     """The credential could not be renewed or checked, because there was no answer about it."""
     NOT_USED = "NotUsed"

@@ -53,9 +53,9 @@ class ProcessReport(Contract):
     ejected: tuple[EjectedTarget, ...] = ()
 
     @property
-    def ejections(self) -> tuple[tuple[str, str, str], ...]:
-        """What is news about ejected targets: which they are, and why. The times change with every failure."""
-        return tuple(sorted((each.target, each.model, each.reason) for each in self.ejected))
+    def ejections(self) -> frozenset[tuple[str, str]]:
+        """What is news about ejected targets: which they are. The rest may change with every failure."""
+        return frozenset((each.target, each.model) for each in self.ejected)
 
     @property
     def verdicts(self) -> tuple[tuple[str, str | None, bool], ...]:

@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Affinity, Policy, Route, Target, Timeouts
-from claude_gateway.names import Kind
+from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
     base_urls,
@@ -18,6 +18,7 @@ from claude_gateway.plan import (
     clients,
     credential_status,
     credentials,
+    ejections,
     judges,
     retirements,
     stored_status,
@@ -28,7 +29,7 @@ from claude_gateway.plan.backend_callers import BackendCallers
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
-from claude_gateway.plan.programmed import Fleet
+from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
@@ -107,7 +108,9 @@ def decide(world: World, now: datetime) -> Plan:
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
-    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, now=now)
+    statuses = _report(
+        world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
+    )
     return Plan(
         bundle=fitted.bundle,
         packed=fitted.packed,
@@ -170,6 +173,7 @@ def _report(
     acceptable: frozenset[ObjectRef],
     rollout: RolloutState | None,
     keys: Mapping[ObjectRef, Key],
+    routes: Sequence[Route],
     now: datetime,
 ) -> _Statuses:
     """Compute the status of every object.
@@ -180,6 +184,7 @@ def _report(
     for problem in problems:
         if problem.document is None:
             by_object.setdefault(problem.object, []).append(problem)
+    ejected = ejections.summarize(routes, world.pods or ())
     statuses: list[ObjectStatus] = []
     release = world.settings.identity
     changed = [] if release is None else list(_left(world, release, now))
@@ -196,7 +201,7 @@ def _report(
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
             programmed=rollout.condition(item) if rollout else None,
-            credential={} if found is None else credential_status.states(found, now),
+            of_kind=_of_kind(item, found, ejected=ejected, before=before, now=now) if rollout else {},
             details=None
             if found is None
             else credential_status.details(found, None if before is None else before.credential),
@@ -209,6 +214,23 @@ def _report(
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
+
+
+def _of_kind(
+    item: Item[Any],
+    found: credential_status.Known | None,
+    *,
+    ejected: ejections.Ejections,
+    before: Entry | None,
+    now: datetime,
+) -> dict[ConditionType, ConditionState]:
+    """Return the conditions that only objects of this kind have."""
+    if found is not None:
+        return credential_status.states(found, now)
+    if item.ref.kind != Kind.MODEL_ROUTE:
+        return {}
+    written = () if before is None else before.conditions
+    return ejections.states(ejected, _name(item.ref), before=written, now=now)
 
 
 def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> credential_status.Known | None:
