@@ -98,7 +98,7 @@ def test_one_more_request_never_takes_a_target_beyond_its_limit(weights: list[in
     keys = data.draw(st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=3))
     gone = data.draw(st.integers(2, 9))
     for number in range(200):
-        limit = limits(targets, running.__getitem__)
+        limit = limits(targets, running)
         first = _ids(_ordered(targets, key=keys[number % len(keys)], load=running.__getitem__))[0]
         running[first] += 1
         assert running[first] <= limit[first]

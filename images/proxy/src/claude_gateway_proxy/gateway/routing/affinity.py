@@ -6,7 +6,6 @@ that it gets or had. Source of the weights: Schindelhauer and Schomaker, "Weight
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, Protocol
@@ -60,13 +59,13 @@ def names(targets: Sequence[Target]) -> Mapping[str, str]:
     The id itself would change with every edit of the target, and its index with a new target in front of it. Targets
     that share account and model are counted.
     """
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     found: dict[str, str] = {}
     for target in targets:
         account = target.base_url if target.credential is None else target.credential.rpartition(".")[0]
         name = f"{target.provider}/{target.model} {account}"
-        seen[name] += 1
-        found[target.id] = f"{name} {seen[name]}"
+        count = seen[name] = seen.get(name, 0) + 1
+        found[target.id] = name if count == 1 else f"{name} {count}"
     return found
 
 
@@ -75,7 +74,7 @@ def distance(key: Key, name: str, weight: int) -> float:
 
     The lowest of several such numbers belongs to a target with the chance of its weight among all.
     """
-    point = int.from_bytes(blake2b(name.encode(), key=key, digest_size=8).digest())
+    point = int.from_bytes(blake2b(key + name.encode(), digest_size=8).digest())
     return -math.log((point + 0.5) / _RANGE) / weight
 
 

@@ -90,11 +90,15 @@ class Health:
 
     def well(self, target: str, model: str = EVERY_MODEL) -> bool:
         """Return whether a target may be tried in its turn."""
+        if target not in self._troubles:
+            return True
         now = self._clock()
         return all(now >= trouble.until for trouble in self._of(target, model))
 
     def tried(self, target: str, model: str = EVERY_MODEL) -> None:
         """Note that a request tries a target: after an ejection, the others wait for what becomes of it."""
+        if target not in self._troubles:
+            return
         now = self._clock()
         for trouble in self._of(target, model):
             if _NEVER < trouble.until <= now:
@@ -110,11 +114,10 @@ class Health:
                     yield Ejection(target, model, trouble.reason, since=trouble.since, until=trouble.until)
 
     def _of(self, target: str, model: str) -> Iterator[_Trouble]:
-        troubles = self._troubles.get(target) if self._troubles else None
-        if troubles is not None:
-            for name in {EVERY_MODEL, model}:
-                if name in troubles:
-                    yield troubles[name]
+        troubles = self._troubles[target]
+        for name in {EVERY_MODEL, model}:
+            if name in troubles:
+                yield troubles[name]
 
     def _trouble(self, target: str, model: str) -> _Trouble:
         troubles = self._troubles.setdefault(target, OrderedDict())

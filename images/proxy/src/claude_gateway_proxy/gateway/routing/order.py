@@ -70,8 +70,11 @@ def order(
     called = names(targets)
     far = {target.id: distance(key, called[target.id], target.weight) for target in targets}
 
+    if kept is not None:
+        far.update((ident, -1.0) for ident, name in called.items() if name == kept)
+
     def ranked(tier: Sequence[Target]) -> list[Target]:
-        return sorted(tier, key=lambda target: (called[target.id] != kept, far[target.id]))
+        return sorted(tier, key=lambda target: far[target.id])
 
     ordered = _by_priority([fit, ill], ranked)
     if not fit:
@@ -79,10 +82,7 @@ def order(
     priority = ordered[0].priority
     tier = [target for target in fit if target.priority == priority]
     first = ordered[0]
-    stays = called[first.id] == kept
-    displaced = not stays and any(
-        other.priority == priority and (called[other.id] == kept or far[other.id] < far[first.id]) for other in ill
-    )
+    displaced = any(other.priority == priority and far[other.id] < far[first.id] for other in ill)
     roomy = _roomy(ordered[: len(tier)], load)
     return Order(
         [*roomy, *ordered[len(tier) :]],
@@ -93,22 +93,23 @@ def order(
     )
 
 
-def limits(targets: Sequence[Target], load: Callable[[str], int]) -> dict[str, int]:
+def limits(targets: Sequence[Target], loads: Mapping[str, int]) -> dict[str, int]:
     """Return by id how many requests each of the targets that share the work may have in flight, one more included.
 
-    Together they always have room for that one.
+    ``loads`` are those in flight now. Together the targets always have room for one more.
     """
-    total = 1 + sum(load(target.id) for target in targets)
+    total = 1 + sum(loads[target.id] for target in targets)
     weights = sum(target.weight for target in targets)
     return {target.id: max(LEAST, math.ceil(FACTOR * total * target.weight / weights)) for target in targets}
 
 
 def _roomy(tier: list[Target], load: Callable[[str], int]) -> list[Target]:
     """Return the targets with those first that are below their limits."""
-    if len(tier) == 1:
+    loads = {target.id: load(target.id) for target in tier}
+    if len(tier) == 1 or max(loads.values()) < LEAST:
         return tier
-    limit = limits(tier, load)
-    return sorted(tier, key=lambda target: load(target.id) >= limit[target.id])
+    limit = limits(tier, loads)
+    return sorted(tier, key=lambda target: loads[target.id] >= limit[target.id])
 
 
 def _by_priority(groups: Sequence[Sequence[Target]], rank: Rank) -> list[Target]:
