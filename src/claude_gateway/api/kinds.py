@@ -126,6 +126,7 @@ _ROUTES: Final = (
                     "targets": [{"model": "gemini/gemini-2.5-pro", "credential": "gemini"}],
                 },
             ],
+            "affinity": "Agent",
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",

@@ -176,7 +176,7 @@ class RouteTarget(Spec):
         strict=True,
         ge=1,
         le=1000,
-        description="Share of the requests among targets of the same priority. Default: `1`.",
+        description="Share of the sessions (see `affinity`) among targets of the same priority. Default: `1`.",
     )
     priority: int = Field(
         default=0,
@@ -279,6 +279,15 @@ class ModelRouteSpec(Spec):
         description=(
             "Other targets for some of the requests, such as those with images. In order: the first rule that matches "
             "counts, and its targets alone serve the request. Default: none."
+        ),
+    )
+    affinity: Literal["Session", "Agent", "Client", "None"] = Field(
+        default="Session",
+        description=(
+            "What stays at one of several targets with the same priority, where its prompt cache is: the requests of "
+            "a Claude Code session, of each agent in a session, or of a client. Requests that name no session stay "
+            "together by client. A target with more than its share in flight passes requests on to the next one. "
+            "`None`: each request is drawn by weight. Default: `Session`."
         ),
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")

@@ -265,6 +265,15 @@ class RouteRule(Contract):
     targets: tuple[Target, ...] = ()
 
 
+class Affinity(StrEnum):
+    """Which requests stay at one of several targets of the same priority."""
+
+    SESSION = "Session"
+    AGENT = "Agent"
+    CLIENT = "Client"
+    NONE = "None"
+
+
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
@@ -272,7 +281,7 @@ class Route(Contract):
     name for clients that list only names of a certain kind, such as Claude Code: ``claude-`` and the first of
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
-    tokens by an estimate, where a target cannot count.
+    tokens by an estimate, where a target cannot count. ``affinity`` says what stays at one target.
     ``rules`` are in order: the first one that matches a request has its targets, and ``targets`` are for all others.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
@@ -290,6 +299,7 @@ class Route(Contract):
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
+    affinity: Affinity = Affinity.SESSION
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()

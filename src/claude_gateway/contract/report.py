@@ -23,11 +23,26 @@ class CredentialReport(Contract):
     failures: int = 0
 
 
+class EjectedTarget(Contract):
+    """A target that a gateway tries last, because it failed.
+
+    ``target`` is its id, ``model`` the only model that is affected (empty: all). ``reason`` is the kind of the last
+    failure, as the metric of upstream errors has it. ``since`` and ``until`` are Unix time.
+    """
+
+    target: str
+    model: str = ""
+    reason: str
+    since: float
+    until: float
+
+
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
     ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
-    gateway, ``credentials`` are those that were used.
+    gateway, ``credentials`` are those that were used, and ``ejected`` the targets that it tries last for longer than a
+    minute.
     """
 
     revision: str | None = None
@@ -35,6 +50,12 @@ class ProcessReport(Contract):
     error: str | None = None
     in_flight: int = 0
     credentials: tuple[CredentialReport, ...] = ()
+    ejected: tuple[EjectedTarget, ...] = ()
+
+    @property
+    def ejections(self) -> frozenset[tuple[str, str]]:
+        """What is news about ejected targets: which they are. The rest may change with every failure."""
+        return frozenset((each.target, each.model) for each in self.ejected)
 
     @property
     def verdicts(self) -> tuple[tuple[str, str | None, bool], ...]:

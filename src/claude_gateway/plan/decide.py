@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Policy, Route, Timeouts
-from claude_gateway.names import Kind
+from claude_gateway.contract.policy import Affinity, Policy, Route, Timeouts
+from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
     base_urls,
@@ -18,6 +18,7 @@ from claude_gateway.plan import (
     clients,
     credential_status,
     credentials,
+    ejections,
     judges,
     retirements,
     route_rules,
@@ -30,7 +31,7 @@ from claude_gateway.plan.backend_callers import BackendCallers
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
-from claude_gateway.plan.programmed import Fleet
+from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
@@ -114,7 +115,9 @@ def decide(world: World, now: datetime) -> Plan:
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
-    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, now=now)
+    statuses = _report(
+        world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
+    )
     return Plan(
         bundle=fitted.bundle,
         packed=fitted.packed,
@@ -166,6 +169,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         ),
         safeguards_model=spec.safeguards_model,
         estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
+        affinity=Affinity(spec.affinity),
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
@@ -179,6 +183,7 @@ def _report(
     acceptable: frozenset[ObjectRef],
     rollout: RolloutState | None,
     keys: Mapping[ObjectRef, Key],
+    routes: Sequence[Route],
     now: datetime,
 ) -> _Statuses:
     """Compute the status of every object.
@@ -189,6 +194,7 @@ def _report(
     for problem in problems:
         if problem.document is None:
             by_object.setdefault(problem.object, []).append(problem)
+    ejected = ejections.summarize(routes, world.pods or ())
     statuses: list[ObjectStatus] = []
     release = world.settings.identity
     changed = [] if release is None else list(_left(world, release, now))
@@ -205,7 +211,7 @@ def _report(
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
             programmed=rollout.condition(item) if rollout else None,
-            credential={} if found is None else credential_status.states(found, now),
+            of_kind=_of_kind(item, found, ejected=ejected, before=before, now=now) if rollout else {},
             details=None
             if found is None
             else credential_status.details(found, None if before is None else before.credential),
@@ -218,6 +224,23 @@ def _report(
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
+
+
+def _of_kind(
+    item: Item[Any],
+    found: credential_status.Known | None,
+    *,
+    ejected: ejections.Ejections,
+    before: Entry | None,
+    now: datetime,
+) -> dict[ConditionType, ConditionState]:
+    """Return the conditions that only objects of this kind have."""
+    if found is not None:
+        return credential_status.states(found, now)
+    if item.ref.kind != Kind.MODEL_ROUTE:
+        return {}
+    written = () if before is None else before.conditions
+    return ejections.states(ejected, _name(item.ref), before=written, now=now)
 
 
 def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> credential_status.Known | None:

@@ -152,6 +152,8 @@ VALID: Final = (
     Case("agents", _ROUTE, ruled({"agentTypes": ["*", "Explore", "general-*"], "subagent": True})),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
     Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-5-5", tokenCounts="Estimate")),
+    Case("agents stay together", _ROUTE, route(affinity="Agent")),
+    Case("nothing stays together", _ROUTE, route(affinity="None")),
     Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
     Case("Bedrock with a Secret", _CREDENTIAL, bedrock(secretRef={"name": "aws"}, baseURL="https://vpce.example")),
     Case("a region of the US government", _CREDENTIAL, bedrock(region="us-gov-west-1")),
@@ -477,6 +479,8 @@ INVALID: Final = (
     Case("no format", _ROUTE, route({"formats": []}), "targets[0].formats"),
     Case("a format twice", _ROUTE, route({"formats": ["Chat", "Chat"]}), "targets[0].formats"),
     Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not a single model name"),
+    Case("affinity of another kind", _ROUTE, route(affinity="Cookie"), "affinity"),
+    Case("affinity in small letters", _ROUTE, route(affinity="none"), "affinity"),
     Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),
     Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
     Case(

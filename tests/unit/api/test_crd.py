@@ -40,7 +40,12 @@ def test_only_the_status_has_a_default_and_it_claims_nothing(plural: str) -> Non
     defaults = [schema["default"] for schema in schemas(root(plural)) if "default" in schema]
     assert defaults == [root(plural)["properties"]["status"]["default"]]
     conditions = defaults[0]["conditions"]
-    later = {ConditionType.WARNINGS, ConditionType.VALID, ConditionType.EXPIRING_SOON}
+    later = {
+        ConditionType.WARNINGS,
+        ConditionType.VALID,
+        ConditionType.EXPIRING_SOON,
+        ConditionType.TARGETS_EJECTED,
+    }
     assert {condition["type"] for condition in conditions} == set(ConditionType) - later
     assert {(condition["status"], condition["observedGeneration"]) for condition in conditions} == {("Unknown", 0)}
     assert defaults[0]["observedGeneration"] == 0, "generations begin with 1"

@@ -71,6 +71,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
         },
         optional={
             "safeguardsModel": st.just("claude-haiku-5-5"),
+            "affinity": st.sampled_from(["Session", "Agent", "Client", "None"]),
             "tokenCounts": st.sampled_from(["Exact", "Estimate"]),
             "displayName": st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
             "timeouts": st.fixed_dictionaries(

@@ -58,7 +58,7 @@ class Process:
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
-        self._metrics.watch_targets(self._exchange.aside)
+        self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
         self._app = App(
             live=self._live,
@@ -144,7 +144,9 @@ class Process:
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
-        return report.model_copy(update={"credentials": self._credentials()})
+        return report.model_copy(
+            update={"credentials": self._credentials(), "ejected": self._exchange.ledger.ejected_for_long()}
+        )
 
     def _credentials(self) -> tuple[CredentialReport, ...]:
         """What is known about the credentials that were used: the last answer, and how the renewal stands."""

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from claude_gateway import names
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.report import CredentialReport
+from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
 from claude_gateway_proxy.operations import OPERATIONS
@@ -81,8 +81,15 @@ class Metrics:
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
-        self._aside = Gauge(
-            names.METRIC_TARGETS_ASIDE, "Targets put aside after failures, tried last", registry=registry
+        self._ejections: Callable[[], Iterable[EjectedTarget]] = tuple
+        self._ejected = Gauge(
+            names.METRIC_TARGETS_EJECTED, "Targets ejected after failures, tried last", registry=registry
+        )
+        self._until = Gauge(
+            names.METRIC_EJECTED_UNTIL,
+            "Unix time until which a target is ejected, and the kind of its last failure",
+            ("target", "reason"),
+            registry=registry,
         )
 
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
@@ -110,9 +117,9 @@ class Metrics:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
         self._credentials = credentials
 
-    def watch_targets(self, aside: Callable[[], int]) -> None:
-        """Ask ``aside`` at each scrape for the number of targets that are put aside."""
-        self._aside.set_function(aside)
+    def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
+        """Ask ``ejections`` at each scrape for the targets that are ejected."""
+        self._ejections = ejections
 
     def finished(self, record: Record, *, now: float) -> None:
         """Count one request at its end; ``now`` is on the record's clock."""
@@ -169,7 +176,21 @@ class Metrics:
     def text(self) -> bytes:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
         self._show_credentials()
+        self._show_ejections()
         return generate_latest(self._registry)
+
+    def _show_ejections(self) -> None:
+        """Set the gauges of ejected targets; of several models of one target, the one that is ejected longest counts.
+
+        The id is shown without the hash of its content, so that a series goes on when the target is edited.
+        """
+        latest = {
+            each.target.rpartition(".")[0]: each for each in sorted(self._ejections(), key=lambda each: each.until)
+        }
+        self._ejected.set(len(latest))
+        self._until.clear()
+        for target, each in latest.items():
+            self._until.labels(target, each.reason).set(each.until)
 
     def _show_credentials(self) -> None:
         """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""
