@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.api.base import DNS_SUBDOMAIN, OWNER
+from claude_gateway.api.base import OWNER
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 
 MOST: Final = 10_000
 _LARGEST: Final = 8 * 1024 * 1024
 _LONGEST_CELL: Final = 4096
-_PERSON: Final = re.compile(OWNER)
-_TEAM: Final = re.compile(DNS_SUBDOMAIN)
+_NAME: Final = re.compile(OWNER)
+_LONGEST_NAME: Final = 254
 # age's own keys, and the SSH keys that age can seal for.
 _PUBLIC: Final = re.compile(r"age1[0-9a-z]{20,4000}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]{20,4000}( [ -~]*)?")
 _COLUMNS: Final[Mapping[str, str]] = {
@@ -38,12 +38,12 @@ class Person:
     """One person: ``name`` identifies them in the list of hashes and in logs, such as their e-mail address."""
 
     name: str
-    team: str
+    team: str = ""
     public_key: str = ""
 
 
-def read(path: Path, *, team: str) -> tuple[Person, ...]:
-    """Read a CSV file; ``team`` is for people without one. Raises Trouble that names every line with a mistake."""
+def read(path: Path) -> tuple[Person, ...]:
+    """Read a CSV file. Raises Trouble that names every line with a mistake."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
@@ -54,10 +54,10 @@ def read(path: Path, *, team: str) -> tuple[Person, ...]:
         raise Trouble(f"{path} is not a text file in UTF-8", fix="Save it as CSV in UTF-8.") from None
     if len(content) > _LARGEST:
         raise Trouble(f"{path} is larger than {_LARGEST // 1024**2} MiB", fix="Split it into several files.")
-    return parse(text, path=path, team=team)
+    return parse(text, path=path)
 
 
-def parse(text: str, *, path: Path, team: str) -> tuple[Person, ...]:
+def parse(text: str, *, path: Path) -> tuple[Person, ...]:
     """Parse CSV with a header line; the separator is a comma, or a semicolon if the header has that. Raises Trouble."""
     header = text.partition("\n")[0]
     separator = ";" if ";" in header and "," not in header else ","
@@ -74,7 +74,7 @@ def parse(text: str, *, path: Path, team: str) -> tuple[Person, ...]:
         raise Trouble(
             f"{path} has more than {MOST} people", fix="Split it into several files, each with its own Secret."
         )
-    return _people(numbered, columns, path=path, team=team)
+    return _people(numbered, columns, path=path)
 
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:
@@ -94,9 +94,7 @@ def _columns(header: Sequence[str], path: Path) -> list[str]:
     return found
 
 
-def _people(
-    rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[str], *, path: Path, team: str
-) -> tuple[Person, ...]:
+def _people(rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[str], *, path: Path) -> tuple[Person, ...]:
     people: list[Person] = []
     mistakes: list[str] = []
     lines: dict[str, int] = {}
@@ -105,9 +103,7 @@ def _people(
             mistakes.append(f"{path}:{line}: {len(row)} cells, but the header has {len(columns)}")
             continue
         cells = {column: cell.strip() for column, cell in zip(columns, row, strict=True)}
-        person = Person(
-            cells.get("email") or cells.get("name", ""), cells.get("team") or team, cells.get("public_key", "")
-        )
+        person = Person(cells.get("email") or cells.get("name", ""), cells.get("team", ""), cells.get("public_key", ""))
         wrong = list(_mistakes(person))
         before = lines.setdefault(person.name.lower(), line)
         if not wrong and before != line:
@@ -124,12 +120,16 @@ def _people(
 def _mistakes(person: Person) -> Iterator[str]:
     if not person.name:
         yield "the person has no name and no email"
-    elif len(person.name) > 254 or not _PERSON.fullmatch(person.name):
+    elif not _named(person.name):
         yield f"{_quoted(person.name)} is not one person's e-mail address or user name: write it without spaces"
-    if len(person.team) > 253 or not _TEAM.fullmatch(person.team):
-        yield f"the team {_quoted(person.team)} must have only lower-case letters, digits, '-' and '.'"
+    if person.team and not _named(person.team):
+        yield f"the team {_quoted(person.team)} must be one word of letters, digits and `-._+@`"
     if person.public_key and (len(person.public_key) > _LONGEST_CELL or not _PUBLIC.fullmatch(person.public_key)):
         yield "the public key is not one of age (age1...) or SSH (ssh-ed25519 or ssh-rsa)"
+
+
+def _named(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def _quoted(text: str) -> str:
