@@ -196,8 +196,6 @@ def references(world: World) -> Iterator[ObjectRef]:
     found: tuple[Item[Any], ...] = (*world.credentials, *world.clients)
     for item in found:
         names: tuple[str, ...] = ()
-        if isinstance(item.spec, ClaudeCredentialSpec):
+        if isinstance(item.spec, ClaudeCredentialSpec | GatewayClientSpec):
             names = item.spec.secret_names
-        elif isinstance(item.spec, GatewayClientSpec):
-            names = tuple(key.secret_ref.name for key in item.spec.keys)
         yield from (ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=name) for name in names)

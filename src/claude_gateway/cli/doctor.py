@@ -1,7 +1,6 @@
 """``doctor``: checks config and gateway, says what to fix, and sends a real prompt and tool call per route."""
 
 import hashlib
-import json
 import os
 import sys
 import time
@@ -19,6 +18,7 @@ from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.cli.probes import Result
+from claude_gateway.contract import client_keys
 from claude_gateway.contract.policy import Client, Policy, Route
 from claude_gateway.contract.report import TargetFailure
 
@@ -170,9 +170,8 @@ def _client(decision: Decision, key: str) -> Client | None:
     policy, bundle = decision.plan.policy, decision.plan.bundle
     if policy.client_keys is None:
         return None
-    names = json.loads(bundle.secrets[policy.client_keys])
-    name = names.get(hashlib.sha256(key.encode()).hexdigest())
-    return next((client for client in policy.clients if client.name == name), None)
+    holder = client_keys.read(bundle.secrets[policy.client_keys]).get(hashlib.sha256(key.encode()).hexdigest())
+    return next((client for client in policy.clients if holder is not None and client.name == holder.client), None)
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:

@@ -1,6 +1,5 @@
 """``key``: creates clients and their keys, lists them, and revokes them."""
 
-import json
 import os
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
 from claude_gateway.cli.keycluster import Cluster
+from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -178,7 +178,7 @@ def list_(
     decision = config.load(sources, options.variables(env_file))
     policy, bundle = decision.plan.policy, decision.plan.bundle
     table = bundle.secrets.get(policy.client_keys or "")
-    working = Counter(json.loads(table).values()) if table else Counter[str]()
+    working = Counter(holder.client for holder in client_keys.read(table).values()) if table else Counter[str]()
     models = {client.name: client.models for client in policy.clients}
     documents = decision.gathered.documents
     for document in documents:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -222,21 +222,65 @@ class Route(Contract):
     routes_from: tuple[str, ...] = ()
 
 
+class TokenRule(Contract):
+    """Signed tokens (JWT) that identify a client: who signs them, and what they must say.
+
+    ``issuer`` is their ``iss``. Its keys are at ``jwks_url``, or where the issuer's discovery document says. ``secret``
+    is the entry of the secret part with the secret of HS256, for tokens that are signed with no other keys; then
+    ``issuer`` may be None, which is not checked, and ``audiences`` may be empty: such tokens must not have any.
+    ``claims`` maps each claim that is required to the values of which it must have one. ``user``, ``team`` and
+    ``groups`` name the claims that say who the caller is.
+    """
+
+    issuer: str | None = None
+    jwks_url: str | None = None
+    secret: str | None = None
+    audiences: tuple[str, ...] = ()
+    claims: dict[str, tuple[str, ...]] = {}
+    user: str = "sub"
+    team: str = "team"
+    groups: str = "groups"
+
+
+class ClusterIssuer(Contract):
+    """Who signs the tokens of ServiceAccounts: ``keys`` are the cluster's public keys, a JSON Web Key Set.
+
+    ``audience`` is what a token must be for, so that no token for another release or service is of use here.
+    """
+
+    issuer: str
+    audience: str
+    keys: str
+
+
 class Client(Contract):
-    """Who may call, and which model names it may use (patterns like a route's)."""
+    """Who may call, and which model names it may use (patterns like a route's).
+
+    ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
+    ``<namespace>/<name>``.
+    """
 
     name: str
     models: tuple[str, ...] = ("*",)
+    tokens: tuple[TokenRule, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entries of the secret part that it needs."""
+        return tuple(rule.secret for rule in self.tokens if rule.secret is not None)
 
 
 class Egress(Contract):
     """Addresses that are refused by default and were allowed by the installation, not by route authors.
 
-    ``hosts`` holds exact host names or IP addresses; ``loopback`` allows the whole loopback range.
+    ``hosts`` holds exact host names or IP addresses; ``loopback`` allows the whole loopback range. ``private`` allows
+    the addresses of private networks, where models run; it is False where only public documents are fetched.
     """
 
     loopback: bool = False
     hosts: tuple[str, ...] = ()
+    private: bool = Field(default=True, exclude=True)
 
 
 class Policy(Contract):
@@ -244,12 +288,13 @@ class Policy(Contract):
 
     ``routes`` are in order of age, the oldest first: across namespaces an older route's names come before a younger
     one's. ``namespace`` is the release's own; its clients may use every route.
-    ``client_keys`` names the entry of the secret part that maps SHA-256 (hex) of a client key to the name of
-    its ``Client``; none: nobody may call.
+    ``client_keys`` names the entry of the secret part with the table of ``contract.client_keys``; none: nobody has a
+    key. ``cluster`` is None where the keys of the cluster are not known or not needed.
     """
 
     namespace: str = ""
     routes: tuple[Route, ...] = ()
     clients: tuple[Client, ...] = ()
     client_keys: str | None = None
+    cluster: ClusterIssuer | None = None
     egress: Egress = Egress()

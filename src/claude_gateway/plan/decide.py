@@ -20,6 +20,7 @@ from claude_gateway.plan import (
     credentials,
     judges,
     retirements,
+    service_accounts,
     stored_status,
     subscriptions,
     targets,
@@ -89,19 +90,23 @@ def decide(world: World, now: datetime) -> Plan:
     keeps its model names and the gateway answers them with 503: otherwise another route's wildcard would match them.
     """
     spent = credentials.resolve(world)
-    callers = clients.resolve(world)
+    callers = clients.resolve(world, now)
     routing = _routes(world, spent, now)
     content = Content(
         namespace=world.settings.namespace,
         routes=routing.routes,
         clients=callers.clients,
-        keys=callers.names,
-        secrets={entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
+        keys=callers.holders,
+        secrets={
+            **{entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
+            **callers.secrets,
+        },
         egress=subscriptions.egress(world.settings) if spent.uses_backend else world.settings.egress,
+        cluster=service_accounts.issuer(world, callers.clients),
     )
     served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
-    outside = backend_callers.resolve(world, spent.keys, clients=callers.names)
+    outside = backend_callers.resolve(world, spent.keys, clients=callers.holders)
     parts = (spent, callers, outside, routing, fitted)
     found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
     problems = ordered(found)

@@ -22,6 +22,8 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.SECRET_NOT_LABELLED,
         Reason.SECRET_VALUE_INVALID,
         Reason.SECRET_FORBIDDEN,
+        Reason.HASHES_INVALID,
+        Reason.ISSUER_UNKNOWN,
         Reason.NOT_SIGNED_IN,
         Reason.SECRET_HAS_OTHER_WRITER,
     )

@@ -15,6 +15,7 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Client, Format, Target, Timeouts, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -85,7 +86,7 @@ def _call(*targets: Target, timeouts: Timeouts | None = None, **more: object) ->
         frames=None,
         raw=body.raw,
         snapshot=build(bundles.bundle([route])),
-        client=Client(name="ns/dev"),
+        principal=Principal(Client(name="ns/dev")),
         route=route,
         record=Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=time.monotonic()),
     )

@@ -39,6 +39,7 @@ def verify(packed: Packed) -> Bundle:
     policy, routes = policy_document.read(bundle.gateway)
     named = [
         policy.client_keys,
+        *(entry for client in policy.clients for entry in client.entries),
         *(entry for route, _ in routes for target in route.targets for entry in target.entries),
     ]
     for entry in named:

@@ -16,6 +16,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -51,6 +52,7 @@ class App:
         *,
         live: Follower[Snapshot],
         exchange: Exchange,
+        issuers: Issuers,
         worker_started: Callable[[], Awaitable[bool]],
         metrics: Metrics,
         journal: Journal,
@@ -62,14 +64,15 @@ class App:
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
-        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker.
-        ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
+        the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
         self.in_flight = 0
         self.idle = asyncio.Event()
         self._live = live
         self._exchange = exchange
+        self._issuers = issuers
         self._worker_started = worker_started
         self._metrics = metrics
         self._journal = journal
@@ -100,10 +103,19 @@ class App:
         """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
-            await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
+            await answer_profiles(
+                scope, send, snapshot=snapshot, issuers=self._issuers, wanted=wanted, verify=self._verify_signatures
+            )
             return
         plain = {**scope, "path": plain_path(scope["path"])}
-        await answer_get(plain, send, snapshot=snapshot, draining=self.draining, worker_started=self._worker_started)
+        await answer_get(
+            plain,
+            send,
+            snapshot=snapshot,
+            issuers=self._issuers,
+            draining=self.draining,
+            worker_started=self._worker_started,
+        )
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
@@ -132,8 +144,10 @@ class App:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        client = snapshot.callers.identify(headers)
+        principal = await snapshot.callers.identify(headers, self._issuers)
+        client = principal.client
         record.client = client.name
+        record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
@@ -152,7 +166,7 @@ class App:
                 facts=Facts(body, scope["headers"]),
                 frames=frames,
                 snapshot=snapshot,
-                client=client,
+                principal=principal,
                 route=route,
                 record=record,
             )

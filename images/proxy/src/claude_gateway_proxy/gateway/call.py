@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from claude_gateway.contract.model_ids import without_context
 from claude_gateway.contract.policy import Client, Format, Route, Wire
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.routing.names import literal
@@ -16,7 +17,7 @@ from claude_gateway_proxy.gateway.wire.paths import COMPACT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request with its client and its route.
+    """A request with its caller and its route.
 
     ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
     the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is the
@@ -38,10 +39,15 @@ class Call:
     facts: Facts = field(repr=False)
     frames: FramedSend | None = field(repr=False)
     snapshot: Snapshot = field(repr=False)
-    client: Client
+    principal: Principal
     route: Route
     record: Record
     origin: "Call | None" = field(default=None, repr=False)
+
+    @property
+    def client(self) -> Client:
+        """The client that the caller belongs to."""
+        return self.principal.client
 
     @property
     def body(self) -> Body:

@@ -12,6 +12,7 @@ from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, 
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -24,6 +25,7 @@ from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
@@ -53,11 +55,13 @@ class Process:
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.aside)
         self._metrics.watch_credentials(self._credentials)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
+            issuers=self._issuers,
             worker_started=worker.started,
             metrics=self._metrics,
             journal=journal,
@@ -153,6 +157,7 @@ class Process:
             emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
             return
         snapshot = change.value
+        self._issuers.keep_only(set(snapshot.callers.tokens.sources))
         self._metrics.loaded(snapshot, now=time.time())
         emit(
             _log,

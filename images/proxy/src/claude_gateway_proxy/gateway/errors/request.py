@@ -22,6 +22,24 @@ def bad_key() -> str:
     )
 
 
+@row(401, "expired_api_key", retry=False)
+def key_expired() -> str:
+    """The client key is known, and its time is over."""
+    return "this client key has expired: ask whoever gave it to you for a new one"
+
+
+@row(401, "invalid_token", retry=False)
+def bad_token(reason: str) -> str:
+    """A signed token is not accepted; ``reason`` says why and repeats nothing of it."""
+    return f"the token of this request was refused: {reason}"
+
+
+@row(503, "issuer_unavailable", retry=True, retry_after="2")
+def issuer_unavailable(issuer: str) -> str:
+    """The keys of an issuer are not known yet, and could not be fetched."""
+    return f"the token cannot be verified now: the keys of '{_short(issuer)}' cannot be fetched"
+
+
 @row(401, "invalid_signature", retry=False)
 def bad_signature(reason: str) -> str:
     """An AWS signature does not match its request; ``reason`` says why."""

@@ -70,7 +70,8 @@ class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
-    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``error`` is
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
+    ``team`` and ``proof`` are those of the caller, as far as known. ``error`` is
     the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged,
     ``repairs`` the name and the cause of each change to the request that an upstream needed.
     ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the
@@ -82,6 +83,9 @@ class Record:
     started: float
     request_id: str = field(default_factory=new_request_id)
     client: str = UNKNOWN
+    user: str = ""
+    team: str = ""
+    proof: str = ""
     route: str = UNKNOWN
     target: str = ""
     provider: str = UNKNOWN
@@ -117,6 +121,9 @@ class Record:
         line: dict[str, object] = {
             "request_id": self.request_id,
             "client": self.client,
+            "user": self.user,
+            "team": self.team,
+            "proof": self.proof,
             "route": self.route,
             "target": self.target,
             "provider": self.provider,
