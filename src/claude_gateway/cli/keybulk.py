@@ -15,6 +15,7 @@ from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
 KEY: Final = "key"
 """The key in the Secret under which the list is."""
+_NAMED: Final = 20
 _HEADER: Final = "# Written by `claude-gateway key new --from`: people and hashes of keys, no keys."
 
 
@@ -73,6 +74,10 @@ def report(written: list[Handout], kept: int, *, output: Path, folder: Path) -> 
     open_ = len(written) - sealed
     lines = [f"{output}: {plural(len(written), 'new key')}, as hashes; it may be committed"]
     if kept:
+        # Somebody whose key was revoked, and who is still in the CSV file, would get a new one unnoticed.
+        names = [handout.person.name for handout in written]
+        more = len(names) - _NAMED
+        lines.append(f"  for {', '.join(names[:_NAMED])}{f' and {more} more' if more > 0 else ''}")
         lines.append(f"  {kept} had a key already")
     lines.append(f"{folder}: one hand-out per person")
     if sealed:
