@@ -8,7 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 from tests.contract.keyhelper.conftest import Helper
-from tests.support.clients.token_endpoint import CLIENT, SECRET, TokenEndpoint, token_endpoint
+from tests.support.clients.token_endpoint import AUDIENCE, CLIENT, SECRET, TokenEndpoint, token_endpoint
 from tests.support.processes.child import python
 
 BARE = ("--share", "0s", "--grace", "0s")
@@ -53,7 +53,12 @@ def test_client_credentials(helper: Helper, idp: TokenEndpoint, secret: Path, se
     )
     outcome = helper(*asked(idp, *more))
     assert (outcome.code, outcome.stderr) == (0, "")
-    assert claims(outcome.stdout, idp.key.public_key(), audience=use)["sub"] == "alice"
+    assert (
+        claims(outcome.stdout, idp.key.public_key(), audience={"access_token": AUDIENCE, "id_token": CLIENT}[use])[
+            "sub"
+        ]
+        == "alice"
+    )
     assert (idp.asked[0]["scope"], idp.asked[0]["audience"]) == ("openid a", "x")
     assert ("client_secret" in idp.asked[0]) == (sent == "post")
     assert helper(*asked(idp, *more)).stdout == outcome.stdout

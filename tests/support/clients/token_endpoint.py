@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.builders.certificates import self_signed
 
 CLIENT, SECRET = "claude:code", "s3cret/with+signs&more"
+AUDIENCE = "claude-gateway"
 
 
 @dataclass(slots=True)
@@ -36,6 +37,15 @@ class TokenEndpoint:
     down: bool = False
     asked: list[dict[str, str]] = field(default_factory=list)
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65_537, 2048))
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` of its tokens; the public keys are at ``/keys`` below it."""
+        return self.url.removesuffix("/token")
+
+    def keys(self) -> dict[str, Any]:
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+        return {"keys": [{**public, "kid": "1", "use": "sig", "alg": "RS256"}]}
 
     def answer(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         self.asked.append(form)
@@ -60,10 +70,16 @@ class TokenEndpoint:
 
     def _tokens(self) -> dict[str, Any]:
         now = int(time.time())
-        claims = {"iss": self.url, "sub": "alice", "iat": now, "exp": now + self.lifetime, "jti": secrets.token_hex(8)}
+        claims = {
+            "iss": self.issuer,
+            "sub": "alice",
+            "iat": now,
+            "exp": now + self.lifetime,
+            "jti": secrets.token_hex(8),
+        }
         signed = {
-            name: jwt.encode({**claims, "aud": name}, self.key, algorithm="RS256")
-            for name in ("access_token", "id_token")
+            name: jwt.encode({**claims, "aud": audience}, self.key, algorithm="RS256", headers={"kid": "1"})
+            for name, audience in (("access_token", AUDIENCE), ("id_token", CLIENT))
         }
         return {"token_type": "Bearer", "expires_in": self.lifetime, **signed}
 
@@ -77,6 +93,9 @@ def token_endpoint(folder: Path) -> Iterator[TokenEndpoint]:
     running.ca.write_bytes(certificate)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say(200, running.keys())
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             form = {name: values[0] for name, values in parse_qs(body, strict_parsing=True).items()}
@@ -86,15 +105,17 @@ def token_endpoint(folder: Path) -> Iterator[TokenEndpoint]:
                 self.send_header("content-length", "0")
                 self.end_headers()
                 return
-            status, value = running.answer(form, self.headers.get("authorization", ""))
+            self._say(*running.answer(form, self.headers.get("authorization", "")))
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+        def _say(self, status: int, value: object) -> None:
             content = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
