@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,16 @@ _CONTEXT: Final = "CLAUDE_CODE_MAX_CONTEXT_TOKENS"
 _RIVALS: Final = (_TOKEN, _API_KEY, "CLAUDE_CODE_OAUTH_TOKEN")
 """Variables with a credential. Claude Code sends the first instead of what the helper prints, or next to it."""
 _PROMPT_SECONDS: Final = 180.0
+_CHEAP: Final = "claude-haiku-5-5"
 _PROMPT: Final = "Answer with the one word: pong"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Which model to ask; None: Claude Code's own. ``over_http``: without Claude Code, even if it is installed."""
+
+    model: str | None
+    over_http: bool
 
 
 @click.command(
@@ -61,6 +71,7 @@ _PROMPT: Final = "Answer with the one word: pong"
 )
 @click.option("--check", "only_check", is_flag=True, help="Write nothing: only check what is there.")
 @click.option("--no-prompts", is_flag=True, help="Send no prompt, so that nothing is billed.")
+@click.option("--http", "over_http", is_flag=True, help="Send the prompt over HTTP, not through Claude Code.")
 @click.option("--model", metavar="NAME", help="Model of the prompt. Default: Claude Code's own.")
 def setup(
     *,
@@ -72,6 +83,7 @@ def setup(
     file: Path | None,
     only_check: bool,
     no_prompts: bool,
+    over_http: bool,
     model: str | None,
 ) -> None:
     """Write the gateway into a settings.json of Claude Code, then check everything that decides whether it works.
@@ -93,7 +105,8 @@ def setup(
         env = _wanted(url or settings.env.get(_BASE_URL), ttl=ttl, context_tokens=context_tokens)
         _write(settings, env, helper or settings.helper)
         settings = claudecode.read(path)
-    results = _check(settings, prompt=not no_prompts, model=model)
+    prompt = None if no_prompts else Prompt(model, over_http)
+    results = _check(settings, prompt)
     failed = sum(check.status is CheckStatus.FAIL for check in results)
     click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed else Exit.OK)
@@ -133,7 +146,7 @@ def _write(settings: Settings, env: Mapping[str, str], helper: str | None) -> No
     click.echo(f"{settings.path}: points Claude Code at {env[_BASE_URL]}")
 
 
-def _check(settings: Settings, *, prompt: bool, model: str | None) -> list[Check]:
+def _check(settings: Settings, prompt: Prompt | None) -> list[Check]:
     """Check from the file to the answer; what cannot work after a failure is not tried."""
     # The file's env block overrides the shell.
     variables = {**os.environ, **settings.env}
@@ -146,8 +159,8 @@ def _check(settings: Settings, *, prompt: bool, model: str | None) -> list[Check
         return results
     reached = list(reported(_gateway(url, key)))
     results += reached
-    if prompt and all(check.status is not CheckStatus.FAIL for check in reached):
-        results += reported([_prompt(settings, url, key, model=model)])
+    if prompt is not None and all(check.status is not CheckStatus.FAIL for check in reached):
+        results += reported([_prompt(settings, url, key, prompt)])
     return results
 
 
@@ -229,20 +242,20 @@ def _gateway(url: str, key: str) -> Iterator[Check]:
         yield Check(CheckStatus.FAIL, "key", f"{answer.status} {probes.message_of(answer.body)}", fix)
 
 
-def _prompt(settings: Settings, url: str, key: str, *, model: str | None) -> Check:
+def _prompt(settings: Settings, url: str, key: str, prompt: Prompt) -> Check:
     """Send one prompt: through Claude Code with this file, or over HTTP if it is not installed."""
-    try:
-        claude = find_program(tools.CLAUDE)
-    except Trouble:
-        result = probes.prompt(url, key, model or "claude-haiku-5-5")
+    claude = None if prompt.over_http else _claude()
+    if claude is None:
+        result = probes.prompt(url, key, prompt.model or _CHEAP)
         status = CheckStatus.PASS if result.ok else CheckStatus.FAIL
-        return Check(status, "prompt over HTTP, Claude Code is not installed", result.seen, result.fix)
+        return Check(status, "prompt over HTTP", result.seen, result.fix)
+    model = ["--model", prompt.model] if prompt.model else []
     started = time.monotonic()
     command = [
         claude,
         "--settings",
         str(settings.path.absolute()),
-        *(["--model", model] if model else ()),
+        *model,
         "-p",
         _PROMPT,
     ]
@@ -254,6 +267,13 @@ def _prompt(settings: Settings, url: str, key: str, *, model: str | None) -> Che
         return Check(CheckStatus.PASS, "prompt through Claude Code", f"{printable(said[:40])!r} after {took:.1f} s")
     fix = "See what the gateway's log says about this request."
     return Check(CheckStatus.FAIL, "prompt through Claude Code", f"exit code {code}: {printable(said[-300:])}", fix)
+
+
+def _claude() -> str | None:
+    try:
+        return find_program(tools.CLAUDE)
+    except Trouble:
+        return None
 
 
 def _run(command: Sequence[str], folder: str) -> tuple[int | str, str]:
