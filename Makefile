@@ -144,6 +144,15 @@ test-unit: setup ## The unit tests with all Hypothesis examples; the core with 1
 test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
 
+VAULT := $(CURDIR)/.clients/vault/server
+
+.PHONY: test-vault
+test-vault: setup ## The tests of the Vault key helper with a real Vault, built of its Go module (needs go; minutes the first time)
+	@command -v go >/dev/null || \
+	  { echo "test-vault: go is needed to build Vault; on Debian: apt-get install golang" >&2; exit 1; }
+	@mkdir -p $(dir $(VAULT)) && cd tests/vault && go build -mod=readonly -o $(VAULT) .
+	CLAUDE_GATEWAY_VAULT=$(VAULT) $(BIN)/python -m pytest tests/contract/keyhelper/test_vault.py
+
 NEWEST_CLI := .clients/claude-code-latest
 
 .PHONY: test-newest-cli
