@@ -31,7 +31,7 @@ _UNNECESSARY: Final = {
 }
 _CODE: Final = ("code of your own is not run", "Write rules that match the facts that it reads.")
 _LOST: Final = {
-    "PROXY_URL": ("the proxy is not in the YAML", "Set HTTPS_PROXY for `serve`, or `proxy.env` of the chart."),
+    "PROXY_URL": ("the proxy is not in the YAML", "Set HTTPS_PROXY for `serve`, or `egress.httpsProxy` of the chart."),
     "CUSTOM_ROUTER_PATH": _CODE,
     "transformers": (
         "code of your own is not run",
@@ -57,6 +57,10 @@ def convert(config: Mapping[Any, Any], report: Report, *, vault: Vault) -> Draft
     _variables(top, vault)
     found = [ccrproviders.read(entry, draft, vault) for entry in top.sections(key)]
     upstreams = {upstream.name: upstream for upstream in found if upstream is not None}
+    if upstreams:
+        name = next(iter(upstreams))
+        fix = f"In Claude Code: `/model {name}/MODEL` instead of `/model {name},MODEL`."
+        report.lose(key, "a name of a model has no comma here", fix)
     _names(upstreams, draft, report)
     _router(top.section("Router"), _fallbacks(top.section("fallback"), upstreams), upstreams, draft, report)
     clients.add(top, draft, vault, key="APIKEY", name="me", variable="CCR_APIKEY")
@@ -89,7 +93,7 @@ def _names(upstreams: Mapping[str, Upstream], draft: Draft, report: Report) -> N
                 names = unique([name, f"{upstream.name}/*"]) if model == "*" else [name]
                 draft.route(object_name(name), {"models": names, "targets": [target]})
             except NotAccepted as refused:
-                report.lose(upstream.at, f"{refused.field}: {refused}", f"Rename `{model[:64]}`, and import again.")
+                report.lose(upstream.at, f"{refused.field}: {refused}", "Correct the value, and import again.")
 
 
 def _router(

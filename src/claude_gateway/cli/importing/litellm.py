@@ -22,7 +22,7 @@ _UNNECESSARY: Final = {
     "cooldown_time": "a target that failed is put aside for 10 to 60 seconds, or as long as it asks for",
     "retry_after": _OURS,
     "retry_policy": _OURS,
-    "set_verbose": "`serve -v` prints everything",
+    "set_verbose": "`serve --log-level debug` shows every event",
     "json_logs": "logs are JSON in a cluster, and with `serve --log-format json`",
     "telemetry": "the gateway sends no telemetry",
     "enable_pre_call_checks": _OURS,
