@@ -11,6 +11,7 @@ from claude_gateway.cli.crds import crds
 from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.env import env
 from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.explain import explain
 from claude_gateway.cli.import_ import import_
 from claude_gateway.cli.key import key
 from claude_gateway.cli.lint import lint
@@ -35,7 +36,7 @@ def cli() -> None:
     """One address for Claude Code and every other LLM client: serve routes written in YAML, and check them."""
 
 
-for _command in (serve, login, lint, status, models, render, doctor, env, run, key, import_, crds, conformance):
+for _command in (serve, login, lint, status, models, render, doctor, env, run, key, import_, explain, crds, conformance):
     cli.add_command(_command)
 
 
