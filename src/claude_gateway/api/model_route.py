@@ -1,5 +1,7 @@
 """ModelRoute: model names that clients send, and the targets that serve them."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -8,8 +10,10 @@ from claude_gateway.api.allowed import SAME, SAME_CLIENTS, AllowedClients, Allow
 from claude_gateway.api.base import (
     DURATION,
     GATEWAY_REF,
+    NAMESPACE,
     BaseUrl,
     Duration,
+    FormatName,
     GatewayRef,
     ModelName,
     ModelPattern,
@@ -17,6 +21,7 @@ from claude_gateway.api.base import (
     Spec,
     seconds,
 )
+from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
 
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
@@ -24,7 +29,6 @@ DEFAULT_TOTAL: Final = "30m"
 
 _FORWARDS: Final = "(has(self.forwardClientToken) && self.forwardClientToken)"
 
-FormatName = Literal["Messages", "CountTokens", "Chat", "Completions", "Responses", "Embeddings"]
 TargetModel = Annotated[
     str,
     Field(min_length=3, max_length=253),
@@ -156,6 +160,24 @@ class RouteTarget(Spec):
     )
 
 
+class RouteRule(Spec):
+    """The targets of the requests that match."""
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=63),
+        matches(
+            NAMESPACE,
+            wrong="not a name of a rule",
+            fix="use lower-case letters, digits and `-`, such as `thinker`",
+        ),
+    ] = Field(description="Name of the rule, unique in the route. Logs and warnings show it.")
+    match: RouteMatch = Field(description="Conditions on the request; all that are set must hold.")
+    targets: Annotated[tuple[RouteTarget, ...], Items("target", most=8)] = Field(
+        description="Models that serve the requests that match, instead of the route's `targets`."
+    )
+
+
 class RouteTimeouts(Spec):
     """How long to wait for a target. Durations such as `90s`, `5m` or `1h30m`, at most `24h`."""
 
@@ -183,8 +205,27 @@ class RouteTimeouts(Spec):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedTarget:
+    """A target of a route and where it is written; ``rule`` is the name of its rule, None for the route's own."""
+
+    at: str
+    rule: str | None
+    index: int
+    target: RouteTarget
+
+
 class ModelRouteSpec(Spec):
     """Which model names exist, and which targets serve them."""
+
+    rules = (
+        Rule(
+            cel="!has(self.rules) || self.rules.all(one, self.rules.exists_one(other, other.name == one.name))",
+            holds=lambda self: len({one.name for one in self.rules_}) == len(self.rules_),
+            wrong="two of the `rules` have the same name",
+            fix="name each rule differently",
+        ),
+    )
 
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=32, unique=True)] = Field(
         description=(
@@ -200,7 +241,15 @@ class ModelRouteSpec(Spec):
         description="Name shown to people, for example in a model picker.",
     )
     targets: Annotated[tuple[RouteTarget, ...], Items("target", most=16)] = Field(
-        description="Models that can serve the requests; one is enough."
+        description="Models that can serve the requests; one is enough. With `rules`: those that no rule matches."
+    )
+    # With the underscore, because `rules` are those of a Spec.
+    rules_: Annotated[tuple[RouteRule, ...], Items("rule", most=16)] = Field(
+        default=(),
+        description=(
+            "Other targets for some of the requests, such as those with images. In order: the first rule that matches "
+            "counts, and its targets alone serve the request. Default: none."
+        ),
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
@@ -235,3 +284,12 @@ class ModelRouteSpec(Spec):
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
+
+    @property
+    def all_targets(self) -> Iterator[PlacedTarget]:
+        """Yield every target with its place: the route's own, then those of the rules."""
+        for index, target in enumerate(self.targets):
+            yield PlacedTarget(f"spec.targets[{index}]", None, index, target)
+        for number, rule in enumerate(self.rules_):
+            for index, target in enumerate(rule.targets):
+                yield PlacedTarget(f"spec.rules[{number}].targets[{index}]", rule.name, index, target)

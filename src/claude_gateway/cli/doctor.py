@@ -232,8 +232,10 @@ def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[s
 def _said(failure: TargetFailure) -> str:
     """What an upstream said, after the field that leads to it."""
     said = f" ({failure.said})" if failure.said else ""
-    index = failure.target.rpartition("/")[2].partition(".")[0]
-    return f"spec.targets[{index}]: {failure.reason or failure.kind}{said}"
+    # `<index>.<hash>`, or `<rule>.<index>.<hash>`.
+    *rule, index, _ = failure.target.rpartition("/")[2].split(".")
+    at = f"rule {rule[0]}, targets[{index}]" if rule else f"spec.targets[{index}]"
+    return f"{at}: {failure.reason or failure.kind}{said}"
 
 
 def _unnamed(route: Route) -> Check:

@@ -56,8 +56,9 @@ def env(
     """Print the settings that point a client at the gateway. They include the client key.
 
     \b
-    claude     ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, and CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1,
-               with which Claude Code contacts no other host
+    claude     ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1,
+               with which Claude Code contacts no other host, and CLAUDE_CODE_GATEWAY_HINT_HEADERS=1,
+               with which it says what a request is for (rules of a ModelRoute use that)
     anthropic  ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY, for the Anthropic SDK and LangChain
     openai     OPENAI_BASE_URL (with /v1) and OPENAI_API_KEY, for the OpenAI SDK and LangChain
     all        those of claude, which the Anthropic SDK reads too, and of openai; the default

@@ -194,6 +194,57 @@ class Target(Contract):
         return tuple(entry for entry in (self.secret, self.login) if entry is not None)
 
 
+class Thinking(StrEnum):
+    """Whether a request asks the model to think. ``ENABLED`` is any way to ask for it, ``ADAPTIVE`` one of these."""
+
+    ENABLED = "Enabled"
+    ADAPTIVE = "Adaptive"
+    DISABLED = "Disabled"
+
+
+class RequestClass(StrEnum):
+    """What a request of Claude Code is for, in Claude Code's own words."""
+
+    MAIN = "Main"
+    SUBAGENT = "Subagent"
+    WORKFLOW = "Workflow"
+    COMPACTION = "Compaction"
+    AUXILIARY = "Auxiliary"
+    SIDE_REPLY = "SideReply"
+
+
+class Match(Contract):
+    """Conditions on a request, all of which must hold; of a list, one entry must. What is None or empty holds always.
+
+    ``thinking_budget_at_least`` and ``input_tokens_at_least`` are in tokens, the latter by the gateway's estimate.
+    ``server_tools`` and ``agent_types`` are patterns like a route's models. ``headers`` are pairs of a lower-case name
+    and the exact value. ``clients`` are full names.
+    """
+
+    thinking: Thinking | None = None
+    thinking_budget_at_least: int | None = None
+    effort: tuple[str, ...] = ()
+    input_tokens_at_least: int | None = None
+    images: bool | None = None
+    documents: bool | None = None
+    tools: bool | None = None
+    server_tools: tuple[str, ...] = ()
+    formats: tuple[Format, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    clients: tuple[str, ...] = ()
+    request_classes: tuple[RequestClass, ...] = ()
+    agent_types: tuple[str, ...] = ()
+    subagent: bool | None = None
+
+
+class RouteRule(Contract):
+    """The targets of the requests that match."""
+
+    name: str
+    match: Match
+    targets: tuple[Target, ...] = ()
+
+
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
@@ -202,6 +253,7 @@ class Route(Contract):
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count.
+    ``rules`` are in order: the first one that matches a request has its targets, and ``targets`` are for all others.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
     ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
@@ -214,12 +266,18 @@ class Route(Contract):
     display_name: str | None = None
     alias: str | None = None
     targets: tuple[Target, ...]
+    rules: tuple[RouteRule, ...] = ()
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
+
+    @property
+    def all_targets(self) -> tuple[Target, ...]:
+        """Every target that a request of this route may be sent to."""
+        return (*self.targets, *(target for rule in self.rules for target in rule.targets))
 
 
 class Client(Contract):

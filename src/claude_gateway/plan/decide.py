@@ -8,7 +8,7 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
+from claude_gateway.contract.policy import Policy, Route, Timeouts
 from claude_gateway.names import Kind
 from claude_gateway.plan import (
     backend_callers,
@@ -20,6 +20,7 @@ from claude_gateway.plan import (
     credentials,
     judges,
     retirements,
+    route_rules,
     stored_status,
     subscriptions,
     targets,
@@ -33,6 +34,7 @@ from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
 from claude_gateway.plan.stored_status import Entry, Release, StatusWrite
+from claude_gateway.plan.targets import Resolved
 from claude_gateway.plan.world import Item, World
 
 
@@ -125,6 +127,7 @@ def decide(world: World, now: datetime) -> Plan:
 
 def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Routes:
     claimed = claims.settle(world.routes)
+    known = frozenset(item.ref for item in world.clients)
     problems = list(claimed.problems)
     routes: list[Route] = []
     acceptable: set[ObjectRef] = set()
@@ -137,20 +140,22 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
         problems.extend(resolved.problems)
         problems.extend(retirements.warnings(item, item.spec, today=now.date()))
         if names:
-            route = _route(item.ref, item.spec, names, resolved.targets)
+            route = _route(item.ref, item.spec, names, resolved)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
+            problems.extend(route_rules.warnings(item.ref, route, clients=known, release=world.settings.namespace))
             acceptable.update([item.ref] if resolved.acceptable else [])
     problems.extend(judges.problems(world.routes, routes, release=world.settings.namespace))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
 
 
-def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
+def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
         name=_name(ref),
         models=names,
         display_name=spec.display_name,
-        targets=resolved,
+        targets=resolved.targets.get(None, ()),
+        rules=route_rules.rules(ref, spec, resolved.targets),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),

@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,9 +19,12 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others."""
+    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others.
 
-    targets: tuple[policy.Target, ...]
+    ``targets`` are by the name of their rule; those of the route itself are under None.
+    """
+
+    targets: Mapping[str | None, tuple[policy.Target, ...]]
     acceptable: bool
     problems: tuple[Problem, ...]
 
@@ -31,12 +34,12 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
 
     Where the route may not use a subscription, every target that would is left out.
     """
-    resolved: list[policy.Target] = []
+    resolved: dict[str | None, tuple[policy.Target, ...]] = {}
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
     refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
-    for index, target in enumerate(spec.targets):
-        at = f"spec.targets[{index}]"
+    for placed in spec.all_targets:
+        at, target = placed.at, placed.target
         ref = _credential(route.ref, target.credential) if target.credential else None
         key = credentials.keys.get(ref) if ref else None
         found = [
@@ -48,10 +51,12 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
             continue
         acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            name = f"{route.ref.namespace}/{route.ref.name}/{index}"
+            label = str(placed.index) if placed.rule is None else f"{placed.rule}.{placed.index}"
+            name = f"{route.ref.namespace}/{route.ref.name}/{label}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
-            resolved.append(_target(name, target, key, credential=spent))
-    return Resolved(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
+            found_target = _target(name, target, key, credential=spent)
+            resolved[placed.rule] = (*resolved.get(placed.rule, ()), found_target)
+    return Resolved(targets=resolved, acceptable=acceptable, problems=tuple(problems))
 
 
 @dataclass(frozen=True, slots=True)

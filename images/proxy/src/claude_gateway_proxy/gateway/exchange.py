@@ -39,8 +39,10 @@ Choose = Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]
 
 
 def candidates(call: Call, well: Callable[[str], bool]) -> Sequence[Candidate]:
-    """Choose among the targets of the call's route. Raises Failure where none can answer."""
-    return choose(call, random=random.random, well=well).candidates
+    """Choose among the targets of the call's route, and note why. Raises Failure where none can answer."""
+    choice = choose(call, random=random.random, well=well)
+    call.record.rule, call.record.why = choice.rule or "", choice.why.value
+    return choice.candidates
 
 
 class Exchange:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway.contract.policy import RequestClass
+from claude_gateway_proxy.gateway.body import estimate, purpose
 from claude_gateway_proxy.gateway.body.document import Body
 
 SESSION_HEADER: Final = b"x-claude-code-session-id"
@@ -41,7 +42,8 @@ class Thinking:
 class Agent:
     """What Claude Code says about the agent behind a request; empty where it says nothing.
 
-    It sends the session always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``.
+    It sends the session and the ids of a subagent always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. The
+    type is Claude Code's own name of a built-in agent, and ``custom`` for every other one.
     """
 
     session: str = ""
@@ -130,6 +132,30 @@ class Facts:
             parent_agent_id=found.get(b"x-claude-code-parent-agent-id", ""),
             prompt_id=found.get(b"x-claude-code-prompt-id", ""),
         )
+
+    @property
+    def subagent(self) -> bool:
+        """Whether a subagent of Claude Code sent it."""
+        return bool(self.agent.agent_id) or self.agent.request_class.lower() == "subagent"
+
+    @cached_property
+    def request_class(self) -> RequestClass | None:
+        """What Claude Code made the request for: what it says itself, else what can be seen; None if neither."""
+        agent = self.agent
+        if agent.request_class:
+            return purpose.said(agent.request_class)
+        if not agent.session:
+            return None
+        # The search is for bodies of megabytes: few of them need to be decoded.
+        if purpose.SUMMARY in self.body.raw and purpose.is_compaction(self._value("messages")):
+            return RequestClass.COMPACTION
+        if agent.agent_id:
+            return RequestClass.SUBAGENT
+        if purpose.is_auxiliary(
+            tools=self._tools, server_tools=len(self.server_tools), output=self._value("output_config")
+        ):
+            return RequestClass.AUXILIARY
+        return None
 
     @cached_property
     def _blocks(self) -> frozenset[str]:

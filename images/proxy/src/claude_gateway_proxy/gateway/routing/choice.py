@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
-from claude_gateway.contract.policy import Client, Format, Route, Target
+from claude_gateway.contract.policy import Client, Format, Route, RouteRule, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import (
     format_not_served,
@@ -21,6 +21,7 @@ from claude_gateway_proxy.gateway.errors import (
 )
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.routing.order import order
+from claude_gateway_proxy.gateway.routing.rules import first_match
 from claude_gateway_proxy.operations import OPERATIONS
 
 
@@ -103,26 +104,26 @@ def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str]
     Failure if the route has no targets, or none that this request can be sent to.
     """
     route, format, asked = request.route, request.format, request.asked
-    targets = order(eligible(request), random=random, well=well)
+    rule = first_match(route.rules, request) if route.rules else None
+    targets = order(eligible(request, rule), random=random, well=well)
     candidates = tuple(Candidate(target, lane_of(target, format, asked)) for target in targets)
-    return Choice(route=route, rule=None, candidates=candidates, why=_why(targets))
+    return Choice(route=route, rule=None if rule is None else rule.name, candidates=candidates, why=_why(targets))
 
 
-def eligible(request: Routed) -> Sequence[Target]:
-    """Return the route's targets that this request can be sent to.
+def eligible(request: Routed, rule: RouteRule | None = None) -> Sequence[Target]:
+    """Return the targets of a rule that this request can be sent to; without a rule, those of the route itself.
 
     A target that forwards the client's own login needs one, and serves its own formats only: no other target and no
     translator ever gets a login. Raises Failure if no target is left.
     """
     route, login = request.route, request.login
-    if not route.targets:
-        raise no_targets(route.name)
-    if not any(target.forward_client_token for target in route.targets):
-        return route.targets
+    targets = route.targets if rule is None else rule.targets
+    if not targets:
+        raise no_targets(route.name if rule is None else f"{route.name}, rule {rule.name}")
+    if not any(target.forward_client_token for target in targets):
+        return targets
     found = [
-        target
-        for target in route.targets
-        if not target.forward_client_token or (login and request.format in target.formats)
+        target for target in targets if not target.forward_client_token or (login and request.format in target.formats)
     ]
     if not found:
         raise format_not_served(route.name, request.format.value) if login else login_needed(route.name)

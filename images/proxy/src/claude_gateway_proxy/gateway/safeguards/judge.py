@@ -112,7 +112,8 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         raw=raw,
         facts=Facts(body, _HEADERS),
         frames=None,
-        route=route,
+        # Without its rules, which are about what clients ask.
+        route=route.model_copy(update={"rules": ()}) if route.rules else route,
         record=record,
         origin=call,
     )

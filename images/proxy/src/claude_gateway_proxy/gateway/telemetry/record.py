@@ -70,11 +70,12 @@ class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
-    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``error`` is
-    the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged,
-    ``repairs`` the name and the cause of each change to the request that an upstream needed.
-    ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the
-    request whose tool calls are judged.
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``rule`` is
+    the route's rule that matched, empty for its own targets; ``why`` says in one word why the first target came first.
+    ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
+    judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
+    requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
+    tool calls are judged.
     """
 
     wire: Wire
@@ -83,6 +84,8 @@ class Record:
     request_id: str = field(default_factory=new_request_id)
     client: str = UNKNOWN
     route: str = UNKNOWN
+    rule: str = ""
+    why: str = ""
     target: str = ""
     provider: str = UNKNOWN
     lane: str = ""
@@ -118,6 +121,8 @@ class Record:
             "request_id": self.request_id,
             "client": self.client,
             "route": self.route,
+            "rule": self.rule,
+            "why": self.why,
             "target": self.target,
             "provider": self.provider,
             "lane": self.lane,

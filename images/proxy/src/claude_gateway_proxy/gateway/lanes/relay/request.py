@@ -42,6 +42,7 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
             login=call.login if target.forward_client_token else (),
             always=to.always,
             missing=to.missing,
+            hints=to.hints,
         ),
         body=_body(call, changes, to=to.wire),
     )
