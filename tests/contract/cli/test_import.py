@@ -32,18 +32,31 @@ OPENAI_BASE_URL={url}/v1
 ANTHROPIC_API_KEY={client}
 BIG_MODEL=gpt-5.5
 SMALL_MODEL=gpt-5.4-mini
+THINKER_MODEL=gpt-5.5-pro
 """
 CCR = """\
 {{
   "APIKEY": "$TEST_CLIENT",
   "Providers": [
-    {{"name": "mine", "api_base_url": "{url}/v1/chat/completions", "api_key": "$TEST_KEY", "models": ["big", "small"]}},
+    {{"name": "mine", "api_base_url": "{url}/v1/chat/completions", "api_key": "$TEST_KEY", "models": ["big"]}},
     // native
     {{"name": "claude", "api_base_url": "{url}/v1/messages", "api_key": "$TEST_KEY", "models": ["claude-opus-5-5"]}},
   ],
-  "Router": {{"default": "mine,big", "background": "mine,small"}},
+  "Router": {{
+    "default": "mine,big", "background": "mine,small", "think": "mine,deep", "image": "mine,eyes",
+    "longContext": "claude,claude-opus-5-5", "longContextThreshold": 3000, "webSearch": "mine,web",
+  }},
 }}
 """
+THINKING = {"type": "enabled", "budget_tokens": 2000}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+IMAGE = [
+    {
+        "role": "user",
+        "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}],
+    }
+]
+LONG_TEXT = [{"role": "user", "content": "many words " * 3000}]
 VARIABLES = {"TEST_KEY": UPSTREAM_KEY, "TEST_CLIENT": KEY}
 
 
@@ -67,10 +80,12 @@ def served(tmp_path: Path, start: Starter, command: str, text: str, environment:
     return start(*options, sources=(output.parent,), **environment)
 
 
-def asked(serve: Serve, upstream: Scripted, model: str, *, openai: bool = False) -> tuple[str, str, str]:
+def asked(
+    serve: Serve, upstream: Scripted, model: str, *, openai: bool = False, **more: object
+) -> tuple[str, str, str]:
     """Ask for a model; return the path, the model and the digest of the key that arrived upstream."""
     upstream.forget()
-    body = {"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": "hello there"}]}
+    body = {"model": model, "max_tokens": 5000, "messages": [{"role": "user", "content": "hello there"}], **more}
     path = "/v1/chat/completions" if openai else "/v1/messages"
     headers = {"authorization": f"Bearer {KEY}", "anthropic-version": "2023-06-01"}
     answer = httpx.post(f"{serve.url}{path}", json=body, headers=headers, timeout=LONG)
@@ -94,11 +109,17 @@ def test_env(tmp_path: Path, start: Starter, upstream: Scripted) -> None:
     assert asked(serve, upstream, "claude-opus-5-5")[:2] == ("/v1/chat/completions", "gpt-5.5")
     assert asked(serve, upstream, "sonnet")[1] == "gpt-5.5"
     assert asked(serve, upstream, "claude-haiku-5-5-20260101")[1] == "gpt-5.4-mini"
+    assert asked(serve, upstream, "claude-opus-5-5", thinking=THINKING)[1] == "gpt-5.5-pro"
+    assert asked(serve, upstream, "claude-haiku-5-5", thinking=THINKING)[1] == "gpt-5.4-mini"
 
 
 def test_ccr(tmp_path: Path, start: Starter, upstream: Scripted) -> None:
     serve = served(tmp_path, start, "ccr", CCR.format(url=upstream.url), VARIABLES)
     assert asked(serve, upstream, "claude-sonnet-5-5")[:2] == ("/v1/chat/completions", "big")
     assert asked(serve, upstream, "claude-haiku-5-5")[1] == "small"
-    assert asked(serve, upstream, "mine/small")[1] == "small"
+    assert asked(serve, upstream, "mine/big")[1] == "big"
+    assert asked(serve, upstream, "claude-sonnet-5-5", thinking=THINKING)[1] == "deep"
+    assert asked(serve, upstream, "claude-sonnet-5-5", messages=IMAGE)[1] == "eyes"
+    for model in ("claude-sonnet-5-5", "claude-haiku-5-5"):
+        assert asked(serve, upstream, model, messages=LONG_TEXT)[1] == "claude-opus-5-5"
     assert asked(serve, upstream, "claude/claude-opus-5-5")[:2] == ("/v1/messages", "claude-opus-5-5")

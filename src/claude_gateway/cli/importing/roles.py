@@ -6,13 +6,15 @@ from typing import Any, Final
 from claude_gateway.cli.importing.draft import Draft, Json, NotAccepted
 from claude_gateway.cli.importing.report import Report
 
+_MOST_TARGETS: Final = 8
 FORWARD_FIX: Final = "Clients send their gateway key as `x-gateway-key`; see the how-to on one's own login."
+_THINKING_FIX: Final = "If the thinker gets too many, match `effort` or `thinkingBudgetAtLeast` in its rule instead."
 VERTEX_FIX: Final = "Write the models as `vertex_ai/...`, and import again."
 
 
 def rule(name: str, match: Mapping[str, Any], targets: Sequence[Json]) -> Json:
     """Return a rule: the targets that serve requests of a role."""
-    return {"name": name, "match": dict(match), "targets": list(targets)}
+    return {"name": name, "match": dict(match), "targets": list(targets)[:_MOST_TARGETS]}
 
 
 def add(
@@ -27,15 +29,9 @@ def add(
 ) -> None:
     """Add a route with rules. ``at`` is the setting that it comes from."""
     for each in rules:
-        fix = f"Clients use the name `{each['name']}`, such as `/model {each['name']}` in Claude Code."
-        report.lose(at, f"requests do not choose {each['name']} by themselves", fix)
-        _add(draft, report, each["name"], {"models": [each["name"]], "targets": each["targets"]}, at=at)
-    _add(draft, report, name, {"models": list(names), "targets": list(targets)}, at=at)
-
-
-def _add(draft: Draft, report: Report, name: str, spec: Json, *, at: str) -> None:
-    if spec in draft.routes.values():
-        return
+        if "thinking" in each["match"]:
+            report.lose(at, "current versions of Claude Code ask to think in nearly every request", _THINKING_FIX)
+    spec = {"models": list(names), "targets": list(targets), **({"rules": list(rules)} if rules else {})}
     try:
         draft.route(name, spec)
     except NotAccepted as refused:

@@ -320,3 +320,23 @@ def test_names_of_a_file_cannot_control_the_terminal(tmp_path: Path) -> None:
 )
 def test_comments_become_spaces_so_that_positions_stay(text: str, plain: str) -> None:
     assert "".join(yamlfile.plain(text)) == plain
+
+
+def test_the_roles_of_ccr_become_rules(ccr: Outcome) -> None:
+    objects = manifests(ccr)
+    rules = {each["name"]: (each["match"], each["targets"][0]["model"]) for each in route(objects, "*")["rules"]}
+    assert rules == {
+        "long-context": ({"inputTokensAtLeast": 90000}, "openrouter/google/gemini-3-pro"),
+        "web-search": ({"serverTools": ["web_search*"]}, "anthropic/claude-opus-5-5"),
+        "think": ({"thinking": "Enabled"}, "deepseek/deepseek-reasoner"),
+    }
+    assert [each["name"] for each in route(objects, "*haiku*")["rules"]] == ["long-context"]
+
+
+def test_the_thinker_becomes_a_rule() -> None:
+    outcome = call("import", "env", DATA / "thinker.env")
+    big = route(manifests(outcome), "claude-*")
+    target = {"model": "openai/gpt-5.5-pro", "credential": "openai"}
+    assert big["rules"] == [{"name": "thinker", "match": {"thinking": "Enabled"}, "targets": [target]}]
+    assert "nearly every request" in note(outcome, "BIG_MODEL")
+    assert "rules" not in route(manifests(outcome), "claude-*haiku*")
