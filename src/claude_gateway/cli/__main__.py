@@ -21,6 +21,7 @@ from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.status import status
+from claude_gateway.cli.top import top
 
 
 @click.group(
@@ -36,7 +37,23 @@ def cli() -> None:
     """One address for Claude Code and every other LLM client: serve routes written in YAML, and check them."""
 
 
-for _command in (serve, login, lint, status, models, render, doctor, env, run, key, import_, explain, crds, conformance):
+for _command in (
+    serve,
+    login,
+    lint,
+    status,
+    models,
+    render,
+    doctor,
+    env,
+    run,
+    key,
+    import_,
+    explain,
+    top,
+    crds,
+    conformance,
+):
     cli.add_command(_command)
 
 

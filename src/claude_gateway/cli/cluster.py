@@ -9,16 +9,19 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.contract.bundle import UNPACKED_LIMIT
+from claude_gateway.contract.report import Overview
 from claude_gateway.names import GATEWAY_JSON
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SECONDS: Final = 60.0
 _BUNDLE: Final = "-bundle"
+_RUNNING: Final = ("--field-selector", "status.phase=Running")
 
 
 def options(command: F) -> F:
@@ -44,6 +47,30 @@ def policy(*, context: str, namespace: str | None, release: str | None) -> str:
         return _entry(manifest)
     except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error):
         raise Trouble(f"ConfigMap {name} holds no configuration", fix="Check --release and --namespace.") from None
+
+
+def overviews(module: str, *, context: str, namespace: str | None, release: str | None) -> dict[str, Overview]:
+    """Return what the gateway of each pod of a release does, by pod. Raises Trouble if none answers.
+
+    A pod's socket is reachable only from inside, so ``module`` is run there. That needs the right to create
+    ``pods/exec``, which is the right to do anything that the pod may: nobody gets more than they had.
+    """
+    name = _release(release, context=context, namespace=namespace)
+    deployment = kubectl("get", "deployment", f"{name}-proxy", "-o", "json", context=context, namespace=namespace)
+    labels = json.loads(deployment)["spec"]["selector"]["matchLabels"]
+    selector = ",".join(f"{label}={value}" for label, value in labels.items())
+    listed = kubectl("get", "pods", "-l", selector, *_RUNNING, "-o", "name", context=context, namespace=namespace)
+    found: dict[str, Overview] = {}
+    for pod in listed.decode().split():
+        command = ("exec", pod, "-c", "gateway", "--", "python", "-m", module)
+        try:
+            answer = kubectl(*command, context=context, namespace=namespace)
+            found[pod.partition("/")[2]] = Overview.model_validate_json(answer)
+        except ValidationError:
+            continue
+    if not found:
+        raise Trouble(f"no pod of {name} answers", fix="Check --namespace and --release, and that its pods run.")
+    return found
 
 
 def kubectl(*arguments: str, context: str, namespace: str | None) -> bytes:

@@ -14,7 +14,7 @@ import click
 from claude_gateway.cli import children, cluster, config, live, options, rundir
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.policy import Client, Policy
 
 MODULE: Final = "claude_gateway_proxy.gateway.explain"
 PATHS: Final[Mapping[str, str]] = {
@@ -25,6 +25,9 @@ PATHS: Final[Mapping[str, str]] = {
     "Responses": "/v1/responses",
     "Embeddings": "/v1/embeddings",
 }
+ANYBODY: Final = "anybody"
+"""The client in whose name a request is explained where the files have no client with a key."""
+
 _MOST: Final = 64 << 20
 _SECONDS: Final = 120.0
 
@@ -108,6 +111,7 @@ def explain(
         policy = config.load(sources, options.variables(env_file), rules=rules).plan.bundle.gateway.decode()
         serving = rundir.find(url)
         aside = live.aside(serving.socket) if serving else frozenset()
+    policy = _peopled(policy)
     question = {
         "policy": policy,
         "client": _client(Policy.model_validate_json(policy), client),
@@ -144,8 +148,12 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     found = [f"request  {told.get('model') or '-'}, {told.get('format') or 'no format'}, from {told['client']}"]
     if told.get("route"):
         found.append(f"route    {told['route']}")
-    if told.get("rule"):
-        found.append(f"rule     {told['rule']}")
+    for each in told.get("rules") or ():
+        failed = f"{', '.join(each['failed'])} {'does' if len(each['failed']) == 1 else 'do'} not hold"
+        state = "chosen" if each["chosen"] else failed if each["failed"] else "matches too, but an earlier rule counts"
+        found.append(f"rule     {each['rule']}: {state}")
+    if told.get("rules") and not told.get("rule"):
+        found.append("rule     none: the targets of the route")
     if refused:
         found.append(f"rejected {refused['status']}: {refused['message']}")
     else:
@@ -157,12 +165,19 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     return [printable(line) for line in found]
 
 
+def _peopled(policy: str) -> str:
+    """Return a policy with a client that may use all models, if it has none: keys need not be at hand to explain."""
+    found = Policy.model_validate_json(policy)
+    if found.clients:
+        return policy
+    namespace = found.routes[0].name.partition("/")[0] if found.routes else found.namespace or "default"
+    stand_in = Client(name=f"{namespace}/{ANYBODY}")
+    return found.model_copy(update={"clients": (stand_in,)}).model_dump_json(by_alias=True)
+
+
 def _client(policy: Policy, name: str | None) -> str:
     """Return the full name of the client that asks. Raises Trouble."""
     names = [client.name for client in policy.clients]
-    if not names:
-        fix = "Create one: `claude-gateway key new me --dir DIR`."
-        raise Trouble("there is no client whose request could be explained", fix=fix)
     if name is None and len(names) == 1:
         return names[0]
     found = [each for each in names if name in (each, each.partition("/")[2])]

@@ -43,7 +43,8 @@ _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 class App:
     """Answers every request of the public listeners.
 
-    ``in_flight`` counts the model requests that are being answered; ``idle`` is set when the last of them ended.
+    ``running`` are the records of the model requests that are being answered, the oldest first; ``idle`` is set when
+    the last of them ended.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class App:
         ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
-        self.in_flight = 0
+        self.running: dict[int, Record] = {}
         self.idle = asyncio.Event()
         self._live = live
         self._exchange = exchange
@@ -79,6 +80,11 @@ class App:
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
 
+    @property
+    def in_flight(self) -> int:
+        """How many model requests are being answered."""
+        return len(self.running)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
@@ -86,14 +92,14 @@ class App:
             await self._answer_other(scope, send)
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
-        self.in_flight += 1
+        self.running[id(record)] = record
         self.idle.clear()
         try:
             await self._guarded(path, record, scope, receive, send)
         finally:
             self._finish(record)
-            self.in_flight -= 1
-            if self.in_flight == 0:
+            del self.running[id(record)]
+            if not self.running:
                 self.idle.set()
 
     async def _answer_other(self, scope: Scope, send: Send) -> None:

@@ -68,6 +68,10 @@ class Exchange:
         """Return how many targets are put aside now."""
         return self._health.aside()
 
+    def troubles(self) -> Sequence[tuple[str, int, float]]:
+        """Return each target that failed lately, its failures in a row, and for how many seconds it is put aside."""
+        return self._health.troubles()
+
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
 

@@ -11,14 +11,16 @@ from itertools import chain, repeat
 from typing import Final
 
 import msgspec
+from pydantic.alias_generators import to_camel
 
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.policy import Client, Policy, Target
+from claude_gateway.contract.policy import Client, Match, Policy, Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.routing.choice import Choice, choose, find_route
+from claude_gateway_proxy.gateway.routing.rules import first_match, holds
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.paths import model_path
@@ -50,6 +52,17 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of the route. ``failed`` are its conditions that do not hold, by name; ``chosen``: it counts.
+
+    A rule after the chosen one is not asked: ``failed`` then only says what would be.
+    """
+
+    rule: str
+    chosen: bool
+    failed: tuple[str, ...]
+
+
 class Considered(msgspec.Struct, frozen=True, kw_only=True):
     """One target of the route. ``place`` counts from 1 in the order of trying; 0: it is not tried.
 
@@ -79,13 +92,18 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     target: str | None = None
     lane: str | None = None
     why: str | None = None
+    rules: tuple[Compared, ...] = ()
     targets: tuple[Considered, ...] = ()
     refused: Refused | None = None
 
 
 def explain(question: Question) -> Explanation:
     """Explain one request. Raises BundleError for a policy that cannot be used, or without the client."""
-    snapshot, client = _snapshot(question)
+    return explained(question, *_snapshot(question))
+
+
+def explained(question: Question, snapshot: Snapshot, client: Client) -> Explanation:
+    """Explain one request of a client on a snapshot, instead of on the question's own policy."""
     told = Explanation(client=client.name)
     try:
         path = model_path(question.path, question.path.encode())
@@ -118,12 +136,23 @@ def explain(question: Question) -> Explanation:
 
 
 def _chosen(told: Explanation, call: Call, *, aside: frozenset[str]) -> Explanation:
+    def well(target: str) -> bool:
+        return target not in aside
+
     try:
-        choices = [choose(call, random=draws, well=lambda target: target not in aside) for draws in _draws()]
+        choices = [choose(call, random=_draw(0), well=well)]
+        if len(choices[0].candidates) > 1:
+            choices += [choose(call, random=_draw(number), well=well) for number in range(1, DRAWS)]
     except Failure as failure:
-        left = tuple(_left_out(call, target) for target in call.route.targets)
+        rule = first_match(call.route.rules, call)
         refused = Refused(status=failure.status, message=failure.message)
-        return msgspec.structs.replace(told, targets=left, refused=refused)
+        return msgspec.structs.replace(
+            told,
+            rule=None if rule is None else rule.name,
+            rules=tuple(_compared(call, None if rule is None else rule.name)),
+            targets=tuple(_not_tried(call, rule=None if rule is None else rule.name, tried=frozenset())),
+            refused=refused,
+        )
     first = [choice.candidates[0].target.id for choice in choices]
     shares = {target: first.count(target) / len(choices) for target in dict.fromkeys(first)}
     likeliest = max(shares, key=lambda target: shares[target])
@@ -135,19 +164,30 @@ def _chosen(told: Explanation, call: Call, *, aside: frozenset[str]) -> Explanat
         target=head.target.id,
         lane=str(head.lane),
         why=choice.why.value,
-        targets=(*_tried(choice, shares, aside=aside), *_not_tried(choice, call)),
+        rules=tuple(_compared(call, choice.rule)),
+        targets=(
+            *_tried(choice, shares, aside=aside),
+            *_not_tried(call, rule=choice.rule, tried=frozenset(each.target.id for each in choice.candidates)),
+        ),
     )
 
 
-def _draws() -> Iterator[Callable[[], float]]:
-    """Yield sources of random numbers: the first number of each is spread evenly, the others are in the middle."""
-    for number in range(DRAWS):
-        numbers = chain([(number + 0.5) / DRAWS], repeat(0.5))
-        yield lambda numbers=numbers: next(numbers)
+def _compared(call: Call, chosen: str | None) -> Iterator[Compared]:
+    """Yield the rules of the call's route, each with the conditions that do not hold by themselves."""
+    for rule in call.route.rules:
+        conditions = rule.match.model_dump(exclude_defaults=True)
+        names = [name for name in conditions if not holds(Match.model_validate({name: conditions[name]}), call)]
+        failed = tuple(to_camel(name) for name in names)
+        yield Compared(rule=rule.name, chosen=rule.name == chosen, failed=failed)
+
+
+def _draw(number: int) -> Callable[[], float]:
+    """Return a source of random numbers: the first is one of ``DRAWS`` that are spread evenly, the others are 0.5."""
+    numbers = chain([(number + 0.5) / DRAWS], repeat(0.5))
+    return lambda: next(numbers)
 
 
 def _tried(choice: Choice, shares: dict[str, float], *, aside: frozenset[str]) -> Iterator[Considered]:
-    first = choice.candidates[0].target
     for place, candidate in enumerate(choice.candidates, start=1):
         target, share = candidate.target, shares.get(candidate.target.id, 0.0)
         yield Considered(
@@ -156,11 +196,14 @@ def _tried(choice: Choice, shares: dict[str, float], *, aside: frozenset[str]) -
             place=place,
             share=share,
             lane=str(candidate.lane),
-            why=_why(target, first, share=share, aside=aside),
+            why=_why(target, choice, share=share, aside=aside),
         )
 
 
-def _why(target: Target, first: Target, *, share: float, aside: frozenset[str]) -> str:
+def _why(target: Target, choice: Choice, *, share: float, aside: frozenset[str]) -> str:
+    first = choice.candidates[0].target
+    if len(choice.candidates) == 1:
+        return "the only one that can serve it"
     if target.id in aside:
         return "put aside after failures, so it is tried last"
     if share >= 1:
@@ -172,11 +215,15 @@ def _why(target: Target, first: Target, *, share: float, aside: frozenset[str]) 
     return "tried only if those before it fail"
 
 
-def _not_tried(choice: Choice, call: Call) -> Iterator[Considered]:
-    tried = {candidate.target.id for candidate in choice.candidates}
-    for target in choice.route.targets:
-        if target.id not in tried:
-            yield _left_out(call, target)
+def _not_tried(call: Call, *, rule: str | None, tried: frozenset[str]) -> Iterator[Considered]:
+    """Yield the targets of the route that are not tried: those that cannot serve the request, and those of others."""
+    pools = [(None, call.route.targets), *((each.name, each.targets) for each in call.route.rules)]
+    for name, targets in pools:
+        for target in targets:
+            if name == rule and target.id not in tried:
+                yield _left_out(call, target)
+            elif name != rule:
+                yield _unused(target, f"for rule {name}" if name else "for requests that no rule matches")
 
 
 def _left_out(call: Call, target: Target) -> Considered:
@@ -186,6 +233,10 @@ def _left_out(call: Call, target: Target) -> Considered:
         why = "it sends the client's own login on, and the request has none"
     elif target.forward_client_token and call.format not in target.formats:
         why = f"it sends the client's own login on, and only in its own formats, not in {call.format.value}"
+    return _unused(target, why)
+
+
+def _unused(target: Target, why: str) -> Considered:
     model = f"{target.provider}/{target.model}"
     return Considered(target=target.id, model=model, place=0, share=0.0, lane=None, why=why)
 
@@ -196,7 +247,7 @@ def _snapshot(question: Question) -> tuple[Snapshot, Client]:
     client = next((each for each in policy.clients if each.name == question.client), None)
     if client is None:
         raise BundleError(f"there is no client {question.client}")
-    needed = {entry for route in policy.routes for target in route.targets for entry in target.entries}
+    needed = {entry for route in policy.routes for target in route.all_targets for entry in target.entries}
     secrets = dict.fromkeys(needed, b"-")
     if policy.client_keys is not None:
         secrets[policy.client_keys] = b"{}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from claude_gateway.contract.report import CredentialReport, ProcessReport
+from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
@@ -24,6 +24,7 @@ from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.overview import overview
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
@@ -69,7 +70,12 @@ class Process:
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
-        internal = InternalApp(report=self._report, failures=self._exchange.failures.report, metrics=self._metrics)
+        internal = InternalApp(
+            report=self._report,
+            failures=self._exchange.failures.report,
+            overview=self._overview,
+            metrics=self._metrics,
+        )
         self._internal = Listener(internal, bind_unix(settings.run_dir / GATEWAY_SOCKET))
 
     async def run(self) -> None:
@@ -136,6 +142,16 @@ class Process:
             await _first(self._urgent, seconds=self._settings.linger_seconds)
         await self._internal.end(at_once=at_once)
         emit(_log, "stopped")
+
+    def _overview(self) -> Overview:
+        snapshot = self._live.current
+        return overview(
+            self._app.running.values(),
+            troubles=self._exchange.troubles(),
+            failures=self._exchange.failures.report().failures,
+            revision=None if snapshot is None else snapshot.revision,
+            now=time.monotonic(),
+        )
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)

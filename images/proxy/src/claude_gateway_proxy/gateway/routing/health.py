@@ -63,6 +63,11 @@ class Health:
         now = self._clock()
         return sum(now < trouble.until for trouble in self._troubles.values())
 
+    def troubles(self) -> Sequence[tuple[str, int, float]]:
+        """Return each target that failed lately, its failures in a row, and for how many seconds it is put aside."""
+        now = self._clock()
+        return [(target, trouble.failures, max(0.0, trouble.until - now)) for target, trouble in self._troubles.items()]
+
     def well(self, target: str) -> bool:
         """Whether a target may be tried in its turn; a True after a time aside is for this one request."""
         trouble = self._troubles.get(target)
