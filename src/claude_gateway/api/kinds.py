@@ -94,6 +94,36 @@ _ROUTES: Final = (
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },
             ],
+            "rules": [
+                {
+                    "name": "thinker",
+                    "match": {"thinking": "Enabled", "thinkingBudgetAtLeast": 8000, "effort": ["xhigh", "max"]},
+                    "targets": [{"model": "openai/o3-pro", "credential": "openai"}],
+                },
+                {
+                    "name": "chores",
+                    "match": {
+                        "formats": ["Messages"],
+                        "requestClasses": ["Compaction", "Auxiliary"],
+                        "agentTypes": ["Explore", "general-*"],
+                        "subagent": True,
+                    },
+                    "targets": [{"model": "openai/gpt-5-mini", "credential": "openai"}],
+                },
+                {
+                    "name": "large",
+                    "match": {
+                        "inputTokensAtLeast": 200000,
+                        "images": True,
+                        "documents": False,
+                        "tools": True,
+                        "serverTools": ["web_search_*"],
+                        "headers": [{"name": "x-team", "value": "red"}],
+                        "clients": ["ci", "team-a/nightly"],
+                    },
+                    "targets": [{"model": "gemini/gemini-2.5-pro", "credential": "gemini"}],
+                },
+            ],
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",

@@ -221,7 +221,7 @@ class ModelRouteSpec(Spec):
     rules = (
         Rule(
             cel="!has(self.rules) || self.rules.all(one, self.rules.exists_one(other, other.name == one.name))",
-            holds=lambda self: len({one.name for one in self.rules_}) == len(self.rules_),
+            holds=lambda self: len({one.name for one in self.rules_ or ()}) == len(self.rules_ or ()),
             wrong="two of the `rules` have the same name",
             fix="name each rule differently",
         ),
@@ -244,8 +244,8 @@ class ModelRouteSpec(Spec):
         description="Models that can serve the requests; one is enough. With `rules`: those that no rule matches."
     )
     # With the underscore, because `rules` are those of a Spec.
-    rules_: Annotated[tuple[RouteRule, ...], Items("rule", most=16)] = Field(
-        default=(),
+    rules_: Annotated[tuple[RouteRule, ...], Items("rule", most=16)] | None = Field(
+        default=None,
         description=(
             "Other targets for some of the requests, such as those with images. In order: the first rule that matches "
             "counts, and its targets alone serve the request. Default: none."
@@ -290,6 +290,6 @@ class ModelRouteSpec(Spec):
         """Yield every target with its place: the route's own, then those of the rules."""
         for index, target in enumerate(self.targets):
             yield PlacedTarget(f"spec.targets[{index}]", None, index, target)
-        for number, rule in enumerate(self.rules_):
+        for number, rule in enumerate(self.rules_ or ()):
             for index, target in enumerate(rule.targets):
                 yield PlacedTarget(f"spec.rules[{number}].targets[{index}]", rule.name, index, target)

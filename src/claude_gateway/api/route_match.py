@@ -13,8 +13,8 @@ SERVER_TOOL: Final = r"^[A-Za-z0-9*][A-Za-z0-9*._-]*$"
 HEADER_NAME: Final = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 HEADER_VALUE: Final = r"^[!-~]([ -~]*[!-~])?$"
 CREDENTIAL_HEADER: Final = (
-    r"(^|-)(api-?key|apikey|keys?|auth|authorization|authentication|bearer|tokens?|accesstoken|idtoken|secrets?|"
-    r"password|passwd|credentials?|cookies?|signature|assertion|jwt|login|session-key)(-|$)"
+    r"^(.*-)?(api-?key|apikey|keys?|auth|authorization|authentication|bearer|tokens?|accesstoken|idtoken|secrets?|"
+    r"password|passwd|credentials?|cookies?|signature|assertion|jwt|login|session-key)(-.*)?$"
 )
 CLIENT: Final = rf"^({NAMESPACE[1:-1]}/)?{DNS_SUBDOMAIN[1:]}"
 
@@ -59,7 +59,7 @@ HeaderName = Annotated[
     ),
     Rule(
         cel=f"!self.matches({cel_string(CREDENTIAL_HEADER)})",
-        holds=lambda name: _CREDENTIAL.search(name) is None,
+        holds=lambda name: _CREDENTIAL.fullmatch(name) is None,
         wrong="a header of this name carries a credential, and a rule must not hold a secret",
         fix="match the client by `clients` instead, or a header that clients set for this, such as `x-team`",
     ),

@@ -33,8 +33,8 @@ def covers(one: Match, other: Match) -> bool:
         and _at_least(one.thinking_budget_at_least, other.thinking_budget_at_least)
         and _at_least(one.input_tokens_at_least, other.input_tokens_at_least)
         and all(_same(getattr(one, flag), getattr(other, flag)) for flag in ("images", "documents"))
-        and _same(one.tools, True if other.server_tools else other.tools)
-        and _same(one.subagent, True if other.request_classes == (RequestClass.SUBAGENT,) else other.subagent)
+        and _same(one.tools, other.tools, implied=bool(other.server_tools))
+        and _same(one.subagent, other.subagent, implied=other.request_classes == (RequestClass.SUBAGENT,))
         and all(
             _within(getattr(one, field), getattr(other, field))
             for field in ("effort", "formats", "clients", "request_classes")
@@ -93,8 +93,9 @@ def _at_least(one: int | None, other: int | None) -> bool:
     return one is None or (other is not None and other >= one)
 
 
-def _same(one: bool | None, other: bool | None) -> bool:
-    return one is None or one is other
+def _same(one: bool | None, other: bool | None, *, implied: bool = False) -> bool:
+    """``implied``: another condition says that it is true."""
+    return one is None or one is other or (one and implied)
 
 
 def _within(one: Sequence[str], other: Sequence[str]) -> bool:

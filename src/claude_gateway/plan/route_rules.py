@@ -21,7 +21,7 @@ def rules(
     """
     return tuple(
         RouteRule(name=rule.name, match=_match(owner.namespace, rule.match), targets=targets.get(rule.name, ()))
-        for rule in spec.rules_
+        for rule in spec.rules_ or ()
     )
 
 

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -50,9 +50,16 @@ def models(model: type[Spec]) -> Iterator[type[Spec]]:
     """A model and all in it."""
     yield model
     for field in model.model_fields.values():
-        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        for part in parts(field.annotation):
             if isinstance(part, type) and issubclass(part, Spec):
                 yield from models(part)
+
+
+def parts(annotation: object) -> Iterator[object]:
+    """An annotation and all in it, such as the model in an optional list of models."""
+    yield annotation
+    for argument in get_args(annotation):
+        yield from parts(argument)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

@@ -4,7 +4,7 @@ Each fact is computed when it is first read and kept for the rest of the request
 decodes nothing. A value of the wrong type counts as absent: the upstream rejects it, not the gateway.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -88,12 +88,12 @@ class Facts:
     @cached_property
     def images(self) -> bool:
         """Whether the conversation has images, also those in the results of tools."""
-        return not _IMAGES.isdisjoint(self._blocks)
+        return self._may_have(_IMAGES) and not _IMAGES.isdisjoint(self._blocks)
 
     @cached_property
     def documents(self) -> bool:
         """Whether the conversation has documents or files, also those in the results of tools."""
-        return not _DOCUMENTS.isdisjoint(self._blocks)
+        return self._may_have(_DOCUMENTS) and not _DOCUMENTS.isdisjoint(self._blocks)
 
     @cached_property
     def tools(self) -> int:
@@ -119,6 +119,14 @@ class Facts:
     def input_tokens(self) -> int:
         """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
         return estimate.tokens(self.body.raw)
+
+    def has_input_tokens(self, least: int) -> bool:
+        """Return whether there are at least so many input tokens, by the same estimate; cheap for small bodies."""
+        if "input_tokens" not in self.__dict__:
+            most = estimate.at_most(self.body.raw)
+            if most is not None and most < least:
+                return False
+        return self.input_tokens >= least
 
     @cached_property
     def agent(self) -> Agent:
@@ -156,6 +164,11 @@ class Facts:
         ):
             return RequestClass.AUXILIARY
         return None
+
+    def _may_have(self, types: Iterable[str]) -> bool:
+        """Return whether the body has one of these words, or escapes that may hide one; most bodies have none."""
+        raw = self.body.raw
+        return any(b'"%b"' % each.encode() in raw for each in types) or any(each in raw for each in estimate.ESCAPES)
 
     @cached_property
     def _blocks(self) -> frozenset[str]:

@@ -45,7 +45,7 @@ def holds(match: Match, request: Matched) -> bool:
         and (not match.request_classes or facts.request_class in match.request_classes)
         and (match.images is None or facts.images is match.images)
         and (match.documents is None or facts.documents is match.documents)
-        and (match.input_tokens_at_least is None or facts.input_tokens >= match.input_tokens_at_least)
+        and (match.input_tokens_at_least is None or facts.has_input_tokens(match.input_tokens_at_least))
     )
 
 
