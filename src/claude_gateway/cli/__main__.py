@@ -11,6 +11,8 @@ from claude_gateway.cli.crds import crds
 from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.env import env
 from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.explain import explain
+from claude_gateway.cli.import_ import import_
 from claude_gateway.cli.key import key
 from claude_gateway.cli.keyhelper.command import key_helper
 from claude_gateway.cli.lint import lint
@@ -21,6 +23,7 @@ from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.setup import setup
 from claude_gateway.cli.status import status
+from claude_gateway.cli.top import top
 
 
 @click.group(
@@ -49,6 +52,9 @@ for _command in (
     setup,
     key,
     key_helper,
+    import_,
+    explain,
+    top,
     crds,
     conformance,
 ):

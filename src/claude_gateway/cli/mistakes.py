@@ -30,10 +30,7 @@ def of_document(manifest: Mapping[Any, Any]) -> tuple[str, str] | None:
     """Return what a document is if it is a configuration of LiteLLM's proxy and not one of our manifests, else None."""
     if "kind" in manifest or not {"model_list", "litellm_settings", "general_settings"} & set(manifest):
         return None
-    fix = (
-        "Write one ModelRoute per `model_name`, with the `litellm_params.model` as a target, and one ClaudeCredential "
-        "per `api_key`; the folder examples/ has both."
-    )
+    fix = "Run `claude-gateway import litellm FILE > gateway/imported.yaml`: it writes ModelRoutes and the rest."
     return "this is a config.yaml of LiteLLM's proxy, not a manifest", fix
 
 

@@ -21,7 +21,15 @@ print("sealed:" + str(len(sys.stdin.read())))
 def bulk(folder: Path, text: str, *arguments: str, path: str | None = None) -> Outcome:
     people = folder / "people.csv"
     people.write_text(text)
-    given = ("--from", people, "-o", folder / "developers.yaml", "--handouts", folder / "handouts", *arguments)
+    given: tuple[str | Path, ...] = (
+        "--from",
+        people,
+        "-o",
+        folder / "developers.yaml",
+        "--handouts",
+        folder / "handouts",
+        *arguments,
+    )
     return call("key", "new", "developers", *given, environment={"PATH": path} if path else None)
 
 

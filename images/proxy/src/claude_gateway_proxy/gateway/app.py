@@ -45,7 +45,7 @@ _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 class App:
     """Answers every request of the public listeners.
 
-    ``in_flight`` counts the model requests that are being answered.
+    ``running`` are the records of the model requests that are being answered, the oldest first.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class App:
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
-        self.in_flight = 0
+        self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
         self._issuers = issuers
@@ -82,6 +82,11 @@ class App:
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
 
+    @property
+    def in_flight(self) -> int:
+        """How many model requests are being answered."""
+        return len(self.running)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
@@ -89,12 +94,12 @@ class App:
             await self._answer_other(scope, send)
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
-        self.in_flight += 1
+        self.running[id(record)] = record
         try:
             await self._guarded(path, record, scope, receive, send)
         finally:
             self._finish(record)
-            self.in_flight -= 1
+            del self.running[id(record)]
 
     async def _answer_other(self, scope: Scope, send: Send) -> None:
         """Answer requests other than model requests, and paths that are not served."""

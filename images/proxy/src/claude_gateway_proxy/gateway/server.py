@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from claude_gateway.contract.report import CredentialReport, ProcessReport
+from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
@@ -26,6 +26,7 @@ from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.overview import overview
 from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
@@ -75,7 +76,12 @@ class Process:
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
-        internal = InternalApp(report=self._report, failures=self._exchange.failures.report, metrics=self._metrics)
+        internal = InternalApp(
+            report=self._report,
+            failures=self._exchange.failures.report,
+            overview=self._overview,
+            metrics=self._metrics,
+        )
         self._internal = Listener(internal, bind_unix(settings.run_dir / GATEWAY_SOCKET))
 
     async def run(self) -> None:
@@ -141,6 +147,17 @@ class Process:
                 await asyncio.wait_for(self._urgent.wait(), self._settings.linger_seconds)
         await self._internal.end(at_once=at_once)
         emit(_log, "stopped")
+
+    def _overview(self) -> Overview:
+        snapshot = self._live.current
+        return overview(
+            self._app.running.values(),
+            ejected=self._exchange.ledger.ejected(),
+            failures=self._exchange.failures.report().failures,
+            revision=None if snapshot is None else snapshot.revision,
+            now=time.monotonic(),
+            unix=time.time(),
+        )
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
