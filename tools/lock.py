@@ -57,6 +57,7 @@ LOCKS: Final = (
     Lock("locks/e2e-clients.txt", ("locks/e2e-clients.in",), part_of_joint=True),
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),
+    Lock("locks/envoy.txt", ("locks/envoy.in",)),
 )
 
 
