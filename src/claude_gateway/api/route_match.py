@@ -88,9 +88,9 @@ class RouteMatch(Spec):
     thinking: Literal["Enabled", "Adaptive", "Disabled"] | None = Field(
         default=None,
         description=(
-            "Whether the request asks the model to think. `Enabled`: in any way, with a budget or adaptively. "
+            "What the field `thinking` of Messages says. `Enabled`: think in any way, with a budget or adaptively. "
             "`Adaptive`: the model decides how much. `Disabled`: not at all, or it says nothing about it. "
-            "Claude Code asks current models to think adaptively in nearly every request; use `effort` for these."
+            "Claude Code has current models think adaptively in nearly every request; use `effort` for these."
         ),
     )
     thinking_budget_at_least: int | None = Field(
