@@ -79,6 +79,12 @@ class RouteTarget(Spec):
             fix="use it only with `anthropic/...` models, because it sends on the client's Anthropic login",
         ),
         Rule(
+            cel="!has(self.verbatim) || !self.verbatim || self.model.endsWith('/*')",
+            holds=lambda self: not self.verbatim or self.model.endswith("/*"),
+            wrong="`verbatim` is set, but the target has a model name of its own",
+            fix="remove `verbatim`, or pass on the client's name: write the model as `provider/*`",
+        ),
+        Rule(
             cel="!self.model.startsWith('anthropic/') || !has(self.parameters) || !has(self.parameters.temperature) || "
             "self.parameters.temperature <= 1.0",
             holds=lambda self: not self.model.startswith("anthropic/") or (self.parameters.temperature or 0) <= 1,
@@ -91,7 +97,8 @@ class RouteTarget(Spec):
         description=(
             "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-5-5`, `openai/gpt-5`, "
             "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-opus-5-5`, "
-            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent."
+            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent, without the same "
+            "`provider/` in front of it and without a context such as `[1m]` behind it."
         ),
     )
     credential: ObjectName | None = Field(
@@ -112,6 +119,15 @@ class RouteTarget(Spec):
             "Whether to forward the client's own Anthropic login (OAuth token or key) instead of using a credential, "
             "for `anthropic/` models. Clients then send their gateway key in the header `x-gateway-key`. The login is "
             "sent to `https://api.anthropic.com`, or to a `baseURL` with an allowed host. Default: `false`."
+        ),
+    )
+    verbatim: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether a `provider/*` target gets the model name exactly as the client sent it, and its answers keep the "
+            "name that the server gives the model, for servers whose own names begin with a provider, such as "
+            "`openai/gpt-oss-20b`, and for answers that are to be the server's byte for byte. Default: `false`."
         ),
     )
     formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(

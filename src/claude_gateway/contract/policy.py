@@ -164,8 +164,9 @@ class Target(Contract):
     these clouds, ``federation`` for targets at Anthropic that are called without a key. ``credential`` names what the
     target spends, by content (``<namespace>/<credential>.<hash8>``): reports say under this name what upstreams say of
     it. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has sent the
-    gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider, where that is
-    not ``provider``.
+    gateway's key in a header of its own. ``verbatim``: a model ``"*"`` is the name exactly as the client sent it, and
+    the answer keeps the name that the upstream gives it. ``telemetry_provider`` is OpenTelemetry's name of the
+    provider, where that is not ``provider``.
     """
 
     id: str
@@ -185,6 +186,7 @@ class Target(Contract):
     federation: Federation | None = None
     credential: str | None = None
     forward_client_token: bool = False
+    verbatim: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None
 

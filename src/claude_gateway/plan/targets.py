@@ -209,6 +209,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         federation=None if key is None else key.federation,
         credential=None if key is None or credential is None else key.name(credential),
         forward_client_token=bool(target.forward_client_token),
+        verbatim=bool(target.verbatim),
         translation=able.translation,
         telemetry_provider=PROVIDERS[provider].telemetry,
     )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from claude_gateway.contract.model_ids import context_of
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.body.document import Body
 
@@ -82,6 +83,11 @@ class Facts:
                 return str(value["effort"])
         value = self._value("reasoning_effort")
         return value if isinstance(value, str) else None
+
+    @property
+    def context(self) -> int:
+        """The context in tokens that the client wants, from the brackets behind the model's name; 0 without any."""
+        return context_of(self.body.model)
 
     @cached_property
     def images(self) -> bool:
