@@ -95,6 +95,7 @@ _ROUTES: Final = (
                     "parameters": {"temperature": 0.2, "topP": 0.9},
                 },
             ],
+            "mirror": {"target": {"model": "anthropic/claude-opus-5-5", "credential": "anthropic"}, "percent": 5},
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",

@@ -1,5 +1,6 @@
 """ModelRoute: model names that clients send, and the targets that serve them."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -172,6 +173,29 @@ class RouteTarget(Spec):
     )
 
 
+class RouteMirror(Spec):
+    """A candidate that gets a copy of a share of the requests, unseen by the clients."""
+
+    rules = (
+        Rule(
+            cel="!has(self.target.forwardClientToken) || !self.target.forwardClientToken",
+            holds=lambda self: not self.target.forward_client_token,
+            wrong="the mirror forwards the client's own login, which nobody asked to be used for a copy",
+            fix="set `credential` to the name of a ClaudeCredential instead of `forwardClientToken`",
+        ),
+    )
+
+    target: RouteTarget = Field(
+        description="The candidate. It is paid for like any other target; its `weight` and `priority` have no meaning."
+    )
+    percent: float = Field(
+        strict=True,
+        gt=0,
+        le=100,
+        description="Share of the conversations that are copied, above 0 and up to 100.",
+    )
+
+
 class RouteTimeouts(Spec):
     """How long to wait for a target. Durations such as `90s`, `5m` or `1h30m`, at most `24h`."""
 
@@ -218,6 +242,13 @@ class ModelRouteSpec(Spec):
     targets: Annotated[tuple[RouteTarget, ...], Items("target", most=16)] = Field(
         description="Models that can serve the requests; one is enough."
     )
+    mirror: RouteMirror | None = Field(
+        default=None,
+        description=(
+            "A candidate that gets a copy of a share of the requests. Its answers are compared in metrics and thrown "
+            "away; clients notice nothing of it, also where it is slow or fails. Default: none."
+        ),
+    )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
         default=None,
@@ -251,3 +282,11 @@ class ModelRouteSpec(Spec):
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
+
+    @property
+    def placed_targets(self) -> Iterator[tuple[str, RouteTarget]]:
+        """Yield every target with its place, such as ``spec.targets[0]``; that of the mirror comes last."""
+        for index, target in enumerate(self.targets):
+            yield f"spec.targets[{index}]", target
+        if self.mirror is not None:
+            yield "spec.mirror.target", self.mirror.target

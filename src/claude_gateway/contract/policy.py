@@ -196,6 +196,13 @@ class Target(Contract):
         return tuple(entry for entry in (self.secret, self.login) if entry is not None)
 
 
+class Mirror(Contract):
+    """A candidate that gets a copy of ``percent`` of the conversations."""
+
+    target: Target
+    percent: float
+
+
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
@@ -216,12 +223,18 @@ class Route(Contract):
     display_name: str | None = None
     alias: str | None = None
     targets: tuple[Target, ...]
+    mirror: Mirror | None = None
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
+
+    @property
+    def all_targets(self) -> tuple[Target, ...]:
+        """Every target that a request of the route can reach, also that of the mirror."""
+        return self.targets if self.mirror is None else (*self.targets, self.mirror.target)
 
 
 class Client(Contract):

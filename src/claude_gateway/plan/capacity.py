@@ -142,7 +142,7 @@ def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
         client_keys=next(iter(keys), None),
         egress=content.egress,
     )
-    used = {entry for route in content.routes for target in route.targets for entry in target.entries}
+    used = {entry for route in content.routes for target in route.all_targets for entry in target.entries}
     secrets = {entry: value for entry, value in content.secrets.items() if entry in used}
     return policy, render.bundle(policy, {**secrets, **keys}, view=view)
 
@@ -159,7 +159,7 @@ def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_
     paid: set[str] = set()
     routes = sorted(content.routes, key=lambda route: ages[_route(route.name)])
     for route in routes:
-        entries = dict.fromkeys(entry for target in route.targets for entry in target.entries)
+        entries = dict.fromkeys(entry for target in route.all_targets for entry in target.entries)
         new = tuple(entry for entry in entries if entry not in paid)
         paid.update(new)
         found.append(_Piece(_route(route.name), _json(route, *new), entries=new))

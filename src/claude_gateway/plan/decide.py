@@ -138,7 +138,8 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
         problems.extend(retirements.warnings(item, item.spec, today=now.date()))
         if names:
             route = _route(item.ref, item.spec, names, resolved.targets)
-            routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
+            more = {"alias": claimed.aliases.get(item.ref), "mirror": resolved.mirror if resolved.targets else None}
+            routes.append(route.model_copy(update=more))
             acceptable.update([item.ref] if resolved.acceptable else [])
     problems.extend(judges.problems(world.routes, routes, release=world.settings.namespace))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))

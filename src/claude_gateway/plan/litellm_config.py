@@ -98,7 +98,9 @@ SETTINGS: Final = LiteLLMSettings()
 def litellm_config(policy: Policy, secrets: Mapping[str, bytes]) -> LiteLLMConfig:
     """Return LiteLLM's view of a policy: every target of every route, and literal model names as aliases of routes."""
     return LiteLLMConfig(
-        model_list=tuple(_deployment(route, target, secrets) for route in policy.routes for target in route.targets),
+        model_list=tuple(
+            _deployment(route, target, secrets) for route in policy.routes for target in route.all_targets
+        ),
         litellm_settings=SETTINGS,
         router_settings=RouterSettings(model_group_alias=dict(_aliases(policy.routes))),
     )

@@ -50,7 +50,7 @@ def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
     found: dict[str, str] = {}
     for route in policy.routes:
         found[f"route:{route.name}"] = _digest([route.model_dump_json()])
-        for target in route.targets:
+        for target in route.all_targets:
             spent = _spent(target)
             if spent is not None:
                 spending.setdefault(spent, set()).add(target.model_dump_json(include=_GIVEN))

@@ -184,11 +184,11 @@ def route_problems(route: Item[ModelRouteSpec], spec: ModelRouteSpec, known: Peo
 
 def _used(route: ObjectRef, spec: ModelRouteSpec, known: People) -> Iterator[tuple[str, ObjectRef]]:
     """Yield where a route names a subscription, and which."""
-    for index, target in enumerate(spec.targets):
+    for at, target in spec.placed_targets:
         if target.credential is not None:
             ref = ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=route.namespace, name=target.credential)
             if ref in known.subscriptions:
-                yield f"spec.targets[{index}].credential", ref
+                yield f"{at}.credential", ref
 
 
 def _client_problems(route: ObjectRef, client: ObjectRef, owner: str, known: People, *, at: str) -> Iterator[Problem]:

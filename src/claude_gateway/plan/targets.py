@@ -19,11 +19,15 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others."""
+    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others.
+
+    ``mirror`` is None where the route has none, or one with a Problem: the route then serves without it.
+    """
 
     targets: tuple[policy.Target, ...]
     acceptable: bool
     problems: tuple[Problem, ...]
+    mirror: policy.Mirror | None = None
 
 
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
@@ -35,8 +39,9 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
     refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
-    for index, target in enumerate(spec.targets):
-        at = f"spec.targets[{index}]"
+    mirror: policy.Mirror | None = None
+    for index, (at, target) in enumerate(spec.placed_targets):
+        mirrors = None if index < len(spec.targets) else spec.mirror
         ref = _credential(route.ref, target.credential) if target.credential else None
         key = credentials.keys.get(ref) if ref else None
         found = [
@@ -46,12 +51,17 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
         problems.extend(found)
         if refused and ref in credentials.people.subscriptions:
             continue
-        acceptable = acceptable or all(about_references(problem) for problem in found)
+        if mirrors is None:
+            acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            name = f"{route.ref.namespace}/{route.ref.name}/{index}"
+            name = f"{route.ref.namespace}/{route.ref.name}/{index if mirrors is None else 'mirror'}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
-            resolved.append(_target(name, target, key, credential=spent))
-    return Resolved(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
+            rendered = _target(name, target, key, credential=spent)
+            if mirrors is None:
+                resolved.append(rendered)
+            else:
+                mirror = policy.Mirror(target=rendered, percent=mirrors.percent)
+    return Resolved(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems), mirror=mirror)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Process:
             await self._drain()
             for task in work:
                 task.cancel()
+        await self._app.close()
         await self._exchange.close()
 
     def _open(self) -> Sequence[Listener]:

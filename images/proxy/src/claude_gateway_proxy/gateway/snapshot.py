@@ -40,7 +40,7 @@ def build(bundle: Bundle) -> Snapshot:
     needs_worker = False
     for route, raw in routes:
         refs.append(RouteRef.of(route, raw, release=policy.namespace))
-        for target in route.targets:
+        for target in route.all_targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             needs_worker = needs_worker or not target.forward_client_token
             for entry in target.entries:
