@@ -86,6 +86,7 @@ _ROUTES: Final = (
                 {"model": "gemini/gemini-2.5-pro", "credential": "gemini"},
                 {"model": "openai/o3-deep-research", "credential": "openai", "formats": ["Responses"]},
                 {"model": "anthropic/claude-opus-5-5", "forwardClientToken": True},
+                {"model": "openai/*", "credential": "proxy", "verbatim": True},
                 {
                     "model": "hosted_vllm/llama-3",
                     "baseURL": "http://vllm.models.svc:8000/v1",
@@ -127,6 +128,7 @@ _ROUTES: Final = (
                 },
             ],
             "affinity": "Agent",
+            "mirror": {"target": {"model": "anthropic/claude-opus-5-5", "credential": "anthropic"}, "percent": 5},
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",

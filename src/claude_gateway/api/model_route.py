@@ -92,6 +92,12 @@ class RouteTarget(Spec):
             fix="use it only with `anthropic/...` models, because it sends on the client's Anthropic login",
         ),
         Rule(
+            cel="!has(self.verbatim) || !self.verbatim || self.model.endsWith('/*')",
+            holds=lambda self: not self.verbatim or self.model.endswith("/*"),
+            wrong="`verbatim` is set, but the target has a model name of its own",
+            fix="remove `verbatim`, or pass on the client's name: write the model as `provider/*`",
+        ),
+        Rule(
             cel="!self.model.startsWith('anthropic/') || !has(self.parameters) || !has(self.parameters.temperature) || "
             "self.parameters.temperature <= 1.0",
             holds=lambda self: not self.model.startswith("anthropic/") or (self.parameters.temperature or 0) <= 1,
@@ -104,7 +110,8 @@ class RouteTarget(Spec):
         description=(
             "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-5-5`, `openai/gpt-5`, "
             "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-opus-5-5`, "
-            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent."
+            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent, without the same "
+            "`provider/` in front of it and without a context such as `[1m]` behind it."
         ),
     )
     credential: ObjectName | None = Field(
@@ -125,6 +132,15 @@ class RouteTarget(Spec):
             "Whether to forward the client's own Anthropic login (OAuth token or key) instead of using a credential, "
             "for `anthropic/` models. Clients then send their gateway key in the header `x-gateway-key`. The login is "
             "sent to `https://api.anthropic.com`, or to a `baseURL` with an allowed host. Default: `false`."
+        ),
+    )
+    verbatim: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether a `provider/*` target gets the model name exactly as the client sent it, and its answers keep the "
+            "name that the server gives the model, for servers whose own names begin with a provider, such as "
+            "`openai/gpt-oss-20b`, and for answers that are to be the server's byte for byte. Default: `false`."
         ),
     )
     formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(
@@ -208,6 +224,29 @@ class RouteRule(Spec):
     )
 
 
+class RouteMirror(Spec):
+    """A candidate that gets a copy of a share of the requests, unseen by the clients."""
+
+    rules = (
+        Rule(
+            cel="!has(self.target.forwardClientToken) || !self.target.forwardClientToken",
+            holds=lambda self: not self.target.forward_client_token,
+            wrong="the mirror forwards the client's own login, which nobody asked to be used for a copy",
+            fix="set `credential` to the name of a ClaudeCredential instead of `forwardClientToken`",
+        ),
+    )
+
+    target: RouteTarget = Field(
+        description="The candidate. It is paid for like any other target; its `weight` and `priority` have no meaning."
+    )
+    percent: float = Field(
+        strict=True,
+        gt=0,
+        le=100,
+        description="Share of the conversations that are copied, above 0 and up to 100.",
+    )
+
+
 class RouteTimeouts(Spec):
     """How long to wait for a target. Durations such as `90s`, `5m` or `1h30m`, at most `24h`."""
 
@@ -237,12 +276,17 @@ class RouteTimeouts(Spec):
 
 @dataclass(frozen=True, slots=True)
 class PlacedTarget:
-    """A target of a route and where it is written; ``rule`` is the name of its rule, None for the route's own."""
+    """A target of a route and where it is written.
+
+    ``label`` is unique in the route, also where targets are added. ``rule`` is the name of its rule, None for the
+    route's own; ``mirrors``: it gets copies.
+    """
 
     at: str
-    rule: str | None
-    index: int
+    label: str
     target: RouteTarget
+    rule: str | None = None
+    mirrors: bool = False
 
 
 class ModelRouteSpec(Spec):
@@ -290,6 +334,13 @@ class ModelRouteSpec(Spec):
             "`None`: each request is drawn by weight. Default: `Session`."
         ),
     )
+    mirror: RouteMirror | None = Field(
+        default=None,
+        description=(
+            "A candidate that gets a copy of a share of the requests. Its answers are compared in metrics and thrown "
+            "away; clients notice nothing of it, also where it is slow or fails. Default: none."
+        ),
+    )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
         default=None,
@@ -326,9 +377,12 @@ class ModelRouteSpec(Spec):
 
     @property
     def all_targets(self) -> Iterator[PlacedTarget]:
-        """Yield every target with its place: the route's own, then those of the rules."""
+        """Yield every target with its place: the route's own, then those of the rules, then that of the mirror."""
         for index, target in enumerate(self.targets):
-            yield PlacedTarget(f"spec.targets[{index}]", None, index, target)
+            yield PlacedTarget(f"spec.targets[{index}]", str(index), target)
         for number, rule in enumerate(self.rules_ or ()):
             for index, target in enumerate(rule.targets):
-                yield PlacedTarget(f"spec.rules[{number}].targets[{index}]", rule.name, index, target)
+                at = f"spec.rules[{number}].targets[{index}]"
+                yield PlacedTarget(at, f"{rule.name}.{index}", target, rule=rule.name)
+        if self.mirror is not None:
+            yield PlacedTarget("spec.mirror.target", "mirror", self.mirror.target, mirrors=True)

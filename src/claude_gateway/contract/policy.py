@@ -173,8 +173,9 @@ class Target(Contract):
     these clouds, ``federation`` for targets at Anthropic that are called without a key. ``credential`` names what the
     target spends, by content (``<namespace>/<credential>.<hash8>``): reports say under this name what upstreams say of
     it. ``forward_client_token`` sends the client's own credential on instead of one of ours; such a client has sent the
-    gateway's key in a header of its own. ``telemetry_provider`` is OpenTelemetry's name of the provider, where that is
-    not ``provider``.
+    gateway's key in a header of its own. ``verbatim``: a model ``"*"`` is the name exactly as the client sent it, and
+    the answer keeps the name that the upstream gives it. ``telemetry_provider`` is OpenTelemetry's name of the
+    provider, where that is not ``provider``.
 
     ``context_window``, the most input, and ``max_output_tokens`` are in tokens; ``long_context_window`` is the window
     for clients that ask for a longer one. ``certain_window``: the window is known to be the upstream's own, so that a
@@ -205,6 +206,7 @@ class Target(Contract):
     federation: Federation | None = None
     credential: str | None = None
     forward_client_token: bool = False
+    verbatim: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None
 
@@ -274,6 +276,13 @@ class Affinity(StrEnum):
     NONE = "None"
 
 
+class Mirror(Contract):
+    """A candidate that gets a copy of ``percent`` of the conversations."""
+
+    target: Target
+    percent: float
+
+
 class Route(Contract):
     """Model names (``*`` matches any run of characters) and the targets behind them.
 
@@ -296,6 +305,7 @@ class Route(Contract):
     alias: str | None = None
     targets: tuple[Target, ...]
     rules: tuple[RouteRule, ...] = ()
+    mirror: Mirror | None = None
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
@@ -306,8 +316,9 @@ class Route(Contract):
 
     @property
     def all_targets(self) -> tuple[Target, ...]:
-        """Every target that a request of this route may be sent to."""
-        return (*self.targets, *(target for rule in self.rules for target in rule.targets))
+        """Every target that a request of the route can reach: its own, those of the rules, and that of the mirror."""
+        more = () if self.mirror is None else (self.mirror.target,)
+        return (*self.targets, *(target for rule in self.rules for target in rule.targets), *more)
 
 
 class TokenRule(Contract):

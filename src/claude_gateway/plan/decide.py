@@ -8,7 +8,7 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Affinity, Policy, Route, Timeouts
+from claude_gateway.contract.policy import Affinity, Mirror, Policy, Route, Timeouts
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
@@ -156,6 +156,13 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
 
 
+def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
+    """Return the candidate of a route that serves at all."""
+    if spec.mirror is None or resolved.mirror is None or not resolved.targets:
+        return None
+    return Mirror(target=resolved.mirror, percent=spec.mirror.percent)
+
+
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
@@ -164,6 +171,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         display_name=spec.display_name,
         targets=resolved.targets.get(None, ()),
         rules=route_rules.rules(ref, spec, resolved.targets),
+        mirror=_mirror(spec, resolved),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),

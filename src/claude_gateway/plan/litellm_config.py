@@ -123,9 +123,11 @@ def _aliases(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
 
 
 def _deployments(routes: Iterable[Route], secrets: Mapping[str, bytes]) -> Iterator[Deployment]:
-    """Yield every target; those of a rule are a group of their own, which LiteLLM chooses for no name by itself."""
+    """Yield every target; those of a rule or a mirror are a group of their own, which LiteLLM chooses for no name."""
     for route in routes:
         groups = [(route.name, route.targets), *((f"{route.name}/{rule.name}", rule.targets) for rule in route.rules)]
+        if route.mirror is not None:
+            groups.append((f"{route.name}/mirror", (route.mirror.target,)))
         for name, targets in groups:
             yield from (_deployment(name, route, target, secrets) for target in targets)
 

@@ -21,12 +21,14 @@ from claude_gateway.plan.world import Item, World
 class Resolved:
     """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others.
 
-    ``targets`` are by the name of their rule; those of the route itself are under None.
+    ``targets`` are by the name of their rule; those of the route itself are under None. ``mirror`` is None where the
+    route has none, or one with a Problem: the route then serves without it.
     """
 
     targets: Mapping[str | None, tuple[policy.Target, ...]]
     acceptable: bool
     problems: tuple[Problem, ...]
+    mirror: policy.Target | None = None
 
 
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
@@ -38,6 +40,7 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
     refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
+    mirror: policy.Target | None = None
     for placed in spec.all_targets:
         at, target = placed.at, placed.target
         ref = _credential(route.ref, target.credential) if target.credential else None
@@ -49,14 +52,17 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
         problems.extend(found)
         if refused and ref in credentials.people.subscriptions:
             continue
-        acceptable = acceptable or all(about_references(problem) for problem in found)
+        if not placed.mirrors:
+            acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            label = str(placed.index) if placed.rule is None else f"{placed.rule}.{placed.index}"
-            name = f"{route.ref.namespace}/{route.ref.name}/{label}"
+            name = f"{route.ref.namespace}/{route.ref.name}/{placed.label}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
-            found_target = _target(name, target, key, credential=spent)
-            resolved[placed.rule] = (*resolved.get(placed.rule, ()), found_target)
-    return Resolved(targets=resolved, acceptable=acceptable, problems=tuple(problems))
+            rendered = _target(name, target, key, credential=spent)
+            if placed.mirrors:
+                mirror = rendered
+            else:
+                resolved[placed.rule] = (*resolved.get(placed.rule, ()), rendered)
+    return Resolved(targets=resolved, acceptable=acceptable, problems=tuple(problems), mirror=mirror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         federation=None if key is None else key.federation,
         credential=None if key is None or credential is None else key.name(credential),
         forward_client_token=bool(target.forward_client_token),
+        verbatim=bool(target.verbatim),
         translation=able.translation,
         telemetry_provider=PROVIDERS[provider].telemetry,
     )

@@ -252,6 +252,7 @@ async def gateway(
         await client.close()
         listener.stop_accepting()
         await listener.end(at_once=True)
+        await app.close()
         await exchange.close()
         journal.close()
         os.close(fd)

@@ -23,12 +23,13 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
 from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -81,6 +82,7 @@ class App:
         self._body_seconds = body_seconds
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
+        self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
     def in_flight(self) -> int:
@@ -172,7 +174,10 @@ class App:
                 route=route,
                 record=record,
             )
-            await self._exchange.answer(call, receive, send if frames is None else frames)
+            if route.mirror is None:
+                await self._exchange.answer(call, receive, send if frames is None else frames)
+            else:
+                await self._mirrors.answer(call, receive, send if frames is None else frames)
 
     async def _read(
         self, headers: Mapping[bytes, bytes], record: Record, scope: Scope, receive: Receive, *, held: Held
@@ -208,6 +213,16 @@ class App:
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)
         await send_whole(send, status=status, headers=headers, body=body)
+
+    async def close(self) -> None:
+        """Cut off what the gateway asks for itself; clients' answers have ended before."""
+        await self._mirrors.close()
+
+    def _compared(self, compared: Compared) -> None:
+        """Write the record of a copy, which may have outlived the request."""
+        self._metrics.compared(compared)
+        if compared.copy is not None and self._log_requests:
+            self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
     def _finish(self, record: Record) -> None:
         now = time.monotonic()

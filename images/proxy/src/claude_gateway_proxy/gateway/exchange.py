@@ -20,6 +20,7 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.lanes.lane import Lane
+from claude_gateway_proxy.gateway.naming import named
 from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
 from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice
 from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL
@@ -150,6 +151,7 @@ class Exchange:
             self.credentials.accepted(target.credential, asked=call.format.value)
         try:
             deadline.silence(timeouts.idle if answer.streamed else timeouts.total)
+            answer = named(answer, call)
             if not lane.supports_safeguards:
                 answer = await guard(answer, call=call, upstream_done=deadline.resume, ask=self.answer)
             await respond_answer(answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds)

@@ -103,6 +103,7 @@ class Process:
             await self._drain()
             for task in work:
                 task.cancel()
+        await self._app.close()
         await self._exchange.close()
 
     def _open(self) -> Sequence[Listener]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.model_ids import without_context
+from claude_gateway.contract.model_ids import context_of
 from claude_gateway.contract.policy import RequestClass
 from claude_gateway_proxy.gateway.body import estimate, purpose
 from claude_gateway_proxy.gateway.body.document import Body
@@ -86,6 +86,11 @@ class Facts:
         value = self._value("reasoning_effort")
         return value if isinstance(value, str) else None
 
+    @property
+    def context(self) -> int:
+        """The context in tokens that the client wants, from the brackets behind the model's name; 0 without any."""
+        return context_of(self.body.model)
+
     @cached_property
     def images(self) -> bool:
         """Whether the conversation has images, also those in the results of tools."""
@@ -129,8 +134,7 @@ class Facts:
     @cached_property
     def long_context(self) -> bool:
         """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
-        model = self.body.model
-        return without_context(model) != model or any(
+        return self.context > 0 or any(
             name == b"anthropic-beta" and b"context-1m" in value for name, value in self.headers
         )
 

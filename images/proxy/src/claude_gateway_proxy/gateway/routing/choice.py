@@ -25,6 +25,7 @@ from claude_gateway_proxy.gateway.routing.moves import Session
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.routing.order import Order, order, share
 from claude_gateway_proxy.gateway.routing.rules import first_match
+from claude_gateway_proxy.gateway.wire.model_ids import name_at
 from claude_gateway_proxy.operations import OPERATIONS
 
 
@@ -181,7 +182,7 @@ def lane_of(target: Target, format: Format, asked: str) -> LaneName:
     """
     if format not in target.formats or target.base_url is None or target.wire not in OPERATIONS[format].wires:
         return _translator(target, format)
-    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
+    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(name_at(target, asked)):
         return LaneName.RELAY
     return _translator(target, format) if is_openais_own(target.base_url) else LaneName.RELAY
 

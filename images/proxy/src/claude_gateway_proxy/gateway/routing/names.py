@@ -4,7 +4,8 @@ To a client, only the routes exist that its namespace may use, or that list it a
 their claims on a name, those of younger routes count only where the older routes of other namespaces let them in. Of
 what is left an exact name wins, then the pattern with the most literal characters, then the one with the fewest stars,
 then the first in the alphabet. An id of a cloud is looked up as it was sent and by its plain names: an exact hit of any
-of these wins over every pattern.
+of these wins over every pattern. A name with a provider in front, such as ``openai/gpt-5``, is also looked up
+without it, after all that; to a client it is then another way to say the shorter name.
 """
 
 from bisect import bisect_left
@@ -15,8 +16,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract import tenancy
-from claude_gateway.contract.model_ids import variants
-from claude_gateway.contract.patterns import STAR, Pattern, Patterns
+from claude_gateway.contract.model_ids import variants, without_provider
+from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
 from claude_gateway.contract.policy import Client, Route
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
@@ -30,6 +31,9 @@ _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
 _BEFORE_PATTERNS: Final = -MODEL_LIMIT - 1
 """Begins the rank of an exact name; that of a pattern begins with minus the number of its literal characters."""
+
+_WITHOUT_PROVIDER: Final = 4 * MODEL_LIMIT
+"""Is added to the ranks of claims on a name without its provider, so that they come last."""
 
 _Rank = tuple[int, int, str]
 
@@ -82,6 +86,11 @@ class RouteRef:
         """Return whether a viewer may use the route."""
         namespace, client = viewer
         return self.users is None or namespace in self.users or client in self.only
+
+    def names(self, model: str) -> bool:
+        """Return whether the route has a model's name itself, not only without the provider in front of it."""
+        names = _lookups(model)
+        return self.alias in names or any(matches(mine, name) for name in names for mine in self.models)
 
 
 class Allowance:
@@ -217,7 +226,9 @@ class Routing:
 
         An alias is only another way to say a name: who may not say that name may not say it this way either.
         """
-        return allowance.lists(self._stands_for(model, ref))
+        shorter = without_provider(model)
+        said = model if shorter is None or ref.names(model) else shorter
+        return allowance.lists(self._stands_for(said, ref))
 
     def _entry(self, model: str, viewer: Viewer) -> RouteRef | None:
         ref = self._exact.get(model)
@@ -226,20 +237,28 @@ class Routing:
         ref = self._memo.get((viewer, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
-        ref = self._found(_lookups(model), viewer)
+        ref = self._found(model, viewer)
         if ref is not None and len(self._memo) < (_EXACT_MEMO_LIMIT if model in self._exact else _MEMO_LIMIT):
             self._memo[viewer, model] = ref
         return ref
 
-    def _found(self, names: Sequence[str], viewer: Viewer) -> RouteRef | None:
+    def _found(self, model: str, viewer: Viewer) -> RouteRef | None:
         """Return the route with the best claim among those that count."""
         best: dict[str, tuple[_Rank, RouteRef]] = {}
-        for rank, ref in self._claims(names, viewer):
+        for rank, ref in self._all_claims(model, viewer):
             if ref.name not in best or rank < best[ref.name][0]:
                 best[ref.name] = (rank, ref)
         oldest_first = sorted((ref for _, ref in best.values()), key=lambda ref: self._ages[ref.name])
         counted = [best[ref.name] for ref in tenancy.eligible(oldest_first)]
         return min(counted, key=lambda found: found[0])[1] if counted else None
+
+    def _all_claims(self, model: str, viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
+        """Yield the claims that a viewer can see on a model, also those on its name without a provider."""
+        yield from self._claims(_lookups(model), viewer)
+        shorter = without_provider(model)
+        if shorter is not None:
+            for (first, second, third), ref in self._claims(_lookups(shorter), viewer):
+                yield (first + _WITHOUT_PROVIDER, second, third), ref
 
     def _claims(self, names: Sequence[str], viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
         """Yield the claims that a viewer can see on any of a model's names; the smallest rank is the best."""

@@ -33,6 +33,12 @@ not answer; ``unsupported``: the route has no judge.
 """
 
 
+MirrorResult = Literal["same_tools", "other_tools", "unknown", "failed", "original_failed", "both_failed", "dropped"]
+"""How the answer of a candidate compares. ``failed``: the candidate's alone is an error or lacks its end; ``unknown``:
+an answer was too large to be read; ``dropped``: the pod had no room for the copy.
+"""
+
+
 class UpstreamError(StrEnum):
     """Why one try at a target failed; the bounded label ``kind``."""
 
@@ -76,7 +82,7 @@ class Record:
     ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
     judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
     requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
-    tool calls are judged.
+    tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
     """
 
     wire: Wire
@@ -111,6 +117,7 @@ class Record:
     verdicts: list[SafeguardOutcome] = field(default_factory=list)
     repairs: list[tuple[str, str]] = field(default_factory=list)
     judges: "Record | None" = field(default=None, repr=False)
+    mirrors: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 
     def upstream_failed(
@@ -160,4 +167,19 @@ class Record:
             line["safeguards"] = dict(Counter(self.verdicts))
         if self.judges is not None:
             line["judges"] = self.judges.request_id
+        if self.mirrors is not None:
+            line["mirrors"] = self.mirrors.request_id
         return line
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A request and its copy for a candidate, both ended; ``copy`` is None where it was dropped.
+
+    ``seconds`` are from request to end of the answer, of both; None for one that failed.
+    """
+
+    original: Record
+    copy: Record | None
+    result: MirrorResult
+    seconds: tuple[float | None, float | None] = (None, None)
