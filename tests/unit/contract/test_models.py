@@ -109,7 +109,8 @@ def test_longer_prompts_have_their_own_prices_and_the_usual_ones_otherwise() -> 
     found = models.find("vertex_ai", "claude-sonnet-4-5")
     assert found is not None
     ((start, longer),) = found.prices.longer
-    assert (start, longer.input, longer.output, longer.cache_write_1h) == (200_000, 6, Decimal("22.5"), 12)
+    assert start == 200_000
+    assert (longer.input, longer.output, longer.cache_write_1h) == (Decimal(6), Decimal("22.5"), Decimal(12))
     found = models.find("dashscope", "qwen-flash")
     assert found is not None
     assert (found.prices.rates(256_000).input, found.prices.rates(256_001).input) == (Decimal("0.05"), Decimal("0.25"))
@@ -132,12 +133,20 @@ def test_what_a_model_most_likely_lacks(provider: str, name: str, relays_claude:
     assert models.unlisted(found, relays_claude=relays_claude) == unlisted
 
 
-def test_only_vendors_limits_are_exact() -> None:
-    assert [name for name in ("anthropic", "openai", "bedrock", "minimax", "groq") if models.is_exact(name)] == [
-        "anthropic",
-        "openai",
-        "bedrock",
-    ]
+@pytest.mark.parametrize(
+    ("provider", "base_url", "exact"),
+    [
+        ("anthropic", "https://llm.example.com", True),
+        ("bedrock", None, True),
+        ("openai", "https://api.openai.com/v1", True),
+        ("openai", None, True),
+        ("openai", "http://vllm.models.svc:8000/v1", False),
+        ("azure", "https://x.openai.azure.com", False),
+        ("minimax", None, False),
+    ],
+)
+def test_only_vendors_limits_are_exact(provider: str, base_url: str | None, exact: bool) -> None:
+    assert models.is_exact(provider, base_url) is exact
 
 
 def test_every_line_can_be_read() -> None:

@@ -20,6 +20,7 @@ SESSION_HEADER: Final = b"x-claude-code-session-id"
 _HINTS: Final = b"x-claude-code-"
 _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _DOCUMENTS: Final = frozenset({"document", "file", "input_file"})
+_ESCAPED_LETTERS: Final = (rb"\u004", rb"\u005", rb"\u006", rb"\u007")
 _CONVERSATION: Final = ("messages", "input")
 _CLIENT_TOOLS: Final = frozenset({"custom", "function"})
 _RUN_BY_CLIENT: Final = ("bash_", "computer_", "memory_", "text_editor_")
@@ -87,12 +88,12 @@ class Facts:
     @cached_property
     def images(self) -> bool:
         """Whether the conversation has images, also those in the results of tools."""
-        return not _IMAGES.isdisjoint(self._blocks)
+        return self._mentions(_IMAGES) and not _IMAGES.isdisjoint(self._blocks)
 
     @cached_property
     def documents(self) -> bool:
         """Whether the conversation has documents or files, also those in the results of tools."""
-        return not _DOCUMENTS.isdisjoint(self._blocks)
+        return self._mentions(_DOCUMENTS) and not _DOCUMENTS.isdisjoint(self._blocks)
 
     @cached_property
     def tools(self) -> int:
@@ -153,6 +154,14 @@ class Facts:
     def _blocks(self) -> frozenset[str]:
         """The types of all content blocks of the conversation."""
         return frozenset(kind for field in _CONVERSATION for kind in _types(self._value(field)))
+
+    def _mentions(self, kinds: frozenset[str]) -> bool:
+        """Whether the body may have blocks of these types: most have none, and to decode a conversation takes time.
+
+        Within a text its quotes would be escaped. A type may be written with escaped letters.
+        """
+        raw = self.body.raw
+        return any(b'"%s"' % kind.encode() in raw for kind in kinds) or any(mark in raw for mark in _ESCAPED_LETTERS)
 
     @cached_property
     def _tools(self) -> Sequence[dict[str, Any]]:
