@@ -63,7 +63,7 @@ class Choice:
 
     ``rule`` is the name of the route's rule that matched; None: the route's default targets. ``session`` is what stays
     at one target, None where nothing does, and ``called`` the names of targets that are remembered for it, by id.
-    ``displaced``: the target that the session belongs to is ejected.
+    ``moves_to`` is the name of the target that the session moves to, None while its own is not ejected.
     """
 
     route: Route
@@ -71,7 +71,7 @@ class Choice:
     candidates: tuple[Candidate, ...]
     why: Why
     session: Session | None = None
-    displaced: bool = False
+    moves_to: str | None = None
     called: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -145,7 +145,7 @@ def choose(
         candidates=candidates,
         why=why,
         session=session,
-        displaced=found.displaced,
+        moves_to=found.moves_to,
         called=found.called,
     )
 
