@@ -107,7 +107,7 @@ async def test_a_candidate_of_another_format_is_compared_as_well() -> None:
         b'"assistant","content":null,"tool_calls":[{"id":"t","type":"function","function":{"name":"Bash","arguments":'
         b'"{}"}}]},"finish_reason":"tool_calls"}]}'
     )
-    more = {"wire": Wire.OPENAI, "formats": (), "translation": Translation(codec=(Format.MESSAGES,))}
+    more: dict[str, Any] = {"wire": Wire.OPENAI, "formats": (), "translation": Translation(codec=(Format.MESSAGES,))}
     async with _served(whole(_message("Bash")), whole(chat), **more) as (gw, _, __):
         tools = [{"name": "Bash", "input_schema": {"type": "object"}}]
         await (await gw.post("/v1/messages", {**_ASKED, "tools": tools})).read()
