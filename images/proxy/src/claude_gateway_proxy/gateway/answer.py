@@ -19,7 +19,8 @@ class Answer:
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with. ``grown`` is how many bytes longer than the upstream's a whole answer is.
+    the request was sent with. ``grown`` is how many bytes longer than the upstream's a whole answer is,
+    None where only its end will show.
     """
 
     target: Target
@@ -32,4 +33,4 @@ class Answer:
     events: bool
     plain: bool
     mask: Mask = NOTHING
-    grown: int = 0
+    grown: int | None = 0

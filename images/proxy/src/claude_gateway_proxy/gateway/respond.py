@@ -65,7 +65,9 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         if answer.plain:
             usage.read(record, answer.head)
         return
-    length = None if answer.streamed or response.content_length is None else response.content_length + answer.grown
+    length = None if answer.streamed else response.content_length
+    if length is not None:
+        length = None if answer.grown is None else length + answer.grown
     await _send_start(send, record, status=response.status, headers=answer.headers, length=length)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
