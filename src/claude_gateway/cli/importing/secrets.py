@@ -30,6 +30,7 @@ class Vault:
         self._variables = dict(variables)
         self._values: dict[str, str] = {}
         self._own: dict[str, str] = {}
+        self._reserved: set[str] = set()
         self._used: dict[str, None] = {}
 
     @property
@@ -67,6 +68,18 @@ class Vault:
         """Add a value that the output refers to."""
         self._values[name] = value
 
+    def reserve(self, config: object) -> None:
+        """Keep the names that a configuration refers to anywhere from being given to another value."""
+        left = [config]
+        while left:
+            value = left.pop()
+            if isinstance(value, dict):
+                left += value.values()
+            elif isinstance(value, list):
+                left += value
+            elif isinstance(value, str) and (name := reference(value.strip())) is not None:
+                self._reserved.add(name)
+
     def know(self, name: str, value: str) -> None:
         """Learn a variable that the configuration sets itself; if the output refers to it, it is in ``values``."""
         self._own[name] = value
@@ -81,11 +94,13 @@ class Vault:
         return raw if name is None else self.value(name).strip() or None
 
     def _free(self, name: str, value: str) -> str:
+        """Return the name that a value already has, else a free one like ``name``."""
+        known = next((found for found, held in self._values.items() if held == value), None)
+        if known is not None:
+            return known
         name = variable_name(name)
         number, found = 2, name
-        while (found in self._values and self._values[found] != value) or (
-            found not in self._values and self._variables.get(found, value) != value
-        ):
+        while found in self._reserved or found in self._values or self._variables.get(found, value) != value:
             found, number = f"{name}_{number}", number + 1
         return found
 
