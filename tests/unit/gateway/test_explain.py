@@ -106,7 +106,7 @@ def test_shares_follow_the_weights() -> None:
         (0, False, "first: priority 0"),
         (1, False, "priority 1: tried only if those of priority 0 fail"),
         (0, True, "put aside after failures, so it is tried last"),
-        (1, True, "first: priority 1"),
+        (1, True, "first: those that would come before it are put aside"),
     ],
 )
 def test_each_target_says_why(number: int, aside: bool, why: str) -> None:

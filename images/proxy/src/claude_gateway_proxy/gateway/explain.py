@@ -31,6 +31,13 @@ DRAWS: Final = 1000
 """How often a choice is made, with draws spread evenly, to find each target's share."""
 
 
+_FIRST: Final = {
+    "priority": "first: priority {priority}",
+    "health": "first: those that would come before it are put aside",
+}
+"""Phrases for the words of a choice; a word without a phrase is shown as it is."""
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A request to be explained: ``policy`` is ``gateway.json``, ``client`` the full name of a client in it.
 
@@ -221,7 +228,7 @@ def _why(target: Target, choice: Choice, *, share: float, aside: frozenset[str])
     if target.id in aside:
         return "put aside after failures, so it is tried last"
     if share >= 1:
-        return f"first: priority {target.priority}"
+        return _FIRST.get(choice.why.value, "first: {why}").format(why=choice.why.value, priority=target.priority)
     if share > 0:
         return f"drawn by weight {target.weight} among priority {target.priority}"
     if target.priority > first.priority:
