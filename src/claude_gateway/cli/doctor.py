@@ -233,8 +233,8 @@ def _said(failure: TargetFailure) -> str:
     """What an upstream said, after the field that leads to it."""
     said = f" ({failure.said})" if failure.said else ""
     # `<index>.<hash>`, or `<rule>.<index>.<hash>`.
-    *rule, index, _ = failure.target.rpartition("/")[2].split(".")
-    at = f"rule {rule[0]}, targets[{index}]" if rule else f"spec.targets[{index}]"
+    parts = failure.target.rpartition("/")[2].split(".")
+    at = f"spec.targets[{parts[0]}]" if len(parts) < 3 else f"rule {parts[0]}, targets[{parts[1]}]"
     return f"{at}: {failure.reason or failure.kind}{said}"
 
 

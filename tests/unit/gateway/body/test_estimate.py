@@ -183,3 +183,70 @@ def test_a_hostile_depth_has_one_too() -> None:
 def test_more_text_never_counts_less(texts: list[str]) -> None:
     counts = [estimate.text(" ".join(texts[:end]).encode("utf-8", "replace")) for end in range(len(texts) + 1)]
     assert counts == sorted(counts)
+
+
+_WORDS: Final = "word " * 1000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "user", "content": _WORDS}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": _WORDS}]}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": _WORDS}}]}]},
+        {"input": _WORDS},
+        {"instructions": _WORDS, "input": []},
+        {"prompt": [_WORDS]},
+        {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": _WORDS}]}]},
+        {"input": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": _WORDS}]}]},
+        {"input": [{"type": "function_call", "arguments": _WORDS}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": _WORDS}]},
+    ],
+)
+def test_the_words_of_every_format_count(request_: Mapping[str, Any]) -> None:
+    assert 980 <= estimate.tokens(json.dumps({"model": "m", **request_}).encode()) <= 1150
+
+
+@pytest.mark.parametrize(
+    ("block", "tokens"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBOR" * 200_000}}, 1600),
+        ({"type": "input_image", "image_url": "data:image/png;base64," + "iVBOR" * 200_000}, 1600),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}, 3000),
+        ({"type": "file", "file": {"file_id": "f"}}, 3000),
+        ({"type": "file", "file": "odd"}, 3000),
+        ({"type": "input_file", "file_data": "data:application/pdf;base64,AAAA"}, 3000),
+    ],
+)
+def test_pictures_and_files_of_openais_formats_count_as_pictures_and_pages(
+    block: Mapping[str, Any], tokens: int
+) -> None:
+    assert estimate.tokens(_request(block)) - _NOTHING == tokens
+
+
+_LEAVES = st.text() | st.integers() | st.none() | st.booleans() | st.sampled_from(["\u00e9" * 9, "aB" * 9, "\n" * 9])
+_PARTS = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["content", "text", "source", "data", "x"]), inner, max_size=3)
+        | st.tuples(
+            st.sampled_from(["text", "image", "document", "file", "input_image", "tool_use", "new"]), inner
+        ).map(lambda pair: {"type": pair[0], "content": pair[1], "text": pair[1], "input": pair[1]})
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["messages", "system", "input", "tools"]), _PARTS), st.booleans())
+def test_the_bound_from_the_size_is_never_too_low(request_: Mapping[str, Any], escaped: bool) -> None:
+    body = json.dumps({"model": "m", **request_}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    most = estimate.at_most(body)
+    assert most is None or estimate.tokens(body) <= most
+
+
+def test_a_hidden_word_is_not_bounded() -> None:
+    plain = b'{"messages":[{"role":"user","content":[%s]}]}'
+    block = b'{"type":"i\\u006dage"}'
+    assert estimate.at_most(plain % block) is None
+    assert estimate.tokens(plain % b",".join([block] * 99)) > 99 * 1600
