@@ -31,6 +31,8 @@ class Vault:
         self._values: dict[str, str] = {}
         self._own: dict[str, str] = {}
         self._reserved: set[str] = set()
+        self._by_value: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
         self._used: dict[str, None] = {}
 
     @property
@@ -70,15 +72,15 @@ class Vault:
 
     def reserve(self, config: object) -> None:
         """Keep the names that a configuration refers to anywhere from being given to another value."""
-        left = [config]
+        left, seen = [config], set[int]()
         while left:
             value = left.pop()
-            if isinstance(value, dict):
-                left += value.values()
-            elif isinstance(value, list):
-                left += value
-            elif isinstance(value, str) and (name := reference(value.strip())) is not None:
+            if isinstance(value, str) and (name := reference(value.strip())) is not None:
                 self._reserved.add(name)
+            elif isinstance(value, dict | list) and id(value) not in seen:
+                # An alias of YAML is one object in many places.
+                seen.add(id(value))
+                left += value.values() if isinstance(value, dict) else value
 
     def know(self, name: str, value: str) -> None:
         """Learn a variable that the configuration sets itself; if the output refers to it, it is in ``values``."""
@@ -95,13 +97,17 @@ class Vault:
 
     def _free(self, name: str, value: str) -> str:
         """Return the name that a value already has, else a free one like ``name``."""
-        known = next((found for found, held in self._values.items() if held == value), None)
+        known = self._by_value.get(value)
         if known is not None:
             return known
         name = variable_name(name)
-        number, found = 2, name
+        number = self._numbers.get(name, 1)
+        found = name if number == 1 else f"{name}_{number}"
         while found in self._reserved or found in self._values or self._variables.get(found, value) != value:
-            found, number = f"{name}_{number}", number + 1
+            number += 1
+            found = f"{name}_{number}"
+        self._numbers[name] = number
+        self._by_value[value] = found
         return found
 
 

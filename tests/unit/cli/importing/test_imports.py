@@ -408,3 +408,28 @@ def test_patterns_pass_on_the_name_and_a_general_fallback_is_for_all(tmp_path: P
     assert [each["model"] for each in targets] == ["openai/*", "ollama/llama2"]
     assert targets[1]["baseURL"] == "http://localhost:11434"
     assert "sk-in-a-fallback" not in outcome.stdout + outcome.stderr
+
+
+def test_a_file_of_aliases_is_walked_once(tmp_path: Path) -> None:
+    laughs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
+    source = tmp_path / "config.yaml"
+    source.write_text(f"a0: &a0 [x]\n{laughs}\nmodel_list: [{{model_name: m, litellm_params: {{model: gpt-5}}}}]\n")
+    assert route(manifests(call("import", "litellm", source)), "m")["targets"][0]["model"] == "openai/gpt-5"
+
+
+def test_objects_with_the_same_name_are_numbered(tmp_path: Path) -> None:
+    entries = "".join(
+        f"- {{model_name: 'M.{n % 2}', litellm_params: {{model: openai/m, api_key: sk-{n}}}}}\n" for n in range(4)
+    )
+    source = tmp_path / "config.yaml"
+    source.write_text(
+        f"model_list:\n{entries}- {{model_name: M-0, litellm_params: {{model: openai/m, api_key: sk-0}}}}\n"
+    )
+    objects = manifests(call("import", "litellm", source))
+    assert [name for kind, name in objects if kind == "ModelRoute"] == ["m-0", "m-1", "m-0-2"]
+    assert [name for kind, name in objects if kind == "ClaudeCredential"] == [
+        "openai",
+        "openai-2",
+        "openai-3",
+        "openai-4",
+    ]
