@@ -63,6 +63,7 @@ def test_a_token_identifies_its_caller_everywhere(idp: IdentityProvider, header:
             "proof": "jwt",
         }
         assert token not in gateway.process.log.read_text()
+        assert [use.client for use in gateway.status().clients] == ["ns/dev"]
     assert idp.asked == ["/.well-known/openid-configuration", "/keys"], "everything was verified with one key set"
 
 
