@@ -21,8 +21,8 @@ print("sealed:" + str(len(sys.stdin.read())))
 def bulk(folder: Path, text: str, *arguments: str, path: str | None = None) -> Outcome:
     people = folder / "people.csv"
     people.write_text(text)
-    given = ("--from", people, "-o", folder / "developers.yaml", "--handouts", folder / "handouts", *arguments)
-    return call("key", "new", "developers", *given, environment={"PATH": path} if path else None)
+    places = ("--from", people, "-o", folder / "developers.yaml", "--handouts", folder / "handouts")
+    return call("key", "new", "developers", *places, *arguments, environment={"PATH": path} if path else None)
 
 
 def key(folder: Path, person: str) -> str:
