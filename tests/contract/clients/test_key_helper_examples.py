@@ -203,13 +203,16 @@ def test_jwt(stack: System, upstream: Scripted, idp: TokenEndpoint, tmp_path: Pa
     known = {"IDP_TOKEN_URL": idp.url, "IDP_CLIENT_ID": CLIENT, "IDP_SECRET_FILE": str(tmp_path / "client-secret")}
     helper = recorded(tmp_path, f"{EXAMPLES / 'jwt.sh'} --ca-file {idp.ca}")
     with Session(stack, tmp_path, helper, release, known) as session:
-        for number in range(4):
-            assert session.say(f"hello {number}") == f"echo: hello {number}"
-            until(lambda: len(handed_out(tmp_path)) > number, timeout=60, what="a token")  # noqa: B023
-    all_went_well(stack, before, count=4)
+        assert session.say("hello") == "echo: hello"
+
+        def renewed() -> bool:
+            assert session.say("again") == "echo: again"
+            return len(set(handed_out(tmp_path))) >= 3
+
+        # A prompt while the helper still runs does not start it again, so it takes some.
+        until(renewed, timeout=80, what="the third token")
+    all_went_well(stack, before, count=3)
     assert {line["user"] for line in stack.requests(count=before)[before:]} == {"alice"}
-    # Each is another token: the key really rotated.
-    assert len(set(handed_out(tmp_path))) >= 4
 
 
 def test_the_setup_script(stack: System, upstream: Scripted, tmp_path: Path) -> None:
