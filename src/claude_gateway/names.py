@@ -200,6 +200,9 @@ No other provider's keys are among them.
 HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 """Carries the client's gateway key if ``authorization`` holds the client's login at the upstream."""
 
+HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
+"""Says in every answer as which client, ``<namespace>/<name>``, its caller was recognized."""
+
 # Headers between the gateway and the LiteLLM worker; the gateway drops those that clients send.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"

@@ -103,15 +103,15 @@ class Jwt(Spec):
         default=None,
         description="The secret of tokens that are signed with HS256, at least 32 characters. Default: public keys.",
     )
-    audiences: Annotated[tuple[Text, ...], Items("audience", most=16, least=0, unique=True)] = Field(
-        default=(),
+    audiences: Annotated[tuple[Text, ...], Items("audience", most=16, unique=True)] | None = Field(
+        default=None,
         description=(
             "Values of which `aud` must have one. Required without `secretRef`; with it, the default is tokens without "
             "`aud`."
         ),
     )
-    claims: dict[str, Annotated[tuple[ClaimValue, ...], Items("value", most=32)]] = Field(
-        default={},
+    claims: dict[str, Annotated[tuple[ClaimValue, ...], Items("value", most=32)]] | None = Field(
+        default=None,
         max_length=16,
         description=(
             "Claims that the token must have, each with the values of which it must have one, such as "
@@ -123,14 +123,14 @@ class Jwt(Spec):
     groups_claim: ClaimName = Field(default="groups", description="The claim with the groups. Default: `groups`.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.secretRef) || (has(self.issuer) && has(self.audiences) && self.audiences.size() > 0)",
-            holds=lambda jwt: jwt.secret_ref is not None or (jwt.issuer is not None and bool(jwt.audiences)),
+            cel="has(self.secretRef) || (has(self.issuer) && has(self.audiences))",
+            holds=lambda jwt: jwt.secret_ref is not None or (jwt.issuer is not None and jwt.audiences is not None),
             wrong="the tokens of an issuer with public keys need an issuer and an audience",
             fix="set `issuer` and `audiences`, or `secretRef` for HS256",
         ),
         Rule(
             cel="!has(self.claims) || self.claims.all(name, name.size() > 0 && name.size() <= 128)",
-            holds=lambda jwt: all(0 < len(name) <= LONGEST_CLAIM for name in jwt.claims),
+            holds=lambda jwt: all(0 < len(name) <= LONGEST_CLAIM for name in jwt.claims or ()),
             wrong="the name of a claim is empty or too long",
             fix="write names of 1 to 128 characters in `claims`",
         ),

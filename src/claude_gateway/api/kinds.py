@@ -191,6 +191,34 @@ _CLIENTS: Final = (
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
+    _example(
+        Kind.GATEWAY_CLIENT,
+        "platform",
+        {
+            "keys": [
+                {"hashesFrom": {"name": "platform-keys"}},
+                {
+                    "hash": f"sha256:{'0123456789abcdef' * 4}",
+                    "user": "bob@example.com",
+                    "team": "platform",
+                    "expiresAt": "2027-01-31T00:00:00Z",
+                },
+            ],
+            "serviceAccounts": [{"name": "runner", "namespace": "ci"}],
+            "jwt": [
+                {
+                    "issuer": "https://login.example.com/tenant",
+                    "jwksURL": "https://login.example.com/tenant/keys",
+                    "audiences": ["claude-gateway"],
+                    "claims": {"team": ["platform", "sre"]},
+                    "userClaim": "email",
+                    "teamClaim": "department",
+                    "groupsClaim": "roles",
+                },
+                {"secretRef": {"name": "old-tokens"}},
+            ],
+        },
+    ),
 )
 
 KINDS: Final = (
@@ -241,7 +269,12 @@ KINDS: Final = (
         short_name="gwc",
         spec=GatewayClientSpec,
         description="A client that may call the gateway, and the model names that it may use.",
-        columns=(Column("Models", ".spec.models", "Names that it may use; empty: all."), *_STATUS, _AGE),
+        columns=(
+            Column("Models", ".spec.models", "Names that it may use; empty: all."),
+            *_STATUS,
+            Column("Last-Used", ".status.lastUsed", "When it last called.", type="date", wide=True),
+            _AGE,
+        ),
         examples=_CLIENTS,
     ),
 )

@@ -23,11 +23,18 @@ class CredentialReport(Contract):
     failures: int = 0
 
 
+class ClientUse(Contract):
+    """When a client was last used, in Unix time; ``client`` is its full name."""
+
+    client: str
+    at: float
+
+
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
     ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
-    gateway, ``credentials`` are those that were used.
+    gateway, ``credentials`` are those that were used, ``clients`` the clients that called, the latest last.
     """
 
     revision: str | None = None
@@ -35,6 +42,7 @@ class ProcessReport(Contract):
     error: str | None = None
     in_flight: int = 0
     credentials: tuple[CredentialReport, ...] = ()
+    clients: tuple[ClientUse, ...] = ()
 
     @property
     def verdicts(self) -> tuple[tuple[str, str | None, bool], ...]:

@@ -84,6 +84,22 @@ def client(**spec: Any) -> Spec:
     return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
 
 
+def issuer(**fields: Any) -> Spec:
+    """An entry of ``jwt`` with public keys, with these changes."""
+    return {"issuer": "https://login.example.com", "audiences": ["claude-gateway"], **fields}
+
+
+def _ending(text: str) -> Spec:
+    return {"secretRef": {"name": "alice"}, "expiresAt": text}
+
+
+HASH: Final = f"sha256:{'0' * 64}"
+_END_IN_ZONE: Final = "2027-01-31T00:00:00+05:30"
+_ONE_PLACE: Final = "set one of `secretRef`, `hash` and `hashesFrom`"
+_NO_TIME: Final = "not a time; write date, time and time zone"
+_NEEDS_ISSUER: Final = "set `issuer` and `audiences`, or `secretRef` for HS256"
+_NO_TEXT: Final = "not plain text; write printable ASCII without spaces at the ends"
+_NO_TEXT_VALUE: Final = f"{_NO_TEXT}; numbers in quotes"
 _ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GATEWAY_CLIENT
 
 VALID: Final = (
@@ -138,6 +154,17 @@ VALID: Final = (
     Case("routes of 64 namespaces", _ROUTE, route(allowedRoutes=listing(*(f"t{i:0>62}" for i in range(64))))),
     Case("a route for one release", _ROUTE, route(gatewayRef={"name": "cg-claude-gateway"})),
     Case("a credential for one release", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "cg"}}),
+    Case("a hash of a key", _CLIENT, client(keys=[{"hash": HASH, "user": "bob", "expiresAt": "2027-01-31T00:00:00Z"}])),
+    Case("a list of hashes", _CLIENT, client(keys=[{"hashesFrom": {"name": "people", "key": "keys.txt"}}])),
+    Case("a key of a team", _CLIENT, client(keys=[{"secretRef": SECRET, "team": "red", "expiresAt": _END_IN_ZONE}])),
+    Case("ServiceAccounts", _CLIENT, {"serviceAccounts": [{"name": "ci"}, {"namespace": "team-a", "name": "ci"}]}),
+    Case("an issuer", _CLIENT, {"jwt": [issuer()]}),
+    Case(
+        "an issuer with claims",
+        _CLIENT,
+        {"jwt": [issuer(jwksURL="https://x.example/keys", claims={"https://x/groups": ["a b", "c"]}, userClaim="upn")]},
+    ),
+    Case("old tokens", _CLIENT, {"jwt": [{"secretRef": SECRET}, {"secretRef": SECRET, "issuer": "https://old"}]}),
     Case("a client for one release", _CLIENT, client(gatewayRef={"name": "cg"})),
     Case("a client with all", _CLIENT, client(keys=[{"secretRef": SECRET}] * 16, models=["*", "claude-*"])),
 )
@@ -379,6 +406,71 @@ INVALID: Final = (
     Case("a release in capitals", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "CG"}}, "gatewayRef.name"),
     Case("a release that is text", _CLIENT, client(gatewayRef="cg"), "gatewayRef"),
     Case("no keys", _CLIENT, client(keys=[]), "keys"),
+    Case("no proof", _CLIENT, {"models": ["*"]}, "", "list at least one of `keys`, `serviceAccounts` and `jwt`"),
+    Case("two places of a key", _CLIENT, client(keys=[{"secretRef": SECRET, "hash": HASH}]), "keys[0]", _ONE_PLACE),
+    Case("no place of a key", _CLIENT, client(keys=[{"user": "bob"}]), "keys[0]", _ONE_PLACE),
+    Case(
+        "a list with an end",
+        _CLIENT,
+        client(keys=[{"hashesFrom": SECRET, "expiresAt": "2027-01-31T00:00:00Z"}]),
+        "keys[0]",
+        "a list of hashes has its own people and ends; remove",
+    ),
+    Case("a bare hash", _CLIENT, client(keys=[{"hash": "0" * 71}]), "keys[0].hash", "not the hash of a key; write"),
+    Case(
+        "an end that is a date", _CLIENT, client(keys=[_ending("2027-01-31 00:00:00Z")]), "keys[0].expiresAt", _NO_TIME
+    ),
+    Case(
+        "an end without a zone", _CLIENT, client(keys=[_ending("2027-01-31T00:00:00.0")]), "keys[0].expiresAt", _NO_TIME
+    ),
+    Case(
+        "an end long ago",
+        _CLIENT,
+        client(keys=[_ending("1999-01-31T00:00:00Z")]),
+        "keys[0].expiresAt",
+        "no calendar has this time; write",
+    ),
+    Case("no ServiceAccounts", _CLIENT, {"serviceAccounts": []}, "serviceAccounts"),
+    Case(
+        "a namespace that is none",
+        _CLIENT,
+        {"serviceAccounts": [{"name": "a", "namespace": "A"}]},
+        "serviceAccounts[0].namespace",
+    ),
+    Case("an issuer without audience", _CLIENT, {"jwt": [{"issuer": "https://x"}]}, "jwt[0]", _NEEDS_ISSUER),
+    Case("an audience without issuer", _CLIENT, {"jwt": [{"audiences": ["x"]}]}, "jwt[0]", _NEEDS_ISSUER),
+    Case(
+        "two kinds of keys",
+        _CLIENT,
+        {"jwt": [issuer(secretRef=SECRET, jwksURL="https://x")]},
+        "jwt[0]",
+        "not with both; remove `secretRef` or `jwksURL`",
+    ),
+    Case(
+        "a claim with a long name",
+        _CLIENT,
+        {"jwt": [issuer(claims={"x" * 129: ["a"]})]},
+        "jwt[0]",
+        "the name of a claim is empty or too long; write",
+    ),
+    Case("a claim without values", _CLIENT, {"jwt": [issuer(claims={"x": []})]}, "jwt[0].claims"),
+    Case("17 claims", _CLIENT, {"jwt": [issuer(claims={f"c{i}": ["a"] for i in range(17)})]}, "jwt[0].claims"),
+    Case("a value with a break", _CLIENT, {"jwt": [issuer(claims={"x": ["a\n"]})]}, "jwt[0].claims", _NO_TEXT_VALUE),
+    Case("an audience with a break", _CLIENT, {"jwt": [issuer(audiences=["a\n"])]}, "jwt[0].audiences", _NO_TEXT),
+    Case(
+        "a claim with a space",
+        _CLIENT,
+        {"jwt": [issuer(userClaim="a b")]},
+        "jwt[0].userClaim",
+        "not the name of a claim",
+    ),
+    Case(
+        "one person and many",
+        _CLIENT,
+        client(owner="alice@example.com", jwt=[issuer()]),
+        "",
+        "a client of one person identifies itself with that person's keys only; remove",
+    ),
     Case("17 keys", _CLIENT, client(keys=[{"secretRef": SECRET}] * 17), "keys"),
     Case("no models for a client", _CLIENT, client(models=[]), "models"),
     Case("the same model twice", _CLIENT, client(models=["a", "a"]), "models"),

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -50,9 +50,14 @@ def models(model: type[Spec]) -> Iterator[type[Spec]]:
     """A model and all in it."""
     yield model
     for field in model.model_fields.values():
-        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(part, type) and issubclass(part, Spec):
-                yield from models(part)
+        yield from _within(field.annotation)
+
+
+def _within(annotation: Any) -> Iterator[type[Spec]]:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield from models(annotation)
+    for part in get_args(annotation):
+        yield from _within(part)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

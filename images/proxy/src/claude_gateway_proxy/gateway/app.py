@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway.names import INTERNAL_HEADER_PREFIX
+from claude_gateway.names import HEADER_GATEWAY_CLIENT, INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
@@ -28,7 +28,8 @@ from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
+from claude_gateway_proxy.gateway.telemetry.uses import Uses
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -38,6 +39,7 @@ from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
@@ -45,6 +47,7 @@ class App:
     """Answers every request of the public listeners.
 
     ``in_flight`` counts the model requests that are being answered; ``idle`` is set when the last of them ended.
+    ``uses`` knows when each client was last used.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class App:
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         """
         self.draining = False
+        self.uses = Uses(time.time)
         self.in_flight = 0
         self.idle = asyncio.Event()
         self._live = live
@@ -147,6 +151,7 @@ class App:
         principal = await snapshot.callers.identify(headers, self._issuers)
         client = principal.client
         record.client = client.name
+        self.uses.note(client.name)
         record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
@@ -200,6 +205,8 @@ class App:
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.
             headers.append((b"connection", b"close"))
+        if record.client != UNKNOWN:
+            headers.append((_CLIENT, record.client.encode()))
         record.status, record.bytes_out, record.error = status, len(body), failure.message
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)

@@ -143,7 +143,7 @@ class Process:
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
-        return report.model_copy(update={"credentials": self._credentials()})
+        return report.model_copy(update={"credentials": self._credentials(), "clients": self._app.uses.report()})
 
     def _credentials(self) -> tuple[CredentialReport, ...]:
         """What is known about the credentials that were used: the last answer, and how the renewal stands."""
