@@ -16,9 +16,8 @@ def named(answer: Answer, call: Call) -> Answer:
         return answer
     if not answer.events and not answer.complete and LateName.is_in(call.format, answer.head):
         late = LateName(call.named)
-        return dataclasses.replace(
-            answer, head=late.feed(answer.head), read=_Renamed(answer.read, late).read, grown=None
-        )
+        read = _Renamed(answer.read, late).read
+        return dataclasses.replace(answer, head=late.feed(answer.head), read=read, pour=None, grown=None)
     if not answer.events:
         head = renamed(answer.head, call.named)
         grown = len(head) - len(answer.head)
@@ -27,7 +26,7 @@ def named(answer: Answer, call: Call) -> Answer:
     head = renaming.feed(answer.head)
     if renaming.done:
         return answer if head == answer.head else dataclasses.replace(answer, head=head)
-    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read)
+    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pour=None)
 
 
 class _Renamed:
