@@ -81,9 +81,9 @@ async def test_a_large_piece_that_is_taken_lets_the_upstream_go_on() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken)
     upstream.answer.feed(b"x" * 1_000_000)
-    assert not upstream.reading
+    reading = [upstream.reading]
     upstream.answer.deliver()
-    assert upstream.reading
+    assert [*reading, upstream.reading] == [False, True]
     pouring.cancel()
 
 
