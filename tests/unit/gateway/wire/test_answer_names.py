@@ -126,6 +126,7 @@ def test_an_event_is_passed_on_as_soon_as_its_name_came() -> None:
         (Format.CHAT, _stream({**_CHAT, "model": "ours"})),
         (Format.MESSAGES, _stream({"type": "message_start", "message": {"model": "ours"}})),
         (Format.MESSAGES, _stream(_STARTED)),
+        (Format.MESSAGES, _stream({"type": "ping"}, {"type": "message_start"})),
         (Format.CHAT, b": comment\n" * 999 + _stream(*[{"choices": []}] * 64)),
     ],
 )

@@ -35,6 +35,7 @@ _KEY: Final = b'"model"'
 _EMPTY: Final = b'""'
 _BACKSLASH: Final = ord("\\")
 _DATA: Final = b"data:"
+_PING: Final = b'"ping"'
 _LINE_END: Final = re.compile(rb"[\r\n]")
 # A string that is cut off matches to its end: a search within it would take its escaped quotes for new strings.
 _TOKEN: Final = re.compile(
@@ -169,7 +170,7 @@ class Renaming:
                     self._held = data[at:]
                     break
                 elif data.startswith(_DATA, at, end):
-                    self._note_nameless()
+                    self._note_nameless(ping=data.find(_PING, at, end) >= 0)
             self._inside = line_end is None
             if line_end is None:
                 break
@@ -199,9 +200,10 @@ class Renaming:
             self._state = _State.RENAMING
         return not right
 
-    def _note_nameless(self) -> None:
+    def _note_nameless(self, *, ping: bool) -> None:
+        """Note an event without a name: of Messages, only pings come before the one that has it."""
         if self._state is _State.LOOKING:
-            self._tries -= 1
+            self._tries = 0 if self._once and not ping else self._tries - 1
             if self._tries == 0:
                 self._state = _State.PASSING
 
