@@ -64,6 +64,7 @@ def test_a_token_identifies_its_caller_everywhere(idp: IdentityProvider, header:
         }
         assert token not in gateway.process.log.read_text()
         assert [use.client for use in gateway.status().clients] == ["ns/dev"]
+        assert 'claude_gateway_callers_total{proof="jwt"} 1.0' in gateway.internal("/metrics").decode()
     assert idp.asked == ["/.well-known/openid-configuration", "/keys"], "everything was verified with one key set"
 
 

@@ -89,6 +89,11 @@ class Metrics:
             ("repair", "cause"),
             registry=registry,
         )
+        self._callers = counter(
+            names.METRIC_CALLERS,
+            "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
+            "proof",
+        )
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
             *(self._mirrored, self._mirror_tokens),
@@ -144,6 +149,8 @@ class Metrics:
         """Count one request at its end; ``now`` is on the record's clock."""
         client, route = record.client, record.route
         self._requests.of(client, route, record.format.value, str(record.status)).inc()
+        if record.judges is None and record.mirrors is None:
+            self._callers.of(record.proof or UNKNOWN).inc()
         for kind, tokens in _tokens_of(record):
             self._tokens.of(client, route, kind).inc(tokens)
         for failed in record.upstream_errors:
