@@ -234,6 +234,7 @@ METRIC_CREDENTIAL_EXPIRY: Final = "claude_gateway_credential_expiry_timestamp_se
 METRIC_CREDENTIAL_FAILURES: Final = "claude_gateway_credential_refresh_failures"
 METRIC_VERDICTS: Final = "claude_gateway_safeguard_verdicts"
 METRIC_REPAIRS: Final = "claude_gateway_repairs"
+METRIC_CALLERS: Final = "claude_gateway_callers"
 METRIC_CONFIG_INFO: Final = "claude_gateway_config_info"
 METRIC_CONFIG_LOADED: Final = "claude_gateway_config_loaded_timestamp_seconds"
 METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"

@@ -7,7 +7,8 @@ They are computed from the bundle alone, so they can also be computed for a revi
 Name of the slice              What its digest covers
 =============================  ==================================================================================
 ``route:<namespace>/<name>``   the route and its targets
-``client:<namespace>/<name>``  the client and the hashes of its keys
+``client:<namespace>/<name>``  the client and the hashes of its keys, and the keys of the cluster if it has
+                               ServiceAccounts
 ``key:<ref>``                  one key of a Secret, and the addresses that it is sent to; ``<ref>`` is its entry in
                                the secret part without the hash of the value
 ``place:<region or project>``  the pods' own identity in one place of a cloud
@@ -56,7 +57,10 @@ def slices(policy: Policy, holders: Mapping[str, Holder]) -> Slices:
             if spent is not None:
                 spending.setdefault(spent, set()).add(target.model_dump_json(include=_GIVEN))
     for client in policy.clients:
-        found[f"client:{client.name}"] = _digest([client.model_dump_json(), *sorted(keys.get(client.name, ()))])
+        parts = [client.model_dump_json(), *sorted(keys.get(client.name, ()))]
+        if client.service_accounts and policy.cluster is not None:
+            parts.append(policy.cluster.model_dump_json())
+        found[f"client:{client.name}"] = _digest(parts)
     found.update((spent, _digest(sorted(ids))) for spent, ids in spending.items())
     return found
 

@@ -50,7 +50,8 @@ async def test_they_are_read_again_after_some_minutes() -> None:
 async def test_they_are_kept_while_they_cannot_be_read() -> None:
     api = ApiServer()
     await api.issuer.keys()
-    for broken in (Forbidden("no"), {"keys": []}, {}):
+    answers: list[Any] = [Forbidden("no"), {"keys": []}, {}]
+    for broken in answers:
         api.documents["/openid/v1/jwks"] = broken
         api.now += READ_SECONDS
         assert await api.issuer.keys() == _WANTED

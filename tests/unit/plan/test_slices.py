@@ -1,5 +1,6 @@
 """Slices: the same for the same part, computed of what was written or of what was read back."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.support.builders.objects import (
     bedrock,
     client,
     credential,
+    manifest,
     plan,
     route,
     secret,
@@ -23,9 +25,10 @@ from tests.support.builders.objects import (
 from tests.unit.plan.test_properties import WORLDS
 
 from claude_gateway.contract.bundle import Bundle, pack, unpack
+from claude_gateway.names import Kind
 from claude_gateway.plan.decide import decide
 from claude_gateway.plan.slices import name, slices_of
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import ClusterKeys, Settings, read
 
 
 def bundle(*manifests: Any) -> Bundle:
@@ -112,3 +115,16 @@ def test_the_identity_of_the_pods_has_a_slice_for_each_place() -> None:
 def test_nobody_who_has_no_keys_has_a_slice() -> None:
     assert slices_of(bundle()) == {}
     assert world().pods is None
+
+
+def test_the_keys_of_the_cluster_count_for_who_has_service_accounts() -> None:
+    accounts = manifest(Kind.GATEWAY_CLIENT, "ci", {"serviceAccounts": [{"name": "runner"}]})
+
+    def of(keys: str) -> Mapping[str, str]:
+        world = read([secret(), client(), accounts], Settings(release="cg", audience="a"))
+        found = slices_of(decide(replace(world, cluster=ClusterKeys("https://k8s", keys)), NOW).bundle)
+        assert found is not None
+        return found
+
+    before, after = of("old"), of("new")
+    assert {name for name in before if before[name] != after[name]} == {"client:default/ci"}

@@ -74,6 +74,11 @@ class Metrics:
             ("repair", "cause"),
             registry=registry,
         )
+        self._callers = counter(
+            names.METRIC_CALLERS,
+            "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
+            "proof",
+        )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
@@ -118,6 +123,8 @@ class Metrics:
         """Count one request at its end; ``now`` is on the record's clock."""
         client, route = record.client, record.route
         self._requests.of(client, route, record.format.value, str(record.status)).inc()
+        if record.judges is None:
+            self._callers.of(record.proof or UNKNOWN).inc()
         if record.input_tokens:
             self._tokens.of(client, route, "input").inc(record.input_tokens)
         if record.output_tokens:
