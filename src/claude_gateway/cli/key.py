@@ -114,16 +114,8 @@ def new(
         document(name, key="", models=models, namespace=namespace)
         client, secret = keybulk.objects(name, models=models, namespace=namespace, secret_name=f"{name}-keys")
         lifetime = None if days is None else timedelta(days=days)
-        written, kept = keybulk.create(
-            people_file,
-            output=output,
-            folder=handouts,
-            client=client,
-            secret=secret,
-            lifetime=lifetime,
-            rotate=rotate,
-        )
-        click.echo(keybulk.report(written, kept, output=output, folder=handouts))
+        order = keybulk.Order(people_file, output=output, folder=handouts, lifetime=lifetime, rotate=rotate)
+        click.echo(keybulk.create(order, client, secret))
         return
     if handouts is not None or rotate:
         raise click.UsageError("--handouts and --rotate need --from")

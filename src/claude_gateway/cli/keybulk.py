@@ -1,5 +1,6 @@
 """``key new --from``: keys for many people at once. One file with hashes alone, and one hand-out per person."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,38 +20,43 @@ _NAMED: Final = 20
 _HEADER: Final = "# Written by `claude-gateway key new --from`: people and hashes of keys, no keys."
 
 
-def create(
-    source: Path,
-    *,
-    output: Path,
-    folder: Path,
-    client: dict[str, Any],
-    secret: dict[str, Any],
-    lifetime: timedelta | None,
-    rotate: bool,
-) -> tuple[list[Handout], int]:
-    """Give everybody in the CSV file a key who has none yet, or with ``rotate`` one more.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who gets keys (``source``, a CSV file), where they go, when they end, and whether people with a key get one more.
+
+    ``output`` gets the hashes, ``folder`` the hand-outs.
+    """
+
+    source: Path
+    output: Path
+    folder: Path
+    lifetime: timedelta | None = None
+    rotate: bool = False
+
+
+def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
+    """Give everybody in the CSV file a key who has none yet, or with ``rotate`` one more; return what was done.
 
     ``client`` and ``secret`` are the objects without the list. The hand-outs are written first: a hash without its key
-    could never be handed out. Returns the hand-outs, and how many people had a key already. Raises Trouble.
+    could never be handed out. Raises Trouble.
     """
-    wanted = people.read(source)
-    before = _existing(output, client, secret)
+    wanted = people.read(order.source)
+    before = _existing(order.output, client, secret)
     known = keylist.holders(before)
-    chosen = [person for person in wanted if rotate or person.name.lower() not in known]
+    chosen = [person for person in wanted if order.rotate or person.name.lower() not in known]
     if not chosen:
-        return [], len(wanted)
+        return f"{order.output}: everybody in the file has a key already; --rotate makes new ones"
     now = datetime.now(UTC)
     keys = [(person, clientkey.make()) for person in chosen]
-    written = handouts.write(handouts.prepared(folder), keys)
-    expires = None if lifetime is None else now + lifetime
+    written = handouts.write(handouts.prepared(order.folder), keys)
+    expires = None if order.lifetime is None else now + order.lifetime
     listed = keylist.added(before, keys, today=now.date(), expires=expires)
     try:
-        _save(output, client, {**secret, "stringData": {KEY: listed}})
+        _save(order.output, client, {**secret, "stringData": {KEY: listed}})
     except Trouble:
         handouts.discard(written)
         raise
-    return written, len(wanted) - len(chosen)
+    return _report(written, len(wanted) - len(chosen), order)
 
 
 def objects(
@@ -66,20 +72,18 @@ def objects(
     return client, {"apiVersion": "v1", "kind": Kind.SECRET.value, "metadata": labelled}
 
 
-def report(written: list[Handout], kept: int, *, output: Path, folder: Path) -> str:
+def _report(written: list[Handout], kept: int, order: Order) -> str:
     """Say what was made, and what to do with it."""
-    if not written:
-        return f"{output}: everybody in the file has a key already; --rotate makes new ones"
     sealed = sum(handout.sealed for handout in written)
     open_ = len(written) - sealed
-    lines = [f"{output}: {plural(len(written), 'new key')}, as hashes; it may be committed"]
+    lines = [f"{order.output}: {plural(len(written), 'new key')}, as hashes; it may be committed"]
     if kept:
         # Somebody whose key was revoked, and who is still in the CSV file, would get a new one unnoticed.
         names = [handout.person.name for handout in written]
         more = len(names) - _NAMED
         lines.append(f"  for {', '.join(names[:_NAMED])}{f' and {more} more' if more > 0 else ''}")
         lines.append(f"  {kept} had a key already")
-    lines.append(f"{folder}: one hand-out per person")
+    lines.append(f"{order.folder}: one hand-out per person")
     if sealed:
         lines.append(
             f"  {sealed} sealed: send them in any way; each opens theirs with `age --decrypt -i IDENTITY FILE`"
