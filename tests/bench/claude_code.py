@@ -45,7 +45,7 @@ def rows() -> list[Row]:
 def _first_tokens(upstream: Scripted, backend: Backend) -> list[Row]:
     def pooled() -> float:
         backend.ready(_AT_ONCE)
-        # Made before: a client of this library reads all certificates of the system, which takes 30 ms.
+        # Made before: a client of this library reads all certificates of the system, which takes 23 ms of CPU time.
         client = httpx.AsyncClient(timeout=60)
         return asyncio.run(_timed(lambda: _streamed(backend, _PROMPT, client)))
 

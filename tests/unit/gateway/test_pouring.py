@@ -9,14 +9,11 @@ from claude_gateway_proxy.unreachable import AnswerBroken
 
 
 class Upstream:
-    """The connection's side of an answer; ``reading`` is what the answer wants of it."""
+    """The connection's side of an answer; ``reading`` is what the answer asked of it, one after another."""
 
     def __init__(self) -> None:
-        self.reading = True
-        self.answer = HttpAnswer(200, [], content_length=None, set_reading=self._set_reading, abort=lambda: None)
-
-    def _set_reading(self, reading: bool) -> None:
-        self.reading = reading
+        self.reading: list[bool] = []
+        self.answer = HttpAnswer(200, [], content_length=None, set_reading=self.reading.append, abort=lambda: None)
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -81,9 +78,9 @@ async def test_a_large_piece_that_is_taken_lets_the_upstream_go_on() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken)
     upstream.answer.feed(b"x" * 1_000_000)
-    reading = [upstream.reading]
+    assert upstream.reading == [False]
     upstream.answer.deliver()
-    assert [*reading, upstream.reading] == [False, True]
+    assert upstream.reading == [False, True]
     pouring.cancel()
 
 
