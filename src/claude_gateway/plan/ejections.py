@@ -52,7 +52,7 @@ def summarize(routes: Sequence[Route], pods: Iterable[PodState]) -> Ejections:
     reports = [pod.report.gateway.ejected for pod in pods if pod.report is not None and pod.report.gateway is not None]
     if not any(reports):
         return Ejections(pods=len(reports))
-    owners = {target.id: route.name for route in routes for target in route.targets}
+    owners = {target.id: route.name for route in routes for target in route.all_targets}
     found: dict[str, list[EjectedTarget]] = {}
     for ejected in chain.from_iterable(reports):
         if ejected.target in owners:

@@ -13,7 +13,7 @@ from tests.support.builders.bundles import bundle, route, target
 from tests.support.builders.questions import Request
 
 from claude_gateway.contract.bundle import BundleError
-from claude_gateway.contract.policy import Format, Match, Policy, Route, RouteRule, Target
+from claude_gateway.contract.policy import Affinity, Format, Match, Policy, Route, RouteRule, Target
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -96,7 +96,7 @@ def test_it_agrees_with_the_gateway_on_1000_random_requests() -> None:
 
 def test_shares_follow_the_weights() -> None:
     heavy, light = target(base_url="http://a", weight=3), target(base_url="http://b", weight=1)
-    told = _ask(route("m", targets=(heavy, light)))
+    told = _ask(route("m", targets=(heavy, light), affinity=Affinity.NONE))
     assert [(each.target, each.share) for each in told.targets] == [(heavy.id, 0.75), (light.id, 0.25)]
     assert told.targets[0].why == "drawn by weight 3 among priority 0"
 
