@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import click
 
-from claude_gateway.cli import children, cluster, config, live, options, rundir
+from claude_gateway.cli import children, cluster, config, live, options, pricing, rundir
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.contract.policy import Client, Policy
@@ -99,6 +99,7 @@ def explain(
 
     The gateway's own code decides, and nothing is sent to a model. With -f it decides on files, and knows which targets
     are ejected if a `serve` of your own runs at --url. With --context it decides on what is live in a cluster.
+    Costs are at list price, at most: for the estimated input, uncached, and all the output that the request allows.
     The exit code is 1 if the request would be rejected.
     """
     if bool(sources) == bool(context):
@@ -120,7 +121,7 @@ def explain(
         "body": base64.b64encode(body.read(_MOST)).decode(),
         "ejected": sorted(ejected),
     }
-    told = ask(question)
+    told = pricing.priced(ask(question))
     click.echo(json.dumps(told, indent=2, ensure_ascii=False) if output == "json" else "\n".join(lines(told)))
     sys.exit(Exit.PROBLEMS if told.get("refused") else Exit.OK)
 
@@ -163,8 +164,9 @@ def lines(told: Mapping[str, Any]) -> list[str]:
         found.append(f"target   {told['target']}, lane {told['lane']}, because: {told['why']}")
     for each in told.get("targets") or ():
         place = f"{each['place']}." if each["place"] else "-"
+        cost = "" if each.get("cost") is None else f", ${each['cost']}"
         share = f", {each['share']:.0%} of such requests" if 0 < each["share"] < 1 else ""
-        found.append(f"  {place:<3} {each['model']}  {each['why']}{share}")
+        found.append(f"  {place:<3} {each['model']}  {each['why']}{share}{cost}")
     return [printable(line) for line in found]
 
 

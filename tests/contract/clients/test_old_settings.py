@@ -57,7 +57,7 @@ def test_a_ttl_that_is_no_number_does_no_harm(stack: System, tmp_path: Path, rel
 
 @pytest.mark.parametrize("release", cli.RELEASES)
 def test_bedrocks_variables_alone_do_nothing(stack: System, tmp_path: Path, release: cli.Release) -> None:
-    alone = {"ANTHROPIC_BEDROCK_BASE_URL": NOWHERE, "CLAUDE_CODE_SKIP_BEDROCK_AUTH": "1"}
+    alone: dict[str, Any] = {"ANTHROPIC_BEDROCK_BASE_URL": NOWHERE, "CLAUDE_CODE_SKIP_BEDROCK_AUTH": "1"}
     done, lines = hello(stack, tmp_path, release, ANTHROPIC_AUTH_TOKEN=stack.key, **alone)
     assert (done.rc, {line["status"] for line in lines}) == (0, {200})
 
