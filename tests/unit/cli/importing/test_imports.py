@@ -107,6 +107,7 @@ def test_litellm_models_and_their_access(litellm: Outcome) -> None:
         ("azure/gpt-5-deployment", 2),
     ]
     assert sonnet["targets"][0]["maxOutputTokens"] == 64000
+    assert sonnet["targets"][0]["contextWindow"] == 200000
     assert [each.get("weight", 1) for each in route(objects, "team-gpt")["targets"]] == [3, 1]
     assert route(objects, "local")["targets"] == [{"model": "openai/llama-4", "baseURL": "http://127.0.0.1:9999/v1"}]
     assert route(objects, "fast") == route(objects, "local")
