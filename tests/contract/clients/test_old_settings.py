@@ -64,7 +64,7 @@ def test_bedrocks_variables_alone_do_nothing(stack: System, tmp_path: Path, rele
 
 @pytest.mark.parametrize("release", cli.RELEASES)
 def test_in_bedrock_mode_the_base_url_is_ignored(stack: System, tmp_path: Path, release: cli.Release) -> None:
-    mode = {
+    mode: dict[str, Any] = {
         "CLAUDE_CODE_USE_BEDROCK": "1",
         "CLAUDE_CODE_SKIP_BEDROCK_AUTH": "1",
         "ANTHROPIC_BEDROCK_BASE_URL": f"{stack.url}/bedrock",
@@ -92,7 +92,7 @@ def test_a_token_in_the_shell_wins_over_the_helper(stack: System, tmp_path: Path
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_TIMEOUT", "ANTHROPIC_TIMEOUT_MS", "CLAUDE_CODE_TIMEOUT_MS"])
 def test_other_timeouts_are_not_read(stack: System, tmp_path: Path, name: str) -> None:
-    done, _ = hello(stack, tmp_path, "newest", ANTHROPIC_AUTH_TOKEN=stack.key, **{name: "1"})
+    done, _ = hello(stack, tmp_path, "newest", None, ANTHROPIC_AUTH_TOKEN=stack.key, **{name: "1"})
     assert done.rc == 0
 
 
