@@ -21,6 +21,8 @@ from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
+from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
+from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
@@ -59,11 +61,13 @@ class App:
         body_seconds: float,
         log_requests: bool,
         verify_signatures: bool = True,
+        sign_in: SignIn | None = None,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker.
-        ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        ``verify_signatures``: check AWS signatures, rather than only take the client key from them. ``sign_in``: people
+        sign in here, too.
         """
         self.draining = False
         self.in_flight = 0
@@ -77,12 +81,13 @@ class App:
         self._body_seconds = body_seconds
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
+        self._sign_in = sign_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
         if path is None:
-            await self._answer_other(scope, send)
+            await self._answer_other(scope, receive, send)
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
         self.in_flight += 1
@@ -92,13 +97,16 @@ class App:
             self._finish(record)
             self.in_flight -= 1
 
-    async def _answer_other(self, scope: Scope, send: Send) -> None:
+    async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
             await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
             return
         plain = {**scope, "path": plain_path(scope["path"])}
+        if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
+            await self._sign_in.answer(plain, receive, send)
+            return
         await answer_get(plain, send, snapshot=snapshot, draining=self.draining, worker_started=self._worker_started)
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:

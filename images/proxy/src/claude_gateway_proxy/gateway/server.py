@@ -14,6 +14,7 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.internal import InternalApp
@@ -57,6 +58,7 @@ class Process:
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
         self._metrics.watch_targets(self._exchange.aside)
         self._metrics.watch_credentials(self._credentials)
+        self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -68,6 +70,7 @@ class Process:
             body_seconds=settings.body_seconds,
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
+            sign_in=self._sign_in,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -94,6 +97,8 @@ class Process:
             for task in work:
                 task.cancel()
         await self._exchange.close()
+        if self._sign_in is not None:
+            await self._sign_in.close()
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
