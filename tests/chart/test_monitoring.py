@@ -73,7 +73,7 @@ def test_every_series_of_an_alert_is_of_the_release() -> None:
 def test_alerts_can_be_left_out_and_added(everything: Rendered) -> None:
     rules = everything.all("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
     names = [rule.get("alert", rule.get("record")) for rule in rules]
-    assert set(names) == {"own"} | {alert["alert"] for alert in alerts()} - {"ClaudeGatewayTargetsPutAside"}
+    assert set(names) == {"own"} | {alert["alert"] for alert in alerts()} - {"ClaudeGatewayTargetsEjected"}
 
 
 def test_an_alert_says_what_to_look_at_and_how_bad_it_is() -> None:

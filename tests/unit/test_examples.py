@@ -35,7 +35,7 @@ def policy(folder: Path) -> Policy:
 def test_there_are_examples() -> None:
     names = {str(folder.relative_to(EXAMPLES)) for folder in FOLDERS}
     assert names >= {"quickstart/anthropic", "quickstart/openai", "quickstart/scripted", "team", "failover", "gemini"}
-    assert names >= {"bedrock", "vertex", "pass-through", "openai-models", "ollama-vllm"}
+    assert names >= {"bedrock", "vertex", "pass-through", "openai-models", "ollama-vllm", "fits"}
 
 
 @each

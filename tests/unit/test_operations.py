@@ -22,9 +22,7 @@ def test_every_room_knows_every_format(format: Format) -> None:
     path = f"/v1{operation.path}"
     assert model_path(path, path.encode()) == ModelPath(operation.wire, format)
     assert FORMATS[path] is format
-    assert format in fields.ALLOWED
-    assert format in fields._REQUIRED
-    assert set(operation.output_limits) <= fields.ALLOWED[format]
+    assert set(operation.output_limits) <= fields.FIELDS[format].allowed
 
 
 @pytest.mark.parametrize("format", list(Format))

@@ -16,6 +16,7 @@ from claude_gateway.plan import world as plan
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import scope
+from claude_gateway_operator.cluster_keys import ClusterIssuer
 from claude_gateway_operator.object_watch import CREDENTIALS
 from claude_gateway_operator.scope import Scope
 from claude_gateway_operator.settings import Settings
@@ -69,6 +70,7 @@ class Gatherer:
         self._settings = settings
         self._rights = Rights()
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
+        self._issuer = ClusterIssuer(connection)
         self._rules = plan.Settings(
             namespace=settings.namespace,
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
@@ -80,6 +82,7 @@ class Gatherer:
             claude_code_url=settings.claude_code_url,
             claude_auth_url=settings.claude_auth_url,
             caller_secrets=frozenset(settings.caller_secrets),
+            audience=settings.audience,
         )
 
     async def gather(self, *, claude_code_key: bytes = b"") -> World:
@@ -94,7 +97,9 @@ class Gatherer:
             unreadable = frozenset(ref.namespace for ref in needed)
         manifests, refused = await self._values(needed, listed, unreadable)
         secrets = plan.read(manifests, rules).secrets
-        return replace(world, secrets=secrets, unreadable=unreadable | refused)
+        listed_accounts = any(item.spec is not None and item.spec.service_accounts for item in world.clients)
+        cluster = await self._issuer.keys() if listed_accounts else None
+        return replace(world, secrets=secrets, unreadable=unreadable | refused, cluster=cluster)
 
     async def _scope(self) -> Scope:
         try:
@@ -196,8 +201,6 @@ def references(world: World) -> Iterator[ObjectRef]:
     found: tuple[Item[Any], ...] = (*world.credentials, *world.clients)
     for item in found:
         names: tuple[str, ...] = ()
-        if isinstance(item.spec, ClaudeCredentialSpec):
+        if isinstance(item.spec, ClaudeCredentialSpec | GatewayClientSpec):
             names = item.spec.secret_names
-        elif isinstance(item.spec, GatewayClientSpec):
-            names = tuple(key.secret_ref.name for key in item.spec.keys)
         yield from (ObjectRef(kind=Kind.SECRET, namespace=item.ref.namespace, name=name) for name in names)

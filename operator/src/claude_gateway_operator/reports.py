@@ -169,7 +169,8 @@ def _news(report: PodReport | None) -> object:
         return None
     parts: list[object] = [report.wanted, report.live, report.error]
     for process in (report.gateway, report.litellm):
-        parts += (
-            [None] if process is None else [process.revision or "", process.refused, process.error, process.verdicts]
-        )
+        if process is None:
+            parts.append(None)
+            continue
+        parts += [process.revision or "", process.refused, process.error, process.verdicts, process.ejections]
     return parts

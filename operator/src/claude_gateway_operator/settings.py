@@ -19,6 +19,7 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
+Audience = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=512)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -65,6 +66,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether the proxy pods have a ServiceAccount token for Anthropic (`workloadIdentity`).",
     )
+    service_account_audience: Audience | None = Field(
+        default=None,
+        description="What tokens of ServiceAccounts must be for, if they are to identify a client. Default: "
+        "`claude-gateway/NAMESPACE/RELEASE`.",
+    )
     claude_code_url: Url | None = Field(
         default=None,
         description="Address of the Claude Code backend, for people's own subscriptions. Default: none, and every "
@@ -99,6 +105,11 @@ class Settings(BaseSettings):
         description="Seconds without a completed reconciliation after which `/healthz` answers 500.",
     )
     log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")
+
+    @property
+    def audience(self) -> str:
+        """What tokens of ServiceAccounts must be for."""
+        return self.service_account_audience or f"claude-gateway/{self.namespace}/{self.release}"
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
-from typing import Annotated, Any, ClassVar, Final, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -47,6 +47,7 @@ def _is_address(url: str) -> bool:
     return exists and int(after.rpartition(":")[2] if ":" in after else 1) <= 65535
 
 
+FormatName = Literal["Messages", "CountTokens", "Chat", "Completions", "Responses", "Embeddings"]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
 Namespace = Annotated[
     str,

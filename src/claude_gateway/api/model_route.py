@@ -1,5 +1,7 @@
 """ModelRoute: model names that clients send, and the targets that serve them."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -8,8 +10,10 @@ from claude_gateway.api.allowed import SAME, SAME_CLIENTS, AllowedClients, Allow
 from claude_gateway.api.base import (
     DURATION,
     GATEWAY_REF,
+    NAMESPACE,
     BaseUrl,
     Duration,
+    FormatName,
     GatewayRef,
     ModelName,
     ModelPattern,
@@ -17,6 +21,7 @@ from claude_gateway.api.base import (
     Spec,
     seconds,
 )
+from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
 
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
@@ -24,7 +29,6 @@ DEFAULT_TOTAL: Final = "30m"
 
 _FORWARDS: Final = "(has(self.forwardClientToken) && self.forwardClientToken)"
 
-FormatName = Literal["Messages", "CountTokens", "Chat", "Completions", "Responses", "Embeddings"]
 TargetModel = Annotated[
     str,
     Field(min_length=3, max_length=253),
@@ -46,6 +50,15 @@ class ModelParameters(Spec):
     reasoning_effort: Literal["low", "medium", "high"] | None = Field(
         default=None, description="How much the model should reason before it answers."
     )
+
+
+class ModelAbilities(Spec):
+    """What a model can do, where the table of models is wrong about it or does not know it."""
+
+    images: bool | None = Field(default=None, strict=True, description="Whether it reads images.")
+    documents: bool | None = Field(default=None, strict=True, description="Whether it reads PDFs and other files.")
+    tools: bool | None = Field(default=None, strict=True, description="Whether it calls tools.")
+    thinking: bool | None = Field(default=None, strict=True, description="Whether it can be asked to think.")
 
 
 class RouteTarget(Spec):
@@ -79,6 +92,12 @@ class RouteTarget(Spec):
             fix="use it only with `anthropic/...` models, because it sends on the client's Anthropic login",
         ),
         Rule(
+            cel="!has(self.verbatim) || !self.verbatim || self.model.endsWith('/*')",
+            holds=lambda self: not self.verbatim or self.model.endswith("/*"),
+            wrong="`verbatim` is set, but the target has a model name of its own",
+            fix="remove `verbatim`, or pass on the client's name: write the model as `provider/*`",
+        ),
+        Rule(
             cel="!self.model.startsWith('anthropic/') || !has(self.parameters) || !has(self.parameters.temperature) || "
             "self.parameters.temperature <= 1.0",
             holds=lambda self: not self.model.startswith("anthropic/") or (self.parameters.temperature or 0) <= 1,
@@ -91,7 +110,8 @@ class RouteTarget(Spec):
         description=(
             "`provider/model` as LiteLLM names it, for example `anthropic/claude-sonnet-5-5`, `openai/gpt-5`, "
             "`gemini/gemini-2.5-pro`, `hosted_vllm/llama-3`, `bedrock/us.anthropic.claude-opus-5-5`, "
-            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent."
+            "`vertex_ai/claude-opus-5-5`. `provider/*` passes on the model name that the client sent, without the same "
+            "`provider/` in front of it and without a context such as `[1m]` behind it."
         ),
     )
     credential: ObjectName | None = Field(
@@ -114,6 +134,15 @@ class RouteTarget(Spec):
             "sent to `https://api.anthropic.com`, or to a `baseURL` with an allowed host. Default: `false`."
         ),
     )
+    verbatim: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether a `provider/*` target gets the model name exactly as the client sent it, and its answers keep the "
+            "name that the server gives the model, for servers whose own names begin with a provider, such as "
+            "`openai/gpt-oss-20b`, and for answers that are to be the server's byte for byte. Default: `false`."
+        ),
+    )
     formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(
         default=None,
         description=(
@@ -130,19 +159,40 @@ class RouteTarget(Spec):
             "Default: the gateway's own translation for the providers that it knows, LiteLLM for all others."
         ),
     )
+    context_window: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1,
+        le=100_000_000,
+        description=(
+            "The most input tokens that this model takes. A longer request goes to another target of the route; if "
+            "none takes it, it is rejected before it is sent, so that Claude Code compacts its conversation. Default: "
+            "from the table of models; requests of any length are sent to a model that it does not know."
+        ),
+    )
     max_output_tokens: int | None = Field(
         default=None,
         strict=True,
         ge=1,
         le=10_000_000,
-        description="The most output tokens that this model supports; a request that asks for more is lowered to this.",
+        description=(
+            "The most output tokens that this model supports; a request that asks for more is lowered to this. "
+            "Default: from the table of models, for the models of Anthropic, OpenAI, Google, Azure and AWS."
+        ),
+    )
+    supports: ModelAbilities = Field(
+        default=ModelAbilities(),
+        description=(
+            "What this model can do. A request goes to targets that support what it needs; where each target of the "
+            "route says `false` to it, the request is rejected. Default: from the table of models, which never rejects."
+        ),
     )
     weight: int = Field(
         default=1,
         strict=True,
         ge=1,
         le=1000,
-        description="Share of the requests among targets of the same priority. Default: `1`.",
+        description="Share of the sessions (see `affinity`) among targets of the same priority. Default: `1`.",
     )
     priority: int = Field(
         default=0,
@@ -153,6 +203,47 @@ class RouteTarget(Spec):
     )
     parameters: ModelParameters = Field(
         default=ModelParameters(), description="Model settings used if a request has none of its own."
+    )
+
+
+class RouteRule(Spec):
+    """The targets of the requests that match."""
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=63),
+        matches(
+            NAMESPACE,
+            wrong="not a name of a rule",
+            fix="use lower-case letters, digits and `-`, such as `thinker`",
+        ),
+    ] = Field(description="Name of the rule, unique in the route. Logs and warnings show it.")
+    match: RouteMatch = Field(description="Conditions on the request; all that are set must hold.")
+    targets: Annotated[tuple[RouteTarget, ...], Items("target", most=8)] = Field(
+        description="Models that serve the requests that match, instead of the route's `targets`."
+    )
+
+
+class RouteMirror(Spec):
+    """A candidate that gets a copy of a share of the requests, unseen by the clients."""
+
+    rules = (
+        Rule(
+            cel="!has(self.target.forwardClientToken) || !self.target.forwardClientToken",
+            holds=lambda self: not self.target.forward_client_token,
+            wrong="the mirror forwards the client's own login, which nobody asked to be used for a copy",
+            fix="set `credential` to the name of a ClaudeCredential instead of `forwardClientToken`",
+        ),
+    )
+
+    target: RouteTarget = Field(
+        description="The candidate. It is paid for like any other target; its `weight` and `priority` have no meaning."
+    )
+    percent: float = Field(
+        strict=True,
+        gt=0,
+        le=100,
+        description="Share of the conversations that are copied, above 0 and up to 100.",
     )
 
 
@@ -183,8 +274,32 @@ class RouteTimeouts(Spec):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedTarget:
+    """A target of a route and where it is written.
+
+    ``label`` is unique in the route, also where targets are added. ``rule`` is the name of its rule, None for the
+    route's own; ``mirrors``: it gets copies.
+    """
+
+    at: str
+    label: str
+    target: RouteTarget
+    rule: str | None = None
+    mirrors: bool = False
+
+
 class ModelRouteSpec(Spec):
     """Which model names exist, and which targets serve them."""
+
+    rules = (
+        Rule(
+            cel="!has(self.rules) || self.rules.all(one, self.rules.exists_one(other, other.name == one.name))",
+            holds=lambda self: len({one.name for one in self.rules_ or ()}) == len(self.rules_ or ()),
+            wrong="two of the `rules` have the same name",
+            fix="name each rule differently",
+        ),
+    )
 
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=32, unique=True)] = Field(
         description=(
@@ -200,7 +315,31 @@ class ModelRouteSpec(Spec):
         description="Name shown to people, for example in a model picker.",
     )
     targets: Annotated[tuple[RouteTarget, ...], Items("target", most=16)] = Field(
-        description="Models that can serve the requests; one is enough."
+        description="Models that can serve the requests; one is enough. With `rules`: those that no rule matches."
+    )
+    # With the underscore, because `rules` are those of a Spec.
+    rules_: Annotated[tuple[RouteRule, ...], Items("rule", most=16)] | None = Field(
+        default=None,
+        description=(
+            "Other targets for some of the requests, such as those with images. In order: the first rule that matches "
+            "counts, and its targets alone serve the request. Default: none."
+        ),
+    )
+    affinity: Literal["Session", "Agent", "Client", "None"] = Field(
+        default="Session",
+        description=(
+            "What stays at one of several targets with the same priority, where its prompt cache is: the requests of "
+            "a Claude Code session, of each agent in a session, or of a client. Requests that name no session stay "
+            "together by client. A target with more than its share in flight passes requests on to the next one. "
+            "`None`: each request is drawn by weight. Default: `Session`."
+        ),
+    )
+    mirror: RouteMirror | None = Field(
+        default=None,
+        description=(
+            "A candidate that gets a copy of a share of the requests. Its answers are compared in metrics and thrown "
+            "away; clients notice nothing of it, also where it is slow or fails. Default: none."
+        ),
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
@@ -235,3 +374,15 @@ class ModelRouteSpec(Spec):
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
+
+    @property
+    def all_targets(self) -> Iterator[PlacedTarget]:
+        """Yield every target with its place: the route's own, then those of the rules, then that of the mirror."""
+        for index, target in enumerate(self.targets):
+            yield PlacedTarget(f"spec.targets[{index}]", str(index), target)
+        for number, rule in enumerate(self.rules_ or ()):
+            for index, target in enumerate(rule.targets):
+                at = f"spec.rules[{number}].targets[{index}]"
+                yield PlacedTarget(at, f"{rule.name}.{index}", target, rule=rule.name)
+        if self.mirror is not None:
+            yield PlacedTarget("spec.mirror.target", "mirror", self.mirror.target, mirrors=True)

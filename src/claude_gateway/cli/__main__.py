@@ -11,14 +11,19 @@ from claude_gateway.cli.crds import crds
 from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.env import env
 from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.explain import explain
+from claude_gateway.cli.import_ import import_
 from claude_gateway.cli.key import key
+from claude_gateway.cli.keyhelper.command import key_helper
 from claude_gateway.cli.lint import lint
 from claude_gateway.cli.login import login
 from claude_gateway.cli.models import models
 from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
+from claude_gateway.cli.setup import setup
 from claude_gateway.cli.status import status
+from claude_gateway.cli.top import top
 
 
 @click.group(
@@ -34,7 +39,25 @@ def cli() -> None:
     """One address for Claude Code and every other LLM client: serve routes written in YAML, and check them."""
 
 
-for _command in (serve, login, lint, status, models, render, doctor, env, run, key, crds, conformance):
+for _command in (
+    serve,
+    login,
+    lint,
+    status,
+    models,
+    render,
+    doctor,
+    env,
+    run,
+    setup,
+    key,
+    key_helper,
+    import_,
+    explain,
+    top,
+    crds,
+    conformance,
+):
     cli.add_command(_command)
 
 

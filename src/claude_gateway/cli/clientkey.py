@@ -15,6 +15,8 @@ from claude_gateway.cli.manifests import Document
 from claude_gateway.names import Kind
 
 PREFIX: Final = "cgw_"
+_HASHED: Final = "sha256:"
+"""Begins the hash of a key, which opens nothing."""
 _HOW: Final = (
     f"Pass -f DIR with a GatewayClient or --key-file FILE, or set ${options.KEY_VARIABLE}; "
     "`claude-gateway key new NAME -o FILE` creates a key."
@@ -76,14 +78,14 @@ def _from_sources(sources: Sequence[Path], client: str | None, variables: Mappin
 
 
 def _key_of(client: Document, documents: Sequence[Document]) -> str:
-    """Return the first key of a client whose Secret is among the documents."""
+    """Return the first key of a client whose Secret is among the documents and holds more than a hash."""
     owner = config.ref(client.manifest)
     for reference in _references(client.manifest):
         for document in documents:
             found = config.ref(document.manifest)
             if (found.kind, found.namespace, found.name) == (Kind.SECRET, owner.namespace, reference.name):
                 value = _value(document.manifest, reference.key)
-                if value:
+                if value and not value.startswith(_HASHED):
                     return value
     raise Trouble(
         f"the key of {owner} is not in these files",
@@ -93,9 +95,9 @@ def _key_of(client: Document, documents: Sequence[Document]) -> str:
 
 def _references(manifest: Mapping[str, Any]) -> list[SecretKeyRef]:
     try:
-        keys = manifest["spec"]["keys"]
-        return [SecretKeyRef.model_validate(key["secretRef"]) for key in keys]
-    except (KeyError, TypeError, ValueError):
+        written = [key.get("secretRef") for key in manifest["spec"]["keys"]]
+        return [SecretKeyRef.model_validate(reference) for reference in written if reference is not None]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return []
 
 

@@ -100,6 +100,13 @@ def gather(
     return Gathered(files=found, findings=tuple(problems))
 
 
+def gathered(documents: Sequence[Document], variables: Mapping[str, str]) -> Gathered:
+    """Return objects that are not in files, with variables filled in."""
+    filled = [_fill(document, variables) for document in documents]
+    found = {document.path: tuple(each for each, _ in filled) for document in documents}
+    return Gathered(files=found, findings=tuple(finding for _, unset in filled for finding in unset))
+
+
 def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
     """Decide, and locate every Problem in the files."""
     documents = gathered.documents

@@ -1,49 +1,26 @@
 """``doctor``: checks config and gateway, says what to fix, and sends a real prompt and tool call per route."""
 
 import hashlib
-import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
-from claude_gateway.cli import addresses, clientkey, config, live, options, probes, rundir, samples, web
+from claude_gateway.cli import addresses, clientkey, config, live, oldsettings, options, probes, rundir, samples, web
+from claude_gateway.cli.checks import Check, CheckStatus, reported
 from claude_gateway.cli.config import Decision
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.cli.probes import Result
+from claude_gateway.contract import client_keys
 from claude_gateway.contract.policy import Client, Policy, Route
 from claude_gateway.contract.report import TargetFailure
-
-
-class CheckStatus(StrEnum):
-    """The result of a check; only FAIL causes exit code 1."""
-
-    PASS = "PASS"  # noqa: S105 - a status, not a password
-    FAIL = "FAIL"
-    WARN = "WARN"
-    SKIP = "SKIP"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: its subject, what was observed, and how to fix it if it did not pass."""
-
-    status: CheckStatus
-    name: str
-    seen: str
-    fix: str = ""
-
-    def __str__(self) -> str:
-        line = f"{self.status}  {self.name}: {self.seen}"
-        return f"{line}\n      {self.fix}" if self.fix else line
-
 
 _NO_LOGIN: Final = "its targets use the client's own login, which doctor does not have"
 
@@ -87,31 +64,25 @@ def doctor(
     """
     variables = options.variables(env_file)
     decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback, forward_to=forward_to))
-    results = [*_report(_config(decision))]
-    reachable = [*_report(_gateway(url))]
+    results = [*reported(_config(decision))]
+    reachable = [*reported(_gateway(url))]
     results += reachable
     if any(check.status is CheckStatus.FAIL for check in reachable):
         sys.exit(Exit.PROBLEMS)
-    results += _report(_revision(url, decision))
+    results += reported(_revision(url, decision))
+    results += reported(_settings())
     try:
         key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=variables)
     except Trouble as trouble:
-        results += _report([Check(CheckStatus.FAIL, "key", trouble.message, trouble.fix)])
+        results += reported([Check(CheckStatus.FAIL, "key", trouble.message, trouble.fix)])
         sys.exit(Exit.PROBLEMS)
-    accepted = [*_report(_key(url, key))]
+    accepted = [*reported(_key(url, key))]
     results += accepted
     if not no_prompts and all(check.status is not CheckStatus.FAIL for check in accepted):
-        results += _report(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, key)))
+        results += reported(_routes(url, key, decision.plan.policy, models=models, client=_client(decision, key)))
     failed = sum(check.status is CheckStatus.FAIL for check in results)
     click.echo(f"{plural(len(results), 'check')}, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed else Exit.OK)
-
-
-def _report(checks: Iterator[Check] | Sequence[Check]) -> Iterator[Check]:
-    """Print each check as soon as it is done."""
-    for check in checks:
-        click.echo(str(check))
-        yield check
 
 
 def _config(decision: Decision) -> Iterator[Check]:
@@ -174,6 +145,13 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
     yield Check(CheckStatus.FAIL, "revision", why, fix)
 
 
+def _settings() -> Iterator[Check]:
+    """Explain variables of Claude Code in this shell. None of them fails the gateway."""
+    for check in oldsettings.checks(os.environ, helper=True):
+        if check.status is not CheckStatus.PASS:
+            yield replace(check, status=CheckStatus.WARN)
+
+
 def _key(url: str, key: str) -> Iterator[Check]:
     try:
         answer = web.fetch(f"{url}/v1/models?limit=1000", headers=probes.headers(key))
@@ -192,9 +170,8 @@ def _client(decision: Decision, key: str) -> Client | None:
     policy, bundle = decision.plan.policy, decision.plan.bundle
     if policy.client_keys is None:
         return None
-    names = json.loads(bundle.secrets[policy.client_keys])
-    name = names.get(hashlib.sha256(key.encode()).hexdigest())
-    return next((client for client in policy.clients if client.name == name), None)
+    holder = client_keys.read(bundle.secrets[policy.client_keys]).get(hashlib.sha256(key.encode()).hexdigest())
+    return next((client for client in policy.clients if holder is not None and client.name == holder.client), None)
 
 
 def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client: Client | None) -> Iterator[Check]:
@@ -232,8 +209,10 @@ def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[s
 def _said(failure: TargetFailure) -> str:
     """What an upstream said, after the field that leads to it."""
     said = f" ({failure.said})" if failure.said else ""
-    index = failure.target.rpartition("/")[2].partition(".")[0]
-    return f"spec.targets[{index}]: {failure.reason or failure.kind}{said}"
+    # `<index>.<hash>`, or `<rule>.<index>.<hash>`.
+    parts = failure.target.rpartition("/")[2].split(".")
+    at = f"spec.targets[{parts[0]}]" if len(parts) < 3 else f"rule {parts[0]}, targets[{parts[1]}]"
+    return f"{at}: {failure.reason or failure.kind}{said}"
 
 
 def _unnamed(route: Route) -> Check:

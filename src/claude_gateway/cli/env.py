@@ -10,7 +10,7 @@ from typing import Literal
 
 import click
 
-from claude_gateway.cli import clientkey, options, tools
+from claude_gateway.cli import clientkey, options, tools, window
 from claude_gateway.cli.tools import Setting
 
 Format = Literal["sh", "dotenv", "json", "fish"]
@@ -56,11 +56,15 @@ def env(
     """Print the settings that point a client at the gateway. They include the client key.
 
     \b
-    claude     ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, and CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1,
-               with which Claude Code contacts no other host
+    claude     ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1,
+               with which Claude Code contacts no other host, and CLAUDE_CODE_GATEWAY_HINT_HEADERS=1,
+               with which it says what a request is for (rules of a ModelRoute use that)
     anthropic  ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY, for the Anthropic SDK and LangChain
     openai     OPENAI_BASE_URL (with /v1) and OPENAI_API_KEY, for the OpenAI SDK and LangChain
     all        those of claude, which the Anthropic SDK reads too, and of openai; the default
+
+    If the gateway answers and serves models that Claude Code does not know, claude and all also set
+    CLAUDE_CODE_MAX_CONTEXT_TOKENS: the window of the model in ANTHROPIC_MODEL, otherwise the smallest of theirs.
 
     Where an HTTP proxy is set and the gateway is on this machine or in a private network, also NO_PROXY with its host.
     """
@@ -68,6 +72,8 @@ def env(
     # Only for people: in an unquoted `eval $(...)` a comment would hide the lines after it.
     explain = output == "dotenv" or sys.stdout.isatty()
     settings = (*tools.settings(tool, url=url, key=key), *tools.bypass(url, os.environ))
+    if tool in (tools.CLAUDE, tools.ALL):
+        settings += window.setting(url, key, ambient=os.environ)
     click.echo(rendered(settings, output=output, explain=explain))
 
 

@@ -41,6 +41,16 @@ def read(path: Path) -> dict[str, str]:
         ) from None
 
 
+def lines(path: Path) -> dict[str, int]:
+    """Return the line of each name in an env file that can be read, from 1; the last one counts."""
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is not None:
+            found[match[1]] = number
+    return found
+
+
 def reference(value: str) -> str | None:
     """Return the variable that a value refers to as ``$NAME`` or ``${NAME}``; None for every other value."""
     match = _REFERENCE.fullmatch(value)

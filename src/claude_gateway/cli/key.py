@@ -1,11 +1,12 @@
-"""``key``: creates a client and its key, as YAML, and lists the clients that have keys."""
+"""``key``: creates clients and their keys, lists them, and revokes them."""
 
-import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 import yaml
@@ -13,17 +14,22 @@ from pydantic import ValidationError
 
 from claude_gateway.api.base import Metadata
 from claude_gateway.api.gateway_client import GatewayClientSpec
-from claude_gateway.cli import clientkey, config, manifests, options
+from claude_gateway.cli import clientkey, config, keybulk, keycluster, keyfiles, keylist, manifests, options
+from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
+from claude_gateway.cli.keycluster import Cluster
+from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@click.group(short_help="Create and list client keys.", epilog=options.EXIT_CODES)
+@click.group(short_help="Create, list and revoke client keys.", epilog=options.EXIT_CODES)
 def key() -> None:
-    """Create and list client keys."""
+    """Create, list and revoke client keys."""
 
 
 @key.command(
@@ -32,9 +38,25 @@ def key() -> None:
         "claude-gateway key new ci --models 'claude-haiku-*' --models 'gpt-*' --dir gateway",
         "claude-gateway key new alice --namespace team-a | kubectl apply -f -",
         "claude-gateway key new alice --owner alice@example.com -o gateway/alice.yaml",
+        "claude-gateway key new developers --from people.csv --handouts handouts -o gateway/developers.yaml",
     )
 )
 @click.argument("name")
+@click.option(
+    "--from",
+    "people_file",
+    metavar="CSV",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="One key for each person in this file, with the columns name or email, team, public_key.",
+)
+@click.option(
+    "--handouts",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --from: folder (0700) for one file per person with the key.",
+)
+@click.option("--days", metavar="N", type=click.IntRange(1, 3650), help="With --from: the keys end after N days.")
+@click.option("--rotate", is_flag=True, help="With --from: one more key also for people who have one.")
 @click.option(
     "--models",
     metavar="PATTERN",
@@ -62,6 +84,10 @@ def key() -> None:
 def new(
     *,
     name: str,
+    people_file: Path | None,
+    handouts: Path | None,
+    days: int | None,
+    rotate: bool,
     models: tuple[str, ...],
     owner: str | None,
     namespace: str | None,
@@ -72,9 +98,33 @@ def new(
 
     With -o or --dir the key is written only to the file and the path is printed; an existing file is never
     overwritten. Without them the YAML is printed, including the key.
+
+    With --from, everybody in a CSV file gets a key: the YAML has only the hashes, so it can be committed, and each key
+    is in a hand-out of its own. Whoever has a public key in the file (age, or SSH) gets it sealed with the program
+    `age`. Run it again with a longer file to add people.
     """
     if output and folder:
         raise click.UsageError("use either -o or --dir, not both")
+    if people_file is not None:
+        if output is None or handouts is None or owner is not None:
+            raise click.UsageError("--from needs -o FILE and --handouts DIR, and has its owners in the CSV file")
+        # Checks the names and patterns as for a single client.
+        document(name, key="", models=models, namespace=namespace)
+        client, secret = keybulk.objects(name, models=models, namespace=namespace, secret_name=f"{name}-keys")
+        lifetime = None if days is None else timedelta(days=days)
+        written, kept = keybulk.create(
+            people_file,
+            output=output,
+            folder=handouts,
+            client=client,
+            secret=secret,
+            lifetime=lifetime,
+            rotate=rotate,
+        )
+        click.echo(keybulk.report(written, kept, output=output, folder=handouts))
+        return
+    if handouts is not None or days is not None or rotate:
+        raise click.UsageError("--handouts, --days and --rotate need --from")
     text = document(name, key=clientkey.make(), models=models, owner=owner, namespace=namespace)
     if folder:
         output = folder / f"{name}.yaml"
@@ -88,26 +138,109 @@ def new(
         click.echo(f"claude-gateway: -f FOLDER reads only files that end in {endings}: rename {output}", err=True)
 
 
-@key.command("list", epilog=options.epilog("claude-gateway key list -f gateway"))
-@options.files()
+def _cluster_options(command: F) -> F:
+    """``--cluster``, ``--context``, ``-n``, ``-A``: clients in a cluster instead of files."""
+    for option in (
+        click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="With --cluster: every namespace."),
+        click.option("-n", "--namespace", metavar="NAME", help="With --cluster: the namespace. Default: kubectl's."),
+        click.option("--context", metavar="NAME", help="With --cluster: context of the kubeconfig."),
+        click.option("--cluster", "in_cluster", is_flag=True, help="Use the cluster of your kubeconfig, with kubectl."),
+    ):
+        command = option(command)
+    return command
+
+
+@key.command(
+    "list", epilog=options.epilog("claude-gateway key list -f gateway", "claude-gateway key list --cluster -n team-a")
+)
+@options.files(required=False)
 @options.env_file()
-def list_(*, sources: tuple[Path, ...], env_file: Path | None) -> None:
+@_cluster_options
+def list_(
+    *,
+    sources: tuple[Path, ...],
+    env_file: Path | None,
+    in_cluster: bool,
+    context: str | None,
+    namespace: str | None,
+    everywhere: bool,
+) -> None:
     """List the clients: namespace and name, number of keys that work, models, and the file. No key is printed.
 
-    To revoke a key, remove its Secret or its entry in `spec.keys`: the next request with it is rejected.
+    Below a client with a list of people: each person with team, and the age and the end of the key.
     """
+    cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
+    today = datetime.now(UTC).date()
+    if cluster is not None:
+        for line in keycluster.listed(cluster, today=today):
+            click.echo(line)
+        return
     decision = config.load(sources, options.variables(env_file))
     policy, bundle = decision.plan.policy, decision.plan.bundle
     table = bundle.secrets.get(policy.client_keys or "")
-    working = Counter(json.loads(table).values()) if table else Counter[str]()
+    working = Counter(holder.client for holder in client_keys.read(table).values()) if table else Counter[str]()
     models = {client.name: client.models for client in policy.clients}
-    for document in decision.gathered.documents:
+    documents = decision.gathered.documents
+    for document in documents:
         if document.manifest.get("kind") != Kind.GATEWAY_CLIENT:
             continue
         found = config.ref(document.manifest)
         client = f"{found.namespace}/{found.name}"
         keys = plural(working[client], "key")
         click.echo(f"{client}  {keys}  {', '.join(models.get(client, ())) or 'no models'}  {document.place('')}")
+        for _, _, text in keyfiles.lists(document, documents):
+            for entry in keylist.entries(text):
+                click.echo(printable(f"  {entry.shown(today)}"))
+
+
+@key.command(
+    epilog=options.epilog(
+        "claude-gateway key revoke alice@example.com -f gateway",
+        "claude-gateway key revoke alice@example.com --old -f gateway     # after a rotation",
+        "claude-gateway key revoke alice@example.com --cluster -n team-a",
+        "claude-gateway key revoke ci -f gateway                          # a whole client",
+    )
+)
+@click.argument("name")
+@options.files(required=False)
+@click.option("--old", "only_old", is_flag=True, help="Keep the person's newest key, and remove the others.")
+@_cluster_options
+def revoke(
+    *,
+    name: str,
+    sources: tuple[Path, ...],
+    only_old: bool,
+    in_cluster: bool,
+    context: str | None,
+    namespace: str | None,
+    everywhere: bool,
+) -> None:
+    """Revoke the keys of NAME: a person in the list of a client, or a whole client with all its keys.
+
+    Removes them from the files, or with --cluster from the objects. `serve` and the operator take the change up within
+    seconds: the next request with such a key is rejected, and answers that are being streamed end normally.
+    """
+    cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
+    if cluster is not None:
+        done = keycluster.revoke(cluster, name, only_old=only_old)
+    else:
+        done = keyfiles.revoke(sources, name, only_old=only_old)
+    if not done:
+        old = "older key" if only_old else "key"
+        raise Trouble(f"nobody called {name} has a {old} there", fix="See who has one: claude-gateway key list.")
+    for line in done:
+        click.echo(printable(line))
+
+
+def _cluster(
+    sources: tuple[Path, ...], in_cluster: bool, *, context: str | None, namespace: str | None, everywhere: bool
+) -> Cluster | None:
+    """Return the cluster to use; None for files."""
+    if in_cluster == bool(sources):
+        raise click.UsageError("use either -f or --cluster")
+    if not in_cluster and (context or namespace or everywhere):
+        raise click.UsageError("--context, --namespace and --all-namespaces need --cluster")
+    return Cluster(context, namespace, everywhere) if in_cluster else None
 
 
 def document(

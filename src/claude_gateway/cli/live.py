@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from claude_gateway.cli import web
-from claude_gateway.contract.report import PodReport, TargetFailure, TargetFailures
+from claude_gateway.contract.report import OVERVIEW_PATH, Overview, PodReport, TargetFailure, TargetFailures
 
 _SLICE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.1
@@ -34,6 +34,23 @@ def failures(socket: str, *, since: float) -> tuple[TargetFailure, ...]:
     except (web.UnreachableError, ValidationError):
         return ()
     return tuple(failure for failure in found if failure.at >= since)
+
+
+def ejected(socket: str) -> frozenset[str]:
+    """Return the ids of the targets that are ejected now, from the gateway's ``socket``; none if it is away."""
+    found = overview(socket)
+    return (
+        frozenset() if found is None else frozenset(each.target for each in found.targets if each.ejected_seconds > 0)
+    )
+
+
+def overview(socket: str) -> Overview | None:
+    """Return what the gateway at a ``socket`` does now; None if it is away."""
+    try:
+        answer = web.fetch(f"http://gateway{OVERVIEW_PATH}", unix=socket)
+        return Overview.model_validate_json(answer.body) if answer.status == 200 else None
+    except (web.UnreachableError, ValidationError):
+        return None
 
 
 async def until_live(agent: str, revision: str, *, seconds: float) -> PodReport | None:

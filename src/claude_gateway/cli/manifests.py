@@ -2,14 +2,16 @@
 
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
 from claude_gateway.cli import mistakes
+
+T = TypeVar("T")
 
 SUFFIXES: Final = (".yaml", ".yml")
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -87,8 +89,17 @@ def parse(text: str, *, path: Path) -> list[Document]:
 
     Raises UnreadableFileError; its message never quotes the file.
     """
+    return _parsed(lambda: list(_documents(text, path=path)), text, path=path)
+
+
+def mapping(text: str, *, path: Path) -> Document:
+    """Parse a file that holds one mapping of any kind, not a manifest. Raises UnreadableFileError like ``parse``."""
+    return _parsed(lambda: _mapping(text, path=path), text, path=path)
+
+
+def _parsed(parser: Callable[[], T], text: str, *, path: Path) -> T:
     try:
-        return list(_documents(text, path=path))
+        return parser()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         known = mistakes.of_line(text, mark.line) if mark else None
@@ -139,6 +150,21 @@ def _documents(text: str, *, path: Path) -> Iterator[Document]:
                 yield _document(value, node, path=path)
     finally:
         loader.dispose()
+
+
+def _mapping(text: str, *, path: Path) -> Document:
+    loader = _LOADER(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise UnreadableFileError(Place(path), "the file is empty", fix="Pass the configuration file.")
+        _refuse_surprises(node, path=path)
+        value = loader.construct_document(node)
+    finally:
+        loader.dispose()
+    if not isinstance(value, dict):
+        raise _at(node, path, "not a mapping of settings to values", fix="Pass the configuration file.")
+    return Document(path=path, manifest=value, node=node)
 
 
 def _document(value: object, node: yaml.Node, *, path: Path) -> Document:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 _ENVIRON: Final = "os.environ/"
 _KEY: Final = re.compile(r"(sk-|cgw_|AIza|gsk_|xai-)[\x21-\x7e]{8,400}")
+_CLIENT_KEY: Final = re.compile(r"cgw_[A-Za-z0-9_-]{20}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAB: Final = re.compile(r"^[ \t]*\t")
 
@@ -29,10 +30,7 @@ def of_document(manifest: Mapping[Any, Any]) -> tuple[str, str] | None:
     """Return what a document is if it is a configuration of LiteLLM's proxy and not one of our manifests, else None."""
     if "kind" in manifest or not {"model_list", "litellm_settings", "general_settings"} & set(manifest):
         return None
-    fix = (
-        "Write one ModelRoute per `model_name`, with the `litellm_params.model` as a target, and one ClaudeCredential "
-        "per `api_key`; the folder examples/ has both."
-    )
+    fix = "Run `claude-gateway import litellm FILE > gateway/imported.yaml`: it writes ModelRoutes and the rest."
     return "this is a config.yaml of LiteLLM's proxy, not a manifest", fix
 
 
@@ -50,6 +48,11 @@ def of_secret_value(value: str, *, encoded: bool) -> tuple[str, str] | None:
         where = "encode it once" if encoded else "use `stringData` for plain text, and `data` for base64"
         return "the value is base64 of a key, and the base64 would be sent", f"Write the key itself: {where}."
     return None
+
+
+def holds_key(text: str) -> bool:
+    """Return whether a text holds a client key of a gateway."""
+    return _CLIENT_KEY.search(text) is not None
 
 
 def _decoded(value: str) -> str | None:

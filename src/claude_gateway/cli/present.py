@@ -12,7 +12,7 @@ from pathlib import Path
 from claude_gateway.cli import config, samples
 from claude_gateway.cli.findings import plural
 from claude_gateway.cli.manifests import Document
-from claude_gateway.contract.policy import Format, Policy, Route, Target
+from claude_gateway.contract.policy import Format, Policy, Target
 from claude_gateway.names import Kind
 
 _SHOWN = 40
@@ -68,15 +68,22 @@ def _routes(served: Served) -> list[str]:
     if not routes:
         return ["  no routes: every model name is unknown; add a ModelRoute"]
     width = min(max(len(route.name) for route in routes), _SHOWN)
-    rows = [f"    {route.name:<{width}}  {', '.join(route.models)} → {_targets(route, served)}" for route in routes]
+    rows = [
+        f"    {name:<{width}}  {what} → {_targets(targets, served)}"
+        for route in routes
+        for name, what, targets in (
+            (route.name, ", ".join(route.models), route.targets),
+            *(("", f"  rule {rule.name}", rule.targets) for rule in route.rules),
+        )
+    ]
     hidden = [f"    … and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
     return ["  routes", *rows[:_SHOWN], *hidden]
 
 
-def _targets(route: Route, served: Served) -> str:
-    if not route.targets:
+def _targets(targets: Sequence[Target], served: Served) -> str:
+    if not targets:
         return "NO USABLE TARGET: see the problems above"
-    ordered = sorted(route.targets, key=lambda target: target.priority)
+    ordered = sorted(targets, key=lambda target: target.priority)
     text = ""
     for before, target in zip([None, *ordered[:-1]], ordered, strict=True):
         if before is not None:

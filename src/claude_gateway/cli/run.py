@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from claude_gateway.cli import clientkey, options, tools, web
+from claude_gateway.cli import clientkey, options, tools, web, window
 from claude_gateway.cli.errors import Trouble
 
 
@@ -45,6 +45,8 @@ def run(
     require_ready(url)
     program = Path(command[0]).name
     settings = (*tools.for_program(program, url=url, key=key), *tools.bypass(url, os.environ, reached=True))
+    if program == tools.CLAUDE:
+        settings += window.setting(url, key, ambient=os.environ, command=command)
     hidden = tools.hidden(program, os.environ, settings)
     # The program gets the key only in the variables that it reads.
     ambient = {k: v for k, v in os.environ.items() if k not in hidden and k != options.KEY_VARIABLE}

@@ -79,7 +79,7 @@ def routes_for(policy: Policy, client: Client | None) -> Sequence[Route]:
 
 def takes_own_login(route: Route) -> bool:
     """Return whether a route only forwards clients' own logins, so that a gateway key alone gets no answer."""
-    return bool(route.targets) and all(target.forward_client_token for target in route.targets)
+    return bool(route.targets) and all(target.forward_client_token for target in route.all_targets)
 
 
 def name_for(route: Route, served: Served, *, client: Client | None = None) -> str | None:

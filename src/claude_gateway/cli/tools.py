@@ -52,6 +52,7 @@ def claude(url: str, key: str) -> tuple[Setting, ...]:
         Setting("ANTHROPIC_BASE_URL", url, "Claude Code and the Anthropic SDK call the gateway"),
         Setting("ANTHROPIC_AUTH_TOKEN", key, "the client key; sent as `Authorization: Bearer`"),
         Setting("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "Claude Code contacts only the gateway"),
+        Setting("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1", "Claude Code says what each request is for; rules use it"),
     )
 
 

@@ -76,8 +76,8 @@ _NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
 def refusal(address: Address, egress: Egress, *, host: str = "") -> str | None:
     """Return why no connection may be made to ``address``, which ``host`` resolved to; None if it may.
 
-    ``egress.hosts`` allows exact host names or addresses, ``egress.loopback`` the loopback range. An IPv4 address
-    within an IPv6 one counts as itself.
+    ``egress.hosts`` allows exact host names or addresses, ``egress.loopback`` the loopback range, ``egress.private``
+    private networks. An IPv4 address within an IPv6 one counts as itself.
     """
     plain = address if isinstance(address, IPv4Address) else IPv6Address(int(address))
     allowed = {name.lower().rstrip(".").strip("[]") for name in egress.hosts}
@@ -85,6 +85,8 @@ def refusal(address: Address, egress: Egress, *, host: str = "") -> str | None:
         return None
     for meant in _meanings(plain):
         reason = _reason(meant)
+        if reason is None and not (egress.private or meant.is_global):
+            reason = "it is a private address"
         if reason is not None and str(meant) not in allowed and not (egress.loopback and meant.is_loopback):
             return reason
     return None

@@ -15,7 +15,9 @@ BEDROCK_ID: Final = re.compile(
     r"(?:[a-z]{2,6}(?:-[a-z]{2,6})?\.)?anthropic\.(claude[^:]*?)(?:-v\d+)?(?::\d+(?::\w+)?)?"
 )
 DATE: Final = re.compile(r"-(\d{8})$")
-_CONTEXT: Final = re.compile(r"(.+)\[\d{1,4}[kKmM]\]")
+_CONTEXT: Final = re.compile(r"(.+)\[(\d{1,4})([kKmM])\]")
+_SIZES: Final = {"k": 1_000, "m": 1_000_000}
+_PROVIDER: Final = re.compile(r"[a-z0-9_-]+/(.+)")
 _VERTEX: Final = re.compile(r"(claude[^@]*)@(\d{8}|latest|default)")
 
 
@@ -36,6 +38,23 @@ def without_context(model: str) -> str:
     """A model's name without the context that a client wants of it, such as ``[1m]``."""
     found = _CONTEXT.fullmatch(model)
     return model if found is None else found[1]
+
+
+@lru_cache(maxsize=4096)
+def context_of(model: str) -> int:
+    """The context in tokens that a client wants, as it wrote it behind the model's name; 0 if it wrote none."""
+    found = _CONTEXT.fullmatch(model)
+    return 0 if found is None else int(found[2]) * _SIZES[found[3].lower()]
+
+
+@lru_cache(maxsize=4096)
+def without_provider(model: str) -> str | None:
+    """A model's name without the provider in front, such as ``gpt-5`` for ``openai/gpt-5``; None if it has none.
+
+    A name that no route serves as it was sent is looked up like this.
+    """
+    found = _PROVIDER.fullmatch(model)
+    return None if found is None else found[1]
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,7 @@
 """What the processes of a pod report: which revision is live, or why it is not."""
 
+from typing import Final
+
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Contract
 
@@ -23,11 +25,26 @@ class CredentialReport(Contract):
     failures: int = 0
 
 
+class EjectedTarget(Contract):
+    """A target that a gateway tries last, because it failed.
+
+    ``target`` is its id, ``model`` the only model that is affected (empty: all). ``reason`` is the kind of the last
+    failure, as the metric of upstream errors has it. ``since`` and ``until`` are Unix time.
+    """
+
+    target: str
+    model: str = ""
+    reason: str
+    since: float
+    until: float
+
+
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
     ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
-    gateway, ``credentials`` are those that were used.
+    gateway, ``credentials`` are those that were used, and ``ejected`` the targets that it tries last for longer than a
+    minute.
     """
 
     revision: str | None = None
@@ -35,6 +52,12 @@ class ProcessReport(Contract):
     error: str | None = None
     in_flight: int = 0
     credentials: tuple[CredentialReport, ...] = ()
+    ejected: tuple[EjectedTarget, ...] = ()
+
+    @property
+    def ejections(self) -> frozenset[tuple[str, str]]:
+        """What is news about ejected targets: which they are. The rest may change with every failure."""
+        return frozenset((each.target, each.model) for each in self.ejected)
 
     @property
     def verdicts(self) -> tuple[tuple[str, str | None, bool], ...]:
@@ -54,6 +77,49 @@ class PodReport(Contract):
     error: str | None = None
     gateway: ProcessReport | None = None
     litellm: ProcessReport | None = None
+
+
+OVERVIEW_PATH: Final = "/overview"
+"""Where the gateway answers with its ``Overview``, on its socket within the pod."""
+
+
+class LiveRequest(Contract):
+    """A request that is being answered: nothing of its content, and no secret.
+
+    ``model`` is the name that the client sent, cut to a bound. ``seconds`` is how long it runs, ``first_byte`` whether
+    its answer has begun; ``target`` is empty until one is tried.
+    """
+
+    request_id: str
+    client: str
+    route: str
+    model: str
+    format: str
+    target: str = ""
+    lane: str = ""
+    attempts: int = 0
+    stream: bool = False
+    first_byte: bool = False
+    seconds: float
+    bytes_out: int = 0
+
+
+class TargetState(Contract):
+    """A target that is in use or that failed lately: for how long it is still ejected, and its last failure."""
+
+    target: str
+    in_flight: int = 0
+    ejected_seconds: float = 0.0
+    last: str = ""
+
+
+class Overview(Contract):
+    """What one gateway process does now: the oldest requests first, and how many there are in all."""
+
+    revision: str | None = None
+    in_flight: int = 0
+    requests: tuple[LiveRequest, ...] = ()
+    targets: tuple[TargetState, ...] = ()
 
 
 class TargetFailure(Contract):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,8 +37,8 @@ class BackendCallers:
         return json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
 
 
-def resolve(world: World, keys: Mapping[ObjectRef, Key], *, clients: Mapping[str, str]) -> BackendCallers:
-    """Find the key of each caller whose credential can be used; ``clients`` are the gateway's own, by hash of the key.
+def resolve(world: World, keys: Mapping[ObjectRef, Key], *, clients: Collection[str]) -> BackendCallers:
+    """Find the key of each caller whose credential can be used; ``clients`` are the hashes of the gateway's own keys.
 
     A caller with a Problem is left out; its credential serves the gateway all the same.
     """

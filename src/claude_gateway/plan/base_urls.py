@@ -18,10 +18,11 @@ _V1: Final = frozenset({"openai", "hosted_vllm"})
 def warnings(world: World) -> Iterator[Problem]:
     """Yield a warning for each base URL that ends in an endpoint, or that lacks ``/v1`` where servers have it."""
     for route in world.routes:
-        for index, target in enumerate(route.spec.targets if route.spec is not None else ()):
+        for placed in route.spec.all_targets if route.spec is not None else ():
+            target = placed.target
             if target.base_url is not None:
                 provider = target.model.partition("/")[0]
-                yield from _warning(route.ref, provider, target.base_url, at=f"spec.targets[{index}].baseURL")
+                yield from _warning(route.ref, provider, target.base_url, at=f"{placed.at}.baseURL")
     for item in world.credentials:
         api_key = None if item.spec is None else item.spec.api_key
         if api_key is not None and api_key.base_url is not None:

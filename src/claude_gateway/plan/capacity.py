@@ -15,6 +15,7 @@ from itertools import accumulate
 from operator import add
 from typing import Final
 
+from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import (
     COMPRESS_ABOVE,
     SIZE_LIMIT,
@@ -26,7 +27,8 @@ from claude_gateway.contract.bundle import (
     pack,
     stored_size,
 )
-from claude_gateway.contract.policy import Client, Contract, Egress, Policy, Route
+from claude_gateway.contract.client_keys import Holder
+from claude_gateway.contract.policy import Client, ClusterIssuer, Contract, Egress, Policy, Route
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan import render
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -49,18 +51,19 @@ _TOO_MUCH: Final = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a bundle should hold: ``keys`` maps the SHA-256 of each client key to the client's name.
+    """What a bundle should hold: ``keys`` says whose each client key is, by its SHA-256.
 
-    ``secrets`` are the values of all credentials by entry, also of those that no target spends; ``namespace`` is the
-    release's.
+    ``secrets`` are the values of all credentials and of HS256 by entry, also of those that nobody uses; ``namespace``
+    is the release's.
     """
 
     namespace: str
     routes: tuple[Route, ...]
     clients: tuple[Client, ...]
-    keys: Mapping[str, str] = field(repr=False)
+    keys: Mapping[str, Holder] = field(repr=False)
     secrets: Mapping[str, bytes] = field(repr=False)
     egress: Egress
+    cluster: ClusterIssuer | None = None
 
     def without(self, rejected: frozenset[ObjectRef]) -> "Content":
         """Return the content without some routes and clients, and without the keys of these clients."""
@@ -70,7 +73,7 @@ class Content:
             self,
             routes=tuple(route for route in self.routes if _route(route.name) not in rejected),
             clients=clients,
-            keys={digest: name for digest, name in self.keys.items() if name in names},
+            keys={digest: holder for digest, holder in self.keys.items() if holder.client in names},
         )
 
 
@@ -134,15 +137,17 @@ def fit(content: Content, ages: Mapping[ObjectRef, Age]) -> Fitted:
 
 
 def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
-    keys = render.client_keys(content.keys)
+    keys = render.key_table(content.keys)
     policy = Policy(
         namespace=content.namespace,
         routes=content.routes,
         clients=content.clients,
         client_keys=next(iter(keys), None),
+        cluster=content.cluster,
         egress=content.egress,
     )
-    used = {entry for route in content.routes for target in route.targets for entry in target.entries}
+    used = {entry for route in content.routes for target in route.all_targets for entry in target.entries}
+    used.update(entry for client in content.clients for entry in client.entries)
     secrets = {entry: value for entry, value in content.secrets.items() if entry in used}
     return policy, render.bundle(policy, {**secrets, **keys}, view=view)
 
@@ -150,16 +155,18 @@ def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
 def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_Piece]]:
     """Return the objects of each namespace, the oldest first; of one age, clients come before routes."""
     rows: dict[str, list[str]] = {}
-    for digest, name in content.keys.items():
-        rows.setdefault(name, []).append(f'"{digest}":"{name}",')
-    found = [
-        _Piece(_client(client.name), _json(client), rows="".join(rows.get(client.name, ())).encode())
-        for client in content.clients
-    ]
+    for digest, holder in content.keys.items():
+        rows.setdefault(holder.client, []).append(f"{client_keys.row(digest, holder)},")
     paid: set[str] = set()
+    found: list[_Piece] = []
+    for client in sorted(content.clients, key=lambda client: ages[_client(client.name)]):
+        new = tuple(entry for entry in dict.fromkeys(client.entries) if entry not in paid)
+        paid.update(new)
+        keys = "".join(rows.get(client.name, ())).encode()
+        found.append(_Piece(_client(client.name), _json(client, *new), rows=keys, entries=new))
     routes = sorted(content.routes, key=lambda route: ages[_route(route.name)])
     for route in routes:
-        entries = dict.fromkeys(entry for target in route.targets for entry in target.entries)
+        entries = dict.fromkeys(entry for target in route.all_targets for entry in target.entries)
         new = tuple(entry for entry in entries if entry not in paid)
         paid.update(new)
         found.append(_Piece(_route(route.name), _json(route, *new), entries=new))

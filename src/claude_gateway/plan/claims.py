@@ -13,7 +13,7 @@ from typing import Final
 
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract import tenancy
-from claude_gateway.contract.model_ids import variants
+from claude_gateway.contract.model_ids import variants, without_provider
 from claude_gateway.contract.patterns import STAR, Patterns
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway.names import Reason
@@ -94,7 +94,8 @@ class _Register:
 
     def _covering(self, claim: Claim) -> Iterator[Claim]:
         """Yield what covers a claim, under any of the names under which the gateway looks the model up."""
-        for name in variants(claim.name):
+        bare = without_provider(claim.name)
+        for name in (*variants(claim.name), *(() if bare is None else variants(bare))):
             for claims in (self._named, self._aliases):
                 if name in claims:
                     yield claims[name]

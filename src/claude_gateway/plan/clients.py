@@ -1,93 +1,59 @@
-"""Clients that may call the gateway, and the hashes of their keys."""
+"""Clients that may call the gateway, and what each proves itself with: keys, signed tokens, ServiceAccounts."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
 
-from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.contract import policy
-from claude_gateway.names import Reason
-from claude_gateway.plan.problem import ObjectRef, Problem
-from claude_gateway.plan.secret import find
+from claude_gateway.contract.client_keys import Holder
+from claude_gateway.plan import key_holders, service_accounts, token_rules
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
-from claude_gateway.plan.world import Item, World
-
-SHORTEST_KEY: Final = 16
-"""Minimum number of characters of a client key."""
+from claude_gateway.plan.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Clients with at least one usable key. ``names`` maps the SHA-256 of each key to the client's name.
+    """Clients with at least one usable proof. ``holders`` says whose each key is, by its SHA-256.
 
-    ``acceptable`` are the clients with at least one key that was not rejected, even if its Secret was not found.
+    ``secrets`` are the secrets of HS256 by entry. ``acceptable`` are the clients with at least one proof that was not
+    rejected, even if its Secret was not found.
     """
 
     clients: tuple[policy.Client, ...]
-    names: Mapping[str, str] = field(repr=False)
+    holders: Mapping[str, Holder] = field(repr=False)
+    secrets: Mapping[str, bytes] = field(repr=False)
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
 
 
-def resolve(world: World) -> Clients:
-    """Resolve the keys of all clients; a key that two clients use belongs to the older one."""
-    holders: dict[str, ObjectRef] = {}
+def resolve(world: World, now: datetime) -> Clients:
+    """Resolve the proofs of all clients; what two clients claim belongs to the older one."""
+    keys = key_holders.resolve(world, now)
+    tokens = token_rules.resolve(world)
+    accounts = service_accounts.resolve(world)
+    problems = (*keys.problems, *tokens.problems, *accounts.problems)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     clients: list[policy.Client] = []
-    acceptable: set[ObjectRef] = set()
-    problems: list[Problem] = []
-    for item in sorted(world.clients, key=lambda item: item.age):
+    acceptable = {problem.object for problem in errors if about_references(problem)}
+    for item in world.clients:
         if item.spec is None:
             continue
-        outcomes = [_claim(item, item.spec, index, world, holders) for index in range(len(item.spec.keys))]
-        problems.extend(outcome for outcome in outcomes if outcome is not None)
-        if None in outcomes:
-            clients.append(policy.Client(name=_name(item.ref), models=item.spec.models))
-        if any(outcome is None or about_references(outcome) for outcome in outcomes):
+        rules, listed = tokens.rules.get(item.ref, ()), accounts.listed.get(item.ref, ())
+        if item.ref in keys.clients or rules or listed:
             acceptable.add(item.ref)
+            clients.append(
+                policy.Client(
+                    name=f"{item.ref.namespace}/{item.ref.name}",
+                    models=item.spec.models,
+                    tokens=rules,
+                    service_accounts=listed,
+                )
+            )
     return Clients(
         clients=tuple(sorted(clients, key=lambda client: client.name)),
-        names={digest: _name(ref) for digest, ref in sorted(holders.items())},
+        holders=keys.holders,
+        secrets=tokens.secrets,
         acceptable=frozenset(acceptable),
-        problems=tuple(problems),
+        problems=problems,
     )
-
-
-def _claim(
-    item: Item[GatewayClientSpec],
-    spec: GatewayClientSpec,
-    index: int,
-    world: World,
-    holders: dict[str, ObjectRef],
-) -> Problem | None:
-    """Claim one key for a client; returns a Problem, or None if the key now belongs to the client."""
-    at = f"spec.keys[{index}].secretRef"
-    key = find(world.secrets, spec.keys[index].secret_ref, owner=item.ref, at=at, unreadable=world.unreadable)
-    if isinstance(key, Problem):
-        return key
-    problem = _key_problem(item.ref, key, at)
-    if problem is not None:
-        return problem
-    holder = holders.setdefault(hashlib.sha256(key.encode()).hexdigest(), item.ref)
-    if holder == item.ref:
-        return None
-    fix = "Create a separate key for each client with `claude-gateway key new`."
-    return Problem(item.ref, at, Reason.KEY_TAKEN, f"the key already belongs to {holder}", fix, other=holder)
-
-
-def _key_problem(owner: ObjectRef, key: str, at: str) -> Problem | None:
-    fix = "Create a key with `claude-gateway key new`."
-    if len(key) < SHORTEST_KEY:
-        message = f"the key has fewer than {SHORTEST_KEY} characters"
-        return Problem(owner, at, Reason.KEY_TOO_SHORT, message, fix)
-    if key.lower().startswith("sk-ant-"):
-        # Claude Code also sends a key of this form to Anthropic's own host, whatever its base URL is.
-        message = (
-            "the key looks like an Anthropic API key (`sk-ant-...`), so Claude Code would also send it to Anthropic"
-        )
-        return Problem(owner, at, Reason.KEY_NOT_ALLOWED, message, fix)
-    return None
-
-
-def _name(ref: ObjectRef) -> str:
-    return f"{ref.namespace}/{ref.name}"

@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Policy, Route, Target, Timeouts
-from claude_gateway.names import Kind
+from claude_gateway.contract.policy import Affinity, Mirror, Policy, Route, Timeouts
+from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
     base_urls,
@@ -18,8 +18,11 @@ from claude_gateway.plan import (
     clients,
     credential_status,
     credentials,
+    ejections,
     judges,
     retirements,
+    route_rules,
+    service_accounts,
     stored_status,
     subscriptions,
     targets,
@@ -28,11 +31,12 @@ from claude_gateway.plan.backend_callers import BackendCallers
 from claude_gateway.plan.capacity import Content
 from claude_gateway.plan.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
-from claude_gateway.plan.programmed import Fleet
+from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
 from claude_gateway.plan.stored_status import Entry, Release, StatusWrite
+from claude_gateway.plan.targets import Resolved
 from claude_gateway.plan.world import Item, World
 
 
@@ -89,25 +93,31 @@ def decide(world: World, now: datetime) -> Plan:
     keeps its model names and the gateway answers them with 503: otherwise another route's wildcard would match them.
     """
     spent = credentials.resolve(world)
-    callers = clients.resolve(world)
+    callers = clients.resolve(world, now)
     routing = _routes(world, spent, now)
     content = Content(
         namespace=world.settings.namespace,
         routes=routing.routes,
         clients=callers.clients,
-        keys=callers.names,
-        secrets={entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
+        keys=callers.holders,
+        secrets={
+            **{entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
+            **callers.secrets,
+        },
         egress=subscriptions.egress(world.settings) if spent.uses_backend else world.settings.egress,
+        cluster=service_accounts.issuer(world, callers.clients),
     )
     served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
-    outside = backend_callers.resolve(world, spent.keys, clients=callers.names)
+    outside = backend_callers.resolve(world, spent.keys, clients=callers.holders)
     parts = (spent, callers, outside, routing, fitted)
     found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
-    statuses = _report(world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, now=now)
+    statuses = _report(
+        world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
+    )
     return Plan(
         bundle=fitted.bundle,
         packed=fitted.packed,
@@ -125,6 +135,7 @@ def decide(world: World, now: datetime) -> Plan:
 
 def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Routes:
     claimed = claims.settle(world.routes)
+    known = frozenset(item.ref for item in world.clients)
     problems = list(claimed.problems)
     routes: list[Route] = []
     acceptable: set[ObjectRef] = set()
@@ -137,25 +148,36 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
         problems.extend(resolved.problems)
         problems.extend(retirements.warnings(item, item.spec, today=now.date()))
         if names:
-            route = _route(item.ref, item.spec, names, resolved.targets)
+            route = _route(item.ref, item.spec, names, resolved)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
+            problems.extend(route_rules.warnings(item.ref, route, clients=known, release=world.settings.namespace))
             acceptable.update([item.ref] if resolved.acceptable else [])
     problems.extend(judges.problems(world.routes, routes, release=world.settings.namespace))
     return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
 
 
-def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: tuple[Target, ...]) -> Route:
+def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
+    """Return the candidate of a route that serves at all."""
+    if spec.mirror is None or resolved.mirror is None or not resolved.targets:
+        return None
+    return Mirror(target=resolved.mirror, percent=spec.mirror.percent)
+
+
+def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
         name=_name(ref),
         models=names,
         display_name=spec.display_name,
-        targets=resolved,
+        targets=resolved.targets.get(None, ()),
+        rules=route_rules.rules(ref, spec, resolved.targets),
+        mirror=_mirror(spec, resolved),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),
         safeguards_model=spec.safeguards_model,
         estimate_tokens=spec.token_counts == "Estimate",  # noqa: S105 - not a secret
+        affinity=Affinity(spec.affinity),
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
@@ -169,6 +191,7 @@ def _report(
     acceptable: frozenset[ObjectRef],
     rollout: RolloutState | None,
     keys: Mapping[ObjectRef, Key],
+    routes: Sequence[Route],
     now: datetime,
 ) -> _Statuses:
     """Compute the status of every object.
@@ -179,6 +202,7 @@ def _report(
     for problem in problems:
         if problem.document is None:
             by_object.setdefault(problem.object, []).append(problem)
+    ejected = ejections.summarize(routes, world.pods or ())
     statuses: list[ObjectStatus] = []
     release = world.settings.identity
     changed = [] if release is None else list(_left(world, release, now))
@@ -195,7 +219,7 @@ def _report(
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
             programmed=rollout.condition(item) if rollout else None,
-            credential={} if found is None else credential_status.states(found, now),
+            of_kind=_of_kind(item, found, ejected=ejected, before=before, now=now) if rollout else {},
             details=None
             if found is None
             else credential_status.details(found, None if before is None else before.credential),
@@ -208,6 +232,23 @@ def _report(
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
+
+
+def _of_kind(
+    item: Item[Any],
+    found: credential_status.Known | None,
+    *,
+    ejected: ejections.Ejections,
+    before: Entry | None,
+    now: datetime,
+) -> dict[ConditionType, ConditionState]:
+    """Return the conditions that only objects of this kind have."""
+    if found is not None:
+        return credential_status.states(found, now)
+    if item.ref.kind != Kind.MODEL_ROUTE:
+        return {}
+    written = () if before is None else before.conditions
+    return ejections.states(ejected, _name(item.ref), before=written, now=now)
 
 
 def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> credential_status.Known | None:

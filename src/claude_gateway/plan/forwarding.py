@@ -25,7 +25,10 @@ def problem(base_url: str | None, world: World, *, owner: ObjectRef, at: str) ->
     allowed = [name.lower().rstrip(".").strip("[]") for name in world.settings.forward_hosts]
     if host.rstrip(".") not in allowed:
         message = f"clients' own logins may not be sent to `{host}`"
-        fix = "Use a host that may receive logins, or ask the operators of the gateway to allow this one."
+        fix = (
+            "Use a host that may receive logins, or have the gateway's operators allow this one: "
+            "`egress.forwardClientTokenTo` in the chart, `--forward-to` of `serve` and `lint`."
+        )
         return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, message, fix)
     if parts.scheme != "https" and addresses.refusal(address, Egress()) is None:
         message = "clients' own logins may not be sent without encryption"

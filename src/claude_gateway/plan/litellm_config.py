@@ -98,7 +98,7 @@ SETTINGS: Final = LiteLLMSettings()
 def litellm_config(policy: Policy, secrets: Mapping[str, bytes]) -> LiteLLMConfig:
     """Return LiteLLM's view of a policy: every target of every route, and literal model names as aliases of routes."""
     return LiteLLMConfig(
-        model_list=tuple(_deployment(route, target, secrets) for route in policy.routes for target in route.targets),
+        model_list=tuple(_deployments(policy.routes, secrets)),
         litellm_settings=SETTINGS,
         router_settings=RouterSettings(model_group_alias=dict(_aliases(policy.routes))),
     )
@@ -122,9 +122,19 @@ def _aliases(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
             yield from ((name, route.name) for name in route.models if "*" not in name)
 
 
-def _deployment(route: Route, target: Target, secrets: Mapping[str, bytes]) -> Deployment:
+def _deployments(routes: Iterable[Route], secrets: Mapping[str, bytes]) -> Iterator[Deployment]:
+    """Yield every target; those of a rule or a mirror are a group of their own, which LiteLLM chooses for no name."""
+    for route in routes:
+        groups = [(route.name, route.targets), *((f"{route.name}/{rule.name}", rule.targets) for rule in route.rules)]
+        if route.mirror is not None:
+            groups.append((f"{route.name}/mirror", (route.mirror.target,)))
+        for name, targets in groups:
+            yield from (_deployment(name, route, target, secrets) for target in targets)
+
+
+def _deployment(name: str, route: Route, target: Target, secrets: Mapping[str, bytes]) -> Deployment:
     return Deployment(
-        model_name=route.name,
+        model_name=name,
         litellm_params=LiteLLMParams(
             model=f"{target.translation.provider or target.provider}/{target.model}",
             temperature=target.parameters.temperature,

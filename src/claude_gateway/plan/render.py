@@ -4,18 +4,20 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, secret_entry
+from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.policy import Policy
 from claude_gateway.plan.litellm_config import litellm_config, yaml
 
 _CLIENTS: Final = "clients"
 
 
-def client_keys(names: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the entry of the secret part that maps hashes of client keys to clients; none without any key."""
-    if not names:
+def key_table(holders: Mapping[str, Holder]) -> dict[str, bytes]:
+    """Return the entry of the secret part that says whose the client keys are; none without any key."""
+    if not holders:
         return {}
-    value = json.dumps(names, sort_keys=True, separators=(",", ":")).encode()
+    value = client_keys.table(holders)
     return {secret_entry(_CLIENTS, value): value}
 
 

@@ -15,12 +15,13 @@ _PROVIDER = "anthropic"
 def warnings(route: Item[ModelRouteSpec], spec: ModelRouteSpec, *, today: date) -> Iterator[Problem]:
     """Yield a warning for each target whose model is retired, or will be; and for each such name that it passes on."""
     passes_on = False
-    for index, target in enumerate(spec.targets):
-        provider, _, model = target.model.partition("/")
+    for placed in spec.all_targets:
+        written = placed.target.model
+        provider, _, model = written.partition("/")
         if provider != _PROVIDER:
             continue
         passes_on = passes_on or model == "*"
-        yield from _warning(route.ref, model, at=f"spec.targets[{index}].model", written=target.model, today=today)
+        yield from _warning(route.ref, model, at=f"{placed.at}.model", written=written, today=today)
     if passes_on:
         for index, name in enumerate(spec.models):
             yield from _warning(route.ref, name, at=f"spec.models[{index}]", written=name, today=today)

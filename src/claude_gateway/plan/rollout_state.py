@@ -77,7 +77,7 @@ def compare(world: World, fitted: Fitted, *, spendable: frozenset[ObjectRef]) ->
 
 def _serving(policy: Policy) -> Iterator[ObjectRef]:
     """Yield the routes that have a target, and the clients."""
-    named = [(Kind.MODEL_ROUTE, route.name) for route in policy.routes if route.targets]
+    named = [(Kind.MODEL_ROUTE, route.name) for route in policy.routes if route.all_targets]
     named += [(Kind.GATEWAY_CLIENT, client.name) for client in policy.clients]
     for kind, full_name in named:
         namespace, _, name = full_name.partition("/")

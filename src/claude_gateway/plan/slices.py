@@ -19,14 +19,15 @@ pods already hold.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
-from claude_gateway.contract.bundle import Bundle
+from claude_gateway.contract import client_keys
+from claude_gateway.contract.bundle import Bundle, BundleError
+from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.policy import Aws, Federation, Google, Policy, Target
 from claude_gateway.names import Kind
 from claude_gateway.plan import federation
@@ -41,16 +42,16 @@ _GIVEN: Final = {"provider", "base_url", "secret", "login", "aws", "google", "fe
 """Fields of a target that come from its credential."""
 
 
-def slices(policy: Policy, client_keys: Mapping[str, str]) -> Slices:
-    """Return the slices of a policy; ``client_keys`` maps the SHA-256 of each key to the client's name."""
+def slices(policy: Policy, holders: Mapping[str, Holder]) -> Slices:
+    """Return the slices of a policy; ``holders`` says whose each client key is, by its SHA-256."""
     keys: dict[str, list[str]] = {}
-    for digest, holder in client_keys.items():
-        keys.setdefault(holder, []).append(digest)
+    for digest, holder in holders.items():
+        keys.setdefault(holder.client, []).append(client_keys.row(digest, holder))
     spending: dict[str, set[str]] = {}
     found: dict[str, str] = {}
     for route in policy.routes:
         found[f"route:{route.name}"] = _digest([route.model_dump_json()])
-        for target in route.targets:
+        for target in route.all_targets:
             spent = _spent(target)
             if spent is not None:
                 spending.setdefault(spent, set()).add(target.model_dump_json(include=_GIVEN))
@@ -80,12 +81,10 @@ def slices_of(bundle: Bundle) -> Slices | None:
     """Return the slices of a stored bundle; None if this version cannot read it."""
     try:
         policy = Policy.model_validate_json(bundle.gateway)
-        keys = json.loads(bundle.secrets[policy.client_keys]) if policy.client_keys is not None else {}
-    except (ValidationError, ValueError, KeyError):
+        holders = client_keys.read(bundle.secrets[policy.client_keys]) if policy.client_keys is not None else {}
+    except (ValidationError, BundleError, KeyError):
         return None
-    if not isinstance(keys, dict) or not all(isinstance(name, str) for name in keys.values()):
-        return None
-    return slices(policy, keys)
+    return slices(policy, holders)
 
 
 def name(item: Item[Any]) -> str | None:

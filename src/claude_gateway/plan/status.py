@@ -22,6 +22,8 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.SECRET_NOT_LABELLED,
         Reason.SECRET_VALUE_INVALID,
         Reason.SECRET_FORBIDDEN,
+        Reason.HASHES_INVALID,
+        Reason.ISSUER_UNKNOWN,
         Reason.NOT_SIGNED_IN,
         Reason.SECRET_HAS_OTHER_WRITER,
     )
@@ -57,7 +59,8 @@ class Standing:
 
     ``before`` are the conditions that this release wrote last. ``acceptable`` says that part of the object can serve in
     spite of its Problems. ``programmed`` is the state of the ``Programmed`` condition, None outside of a cluster.
-    ``credential`` are the conditions that only a ClaudeCredential has, ``details`` what else is known of it.
+    ``of_kind`` are the conditions that only objects of its kind have, ``details`` what else is known of a
+    ClaudeCredential.
     """
 
     ref: ObjectRef
@@ -67,7 +70,7 @@ class Standing:
     readable: bool
     acceptable: bool
     programmed: ConditionState | None = None
-    credential: Mapping[ConditionType, ConditionState] = field(default_factory=dict)
+    of_kind: Mapping[ConditionType, ConditionState] = field(default_factory=dict)
     details: CredentialDetails | None = None
 
 
@@ -100,7 +103,7 @@ def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | 
     Good news is one Event: that the object is live, or that a rejected credential is accepted again. Changes of
     ``Ready`` and to ``Unknown`` repeat other conditions.
     """
-    if kind is ConditionType.WARNINGS or reason is Reason.PARTIALLY_ACCEPTED:
+    if kind in (ConditionType.TARGETS_EJECTED, ConditionType.WARNINGS) or reason is Reason.PARTIALLY_ACCEPTED:
         return "Warning"
     if kind is ConditionType.EXPIRING_SOON:
         return "Warning" if state == "True" else None
@@ -137,7 +140,7 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     if standing.programmed is not None:
         states[ConditionType.PROGRAMMED] = standing.programmed
         states[ConditionType.READY] = _ready((*states.values(), *_known_false(standing)))
-        states.update(standing.credential)
+        states.update(standing.of_kind)
     warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
     if warnings:
         states[ConditionType.WARNINGS] = ("True", warnings[0].reason, _joined(warnings))
@@ -146,7 +149,7 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
 
 def _known_false(standing: Standing) -> tuple[ConditionState, ...]:
     """Return that a credential was rejected; one that was not used yet is ready to be."""
-    valid = standing.credential.get(ConditionType.VALID)
+    valid = standing.of_kind.get(ConditionType.VALID)
     return (valid,) if valid is not None and valid[0] == "False" else ()
 
 

@@ -184,11 +184,12 @@ def route_problems(route: Item[ModelRouteSpec], spec: ModelRouteSpec, known: Peo
 
 def _used(route: ObjectRef, spec: ModelRouteSpec, known: People) -> Iterator[tuple[str, ObjectRef]]:
     """Yield where a route names a subscription, and which."""
-    for index, target in enumerate(spec.targets):
-        if target.credential is not None:
-            ref = ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=route.namespace, name=target.credential)
+    for placed in spec.all_targets:
+        name = placed.target.credential
+        if name is not None:
+            ref = ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=route.namespace, name=name)
             if ref in known.subscriptions:
-                yield f"spec.targets[{index}].credential", ref
+                yield f"{placed.at}.credential", ref
 
 
 def _client_problems(route: ObjectRef, client: ObjectRef, owner: str, known: People, *, at: str) -> Iterator[Problem]:

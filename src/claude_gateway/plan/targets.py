@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,7 +10,7 @@ from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
 from claude_gateway.contract import policy
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import capabilities, clouds, forwarding, subscriptions
+from claude_gateway.plan import capabilities, clouds, forwarding, limits, subscriptions
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
@@ -19,11 +19,16 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others."""
+    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others.
 
-    targets: tuple[policy.Target, ...]
+    ``targets`` are by the name of their rule; those of the route itself are under None. ``mirror`` is None where the
+    route has none, or one with a Problem: the route then serves without it.
+    """
+
+    targets: Mapping[str | None, tuple[policy.Target, ...]]
     acceptable: bool
     problems: tuple[Problem, ...]
+    mirror: policy.Target | None = None
 
 
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
@@ -31,12 +36,13 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
 
     Where the route may not use a subscription, every target that would is left out.
     """
-    resolved: list[policy.Target] = []
+    resolved: dict[str | None, tuple[policy.Target, ...]] = {}
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
     refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
-    for index, target in enumerate(spec.targets):
-        at = f"spec.targets[{index}]"
+    mirror: policy.Target | None = None
+    for placed in spec.all_targets:
+        at, target = placed.at, placed.target
         ref = _credential(route.ref, target.credential) if target.credential else None
         key = credentials.keys.get(ref) if ref else None
         found = [
@@ -46,12 +52,17 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
         problems.extend(found)
         if refused and ref in credentials.people.subscriptions:
             continue
-        acceptable = acceptable or all(about_references(problem) for problem in found)
+        if not placed.mirrors:
+            acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            name = f"{route.ref.namespace}/{route.ref.name}/{index}"
+            name = f"{route.ref.namespace}/{route.ref.name}/{placed.label}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
-            resolved.append(_target(name, target, key, credential=spent))
-    return Resolved(targets=tuple(resolved), acceptable=acceptable, problems=tuple(problems))
+            rendered = _target(name, target, key, credential=spent)
+            if placed.mirrors:
+                mirror = rendered
+            else:
+                resolved[placed.rule] = (*resolved.get(placed.rule, ()), rendered)
+    return Resolved(targets=resolved, acceptable=acceptable, problems=tuple(problems), mirror=mirror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +207,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         base_url=able.base_url,
         secret=None if key is None else key.entry,
         login=None if key is None else key.login,
-        max_output_tokens=target.max_output_tokens,
+        **limits.of(target, able.wire),
         parameters=policy.Parameters(
             temperature=target.parameters.temperature,
             top_p=target.parameters.top_p,
@@ -209,6 +220,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         federation=None if key is None else key.federation,
         credential=None if key is None or credential is None else key.name(credential),
         forward_client_token=bool(target.forward_client_token),
+        verbatim=bool(target.verbatim),
         translation=able.translation,
         telemetry_provider=PROVIDERS[provider].telemetry,
     )

@@ -69,7 +69,8 @@ class Settings:
     for people's own subscriptions (None: it does not, and every subscription is rejected), ``claude_code_key`` the key
     that this backend accepts. ``claude_auth_url`` is where people sign in (None: wherever the command says).
     ``caller_secrets`` are the Secrets, as ``<namespace>/<name>``, that the operator may create for programs that ask
-    the backend directly. ``scope``: the namespaces that the release serves (None: all); objects in others are ignored.
+    the backend directly. ``audience`` is what tokens of ServiceAccounts must be for (None: not in a cluster).
+    ``scope``: the namespaces that the release serves (None: all); objects in others are ignored.
     """
 
     namespace: str = _DEFAULT_NAMESPACE
@@ -83,6 +84,7 @@ class Settings:
     claude_code_key: bytes = field(default=b"", repr=False)
     claude_auth_url: str | None = None
     caller_secrets: frozenset[str] = frozenset()
+    audience: str | None = None
     scope: frozenset[str] | None = None
 
     @property
@@ -124,12 +126,21 @@ class Item(Generic[SpecT]):
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterKeys:
+    """Who signs the tokens of the cluster's ServiceAccounts; ``keys`` is the JSON Web Key Set of the API server."""
+
+    issuer: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What users wrote, parsed; ``problems`` are the mistakes found while reading.
 
     ``foreign`` are objects that this release does not serve, ``unreadable`` the namespaces whose Secrets may not be
     read. ``pods`` is the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition
-    is written. ``slices`` are the slices of each revision that a pod may serve.
+    is written. ``slices`` are the slices of each revision that a pod may serve. ``cluster`` is None where the keys of
+    the cluster's issuer are not known.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -142,6 +153,7 @@ class World:
     unreadable: frozenset[str] = frozenset()
     pods: tuple[PodState, ...] | None = None
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    cluster: ClusterKeys | None = None
 
 
 def read(manifests: Iterable[object], settings: Settings) -> World:

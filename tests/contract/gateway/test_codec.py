@@ -75,7 +75,7 @@ async def test_a_whole_answer_of_chat_completions_is_a_message() -> None:
             assert answer.headers["request-id"] == "up-1"
             record = (await gw.records())[0]
     assert message["content"] == [{"type": "text", "text": "Hello"}]
-    assert (message["type"], message["stop_reason"], message["model"]) == ("message", "end_turn", "upstream-model")
+    assert (message["type"], message["stop_reason"], message["model"]) == ("message", "end_turn", "claude-x")
     assert message["usage"]["input_tokens"] == 11
     assert (record["lane"], record["input_tokens"], record["output_tokens"]) == ("codec", 11, 5)
     seen = up.seen[0]

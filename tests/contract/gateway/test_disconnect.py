@@ -37,15 +37,20 @@ async def _head_only(_: Seen, writer: asyncio.StreamWriter) -> None:
     writer.write(head())
 
 
-async def _connect(gw: Gateway, *, stream: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Send a request by hand, so that leaving is nothing but closing the socket."""
+async def _connect(
+    gw: Gateway, *, stream: bool, padding: int = 0, count: int = 1
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send requests by hand, so that leaving is nothing but closing the socket."""
     address = urlsplit(gw.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    body = b'{"model":"c","stream":%s}' % (b"true" if stream else b"false")
-    writer.write(
-        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncontent-length: %d\r\n\r\n%s"
-        % (KEY.encode(), len(body), body)
+    body = b'{"model":"c","stream":%s%s}' % (b"true" if stream else b"false", b" " * padding)
+    request = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncontent-length: %d\r\n\r\n%s" % (
+        KEY.encode(),
+        len(body),
+        body,
     )
+    writer.write(request * count)
+    await writer.drain()
     return reader, writer
 
 
@@ -70,6 +75,16 @@ async def test_the_upstream_connection_is_closed(reply: Reply, stream: bool, sta
         (record,) = await gw.records()
         await until_async(lambda: _no_more_tasks(before), what="the request's tasks to end")
     assert (record["outcome"], record["status"]) == ("cancelled", status)
+
+
+@pytest.mark.parametrize(("padding", "count"), [(1_000_000, 1), (0, 3)], ids=["large-body", "requests-sent-ahead"])
+async def test_a_client_that_leaves_is_noticed_whatever_it_sent(padding: int, count: int) -> None:
+    async with upstream(hang) as up, gateway(route("c", targets=[target(base_url=up.url)])) as gw:
+        _, writer = await _connect(gw, stream=True, padding=padding, count=count)
+        await until_async(lambda: _left(len(up.seen), 1), what="the request")
+        writer.close()
+        await until_async(lambda: _left(up.open, 0), what="the upstream connection to be closed")
+        await gw.idle()
 
 
 async def _no_more_tasks(before: set[asyncio.Task[object]]) -> bool:

@@ -246,7 +246,7 @@ async def test_a_target_that_says_when_to_come_back_is_left_alone_until_then() -
     assert len(bad.seen) == 1
 
 
-async def test_a_target_put_aside_is_still_the_last_resort() -> None:
+async def test_an_ejected_target_is_still_the_last_resort() -> None:
     async with upstream(_failing("500 Error"), _GOOD) as first, upstream(_failing("500 Error")) as second:
         first.replies[:] = [*[_failing("500 Error")] * FAILURES, _GOOD]
         async with gateway(_two(first, second)) as gw:
@@ -255,12 +255,13 @@ async def test_a_target_put_aside_is_still_the_last_resort() -> None:
             assert await (await gw.post("/v1/messages", _BODY)).read() == _ANSWER
 
 
-async def test_targets_of_one_priority_share_the_requests() -> None:
+async def test_targets_of_one_priority_share_the_sessions() -> None:
     async with upstream(_GOOD) as first, upstream(_GOOD) as second:
         pair = [target(base_url=up.url, id=f"ns/c/{n}.0", weight=9 - 8 * n) for n, up in enumerate((first, second))]
         async with gateway(route("c", targets=pair)) as gw:
-            for _ in range(60):
-                assert await (await gw.post("/v1/messages", _BODY)).read() == _ANSWER
+            for number in range(60):
+                session = {"x-claude-code-session-id": str(number)}
+                assert await (await gw.post("/v1/messages", _BODY, headers=session)).read() == _ANSWER
     assert len(first.seen) + len(second.seen) == 60
     assert len(first.seen) > len(second.seen) > 0
 

@@ -28,6 +28,7 @@ _MESSAGES = (
     b'{"model":"claude-x", "messages" : [{"role":"user","content":"h\\u00e9 \xc3\xa9"}],"max_tokens":9, "odd":[1.0] }\n'
 )
 _ANSWER = b'{"id":"msg_1", "model":"upstream-model","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'
+_ANSWERED = _ANSWER.replace(b"upstream-model", b"claude-x")
 _SECRET = b"sk-upstream"
 _ENTRY = secret_entry("ns.key", _SECRET)
 
@@ -37,7 +38,7 @@ async def test_only_the_model_name_and_the_credential_change() -> None:
         there = target(base_url=up.url, secret=_ENTRY)
         async with gateway(route("claude-x", targets=[there]), secrets={_ENTRY: _SECRET}) as gw:
             answer = await gw.post("/v1/messages?beta=true", _MESSAGES)
-            assert (answer.status, await answer.read()) == (200, _ANSWER)
+            assert (answer.status, await answer.read()) == (200, _ANSWERED)
     seen = up.seen[0]
     assert (seen.method, seen.target) == ("POST", "/v1/messages?beta=true")
     assert seen.body == _MESSAGES.replace(b"claude-x", b"upstream-model")
@@ -128,7 +129,7 @@ async def test_only_the_parameter_that_anthropic_knows_goes_on(query: str, arriv
     async with upstream(whole(_ANSWER)) as up, gateway(route("claude-x", targets=[target(base_url=up.url)])) as gw:
         url = URL(f"{gw.url}/v1/messages{query}", encoded=True)
         async with gw.client.post(url, data=_MESSAGES, headers={"authorization": f"Bearer {KEY}"}) as answer:
-            assert await answer.read() == _ANSWER
+            assert await answer.read() == _ANSWERED
     assert up.seen[0].target == f"/v1/messages{arrived}"
 
 
@@ -146,7 +147,7 @@ async def test_openai_formats_go_to_their_own_paths(path: str) -> None:
         there = target(wire=Wire.OPENAI, base_url=f"{up.url}/prefix/v1/", model="gpt-upstream", secret=_ENTRY)
         async with gateway(route("gpt", targets=[there]), secrets={_ENTRY: _SECRET}) as gw:
             answer = await gw.post(f"/v1/{path}?api-version=1", body)
-            assert await answer.read() == _ANSWER
+            assert await answer.read() == _ANSWERED
     seen = up.seen[0]
     assert seen.target == f"/prefix/v1/{path}"
     assert seen.header("authorization") == "Bearer sk-upstream"
@@ -185,7 +186,7 @@ async def test_only_what_belongs_to_the_answer_goes_back() -> None:
     assert answer.headers.getall("anthropic-two") == ["a", "b"]
     assert {name: answer.headers.get(name) for name in known} == known
     assert answer.headers["request-id"] == answer.headers["x-request-id"] == record["request_id"] == "req_up"
-    assert answer.headers["content-length"] == str(len(_ANSWER))
+    assert answer.headers["content-length"] == str(len(_ANSWERED))
     assert "rule-of-another-host" not in str(answer.headers)
 
 
@@ -201,7 +202,7 @@ async def test_an_answer_is_metered_and_recorded() -> None:
         "input_tokens": 5,
         "output_tokens": 7,
         "provider": "anthropic",
-        "bytes_out": len(_ANSWER),
+        "bytes_out": len(_ANSWERED),
     }
     assert {key: record[key] for key in expected} == expected
     assert record["ttft_ms"] is not None
@@ -240,8 +241,8 @@ async def test_a_body_of_unknown_length_gets_one() -> None:
 
     async with upstream(reply) as up, gateway(route("claude-x", targets=[target(base_url=up.url)])) as gw:
         answer = await gw.post("/v1/messages", _MESSAGES)
-        assert await answer.read() == _ANSWER
-        assert answer.headers["content-length"] == str(len(_ANSWER))
+        assert await answer.read() == _ANSWERED
+        assert answer.headers["content-length"] == str(len(_ANSWERED))
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -299,7 +300,7 @@ async def test_a_kept_connection_that_the_upstream_closed_is_no_failure() -> Non
     async with upstream(*replies) as up, gateway(route("claude-x", targets=[target(base_url=up.url)])) as gw:
         for _ in range(2):
             answer = await gw.post("/v1/messages", _MESSAGES)
-            assert (answer.status, await answer.read()) == (200, _ANSWER)
+            assert (answer.status, await answer.read()) == (200, _ANSWERED)
         first, second = await gw.records(2)
     assert len(up.seen) == 3
     assert (first["outcome"], second["outcome"]) == ("ok", "ok")
@@ -353,7 +354,7 @@ async def test_a_host_that_the_installation_allows_is_called(host: str) -> None:
     async with upstream(whole(_ANSWER)) as up:
         there = target(base_url=up.url.replace("127.0.0.1", host))
         async with gateway(route("claude-x", targets=[there]), egress=Egress(hosts=(host,))) as gw:
-            assert await (await gw.post("/v1/messages", _MESSAGES)).read() == _ANSWER
+            assert await (await gw.post("/v1/messages", _MESSAGES)).read() == _ANSWERED
 
 
 @pytest.mark.parametrize("host", ["localhost", "nobody.invalid"])
@@ -367,7 +368,7 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
         there = target(base_url=up.url.replace("127.0.0.1", host))
         async with gateway(route("claude-x", targets=[there])) as gw:
             answer = await gw.post("/v1/messages", _MESSAGES)
-            assert (answer.status, await answer.read()) == (200, _ANSWER)
+            assert (answer.status, await answer.read()) == (200, _ANSWERED)
     if host == "localhost":
         assert (len(up.seen), len(proxy.seen)) == (1, 0)
     else:

@@ -84,6 +84,31 @@ def client(**spec: Any) -> Spec:
     return {"keys": [{"secretRef": {"name": "alice"}}], **spec}
 
 
+def ruled(*matches: Spec, name: str | None = None, **rule: Any) -> Spec:
+    """A ModelRoute's spec with one rule for each match; ``name`` is that of all of them."""
+    rules = [
+        {"name": name or f"rule-{number}", "match": match, "targets": [TARGET], **rule}
+        for number, match in enumerate(matches)
+    ]
+    return route(rules=rules)
+
+
+def issuer(**fields: Any) -> Spec:
+    """An entry of ``jwt`` with public keys, with these changes."""
+    return {"issuer": "https://login.example.com", "audiences": ["claude-gateway"], **fields}
+
+
+def _ending(text: str) -> Spec:
+    return {"secretRef": {"name": "alice"}, "expiresAt": text}
+
+
+HASH: Final = f"sha256:{'0' * 64}"
+_END_IN_ZONE: Final = "2027-01-31T00:00:00+05:30"
+_ONE_PLACE: Final = "set one of `secretRef`, `hash` and `hashesFrom`"
+_NO_TIME: Final = "not a time; write date, time and time zone"
+_NEEDS_ISSUER: Final = "set `issuer` and `audiences`, or `secretRef` for HS256"
+_NO_TEXT: Final = "not plain text; write printable ASCII without spaces at the ends"
+_NO_TEXT_VALUE: Final = f"{_NO_TEXT}; numbers in quotes"
 _ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GATEWAY_CLIENT
 
 VALID: Final = (
@@ -99,6 +124,11 @@ VALID: Final = (
     Case("all parameters", _ROUTE, route({"parameters": {"temperature": 2, "topP": 0.5, "reasoningEffort": "low"}})),
     Case("Anthropic at its hottest", _ROUTE, route({"model": "anthropic/x", "parameters": {"temperature": 1}})),
     Case("no parameters at all", _ROUTE, route({"model": "anthropic/x", "parameters": {}})),
+    Case(
+        "what a model takes",
+        _ROUTE,
+        route({"contextWindow": 100_000_000, "supports": {"images": False, "tools": True}}),
+    ),
     Case("a client's own login", _ROUTE, forwarding()),
     Case("only some clients", _ROUTE, route(allowedClients=only("alice", "alice.laptop"))),
     Case("one person's subscription", _CREDENTIAL, subscription()),
@@ -111,8 +141,26 @@ VALID: Final = (
     Case("a client of a user name", _CLIENT, client(owner="A.L-ice_1+x")),
     Case("a client's own login to a server", _ROUTE, forwarding(baseURL="https://relay.example")),
     Case("no client's own login", _ROUTE, route({"forwardClientToken": False})),
+    Case("a rule", _ROUTE, ruled({"thinking": "Enabled"})),
+    Case("16 rules", _ROUTE, ruled(*[{"images": True}] * 16, targets=[TARGET] * 8)),
+    Case("a rule for a false condition", _ROUTE, ruled({"tools": False})),
+    Case("a budget of any size", _ROUTE, ruled({"thinking": "Enabled", "thinkingBudgetAtLeast": 1})),
+    Case("every effort", _ROUTE, ruled({"effort": ["none", "minimal", "low", "medium", "high", "xhigh", "max"]})),
+    Case("tools of the upstream", _ROUTE, ruled({"serverTools": ["web_search_*", "*"], "tools": True})),
+    Case("two headers", _ROUTE, ruled({"headers": [{"name": n, "value": "a b"} for n in ("x-team", "x-keyboard")]})),
+    Case("clients of two namespaces", _ROUTE, ruled({"clients": ["ci", "alice.laptop", "team-b/ci"]})),
+    Case("agents", _ROUTE, ruled({"agentTypes": ["*", "Explore", "general-*"], "subagent": True})),
+    Case("names as they are sent", _ROUTE, route({"model": "openai/*", "verbatim": True})),
+    Case("a name that is not as sent", _ROUTE, route({"verbatim": False})),
+    Case(
+        "a mirror",
+        _ROUTE,
+        route(mirror={"target": keyless("https://candidate.example/v1")["targets"][0], "percent": 0.5}),
+    ),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
     Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-5-5", tokenCounts="Estimate")),
+    Case("agents stay together", _ROUTE, route(affinity="Agent")),
+    Case("nothing stays together", _ROUTE, route(affinity="None")),
     Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
     Case("Bedrock with a Secret", _CREDENTIAL, bedrock(secretRef={"name": "aws"}, baseURL="https://vpce.example")),
     Case("a region of the US government", _CREDENTIAL, bedrock(region="us-gov-west-1")),
@@ -138,6 +186,17 @@ VALID: Final = (
     Case("routes of 64 namespaces", _ROUTE, route(allowedRoutes=listing(*(f"t{i:0>62}" for i in range(64))))),
     Case("a route for one release", _ROUTE, route(gatewayRef={"name": "cg-claude-gateway"})),
     Case("a credential for one release", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "cg"}}),
+    Case("a hash of a key", _CLIENT, client(keys=[{"hash": HASH, "user": "bob", "expiresAt": "2027-01-31T00:00:00Z"}])),
+    Case("a list of hashes", _CLIENT, client(keys=[{"hashesFrom": {"name": "people", "key": "keys.txt"}}])),
+    Case("a key of a team", _CLIENT, client(keys=[{"secretRef": SECRET, "team": "red", "expiresAt": _END_IN_ZONE}])),
+    Case("ServiceAccounts", _CLIENT, {"serviceAccounts": [{"name": "ci"}, {"namespace": "team-a", "name": "ci"}]}),
+    Case("an issuer", _CLIENT, {"jwt": [issuer()]}),
+    Case(
+        "an issuer with claims",
+        _CLIENT,
+        {"jwt": [issuer(jwksURL="https://x.example/keys", claims={"https://x/groups": ["a b", "c"]}, userClaim="upn")]},
+    ),
+    Case("old tokens", _CLIENT, {"jwt": [{"secretRef": SECRET}, {"secretRef": SECRET, "issuer": "https://old"}]}),
     Case("a client for one release", _CLIENT, client(gatewayRef={"name": "cg"})),
     Case("a client with all", _CLIENT, client(keys=[{"secretRef": SECRET}] * 16, models=["*", "claude-*"])),
 )
@@ -155,6 +214,70 @@ INVALID: Final = (
         route({"baseURL": "http://h"}),
         "targets[0]",
         "both `credential` and `baseURL`",
+    ),
+    Case("no condition", _ROUTE, ruled({}), "rules[0].match", "set at least one"),
+    Case("only a null condition", _ROUTE, ruled({"images": None}), "rules[0].match", "set at least one"),
+    Case("no rules", _ROUTE, route(rules=[]), "rules"),
+    Case("17 rules", _ROUTE, ruled(*[{"images": True}] * 17), "rules"),
+    Case("two rules of one name", _ROUTE, ruled(*[{"images": True}] * 2, name="a"), "", "name each rule differently"),
+    Case("a rule's name with a dot", _ROUTE, ruled({"images": True}, name="a.b"), "rules[0].name", "not a name"),
+    Case("a rule without targets", _ROUTE, ruled({"images": True}, targets=[]), "rules[0].targets"),
+    Case("9 targets of a rule", _ROUTE, ruled({"images": True}, targets=[TARGET] * 9), "rules[0].targets"),
+    Case(
+        "a bad target of a rule", _ROUTE, ruled({"tools": True}, targets=[{"model": "x"}]), "rules[0].targets[0].model"
+    ),
+    Case("thinking as a switch", _ROUTE, ruled({"thinking": True}), "rules[0].match.thinking"),
+    Case("no budget", _ROUTE, ruled({"thinkingBudgetAtLeast": 0}), "rules[0].match.thinkingBudgetAtLeast"),
+    Case(
+        "a budget without thinking",
+        _ROUTE,
+        ruled({"thinking": "Adaptive", "thinkingBudgetAtLeast": 1}),
+        "rules[0].match",
+        "never holds together",
+    ),
+    Case(
+        "tools of the upstream and none",
+        _ROUTE,
+        ruled({"tools": False, "serverTools": ["*"]}),
+        "rules[0].match",
+        "never holds together",
+    ),
+    Case("an effort that nobody asks for", _ROUTE, ruled({"effort": ["huge"]}), "rules[0].match.effort[0]"),
+    Case("an effort twice", _ROUTE, ruled({"effort": ["low", "low"]}), "rules[0].match.effort"),
+    Case("a class that is none", _ROUTE, ruled({"requestClasses": ["main"]}), "rules[0].match.requestClasses[0]"),
+    Case("no agent type", _ROUTE, ruled({"agentTypes": ["?"]}), "rules[0].match.agentTypes[0]", "not an agent type"),
+    Case("no type of tool", _ROUTE, ruled({"serverTools": ["a b"]}), "rules[0].match.serverTools[0]", "not a type"),
+    Case("no client's name", _ROUTE, ruled({"clients": ["a/b/c"]}), "rules[0].match.clients[0]", "not the name"),
+    Case(
+        "a header in capitals",
+        _ROUTE,
+        ruled({"headers": [{"name": "X-Team", "value": "red"}]}),
+        "rules[0].match.headers[0].name",
+        "in lower case",
+    ),
+    *(
+        Case(
+            f"the credential in {name}",
+            _ROUTE,
+            ruled({"headers": [{"name": name, "value": "x"}]}),
+            "rules[0].match.headers[0].name",
+            "carries a credential",
+        )
+        for name in ("authorization", "x-api-key", "x-gateway-key", "cookie", "x-amz-security-token", "api-key")
+    ),
+    Case(
+        "a header value in two lines",
+        _ROUTE,
+        ruled({"headers": [{"name": "x-team", "value": "a\nb"}]}),
+        "rules[0].match.headers[0].value",
+        "not a header value",
+    ),
+    Case(
+        "a header twice",
+        _ROUTE,
+        ruled({"headers": [{"name": "x-team", "value": value} for value in ("red", "blue")]}),
+        "rules[0].match",
+        "names a header twice",
     ),
     Case("no source", _ROUTE, route(allowedClients={}), "allowedClients.from"),
     Case("an unknown source", _ROUTE, route(allowedClients={"from": "Selector"}), "allowedClients.from"),
@@ -201,6 +324,9 @@ INVALID: Final = (
     Case("no weight", _ROUTE, route({"weight": 0}), "targets[0].weight"),
     Case("negative priority", _ROUTE, route({"priority": -1}), "targets[0].priority"),
     Case("no output", _ROUTE, route({"maxOutputTokens": 0}), "targets[0].maxOutputTokens"),
+    Case("no window", _ROUTE, route({"contextWindow": 0}), "targets[0].contextWindow"),
+    Case("a window in words", _ROUTE, route({"contextWindow": "200k"}), "targets[0].contextWindow"),
+    Case("an ability in words", _ROUTE, route({"supports": {"images": "no"}}), "targets[0].supports.images"),
     Case("another effort", _ROUTE, route({"parameters": {"reasoningEffort": "huge"}}), "targets[0].parameters"),
     Case("no such credential name", _ROUTE, route({"credential": "Team Key"}), "targets[0].credential"),
     Case("no models", _ROUTE, route(models=[]), "models"),
@@ -356,10 +482,44 @@ INVALID: Final = (
         "targets[0]",
         "the model is not `anthropic/...`",
     ),
+    Case(
+        "a name as it is sent for a model of its own",
+        _ROUTE,
+        route({"model": "openai/gpt-5", "verbatim": True}),
+        "targets[0]",
+        "write the model as `provider/*`",
+    ),
+    Case(
+        "a mirror with the client's own login",
+        _ROUTE,
+        route(mirror={"target": forwarding()["targets"][0], "percent": 5}),
+        "mirror",
+        "set `credential` to the name of a ClaudeCredential instead of `forwardClientToken`",
+    ),
+    Case(
+        "a mirror of nothing",
+        _ROUTE,
+        route(mirror={"target": keyless("https://candidate.example/v1")["targets"][0], "percent": 0}),
+        "percent",
+    ),
+    Case(
+        "a mirror of too much",
+        _ROUTE,
+        route(mirror={"target": keyless("https://candidate.example/v1")["targets"][0], "percent": 101}),
+        "percent",
+    ),
+    Case(
+        "a mirror without a share",
+        _ROUTE,
+        route(mirror={"target": keyless("https://candidate.example/v1")["targets"][0]}),
+        "percent",
+    ),
     Case("a format that nobody knows", _ROUTE, route({"formats": ["Gopher"]}), "targets[0].formats[0]"),
     Case("no format", _ROUTE, route({"formats": []}), "targets[0].formats"),
     Case("a format twice", _ROUTE, route({"formats": ["Chat", "Chat"]}), "targets[0].formats"),
     Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not a single model name"),
+    Case("affinity of another kind", _ROUTE, route(affinity="Cookie"), "affinity"),
+    Case("affinity in small letters", _ROUTE, route(affinity="none"), "affinity"),
     Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),
     Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
     Case(
@@ -379,6 +539,71 @@ INVALID: Final = (
     Case("a release in capitals", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "CG"}}, "gatewayRef.name"),
     Case("a release that is text", _CLIENT, client(gatewayRef="cg"), "gatewayRef"),
     Case("no keys", _CLIENT, client(keys=[]), "keys"),
+    Case("no proof", _CLIENT, {"models": ["*"]}, "", "list at least one of `keys`, `serviceAccounts` and `jwt`"),
+    Case("two places of a key", _CLIENT, client(keys=[{"secretRef": SECRET, "hash": HASH}]), "keys[0]", _ONE_PLACE),
+    Case("no place of a key", _CLIENT, client(keys=[{"user": "bob"}]), "keys[0]", _ONE_PLACE),
+    Case(
+        "a list with an end",
+        _CLIENT,
+        client(keys=[{"hashesFrom": SECRET, "expiresAt": "2027-01-31T00:00:00Z"}]),
+        "keys[0]",
+        "a list of hashes has its own people and ends; remove",
+    ),
+    Case("a bare hash", _CLIENT, client(keys=[{"hash": "0" * 71}]), "keys[0].hash", "not the hash of a key; write"),
+    Case(
+        "an end that is a date", _CLIENT, client(keys=[_ending("2027-01-31 00:00:00Z")]), "keys[0].expiresAt", _NO_TIME
+    ),
+    Case(
+        "an end without a zone", _CLIENT, client(keys=[_ending("2027-01-31T00:00:00.0")]), "keys[0].expiresAt", _NO_TIME
+    ),
+    Case(
+        "an end long ago",
+        _CLIENT,
+        client(keys=[_ending("1999-01-31T00:00:00Z")]),
+        "keys[0].expiresAt",
+        "no calendar has this time; write",
+    ),
+    Case("no ServiceAccounts", _CLIENT, {"serviceAccounts": []}, "serviceAccounts"),
+    Case(
+        "a namespace that is none",
+        _CLIENT,
+        {"serviceAccounts": [{"name": "a", "namespace": "A"}]},
+        "serviceAccounts[0].namespace",
+    ),
+    Case("an issuer without audience", _CLIENT, {"jwt": [{"issuer": "https://x"}]}, "jwt[0]", _NEEDS_ISSUER),
+    Case("an audience without issuer", _CLIENT, {"jwt": [{"audiences": ["x"]}]}, "jwt[0]", _NEEDS_ISSUER),
+    Case(
+        "two kinds of keys",
+        _CLIENT,
+        {"jwt": [issuer(secretRef=SECRET, jwksURL="https://x")]},
+        "jwt[0]",
+        "not with both; remove `secretRef` or `jwksURL`",
+    ),
+    Case(
+        "a claim with a long name",
+        _CLIENT,
+        {"jwt": [issuer(claims={"x" * 129: ["a"]})]},
+        "jwt[0]",
+        "the name of a claim is empty or too long; write",
+    ),
+    Case("a claim without values", _CLIENT, {"jwt": [issuer(claims={"x": []})]}, "jwt[0].claims"),
+    Case("17 claims", _CLIENT, {"jwt": [issuer(claims={f"c{i}": ["a"] for i in range(17)})]}, "jwt[0].claims"),
+    Case("a value with a break", _CLIENT, {"jwt": [issuer(claims={"x": ["a\n"]})]}, "jwt[0].claims", _NO_TEXT_VALUE),
+    Case("an audience with a break", _CLIENT, {"jwt": [issuer(audiences=["a\n"])]}, "jwt[0].audiences", _NO_TEXT),
+    Case(
+        "a claim with a space",
+        _CLIENT,
+        {"jwt": [issuer(userClaim="a b")]},
+        "jwt[0].userClaim",
+        "not the name of a claim",
+    ),
+    Case(
+        "one person and many",
+        _CLIENT,
+        client(owner="alice@example.com", jwt=[issuer()]),
+        "",
+        "a client of one person identifies itself with that person's keys only; remove",
+    ),
     Case("17 keys", _CLIENT, client(keys=[{"secretRef": SECRET}] * 17), "keys"),
     Case("no models for a client", _CLIENT, client(models=[]), "models"),
     Case("the same model twice", _CLIENT, client(models=["a", "a"]), "models"),

@@ -22,6 +22,7 @@ from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
@@ -31,6 +32,7 @@ from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower
 from claude_gateway_runtime.server.listener import Listener, bind
@@ -229,6 +231,7 @@ async def gateway(
     app = App(
         live=live,
         exchange=exchange,
+        issuers=Issuers(documents.fetch),
         worker_started=worker.started,
         metrics=metrics,
         journal=journal,
@@ -249,6 +252,7 @@ async def gateway(
         await client.close()
         listener.stop_accepting()
         await listener.end(at_once=True)
+        await app.close()
         await exchange.close()
         journal.close()
         os.close(fd)

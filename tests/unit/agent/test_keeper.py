@@ -12,7 +12,7 @@ import pytest
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import SCHEMA, Bundle, BundleError, Packed, pack, secret_entry, unpack
-from claude_gateway.contract.policy import Policy, Route, Target
+from claude_gateway.contract.policy import Match, Policy, Route, RouteRule, Target
 from claude_gateway.names import META_JSON
 from claude_gateway_proxy.agent.keeper import Keeper, verify
 from claude_gateway_proxy.agent.source import Offer
@@ -212,3 +212,12 @@ def test_verify_gives_only_what_the_bundle_needs() -> None:
     extra = replace(packed, secrets={**packed.secrets, "other.12345678": b"not asked for"})
 
     assert verify(extra) == _bundle("a")
+
+
+def test_verify_asks_for_the_secrets_of_rules() -> None:
+    there = Target(id="default/a/one.0.abcdef01", provider="openai", model="m", secret="default.key.00000000")
+    rules = (RouteRule(name="one", match=Match(images=True), targets=(there,)),)
+    policy = Policy(routes=(Route(name="default/a", models=("a",), targets=(), rules=rules),))
+    bundle = Bundle(gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"")
+    with pytest.raises(BundleError, match=r"default\.key\.00000000"):
+        verify(pack(bundle))

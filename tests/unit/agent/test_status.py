@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.report import PodReport, ProcessReport
+from claude_gateway.contract.report import EjectedTarget, PodReport, ProcessReport
 from claude_gateway_proxy.agent.keeper import Kept
 from claude_gateway_proxy.agent.status import news, pod_report
 
@@ -34,3 +34,13 @@ def test_requests_in_flight_are_no_news_but_errors_are() -> None:
 
     assert news(calm) == news(busy)
     assert news(calm) != news(failing)
+
+
+def test_an_ejected_target_is_news_and_its_end_is_not() -> None:
+    def report(*ejected: EjectedTarget) -> PodReport:
+        return pod_report(kept=Kept(), gateway=ProcessReport(revision="a", ejected=ejected), litellm=None)
+
+    first = EjectedTarget(target="ns/r/0.1", reason="overloaded", since=1, until=2)
+    assert news(report(first)) == news(report(first.model_copy(update={"until": 3, "reason": "connect"})))
+    assert news(report(first)) != news(report())
+    assert news(report(first)) != news(report(first, first.model_copy(update={"model": "opus"})))

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -40,7 +40,12 @@ def test_only_the_status_has_a_default_and_it_claims_nothing(plural: str) -> Non
     defaults = [schema["default"] for schema in schemas(root(plural)) if "default" in schema]
     assert defaults == [root(plural)["properties"]["status"]["default"]]
     conditions = defaults[0]["conditions"]
-    later = {ConditionType.WARNINGS, ConditionType.VALID, ConditionType.EXPIRING_SOON}
+    later = {
+        ConditionType.WARNINGS,
+        ConditionType.VALID,
+        ConditionType.EXPIRING_SOON,
+        ConditionType.TARGETS_EJECTED,
+    }
     assert {condition["type"] for condition in conditions} == set(ConditionType) - later
     assert {(condition["status"], condition["observedGeneration"]) for condition in conditions} == {("Unknown", 0)}
     assert defaults[0]["observedGeneration"] == 0, "generations begin with 1"
@@ -50,9 +55,16 @@ def models(model: type[Spec]) -> Iterator[type[Spec]]:
     """A model and all in it."""
     yield model
     for field in model.model_fields.values():
-        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        for part in parts(field.annotation):
             if isinstance(part, type) and issubclass(part, Spec):
                 yield from models(part)
+
+
+def parts(annotation: object) -> Iterator[object]:
+    """An annotation and all in it, such as the model in an optional list of models."""
+    yield annotation
+    for argument in get_args(annotation):
+        yield from parts(argument)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

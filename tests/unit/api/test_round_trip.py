@@ -40,7 +40,9 @@ TARGETS = st.builds(
     st.fixed_dictionaries(
         {"model": st.sampled_from(["openai/x", "anthropic/claude", "anthropic/*", "a/b/c:d"])},
         optional={
+            "contextWindow": st.integers(1, 100_000_000),
             "maxOutputTokens": st.integers(1, 10_000_000),
+            "supports": st.dictionaries(st.sampled_from(["images", "documents", "tools", "thinking"]), st.booleans()),
             "weight": st.integers(1, 1000),
             "priority": st.integers(0, 15),
             "parameters": st.fixed_dictionaries(
@@ -69,6 +71,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
         },
         optional={
             "safeguardsModel": st.just("claude-haiku-5-5"),
+            "affinity": st.sampled_from(["Session", "Agent", "Client", "None"]),
             "tokenCounts": st.sampled_from(["Exact", "Estimate"]),
             "displayName": st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
             "timeouts": st.fixed_dictionaries(

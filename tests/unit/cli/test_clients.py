@@ -79,13 +79,19 @@ def test_settings_are_for_shells_and_files(tmp_path: Path) -> None:
         "ANTHROPIC_BASE_URL=http://127.0.0.1:4000",
         f"ANTHROPIC_AUTH_TOKEN={key}",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+        "CLAUDE_CODE_GATEWAY_HINT_HEADERS=1",
         "OPENAI_BASE_URL=http://127.0.0.1:4000/v1",
         f"OPENAI_API_KEY={key}",
     ):
         assert line in shown
     assert "#" not in sh, "an unquoted eval would lose what stands after a comment"
     as_json = json.loads(call("env", "claude", "-f", tmp_path, "--format", "json", environment=NO_KEY).stdout)
-    assert list(as_json) == ["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"]
+    assert list(as_json) == [
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_AUTH_TOKEN",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "CLAUDE_CODE_GATEWAY_HINT_HEADERS",
+    ]
     fish = call(
         "env", "openai", "-f", tmp_path, "--format", "fish", "--url", "https://h/v1/", environment=NO_KEY
     ).stdout

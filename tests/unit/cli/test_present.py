@@ -2,7 +2,7 @@
 
 from claude_gateway.cli import present
 from claude_gateway.cli.present import Served
-from claude_gateway.contract.policy import Client, Format, Policy, Route, Target
+from claude_gateway.contract.policy import Client, Format, Match, Policy, Route, RouteRule, Target
 
 OWN = Target(id="default/own/0", provider="anthropic", model="*", formats=(Format.MESSAGES,), forward_client_token=True)
 PAID = Target(id="default/paid/0", provider="anthropic", model="*", formats=(Format.MESSAGES,))
@@ -35,3 +35,12 @@ def test_a_sample_is_a_route_that_a_gateway_key_alone_may_use() -> None:
     text = shown(own, Route(name="default/paid", models=("claude-paid",), targets=(PAID,)))
     assert '"model": "claude-paid"' in text
     assert '"model": "claude-mine"' not in text
+
+
+def test_rules_are_shown_below_their_route() -> None:
+    pictures = RouteRule(name="pictures", match=Match(images=True), targets=(OWN.model_copy(update={"model": "seer"}),))
+    route = Route(name="default/paid", models=("claude-paid",), targets=(PAID,), rules=(pictures,))
+    lines = shown(route).splitlines()
+    at = next(number for number, line in enumerate(lines) if "default/paid" in line)
+    assert lines[at].endswith("claude-paid → anthropic/* without a key")
+    assert lines[at + 1].endswith("  rule pictures → anthropic/seer without a key")

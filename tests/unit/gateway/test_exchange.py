@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,16 +15,17 @@ from yarl import URL
 
 from claude_gateway.contract.policy import Client, Format, Target, Timeouts, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.exchange import Choose, Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
-from claude_gateway_proxy.gateway.routing.choice import Candidate, LaneName
+from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice, LaneName, Why
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.record import FailedTry, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
@@ -85,7 +86,7 @@ def _call(*targets: Target, timeouts: Timeouts | None = None, **more: object) ->
         frames=None,
         raw=body.raw,
         snapshot=build(bundles.bundle([route])),
-        client=Client(name="ns/dev"),
+        principal=Principal(Client(name="ns/dev")),
         route=route,
         record=Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=time.monotonic()),
     )
@@ -95,8 +96,8 @@ def _target(name: str, url: str = "http://127.0.0.1:1") -> Target:
     return Target(id=name, provider="anthropic", model="*", wire=Wire.ANTHROPIC, formats=tuple(Format), base_url=url)
 
 
-def _always(*candidates: Candidate) -> Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]:
-    return lambda _call, _well: candidates
+def _always(*candidates: Candidate) -> Choose:
+    return lambda call, _: Choice(call.route, rule=None, candidates=candidates, why=Why.PRIORITY)
 
 
 @asynccontextmanager

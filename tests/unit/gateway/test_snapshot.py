@@ -10,12 +10,16 @@ from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, secret_entry
-from claude_gateway.contract.policy import Client, Egress, Policy, Route
+from claude_gateway.contract.policy import Client, Egress, Match, Policy, Route, RouteRule, Target
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 
 _SECRET = b"sk-upstream"
 _ENTRY = secret_entry("ns.team", _SECRET)
+
+
+def _rule(*targets: Target) -> RouteRule:
+    return RouteRule(name="one", match=Match(images=True), targets=targets)
 
 
 def _full() -> Bundle:
@@ -55,6 +59,10 @@ def _gateway(text: bytes) -> Bundle:
         (_gateway(b'{"clients":[{}]}'), "clients.0.name"),
         (_gateway(b"[" * 100_000), "gateway.json"),
         (bundle([route("m", targets=[target(base_url="http://x", secret=_ENTRY)])]), _ENTRY),
+        (
+            bundle([route("m", rules=[_rule(target(base_url="http://x", secret=_ENTRY))])]),
+            _ENTRY,
+        ),
         (bundle(secrets={"ns.x.00000000": b"\xff"}), "ns.x.00000000"),
         (bundle(keys={"cgw_a": "ns/stranger"}), "ns/stranger"),
         (_gateway(b'{"clientKeys":"keys.0"}'), "keys.0"),

@@ -1,5 +1,8 @@
 """Targets from a bundle, and what becomes of those that are no longer configured."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from tests.support.processes.worker import ENTRY, KEY, bundle, deployment
 
@@ -29,6 +32,15 @@ def test_a_keyless_target_has_none() -> None:
     table = build(bundle(deployment("t", "anthropic/m", api_base=None, secret=None)))
     assert table.targets["t"].api_key is None
     assert not table.preload
+
+
+def test_targets_of_rules_are_in_the_table() -> None:
+    whole = bundle(deployment("t", "hosted_vllm/m", api_base="http://vllm:8000/v1"))
+    document = json.loads(whole.gateway)
+    (only,) = document["routes"]
+    moved = {**only, "targets": [], "rules": [{"name": "one", "match": {"images": True}, "targets": only["targets"]}]}
+    table = build(replace(whole, gateway=json.dumps({**document, "routes": [moved]}).encode()))
+    assert table.targets["t"].api_key == KEY
 
 
 @pytest.mark.parametrize("value", [b"os.environ/HOME", b"oidc/file/etc/passwd", b"\xff"])

@@ -7,6 +7,7 @@ import pytest
 from tests.support.processes.fakeagent import FakeAgent, serving
 from tests.support.processes.waiting import until_async
 
+from claude_gateway.contract.report import EjectedTarget, PodReport
 from claude_gateway.plan.programmed import PodState
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints
 
@@ -48,6 +49,31 @@ async def test_a_report_is_there_after_the_first_question_and_news_rings(agent: 
     await until_async(heard)
     assert rings.count == before + 1
     assert agent.tokens == {"Bearer token"}
+    await reports.close()
+
+
+async def test_an_ejected_target_rings_once_and_not_with_every_failure(agent: FakeAgent) -> None:
+    rings = Rings()
+    reports = Reports(port=agent.port, ring=rings)
+    agent.report(serving("r1"))
+    reports.follow([pod(agent)], "token")
+    await reports.settle(10)
+    before = rings.count
+
+    def ejected(until: float) -> PodReport:
+        found = serving("r1")
+        assert found.gateway is not None
+        target = EjectedTarget(target="ns/r/0.1", reason="connect", since=1, until=until)
+        return found.model_copy(update={"gateway": found.gateway.model_copy(update={"ejected": (target,)})})
+
+    for until in (2.0, 3.0):
+        agent.report(ejected(until))
+
+        async def heard(until: float = until) -> bool:
+            return next(reports.states([pod(agent)])).report == ejected(until)
+
+        await until_async(heard)
+    assert rings.count == before + 1
     await reports.close()
 
 

@@ -14,6 +14,31 @@ JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 
 
+class Incoming:
+    """An ASGI ``receive`` of our own server, which also calls back when its client leaves.
+
+    To wait in ``receive`` for that would take a task for each request.
+    """
+
+    __slots__ = ("_receive", "unwatch", "watch")
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        watch: Callable[[Callable[[], None]], None],
+        unwatch: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """``watch`` has a function called once when the client leaves, until ``unwatch`` is called with it."""
+        self._receive = receive
+        self.watch = watch
+        self.unwatch = unwatch
+
+    def __call__(self) -> Awaitable[Message]:
+        """Return the next message."""
+        return self._receive()
+
+
 class ClientGone(Exception):  # noqa: N818 - an event, not an error
     """The client closed its connection before its request was complete."""
 

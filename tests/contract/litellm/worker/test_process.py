@@ -3,6 +3,8 @@
 import json
 import signal
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,14 @@ from claude_gateway_scripted.local import Scripted
 HELLO = [{"role": "user", "content": "hello"}]
 CHAT: dict[str, Any] = {"messages": HELLO}
 MESSAGES: dict[str, Any] = {"max_tokens": 50, "messages": HELLO}
+COLLECTED = """
+import asyncio, gc, os
+from claude_gateway_proxy.litellm import environment
+environment.reduce(os.environ)
+from claude_gateway_proxy.litellm.library import Library
+asyncio.run(Library().get())
+print(len(gc.get_objects()), gc.get_freeze_count())
+"""
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/messages": MESSAGES,
     "/v1/chat/completions": CHAT,
@@ -45,6 +55,13 @@ def test_the_socket_is_for_one_user_and_replaces_a_stale_one(upstream: Scripted)
         assert worker.http.get("/v1/messages").status_code == 404
         assert worker.status().revision is None
         assert "litellm_loaded" not in worker.process.output
+
+
+def test_a_garbage_collection_does_not_walk_what_litellm_imported() -> None:
+    run = subprocess.run([sys.executable, "-c", COLLECTED], capture_output=True, text=True, check=True, timeout=120)
+    walked, frozen = map(int, run.stdout.split())
+    assert frozen > 100_000
+    assert walked < frozen / 10
 
 
 def test_litellm_is_imported_when_a_target_needs_it_only(upstream: Scripted) -> None:

@@ -1,16 +1,26 @@
 """Who a request is from."""
 
 from base64 import b64encode
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from hashlib import sha256
 from urllib.parse import quote
 
 import pytest
 
 from claude_gateway.contract.policy import Client
-from claude_gateway_proxy.gateway.auth.keys import identify, own_login
+from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.keys import PersonalKey, own_login
+from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
 from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.upstream import documents
+
+
+async def identify(headers: dict[bytes, bytes], keys: Mapping[str, Client | PersonalKey]) -> Client:
+    """Who sent a request, where no token is accepted."""
+    return (await Callers(keys=keys).identify(headers, Issuers(documents.fetch))).client
+
 
 _ANN, _BOB = Client(name="ns/ann"), Client(name="ns/bob")
 _KEYS = {sha256(b"cgw_key_ann").hexdigest(): _ANN, sha256(b"cgw_key_bob").hexdigest(): _BOB}
@@ -29,8 +39,8 @@ _KEYS = {sha256(b"cgw_key_ann").hexdigest(): _ANN, sha256(b"cgw_key_bob").hexdig
         ({b"authorization": b"Basic Y2d3", b"x-api-key": b"cgw_key_bob"}, _BOB),
     ],
 )
-def test_a_key_is_taken_as_bearer_first_and_then_as_api_key(headers: dict[bytes, bytes], client: Client) -> None:
-    assert identify(headers, _KEYS) is client
+async def test_a_key_is_taken_as_bearer_first_and_then_as_api_key(headers: dict[bytes, bytes], client: Client) -> None:
+    assert await identify(headers, _KEYS) is client
 
 
 @pytest.mark.parametrize(
@@ -45,9 +55,9 @@ def test_a_key_is_taken_as_bearer_first_and_then_as_api_key(headers: dict[bytes,
         {b"x-api-key": sha256(b"cgw_key_ann").hexdigest().encode()},
     ],
 )
-def test_every_other_key_is_refused(headers: dict[bytes, bytes]) -> None:
+async def test_every_other_key_is_refused(headers: dict[bytes, bytes]) -> None:
     with pytest.raises(Failure) as caught:
-        identify(headers, _KEYS)
+        await identify(headers, _KEYS)
     assert (caught.value.status, caught.value.retry) == (401, False)
 
 
@@ -55,16 +65,18 @@ _OAUTH = b"Bearer sk-ant-oat01-private"
 
 
 @pytest.mark.parametrize("sent", [b"cgw_key_ann", b" cgw_key_ann ", b"Bearer cgw_key_ann", b"bearer  cgw_key_ann"])
-def test_a_gateway_key_comes_first_and_leaves_the_rest_to_the_upstream(sent: bytes) -> None:
+async def test_a_gateway_key_comes_first_and_leaves_the_rest_to_the_upstream(sent: bytes) -> None:
     headers = ((b"x-gateway-key", sent), (b"authorization", _OAUTH), (b"x-api-key", b"sk-ant-x"), (b"cookie", b"c"))
-    assert identify(dict(headers), _KEYS) is _ANN
+    assert await identify(dict(headers), _KEYS) is _ANN
     assert own_login(headers, _KEYS) == ((b"authorization", _OAUTH), (b"x-api-key", b"sk-ant-x"))
 
 
 @pytest.mark.parametrize("sent", [b"", b"Bearer ", b"nobody", b"x" * 5000])
-def test_a_bad_gateway_key_is_refused_whatever_else_was_sent(sent: bytes) -> None:
+async def test_a_bad_gateway_key_is_refused_whatever_else_was_sent(sent: bytes) -> None:
     with pytest.raises(Failure):
-        identify({b"x-gateway-key": sent, b"authorization": b"Bearer cgw_key_ann", b"x-api-key": b"cgw_key_bob"}, _KEYS)
+        await identify(
+            {b"x-gateway-key": sent, b"authorization": b"Bearer cgw_key_ann", b"x-api-key": b"cgw_key_bob"}, _KEYS
+        )
 
 
 def test_without_a_gateway_key_nothing_is_the_callers_own_login() -> None:
@@ -75,15 +87,15 @@ def test_an_empty_login_is_none() -> None:
     assert own_login(((b"x-gateway-key", b"cgw_key_ann"), (b"authorization", b" "), (b"x-api-key", b"")), _KEYS) == ()
 
 
-def test_a_key_that_is_too_long_is_refused_even_if_it_were_known() -> None:
+async def test_a_key_that_is_too_long_is_refused_even_if_it_were_known() -> None:
     long = b"x" * 5000
     with pytest.raises(Failure):
-        identify({b"x-api-key": long}, {sha256(long).hexdigest(): _ANN})
+        await identify({b"x-api-key": long}, {sha256(long).hexdigest(): _ANN})
 
 
-def test_without_any_key_the_answer_says_how_to_make_one() -> None:
+async def test_without_any_key_the_answer_says_how_to_make_one() -> None:
     with pytest.raises(Failure, match="claude-gateway key new"):
-        identify({b"authorization": b"Bearer cgw_key_ann"}, {})
+        await identify({b"authorization": b"Bearer cgw_key_ann"}, {})
 
 
 def _packed(text: bytes) -> bytes:
@@ -142,3 +154,17 @@ class _Counting(Container[str]):
     def __contains__(self, key: object) -> bool:
         self.asked += 1
         return False
+
+
+@pytest.mark.parametrize("long_gone", [1, 1_700_000_000])
+async def test_a_key_that_ended_is_refused_at_that_moment_and_says_so(long_gone: int) -> None:
+    digest = sha256(b"cgw_key_ann").hexdigest()
+    with pytest.raises(Failure, match="expired") as caught:
+        await identify({b"x-api-key": b"cgw_key_ann"}, {digest: PersonalKey(_ANN, "ann", "", long_gone)})
+    assert (caught.value.status, caught.value.retry) == (401, False)
+
+
+async def test_a_key_names_its_person_and_team() -> None:
+    keys = {sha256(b"cgw_key_ann").hexdigest(): PersonalKey(_ANN, "ann@example.com", "red", 4_000_000_000)}
+    found = await Callers(keys=keys).identify({b"x-api-key": b"cgw_key_ann"}, Issuers(documents.fetch))
+    assert found == Principal(_ANN, Proof.KEY, user="ann@example.com", team="red")

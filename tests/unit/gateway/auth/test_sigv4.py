@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.policy import Client
 from claude_gateway_proxy.gateway.auth import sigv4
-from claude_gateway_proxy.gateway.auth.keys import identify
+from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.sigv4 import Signed
 from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.upstream import documents
 
 KEY = "cgw_abc-DEF_0123456789"
 HOST = "gateway.example:4000"
@@ -121,13 +123,14 @@ def test_any_header_is_read_or_not(text: bytes) -> None:
     assert sigv4.read(sigv4.SCHEME + text) is None
 
 
-def test_the_access_key_id_names_the_client() -> None:
+async def test_the_access_key_id_names_the_client() -> None:
     ann = Client(name="ns/ann")
     request = signed("/model/a/invoke")
     digest = sha256(KEY.encode()).hexdigest()
-    assert identify(dict(request.headers), {digest: ann}) == ann
+    issuers = Issuers(documents.fetch)
+    assert (await Callers({digest: ann}).identify(dict(request.headers), issuers)).client == ann
     with pytest.raises(Failure):
-        identify(dict(request.headers), {"0" * 64: ann})
+        await Callers({"0" * 64: ann}).identify(dict(request.headers), issuers)
 
 
 def test_nothing_secret_is_shown() -> None:

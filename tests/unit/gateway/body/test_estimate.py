@@ -15,6 +15,7 @@ from tests.support.builders.corpus import Recording, recordings
 from tokenizers import Tokenizer
 
 from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.parts import PAGE, PICTURE
 
 _PROSE: Final = {
     "English": "Please check the source code and correct the mistakes that you find, then write thorough tests.",
@@ -80,6 +81,21 @@ def test_a_text_is_never_estimated_too_low(tokenizers: Mapping[str, Any], name: 
     assert real <= estimate.text(text.encode()) + 2 <= 2 * real
 
 
+_ODD: Final = {
+    "dashes": "-" * 5000 + "\n",
+    "one letter": "x" * 20_000,
+    "spaces": "x" + " " * 5000,
+    "contractions": "don't won't it's " * 300,
+    "long names": "getUserNameFromHttpRequest UnsupportedOperationException " * 200,
+    "blocks": "█" * 3000,
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [*_sources(), *_ODD.items()], ids=lambda value: value[:20])
+def test_a_text_has_at_least_as_many_tokens_as_is_said(tokenizers: Mapping[str, Any], name: str, text: str) -> None:
+    assert estimate.least(text.encode()) <= min(count(text) for count in tokenizers.values())
+
+
 def _said(value: object) -> Iterator[str]:
     """Every text that a model reads, in the plainest way to find them."""
     if isinstance(value, str):
@@ -102,13 +118,15 @@ def test_the_bodies_of_claude_code_are_estimated_within_the_bounds(tokenizers: M
     bodies = [each for each in _bodies() if each.version == version]
     assert len(bodies) > 40
     for body in bodies:
-        pictures = body.body.count(b'"type":"image"') * estimate.PICTURE
+        pictures = body.body.count(b'"type":"image"') * PICTURE
         tools = [json.dumps(tool, separators=(",", ":"), ensure_ascii=False) for tool in body.json.get("tools", [])]
         texts = [*_said(body.json.get("system")), *_said(body.json["messages"]), *tools]
         # Each text stands for itself, between two marks of the format.
         real = max(sum(count(text) + 2 for text in texts) for count in tokenizers.values()) + pictures
         found = estimate.tokens(body.body)
         assert real <= found <= 1.9 * real + 400, (str(body), real, found)
+        fewest = min(sum(count(text) for text in texts) for count in tokenizers.values())
+        assert estimate.measure(body.body).least <= fewest
 
 
 def _request(*content: object) -> bytes:
@@ -145,10 +163,85 @@ def test_what_is_no_plain_text_counts_for_what_it_is(block: object, least: int, 
 def test_a_pdf_counts_by_its_pages_or_by_its_size() -> None:
     def pdf(data: bytes) -> int:
         source = {"type": "base64", "media_type": "application/pdf", "data": base64.b64encode(data).decode()}
-        return round((estimate.tokens(_request({"type": "document", "source": source})) - _NOTHING) / estimate.PAGE)
+        return round((estimate.tokens(_request({"type": "document", "source": source})) - _NOTHING) / PAGE)
 
     assert pdf(b"%PDF-1.7 /Type /Pages /Type /Page x /Type/Page /Type  /Page") == 3
     assert pdf(b"%PDF-1.7" + bytes(40_000)) == 10
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "user", "content": "word " * 1000}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "word " * 1000}]}]},
+        {"messages": [{"role": "tool", "tool_call_id": "c", "content": "word " * 1000}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "word " * 1000}}]}]},
+        {"instructions": "word " * 1000, "input": "hello"},
+        {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "word " * 1000}]}]},
+        {"input": [{"type": "function_call", "name": "Read", "arguments": "word " * 1000}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": "word " * 1000}]},
+        {"prompt": "word " * 1000},
+        {"prompt": ["word " * 500, "word " * 500]},
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_request_of_any_format_is_read(request_: dict[str, Any]) -> None:
+    found = estimate.measure(json.dumps({"model": "m", **request_}).encode())
+    assert 1000 <= found.least <= 1010
+    assert 980 <= found.tokens <= 1200
+
+
+@pytest.mark.parametrize(
+    ("part", "more"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBOR" * 9000}}, 1600),
+        ({"type": "input_image", "image_url": "data:image/png;base64," + "iVBOR" * 9000}, 1600),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}, 3000),
+        ({"type": "input_file", "file_id": "file-1"}, 3000),
+        ({"type": "input_file", "file_data": "JVBERi0="}, 3000),
+        ({"type": "file", "file": 7}, 3000),
+        ({"type": ["odd"]}, 5),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_pictures_and_files_of_openais_clients_count_for_what_they_are(part: object, more: int) -> None:
+    found = estimate.measure(_request(part))
+    assert more <= found.tokens - _NOTHING + 5 <= more + 20
+    assert found.least == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "shortened"),
+    [
+        ({}, False),
+        ({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}, False),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, True),
+        ({"context_management": {"edits": [{"type": "compact_20260112"}, 7]}}, True),
+        ({"context_management": [{"type": "compaction"}]}, True),
+        ({"context_management": {"odd": 1}}, False),
+        ({"context_management": "odd"}, True),
+        ({"truncation": "auto"}, True),
+        ({"transforms": ["middle-out"]}, True),
+    ],
+    ids=str,
+)
+def test_nothing_is_certain_of_what_the_upstream_shortens(more: dict[str, Any], shortened: bool) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "word " * 100}], **more}
+    assert (estimate.measure(json.dumps(body).encode()).least == 0) == shortened
+
+
+def test_what_a_model_may_not_read_is_not_certain() -> None:
+    for block in ({"type": "thinking", "thinking": "word " * 100}, {"type": "new", "text": "word " * 100}):
+        found = estimate.measure(_request(block))
+        assert (found.least, found.tokens > 100) == (0, True)
+    tools = [{"name": "Read", "description": "word " * 1000, "defer_loading": True}]
+    assert estimate.measure(json.dumps({"messages": [], "tools": tools}).encode()).least == 0
+
+
+def test_of_a_huge_text_a_part_is_read_and_the_estimate_grows_with_it() -> None:
+    once, twice = (estimate.measure(_request({"type": "text", "text": "word " * n})) for n in (900_000, 1_800_000))
+    assert 1.9 < twice.tokens / once.tokens < 2.1
+    assert once.least == twice.least
 
 
 def test_tools_and_the_system_prompt_count() -> None:
@@ -183,3 +276,70 @@ def test_a_hostile_depth_has_one_too() -> None:
 def test_more_text_never_counts_less(texts: list[str]) -> None:
     counts = [estimate.text(" ".join(texts[:end]).encode("utf-8", "replace")) for end in range(len(texts) + 1)]
     assert counts == sorted(counts)
+
+
+_WORDS: Final = "word " * 1000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "user", "content": _WORDS}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": _WORDS}]}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": _WORDS}}]}]},
+        {"input": _WORDS},
+        {"instructions": _WORDS, "input": []},
+        {"prompt": [_WORDS]},
+        {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": _WORDS}]}]},
+        {"input": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": _WORDS}]}]},
+        {"input": [{"type": "function_call", "arguments": _WORDS}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": _WORDS}]},
+    ],
+)
+def test_the_words_of_every_format_count(request_: Mapping[str, Any]) -> None:
+    assert 980 <= estimate.tokens(json.dumps({"model": "m", **request_}).encode()) <= 1150
+
+
+@pytest.mark.parametrize(
+    ("block", "tokens"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBOR" * 200_000}}, 1600),
+        ({"type": "input_image", "image_url": "data:image/png;base64," + "iVBOR" * 200_000}, 1600),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}, 3000),
+        ({"type": "file", "file": {"file_id": "f"}}, 3000),
+        ({"type": "file", "file": "odd"}, 3000),
+        ({"type": "input_file", "file_data": "data:application/pdf;base64,AAAA"}, 3000),
+    ],
+)
+def test_pictures_and_files_of_openais_formats_count_as_pictures_and_pages(
+    block: Mapping[str, Any], tokens: int
+) -> None:
+    assert estimate.tokens(_request(block)) - _NOTHING == tokens
+
+
+_LEAVES = st.text() | st.integers() | st.none() | st.booleans() | st.sampled_from(["\u00e9" * 9, "aB" * 9, "\n" * 9])
+_PARTS = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["content", "text", "source", "data", "x"]), inner, max_size=3)
+        | st.tuples(
+            st.sampled_from(["text", "image", "document", "file", "input_image", "tool_use", "new"]), inner
+        ).map(lambda pair: {"type": pair[0], "content": pair[1], "text": pair[1], "input": pair[1]})
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["messages", "system", "input", "tools"]), _PARTS), st.booleans())
+def test_the_bound_from_the_size_is_never_too_low(request_: Mapping[str, Any], escaped: bool) -> None:
+    body = json.dumps({"model": "m", **request_}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    most = estimate.at_most(body)
+    assert most is None or estimate.tokens(body) <= most
+
+
+def test_a_hidden_word_is_not_bounded() -> None:
+    plain = b'{"messages":[{"role":"user","content":[%s]}]}'
+    block = b'{"type":"i\\u006dage"}'
+    assert estimate.at_most(plain % block) is None
+    assert estimate.tokens(plain % b",".join([block] * 99)) > 99 * 1600

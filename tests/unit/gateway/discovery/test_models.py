@@ -4,11 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.builders.bundles import bundle, route
+from tests.support.builders.bundles import bundle, route, target
 
-from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.contract.policy import Client, Target, Wire
 from claude_gateway_proxy.gateway.discovery.models import listing, single
 from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.snapshot import build
 
 _ALL = Client(name="ns/all")
@@ -120,3 +121,48 @@ def test_the_ids_of_clouds_are_found() -> None:
     ):
         model = json.loads(single(routing, _ALL, name, shape=Wire.ANTHROPIC))
         assert (model["id"], model["display_name"]) == (name, "Sonnet")
+
+
+def _limited(*targets: Target, models: tuple[str, ...] = ("m",)) -> Routing:
+    served = route(
+        *models, targets=list(targets), alias=None if models[0].startswith("claude") else f"claude-{models[0]}"
+    )
+    return build(bundle([served], clients=[_ALL])).routing
+
+
+def _limits(routing: Routing, name: str) -> tuple[object, ...]:
+    ours = json.loads(single(routing, _ALL, name, shape=Wire.ANTHROPIC))
+    theirs = json.loads(single(routing, _ALL, name, shape=Wire.OPENAI))
+    assert theirs.get("context_length") == theirs.get("max_model_len") == ours["max_input_tokens"]
+    assert theirs.get("max_completion_tokens") == ours["max_tokens"]
+    assert None not in theirs.values()
+    return ours["max_input_tokens"], ours["max_tokens"]
+
+
+def _with(window: int | None, output: int | None) -> Target:
+    return target(base_url="http://a", context_window=window, max_output_tokens=output)
+
+
+def test_a_model_has_the_limits_of_the_target_with_the_most_room() -> None:
+    assert _limits(_limited(_with(1000, 10)), "m") == (1000, 10)
+    assert _limits(_limited(_with(1000, 10), _with(500, 70)), "claude-m") == (1000, 70)
+    assert _limits(_limited(_with(1000, None), _with(None, 70)), "m") == (None, None), "one may take more"
+    assert _limits(_limited(), "m") == (None, None)
+
+
+def test_of_a_target_that_takes_any_model_the_limits_are_the_models() -> None:
+    any_claude = target(base_url="http://a", provider="anthropic", model="*")
+    there = _limited(any_claude, models=("claude-*",))
+    assert _limits(there, "claude-haiku-4-5") == (200_000, 64_000)
+    assert _limits(there, "claude-haiku-4-5[1m]") == (200_000, 64_000)
+    assert _limits(there, "claude-unheard-of") == (None, None)
+    any_model = target(base_url="http://a", provider="groq", model="*", context_window=5000)
+    assert _limits(_limited(any_model, models=("openai/gpt-oss-120b",)), "openai/gpt-oss-120b") == (5000, None)
+
+
+def test_the_list_has_the_limits_too() -> None:
+    (ours,) = json.loads(listing(_limited(_with(7, 5), models=("claude-x",)), _ALL, shape=Wire.ANTHROPIC, query=b""))[
+        "data"
+    ]
+    assert (ours["max_input_tokens"], ours["max_tokens"]) == (7, 5)
+    assert _ROUTING.limits(Client(name="ns/nobody"), "b") == (None, None)

@@ -148,8 +148,8 @@ def test_a_route_without_targets_serves_nobody() -> None:
         ([0], [], Why.ONLY),
         ([0], [0], Why.ONLY),
         ([0, 1], [], Why.PRIORITY),
-        ([0, 0, 1], [], Why.WEIGHT),
-        ([0, 1], [0], Why.HEALTH),
+        ([0, 0, 1], [], Why.AFFINITY),
+        ([0, 1], [0], Why.EJECTION),
         ([0, 1], [0, 1], Why.PRIORITY),
     ],
 )

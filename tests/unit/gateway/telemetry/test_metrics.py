@@ -5,7 +5,7 @@ from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.policy import Client, Format, Wire
-from claude_gateway.contract.report import CredentialReport
+from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
@@ -43,7 +43,6 @@ def _samples(metrics: Metrics) -> dict[str, float]:
 
 def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     metrics = Metrics(in_flight=lambda: 3)
-    metrics.watch_targets(lambda: 2)
     there = target(base_url="http://x").model_copy(update={"provider": "bedrock", "telemetry_provider": "aws.bedrock"})
     metrics.loaded(build(bundle([route("a", targets=[there])], clients=[Client(name="ns/dev")])), now=1.0)
     record = _record("ns/a", provider="bedrock", attempts=3)
@@ -59,7 +58,6 @@ def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     assert found["claude_gateway_upstream_errors_total{kind=overloaded,provider=openai,reason=,route=ns/a}"] == 2
     assert found["claude_gateway_failovers_total{route=ns/a}"] == 2
     assert found["claude_gateway_requests_in_flight{}"] == 3
-    assert found["claude_gateway_targets_aside{}"] == 2
     otel = "gen_ai_operation_name=chat,gen_ai_provider_name=aws.bedrock,gen_ai_request_model=ns/a"
     assert found[f"gen_ai_server_request_duration_seconds_sum{{{otel}}}"] == 4.0
     assert found[f"gen_ai_server_time_to_first_token_seconds_sum{{{otel}}}"] == 1.0
@@ -129,3 +127,24 @@ def test_credentials_are_shown_as_they_were_heard_of_last() -> None:
     assert _samples(metrics)["claude_gateway_credential_refresh_failures_total{credential=ns/a}"] == 3
     reports.clear()
     assert "claude_gateway_credential_valid{credential=ns/a}" not in _samples(metrics)
+
+
+def test_ejected_targets_are_shown_with_their_end_and_its_reason_until_they_are_well() -> None:
+    metrics = Metrics(in_flight=lambda: 0)
+    now: list[EjectedTarget] = [
+        EjectedTarget(target="ns/a/0.01234567", model="x", reason="overloaded", since=1, until=9),
+        EjectedTarget(target="ns/a/0.01234567", model="y", reason="rate_limited", since=1, until=7),
+        EjectedTarget(target="ns/b/1.01234567", reason="connect", since=1, until=5),
+    ]
+    metrics.watch_targets(lambda: now)
+    found = _samples(metrics)
+    assert found["claude_gateway_targets_ejected{}"] == 2
+    name = "claude_gateway_target_ejected_until_timestamp_seconds"
+    assert {key: value for key, value in found.items() if key.startswith(name)} == {
+        f"{name}{{reason=overloaded,target=ns/a/0}}": 9,
+        f"{name}{{reason=connect,target=ns/b/1}}": 5,
+    }
+    now.clear()
+    found = _samples(metrics)
+    assert found["claude_gateway_targets_ejected{}"] == 0
+    assert not any(key.startswith(name) for key in found)

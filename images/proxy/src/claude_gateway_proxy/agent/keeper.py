@@ -39,7 +39,8 @@ def verify(packed: Packed) -> Bundle:
     policy, routes = policy_document.read(bundle.gateway)
     named = [
         policy.client_keys,
-        *(entry for route, _ in routes for target in route.targets for entry in target.entries),
+        *(entry for client in policy.clients for entry in client.entries),
+        *(entry for route, _ in routes for target in route.all_targets for entry in target.entries),
     ]
     for entry in named:
         if entry is not None and entry not in bundle.secrets:

@@ -33,7 +33,7 @@ def news(report: PodReport) -> News:
     """The parts of a report that are worth waking someone for: all but the requests in flight. Pure."""
     parts: list[object] = [report.live, report.wanted, report.error]
     for process in (report.gateway, report.litellm):
-        parts += [None] if process is None else [process.refused, process.error, process.verdicts]
+        parts += [None] if process is None else [process.refused, process.error, process.verdicts, process.ejections]
     return tuple(parts)
 
 

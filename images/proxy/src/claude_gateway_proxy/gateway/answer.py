@@ -19,7 +19,7 @@ class Answer:
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with.
+    the request was sent with. ``grown`` is how many bytes longer than the upstream's a whole answer is.
     """
 
     target: Target
@@ -32,3 +32,4 @@ class Answer:
     events: bool
     plain: bool
     mask: Mask = NOTHING
+    grown: int = 0

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from claude_gateway.contract.policy import Wire
-from claude_gateway.names import INTERNAL_HEADER_PREFIX
+from claude_gateway.names import HEADER_GATEWAY_CLIENT, INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -24,12 +25,13 @@ from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
+from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
 from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -39,13 +41,14 @@ from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger(__name__)
 
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
 class App:
     """Answers every request of the public listeners.
 
-    ``in_flight`` counts the model requests that are being answered.
+    ``running`` are the records of the model requests that are being answered, the oldest first.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class App:
         *,
         live: Follower[Snapshot],
         exchange: Exchange,
+        issuers: Issuers,
         worker_started: Callable[[], Awaitable[bool]],
         metrics: Metrics,
         journal: Journal,
@@ -65,14 +69,15 @@ class App:
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
-        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker.
-        ``verify_signatures``: check AWS signatures, rather than only take the client key from them. ``sign_in``: people
-        sign in here, too.
+        ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
+        the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        ``sign_in``: people sign in here, too.
         """
         self.draining = False
-        self.in_flight = 0
+        self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
+        self._issuers = issuers
         self._worker_started = worker_started
         self._metrics = metrics
         self._journal = journal
@@ -82,6 +87,12 @@ class App:
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
         self._sign_in = sign_in
+        self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
+
+    @property
+    def in_flight(self) -> int:
+        """How many model requests are being answered."""
+        return len(self.running)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,24 +101,33 @@ class App:
             await self._answer_other(scope, receive, send)
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
-        self.in_flight += 1
+        self.running[id(record)] = record
         try:
             await self._guarded(path, record, scope, receive, send)
         finally:
             self._finish(record)
-            self.in_flight -= 1
+            del self.running[id(record)]
 
     async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
-            await answer_profiles(scope, send, snapshot=snapshot, wanted=wanted, verify=self._verify_signatures)
+            await answer_profiles(
+                scope, send, snapshot=snapshot, issuers=self._issuers, wanted=wanted, verify=self._verify_signatures
+            )
             return
         plain = {**scope, "path": plain_path(scope["path"])}
         if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
             await self._sign_in.answer(plain, receive, send)
             return
-        await answer_get(plain, send, snapshot=snapshot, draining=self.draining, worker_started=self._worker_started)
+        await answer_get(
+            plain,
+            send,
+            snapshot=snapshot,
+            issuers=self._issuers,
+            draining=self.draining,
+            worker_started=self._worker_started,
+        )
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
@@ -136,8 +156,10 @@ class App:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        client = snapshot.callers.identify(headers)
+        principal = await snapshot.callers.identify(headers, self._issuers)
+        client = principal.client
         record.client = client.name
+        record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
@@ -156,11 +178,14 @@ class App:
                 facts=Facts(body, scope["headers"]),
                 frames=frames,
                 snapshot=snapshot,
-                client=client,
+                principal=principal,
                 route=route,
                 record=record,
             )
-            await self._exchange.answer(call, receive, send if frames is None else frames)
+            if route.mirror is None:
+                await self._exchange.answer(call, receive, send if frames is None else frames)
+            else:
+                await self._mirrors.answer(call, receive, send if frames is None else frames)
 
     async def _read(
         self, headers: Mapping[bytes, bytes], record: Record, scope: Scope, receive: Receive, *, held: Held
@@ -190,10 +215,22 @@ class App:
             # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
             # body from the next request.
             headers.append((b"connection", b"close"))
+        if record.client != UNKNOWN:
+            headers.append((_CLIENT, record.client.encode()))
         record.status, record.bytes_out, record.error = status, len(body), failure.message
         if record.outcome == "ok":
             record.outcome = outcome(By.GATEWAY, status=status)
         await send_whole(send, status=status, headers=headers, body=body)
+
+    async def close(self) -> None:
+        """Cut off what the gateway asks for itself; clients' answers have ended before."""
+        await self._mirrors.close()
+
+    def _compared(self, compared: Compared) -> None:
+        """Write the record of a copy, which may have outlived the request."""
+        self._metrics.compared(compared)
+        if compared.copy is not None and self._log_requests:
+            self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
     def _finish(self, record: Record) -> None:
         now = time.monotonic()

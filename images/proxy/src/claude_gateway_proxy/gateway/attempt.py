@@ -167,7 +167,7 @@ async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
-            break
+            raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
         head += chunk
     if isinstance(opening, int):
         failure = errors.upstream_error(call.route.name, opening)

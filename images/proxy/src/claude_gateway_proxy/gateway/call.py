@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from claude_gateway.contract.model_ids import without_context
-from claude_gateway.contract.policy import Client, Format, Route, Wire
+from claude_gateway.contract.model_ids import plain_name, variants, without_context, without_provider
+from claude_gateway.contract.patterns import matches
+from claude_gateway.contract.policy import Client, Format, Route, Target, Wire
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.routing.names import literal
@@ -16,7 +18,7 @@ from claude_gateway_proxy.gateway.wire.paths import COMPACT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request with its client and its route.
+    """A request with its caller and its route.
 
     ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
     the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is the
@@ -38,10 +40,15 @@ class Call:
     facts: Facts = field(repr=False)
     frames: FramedSend | None = field(repr=False)
     snapshot: Snapshot = field(repr=False)
-    client: Client
+    principal: Principal
     route: Route
     record: Record
     origin: "Call | None" = field(default=None, repr=False)
+
+    @property
+    def client(self) -> Client:
+        """The client that the caller belongs to."""
+        return self.principal.client
 
     @property
     def body(self) -> Body:
@@ -52,11 +59,31 @@ class Call:
     def asked(self) -> str:
         """The model that was asked for, without a context in brackets, which no upstream knows.
 
-        An alias of the route is replaced by the name that it stands for.
+        An alias of the route is replaced by the name that it stands for, and a provider in front is left out where
+        the route has the name only without it.
         """
         model = self.facts.body.model
         bare = without_context(model)
-        return literal(self.route.models) or bare if self.route.alias in (model, bare) else bare
+        if self.route.alias in (model, bare):
+            return literal(self.route.models) or bare
+        named = without_provider(bare)
+        if named is None or any(matches(mine, name) for name in variants(model) for mine in self.route.models):
+            return bare
+        return named
+
+    def asked_of(self, target: Target) -> str:
+        """Return the client's name of the model that is asked of a target; a verbatim one gets it as it was sent."""
+        model = self.facts.body.model
+        return model if target.verbatim and model != self.route.alias else self.asked
+
+    @property
+    def named(self) -> str:
+        """The name that the answer has for the model: the client's own, without a context in brackets.
+
+        Clouds name the model by an id of theirs in the path, and answer with Anthropic's own name of it.
+        """
+        bare = without_context(self.facts.body.model)
+        return plain_name(bare) if self.wire in (Wire.BEDROCK, Wire.VERTEX) else bare
 
     @property
     def compacts(self) -> bool:

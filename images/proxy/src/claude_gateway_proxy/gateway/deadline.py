@@ -1,4 +1,4 @@
-"""Ends the work on a request when its client leaves or a time limit is over, with one task and one timer.
+"""Ends the work on a request when its client leaves or a time limit is over, with one timer.
 
 The same timer calls back when a ping is due.
 """
@@ -9,7 +9,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
-from claude_gateway_runtime.asgi import Receive
+from claude_gateway_runtime.asgi import Incoming, Receive
 
 _NEVER: Final = float("inf")
 
@@ -43,9 +43,10 @@ class Deadline:
         "_beat_at",
         "_cancelling",
         "_cause",
-        "_disconnect",
+        "_disconnected",
         "_end",
         "_every",
+        "_incoming",
         "_limit",
         "_loop",
         "_since",
@@ -68,7 +69,13 @@ class Deadline:
         self._beat: Callable[[], None] | None = None
         self._end = self._timer_at = self._loop.time() + total
         self._timer = self._loop.call_at(self._timer_at, self._check)
-        self._disconnect = self._loop.create_task(self._wait_for_disconnect(receive))
+        self._incoming: Incoming | None = None
+        self._disconnected: asyncio.Task[None] | None = None
+        if isinstance(receive, Incoming):
+            self._incoming = receive
+            receive.watch(self._gone)
+        else:
+            self._disconnected = self._loop.create_task(self._wait_for_disconnect(receive))
 
     def silence(self, limit: float) -> None:
         """Wait at most ``limit`` seconds for the upstream, counted from now and from each ``resume``."""
@@ -94,9 +101,12 @@ class Deadline:
         self._since = self._loop.time()
 
     def stop(self) -> None:
-        """Cancel the timer and the task; must be called at the end."""
+        """Cancel the timer and no longer wait for the client to leave; must be called at the end."""
         self._timer.cancel()
-        self._disconnect.cancel()
+        if self._incoming is not None:
+            self._incoming.unwatch(self._gone)
+        if self._disconnected is not None:
+            self._disconnected.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +125,9 @@ class Deadline:
     async def _wait_for_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._gone()
+
+    def _gone(self) -> None:
         self._end_with(Cause.GONE)
 
     def _check(self) -> None:

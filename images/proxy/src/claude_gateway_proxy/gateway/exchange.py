@@ -1,14 +1,13 @@
 """From a routed request to its answer: try the candidates in turn, each on its lane, and respond.
 
 Another candidate is tried only while nothing was sent to the client, and only after a failure that another target may
-not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The client gets the
-last failure, with one exception: if a target was busy and a later one is broken, it gets the busy one's, because then
-a retry is worthwhile.
+not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The route's retry
+budget bounds how often. The client gets the last failure, with one exception: if a target was busy and a later one is
+broken, it gets the busy one's, because then a retry is worthwhile.
 """
 
-import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,9 +20,12 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.lanes.lane import Lane
+from claude_gateway_proxy.gateway.naming import named
 from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
-from claude_gateway_proxy.gateway.routing.choice import Candidate, choose
-from claude_gateway_proxy.gateway.routing.health import Health, retry_after
+from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice
+from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL
+from claude_gateway_proxy.gateway.routing.ledger import Ledger, model_of
+from claude_gateway_proxy.gateway.routing.resets import retry_after
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.credentials import Credentials
 from claude_gateway_proxy.gateway.telemetry.failures import Failures
@@ -34,20 +36,25 @@ from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.asgi import Receive, Send
 
-Choose = Callable[[Call, Callable[[str], bool]], Sequence[Candidate]]
-"""Returns a call's candidates, in the order in which they are tried; the callable tells by id if a target is well."""
+Choose = Callable[[Call, Ledger], Choice]
+"""Returns a call's candidates, in the order in which they are tried. Raises Failure where none can answer."""
+
+_OF_ALL_MODELS: Final = frozenset(
+    {UpstreamError.CONNECT, UpstreamError.ADDRESS, UpstreamError.REDIRECT, UpstreamError.CREDENTIAL}
+)
+"""Failures that have nothing to do with the model that was asked for."""
 
 
-def candidates(call: Call, well: Callable[[str], bool]) -> Sequence[Candidate]:
-    """Choose among the targets of the call's route. Raises Failure where none can answer."""
-    return choose(call, random=random.random, well=well).candidates
+def by_ledger(call: Call, ledger: Ledger) -> Choice:
+    """Choose by what this process knows of the targets."""
+    return ledger.choose(call)
 
 
 class Exchange:
     """Answers routed requests that are admitted. Holds the lanes and the connections to upstreams; made once."""
 
     def __init__(
-        self, lanes: Iterable[Lane], *, admission: Admission, ping_seconds: float, choose: Choose = candidates
+        self, lanes: Iterable[Lane], *, admission: Admission, ping_seconds: float, choose: Choose = by_ledger
     ) -> None:
         """Use these lanes, and close them at the end. Needs a running event loop.
 
@@ -58,13 +65,9 @@ class Exchange:
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
         self._admission = admission
-        self._health = Health(time.monotonic)
+        self.ledger: Final = Ledger()
         self.failures: Final = Failures(time.time)
         self.credentials: Final = Credentials(time.time)
-
-    def aside(self) -> int:
-        """Return how many targets are put aside now."""
-        return self._health.aside()
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
@@ -79,23 +82,25 @@ class Exchange:
             grant.settle(Usage.of(call.record))
 
     async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
-        chosen = self._choose(call, self._health.well)
+        choice = self._choose(call, self.ledger)
+        self.ledger.requested(choice)
+        call.record.rule, call.record.why = choice.rule or "", choice.why.value
         upstreams = self._pool.lease(call.snapshot.egress)
         deadline = Deadline(receive, total=call.route.timeouts.total)
         failed: AttemptFailed | None = None
         try:
-            for number, candidate in enumerate(chosen, start=1):
+            for number, candidate in enumerate(choice.candidates, start=1):
                 _note_attempt(call.record, candidate, number)
-                more = number < len(chosen)
                 try:
-                    with deadline:
+                    with self.ledger.trying(choice, candidate.target, call.asked), deadline:
                         failed = await self._try(
                             call,
                             candidate,
+                            choice=choice,
                             upstreams=upstreams,
                             send=send,
                             deadline=deadline,
-                            more=more,
+                            more=number < len(choice.candidates),
                             earlier=failed,
                         )
                 except Ended as ended:
@@ -118,6 +123,7 @@ class Exchange:
         call: Call,
         candidate: Candidate,
         *,
+        choice: Choice,
         upstreams: Upstreams,
         send: Send,
         deadline: Deadline,
@@ -131,20 +137,21 @@ class Exchange:
         try:
             answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=more)
         except AttemptFailed as failed:
-            self._note_failure(call.record, target, failed)
+            self._note_failure(call, target, failed)
             if target.credential is not None and failed.verdict is not None:
                 asked = call.format.value
                 self.credentials.failed(target.credential, failed.verdict, asked=asked, answer=failed.said)
             worst = failed if earlier is None or failed.takes_precedence_over(earlier) else earlier
-            if failed.retry and more:
+            if failed.retry and more and self.ledger.may_try_another(choice):
                 return worst
             await _respond_failed(worst, call=call, send=send)
             return None
-        self._health.answered(target.id)
+        self.ledger.answered(choice, target, call.asked)
         if target.credential is not None:
             self.credentials.accepted(target.credential, asked=call.format.value)
         try:
             deadline.silence(timeouts.idle if answer.streamed else timeouts.total)
+            answer = named(answer, call)
             if not lane.supports_safeguards:
                 answer = await guard(answer, call=call, upstream_done=deadline.resume, ask=self.answer)
             await respond_answer(answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds)
@@ -169,11 +176,13 @@ class Exchange:
             failure = errors.first_token_timeout(call.route.name, call.route.timeouts.first_token)
             raise AttemptFailed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
 
-    def _note_failure(self, record: Record, target: Target, failed: AttemptFailed) -> None:
+    def _note_failure(self, call: Call, target: Target, failed: AttemptFailed) -> None:
         """Note a failed attempt in the record and in the target's health, unless the request was at fault."""
         if failed.kind is None:
             return
-        record.upstream_failed(target=target.id, provider=target.provider, kind=failed.kind, obstacle=failed.obstacle)
+        call.record.upstream_failed(
+            target=target.id, provider=target.provider, kind=failed.kind, obstacle=failed.obstacle
+        )
         reason = failed.obstacle.value if failed.obstacle else ""
         self.failures.note(target.id, kind=failed.kind.value, reason=reason, said=failed.said)
         if target.forward_client_token or failed.obstacle is Obstacle.WORKER:
@@ -181,7 +190,12 @@ class Exchange:
             # the target.
             return
         headers = failed.reply.headers if isinstance(failed.reply, Relayed) else ()
-        self._health.failed(target.id, retry_after=retry_after(headers, now=datetime.now(UTC)))
+        self.ledger.health.failed(
+            target.id,
+            EVERY_MODEL if failed.kind in _OF_ALL_MODELS else model_of(target, call.asked),
+            retry_after=retry_after(headers, now=datetime.now(UTC)),
+            reason=failed.kind.value,
+        )
 
 
 def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from claude_gateway.contract.report import ProcessReport, TargetFailures
+from claude_gateway.contract.report import OVERVIEW_PATH, Overview, ProcessReport, TargetFailures
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_runtime.asgi import JSON, TEXT, Receive, Scope, Send, send_document
 
@@ -12,16 +12,22 @@ _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class InternalApp:
-    """Serves ``/status``, ``/failures`` and ``/metrics`` to whoever may open the socket."""
+    """Serves ``/status``, ``/failures``, ``/overview`` and ``/metrics`` to whoever may open the socket."""
 
     draining = False
 
     def __init__(
-        self, *, report: Callable[[], ProcessReport], failures: Callable[[], TargetFailures], metrics: Metrics
+        self,
+        *,
+        report: Callable[[], ProcessReport],
+        failures: Callable[[], TargetFailures],
+        overview: Callable[[], Overview],
+        metrics: Metrics,
     ) -> None:
-        """Call ``report`` or ``failures`` for each request."""
+        """Call ``report``, ``failures`` or ``overview`` for each request."""
         self._report = report
         self._failures = failures
+        self._overview = overview
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -30,6 +36,8 @@ class InternalApp:
             status, kind, body = 200, JSON, self._report().model_dump_json(by_alias=True).encode()
         elif scope["path"] == "/failures":
             status, kind, body = 200, JSON, self._failures().model_dump_json(by_alias=True).encode()
+        elif scope["path"] == OVERVIEW_PATH:
+            status, kind, body = 200, JSON, self._overview().model_dump_json(by_alias=True).encode()
         elif scope["path"] == "/metrics":
             # In a thread: with thousands of label sets it takes longer than a stream may wait.
             status, kind, body = 200, _METRICS_TYPE, await asyncio.to_thread(self._metrics.text)

@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from claude_gateway.contract.policy import Target
+from claude_gateway.names import HEADER_GATEWAY_CLIENT
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.body import estimate
@@ -21,6 +22,7 @@ from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers, Send
 
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
 _AT_ONCE: Final = 256 * 1024
 """Bytes of a request up to which its tokens are estimated on the event loop, which takes some milliseconds."""
@@ -63,7 +65,7 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         if answer.plain:
             usage.read(record, answer.head)
         return
-    length = None if answer.streamed else response.content_length
+    length = None if answer.streamed or response.content_length is None else response.content_length + answer.grown
     await _send_start(send, record, status=response.status, headers=answer.headers, length=length)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
@@ -135,13 +137,9 @@ def _failed(record: Record, target: Target, kind: UpstreamError) -> None:
 async def _send_start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
     record.request_id = upstream_request_id(headers) or record.request_id
     record.status = status
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": response_headers(headers, request_id=record.request_id, length=length),
-        }
-    )
+    found = response_headers(headers, request_id=record.request_id, length=length)
+    found.append((_CLIENT, record.client.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": found})
 
 
 async def _send_last(send: Send, record: Record, body: bytes) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from claude_gateway.contract.report import CredentialReport, ProcessReport
+from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -26,6 +27,8 @@ from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.overview import overview
+from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
@@ -56,12 +59,14 @@ class Process:
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
         self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
-        self._metrics.watch_targets(self._exchange.aside)
+        self._issuers = Issuers(documents.fetch)
+        self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
+            issuers=self._issuers,
             worker_started=worker.started,
             metrics=self._metrics,
             journal=journal,
@@ -74,7 +79,12 @@ class Process:
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
-        internal = InternalApp(report=self._report, failures=self._exchange.failures.report, metrics=self._metrics)
+        internal = InternalApp(
+            report=self._report,
+            failures=self._exchange.failures.report,
+            overview=self._overview,
+            metrics=self._metrics,
+        )
         self._internal = Listener(internal, bind_unix(settings.run_dir / GATEWAY_SOCKET))
 
     async def run(self) -> None:
@@ -96,6 +106,7 @@ class Process:
             await self._drain()
             for task in work:
                 task.cancel()
+        await self._app.close()
         await self._exchange.close()
         if self._sign_in is not None:
             await self._sign_in.close()
@@ -143,9 +154,22 @@ class Process:
         await self._internal.end(at_once=at_once)
         emit(_log, "stopped")
 
+    def _overview(self) -> Overview:
+        snapshot = self._live.current
+        return overview(
+            self._app.running.values(),
+            ejected=self._exchange.ledger.ejected(),
+            failures=self._exchange.failures.report().failures,
+            revision=None if snapshot is None else snapshot.revision,
+            now=time.monotonic(),
+            unix=time.time(),
+        )
+
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
-        return report.model_copy(update={"credentials": self._credentials()})
+        return report.model_copy(
+            update={"credentials": self._credentials(), "ejected": self._exchange.ledger.ejected_for_long()}
+        )
 
     def _credentials(self) -> tuple[CredentialReport, ...]:
         """What is known about the credentials that were used: the last answer, and how the renewal stands."""
@@ -159,6 +183,7 @@ class Process:
             emit(_log, "config_refused", level=logging.ERROR, revision=change.revision, error=change.error)
             return
         snapshot = change.value
+        self._issuers.keep_only(set(snapshot.callers.tokens.sources))
         self._metrics.loaded(snapshot, now=time.time())
         emit(
             _log,

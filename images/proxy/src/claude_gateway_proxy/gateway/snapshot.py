@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
+from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, BundleError
+from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.policy import Client, Egress, Policy
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.auth.keys import PersonalKey
+from claude_gateway_proxy.gateway.auth.tokens import Tokens
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 
 
@@ -40,20 +42,22 @@ def build(bundle: Bundle) -> Snapshot:
     needs_worker = False
     for route, raw in routes:
         refs.append(RouteRef.of(route, raw, release=policy.namespace))
-        for target in route.targets:
+        for target in route.all_targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             needs_worker = needs_worker or not target.forward_client_token
             for entry in target.entries:
                 if entry not in secrets:
                     raise BundleError(f"entry {entry} of the secret part is needed by {target.id} and missing")
     # Out of the snapshot's secrets: only the lookup needs the hashes.
-    keys = {} if policy.client_keys is None else _keys(policy, secrets.pop(policy.client_keys, None))
+    table = None if policy.client_keys is None else secrets.pop(policy.client_keys, None)
+    keys = {} if policy.client_keys is None else _keys(policy, table)
+    tokens = _tokens(policy, secrets)
     return Snapshot(
         revision=bundle.meta.revision,
         egress=policy.egress,
         routing=Routing(refs, policy.clients),
         secrets=secrets,
-        callers=Callers(keys=keys),
+        callers=Callers(keys=keys, tokens=tokens),
         clients=frozenset(client.name for client in policy.clients),
         providers=providers,
         needs_worker=needs_worker,
@@ -67,14 +71,28 @@ def _text(name: str, value: bytes) -> str:
         raise BundleError(f"entry {name} of the secret part is not text") from None
 
 
-def _keys(policy: Policy, table: str | None) -> Mapping[str, Client]:
+def _keys(policy: Policy, table: str | None) -> Mapping[str, Client | PersonalKey]:
     if table is None:
         raise BundleError(f"entry {policy.client_keys} of the secret part is needed for client keys and missing")
     try:
-        names = msgspec.json.decode(table, type=dict[str, str])
-    except msgspec.DecodeError:
-        raise BundleError(f"entry {policy.client_keys} of the secret part is not a table of client keys") from None
+        holders = client_keys.read(table)
+    except BundleError as error:
+        raise BundleError(f"entry {policy.client_keys} of the secret part cannot be read: {error}") from None
     clients = {client.name: client for client in policy.clients}
-    for stranger in sorted(set(names.values()) - clients.keys()):
+    for stranger in sorted({holder.client for holder in holders.values()} - clients.keys()):
         raise BundleError(f"a client key belongs to '{stranger}', who is not among the clients")
-    return {digest: clients[name] for digest, name in names.items()}
+    return {digest: _key(clients[holder.client], holder) for digest, holder in holders.items()}
+
+
+def _key(client: Client, holder: Holder) -> Client | PersonalKey:
+    # Most keys only name their client, and need no object of their own.
+    return client if holder.plain else PersonalKey(client, holder.user, holder.team, holder.expires)
+
+
+def _tokens(policy: Policy, secrets: Mapping[str, str]) -> Tokens:
+    try:
+        return Tokens.of(policy.clients, secrets=secrets, cluster=policy.cluster, egress=policy.egress)
+    except KeyError as error:
+        raise BundleError(f"entry {error.args[0]} of the secret part is needed for tokens and missing") from None
+    except ValueError as error:
+        raise BundleError(f"the keys of the cluster cannot be used: {error}") from None

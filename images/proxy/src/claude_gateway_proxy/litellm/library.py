@@ -4,6 +4,7 @@ A pure Claude installation never pays the two seconds and 100 MB of the import.
 """
 
 import asyncio
+import gc
 import importlib.util
 import logging
 import sys
@@ -51,6 +52,10 @@ async def _load() -> Any:
     began = time.monotonic()
     module = await asyncio.to_thread(import_litellm)
     await _warm(module)
+    # A full garbage collection walks every object that is not frozen. LiteLLM's modules are a million of them, and
+    # every open stream would wait 0.2 s for the walk. No stream is open yet: all of them need LiteLLM.
+    gc.collect()
+    gc.freeze()
     emit(_log, "litellm_loaded", took_ms=round((time.monotonic() - began) * 1000))
     return module
 

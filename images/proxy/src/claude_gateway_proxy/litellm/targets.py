@@ -91,7 +91,7 @@ def build(bundle: Bundle) -> Table:
     targets: dict[str, Target] = {}
     preload = False
     for route, _ in routes:
-        for target in route.targets:
+        for target in route.all_targets:
             if target.id in targets:
                 raise BundleError(f"{GATEWAY_JSON} has two targets with the id {target.id}")
             targets[target.id] = _target(target, bundle.secrets, timeout=route.timeouts.total)

@@ -30,6 +30,7 @@ WATCH_SILENCE_SECONDS: Final = 75.0
 _BUFFER_BYTES: Final = 4 << 20
 """A watch sends one object a line: 1 MiB at most as stored, more as base64 in JSON."""
 _JSON: Final = "application/json"
+_DOCUMENT: Final = "application/json,application/jwk-set+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -95,6 +96,10 @@ class Kube:
             return decode(await self._request("GET", url, accept=_METADATA if metadata_only else _JSON))
         except NotFound:
             return None
+
+    async def document(self, url: str) -> Manifest:
+        """Return a JSON document of the API server that is not an object of its API, such as its public keys."""
+        return decode(await self._request("GET", url, accept=_DOCUMENT))
 
     async def apply(self, url: str, body: Mapping[str, Any], *, manager: str | None = None) -> Manifest:
         """Apply our fields of an object by force, creating it if needed; return the object as it is now.

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from typing import Protocol as Shape
@@ -10,7 +11,7 @@ from typing import Protocol as Shape
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_gateway.names import INTERNAL_HEADER_PREFIX
-from claude_gateway_runtime.asgi import Receive, Scope, Send
+from claude_gateway_runtime.asgi import Incoming, Receive, Scope, Send
 from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
@@ -77,6 +78,8 @@ class Protocol(HttpToolsProtocol):
         self._overhead = 0
         self._content = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._watcher: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timers of the first head and of the age; make room where there are too many connections."""
@@ -89,12 +92,15 @@ class Protocol(HttpToolsProtocol):
         self._origin = self._crowd.enter(self, self.client[0] if self.client else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers."""
+        """Stop the timers, and call whoever waits for the client to leave."""
+        self._lost = True
         self._crowd.leave(self, self._origin)
         self._stop_timer()
         if self._age_timer is not None:
             self._age_timer.cancel()
         super().connection_lost(exc)
+        if self._watcher is not None:
+            self._watcher()
 
     def on_message_begin(self) -> None:
         """Count the head from here."""
@@ -113,6 +119,14 @@ class Protocol(HttpToolsProtocol):
         self.headers = []
         if self._old or self.app.draining:
             self.finish()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin to answer a request; the application may watch its client."""
+
+        def watching(scope: Any, receive: Any, send: Any) -> Any:
+            return app(scope, Incoming(receive, watch=self._watch, unwatch=self._unwatch), send)
+
+        super()._start_asgi_task(cycle, watching)
 
     def on_chunk_header(self) -> None:
         """Expect some bytes around the data of a chunk."""
@@ -182,6 +196,19 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(QUIET_SECONDS, self.timeout_keep_alive_handler)
         elif not self._in_head and not self.cycle.response_started:
             self.cycle.keep_alive = False
+
+    def _watch(self, left: Callable[[], None]) -> None:
+        """Call ``left`` when the connection is lost. Only one request of a connection is being answered at a time."""
+        self._watcher = left
+        # A connection that is not read does not end either.
+        self.flow.resume_reading()
+        if self._lost:
+            self.loop.call_soon(left)
+
+    def _unwatch(self, left: Callable[[], None]) -> None:
+        # The next request may be watching already.
+        if self._watcher == left:
+            self._watcher = None
 
     def make_room(self) -> None:
         """Make room for another connection; a client that has not been answered yet learns when to come back."""

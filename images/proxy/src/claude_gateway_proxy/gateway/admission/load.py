@@ -49,6 +49,12 @@ class Load:
         own.requests += 1
         return Held(self, client)
 
+    @property
+    def busy(self) -> bool:
+        """Whether more than half of what the pod may hold is taken, so that it does nothing that can be left out."""
+        total, most = self._total, self._pod
+        return total.requests * 2 > most.requests or total.bytes * 2 > most.bytes
+
     def take(self, client: str, size: int) -> None:
         """Count the bytes of a body as they come. Raises Failure (529) where they would be too many."""
         self.check(client, size)

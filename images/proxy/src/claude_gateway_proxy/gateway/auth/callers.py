@@ -1,12 +1,17 @@
-"""Everybody who may call, in whatever way they prove who they are. Today that is a client key."""
+"""Everybody who may call, in whatever way they prove who they are: a client key, or a signed token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from claude_gateway.contract.policy import Client
-from claude_gateway_proxy.gateway.auth import keys
-from claude_gateway_proxy.gateway.auth.keys import Headers
+from claude_gateway_proxy.gateway.auth import jws, keys
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.keys import Headers, PersonalKey
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
+from claude_gateway_proxy.gateway.auth.tokens import Tokens
+from claude_gateway_proxy.gateway.errors import bad_key, no_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +21,43 @@ class Callers:
     One more kind of proof is one more field here and one more module beside ``keys``.
     """
 
-    keys: Mapping[str, Client] = field(repr=False)
+    keys: Mapping[str, Client | PersonalKey] = field(repr=False)
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
 
     def __bool__(self) -> bool:
         """Whether anybody can call at all."""
-        return bool(self.keys)
+        return bool(self.keys) or bool(self.tokens)
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Client:
-        """Return who sent a request with these headers (lower-case names). Raises Failure (401) for a stranger."""
-        return keys.identify(headers, self.keys)
+    async def identify(self, headers: Mapping[bytes, bytes], issuers: Issuers) -> Principal:
+        """Return who sent a request with these headers (lower-case names).
+
+        Keys are looked up by SHA-256, so that no comparison sees a key's own bytes. Raises Failure: 401 for a stranger,
+        503 if the keys that verify a token cannot be fetched.
+        """
+        if not self:
+            raise no_keys()
+        sent = keys.sent_key(headers)
+        if not sent or len(sent) > jws.LONGEST:
+            raise bad_key()
+        digest = sha256(sent).hexdigest()
+        found = self.keys.get(digest) if len(sent) <= keys.LONGEST_KEY else None
+        if found is not None:
+            return keys.holder(found)
+        known = self.tokens.known(digest)
+        if known is not None:
+            return known
+        if self.tokens and jws.looks_like_token(sent):
+            return await self.tokens.identify(sent, digest, issuers)
+        raise bad_key()
+
+    def __contains__(self, digest: object) -> bool:
+        """Whether a SHA-256 (hex) is that of a key, or of a token that was verified a short time ago."""
+        return digest in self.keys or digest in self.tokens.kept
 
     def own_login(self, headers: Headers) -> Headers:
         """Return the headers with the caller's own login at the upstream; none that holds a key of this gateway."""
-        return keys.own_login(headers, self.keys)
+        return keys.own_login(headers, self)
 
     def holds_key(self, value: bytes, *, headers: Headers) -> bool:
         """Whether a value holds a key of this gateway: that of the request with these ``headers``, or another's."""
-        return holds_key(value, sent=keys.sent_key(dict(headers)), keys=self.keys)
+        return holds_key(value, sent=keys.sent_key(dict(headers)), keys=self)

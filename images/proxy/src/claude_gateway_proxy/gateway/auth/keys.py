@@ -1,18 +1,20 @@
-"""Who is calling: a client key from the headers, looked up by its SHA-256; and the caller's own login beside it."""
+"""What a request shows to be let in: a client key or a token in its headers; and the caller's own login beside it."""
 
+import time
 from collections.abc import Container, Mapping, Sequence
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.contract.policy import Client
 from claude_gateway.names import HEADER_GATEWAY_KEY
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
-from claude_gateway_proxy.gateway.errors import bad_key, no_keys
+from claude_gateway_proxy.gateway.errors import key_expired
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-_KEY_LIMIT: Final = 4096
+LONGEST_KEY: Final = 4096
 """Bytes of a key at most; a longer one is rejected unread."""
 
 _BEARER: Final = b"bearer "
@@ -20,27 +22,32 @@ _GATEWAY_KEY: Final = HEADER_GATEWAY_KEY.encode()
 _LOGIN: Final = frozenset({b"authorization", b"x-api-key"})
 
 
-def identify(headers: Mapping[bytes, bytes], keys: Mapping[str, Client]) -> Client:
-    """Return the client whose key was sent: ``x-gateway-key``, else a bearer token, else ``x-api-key`` or ``api-key``.
+@dataclass(frozen=True, slots=True)
+class PersonalKey:
+    """A key with a person, a team or an end: names may be empty, ``expires`` is Unix time or None."""
 
-    A request with an AWS signature has the key as its access key id; ``sigv4.check`` verifies the signature.
+    client: Client
+    user: str
+    team: str
+    expires: int | None
 
-    With ``x-gateway-key``, the other headers are ignored: they are the caller's own login. ``headers`` has lower-case
-    names; ``keys`` is by SHA-256 in hex, so that no comparison sees a key's own bytes. Raises Failure (401).
-    """
-    if not keys:
-        raise no_keys()
-    key = sent_key(headers)
-    if not key or len(key) > _KEY_LIMIT:
-        raise bad_key()
-    client = keys.get(sha256(key).hexdigest())
-    if client is None:
-        raise bad_key()
-    return client
+
+def holder(found: Client | PersonalKey) -> Principal:
+    """Return who holds a key. Raises Failure (401) once the key has ended."""
+    if not isinstance(found, PersonalKey):
+        return Principal(found)
+    if found.expires is not None and time.time() >= found.expires:
+        raise key_expired()
+    return Principal(found.client, user=found.user, team=found.team)
 
 
 def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
-    """Return the key of this gateway that a request shows; ``headers`` has lower-case names."""
+    """Return the key or token of this gateway that a request shows; ``headers`` has lower-case names.
+
+    It is ``x-gateway-key``, else a bearer token, else ``x-api-key`` or ``api-key``. A request with an AWS signature has
+    it as its access key id; ``sigv4.check`` verifies the signature. With ``x-gateway-key``, the other headers are
+    ignored: they are the caller's own login.
+    """
     sent = headers.get(_GATEWAY_KEY)
     if sent is not None:
         return _bearer(sent) or sent.strip()

@@ -21,10 +21,12 @@ OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_token
 """The fields that limit the output tokens, in any format."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _KEY_LIMIT: Final = 1024
 """Characters of a top-level key at most, as they are written."""
-_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.){0,%d}+"' % _KEY_LIMIT, re.DOTALL)
+_OPENED: Final = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+")
+_KEY: Final = re.compile(rb'("(?:[^"\\]|\\.){0,%d}+")[ \t\r\n]*+:[ \t\r\n]*+' % _KEY_LIMIT, re.DOTALL)
+_COMMA: Final = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
+_CLOSED: Final = re.compile(rb"[ \t\r\n]*+(\})[ \t\r\n]*+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _SECOND: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -168,37 +170,34 @@ def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tup
     value of such a key, an upstream may take the first, and a client could show us one model and the upstream another.
     """
     members: dict[str, tuple[int, int]] = {}
-    at = _skip(raw, _skip(raw, 0) + 1)
+    opened = _OPENED.match(raw)
+    at = 0 if opened is None else opened.end()
     while raw[at : at + 1] == b'"':
         match = _KEY.match(raw, at)
         if match is None:
             raise bad_request(f"the body has a top-level key of more than {_KEY_LIMIT} characters")
-        key = _text(match.group())
+        key = _text(match[1])
         value = values.get(key) if key is not None else None
         if key is None or value is None or key in members:
             raise _duplicate()
-        start = _skip(raw, _skip(raw, match.end()) + 1)
+        start = match.end()
         text = bytes(value)
-        end = start + len(text)
         if not raw.startswith(text, start):
             raise _duplicate()
-        members[key] = (start, end)
-        at = _skip(raw, end)
-        if raw[at : at + 1] != b",":
+        at = start + len(text)
+        members[key] = (start, at)
+        comma = _COMMA.match(raw, at)
+        if comma is None:
             break
-        at = _skip(raw, at + 1)
-    if raw[at : at + 1] != b"}" or len(members) != len(values) or _skip(raw, at + 1) != len(raw):
+        at = comma.end()
+    closed = _CLOSED.match(raw, at)
+    if closed is None or closed.end() != len(raw) or len(members) != len(values):
         raise _duplicate()
-    return members, at
+    return members, closed.start(1)
 
 
 def _duplicate() -> Failure:
     return bad_request("the body has a top-level key twice")
-
-
-def _skip(raw: bytes, at: int) -> int:
-    match = _SPACE.match(raw, at)
-    return at if match is None else match.end()
 
 
 def _text(quoted: bytes) -> str | None:

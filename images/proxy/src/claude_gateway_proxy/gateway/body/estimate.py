@@ -1,4 +1,4 @@
-"""How many tokens a Messages request has, where nobody can count them: an estimate that is rather too high.
+"""How many tokens a request has, where nobody can count them: an estimate that is rather too high.
 
 Too low would be the harmful side: a client would fill a context that is full already. The weights were fitted so that
 prose in twenty languages, code, logs, JSON, keys and encoded data come out above what the tokenizers of GPT-4
@@ -7,26 +7,14 @@ that Claude Code sends (1.3 times as a rule). The exceptions: short words of ran
 scripts up to six times too many where the tokenizer is a new one. Pictures count as the largest ones cost Claude.
 """
 
-import base64
-import binascii
-import re
-from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from claude_gateway_proxy.gateway.body.document import readable
+from claude_gateway_proxy.gateway.body.parts import parts
 
-PICTURE: Final = 1600
-"""Tokens of a picture at most; larger ones are scaled down."""
-
-PAGE: Final = 3000
-"""Tokens of a page of a PDF at most, as text and as picture."""
-
-_PAGE_BYTES: Final = 4096
-"""Size of a page of a PDF whose pages cannot be counted, at least."""
-
-_PDF_PAGE: Final = re.compile(rb"/Type\s*/Page\b")
 _REQUEST: Final = 12
 """Tokens that frame a request."""
 
@@ -59,9 +47,19 @@ _HUMP: Final = 1.7
 _NUMBER: Final = 0.5
 _PUNCTUATION: Final = 0.34
 _LONG: Final = 0.6
-_LETTERS: Final = re.compile(rb"[A-Za-z]{9,}")
-_SHORT: Final = 8
-"""Letters of a word that are one token together, as a rule; each one more costs ``_LONG``."""
+"""Tokens of each letter of a word beyond the eighth; eight are one token together, as a rule."""
+
+_READ_MOST: Final = 4 * 1024 * 1024
+"""Bytes of text that are read at most: it is done on the event loop."""
+
+_WIDE_BYTES: Final = 32
+"""Bytes of scripts without spaces that are one token together, at most."""
+
+_LETTERS: Final = 32
+"""Letters of a long run, such as of one letter, that are one token together, at most."""
+
+_SHORTENING: Final = ("truncation", "transforms", "plugins")
+"""Fields with which an upstream drops what does not fit: of OpenAI's Responses and of OpenRouter."""
 
 _FIRST: Final = (
     (0x20, "newline"),
@@ -82,6 +80,14 @@ _FIRST: Final = (
 """Kinds of first bytes, each up to a byte that belongs to the next kind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The input tokens of a request: an estimate that is rather too high, and what they are at least."""
+
+    tokens: int
+    least: int
+
+
 def _kind(byte: int) -> str:
     letter = chr(byte)
     if byte < 0x80 and letter.isalnum():
@@ -99,89 +105,100 @@ def _mask(*kinds: str) -> bytes:
     return bytes(_kind(byte) in kinds for byte in range(256))
 
 
+_WORDS: Final = _mask("lower", "Upper")
+_DIGITS: Final = _mask("digit")
+_WIDE: Final = bytes(byte >= 0x80 for byte in range(256))
+_ANY_WORDS: Final = bytes(byte in b"'" or _WORDS[byte] or _WIDE[byte] for byte in range(256))
+"""With the apostrophe: some vocabularies have ``don't`` as one token."""
 _RUNS: Final = (
-    (_mask("lower", "Upper"), _WORD),
-    (_mask("digit"), _NUMBER),
+    (_WORDS, _WORD),
+    (_DIGITS, _NUMBER),
     (_mask("punctuation"), _PUNCTUATION),
 )
 """What a run of such bytes costs beside its bytes."""
+
+
+_PER_BYTE: Final = 2
+"""Tokens of a byte of text at most: an accented letter has two bytes and costs 4."""
+
+ESCAPES: Final = (b"\\u005", b"\\u006", b"\\u007")
+"""How escapes of letters and underscores begin; without them, a word in JSON is written as it is."""
+
+_HEAVY: Final = (b'"image', b'"input_image"', b'"document"', b'"file"', b'"input_file"', *ESCAPES)
+"""One of these is in every body with a block that costs more than its bytes."""
 
 
 def text(data: bytes) -> float:
     """Estimate the tokens of UTF-8 text, in a few passes at the speed of memory."""
     kinds = data.translate(_KINDS)
     found = sum(cost * kinds.count(kind) for kind, cost in _COSTS) + _HUMP * kinds.count(_HUMPS)
-    found += sum(cost * (b"\0" + data.translate(mask)).count(b"\0\1") for mask, cost in _RUNS)
-    return found + _LONG * sum(len(word) - _SHORT for word in _LETTERS.findall(data))
+    found += sum(cost * _runs(data, mask) for mask, cost in _RUNS)
+    return found + _LONG * _long_letters(data)
 
 
-def tokens(body: bytes) -> int:
-    """Estimate the input tokens of a Messages or a count_tokens request; of what cannot be read, of all its bytes."""
+def _long_letters(data: bytes) -> int:
+    """Count the letters that end a run of at least nine: with one number of all bytes, at the speed of memory."""
+    letters = int.from_bytes(data.translate(_WORDS), "little")
+    letters &= letters >> 8  # two in a row
+    letters &= letters >> 16
+    letters &= letters >> 32  # eight
+    return (letters & letters >> 8).bit_count()
+
+
+def least(data: bytes) -> int:
+    """Return what UTF-8 text has at least in any usual vocabulary: no token spans two words, or words and numbers.
+
+    What is between them counts nothing, because a line of dashes is one token.
+    """
+    wide = data.translate(_WIDE).count(b"\1")
+    more = wide // _WIDE_BYTES + _long_letters(data) // _LETTERS
+    return _runs(data, _ANY_WORDS) + _runs(data, _DIGITS) + more
+
+
+def measure(body: bytes) -> Measure:
+    """Estimate the input tokens of a request in any format; of what cannot be read, of all its bytes.
+
+    Linear, and bounded: of more than 4 MiB of text only as much is read, and the estimate grows with the rest.
+    """
     try:
         request = msgspec.json.decode(readable(body), type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return round(text(body)) + _REQUEST
-    parts = list(_parts(request))
-    words = b"\n".join(part for part in parts if isinstance(part, bytes))
-    more = sum(part for part in parts if isinstance(part, int))
-    return round(text(words) + more + _REQUEST + (_TOOLS if request.get("tools") else 0))
+        return Measure(tokens=_scaled(body) + _REQUEST, least=0)
+    found = parts(request)
+    words = b"\n".join((*found.said, *found.rest))
+    more = found.more + _REQUEST + (_TOOLS if request.get("tools") else 0)
+    shortened = any(request.get(name) for name in _SHORTENING) or _edits(request.get("context_management"))
+    said = 0 if shortened else least(b"\n".join(found.said)[:_READ_MOST])
+    return Measure(tokens=_scaled(words) + more, least=said)
 
 
-def _parts(request: Mapping[str, Any]) -> Iterator[bytes | int]:
-    """The texts of a request, and the tokens of what is not text."""
-    for name in ("tools", "tool_choice", "output_config"):
-        if request.get(name):
-            yield msgspec.json.encode(request[name])
-    left: list[Any] = [request.get("system"), request.get("messages")]
-    while left:
-        value = left.pop()
-        if isinstance(value, str):
-            yield value.encode("utf-8", "replace")
-        elif isinstance(value, list):
-            left += value
-        elif isinstance(value, dict):
-            yield from _block(value, left)
+def at_most(body: bytes) -> int | None:
+    """Return what ``tokens`` cannot exceed, from the size alone; None where blocks may cost more than their bytes."""
+    if any(mark in body for mark in _HEAVY):
+        return None
+    return _PER_BYTE * len(body) + _REQUEST + _TOOLS
 
 
-def _block(block: Mapping[str, Any], left: list[Any]) -> Iterator[bytes | int]:
-    """One message or content block; what is within it goes to ``left``."""
-    match block.get("type"):
-        case "text":
-            left.append(block.get("text"))
-        case "image":
-            yield PICTURE
-        case "document":
-            left += [block.get("title"), block.get("context")]
-            yield from _document(block.get("source"), left)
-        case "thinking":
-            left.append(block.get("thinking"))
-        case "redacted_thinking":
-            pass  # for Claude alone
-        case "tool_use" | "server_tool_use" | "mcp_tool_use":
-            yield msgspec.json.encode([block.get("name"), block.get("input")])
-        case "tool_result" | None:
-            # A message has no type, and a role.
-            left += [block.get("role"), block.get("tool_use_id"), block.get("content")]
-        case _:
-            yield msgspec.json.encode(block)
+def tokens(body: bytes) -> int:
+    """Estimate the input tokens of a request, rather too high."""
+    return measure(body).tokens
 
 
-def _document(source: object, left: list[Any]) -> Iterator[int]:
-    if not isinstance(source, dict):
-        return
-    data = source.get("data")
-    if source.get("type") == "base64" and isinstance(data, str):
-        yield PAGE * _pages(data)
-    elif source.get("type") in ("text", "content"):
-        left += [data, source.get("content")]
-    else:
-        yield PAGE
+def _scaled(data: bytes) -> int:
+    if len(data) <= _READ_MOST:
+        return round(text(data))
+    return round(text(data[:_READ_MOST]) * len(data) / _READ_MOST)
 
 
-def _pages(data: str) -> int:
-    try:
-        file = base64.b64decode(data)
-    except (binascii.Error, ValueError):
-        return 1
-    counted = len(_PDF_PAGE.findall(file))
-    return counted or len(file) // _PAGE_BYTES + 1
+def _runs(data: bytes, mask: bytes) -> int:
+    """Count the runs of the bytes that ``mask`` maps to one."""
+    return (b"\0" + data.translate(mask)).count(b"\0\1")
+
+
+def _edits(management: object) -> bool:
+    """Whether the upstream shortens the conversation before the model reads it, by more than earlier thoughts."""
+    edits = management.get("edits") if isinstance(management, dict) else management
+    if not isinstance(edits, list):
+        return bool(edits)
+    kinds = [edit.get("type") if isinstance(edit, dict) else None for edit in edits]
+    return any(not isinstance(kind, str) or not kind.startswith("clear_thinking") for kind in kinds)

@@ -4,14 +4,16 @@ Each fact is computed when it is first read and kept for the rest of the request
 decodes nothing. A value of the wrong type counts as absent: the upstream rejects it, not the gateway.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway.contract.model_ids import context_of
+from claude_gateway.contract.policy import RequestClass
+from claude_gateway_proxy.gateway.body import estimate, purpose
 from claude_gateway_proxy.gateway.body.document import Body
 
 SESSION_HEADER: Final = b"x-claude-code-session-id"
@@ -41,7 +43,8 @@ class Thinking:
 class Agent:
     """What Claude Code says about the agent behind a request; empty where it says nothing.
 
-    It sends the session always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``.
+    It sends the session and the ids of a subagent always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. The
+    type is Claude Code's own name of a built-in agent, and ``custom`` for every other one.
     """
 
     session: str = ""
@@ -83,15 +86,20 @@ class Facts:
         value = self._value("reasoning_effort")
         return value if isinstance(value, str) else None
 
+    @property
+    def context(self) -> int:
+        """The context in tokens that the client wants, from the brackets behind the model's name; 0 without any."""
+        return context_of(self.body.model)
+
     @cached_property
     def images(self) -> bool:
         """Whether the conversation has images, also those in the results of tools."""
-        return not _IMAGES.isdisjoint(self._blocks)
+        return self._may_have(_IMAGES) and not _IMAGES.isdisjoint(self._blocks)
 
     @cached_property
     def documents(self) -> bool:
         """Whether the conversation has documents or files, also those in the results of tools."""
-        return not _DOCUMENTS.isdisjoint(self._blocks)
+        return self._may_have(_DOCUMENTS) and not _DOCUMENTS.isdisjoint(self._blocks)
 
     @cached_property
     def tools(self) -> int:
@@ -113,10 +121,30 @@ class Facts:
         """The bytes of the body."""
         return len(self.body.raw)
 
-    @cached_property
+    @property
     def input_tokens(self) -> int:
         """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
-        return estimate.tokens(self.body.raw)
+        return self._measure.tokens
+
+    @property
+    def least_tokens(self) -> int:
+        """What the input tokens are at least; 0 where the upstream shortens what does not fit."""
+        return self._measure.least
+
+    @cached_property
+    def long_context(self) -> bool:
+        """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
+        return self.context > 0 or any(
+            name == b"anthropic-beta" and b"context-1m" in value for name, value in self.headers
+        )
+
+    def has_input_tokens(self, least: int) -> bool:
+        """Return whether there are at least so many input tokens, by the same estimate; cheap for small bodies."""
+        if "_measure" not in self.__dict__:
+            most = estimate.at_most(self.body.raw)
+            if most is not None and most < least:
+                return False
+        return self.input_tokens >= least
 
     @cached_property
     def agent(self) -> Agent:
@@ -130,6 +158,39 @@ class Facts:
             parent_agent_id=found.get(b"x-claude-code-parent-agent-id", ""),
             prompt_id=found.get(b"x-claude-code-prompt-id", ""),
         )
+
+    @property
+    def subagent(self) -> bool:
+        """Whether a subagent of Claude Code sent it."""
+        return bool(self.agent.agent_id) or self.agent.request_class.lower() == "subagent"
+
+    @cached_property
+    def request_class(self) -> RequestClass | None:
+        """What Claude Code made the request for: what it says itself, else what can be seen; None if neither."""
+        agent = self.agent
+        if agent.request_class:
+            return purpose.said(agent.request_class)
+        if not agent.session:
+            return None
+        # The search is for bodies of megabytes: few of them need to be decoded.
+        if purpose.SUMMARY in self.body.raw and purpose.is_compaction(self._value("messages")):
+            return RequestClass.COMPACTION
+        if agent.agent_id:
+            return RequestClass.SUBAGENT
+        if purpose.is_auxiliary(
+            tools=self._tools, server_tools=len(self.server_tools), output=self._value("output_config")
+        ):
+            return RequestClass.AUXILIARY
+        return None
+
+    def _may_have(self, types: Iterable[str]) -> bool:
+        """Return whether the body has one of these words, or escapes that may hide one; most bodies have none."""
+        raw = self.body.raw
+        return any(b'"%b"' % each.encode() in raw for each in types) or any(each in raw for each in estimate.ESCAPES)
+
+    @cached_property
+    def _measure(self) -> estimate.Measure:
+        return estimate.measure(self.body.raw)
 
     @cached_property
     def _blocks(self) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Thinking of other models in a conversation that goes on with Claude, which refuses what it has not signed itself."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -8,6 +9,8 @@ from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.translation.thinking import MARK, is_ours
 
 _MARK = MARK.encode()
+_FOUND = re.compile(re.escape(_MARK))
+"""A pattern of bytes is found faster than the bytes themselves in text that has many of their letters."""
 _MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -27,7 +30,7 @@ def without_foreign_thinking(body: Body) -> dict[str, bytes]:
     """
     span = body.members.get("messages")
     # Looked for where it lies: every request to a Claude comes by here, and a value is a copy that was made readable.
-    if span is None or body.raw.find(_MARK, *span) < 0:
+    if span is None or _FOUND.search(body.raw, *span) is None:
         return {}
     try:
         messages = [_kept(message) for message in _MESSAGES.decode(body.value("messages") or b"[]")]

@@ -6,6 +6,7 @@ from typing import Final
 
 from claude_gateway.contract.policy import Wire
 from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.discovery import models
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
@@ -32,6 +33,7 @@ async def answer_get(
     send: Send,
     *,
     snapshot: Snapshot | None,
+    issuers: Issuers,
     draining: bool,
     worker_started: Callable[[], Awaitable[bool]],
 ) -> None:
@@ -41,7 +43,7 @@ async def answer_get(
     """
     request_id = new_request_id()
     try:
-        answer = _answer(scope, snapshot=snapshot)
+        answer = await _answer(scope, snapshot=snapshot, issuers=issuers)
         if answer is None:
             answer = await _readiness(snapshot, draining=draining, worker_started=worker_started)
     except errors.Failure as failure:
@@ -58,7 +60,7 @@ async def answer_get(
     await send_whole(send, status=answer.status, headers=headers, body=answer.body)
 
 
-def _answer(scope: Scope, *, snapshot: Snapshot | None) -> Answer | None:
+async def _answer(scope: Scope, *, snapshot: Snapshot | None, issuers: Issuers) -> Answer | None:
     """The answer to everything but the question of readiness."""
     path: str = scope["path"]
     listing = next((prefix for prefix in _MODELS if path == prefix or path.startswith(f"{prefix}/")), None)
@@ -67,7 +69,7 @@ def _answer(scope: Scope, *, snapshot: Snapshot | None) -> Answer | None:
     if scope["method"] not in _METHODS:
         raise errors.wrong_method(scope["method"], _ALLOW)
     if listing is not None:
-        return _models(scope, snapshot, name=path[len(listing) + 1 :])
+        return await _models(scope, snapshot, issuers, name=path[len(listing) + 1 :])
     return None if path == _READY else Answer(200, TEXT, b"ok\n")
 
 
@@ -88,11 +90,11 @@ async def _readiness(
     return Answer(200, TEXT, b"ready\n")
 
 
-def _models(scope: Scope, snapshot: Snapshot | None, *, name: str) -> Answer:
+async def _models(scope: Scope, snapshot: Snapshot | None, issuers: Issuers, *, name: str) -> Answer:
     if snapshot is None:
         raise errors.not_ready("no configuration was loaded yet")
     headers = dict(scope["headers"])
-    client = snapshot.callers.identify(headers)
+    client = (await snapshot.callers.identify(headers, issuers)).client
     shape = _shape(headers)
     if name:
         return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))

@@ -29,7 +29,7 @@ def listing(routing: Routing, client: Client, *, shape: Wire, query: bytes) -> b
     """
     names = routing.names(client)
     if shape is Wire.OPENAI:
-        return msgspec.json.encode({"object": "list", "data": [_openai(name) for name in names]})
+        return msgspec.json.encode({"object": "list", "data": [_openai(routing, client, name) for name in names]})
     page, more = _page(names, {name: values[-1] for name, values in parse_qs(query.decode("latin-1")).items()})
     return msgspec.json.encode(
         {
@@ -48,7 +48,8 @@ def single(routing: Routing, client: Client, name: str, *, shape: Wire) -> bytes
     """
     if routing.display_name(client, name) is None:
         raise unknown_model(name, routing.nearest(client, name))
-    return msgspec.json.encode(_openai(name) if shape is Wire.OPENAI else _anthropic(routing, client, name))
+    model = _openai if shape is Wire.OPENAI else _anthropic
+    return msgspec.json.encode(model(routing, client, name))
 
 
 def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str], bool]:
@@ -65,17 +66,32 @@ def _page(names: Sequence[str], query: Mapping[str, str]) -> tuple[Sequence[str]
 
 
 def _anthropic(routing: Routing, client: Client, name: str) -> dict[str, object]:
+    limits = routing.limits(client, name)
     return {
         "type": "model",
         "id": name,
         "display_name": routing.display_name(client, name),
         "created_at": f"{_released(name)}T00:00:00Z",
+        "max_input_tokens": limits.window,
+        "max_tokens": limits.output,
     }
 
 
-def _openai(name: str) -> dict[str, object]:
+def _openai(routing: Routing, client: Client, name: str) -> dict[str, object]:
+    """Return a model as OpenAI lists it; OpenAI lists no limits, so that each is named as others name it.
+
+    ``max_model_len`` is vLLM's word for the window, ``context_length`` is OpenRouter's; ``max_completion_tokens`` is
+    what both Groq and OpenRouter call the most output.
+    """
     created = int(datetime.fromisoformat(f"{_released(name)}T00:00:00+00:00").timestamp())
-    return {"id": name, "object": "model", "created": created, "owned_by": "claude-gateway"}
+    limits = routing.limits(client, name)
+    named = (
+        ("context_length", limits.window),
+        ("max_model_len", limits.window),
+        ("max_completion_tokens", limits.output),
+    )
+    found = {"id": name, "object": "model", "created": created, "owned_by": "claude-gateway"}
+    return {**found, **{key: value for key, value in named if value is not None}}
 
 
 def _released(name: str) -> str:

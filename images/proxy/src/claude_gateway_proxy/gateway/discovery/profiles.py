@@ -14,6 +14,7 @@ from claude_gateway.contract.model_ids import plain_name, variants
 from claude_gateway.contract.policy import Client, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
@@ -24,11 +25,13 @@ _LOGINS: Final = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-gate
 _KIND: Final = "SYSTEM_DEFINED"
 
 
-async def answer_profiles(scope: Scope, send: Send, *, snapshot: Snapshot, wanted: str, verify: bool) -> None:
+async def answer_profiles(
+    scope: Scope, send: Send, *, snapshot: Snapshot, issuers: Issuers, wanted: str, verify: bool
+) -> None:
     """Answer ``GET /inference-profiles``, or with the id that is ``wanted``."""
     request_id = new_request_id()
     try:
-        body = _body(scope, snapshot, wanted=wanted, verify=verify)
+        body = await _body(scope, snapshot, issuers, wanted=wanted, verify=verify)
     except errors.Failure as failure:
         status, headers, body = errors.render(failure, shape=Wire.BEDROCK, request_id=request_id)
         await send_whole(send, status=status, headers=headers, body=body)
@@ -41,11 +44,12 @@ async def answer_profiles(scope: Scope, send: Send, *, snapshot: Snapshot, wante
     await send_whole(send, status=200, headers=headers, body=body)
 
 
-def _body(scope: Scope, snapshot: Snapshot, *, wanted: str, verify: bool) -> bytes:
+async def _body(scope: Scope, snapshot: Snapshot, issuers: Issuers, *, wanted: str, verify: bool) -> bytes:
     if scope["method"] not in _METHODS:
         raise errors.wrong_method(scope["method"], ", ".join(_METHODS))
     headers = dict(scope["headers"])
-    client = snapshot.callers.identify(headers) if _LOGINS & headers.keys() else None
+    principal = await snapshot.callers.identify(headers, issuers) if _LOGINS & headers.keys() else None
+    client = None if principal is None else principal.client
     if client is not None and verify:
         sigv4.check(scope, b"")
     if wanted:

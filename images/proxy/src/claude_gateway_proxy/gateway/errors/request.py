@@ -22,6 +22,24 @@ def bad_key() -> str:
     )
 
 
+@row(401, "expired_api_key", retry=False)
+def key_expired() -> str:
+    """The client key is known, and its time is over."""
+    return "this client key has expired: ask whoever gave it to you for a new one"
+
+
+@row(401, "invalid_token", retry=False)
+def bad_token(reason: str) -> str:
+    """A signed token is not accepted; ``reason`` says why and repeats nothing of it."""
+    return f"the token of this request was refused: {reason}"
+
+
+@row(503, "issuer_unavailable", retry=True, retry_after="2")
+def issuer_unavailable(issuer: str) -> str:
+    """The keys of an issuer are not known yet, and could not be fetched."""
+    return f"the token cannot be verified now: the keys of '{_short(issuer)}' cannot be fetched"
+
+
 @row(401, "invalid_signature", retry=False)
 def bad_signature(reason: str) -> str:
     """An AWS signature does not match its request; ``reason`` says why."""
@@ -66,6 +84,22 @@ def further_model_not_allowed(field: str, model: str) -> str:
 def format_not_served(route: str, endpoint: str) -> str:
     """No target of the route can answer requests of this endpoint."""
     return f"no target of the route '{route}' can answer {endpoint}"
+
+
+@row(400, "ability_missing", retry=False)
+def ability_missing(route: str, abilities: Sequence[str]) -> str:
+    """Every target of the route says that its model cannot take what the request holds."""
+    names = " or ".join(name.lower() for name in abilities)
+    return f"no model of the route '{route}' can take {names}: leave them out, or use another model"
+
+
+@row(400, "context_length_exceeded")
+def prompt_too_long(tokens: int, most: int) -> str:
+    """The prompt fits into the context of no target; by Anthropic's own words, Claude Code compacts its conversation.
+
+    ``tokens`` is an estimate. Whether to try again is not said, because Anthropic does not say it either.
+    """
+    return f"prompt is too long: {tokens} tokens > {most} maximum"
 
 
 @row(400)

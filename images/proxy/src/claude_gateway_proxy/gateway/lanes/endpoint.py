@@ -31,6 +31,9 @@ _VERBS: Final = {
 """What follows the model that a path names: for a whole answer, and for a stream."""
 
 _VERSION: Final = ("anthropic-version", "2023-06-01")
+_ANTHROPIC: Final = ".anthropic.com"
+"""The domain of Anthropic's API."""
+
 _PARAMETER: Final = re.compile(rb"beta=[A-Za-z0-9]{1,16}")
 """The only parameter of a query that Anthropic's API knows; any other could hold a key."""
 
@@ -41,7 +44,7 @@ class Endpoint:
 
     ``verbs`` is set where the path names the model: ``url`` then ends before the model, and ``verbs`` has what
     follows it. ``identified``: each request needs headers of an identity. ``mask`` knows
-    the target's key and login.
+    the target's key and login. ``hints``: it is Anthropic's own, which may learn what Claude Code says for a gateway.
     """
 
     url: URL
@@ -51,6 +54,7 @@ class Endpoint:
     verbs: tuple[str, str] | None = None
     identified: bool = False
     mask: Mask = NOTHING
+    hints: bool = False
 
     def address(self, query: bytes) -> URL:
         """The URL for a request; only the Anthropic API knows a query (``?beta=true``)."""
@@ -93,14 +97,16 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
     missing = [("content-type", "application/json")]
     if target.wire is Wire.ANTHROPIC:
         missing.append(_VERSION)
+    url = URL(_base(target.base_url, target.google if target.wire is Wire.VERTEX else None) + path, encoded=True)
     return Endpoint(
-        url=URL(_base(target.base_url, target.google if target.wire is Wire.VERTEX else None) + path, encoded=True),
+        url=url,
         wire=target.wire,
         always=tuple(always),
         missing=tuple(missing),
         verbs=_VERBS.get((target.wire, format)),
         identified=identified,
         mask=mask,
+        hints=target.wire is Wire.ANTHROPIC and (url.host or "").endswith(_ANTHROPIC),
     )
 
 

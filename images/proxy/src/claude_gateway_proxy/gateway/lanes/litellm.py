@@ -17,6 +17,7 @@ from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
+from claude_gateway_proxy.gateway.wire.model_ids import name_at
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
@@ -46,7 +47,7 @@ class LiteLLMLane:
 
         No model name may have more than ASCII, which is all that a header takes, and LiteLLM compacts nothing.
         """
-        model = call.asked if target.model == "*" else target.model
+        model = name_at(target, call.asked_of(target))
         if not model.isascii():
             raise bad_request("model: this route takes names in ASCII only")
         if call.compacts:

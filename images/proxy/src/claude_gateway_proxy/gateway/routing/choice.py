@@ -4,13 +4,13 @@
 reject the request or make it wait, so that targets are chosen when the request is about to be sent.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
-from claude_gateway.contract.policy import Client, Format, Route, Target
+from claude_gateway.contract.policy import Client, Format, Route, RouteRule, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import (
     format_not_served,
@@ -19,8 +19,13 @@ from claude_gateway_proxy.gateway.errors import (
     no_targets,
     unknown_model,
 )
+from claude_gateway_proxy.gateway.routing.affinity import key_of
+from claude_gateway_proxy.gateway.routing.fit import fitting
+from claude_gateway_proxy.gateway.routing.moves import Session
 from claude_gateway_proxy.gateway.routing.names import Routing
-from claude_gateway_proxy.gateway.routing.order import order
+from claude_gateway_proxy.gateway.routing.order import Order, order, share
+from claude_gateway_proxy.gateway.routing.rules import first_match
+from claude_gateway_proxy.gateway.wire.model_ids import name_at
 from claude_gateway_proxy.operations import OPERATIONS
 
 
@@ -33,12 +38,18 @@ class LaneName(StrEnum):
 
 
 class Why(StrEnum):
-    """Why the first candidate comes first: the only one, its priority, a draw by weight, or others are put aside."""
+    """Why the first candidate comes first.
+
+    It is the only one, has the lowest priority number, was drawn by weight, or has the request's session. Or the one
+    that would come first has too many requests in flight (overflow), or is ejected.
+    """
 
     ONLY = "only"
     PRIORITY = "priority"
     WEIGHT = "weight"
-    HEALTH = "health"
+    AFFINITY = "affinity"
+    OVERFLOW = "overflow"
+    EJECTION = "ejection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,18 @@ class Candidate:
 class Choice:
     """The answer of ``choose``: at least one candidate, the first to be tried first.
 
-    ``rule`` is the name of the route's rule that matched; None: the route's default targets.
+    ``rule`` is the name of the route's rule that matched; None: the route's default targets. ``session`` is what stays
+    at one target, None where nothing does, and ``called`` the names of targets that are remembered for it, by id.
+    ``displaced``: the target that the session belongs to is ejected.
     """
 
     route: Route
     rule: str | None
     candidates: tuple[Candidate, ...]
     why: Why
+    session: Session | None = None
+    displaced: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 class Routed(Protocol):
@@ -96,33 +112,62 @@ def find_route(routing: Routing, *, model: str, client: Client) -> Route:
     raise unknown_model(model, routing.nearest(client, model))
 
 
-def choose(request: Routed, *, random: Callable[[], float], well: Callable[[str], bool]) -> Choice:
+def _idle(_: str) -> int:
+    return 0
+
+
+def _nowhere(_: Session) -> None:
+    return None
+
+
+def choose(
+    request: Routed,
+    *,
+    random: Callable[[], float],
+    well: Callable[[str], bool],
+    load: Callable[[str], int] = _idle,
+    moved: Callable[[Session], str | None] = _nowhere,
+) -> Choice:
     """Choose the targets of a request's route, in the order in which they are to be tried.
 
-    ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn. Raises
-    Failure if the route has no targets, or none that this request can be sent to.
+    ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn, ``load``
+    how many requests it has in flight, and ``moved`` where a session moved to. Raises Failure if the route has no
+    targets, or none that this request can be sent to, or that can take it.
     """
     route, format, asked = request.route, request.format, request.asked
-    targets = order(eligible(request), random=random, well=well)
-    candidates = tuple(Candidate(target, lane_of(target, format, asked)) for target in targets)
-    return Choice(route=route, rule=None, candidates=candidates, why=_why(targets))
+    rule = first_match(route.rules, request) if route.rules else None
+    targets = fitting(request, eligible(request, rule))
+    key = key_of(request) if share(targets) else None
+    session = None if key is None else (route.name, "" if rule is None else rule.name, key)
+    kept = None if session is None else moved(session)
+    found = order(targets, key=key, random=random, well=well, load=load, kept=kept)
+    candidates = tuple(Candidate(target, lane_of(target, format, asked)) for target in found.targets)
+    why = _why(found, keyed=key is not None)
+    return Choice(
+        route=route,
+        rule=None if rule is None else rule.name,
+        candidates=candidates,
+        why=why,
+        session=session,
+        displaced=found.displaced,
+        called=found.called,
+    )
 
 
-def eligible(request: Routed) -> Sequence[Target]:
-    """Return the route's targets that this request can be sent to.
+def eligible(request: Routed, rule: RouteRule | None = None) -> Sequence[Target]:
+    """Return the targets of a rule that this request can be sent to; without a rule, those of the route itself.
 
     A target that forwards the client's own login needs one, and serves its own formats only: no other target and no
     translator ever gets a login. Raises Failure if no target is left.
     """
     route, login = request.route, request.login
-    if not route.targets:
-        raise no_targets(route.name)
-    if not any(target.forward_client_token for target in route.targets):
-        return route.targets
+    targets = route.targets if rule is None else rule.targets
+    if not targets:
+        raise no_targets(route.name if rule is None else f"{route.name}, rule {rule.name}")
+    if not any(target.forward_client_token for target in targets):
+        return targets
     found = [
-        target
-        for target in route.targets
-        if not target.forward_client_token or (login and request.format in target.formats)
+        target for target in targets if not target.forward_client_token or (login and request.format in target.formats)
     ]
     if not found:
         raise format_not_served(route.name, request.format.value) if login else login_needed(route.name)
@@ -137,7 +182,7 @@ def lane_of(target: Target, format: Format, asked: str) -> LaneName:
     """
     if format not in target.formats or target.base_url is None or target.wire not in OPERATIONS[format].wires:
         return _translator(target, format)
-    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(asked):
+    if target.model != "*" or format is not Format.CHAT or not is_for_responses_only(name_at(target, asked)):
         return LaneName.RELAY
     return _translator(target, format) if is_openais_own(target.base_url) else LaneName.RELAY
 
@@ -146,10 +191,14 @@ def _translator(target: Target, format: Format) -> LaneName:
     return LaneName.CODEC if format in target.translation.codec else LaneName.LITELLM
 
 
-def _why(targets: Sequence[Target]) -> Why:
-    if len(targets) == 1:
+def _why(found: Order, *, keyed: bool) -> Why:
+    if len(found.targets) == 1:
         return Why.ONLY
-    first = targets[0].priority
-    if any(target.priority < first for target in targets):
-        return Why.HEALTH
-    return Why.WEIGHT if sum(target.priority == first for target in targets) > 1 else Why.PRIORITY
+    if found.ejected:
+        return Why.EJECTION
+    if found.full:
+        return Why.OVERFLOW
+    first = found.targets[0].priority
+    if sum(target.priority == first for target in found.targets) == 1:
+        return Why.PRIORITY
+    return Why.AFFINITY if keyed else Why.WEIGHT

@@ -1,20 +1,20 @@
 """What this process remembers of targets that failed, so that not every request finds it out for itself.
 
-A target that failed several times in a row, or that said when to come back, is put aside for a while: it is tried last.
-Then one request tries it first again, and the others follow when that one was answered.
+A target that failed several times in a row, or that said when to come back, is ejected for a while: it is tried last.
+Then one request tries it in its turn, and the others follow when that one was answered. What an upstream says to one
+model of a target that takes any counts for this model alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 FAILURES: Final = 3
-"""Failures in a row after which a target is put aside."""
+"""Failures in a row after which a target is ejected."""
 
-ASIDE_SECONDS: Final = 10.0
-"""How long at first; each further failure doubles it, up to ``MOST_SECONDS``."""
+EJECTED_SECONDS: Final = 10.0
+"""How long at first; each failure after that time doubles it, up to ``MOST_SECONDS``."""
 
 MOST_SECONDS: Final = 60.0
 LATEST_SECONDS: Final = 600.0
@@ -23,76 +23,109 @@ LATEST_SECONDS: Final = 600.0
 TRIAL_SECONDS: Final = 15.0
 """How long the others wait for the one that tries: a connection takes no longer."""
 
-_MEMORY: Final = 4096
-"""Targets that are remembered; beyond, all is forgotten."""
+EVERY_MODEL: Final = ""
+"""Stands for all models of a target, and for the only one of a target that has one."""
+
+_NEVER: Final = float("-inf")
+_TARGETS: Final = 4096
+_MODELS: Final = 64
+"""Targets, and models of one target, that are remembered; the one that failed longest ago is forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ejection:
+    """A target that is ejected now; ``since`` and ``until`` are on the clock of ``Health``."""
+
+    target: str
+    model: str
+    reason: str
+    since: float
+    until: float
 
 
 @dataclass(slots=True)
 class _Trouble:
     failures: int = 0
-    until: float = 0.0
+    since: float = 0.0
+    until: float = _NEVER
+    trying: bool = False
+    reason: str = ""
 
 
 class Health:
-    """The memory of one process; ``clock`` gives seconds that never go back."""
+    """The memory of one process; ``clock`` returns seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._troubles: dict[str, _Trouble] = {}
+        self._troubles: OrderedDict[str, OrderedDict[str, _Trouble]] = OrderedDict()
 
-    def failed(self, target: str, *, retry_after: float | None) -> None:
+    def failed(
+        self, target: str, model: str = EVERY_MODEL, *, retry_after: float | None = None, reason: str = ""
+    ) -> None:
         """Note a failure; ``retry_after`` are the seconds after which the upstream wants to be asked again."""
-        if len(self._troubles) >= _MEMORY:
-            self._troubles.clear()
-        trouble = self._troubles.setdefault(target, _Trouble())
-        trouble.failures += 1
-        over = trouble.failures - FAILURES
-        seconds = min(MOST_SECONDS, ASIDE_SECONDS * 2.0 ** min(over, 8)) if over >= 0 else 0.0
+        trouble, now = self._trouble(target, model), self._clock()
+        seconds = 0.0
+        if trouble.trying or now >= trouble.until:
+            # Otherwise it was tried as the last resort, or together with the request that ejected it: no news.
+            trouble.failures = max(trouble.failures + 1, FAILURES if trouble.trying else 0)
+            over = trouble.failures - FAILURES
+            seconds = min(MOST_SECONDS, EJECTED_SECONDS * 2.0 ** min(over, 8)) if over >= 0 else 0.0
         if retry_after is not None:
             seconds = max(seconds, min(retry_after, LATEST_SECONDS))
-        if seconds > 0:
-            trouble.until = self._clock() + seconds
+        if seconds > 0 and (trouble.trying or now + seconds > trouble.until):
+            if now - trouble.until > LATEST_SECONDS:
+                trouble.since = now
+            trouble.until, trouble.reason = now + seconds, reason
+        trouble.trying = False
 
-    def answered(self, target: str) -> None:
+    def answered(self, target: str, model: str = EVERY_MODEL) -> None:
         """Note an answer: all is well again."""
-        if self._troubles:
-            self._troubles.pop(target, None)
+        troubles = self._troubles.get(target) if self._troubles else None
+        if troubles is None:
+            return
+        troubles.pop(EVERY_MODEL, None)
+        troubles.pop(model, None)
+        if not troubles:
+            del self._troubles[target]
 
-    def aside(self) -> int:
-        """Return how many targets are put aside now."""
-        now = self._clock()
-        return sum(now < trouble.until for trouble in self._troubles.values())
-
-    def well(self, target: str) -> bool:
-        """Whether a target may be tried in its turn; a True after a time aside is for this one request."""
-        trouble = self._troubles.get(target)
-        if trouble is None:
+    def well(self, target: str, model: str = EVERY_MODEL) -> bool:
+        """Return whether a target may be tried in its turn."""
+        if target not in self._troubles:
             return True
         now = self._clock()
-        if now < trouble.until:
-            return False
-        if trouble.until:
-            trouble.until = now + TRIAL_SECONDS
-        return True
+        return all(now >= trouble.until for trouble in self._of(target, model))
 
+    def tried(self, target: str, model: str = EVERY_MODEL) -> None:
+        """Note that a request tries a target: after an ejection, the others wait for what becomes of it."""
+        if target not in self._troubles:
+            return
+        now = self._clock()
+        for trouble in self._of(target, model):
+            if _NEVER < trouble.until <= now:
+                trouble.until, trouble.trying = now + TRIAL_SECONDS, True
 
-def retry_after(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> float | None:
-    """The seconds after which an upstream wants to be asked again, from any form in which it may say so."""
-    found = {name.lower(): value.decode("latin-1").strip() for name, value in headers}
-    milliseconds = _number(found.get(b"retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = found.get(b"retry-after", "")
-    seconds = _number(text)
-    if seconds is not None:
-        return seconds
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, IndexError):
-        return None
-    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+    def ejections(self, grace: float = 0.0) -> Iterator[Ejection]:
+        """Yield what is ejected now, or was so many seconds ago and has not answered since."""
+        now = self._clock()
+        # Copies: metrics are read in another thread.
+        for target, troubles in list(self._troubles.items()):
+            for model, trouble in list(troubles.items()):
+                if now < trouble.until + grace:
+                    yield Ejection(target, model, trouble.reason, since=trouble.since, until=trouble.until)
 
+    def _of(self, target: str, model: str) -> Iterator[_Trouble]:
+        troubles = self._troubles[target]
+        for name in {EVERY_MODEL, model}:
+            if name in troubles:
+                yield troubles[name]
 
-def _number(text: str) -> float | None:
-    whole = text.replace(".", "", 1)
-    return float(text) if whole.isascii() and whole.isdigit() and len(text) < 16 else None
+    def _trouble(self, target: str, model: str) -> _Trouble:
+        troubles = self._troubles.setdefault(target, OrderedDict())
+        trouble = troubles.setdefault(model, _Trouble())
+        self._troubles.move_to_end(target)
+        troubles.move_to_end(model)
+        if len(self._troubles) > _TARGETS:
+            self._troubles.popitem(last=False)
+        if len(troubles) > _MODELS:
+            troubles.popitem(last=False)
+        return trouble

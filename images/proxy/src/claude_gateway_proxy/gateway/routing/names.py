@@ -4,7 +4,8 @@ To a client, only the routes exist that its namespace may use, or that list it a
 their claims on a name, those of younger routes count only where the older routes of other namespaces let them in. Of
 what is left an exact name wins, then the pattern with the most literal characters, then the one with the fewest stars,
 then the first in the alphabet. An id of a cloud is looked up as it was sent and by its plain names: an exact hit of any
-of these wins over every pattern.
+of these wins over every pattern. A name with a provider in front, such as ``openai/gpt-5``, is also looked up
+without it, after all that; to a client it is then another way to say the shorter name.
 """
 
 from bisect import bisect_left
@@ -15,11 +16,12 @@ from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract import tenancy
-from claude_gateway.contract.model_ids import variants
-from claude_gateway.contract.patterns import STAR, Pattern, Patterns
+from claude_gateway.contract.model_ids import variants, without_provider
+from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
 from claude_gateway.contract.policy import Client, Route
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
+from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, limits, of_targets
 
 _MEMO_LIMIT: Final = 4096
 """Names that clients made up, but that a pattern serves, are kept up to here."""
@@ -29,6 +31,9 @@ _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
 _BEFORE_PATTERNS: Final = -MODEL_LIMIT - 1
 """Begins the rank of an exact name; that of a pattern begins with minus the number of its literal characters."""
+
+_WITHOUT_PROVIDER: Final = 4 * MODEL_LIMIT
+"""Is added to the ranks of claims on a name without its provider, so that they come last."""
 
 _Rank = tuple[int, int, str]
 
@@ -43,7 +48,7 @@ Clients that no route lists see the same, so that what is remembered for one of 
 class RouteRef:
     """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
 
-    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them, and
+    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them,
     ``admits`` the namespaces whose routes may take names under its own.
 
     Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
@@ -58,6 +63,7 @@ class RouteRef:
     users: Namespaces
     only: frozenset[str]
     admits: Namespaces
+    limits: tuple[TargetLimits, ...]
     raw: bytes
 
     @classmethod
@@ -72,6 +78,7 @@ class RouteRef:
             users=tenancy.users(route, release),
             only=frozenset(route.only_clients or ()),
             admits=tenancy.namespaces(route.routes_from),
+            limits=of_targets(route.targets),
             raw=raw,
         )
 
@@ -79,6 +86,11 @@ class RouteRef:
         """Return whether a viewer may use the route."""
         namespace, client = viewer
         return self.users is None or namespace in self.users or client in self.only
+
+    def names(self, model: str) -> bool:
+        """Return whether the route has a model's name itself, not only without the provider in front of it."""
+        names = _lookups(model)
+        return self.alias in names or any(matches(mine, name) for name in names for mine in self.models)
 
 
 class Allowance:
@@ -162,6 +174,12 @@ class Routing:
             return None
         return ref.display_name or self._stands_for(model, ref)
 
+    def limits(self, client: Client, model: str) -> Limits:
+        """Return how long a prompt and an answer may be under a name for which ``find`` finds a route."""
+        allowance = self._allowances.get(client.name)
+        ref = None if allowance is None else self._entry(model, allowance.viewer)
+        return Limits(None, None) if ref is None else limits(ref.limits, self._stands_for(model, ref))
+
     def allowed(self, client: Client, model: str) -> bool:
         """Return whether the client's list has this name, served or not; an id of a cloud also by its plain names."""
         allowance = self._allowances.get(client.name)
@@ -208,7 +226,9 @@ class Routing:
 
         An alias is only another way to say a name: who may not say that name may not say it this way either.
         """
-        return allowance.lists(self._stands_for(model, ref))
+        shorter = without_provider(model)
+        said = model if shorter is None or ref.names(model) else shorter
+        return allowance.lists(self._stands_for(said, ref))
 
     def _entry(self, model: str, viewer: Viewer) -> RouteRef | None:
         ref = self._exact.get(model)
@@ -217,20 +237,28 @@ class Routing:
         ref = self._memo.get((viewer, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
-        ref = self._found(_lookups(model), viewer)
+        ref = self._found(model, viewer)
         if ref is not None and len(self._memo) < (_EXACT_MEMO_LIMIT if model in self._exact else _MEMO_LIMIT):
             self._memo[viewer, model] = ref
         return ref
 
-    def _found(self, names: Sequence[str], viewer: Viewer) -> RouteRef | None:
+    def _found(self, model: str, viewer: Viewer) -> RouteRef | None:
         """Return the route with the best claim among those that count."""
         best: dict[str, tuple[_Rank, RouteRef]] = {}
-        for rank, ref in self._claims(names, viewer):
+        for rank, ref in self._all_claims(model, viewer):
             if ref.name not in best or rank < best[ref.name][0]:
                 best[ref.name] = (rank, ref)
         oldest_first = sorted((ref for _, ref in best.values()), key=lambda ref: self._ages[ref.name])
         counted = [best[ref.name] for ref in tenancy.eligible(oldest_first)]
         return min(counted, key=lambda found: found[0])[1] if counted else None
+
+    def _all_claims(self, model: str, viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
+        """Yield the claims that a viewer can see on a model, also those on its name without a provider."""
+        yield from self._claims(_lookups(model), viewer)
+        shorter = without_provider(model)
+        if shorter is not None:
+            for (first, second, third), ref in self._claims(_lookups(shorter), viewer):
+                yield (first + _WITHOUT_PROVIDER, second, third), ref
 
     def _claims(self, names: Sequence[str], viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
         """Yield the claims that a viewer can see on any of a model's names; the smallest rank is the best."""

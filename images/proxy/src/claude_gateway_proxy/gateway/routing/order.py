@@ -1,33 +1,137 @@
-"""In which order the targets of a route are tried."""
+"""In which order the targets of one request are tried.
 
-from collections.abc import Callable, Sequence
+Targets of one priority that share the work are ordered by the request's key, or drawn where it has none. A target takes
+no more than its limit while others of its priority have room: bounded-load consistent hashing. Source: Mirrokni, Thorup
+and Zadimoghaddam, "Consistent hashing with bounded loads" (2016).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from claude_gateway.contract.policy import Target
+from claude_gateway_proxy.gateway.routing.affinity import Key, distance, names
+
+FACTOR: Final = 1.5
+"""How much of its fair share by weight a target may have in flight in one pod."""
+
+LEAST: Final = 8
+"""Requests in flight up to which a target is never full, so that a pod with little to do never moves a session."""
+
+Rank = Callable[[Sequence[Target]], list[Target]]
 
 
-def order(targets: Sequence[Target], *, random: Callable[[], float], well: Callable[[str], bool]) -> Sequence[Target]:
-    """All targets, lowest priority number first, those of one priority drawn by weight; those that are not well last.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All targets, the first to be tried first.
 
-    ``random`` gives numbers in [0, 1), ``well`` says of a target's id whether it may be tried in its turn. Each draw
-    takes a target with the chance of its weight among those left, so that what a failed target would have got is
-    spread by weight as well.
+    ``ejected``: a target that would come before the first one is ejected. ``full``: the one that the key belongs to is
+    over its limit. ``displaced``: the target that the key belongs to is ejected, so that its session moves. ``called``
+    has the names that ``kept`` may have, by id.
+    """
+
+    targets: Sequence[Target]
+    ejected: bool = False
+    full: bool = False
+    displaced: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
+
+
+def share(targets: Sequence[Target]) -> bool:
+    """Return whether several of the targets have one priority, so that something has to choose between them."""
+    return len({target.priority for target in targets}) < len(targets)
+
+
+def order(
+    targets: Sequence[Target],
+    *,
+    key: Key | None,
+    random: Callable[[], float],
+    well: Callable[[str], bool],
+    load: Callable[[str], int],
+    kept: str | None = None,
+) -> Order:
+    """Order targets: lowest priority number first, those of one priority by key or drawn by weight, ejected ones last.
+
+    ``random`` returns numbers in [0, 1). ``well`` says of a target's id whether it may be tried in its turn, ``load``
+    how many requests it has in flight in this pod. ``kept`` is the name of the target that the key's session moved to
+    (see ``names``): it comes first among those of its priority.
     """
     if len(targets) == 1:
-        return targets
+        return Order(targets)
     fit: list[Target] = []
     ill: list[Target] = []
     for target in targets:
         (fit if well(target.id) else ill).append(target)
-    return [*_drawn(fit, random), *_drawn(ill, random)]
+    if key is None:
+        ordered = _by_priority([fit, ill], lambda tier: _drawn(tier, random))
+        return Order(ordered, ejected=_passed_over(ordered))
+    called = names(targets)
+    far = {target.id: distance(key, called[target.id], target.weight) for target in targets}
+
+    if kept is not None:
+        far.update((ident, -1.0) for ident, name in called.items() if name == kept)
+
+    def ranked(tier: Sequence[Target]) -> list[Target]:
+        return sorted(tier, key=lambda target: far[target.id])
+
+    ordered = _by_priority([fit, ill], ranked)
+    if not fit:
+        return Order(ordered, ejected=_passed_over(ordered), called=called)
+    priority = ordered[0].priority
+    tier = [target for target in fit if target.priority == priority]
+    first = ordered[0]
+    displaced = any(other.priority == priority and far[other.id] < far[first.id] for other in ill)
+    roomy = _roomy(ordered[: len(tier)], load)
+    return Order(
+        [*roomy, *ordered[len(tier) :]],
+        ejected=displaced or _passed_over(ordered),
+        full=roomy[0] is not first,
+        displaced=displaced,
+        called=called,
+    )
 
 
-def _drawn(targets: Sequence[Target], random: Callable[[], float]) -> Sequence[Target]:
-    ordered: list[Target] = []
-    for priority in sorted({target.priority for target in targets}):
-        left = [target for target in targets if target.priority == priority]
-        while left:
-            ordered.append(left.pop(_draw(left, random())))
-    return ordered
+def limits(targets: Sequence[Target], loads: Mapping[str, int]) -> dict[str, int]:
+    """Return by id how many requests each of the targets that share the work may have in flight, one more included.
+
+    ``loads`` are those in flight now. Together the targets always have room for one more.
+    """
+    total = 1 + sum(loads[target.id] for target in targets)
+    weights = sum(target.weight for target in targets)
+    return {target.id: max(LEAST, math.ceil(FACTOR * total * target.weight / weights)) for target in targets}
+
+
+def _roomy(tier: list[Target], load: Callable[[str], int]) -> list[Target]:
+    """Return the targets with those first that are below their limits."""
+    loads = {target.id: load(target.id) for target in tier}
+    if len(tier) == 1 or max(loads.values()) < LEAST:
+        return tier
+    limit = limits(tier, loads)
+    return sorted(tier, key=lambda target: loads[target.id] >= limit[target.id])
+
+
+def _by_priority(groups: Sequence[Sequence[Target]], rank: Rank) -> list[Target]:
+    return [
+        target
+        for group in groups
+        for priority in sorted({target.priority for target in group})
+        for target in rank([target for target in group if target.priority == priority])
+    ]
+
+
+def _passed_over(ordered: Sequence[Target]) -> bool:
+    """Whether a target of a lower priority number comes later: only an ejected one does."""
+    return any(target.priority < ordered[0].priority for target in ordered)
+
+
+def _drawn(targets: Sequence[Target], random: Callable[[], float]) -> list[Target]:
+    """Draw targets by weight: what a failed one would have got is spread by weight as well."""
+    left, drawn = list(targets), []
+    while left:
+        drawn.append(left.pop(_draw(left, random())))
+    return drawn
 
 
 def _draw(targets: Sequence[Target], chance: float) -> int:

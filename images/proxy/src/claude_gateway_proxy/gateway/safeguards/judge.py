@@ -93,6 +93,9 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         format=Format.MESSAGES,
         started=time.monotonic(),
         client=call.client.name,
+        user=call.record.user,
+        team=call.record.team,
+        proof=call.record.proof,
         route=route.name,
         model=body.model,
         session=call.record.session,
@@ -112,7 +115,8 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         raw=raw,
         facts=Facts(body, _HEADERS),
         frames=None,
-        route=route,
+        # Without its rules, which are about what clients ask.
+        route=route.model_copy(update={"rules": ()}) if route.rules else route,
         record=record,
         origin=call,
     )

@@ -1,6 +1,6 @@
 """The gateway's Prometheus metrics. Labels are names from the configuration, so their number is bounded by it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, Generic, TypeVar
 
@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from claude_gateway import names
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.report import CredentialReport
+from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
-from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
+from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Compared, Record
 from claude_gateway_proxy.operations import OPERATIONS
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
@@ -54,8 +54,8 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
             return _Family(Counter(name, text, labels, registry=registry), labels)
 
-        def histogram(name: str, text: str) -> _Family[Histogram]:
-            labels = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+        def histogram(name: str, text: str, *own: str) -> _Family[Histogram]:
+            labels = own or ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
             return _Family(Histogram(name, text, labels, buckets=_SECONDS, registry=registry), labels)
 
         self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
@@ -67,12 +67,30 @@ class Metrics:
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
         )
+        self._mirrored = counter(
+            names.METRIC_MIRRORED, "Requests copied to the candidate of a route's mirror", "route", "result"
+        )
+        self._mirror_tokens = counter(
+            names.METRIC_MIRROR_TOKENS,
+            "Tokens that upstreams reported for requests with a copy, of the original (not counted again) and the copy",
+            *("client", "route", "side", "type"),
+        )
+        self._mirror_duration = histogram(
+            names.METRIC_MIRROR_DURATION, "Seconds to the end of answers that have a copy, by side", "route", "side"
+        )
+        self._mirror_ttft = histogram(
+            names.METRIC_MIRROR_TTFT, "Seconds to the first byte of answers that have a copy, by side", "route", "side"
+        )
         self._repairs = Counter(
             names.METRIC_REPAIRS,
             "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
             "had refused this request (refused) or an earlier one to this model (known)",
             ("repair", "cause"),
             registry=registry,
+        )
+        self._counters = (
+            *(self._requests, self._tokens, self._failed, self._failovers, self._verdicts),
+            *(self._mirrored, self._mirror_tokens),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -81,8 +99,15 @@ class Metrics:
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
-        self._aside = Gauge(
-            names.METRIC_TARGETS_ASIDE, "Targets put aside after failures, tried last", registry=registry
+        self._ejections: Callable[[], Iterable[EjectedTarget]] = tuple
+        self._ejected = Gauge(
+            names.METRIC_TARGETS_EJECTED, "Targets ejected after failures, tried last", registry=registry
+        )
+        self._until = Gauge(
+            names.METRIC_EJECTED_UNTIL,
+            "Unix time until which a target is ejected, and the kind of its last failure",
+            ("target", "reason"),
+            registry=registry,
         )
 
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
@@ -110,22 +135,16 @@ class Metrics:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
         self._credentials = credentials
 
-    def watch_targets(self, aside: Callable[[], int]) -> None:
-        """Ask ``aside`` at each scrape for the number of targets that are put aside."""
-        self._aside.set_function(aside)
+    def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
+        """Ask ``ejections`` at each scrape for the targets that are ejected."""
+        self._ejections = ejections
 
     def finished(self, record: Record, *, now: float) -> None:
         """Count one request at its end; ``now`` is on the record's clock."""
         client, route = record.client, record.route
         self._requests.of(client, route, record.format.value, str(record.status)).inc()
-        if record.input_tokens:
-            self._tokens.of(client, route, "input").inc(record.input_tokens)
-        if record.output_tokens:
-            self._tokens.of(client, route, "output").inc(record.output_tokens)
-        if record.cache_read_tokens:
-            self._tokens.of(client, route, "cache_read").inc(record.cache_read_tokens)
-        if record.cache_creation_tokens:
-            self._tokens.of(client, route, "cache_creation").inc(record.cache_creation_tokens)
+        for kind, tokens in _tokens_of(record):
+            self._tokens.of(client, route, kind).inc(tokens)
         for failed in record.upstream_errors:
             self._failed.of(
                 route, failed.provider, failed.kind.value, failed.obstacle.value if failed.obstacle else ""
@@ -142,6 +161,24 @@ class Metrics:
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)
 
+    def compared(self, compared: Compared) -> None:
+        """Count a request that has a copy, and the copy: tokens, seconds and tools, side by side.
+
+        A copy is in no other metric of requests and tokens, so that it changes no number of its route's clients.
+        """
+        route = compared.original.route
+        self._mirrored.of(route, compared.result).inc()
+        if compared.copy is None:
+            return
+        sides = (("original", compared.original), ("copy", compared.copy))
+        for (side, record), seconds in zip(sides, compared.seconds, strict=True):
+            for kind, tokens in _tokens_of(record):
+                self._mirror_tokens.of(record.client, route, side, kind).inc(tokens)
+            if seconds is not None:
+                self._mirror_duration.of(route, side).observe(seconds)
+            if record.first_byte is not None:
+                self._mirror_ttft.of(route, side).observe(record.first_byte - record.started)
+
     def loaded(self, snapshot: Snapshot, *, now: float) -> None:
         """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
         # Those of before stay known: requests that began with them may still end.
@@ -157,9 +194,9 @@ class Metrics:
             "gen_ai_request_model": routes,
             "gen_ai_provider_name": {UNKNOWN, *snapshot.providers.values()},
         }
-        for counters in (self._requests, self._tokens, self._failed, self._failovers, self._verdicts):
+        for counters in self._counters:
             counters.forget(known)
-        for histograms in (self._duration, self._ttft):
+        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft):
             histograms.forget(known)
 
     def refused(self) -> None:
@@ -169,7 +206,21 @@ class Metrics:
     def text(self) -> bytes:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
         self._show_credentials()
+        self._show_ejections()
         return generate_latest(self._registry)
+
+    def _show_ejections(self) -> None:
+        """Set the gauges of ejected targets; of several models of one target, the one that is ejected longest counts.
+
+        The id is shown without the hash of its content, so that a series goes on when the target is edited.
+        """
+        latest = {
+            each.target.rpartition(".")[0]: each for each in sorted(self._ejections(), key=lambda each: each.until)
+        }
+        self._ejected.set(len(latest))
+        self._until.clear()
+        for target, each in latest.items():
+            self._until.labels(target, each.reason).set(each.until)
 
     def _show_credentials(self) -> None:
         """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""
@@ -184,3 +235,15 @@ class Metrics:
             more = report.failures - self._counted.get(report.credential, 0)
             self._counted[report.credential] = report.failures
             self._refreshes.labels(name).inc(max(0, more))
+
+
+def _tokens_of(record: Record) -> Iterator[tuple[str, int]]:
+    """Yield the counts that were reported, each with its label."""
+    if record.input_tokens:
+        yield "input", record.input_tokens
+    if record.output_tokens:
+        yield "output", record.output_tokens
+    if record.cache_read_tokens:
+        yield "cache_read", record.cache_read_tokens
+    if record.cache_creation_tokens:
+        yield "cache_creation", record.cache_creation_tokens

@@ -33,6 +33,12 @@ not answer; ``unsupported``: the route has no judge.
 """
 
 
+MirrorResult = Literal["same_tools", "other_tools", "unknown", "failed", "original_failed", "both_failed", "dropped"]
+"""How the answer of a candidate compares. ``failed``: the candidate's alone is an error or lacks its end; ``unknown``:
+an answer was too large to be read; ``dropped``: the pod had no room for the copy.
+"""
+
+
 class UpstreamError(StrEnum):
     """Why one try at a target failed; the bounded label ``kind``."""
 
@@ -70,11 +76,13 @@ class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
-    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``error`` is
-    the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be judged,
-    ``repairs`` the name and the cause of each change to the request that an upstream needed.
-    ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the
-    request whose tool calls are judged.
+    ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
+    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
+    rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
+    ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
+    judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
+    requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
+    tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
     """
 
     wire: Wire
@@ -82,7 +90,12 @@ class Record:
     started: float
     request_id: str = field(default_factory=new_request_id)
     client: str = UNKNOWN
+    user: str = ""
+    team: str = ""
+    proof: str = ""
     route: str = UNKNOWN
+    rule: str = ""
+    why: str = ""
     target: str = ""
     provider: str = UNKNOWN
     lane: str = ""
@@ -104,6 +117,7 @@ class Record:
     verdicts: list[SafeguardOutcome] = field(default_factory=list)
     repairs: list[tuple[str, str]] = field(default_factory=list)
     judges: "Record | None" = field(default=None, repr=False)
+    mirrors: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 
     def upstream_failed(
@@ -117,7 +131,12 @@ class Record:
         line: dict[str, object] = {
             "request_id": self.request_id,
             "client": self.client,
+            "user": self.user,
+            "team": self.team,
+            "proof": self.proof,
             "route": self.route,
+            "rule": self.rule,
+            "why": self.why,
             "target": self.target,
             "provider": self.provider,
             "lane": self.lane,
@@ -148,4 +167,19 @@ class Record:
             line["safeguards"] = dict(Counter(self.verdicts))
         if self.judges is not None:
             line["judges"] = self.judges.request_id
+        if self.mirrors is not None:
+            line["mirrors"] = self.mirrors.request_id
         return line
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A request and its copy for a candidate, both ended; ``copy`` is None where it was dropped.
+
+    ``seconds`` are from request to end of the answer, of both; None for one that failed.
+    """
+
+    original: Record
+    copy: Record | None
+    result: MirrorResult
+    seconds: tuple[float | None, float | None] = (None, None)

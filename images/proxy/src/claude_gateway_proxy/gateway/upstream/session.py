@@ -58,8 +58,8 @@ class Upstreams:
         self._client = Client()
         self._dialer = Dialer(resolver=Resolver(egress), trust=_trust)
 
-    async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
-        """POST and wait for the head of the answer.
+    async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes, method: str = "POST") -> HttpAnswer:
+        """Send a request and wait for the head of the answer.
 
         Raises AddressRefused, or Unreachable, OSError or ValueError where no answer came.
         """
@@ -71,7 +71,7 @@ class Upstreams:
         absolute = proxy is not None and origin.scheme == "http"
         if proxy is not None and proxy.authorization and absolute:
             headers["proxy-authorization"] = proxy.authorization
-        head = head_of(address, headers.items(), length=len(body), absolute=absolute)
+        head = head_of(address, headers.items(), length=len(body), absolute=absolute, method=method)
         key, dial = (origin, proxy), partial(self._dialer.dial, origin, proxy=proxy)
         began = time.monotonic()
         try:

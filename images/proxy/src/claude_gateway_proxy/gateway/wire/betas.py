@@ -11,10 +11,15 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.policy import Wire
+from claude_gateway_runtime.asgi import Headers
 
 HEADER: Final = b"anthropic-beta"
 FIELD: Final = "anthropic_beta"
 
+LONG_CONTEXT: Final = "context-1m-2025-08-07"
+"""What Claude Code sends where its user writes ``[1m]`` behind a model's name (claude-code 2.1.197)."""
+
+_LONG: Final = 1_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ANTHROPIC_ONLY: Final = frozenset(
     {
@@ -55,10 +60,27 @@ def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Seque
     return tuple(dict.fromkeys(beta for beta in found if _NAME.fullmatch(beta)))
 
 
+def with_context(headers: Headers, field: bytes | None, *, context: int) -> Headers:
+    """Return a request's headers with the beta that a context of so many tokens needs, unless it is listed already.
+
+    Claude's APIs know no model by a name with a context behind it, so that the wish goes on as this beta.
+    """
+    if context < _LONG or LONG_CONTEXT in listed(headers, field):
+        return headers
+    sent = [value for name, value in headers if name == HEADER]
+    others = [header for header in headers if header[0] != HEADER]
+    return [*others, (HEADER, b",".join((*sent, LONG_CONTEXT.encode())))]
+
+
 def known_to(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
     """Betas as ``wire`` names them, without those that it is known to refuse."""
     refused, renamed = _REFUSED[wire], _RENAMED[wire]
     return tuple(dict.fromkeys(renamed.get(beta, beta) for beta in betas if beta not in refused))
+
+
+def as_field(headers: Headers, field: bytes | None) -> bytes:
+    """Return all betas of a request as Bedrock has them, a list in the body."""
+    return msgspec.json.encode(known_to(Wire.BEDROCK, listed(headers, field)))
 
 
 def refused_by(wire: Wire, betas: Iterable[str]) -> Sequence[str]:

@@ -28,16 +28,25 @@ _OF_EVERY_WIRE: Final = _named(
 )
 _OF_CLAUDE: Final = _OF_EVERY_WIRE | _named(
     "anthropic-beta anthropic-version anthropic-dangerous-direct-browser-access x-app x-client-app x-cowork-enrollment "
-    "x-claude-code-session-id x-claude-code-agent-id x-claude-code-parent-agent-id x-claude-1p-request-class "
-    "x-anthropic-additional-protection"
+    "x-claude-code-session-id x-anthropic-additional-protection"
 )
+_AGENTS: Final = _named("x-claude-code-agent-id x-claude-code-parent-agent-id")
+_HINTS: Final = _named(
+    "x-claude-code-request-class x-claude-code-agent-type x-claude-code-prompt-id x-claude-code-compaction "
+    "x-claude-code-prev-tool-durations x-claude-code-managed-settings-checksum x-claude-1p-request-class"
+)
+"""What Claude Code says with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. By itself it says so to Anthropic's host only."""
 _REQUEST: Final[Mapping[Wire, Mapping[bytes, str]]] = {
-    Wire.ANTHROPIC: _OF_CLAUDE,
+    Wire.ANTHROPIC: _OF_CLAUDE | _AGENTS,
     Wire.BEDROCK: _OF_CLAUDE | _named("amz-sdk-invocation-id amz-sdk-request x-amz-user-agent"),
     Wire.VERTEX: _OF_CLAUDE
     | _named("x-goog-api-client x-vertex-ai-llm-request-type x-vertex-ai-llm-shared-request-type"),
     Wire.OPENAI: _OF_EVERY_WIRE | _named("openai-beta"),
 }
+_TO_ANTHROPIC: Final = _OF_CLAUDE | _AGENTS | _HINTS
+_WITHHELD: Final = frozenset(_AGENTS | _HINTS)
+"""Headers that only their names let through, although a prefix of theirs does."""
+
 _CLAUDE_PREFIXES: Final = (b"anthropic-", b"x-stainless-", b"x-claude-code-", b"x-claude-remote-")
 """Anthropic's contract for gateways: unknown headers of these kinds are forwarded. Source: LLM gateway protocol."""
 
@@ -74,20 +83,22 @@ def request_headers(
     withheld: Withheld,
     always: Iterable[tuple[str, str]],
     missing: Iterable[tuple[str, str]],
+    hints: bool = False,
 ) -> CIMultiDict[str]:
     """Return the headers for an upstream: the client's that ``wire`` knows, in their order, then the gateway's.
 
     ``client`` has lower-case names. ``login`` is the client's own login at the upstream. ``withheld`` is asked about
     headers that only a prefix lets through: nobody knows what is in them. Each of ``always`` replaces the client's
-    header of that name; each of ``missing`` is used only where the client sent none.
+    header of that name; each of ``missing`` is used only where the client sent none. ``hints``: the upstream is
+    Anthropic itself, which may learn what Claude Code says of its agents for a gateway.
     """
-    known, prefixes = _REQUEST[wire], _REQUEST_PREFIXES[wire]
+    known, prefixes = _TO_ANTHROPIC if hints else _REQUEST[wire], _REQUEST_PREFIXES[wire]
     named = _named_by_connection(client)
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in client:
         text = known.get(name)
         if text is None:
-            if not name.startswith(prefixes) or name == _LOGIN or withheld(value):
+            if not name.startswith(prefixes) or name in _WITHHELD or name == _LOGIN or withheld(value):
                 continue
             text = name.decode("latin-1")
         if name not in named:

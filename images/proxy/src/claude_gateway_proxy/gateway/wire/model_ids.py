@@ -10,10 +10,18 @@ _GEOS: Final = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 """Geography of the cross-region inference profiles by the beginning of a region, as Claude Code chooses it too."""
 
 
-def model_at(target: Target, asked: str) -> str:
-    """The target's name of the model that a client asked for."""
+def name_at(target: Target, asked: str) -> str:
+    """Return the target's name of a model; one that clients choose is theirs, without the target's own provider."""
     if target.model != "*":
         return target.model
+    return asked if target.verbatim else asked.removeprefix(f"{target.provider}/") or asked
+
+
+def model_at(target: Target, asked: str) -> str:
+    """Return the target's name of a model as its wire writes it."""
+    if target.model != "*" or target.verbatim:
+        return name_at(target, asked)
+    asked = name_at(target, asked)
     if target.wire not in CLAUDE_WIRES:
         return asked
     return written_for(target.wire, asked, "" if target.aws is None else target.aws.region)

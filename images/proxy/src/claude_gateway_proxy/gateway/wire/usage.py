@@ -75,7 +75,7 @@ class Meter:
 
     def _look_for_error(self, chunk: bytes) -> None:
         data = self._tail + chunk
-        for sign in _ERRORS:
+        for sign in _ERRORS if b"error" in data or b"failed" in data else ():
             at = data.find(sign)
             while at >= 0 and not self.failed:
                 self.failed = data[at - 1 : at] in _LINE_ENDS

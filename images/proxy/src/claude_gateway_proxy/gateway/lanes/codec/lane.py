@@ -7,7 +7,7 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.body import body_of
@@ -24,6 +24,7 @@ from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.gateway.wire import betas
 from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.masking import Mask
@@ -70,7 +71,7 @@ class CodecLane:
         """Close nothing: the connections belong to the exchange."""
 
     async def _answer(self, call: Call, target: Target, *, to: Endpoint, mask: Mask, upstreams: Upstreams) -> Response:
-        model = model_at(target, call.asked)
+        model = model_at(target, call.asked_of(target))
         try:
             prepared = await _prepared(call, target, model)
         except Failure as failure:
@@ -133,6 +134,11 @@ def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to
     path = prepared.path
     url = to.of_model(model, stream=stream) if path is None else URL(f"{target.base_url}{path}", encoded=True)
     document = fields if to.verbs is not None else {"model": model, **fields}
+    if to.wire in CLAUDE_WIRES and (wanted := betas.with_context((), None, context=call.facts.context)):
+        if to.wire is Wire.BEDROCK:
+            document = {**document, betas.FIELD: [betas.LONG_CONTEXT]}
+        else:
+            headers.extend([(name.decode(), value.decode()) for name, value in wanted])
     return Request(url=url, headers=headers, body=msgspec.json.encode(document))
 
 

@@ -11,6 +11,7 @@ from claude_gateway_proxy.gateway.body.parameters import changes as route_change
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
+from claude_gateway_proxy.gateway.wire import betas
 from claude_gateway_proxy.gateway.wire.headers import request_headers
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.paths import COMPACT
@@ -22,8 +23,10 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
 
     ``further`` are changes of the body after which a target takes what it refused.
     """
-    model = model_at(target, call.asked)
+    model = model_at(target, call.asked_of(target))
     headers = call.headers
+    if to.wire in CLAUDE_WIRES and not target.verbatim:
+        headers = betas.with_context(headers, call.body.value(betas.FIELD), context=call.facts.context)
     changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if to.wire in CLAUDE_WIRES:
         changes |= without_foreign_thinking(call.body)
@@ -31,6 +34,8 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
     if call.wire is not to.wire:
         frame = reframed(call.facts, headers, to=to.wire, format=call.format, model=model)
         changes, headers = frame.changes | changes, frame.headers
+    elif to.wire is Wire.BEDROCK and headers is not call.headers:
+        changes[betas.FIELD], headers = betas.as_field(headers, call.body.value(betas.FIELD)), call.headers
     elif to.verbs is None and model != call.body.model:
         changes["model"] = model_text(model)
     return Request(
@@ -42,6 +47,7 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
             login=call.login if target.forward_client_token else (),
             always=to.always,
             missing=to.missing,
+            hints=to.hints,
         ),
         body=_body(call, changes, to=to.wire),
     )

@@ -41,14 +41,16 @@ def address_of(url: URL) -> Address:
     return Address(Origin(url.scheme, host, port), url.host_port_subcomponent or host, url.raw_path_qs)
 
 
-def head_of(address: Address, headers: Iterable[tuple[str, str]], *, length: int, absolute: bool = False) -> bytes:
-    """Return the head of a POST with a body of ``length`` bytes.
+def head_of(
+    address: Address, headers: Iterable[tuple[str, str]], *, length: int, absolute: bool = False, method: str = "POST"
+) -> bytes:
+    """Return the head of a request with a body of ``length`` bytes.
 
     ``absolute``: the request line names the whole URL, as proxies of plain HTTP want it. Raises ValueError if a header
     contains a line break, which would begin another header.
     """
     target = f"http://{address.authority}{address.path}" if absolute else address.path
-    lines = [f"POST {target} HTTP/1.1", f"host: {address.authority}"]
+    lines = [f"{method} {target} HTTP/1.1", f"host: {address.authority}"]
     lines += [f"{name}: {value}" for name, value in headers]
     lines += (f"content-length: {length}", "", "")
     head = "\r\n".join(lines)

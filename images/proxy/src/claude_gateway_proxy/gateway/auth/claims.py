@@ -1,0 +1,109 @@
+"""What a verified token says: whether it is valid now, whether a client accepts it, and who the caller is."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from claude_gateway.contract.policy import Client, TokenRule
+from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
+from claude_gateway_proxy.gateway.errors import bad_token
+
+SKEW_SECONDS: Final = 60.0
+"""How far the issuer's clock may be from ours."""
+
+_LONGEST_NAME: Final = 256
+_WORDS: Final = frozenset(("scope", "scp"))
+"""Claims that list words in one string. Source: RFC 8693, 4.2."""
+
+Claims = Mapping[str, Any]
+
+
+def check_times(claims: Claims, *, now: float) -> float:
+    """Return when a token ends, in Unix time with the skew. Raises Failure if it is not valid ``now``."""
+    expires = _time(claims, "exp")
+    if expires is None:
+        raise bad_token("it never expires: it has no `exp`")
+    if now >= expires + SKEW_SECONDS:
+        raise bad_token("it has expired")
+    for name in ("nbf", "iat"):
+        begins = _time(claims, name)
+        if begins is not None and now < begins - SKEW_SECONDS:
+            raise bad_token(f"it is not valid yet: its `{name}` is in the future, by the gateway's clock")
+    return expires + SKEW_SECONDS
+
+
+def mismatch(claims: Claims, rule: TokenRule) -> str | None:
+    """Return why a token is none that a rule accepts; None if it is one."""
+    if rule.issuer is not None and claims.get("iss") != rule.issuer:
+        return "no client accepts tokens of its issuer"
+    if not for_audience(claims, rule.audiences):
+        return "it is for another audience"
+    for name, wanted in rule.claims.items():
+        if _values(claims, name).isdisjoint(wanted):
+            return f"its claim `{name}` is not one that a client accepts"
+    return None
+
+
+def for_audience(claims: Claims, audiences: tuple[str, ...]) -> bool:
+    """Return whether a token is for one of these audiences; without any, whether it is for nobody in particular."""
+    named = claims.get("aud")
+    if named is None:
+        return not audiences
+    found = named if isinstance(named, list) else [named]
+    return any(isinstance(each, str) and each in audiences for each in found)
+
+
+def principal(claims: Claims, rule: TokenRule, client: Client) -> Principal:
+    """Return who a token is about. Raises Failure if a name is too long or not printable, so that none is cut."""
+    groups = _claim(claims, rule.groups)
+    listed = groups if isinstance(groups, list) else [groups]
+    return Principal(
+        client=client,
+        proof=Proof.JWT,
+        user=_name(claims, rule.user),
+        team=_name(claims, rule.team),
+        groups=tuple(group for group in listed if isinstance(group, str)),
+    )
+
+
+def _name(claims: Claims, name: str) -> str:
+    found = _claim(claims, name)
+    if found is None:
+        return ""
+    text = found if isinstance(found, str) else _text(found)
+    if len(text) > _LONGEST_NAME or not text.isprintable():
+        raise bad_token(f"its claim `{name}` is not a name of at most {_LONGEST_NAME} characters")
+    return text
+
+
+def _claim(claims: Claims, name: str) -> Any:
+    """Return a claim by its name; a name with dots that no claim has is a path, such as ``realm_access.roles``."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _values(claims: Claims, name: str) -> frozenset[str]:
+    found = _claim(claims, name)
+    if isinstance(found, str) and name in _WORDS:
+        return frozenset(found.split())
+    listed = found if isinstance(found, list) else [found]
+    return frozenset(each if isinstance(each, str) else _text(each) for each in listed if each is not None)
+
+
+def _text(value: Any) -> str:
+    """Return a number or a truth value as JSON has it; nothing equals what else there may be."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else ""
+
+
+def _time(claims: Claims, name: str) -> float | None:
+    found = claims.get(name)
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+        raise bad_token(f"its `{name}` is not a time")
+    return float(found)

@@ -1,0 +1,29 @@
+"""Who a request is from, as one value: made once per request, and used by everything that depends on the caller."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from claude_gateway.contract.policy import Client
+
+
+class Proof(StrEnum):
+    """How a caller proved who they are."""
+
+    KEY = "key"
+    JWT = "jwt"
+    SERVICE_ACCOUNT = "serviceAccount"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller: the client, and the person or program within it, as far as the proof names one.
+
+    ``user``, ``team`` and ``groups`` come from a verified token or from the table of keys, and are empty where neither
+    has them. ``user`` of a ServiceAccount is ``system:serviceaccount:<namespace>:<name>``.
+    """
+
+    client: Client
+    proof: Proof = Proof.KEY
+    user: str = ""
+    team: str = ""
+    groups: tuple[str, ...] = ()

@@ -1,0 +1,44 @@
+"""Answers under the name that the client asked for, whatever the target calls its model.
+
+One place serves every lane. Where an answer has the right name already, it keeps its own bytes and its own ``read``.
+"""
+
+import dataclasses
+
+from claude_gateway_proxy.gateway.answer import Answer, Read
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.wire.answer_names import UNNAMED, Renaming, renamed
+
+
+def named(answer: Answer, call: Call) -> Answer:
+    """Return an answer in which the model has the client's name for it; a compressed one stays as it is."""
+    if not answer.plain or call.format in UNNAMED or answer.target.verbatim:
+        return answer
+    if not answer.events:
+        head = renamed(answer.head, call.named)
+        grown = len(head) - len(answer.head)
+        return answer if head is answer.head else dataclasses.replace(answer, head=head, grown=grown)
+    renaming = Renaming(call.format, call.named)
+    head = renaming.feed(answer.head)
+    if renaming.done:
+        return answer if head == answer.head else dataclasses.replace(answer, head=head)
+    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read)
+
+
+class _Renamed:
+    """Reads the rest of a stream whose names are to be replaced."""
+
+    __slots__ = ("_renaming", "_upstream")
+
+    def __init__(self, upstream: Read, renaming: Renaming) -> None:
+        self._upstream = upstream
+        self._renaming = renaming
+
+    async def read(self) -> bytes:
+        """Return the next bytes, and none at the end."""
+        if self._renaming.done:
+            return await self._upstream()
+        while chunk := await self._upstream():
+            if passed := self._renaming.feed(chunk):
+                return passed
+        return self._renaming.rest()

@@ -1,0 +1,49 @@
+"""How long a prompt and an answer may be under a model name: what the list of models says, and clients plan with."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from claude_gateway.contract import models
+from claude_gateway.contract.model_ids import without_context
+from claude_gateway.contract.policy import Target
+
+TargetLimits = tuple[int | None, int | None, str]
+"""A target's window and most output, and the provider whose models it takes any of; empty for one with a model."""
+
+
+class Limits(NamedTuple):
+    """The most input and output tokens under a name; None where they are not known."""
+
+    window: int | None
+    output: int | None
+
+
+def of_targets(targets: Sequence[Target]) -> tuple[TargetLimits, ...]:
+    """Return what is kept of a route's targets; equal ones once."""
+    found = (
+        (each.context_window, each.max_output_tokens, "" if each.model != "*" else each.provider) for each in targets
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def limits(targets: Sequence[TargetLimits], model: str) -> Limits:
+    """Return the limits of a model name: those of the target with the most room, because it takes what others cannot.
+
+    They are not known if those of one target are not.
+    """
+    found = [_limits(target, without_context(model)) for target in targets]
+    return Limits(_largest([each.window for each in found]), _largest([each.output for each in found]))
+
+
+def _limits(target: TargetLimits, model: str) -> Limits:
+    window, output, provider = target
+    known = models.find(provider, model) if provider else None
+    if known is None:
+        return Limits(window, output)
+    # The gateway lowers no answer by the table where a target takes any model, so that its limit is the upstream's.
+    return Limits(window or known.window, output or (known.output if models.is_exact(provider) else None))
+
+
+def _largest(sizes: Sequence[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return max(known) if known and len(known) == len(sizes) else None

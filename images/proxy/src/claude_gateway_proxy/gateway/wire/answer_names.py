@@ -1,0 +1,218 @@
+"""The model's name in an answer: found where the format has it, and replaced in the bytes.
+
+Nothing is decoded and nothing else is touched. The search follows the braces and the strings of the JSON, so that no
+text of a model and no argument of a tool is taken for the name, and it ends at the name: usually after 100 bytes.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from claude_gateway.contract.policy import Format
+
+LINE_LIMIT: Final = 256 * 1024
+"""Bytes of a line that are held back at most while the name may still come in it."""
+
+UNNAMED: Final = frozenset({Format.COUNT_TOKENS})
+"""Formats whose answers name no model."""
+
+_TRIES: Final = 64
+"""Events of a stream that may come before the first with a name; then the stream has none. Comments do not count."""
+
+_WHOLE: Final = (b"model",)
+_STREAMED: Final = {Format.MESSAGES: (b"message", b"model"), Format.RESPONSES: (b"response", b"model")}
+"""The keys that lead to the name in an event of a stream, where they are not those of a whole answer."""
+_ONCE: Final = frozenset({Format.MESSAGES})
+"""Formats whose streams have the name in one event only."""
+
+_KEY: Final = b'"model"'
+_EMPTY: Final = b'""'
+_BACKSLASH: Final = ord("\\")
+_DATA: Final = b"data:"
+_LINE_END: Final = re.compile(rb"[\r\n]")
+# A string that is cut off matches to its end: a search within it would take its escaped quotes for new strings.
+_TOKEN: Final = re.compile(
+    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"[ \t\r\n]*+(:?)|\\?\Z)|([{\[])|[}\]]',
+    re.DOTALL,
+)
+_VALUE: Final = re.compile(rb'[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
+_OBJECT: Final = re.compile(rb"[ \t\r\n]*+\{")
+
+
+class _Span(NamedTuple):
+    """Where a name stands in the bytes, with its quotes."""
+
+    start: int
+    end: int
+
+
+class _Named(msgspec.Struct):
+    model: msgspec.Raw = msgspec.Raw(b"")
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+
+
+class _State(Enum):
+    LOOKING = "no name was found yet"
+    RENAMING = "the names are not the one that the client asked for"
+    PASSING = "nothing is left to change"
+
+
+def renamed(body: bytes, name: str) -> bytes:
+    """Return a whole answer, or the beginning of one, in which the model is called ``name``."""
+    key = body.find(_KEY)
+    if key < 0:
+        return body
+    span = _only(body, key) or _find(body, 0, len(body), _WHOLE)
+    wanted = msgspec.json.encode(name)
+    if span is None or body[span.start : span.end] == wanted:
+        return body
+    return body[: span.start] + wanted + body[span.end :]
+
+
+def _only(body: bytes, key: int) -> _Span | None:
+    """Return where the name of a whole answer stands, if its key comes once: what the decoder finds is then this one.
+
+    Embeddings have it behind all their numbers, which a decoder passes over ten times as fast as a walk.
+    """
+    if _comes_first(body, 0, key, _WHOLE) or body.find(_KEY, key + 1) >= 0:
+        return None
+    try:
+        found = bytes(_NAMED.decode(body).model)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    value = _VALUE.match(body, key + len(_KEY))
+    return _Span(*value.span(1)) if value is not None and value[1] == found else None
+
+
+class Renaming:
+    """Passes on a stream of server-sent events in which the model gets another name.
+
+    A line is held back while the name may still come in it, so that a name in two pieces is found as well.
+    """
+
+    __slots__ = ("_held", "_inside", "_once", "_path", "_state", "_tries", "_wanted")
+
+    def __init__(self, format: Format, name: str) -> None:
+        """Call the model ``name`` wherever events of ``format`` name it."""
+        self._path = _STREAMED.get(format, _WHOLE)
+        self._once = format in _ONCE
+        self._wanted = msgspec.json.encode(name)
+        self._held = b""
+        self._inside = False
+        self._tries = _TRIES
+        self._state = _State.LOOKING
+
+    @property
+    def done(self) -> bool:
+        """Whether the rest of the stream can be passed on as it comes: it has the right name, or no name to come."""
+        return self._state is _State.PASSING and not self._held
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and return those that can be sent, often none."""
+        data = self._held + chunk
+        self._held = b""
+        parts: list[bytes] = []
+        sent = at = 0
+        while self._state is not _State.PASSING:
+            line_end = _LINE_END.search(data, at)
+            end = len(data) if line_end is None else line_end.start()
+            if not self._inside:
+                span = self._name(data, at, end)
+                if span is not None:
+                    if self._note(data[span.start : span.end]):
+                        parts += (data[sent : span.start], self._wanted)
+                        sent = span.end
+                elif line_end is None and end - at <= LINE_LIMIT:
+                    self._held = data[at:]
+                    break
+                elif data.startswith(_DATA, at, end):
+                    self._note_nameless()
+            self._inside = line_end is None
+            if line_end is None:
+                break
+            at = end + 1
+        left = data[sent : len(data) - len(self._held)]
+        return b"".join((*parts, left)) if parts else left
+
+    def rest(self) -> bytes:
+        """Return what is left at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
+
+    def _name(self, data: bytes, start: int, end: int) -> _Span | None:
+        """Return where a line, or the beginning of one, has a name; None where it has none or an empty one.
+
+        The first event of some servers reports on the prompt alone, and its name is empty.
+        """
+        span = _find(data, start, end, self._path) if data.startswith(_DATA, start, end) else None
+        return None if span is None or data[span.start : span.end] == _EMPTY else span
+
+    def _note(self, found: bytes) -> bool:
+        """Note a name, and return whether it is to be replaced."""
+        right = found == self._wanted
+        if self._once or (right and self._state is _State.LOOKING):
+            self._state = _State.PASSING
+        else:
+            self._state = _State.RENAMING
+        return not right
+
+    def _note_nameless(self) -> None:
+        if self._state is _State.LOOKING:
+            self._tries -= 1
+            if self._tries == 0:
+                self._state = _State.PASSING
+
+
+def _find(data: bytes, start: int, end: int, path: Sequence[bytes]) -> _Span | None:
+    """Return where the string at a path of keys stands, in JSON that may be cut off; None where it has none."""
+    key = data.find(_KEY, start, end)
+    if key < 0:
+        return None
+    if _comes_first(data, start, key, path):
+        value = _VALUE.match(data, key + len(_KEY), end)
+        if value is not None:
+            return _Span(*value.span(1))
+    return _walk(data, start, end, path)
+
+
+def _comes_first(data: bytes, start: int, key: int, path: Sequence[bytes]) -> bool:
+    """Return whether a key is at the path for sure: nothing but the objects on the path was opened before it.
+
+    Nearly all servers write the name early. A brace within a text gives a wrong False, which costs a walk.
+    """
+    return (
+        data.count(b"{", start, key) == len(path)
+        and data[key - 1] != _BACKSLASH
+        and data.find(b"}", start, key) < 0
+        and data.find(b"[", start, key) < 0
+        and all(data.find(b'"%s":{' % parent, start, key) >= 0 for parent in path[:-1])
+    )
+
+
+def _walk(data: bytes, start: int, end: int, path: Sequence[bytes]) -> _Span | None:
+    """Find the string by the tokens before it.
+
+    A string is a key where a colon follows it, and a step of the path only at its own depth.
+    """
+    depth = step = 0
+    for token in _TOKEN.finditer(data, start, end):
+        text, colon, opening = token.groups()
+        if opening:
+            depth += 1
+        elif text is None:
+            depth -= 1
+            if depth <= step:
+                return None
+        elif colon and depth == step + 1 and text == path[step]:
+            step += 1
+            if step == len(path):
+                value = _VALUE.match(data, token.end() - 1, end)
+                return None if value is None else _Span(*value.span(1))
+            if _OBJECT.match(data, token.end(), end) is None:
+                return None
+    return None

@@ -1,0 +1,127 @@
+"""``key new --from``: keys for many people at once. One file with hashes alone, and one hand-out per person."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from claude_gateway.cli import clientkey, handouts, keylist, manifests, people, smallfiles
+from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.findings import plural
+from claude_gateway.cli.handouts import Handout
+from claude_gateway.cli.manifests import UnreadableFileError
+from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+
+KEY: Final = "key"
+"""The key in the Secret under which the list is."""
+_NAMED: Final = 20
+_HEADER: Final = "# Written by `claude-gateway key new --from`: people and hashes of keys, no keys."
+
+
+def create(
+    source: Path,
+    *,
+    output: Path,
+    folder: Path,
+    client: dict[str, Any],
+    secret: dict[str, Any],
+    lifetime: timedelta | None,
+    rotate: bool,
+) -> tuple[list[Handout], int]:
+    """Give everybody in the CSV file a key who has none yet, or with ``rotate`` one more.
+
+    ``client`` and ``secret`` are the objects without the list. The hand-outs are written first: a hash without its key
+    could never be handed out. Returns the hand-outs, and how many people had a key already. Raises Trouble.
+    """
+    wanted = people.read(source)
+    before = _existing(output, client, secret)
+    known = keylist.holders(before)
+    chosen = [person for person in wanted if rotate or person.name.lower() not in known]
+    if not chosen:
+        return [], len(wanted)
+    now = datetime.now(UTC)
+    keys = [(person, clientkey.make()) for person in chosen]
+    written = handouts.write(handouts.prepared(folder), keys)
+    expires = None if lifetime is None else now + lifetime
+    listed = keylist.added(before, keys, today=now.date(), expires=expires)
+    try:
+        _save(output, client, {**secret, "stringData": {KEY: listed}})
+    except Trouble:
+        handouts.discard(written)
+        raise
+    return written, len(wanted) - len(chosen)
+
+
+def objects(
+    name: str, *, models: tuple[str, ...], namespace: str | None, secret_name: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the GatewayClient whose keys are in a list, and the Secret for it, still without the list."""
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    spec: dict[str, Any] = {"keys": [{"hashesFrom": {"name": secret_name}}]}
+    if models:
+        spec["models"] = list(models)
+    client = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": metadata, "spec": spec}
+    labelled = {**metadata, "name": secret_name, "labels": {LABEL_CREDENTIAL: "true"}}
+    return client, {"apiVersion": "v1", "kind": Kind.SECRET.value, "metadata": labelled}
+
+
+def report(written: list[Handout], kept: int, *, output: Path, folder: Path) -> str:
+    """Say what was made, and what to do with it."""
+    if not written:
+        return f"{output}: everybody in the file has a key already; --rotate makes new ones"
+    sealed = sum(handout.sealed for handout in written)
+    open_ = len(written) - sealed
+    lines = [f"{output}: {plural(len(written), 'new key')}, as hashes; it may be committed"]
+    if kept:
+        # Somebody whose key was revoked, and who is still in the CSV file, would get a new one unnoticed.
+        names = [handout.person.name for handout in written]
+        more = len(names) - _NAMED
+        lines.append(f"  for {', '.join(names[:_NAMED])}{f' and {more} more' if more > 0 else ''}")
+        lines.append(f"  {kept} had a key already")
+    lines.append(f"{folder}: one hand-out per person")
+    if sealed:
+        lines.append(
+            f"  {sealed} sealed: send them in any way; each opens theirs with `age --decrypt -i IDENTITY FILE`"
+        )
+    if open_:
+        lines.append(f"  {open_} not sealed: hand them out over a channel that only the person reads, and remove them")
+    return "\n".join(lines)
+
+
+def _existing(output: Path, client: dict[str, Any], secret: dict[str, Any]) -> str:
+    """Return the list in a file that this command wrote before; empty if there is no file. Raises Trouble."""
+    if not output.exists():
+        return ""
+    other = Trouble(
+        f"{output} already exists and was not written by `key new --from` for the same client",
+        fix="Choose another file with -o, or pass the same --client, --namespace and --models as before.",
+    )
+    try:
+        text = output.read_text(encoding="utf-8")
+        found = [dict(document.manifest) for document in manifests.parse(text, path=output)]
+    except (OSError, UnicodeDecodeError, UnreadableFileError):
+        raise other from None
+    if not text.startswith(_HEADER) or len(found) != 2 or found[0] != client:
+        raise other
+    values = found[1].pop("stringData", None)
+    if found[1] != secret or not isinstance(values, dict) or not isinstance(values.get(KEY), str) or len(values) != 1:
+        raise other
+    return str(values[KEY])
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block, so that a list is readable and its changes are lines."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _save(output: Path, *documents: dict[str, Any]) -> None:
+    text = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=4096)
+    # Hashes of 256 random bits reveal nothing, so the file is as readable as any other manifest.
+    smallfiles.replace(output, f"{_HEADER}\n{text}", what="the file", mode=0o644)

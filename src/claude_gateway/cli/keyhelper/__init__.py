@@ -1,0 +1,1 @@
+"""``key-helper``: prints a fresh key for Claude Code's ``apiKeyHelper``."""

@@ -1,0 +1,159 @@
+"""What is known of models: context window, most output, abilities and list prices, by provider and name.
+
+The table (``models.tsv``) is generated from the model prices of the pinned LiteLLM, whose version its first line has.
+It is read when the first model is looked up. A line has five fields with tabs between: ``provider/model``, the most
+input tokens, the most output tokens, abilities as letters (a capital: the model lacks it), and prices in dollars per
+million tokens as letters with a number; ``>200000`` begins those of prompts with more tokens than that. What a line
+does not say is not known, and of a model without a line nothing is claimed.
+"""
+
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Final
+
+from claude_gateway.contract.model_ids import DATE, plain_name, without_context
+from claude_gateway.contract.policy import Ability
+from claude_gateway.contract.prices import Prices, Rates
+
+ABILITIES: Final[Mapping[str, Ability]] = {
+    "v": Ability.IMAGES,
+    "d": Ability.DOCUMENTS,
+    "t": Ability.TOOLS,
+    "r": Ability.THINKING,
+}
+"""The letters of the abilities."""
+
+RATES: Final[Mapping[str, str]] = {
+    "i": "input",
+    "o": "output",
+    "r": "cache_read",
+    "w": "cache_write",
+    "h": "cache_write_1h",
+    "g": "reasoning",
+}
+"""The letters of the prices, and the fields of ``Rates``."""
+
+LONG_CONTEXT: Final = 1_000_000
+"""The window that ``[1m]`` stands for."""
+
+_VENDORS: Final = frozenset({"anthropic", "azure", "bedrock", "claude-code", "gemini", "openai", "vertex_ai"})
+
+_SAME_MODELS: Final = {"claude-code": "anthropic"}
+"""Providers that serve another one's models under the same names."""
+
+_NAME_LIMIT: Final = 300
+_DASHED_DATE: Final = re.compile(r"-20\d\d-\d\d-\d\d$")
+_TUNED: Final = re.compile(r"(ft:[^:]+):.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model. ``window`` and ``output`` are in tokens, None where unknown; so is an ability in neither set."""
+
+    window: int | None
+    output: int | None
+    has: frozenset[Ability]
+    lacks: frozenset[Ability]
+    prices: Prices
+
+    @property
+    def long_window(self) -> int | None:
+        """The window for clients that ask for a longer one (``[1m]``), where the table has a price for it."""
+        if self.window is None or not any(start >= self.window for start, _ in self.prices.longer):
+            return None
+        return max(self.window, LONG_CONTEXT)
+
+
+@cache
+def source() -> str:
+    """Return what the table was made from, such as ``LiteLLM 1.106.2``."""
+    return _table().partition("\n")[0].partition(" of ")[2].partition(";")[0]
+
+
+@lru_cache(maxsize=4096)
+def find(provider: str, model: str) -> Model | None:
+    """Return what is known of a provider's model; None if nothing is.
+
+    Ids of clouds, with a context in brackets, with a date or of a tuned model are those of the model that they name.
+    """
+    if len(model) > _NAME_LIMIT:
+        return None
+    owner = _SAME_MODELS.get(provider, provider)
+    names = dict.fromkeys(_names(owner, without_context(model)))
+    lines = (_line(f"{owner}/{name}") for name in names)
+    return next((_parsed(line) for line in lines if line is not None), None)
+
+
+def _names(provider: str, model: str) -> Iterator[str]:
+    """Yield the names under which a model may be listed, the most exact first."""
+    yield model
+    plain = plain_name(model)
+    undated = DATE.sub("", plain).removesuffix("-latest")
+    if plain != model and provider == "bedrock":
+        yield from (f"anthropic.{plain}-v1:0", f"anthropic.{plain}", f"anthropic.{undated}")
+    elif plain != model and provider == "vertex_ai":
+        yield DATE.sub(r"@\1", plain)
+    yield from (undated, _DASHED_DATE.sub("", model), _TUNED.sub(r"\1", model))
+
+
+def is_exact(provider: str) -> bool:
+    """Return whether a provider's own documentation agrees with the limits of the table.
+
+    For others the table often has less than the model can, so that answers would be cut and requests rejected.
+    """
+    return provider in _VENDORS
+
+
+def unlisted(model: Model, *, relays_claude: bool) -> frozenset[Ability]:
+    """Return the abilities that a model most likely does not have.
+
+    Pictures and documents it has only where the table says so, as LiteLLM itself reads it. Of tools the table often
+    says nothing. Thinking matters where a request is relayed to a Claude (``relays_claude``), which rejects it;
+    translations leave it out.
+    """
+    seen = frozenset({Ability.IMAGES, Ability.DOCUMENTS}) - model.has
+    thinking = frozenset({Ability.THINKING}) - model.has if relays_claude else frozenset[Ability]()
+    return seen | (model.lacks & {Ability.TOOLS}) | thinking
+
+
+@cache
+def _table() -> str:
+    # As one text: thousands of objects that are rarely looked at would be walked by every full garbage collection.
+    return (pkgutil.get_data(__package__, "models.tsv") or b"").decode()
+
+
+def _line(name: str) -> str | None:
+    table, key = _table(), f"\n{name}\t"
+    at = table.find(key)
+    return None if at < 0 else table[at + len(key) : table.index("\n", at + len(key))]
+
+
+def _parsed(line: str) -> Model:
+    window, output, letters, prices = line.split("\t")
+    return Model(
+        window=int(window) if window else None,
+        output=int(output) if output else None,
+        has=frozenset(ABILITIES[letter] for letter in letters if letter.islower()),
+        lacks=frozenset(ABILITIES[letter.lower()] for letter in letters if letter.isupper()),
+        prices=_prices(prices),
+    )
+
+
+def _prices(text: str) -> Prices:
+    """Read prices; those of longer prompts are complete, with the usual rate where a tier has none of its own."""
+    usual, *tiers = text.split(">")
+    rates = _rates(usual, {})
+    longer: list[tuple[int, Rates]] = []
+    for tier in tiers:
+        start, _, own = tier.partition(" ")
+        rates = _rates(own, rates)
+        longer.append((int(start), Rates(**rates)))
+    return Prices(usual=Rates(**_rates(usual, {})), longer=tuple(longer))
+
+
+def _rates(text: str, before: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {**before, **{RATES[word[0]]: Decimal(word[1:]) for word in text.split()}}

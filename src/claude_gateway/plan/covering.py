@@ -1,0 +1,106 @@
+"""Which conditions of rules cover others: whether a request that satisfies one match always satisfies another.
+
+The answer "covered" is certain, the answer "not covered" is not: what headers and bodies have to do with each other is
+not looked into. The gateway's matcher is ``routing/rules.py``.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from claude_gateway.contract.patterns import matches
+from claude_gateway.contract.policy import Format, Match, RequestClass, Thinking
+
+_CASES: Final = 64
+"""Cases that are looked at for one rule. A rule that needs more counts as reachable."""
+
+_ALTERNATIVES: Final[dict[str, tuple[Any, ...]]] = {
+    "thinking": (Thinking.ENABLED, Thinking.DISABLED),
+    "images": (True, False),
+    "documents": (True, False),
+    "tools": (True, False),
+    "subagent": (True, False),
+    "formats": tuple((each,) for each in Format),
+}
+"""Values of a condition of which one always holds."""
+
+_LISTS: Final = ("effort", "formats", "clients", "request_classes", "agent_types", "server_tools")
+
+
+def covers(one: Match, other: Match) -> bool:
+    """Return whether every request that satisfies ``other`` satisfies ``one``."""
+    return (
+        _thinking(one, other)
+        and _at_least(one.thinking_budget_at_least, other.thinking_budget_at_least)
+        and _at_least(one.input_tokens_at_least, other.input_tokens_at_least)
+        and all(_same(getattr(one, flag), getattr(other, flag)) for flag in ("images", "documents"))
+        and _same(one.tools, other.tools, implied=bool(other.server_tools))
+        and _same(one.subagent, other.subagent, implied=other.request_classes == (RequestClass.SUBAGENT,))
+        and all(
+            _within(getattr(one, field), getattr(other, field))
+            for field in ("effort", "formats", "clients", "request_classes")
+        )
+        and all(_patterns(getattr(one, field), getattr(other, field)) for field in ("server_tools", "agent_types"))
+        and set(one.headers) <= set(other.headers)
+    )
+
+
+def covered(match: Match, earlier: Sequence[Match]) -> bool:
+    """Return whether every request that satisfies a match satisfies one of the earlier ones, not always the same."""
+    left = [match]
+    for _ in range(_CASES):
+        if not left:
+            return True
+        case = left.pop()
+        if any(covers(one, case) for one in earlier):
+            continue
+        parts = next(_splits(case, earlier), None)
+        if parts is None:
+            return False
+        left += parts
+    return not left
+
+
+def contradiction(match: Match) -> str | None:
+    """Return which conditions of a match never hold together; None if nothing is known against it.
+
+    A match that no object can have, because its schema forbids it, need not be recognised.
+    """
+    if match.subagent is False and match.request_classes == (RequestClass.SUBAGENT,):
+        return "`subagent: false` and `requestClasses: [Subagent]`"
+    return None
+
+
+def _splits(case: Match, earlier: Iterable[Match]) -> Iterator[list[Match]]:
+    """Yield ways to see a case as several, by conditions that an earlier match has."""
+    used = {field for one in earlier for field in Match.model_fields if getattr(one, field) not in (None, ())}
+    for field, alternatives in _ALTERNATIVES.items():
+        if field in used and getattr(case, field) in (None, ()):
+            yield [case.model_copy(update={field: value}) for value in alternatives]
+    for field in _LISTS:
+        listed = getattr(case, field)
+        if field in used and len(listed) > 1:
+            yield [case.model_copy(update={field: (value,)}) for value in listed]
+
+
+def _thinking(one: Match, other: Match) -> bool:
+    if one.thinking is None or one.thinking is other.thinking:
+        return True
+    enabled = other.thinking is Thinking.ADAPTIVE or other.thinking_budget_at_least is not None
+    return one.thinking is Thinking.ENABLED and enabled
+
+
+def _at_least(one: int | None, other: int | None) -> bool:
+    return one is None or (other is not None and other >= one)
+
+
+def _same(one: bool | None, other: bool | None, *, implied: bool = False) -> bool:
+    """``implied``: another condition says that it is true."""
+    return one is None or one is other or (one and implied)
+
+
+def _within(one: Sequence[str], other: Sequence[str]) -> bool:
+    return not one or (bool(other) and set(other) <= set(one))
+
+
+def _patterns(one: Sequence[str], other: Sequence[str]) -> bool:
+    return not one or (bool(other) and all(any(matches(wide, narrow) for wide in one) for narrow in other))

@@ -1,0 +1,68 @@
+"""Pods as clients on a real API server: its own ServiceAccount tokens, and the keys that the operator copies."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.apiserver.test_credentials import projected
+from tests.support.builders.bundles import route as served_route
+from tests.support.builders.bundles import target as served_target
+from tests.support.builders.objects import manifest
+from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.cluster import Cluster
+from tests.support.processes.lone_gateway import LoneGateway
+from tests.support.processes.operator import Operator
+from tests.support.processes.waiting import until
+
+from claude_gateway.contract.bundle import Bundle
+from claude_gateway.contract.policy import Policy
+from claude_gateway.names import Kind
+
+
+def _account(api: ApiServer, namespace: str, name: str) -> None:
+    written = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", written)
+
+
+@pytest.fixture
+def operator(api: ApiServer, home: str) -> Iterator[Operator]:
+    """A running operator with exactly the rights of ``rights.py``."""
+    with Operator(api, home).install() as running:
+        yield running
+
+
+def _served(cluster: Cluster) -> Policy | None:
+    """The policy that is stored, once it has the keys of the cluster."""
+    bundle = cluster.bundle()
+    policy = None if bundle is None else Policy.model_validate_json(bundle.gateway)
+    return policy if policy is not None and policy.cluster is not None else None
+
+
+def _asked(gateway: LoneGateway, token: str) -> tuple[int, Any]:
+    reply = gateway.call("GET", "/v1/models", headers={"authorization": f"Bearer {token}"})
+    return reply.status, reply.json
+
+
+def test_a_pod_calls_with_its_own_token_and_no_other(api: ApiServer, home: str, operator: Operator) -> None:
+    cluster = Cluster(api, home)
+    for name in ("runner", "stranger"):
+        _account(api, home, name)
+    cluster.put(manifest(Kind.GATEWAY_CLIENT, "ci", {"serviceAccounts": [{"name": "runner"}]}))
+    policy = until(lambda: _served(cluster), what="the keys of the cluster in the bundle")
+    assert policy is not None
+    assert policy.cluster is not None
+    assert policy.cluster.issuer == "https://kubernetes.default.svc"
+    audience = policy.cluster.audience
+    assert audience.startswith(f"claude-gateway/{home}/")
+    shown = policy.model_copy(update={"routes": (served_route("m", targets=[served_target(base_url="http://x")]),)})
+    bundle = Bundle(gateway=shown.model_dump_json(by_alias=True).encode(), litellm=b"", secrets={})
+    with LoneGateway(bundle) as gateway:
+        assert _asked(gateway, projected(api, home, "runner", audience=audience))[0] == 200
+        for token, words in (
+            (projected(api, home, "runner", audience="https://kubernetes.default.svc"), "another audience"),
+            (projected(api, home, "runner", audience=audience.replace(home, "other")), "another audience"),
+            (projected(api, home, "stranger", audience=audience), "ServiceAccount"),
+        ):
+            status, body = _asked(gateway, token)
+            assert (status, words in json.dumps(body)) == (401, True)

@@ -1,0 +1,342 @@
+"""``import``: our YAML for other gateways' configurations, what it reports, and no secret in anything it prints."""
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.processes.command import Outcome, call
+
+from claude_gateway.cli.importing import yamlfile
+
+DATA = Path(__file__).parents[3] / "data" / "imports"
+LITELLM = {
+    "UPSTREAM_URL": "http://127.0.0.1:9999",
+    "UPSTREAM_OPENAI_URL": "http://127.0.0.1:9999/v1",
+    "LITELLM_MASTER_KEY": "sk-master-0123456789abcdef",
+    "ANTHROPIC_API_KEY": "sk-ant-0123456789abcdef",
+    "OPENAI_API_KEY": "sk-openai-0123456789abcdef",
+    "AZURE_API_KEY": "azure-0123456789abcdef",
+    "AWS_ACCESS_KEY_ID": "AKIA0123456789",
+    "AWS_SECRET_ACCESS_KEY": "aws-secret-0123456789abcdef",
+    "GEMINI_API_KEY": "gemini-0123456789abcdef",
+}
+CCR = {"DEEPSEEK_API_KEY": "deepseek-0123456789", "ANTHROPIC_API_KEY": "sk-ant-0123456789abcdef"}
+WRITTEN = {
+    "litellm.yaml": ("sk-written-in-the-file-0123456789",),
+    "ccr.json": ("sk-or-written-in-the-file-01", "a-key-for-our-clients-0123"),
+}
+
+
+def manifests(outcome: Outcome) -> dict[tuple[str, str], Any]:
+    assert outcome.code == 0, outcome.stderr
+    found = [each for each in yaml.safe_load_all(outcome.stdout) if each]
+    return {(each["kind"], each["metadata"]["name"]): each.get("spec") or each["stringData"] for each in found}
+
+
+def route(objects: Mapping[tuple[str, str], Any], model: str) -> Any:
+    return next(spec for (kind, _), spec in objects.items() if kind == "ModelRoute" and model in spec["models"])
+
+
+def note(outcome: Outcome, setting: str) -> str:
+    """The line about a setting; an AssertionError if there is none."""
+    lines = [line for line in outcome.stderr.splitlines() if f" {setting}: " in line]
+    assert lines, f"{setting} in {outcome.stderr}"
+    return lines[0]
+
+
+@pytest.fixture
+def litellm() -> Outcome:
+    return call("import", "litellm", DATA / "litellm.yaml", environment=LITELLM)
+
+
+@pytest.fixture
+def ccr() -> Outcome:
+    return call("import", "ccr", DATA / "ccr.json", environment=CCR)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "environment"),
+    [
+        (("litellm",), "litellm.yaml", LITELLM),
+        (("litellm", "--owner", "me@example.com"), "litellm.yaml", LITELLM),
+        (("env",), "big-small.env", {}),
+        (("env",), "thinker.env", {}),
+        (("env",), "middle.env", {}),
+        (("ccr",), "ccr.json", CCR),
+    ],
+)
+def test_the_output_passes_lint_and_no_secret_is_printed(
+    command: tuple[str, ...], name: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.env"
+    source = DATA / name
+    outcome = call("import", *command, source, "--secrets", keys, environment=environment)
+    assert outcome.code == 0
+    output = tmp_path / "imported.yaml"
+    output.write_text(outcome.stdout)
+    values = keys.read_text() + (source.read_text() if name.endswith(".env") else "")
+    (tmp_path / "all.env").write_text(values)
+    checked = call("lint", "-f", output, "--env-file", tmp_path / "all.env", environment=environment)
+    assert checked.code == 0, checked.stdout
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    written = WRITTEN.get(name, ())
+    assert all(secret in keys.read_text() for secret in written)
+    kept = {value for variable, value in environment.items() if "URL" not in variable}
+    made = [line.partition("=")[2] for line in keys.read_text().splitlines()]
+    for secret in (*written, *kept, *made):
+        assert secret not in outcome.stdout + outcome.stderr
+
+
+def test_without_a_file_for_them_secrets_are_only_named(litellm: Outcome) -> None:
+    assert "keys in the file are not printed: set OPENAI_API_KEY_2, or import again with --secrets" in litellm.stderr
+    assert WRITTEN["litellm.yaml"][0] not in litellm.stdout + litellm.stderr
+
+
+def test_litellm_models_and_their_access(litellm: Outcome) -> None:
+    objects = manifests(litellm)
+    sonnet = route(objects, "claude-sonnet")
+    assert sonnet["models"] == ["claude-sonnet", "claude-smart"]
+    assert sonnet["timeouts"] == {"total": "300s", "firstToken": "60s"}
+    assert [(each["model"], each.get("priority", 0)) for each in sonnet["targets"]] == [
+        ("anthropic/claude-sonnet-5-5", 0),
+        ("bedrock/us.anthropic.claude-haiku-5-5", 1),
+        ("openai/gpt-5.5", 2),
+        ("azure/gpt-5-deployment", 2),
+    ]
+    assert sonnet["targets"][0]["maxOutputTokens"] == 64000
+    assert [each.get("weight", 1) for each in route(objects, "team-gpt")["targets"]] == [3, 1]
+    assert route(objects, "local")["targets"] == [{"model": "openai/llama-4", "baseURL": "http://127.0.0.1:9999/v1"}]
+    assert route(objects, "fast") == route(objects, "local")
+    assert route(objects, "written")["targets"][0]["parameters"] == {"temperature": 0}
+    assert route(objects, "gemini/*")["targets"][0]["model"] == "gemini/*"
+    assert objects["ClaudeCredential", "anthropic"]["apiKey"]["baseURL"] == "http://127.0.0.1:9999"
+    assert objects["ClaudeCredential", "bedrock"]["bedrock"]["region"] == "us-west-2"
+    assert objects["Secret", "bedrock"]["AWS_SECRET_ACCESS_KEY"] == "$AWS_SECRET_ACCESS_KEY"
+    assert objects["Secret", "master-key"] == {"key": "$LITELLM_MASTER_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("litellm_settings.drop_params", "always left out"),
+        ("litellm_settings.num_retries", "next target"),
+        ("model_list[2].litellm_params.api_version", "version"),
+        ("litellm_settings.success_callback", "no callbacks"),
+        ("litellm_settings.custom_provider_map[1].provider", "not run"),
+        ("model_list[7].model_info.mode", "only chat"),
+        ("model_list[8].litellm_params.model", "`mistralai` is not a provider"),
+        ("model_list[9].litellm_params.model", "subscription"),
+        ("router_settings.model_group_alias.lost", "no model of this name"),
+        ("router_settings.redis_host", "no database"),
+        ("router_settings.routing_strategy", "by weight"),
+        ("general_settings.database_url", "not read"),
+        ("general_settings.something_new", "no setting of general_settings that this import knows"),
+    ],
+)
+def test_litellm_settings_that_stay_behind_are_listed_with_their_place(
+    litellm: Outcome, setting: str, said: str
+) -> None:
+    line = note(litellm, setting)
+    assert said in line
+    assert f"{DATA / 'litellm.yaml'}:" in line
+
+
+def test_a_custom_provider_that_asks_claude_code_becomes_the_owners_subscription() -> None:
+    outcome = call("import", "litellm", DATA / "litellm.yaml", "--owner", "me@example.com", environment=LITELLM)
+    objects = manifests(outcome)
+    assert route(objects, "subscription")["targets"] == [{"model": "claude-code/sonnet", "credential": "subscription"}]
+    assert route(objects, "subscription")["allowedClients"] == {"from": "Clients", "clients": ["master"]}
+    assert objects["ClaudeCredential", "subscription"]["subscription"]["owner"] == "me@example.com"
+    assert objects["GatewayClient", "master"]["owner"] == "me@example.com"
+
+
+def test_big_and_small_take_the_families_of_claude() -> None:
+    objects = manifests(call("import", "env", DATA / "big-small.env"))
+    assert route(objects, "claude-*")["targets"][0]["model"] == "openai/gpt-5.5"
+    assert route(objects, "claude-*haiku*")["targets"][0]["model"] == "openai/gpt-5.4-mini"
+    assert route(objects, "gpt-*")["targets"] == [{"model": "openai/*", "credential": "openai"}]
+    assert route(objects, "gemini-*")["targets"][0]["credential"] == "gemini"
+    assert objects["Secret", "openai"] == {"key": "$OPENAI_API_KEY"}
+    assert not [name for kind, name in objects if kind == "GatewayClient"]
+
+
+def test_passthrough_keeps_the_name_and_an_unprefixed_name_is_openais() -> None:
+    objects = manifests(call("import", "env", DATA / "thinker.env"))
+    assert route(objects, "claude-*")["targets"] == [{"model": "anthropic/*", "credential": "anthropic"}]
+    assert route(objects, "claude-*haiku*")["targets"][0]["model"] == "openai/gpt-5.4-mini"
+
+
+def test_one_server_gets_whole_names_and_anthropics_key_is_the_clients() -> None:
+    outcome = call("import", "env", DATA / "middle.env")
+    objects = manifests(outcome)
+    assert route(objects, "claude-*")["targets"][0]["model"] == "openrouter/anthropic/claude-opus-5-5"
+    assert route(objects, "claude-*sonnet*")["targets"][0]["model"] == "openrouter/openai/gpt-5.5"
+    assert route(objects, "claude-*")["targets"][0]["maxOutputTokens"] == 32000
+    assert route(objects, "claude-*")["timeouts"] == {"total": "90s", "firstToken": "90s"}
+    assert objects["Secret", "me-key"] == {"key": "$ANTHROPIC_API_KEY"}
+    assert "taken for the key of the clients" in note(outcome, "ANTHROPIC_API_KEY")
+    assert f"{DATA / 'middle.env'}:12:1" in note(outcome, "SOMETHING_NEW")
+    assert "listens" in note(outcome, "PORT")
+
+
+def test_names_are_not_mapped_for_anthropic_itself(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text("PREFERRED_PROVIDER=anthropic\nANTHROPIC_API_KEY=sk-ant-0123456789\nBIG_MODEL=gpt-5\n")
+    outcome = call("import", "env", source)
+    assert route(manifests(outcome), "claude-*")["targets"][0]["model"] == "anthropic/*"
+    assert "names are not mapped" in note(outcome, "BIG_MODEL")
+
+
+def test_passthrough_without_a_key_sends_the_clients_login_on(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text("BIG_MODEL=passthrough\n")
+    target = route(manifests(call("import", "env", source)), "claude-*")["targets"][0]
+    assert target == {"model": "anthropic/*", "forwardClientToken": True}
+
+
+def test_gemini_takes_its_own_names_and_openai_the_others(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text(
+        "PREFERRED_PROVIDER=google\nGEMINI_API_KEY=gemini-0123\nOPENAI_API_KEY=sk-0123\nSMALL_MODEL=gpt-5\n"
+    )
+    objects = manifests(call("import", "env", source))
+    assert route(objects, "claude-*")["targets"][0]["model"] == "gemini/gemini-2.5-pro"
+    assert route(objects, "claude-*haiku*")["targets"][0]["model"] == "openai/gpt-5"
+
+
+def test_ccr_providers_and_models(ccr: Outcome) -> None:
+    objects = manifests(ccr)
+    default = route(objects, "*")
+    assert [(each["model"], each.get("priority", 0)) for each in default["targets"]] == [
+        ("deepseek/deepseek-chat", 0),
+        ("anthropic/claude-opus-5-5", 1),
+    ]
+    assert default["targets"][0]["maxOutputTokens"] == 8192
+    assert default["timeouts"] == {"total": "600s"}
+    background = route(objects, "*haiku*")["targets"]
+    assert background == [{"model": "hosted_vllm/qwen3-coder:30b", "baseURL": "http://localhost:11434/v1"}]
+    assert route(objects, "router.ai/google/gemini-3-pro")["targets"][0]["model"] == "openrouter/google/gemini-3-pro"
+    assert "baseURL" not in objects["ClaudeCredential", "claude"]["apiKey"]
+    assert objects["Secret", "claude"] == {"key": "$ANTHROPIC_API_KEY"}
+    assert objects["Secret", "router-ai"] == {"key": "$ROUTER_AI_API_KEY"}
+    assert objects["Secret", "me-key"] == {"key": "$CCR_APIKEY"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("Providers[0].transformer.use[0]", "translates"),
+        ("Providers[0].transformer.deepseek-chat.use[0]", "calls of tools work"),
+        ("Providers[1].transformer.use[0]", "options of `openrouter`"),
+        ("Providers[2].api_key", "needs no key"),
+        ("Providers[3].transformer.use[0]", "relayed as they are"),
+        ("Providers[3].transformer.use[1]", "`my-own` is not a transformer"),
+        ("Router.image", "not a `provider,model`"),
+        ("CUSTOM_ROUTER_PATH", "not run"),
+        ("HOST", "listens"),
+    ],
+)
+def test_ccr_settings_that_stay_behind_are_listed_with_their_place(ccr: Outcome, setting: str, said: str) -> None:
+    line = note(ccr, setting)
+    assert said in line
+    assert f"{DATA / 'ccr.json'}:" in line
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "said"),
+    [
+        ("litellm", "a: [\n", "bad:2:1: not valid YAML"),
+        ("litellm", "", "bad:1:1: the file is empty"),
+        ("litellm", "- a\n", "bad:1:1: not a mapping"),
+        ("litellm", "a: 1\na: 2\n", "the key a is written twice"),
+        ("litellm", "kind: ModelRoute\n", "`model_list` is missing"),
+        ("litellm", "model_list: []\n", "no model could be carried over"),
+        ("litellm", "model_list: {}\n", "model_list: the value is not a list"),
+        ("litellm", "model_list: [x]\n", "model_list[0]: the value is not a mapping"),
+        ("litellm", "model_list: [{litellm_params: {}}]\n", "model_list[0].model_name: the entry has no name"),
+        ("litellm", "model_list: [{model_name: a}]\n", "model_list[0].litellm_params.model: the entry has no model"),
+        ("env", "BIG_MODEL\n", "bad:1: this line cannot be read"),
+        ("env", "A=1\n", "none of BIG_MODEL"),
+        ("env", "PREFERRED_PROVIDER=nobody\nBIG_MODEL=x\n", "BIG_MODEL: `nobody` is not a provider"),
+        ("ccr", "{", "not valid YAML"),
+        ("ccr", '{"Router": {}}', "`Providers` is missing"),
+        ("ccr", '{"Providers": [{"name": "x"}]}', "Providers[0].api_base_url: the provider has no `api_base_url`"),
+        (
+            "ccr",
+            '{"Providers": [{"name": "x", "api_key": "sk-1", "api_base_url": "ftp://x"}]}',
+            "Providers[0].api_base_url: apiKey.baseURL",
+        ),
+    ],
+)
+def test_bad_input_names_the_file_the_field_and_the_fix(command: str, text: str, said: str, tmp_path: Path) -> None:
+    source = tmp_path / "bad"
+    source.write_text(text)
+    outcome = call("import", command, source)
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert said in outcome.stderr
+    assert outcome.stderr.rstrip().splitlines()[-1].startswith("  ")
+
+
+def test_an_existing_file_of_secrets_is_not_overwritten(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.env"
+    keys.write_text("mine")
+    outcome = call("import", "ccr", DATA / "ccr.json", "--secrets", keys, environment=CCR)
+    assert (outcome.code, outcome.stdout, keys.read_text()) == (1, "", "mine")
+    assert "already exists" in outcome.stderr
+
+
+def test_a_master_key_that_is_too_short_is_replaced(tmp_path: Path) -> None:
+    source, keys = tmp_path / "config.yaml", tmp_path / "keys.env"
+    source.write_text(
+        "model_list: [{model_name: a, litellm_params: {model: gpt-5}}]\ngeneral_settings: {master_key: sk-1234}\n"
+    )
+    assert "GatewayClient" not in call("import", "litellm", source).stdout
+    outcome = call("import", "litellm", source, "--secrets", keys)
+    assert manifests(outcome)["Secret", "master-key"] == {"key": "$CLAUDE_GATEWAY_KEY"}
+    assert keys.read_text().startswith("CLAUDE_GATEWAY_KEY=cgw_")
+    assert "sk-1234" not in outcome.stdout + outcome.stderr
+
+
+def test_names_of_a_file_cannot_control_the_terminal(tmp_path: Path) -> None:
+    source = tmp_path / "config.yaml"
+    source.write_text('model_list: [{model_name: a, litellm_params: {model: gpt-5, "x\\e[2J": 1}}]\n')
+    outcome = call("import", "litellm", source)
+    assert "\x1b" not in outcome.stderr
+    assert "x\\x1b[2J" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('{"a": 1} // x', '{"a": 1}     '),
+        ('{"a": "// no", /* b\nc */ "d": 1}', '{"a": "// no",     \n     "d": 1}'),
+        ('{"a": "\\"/*"}', '{"a": "\\"/*"}'),
+        ("\t{} /* open", " {}        "),
+        ('"open', '"open'),
+    ],
+)
+def test_comments_become_spaces_so_that_positions_stay(text: str, plain: str) -> None:
+    assert "".join(yamlfile.plain(text)) == plain
+
+
+def test_the_roles_of_ccr_become_rules(ccr: Outcome) -> None:
+    objects = manifests(ccr)
+    rules = {each["name"]: (each["match"], each["targets"][0]["model"]) for each in route(objects, "*")["rules"]}
+    assert rules == {
+        "long-context": ({"inputTokensAtLeast": 90000}, "openrouter/google/gemini-3-pro"),
+        "web-search": ({"serverTools": ["web_search*"]}, "anthropic/claude-opus-5-5"),
+        "think": ({"thinking": "Enabled"}, "deepseek/deepseek-reasoner"),
+    }
+    assert [each["name"] for each in route(objects, "*haiku*")["rules"]] == ["long-context"]
+
+
+def test_the_thinker_becomes_a_rule() -> None:
+    outcome = call("import", "env", DATA / "thinker.env")
+    big = route(manifests(outcome), "claude-*")
+    target = {"model": "openai/gpt-5.5-pro", "credential": "openai"}
+    assert big["rules"] == [{"name": "thinker", "match": {"thinking": "Enabled"}, "targets": [target]}]
+    assert "nearly every request" in note(outcome, "BIG_MODEL")
+    assert "rules" not in route(manifests(outcome), "claude-*haiku*")
