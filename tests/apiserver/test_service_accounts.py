@@ -1,4 +1,4 @@
-"""Pods as clients on a real API server: its own ServiceAccount tokens, and the keys that the operator copies."""
+"""Clients on a real API server: pods with its own ServiceAccount tokens, and when a client was last used."""
 
 import json
 from collections.abc import Iterator
@@ -8,16 +8,20 @@ import pytest
 from tests.apiserver.test_credentials import projected
 from tests.support.builders.bundles import route as served_route
 from tests.support.builders.bundles import target as served_target
-from tests.support.builders.objects import manifest
+from tests.support.builders.objects import manifest, sound
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster
+from tests.support.processes.fakeagent import FakeAgent, serving
 from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.operator import Operator
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.report import ClientUse
 from claude_gateway.names import Kind
+
+_CLIENT = Kind.GATEWAY_CLIENT.value
 
 
 def _account(api: ApiServer, namespace: str, name: str) -> None:
@@ -66,3 +70,19 @@ def test_a_pod_calls_with_its_own_token_and_no_other(api: ApiServer, home: str, 
         ):
             status, body = _asked(gateway, token)
             assert (status, words in json.dumps(body)) == (401, True)
+
+
+def test_a_status_says_when_its_client_was_last_used(api: ApiServer, home: str) -> None:
+    cluster = Cluster(api, home)
+    cluster.put(*sound())
+    with FakeAgent() as agent, Operator(api, home, AGENT_PORT=str(agent.port)).install() as operator:
+        until(lambda: cluster.routes(), what="the bundle")
+        report = serving(cluster.revision())
+        assert report.gateway is not None
+        used = (ClientUse(client=f"{home}/alice", at=1_795_000_000.0),)
+        agent.report(report.model_copy(update={"gateway": report.gateway.model_copy(update={"clients": used})}))
+        cluster.pods(agent)
+        until(lambda: cluster.status(_CLIENT, "alice").get("lastUsed"), what="the last use")
+        assert cluster.status(_CLIENT, "alice")["lastUsed"] == "2026-11-18T11:06:40Z"
+        assert cluster.status(_CLIENT, "alice")["gateways"][0]["lastUsed"] == "2026-11-18T11:06:40Z"
+        assert operator.metric('writes_total{result="error",what="status"}') == 0

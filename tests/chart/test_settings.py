@@ -33,6 +33,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "egress_hosts": (nested("egress.allowHosts", ["10.0.0.1", "h"]), "10.0.0.1,h"),
         "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),
         "identity_token": (nested("proxy.workloadIdentity.enabled", True), "true"),
+        "service_account_audience": (nested("clients.serviceAccountAudience", "llm"), "llm"),
         "forward_hosts": (nested("egress.forwardClientTokenTo", ["relay.example", "h"]), "relay.example,h"),
         "claude_code_url": (nested("claudeCode.enabled", True), "http://cg-claude-gateway-claude-code.ai.svc:4100"),
         "claude_auth_enabled": ({"claudeCode": ON, "claudeAuth": ON}, "true"),

@@ -5,6 +5,7 @@ from typing import Final
 
 from tools.reference.markdown import code, page, table
 
+from claude_gateway.contract import models
 from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED, Provider
 
 INTRO: Final = """\
@@ -16,6 +17,7 @@ so are those of the codec for a target with `via: LiteLLM`."""
 def render() -> str:
     """Return the whole page."""
     parts = [
+        f"Context windows, abilities and prices of their models are those of {models.source()}.",
         "## Supported",
         table(("Provider", "Relayed", "Codec", "Credential", "Base URL"), _supported()),
         "## Not supported",

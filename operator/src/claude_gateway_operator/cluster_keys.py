@@ -8,11 +8,11 @@ reconciliation, but not with each one.
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from claude_gateway.plan.world import ClusterKeys
-from claude_gateway_runtime.kube import Kube, KubeError, Manifest
+from claude_gateway_runtime.kube import KubeError, Manifest
 from claude_gateway_runtime.logs import emit
 
 READ_SECONDS: Final = 300.0
@@ -21,15 +21,18 @@ _LARGEST: Final = 64 * 1024
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _KEYS: Final = "/openid/v1/jwks"
 
+Read = Callable[[str], Awaitable[Manifest]]
+"""Reads a JSON document of the API server: ``Kube.document``. Raises KubeError."""
+
 _log: Final = logging.getLogger(__name__)
 
 
 class ClusterIssuer:
     """Reads the keys, and keeps those that it has while they cannot be read."""
 
-    def __init__(self, connection: Kube, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, document: Read, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare without reading anything yet."""
-        self._kube = connection
+        self._document = document
         self._clock = clock
         self._read: float | None = None
         self._known: ClusterKeys | None = None
@@ -39,7 +42,7 @@ class ClusterIssuer:
         if self._known is not None and self._read is not None and self._clock() - self._read < READ_SECONDS:
             return self._known
         try:
-            found = _keys(await self._kube.document(_DISCOVERY), await self._kube.document(_KEYS))
+            found = _keys(await self._document(_DISCOVERY), await self._document(_KEYS))
         except KubeError as error:
             emit(_log, "cluster_keys_unreadable", level=logging.WARNING, error=str(error))
             return self._known

@@ -70,7 +70,7 @@ class Gatherer:
         self._settings = settings
         self._rights = Rights()
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
-        self._issuer = ClusterIssuer(connection)
+        self._issuer = ClusterIssuer(connection.document)
         self._rules = plan.Settings(
             namespace=settings.namespace,
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),

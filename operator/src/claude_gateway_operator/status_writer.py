@@ -115,6 +115,8 @@ def document(status: StatusWrite) -> Manifest:
     }
     if status.summary.credential is not None:
         fields["credential"] = status.summary.credential.document()
+    if status.summary.last_used is not None:
+        fields["lastUsed"] = status.summary.last_used
     if status.entry is not None:
         entry = status.entry
         fields["gateways"] = [
@@ -124,6 +126,7 @@ def document(status: StatusWrite) -> Manifest:
                 "observedGeneration": entry.generation,
                 "conditions": _conditions(entry.conditions),
                 **({} if entry.credential is None else {"credential": entry.credential.document()}),
+                **({} if entry.last_used is None else {"lastUsed": entry.last_used}),
             }
         ]
     manifest = _manifest(status.object, fields)

@@ -108,6 +108,14 @@ _CREDENTIAL: Final[JsonSchema] = {
         },
     },
 }
+_MORE_STATUS: Final[dict[Kind, JsonSchema]] = {
+    Kind.CLAUDE_CREDENTIAL: {"credential": _CREDENTIAL},
+    Kind.GATEWAY_CLIENT: {
+        "lastUsed": {**_TIME, "description": "When the client last called. A newer call replaces it after six hours."}
+    },
+}
+"""What the status of a kind has beyond conditions, as a summary and for each release."""
+
 _GATEWAYS: Final[JsonSchema] = {
     "type": "array",
     "description": "What each release of Claude Gateway that serves the object reports; one that stops serving it "
@@ -229,11 +237,12 @@ def _root(kind: ObjectKind) -> JsonSchema:
 
 
 def _status(kind: ObjectKind) -> JsonSchema:
-    if kind.kind != Kind.CLAUDE_CREDENTIAL:
+    more = _MORE_STATUS.get(kind.kind)
+    if more is None:
         return _STATUS
     found = copy.deepcopy(_STATUS)
-    release = found["properties"]["gateways"]["items"]["properties"]
-    found["properties"]["credential"] = release["credential"] = _CREDENTIAL
+    found["properties"].update(more)
+    found["properties"]["gateways"]["items"]["properties"].update(more)
     return found
 
 

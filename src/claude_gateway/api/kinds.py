@@ -304,7 +304,12 @@ KINDS: Final = (
         short_name="gwc",
         spec=GatewayClientSpec,
         description="A client that may call the gateway, and the model names that it may use.",
-        columns=(Column("Models", ".spec.models", "Names that it may use; empty: all."), *_STATUS, _AGE),
+        columns=(
+            Column("Models", ".spec.models", "Names that it may use; empty: all."),
+            *_STATUS,
+            Column("Last-Used", ".status.lastUsed", "When it last called.", type="date", wide=True),
+            _AGE,
+        ),
         examples=_CLIENTS,
     ),
 )

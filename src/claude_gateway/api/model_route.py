@@ -177,7 +177,7 @@ class RouteTarget(Spec):
         le=10_000_000,
         description=(
             "The most output tokens that this model supports; a request that asks for more is lowered to this. "
-            "Default: from the table of models, for the models of Anthropic, OpenAI, Google, Azure and AWS."
+            "Default: from the table of models, for models at Anthropic, OpenAI, Google and AWS."
         ),
     )
     supports: ModelAbilities = Field(

@@ -24,7 +24,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 RequestClassName = Literal["Main", "Subagent", "Workflow", "Compaction", "Auxiliary", "SideReply"]
 AgentType = Annotated[
     str,
-    Field(min_length=1, max_length=128),
+    Field(min_length=1, max_length=64),
     matches(
         AGENT_TYPE,
         wrong="not an agent type",
@@ -33,7 +33,7 @@ AgentType = Annotated[
 ]
 ServerTool = Annotated[
     str,
-    Field(min_length=1, max_length=128),
+    Field(min_length=1, max_length=64),
     matches(
         SERVER_TOOL,
         wrong="not a type of tool",
@@ -123,7 +123,7 @@ class RouteMatch(Spec):
         default=None, strict=True, description="Whether the conversation has documents or files, such as PDFs."
     )
     tools: bool | None = Field(default=None, strict=True, description="Whether the request defines tools of any kind.")
-    server_tools: Annotated[tuple[ServerTool, ...], Items("tool", most=16, unique=True)] | None = Field(
+    server_tools: Annotated[tuple[ServerTool, ...], Items("tool", most=8, unique=True)] | None = Field(
         default=None,
         description=(
             "Types of tools that the upstream runs by itself, such as `web_search_*`; one of them must be defined. "
@@ -153,7 +153,7 @@ class RouteMatch(Spec):
             "titles and web searches are found."
         ),
     )
-    agent_types: Annotated[tuple[AgentType, ...], Items("agent type", most=32, unique=True)] | None = Field(
+    agent_types: Annotated[tuple[AgentType, ...], Items("agent type", most=8, unique=True)] | None = Field(
         default=None,
         description=(
             "Types of Claude Code's subagents, such as `Explore` or `general-purpose`; `custom` is every agent that a "

@@ -146,6 +146,9 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     """Format an explanation for people."""
     refused = told.get("refused")
     found = [f"request  {told.get('model') or '-'}, {told.get('format') or 'no format'}, from {told['client']}"]
+    if told.get("inputTokens") is not None:
+        most = told.get("outputTokens")
+        found.append(f"tokens   about {told['inputTokens']} in, {f'at most {most}' if most else 'no limit'} out")
     if told.get("route"):
         found.append(f"route    {told['route']}")
     for each in told.get("rules") or ():

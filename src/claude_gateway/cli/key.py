@@ -55,7 +55,9 @@ def key() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="With --from: folder (0700) for one file per person with the key.",
 )
-@click.option("--days", metavar="N", type=click.IntRange(1, 3650), help="With --from: the keys end after N days.")
+@click.option(
+    "--days", metavar="N", type=click.IntRange(1, 3650), help="The key, or with --from each key, ends after N days."
+)
 @click.option("--rotate", is_flag=True, help="With --from: one more key also for people who have one.")
 @click.option(
     "--models",
@@ -123,9 +125,10 @@ def new(
         )
         click.echo(keybulk.report(written, kept, output=output, folder=handouts))
         return
-    if handouts is not None or days is not None or rotate:
-        raise click.UsageError("--handouts, --days and --rotate need --from")
-    text = document(name, key=clientkey.make(), models=models, owner=owner, namespace=namespace)
+    if handouts is not None or rotate:
+        raise click.UsageError("--handouts and --rotate need --from")
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    text = document(name, key=clientkey.make(), models=models, owner=owner, namespace=namespace, expires=expires)
     if folder:
         output = folder / f"{name}.yaml"
     if output is None:
@@ -244,12 +247,21 @@ def _cluster(
 
 
 def document(
-    name: str, *, key: str, models: tuple[str, ...] = (), owner: str | None = None, namespace: str | None = None
+    name: str,
+    *,
+    key: str,
+    models: tuple[str, ...] = (),
+    owner: str | None = None,
+    namespace: str | None = None,
+    expires: datetime | None = None,
 ) -> str:
     """Return the YAML of a client and its Secret. Raises click.BadParameter for an invalid name, pattern or owner."""
     metadata: dict[str, Any] = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     secret = {**metadata, "name": f"{name}-key"}
-    spec: dict[str, Any] = {"keys": [{"secretRef": {"name": secret["name"]}}]}
+    entry: dict[str, Any] = {"secretRef": {"name": secret["name"]}}
+    if expires is not None:
+        entry["expiresAt"] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+    spec: dict[str, Any] = {"keys": [entry]}
     if models:
         spec["models"] = list(models)
     if owner is not None:

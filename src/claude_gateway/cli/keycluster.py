@@ -100,6 +100,12 @@ class Client:
             return None
 
     @property
+    def last_used(self) -> str:
+        """When it last called, as its status has it; empty if that is not known."""
+        found = (self.manifest.get("status") or {}).get("lastUsed")
+        return found if isinstance(found, str) else ""
+
+    @property
     def keys(self) -> list[Mapping[str, Any]]:
         """The entries of ``spec.keys``."""
         found = (self.manifest.get("spec") or {}).get("keys") or []
@@ -120,6 +126,7 @@ def listed(cluster: Cluster, *, today: date) -> Iterator[str]:
         own = [key for key in client.keys if "hashesFrom" not in key]
         parts = [client.shown, f"{len(own)} own key{'' if len(own) == 1 else 's'}"]
         parts += [f"{client.created} ({(today - client.created).days} d old)"] if client.created else []
+        parts += [f"last used {client.last_used}"] if client.last_used else []
         parts += [f"ends {key['expiresAt']}" for key in own if isinstance(key.get("expiresAt"), str)]
         yield printable("  ".join(parts))
         for name, key in client.lists:
@@ -142,7 +149,11 @@ def text_of(secret: Mapping[str, Any], key: str) -> str:
 def revoke(cluster: Cluster, who: str, *, only_old: bool) -> list[str]:
     """Remove a person's keys from every list, or delete the client of this name. Returns what was done."""
     done: list[str] = []
-    for client in cluster.clients():
+    clients = cluster.clients()
+    for client in clients:
+        if any(str(key.get("user", "")).lower() == who.lower() for key in client.keys):
+            raise Trouble(f"{who} has a key in the client {client.shown} itself", fix=keylist.BY_HAND)
+    for client in clients:
         if who in (client.name, client.shown) and not only_old:
             cluster.delete(client)
             done.append(f"{client.shown}: the GatewayClient was deleted")

@@ -44,7 +44,13 @@ def revoke(sources: Sequence[Path], who: str, *, only_old: bool) -> list[str]:
     """
     done: list[str] = []
     documents = read(sources)
-    for client in (each for each in documents if each.manifest.get("kind") == Kind.GATEWAY_CLIENT):
+    clients = [each for each in documents if each.manifest.get("kind") == Kind.GATEWAY_CLIENT]
+    for client in clients:
+        for index, entry in enumerate(_keys(client)):
+            if str(entry.get("user", "")).lower() == who.lower():
+                place = client.place(f"spec.keys[{index}]")
+                raise Trouble(f"{place}: {who} has a key in the client itself", fix=keylist.BY_HAND)
+    for client in clients:
         owner = config.ref(client.manifest)
         if who in (owner.name, f"{owner.namespace}/{owner.name}") and not only_old:
             done += _remove(client, documents)

@@ -12,6 +12,8 @@ from typing import Final
 
 from claude_gateway.cli.people import Person
 
+BY_HAND: Final = "Nothing was changed. Remove this entry from spec.keys; then run this again for the lists."
+
 _DATED: Final = re.compile(r"# (\d{4}-\d{2}-\d{2})")
 _PREFIX: Final = "sha256:"
 

@@ -60,7 +60,7 @@ def lint(
         for finding in found:
             click.echo(findings.text(finding))
         policy = decision.plan.policy
-        routes = sum(bool(route.targets) for route in policy.routes)
+        routes = sum(bool(route.all_targets) for route in policy.routes)
         parts = (findings.plural(routes, "route"), findings.plural(len(policy.clients), "client"))
         click.echo(f"{findings.count(found)}; {' and '.join(parts)} would serve", err=True)
     sys.exit(Exit.PROBLEMS if any(finding.is_error for finding in found) else Exit.OK)

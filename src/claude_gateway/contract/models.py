@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from claude_gateway.contract.model_ids import DATE, plain_name, without_context
+from claude_gateway.contract.openai import is_openais_own
 from claude_gateway.contract.policy import Ability
 from claude_gateway.contract.prices import Prices, Rates
 
@@ -40,7 +41,8 @@ RATES: Final[Mapping[str, str]] = {
 LONG_CONTEXT: Final = 1_000_000
 """The window that ``[1m]`` stands for."""
 
-_VENDORS: Final = frozenset({"anthropic", "azure", "bedrock", "claude-code", "gemini", "openai", "vertex_ai"})
+_VENDORS: Final = frozenset({"anthropic", "bedrock", "claude-code", "gemini", "openai", "vertex_ai"})
+"""Providers whose own documentation agrees with the table. Azure's models are called by names that users choose."""
 
 _SAME_MODELS: Final = {"claude-code": "anthropic"}
 """Providers that serve another one's models under the same names."""
@@ -100,12 +102,14 @@ def _names(provider: str, model: str) -> Iterator[str]:
     yield from (undated, _DASHED_DATE.sub("", model), _TUNED.sub(r"\1", model))
 
 
-def is_exact(provider: str) -> bool:
-    """Return whether a provider's own documentation agrees with the limits of the table.
+def is_exact(provider: str, base_url: str | None) -> bool:
+    """Return whether the table's limits are those of a provider's models, rather than a likely guess.
 
-    For others the table often has less than the model can, so that answers would be cut and requests rejected.
+    Of resellers the table often has less than the model can. Servers at other addresses than OpenAI's own often serve
+    other models under OpenAI's names.
     """
-    return provider in _VENDORS
+    own = provider != "openai" or base_url is None or is_openais_own(base_url)
+    return provider in _VENDORS and own
 
 
 def unlisted(model: Model, *, relays_claude: bool) -> frozenset[Ability]:

@@ -39,12 +39,19 @@ class EjectedTarget(Contract):
     until: float
 
 
+class ClientUse(Contract):
+    """When a client was last used, in Unix time; ``client`` is its full name."""
+
+    client: str
+    at: float
+
+
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
     ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
-    gateway, ``credentials`` are those that were used, and ``ejected`` the targets that it tries last for longer than a
-    minute.
+    gateway, ``credentials`` are those that were used, ``clients`` the clients that called, the latest last, and
+    ``ejected`` the targets that it tries last for longer than a minute.
     """
 
     revision: str | None = None
@@ -52,6 +59,7 @@ class ProcessReport(Contract):
     error: str | None = None
     in_flight: int = 0
     credentials: tuple[CredentialReport, ...] = ()
+    clients: tuple[ClientUse, ...] = ()
     ejected: tuple[EjectedTarget, ...] = ()
 
     @property

@@ -5,9 +5,10 @@ not looked into. The gateway's matcher is ``routing/rules.py``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-from claude_gateway.contract.patterns import matches
+from claude_gateway.contract.patterns import STAR, Pattern
 from claude_gateway.contract.policy import Format, Match, RequestClass, Thinking
 
 _CASES: Final = 64
@@ -32,15 +33,17 @@ def covers(one: Match, other: Match) -> bool:
         _thinking(one, other)
         and _at_least(one.thinking_budget_at_least, other.thinking_budget_at_least)
         and _at_least(one.input_tokens_at_least, other.input_tokens_at_least)
-        and all(_same(getattr(one, flag), getattr(other, flag)) for flag in ("images", "documents"))
+        and _same(one.images, other.images)
+        and _same(one.documents, other.documents)
         and _same(one.tools, other.tools, implied=bool(other.server_tools))
         and _same(one.subagent, other.subagent, implied=other.request_classes == (RequestClass.SUBAGENT,))
-        and all(
-            _within(getattr(one, field), getattr(other, field))
-            for field in ("effort", "formats", "clients", "request_classes")
-        )
-        and all(_patterns(getattr(one, field), getattr(other, field)) for field in ("server_tools", "agent_types"))
+        and _within(one.effort, other.effort)
+        and _within(one.formats, other.formats)
+        and _within(one.clients, other.clients)
+        and _within(one.request_classes, other.request_classes)
         and set(one.headers) <= set(other.headers)
+        and _patterns(one.agent_types, other.agent_types)
+        and _patterns(one.server_tools, other.server_tools)
     )
 
 
@@ -58,6 +61,22 @@ def covered(match: Match, earlier: Sequence[Match]) -> bool:
             return False
         left += parts
     return not left
+
+
+@lru_cache(maxsize=2048)
+def coverage(matches: tuple[Match, ...]) -> tuple[int | None, ...]:
+    """Return for each match the first one before it that covers it, or its own number if only several together do.
+
+    None: a request may be left for it. The answer is kept, because all routes are looked at after each change.
+    """
+    return tuple(_coverage(match, matches[:number]) for number, match in enumerate(matches))
+
+
+def _coverage(match: Match, earlier: Sequence[Match]) -> int | None:
+    for number, one in enumerate(earlier):
+        if covers(one, match):
+            return number
+    return len(earlier) if earlier and covered(match, earlier) else None
 
 
 def contradiction(match: Match) -> str | None:
@@ -103,4 +122,11 @@ def _within(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _patterns(one: Sequence[str], other: Sequence[str]) -> bool:
-    return not one or (bool(other) and all(any(matches(wide, narrow) for wide in one) for narrow in other))
+    return not one or (bool(other) and all(any(_matches(wide, narrow) for wide in one) for narrow in other))
+
+
+def _matches(wide: str, narrow: str) -> bool:
+    return wide == narrow or (STAR in wide and _pattern(wide).matches(narrow))
+
+
+_pattern: Final = lru_cache(maxsize=512)(Pattern.of)

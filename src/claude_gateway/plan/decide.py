@@ -20,6 +20,7 @@ from claude_gateway.plan import (
     credentials,
     ejections,
     judges,
+    last_use,
     retirements,
     route_rules,
     service_accounts,
@@ -207,6 +208,7 @@ def _report(
     release = world.settings.identity
     changed = [] if release is None else list(_left(world, release, now))
     events: list[Event] = []
+    uses = last_use.reported(world, now)
     items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
     for item in items:
         before = item.status.of(release)
@@ -228,7 +230,10 @@ def _report(
         statuses.append(status)
         events.extend(news)
         if release is not None:
-            entry = Entry(release, status.generation, status.conditions, status.credential)
+            used = None
+            if item.ref.kind == Kind.GATEWAY_CLIENT:
+                used = last_use.shown(uses.get(_name(item.ref)), None if before is None else before.last_used)
+            entry = Entry(release, status.generation, status.conditions, status.credential, used)
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))

@@ -14,7 +14,7 @@ _FIELDS: Final = {
 }
 
 
-def of(target: RouteTarget, wire: Wire | None) -> dict[str, Any]:
+def of(target: RouteTarget, wire: Wire | None, *, base_url: str | None) -> dict[str, Any]:
     """Return the fields of a policy's target that say what it can take.
 
     Where the model is the client's choice (``*``), the gateway looks the table up.
@@ -31,7 +31,7 @@ def of(target: RouteTarget, wire: Wire | None) -> dict[str, Any]:
     known = models.find(provider, name)
     if known is None:
         return said
-    exact = models.is_exact(provider)
+    exact = models.is_exact(provider, base_url)
     unlisted = models.unlisted(known, relays_claude=wire in CLAUDE_WIRES) - {*has, *lacks}
     said["unlisted"] = tuple(sorted(unlisted))
     if target.context_window is None:

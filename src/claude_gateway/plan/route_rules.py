@@ -8,7 +8,7 @@ from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.contract import tenancy
 from claude_gateway.contract.policy import Format, Match, RequestClass, Route, RouteRule, Target, Thinking
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan.covering import contradiction, covered, covers
+from claude_gateway.plan.covering import contradiction, coverage
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 
 
@@ -30,10 +30,10 @@ def warnings(owner: ObjectRef, route: Route, *, clients: AbstractSet[ObjectRef],
 
     ``clients`` are all GatewayClients, ``release`` is the release's namespace.
     """
-    matches = [rule.match for rule in route.rules]
+    covering = coverage(tuple(rule.match for rule in route.rules))
     for index, rule in enumerate(route.rules):
         at = f"spec.rules[{index}]"
-        yield from _unreachable(owner, route, index, matches, at=f"{at}.match")
+        yield from _unreachable(owner, route, index, covering[index], at=f"{at}.match")
         for number, client in enumerate(rule.match.clients):
             yield from _absent(owner, route, client, clients, at=f"{at}.match.clients[{number}]", release=release)
 
@@ -57,23 +57,23 @@ def _match(namespace: str, written: RouteMatch) -> Match:
     )
 
 
-def _unreachable(owner: ObjectRef, route: Route, index: int, matches: list[Match], *, at: str) -> Iterator[Problem]:
-    """Yield the first reason why no request reaches a rule."""
-    mine, earlier = matches[index], matches[:index]
+def _unreachable(owner: ObjectRef, route: Route, index: int, covering: int | None, *, at: str) -> Iterator[Problem]:
+    """Yield the first reason why no request reaches a rule; ``covering`` is the rule that covers it, or itself."""
+    mine, earlier = route.rules[index].match, route.rules[:index]
     together = contradiction(mine)
     if together is not None:
         message = f"{together} never hold together, so no request reaches this rule"
         yield _warning(owner, at, Reason.RULE_CONFLICTING, message, "Remove one of the conditions, or the rule.")
         return
-    same = next((route.rules[number].name for number, match in enumerate(earlier) if match == mine), None)
+    same = next((rule.name for rule in earlier if rule.match == mine), None)
     if same is not None:
         message = f"the conditions are those of the rule `{same}`, which comes first, so no request reaches this rule"
         yield _warning(owner, at, Reason.RULE_CONFLICTING, message, "Change the conditions of one, or remove one.")
         return
-    wider = next((route.rules[number].name for number, match in enumerate(earlier) if covers(match, mine)), None)
-    if wider is None and not covered(mine, earlier):
+    if covering is None:
         return
-    before = "the rules before it together match" if wider is None else f"the rule `{wider}` before it matches"
+    wider = route.rules[covering].name
+    before = "the rules before it together match" if covering == index else f"the rule `{wider}` before it matches"
     message = f"{before} all requests that this rule matches, so none reaches it"
     fix = "Move this rule up, or narrow the conditions of the rules before it."
     yield _warning(owner, at, Reason.RULE_UNREACHABLE, message, fix)

@@ -46,11 +46,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The conditions on top of a status, and the generation that every release has seen."""
+    """The conditions on top of a status, and the generation that every release has seen.
+
+    ``last_used`` is when a client last called.
+    """
 
     generation: int
     conditions: tuple[Condition, ...]
     credential: CredentialDetails | None = None
+    last_used: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Entry:
     generation: int
     conditions: tuple[Condition, ...]
     credential: CredentialDetails | None = None
+    last_used: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class StoredStatus:
     entries: tuple[Entry, ...] = ()
     version: str = ""
     credential: CredentialDetails | None = None
+    last_used: str | None = None
 
     def of(self, release: Release | None) -> Entry | None:
         """Return a release's entry."""
@@ -138,6 +144,7 @@ def read_status(manifest: Mapping[Any, Any]) -> StoredStatus:
         entries=tuple(_entries(raw if isinstance(raw, list) else ())),
         version=version,
         credential=read_details(status.get("credential")),
+        last_used=_time(status.get("lastUsed")),
     )
 
 
@@ -168,7 +175,8 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
             )
         )
     details = next((entry.credential for entry in ordered if entry.credential is not None), None)
-    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details)
+    used = max((entry.last_used for entry in ordered if entry.last_used is not None), default=None)
+    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details, used)
 
 
 def _rank(condition: Condition) -> tuple[int, int, bool]:
@@ -189,6 +197,7 @@ def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: da
 def _same(stored: StoredStatus, summary: Summary) -> bool:
     ours = {condition for condition in stored.conditions if condition.type in OURS}
     same = stored.generation == summary.generation and stored.credential == summary.credential
+    same = same and stored.last_used == summary.last_used
     return same and ours == set(summary.conditions)
 
 
@@ -200,7 +209,8 @@ def _entries(raw: Iterable[object]) -> Iterator[Entry]:
         if isinstance(namespace, str) and isinstance(name, str):
             generation = _integer(entry.get("observedGeneration")) or 0
             conditions = tuple(_conditions(entry.get("conditions")))
-            yield Entry(Release(namespace, name), generation, conditions, read_details(entry.get("credential")))
+            details, used = read_details(entry.get("credential")), _time(entry.get("lastUsed"))
+            yield Entry(Release(namespace, name), generation, conditions, details, used)
 
 
 def _conditions(raw: object) -> Iterator[Condition]:
@@ -211,6 +221,10 @@ def _conditions(raw: object) -> Iterator[Condition]:
         kind, state, since, reason, message = (text if isinstance(text, str) else "" for text in texts)
         if kind and state and since:
             yield Condition(kind, state, _integer(entry.get("observedGeneration")) or 0, since, reason, message)
+
+
+def _time(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _integer(value: object) -> int | None:

@@ -207,7 +207,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         base_url=able.base_url,
         secret=None if key is None else key.entry,
         login=None if key is None else key.login,
-        **limits.of(target, able.wire),
+        **limits.of(target, able.wire, base_url=able.base_url),
         parameters=policy.Parameters(
             temperature=target.parameters.temperature,
             top_p=target.parameters.top_p,

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.builders import objects as builders
 from tests.support.builders import scan
-from tests.support.processes.command import Outcome, call
+from tests.support.processes.command import Outcome, call, write
 from tests.support.processes.serve import Starter
 
 PEOPLE = "name,email,team\nAlice,alice@example.com,platform\nBob,bob@example.com,data\n"
@@ -21,16 +22,8 @@ print("sealed:" + str(len(sys.stdin.read())))
 def bulk(folder: Path, text: str, *arguments: str, path: str | None = None) -> Outcome:
     people = folder / "people.csv"
     people.write_text(text)
-    given: tuple[str | Path, ...] = (
-        "--from",
-        people,
-        "-o",
-        folder / "developers.yaml",
-        "--handouts",
-        folder / "handouts",
-        *arguments,
-    )
-    return call("key", "new", "developers", *given, environment={"PATH": path} if path else None)
+    places = ("--from", people, "-o", folder / "developers.yaml", "--handouts", folder / "handouts")
+    return call("key", "new", "developers", *places, *arguments, environment={"PATH": path} if path else None)
 
 
 def key(folder: Path, person: str) -> str:
@@ -164,6 +157,23 @@ def test_a_client_is_revoked_with_its_own_secret(folder: Path) -> None:
     assert call("key", "revoke", "nobody", "-f", folder).code == 1
 
 
+def test_a_key_of_one_client_has_an_end(folder: Path) -> None:
+    assert call("key", "new", "ci", "--days", "30", "-o", folder / "ci.yaml").code == 0
+    assert "expiresAt" in (folder / "ci.yaml").read_text()
+    assert call("lint", "-f", folder).code == 0
+
+
+def test_a_person_in_the_client_itself_is_not_forgotten(folder: Path) -> None:
+    """Removing only the lines of the lists would leave the person a key."""
+    bulk(folder, PEOPLE)
+    entry = {"hash": f"sha256:{'0' * 64}", "user": "bob@example.com"}
+    write(folder / "more.yaml", {**builders.client(), "metadata": {"name": "more"}, "spec": {"keys": [entry]}})
+    before = (folder / "developers.yaml").read_text()
+    outcome = call("key", "revoke", "bob@example.com", "-f", folder)
+    assert (outcome.code, f"{folder}/more.yaml:" in outcome.stderr) == (1, True)
+    assert (folder / "developers.yaml").read_text() == before
+
+
 def test_a_layout_that_cannot_be_edited_is_not_changed(folder: Path) -> None:
     bulk(folder, PEOPLE)
     path = folder / "developers.yaml"
@@ -184,7 +194,6 @@ def test_a_layout_that_cannot_be_edited_is_not_changed(folder: Path) -> None:
         ("revoke", "x"),
         ("list", "--cluster", "-f", "."),
         ("list", "-f", ".", "-n", "x"),
-        ("new", "x", "--days", "3"),
         ("new", "x", "--rotate"),
         ("new", "x", "--from", __file__),
         ("new", "Not A Name", "--from", __file__, "-o", "x.yaml", "--handouts", "x"),

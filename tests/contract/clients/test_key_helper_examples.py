@@ -140,7 +140,12 @@ def recorded(home: Path, helper: str) -> str:
 
 def fetched(home: Path, key: str) -> None:
     """Wait until the helper has handed a key out: until then, the old one must be accepted."""
-    until(lambda: key in (home / "handed-out").read_text(), timeout=60, what="the helper to hand out the key")
+    until(lambda: key in handed_out(home), timeout=60, what="the helper to hand out the key")
+
+
+def handed_out(home: Path) -> list[str]:
+    """Return what the helper handed out."""
+    return (home / "handed-out").read_text().splitlines()
 
 
 def all_went_well(stack: System, before: int, *, count: int) -> None:
@@ -191,20 +196,23 @@ def test_a_rotating_file(stack: System, upstream: Scripted, tmp_path: Path, rele
 
 @pytest.mark.parametrize("release", cli.RELEASES)
 def test_jwt(stack: System, upstream: Scripted, idp: TokenEndpoint, tmp_path: Path, release: cli.Release) -> None:
-    before, asked = len(stack.requests(count=0)), len(idp.asked)
+    before = len(stack.requests(count=0))
     issuer = {"issuer": idp.issuer, "jwksURL": f"{idp.issuer}/keys", "audiences": [AUDIENCE]}
     serve(stack, upstream, client(jwt=[issuer]))
     (tmp_path / "client-secret").write_text(SECRET)
     known = {"IDP_TOKEN_URL": idp.url, "IDP_CLIENT_ID": CLIENT, "IDP_SECRET_FILE": str(tmp_path / "client-secret")}
     helper = recorded(tmp_path, f"{EXAMPLES / 'jwt.sh'} --ca-file {idp.ca}")
     with Session(stack, tmp_path, helper, release, known) as session:
-        for number in range(4):
-            assert session.say(f"hello {number}") == f"echo: hello {number}"
-            until(lambda: len(idp.asked) > asked + number, what="the helper to fetch a token")  # noqa: B023
-    all_went_well(stack, before, count=4)
+        assert session.say("hello") == "echo: hello"
+
+        def renewed() -> bool:
+            assert session.say("again") == "echo: again"
+            return len(set(handed_out(tmp_path))) >= 3
+
+        # A prompt while the helper still runs does not start it again, so it takes some.
+        until(renewed, timeout=80, what="the third token")
+    all_went_well(stack, before, count=3)
     assert {line["user"] for line in stack.requests(count=before)[before:]} == {"alice"}
-    # Each is another token: the key really rotated.
-    assert len(idp.asked) - asked >= 3
 
 
 def test_the_setup_script(stack: System, upstream: Scripted, tmp_path: Path) -> None:

@@ -103,6 +103,15 @@ async def test_a_stream_changes_in_its_names_alone(path: str, wire: Wire, parts:
         assert await answer.read() == _ours(data)
 
 
+@pytest.mark.parametrize("name", ["theirs", "a-name-of-another-length"])
+async def test_a_large_batch_of_embeddings_has_its_name_at_the_end(name: str) -> None:
+    batch = b'{"object":"list","data":[' + b",".join([b'{"embedding":[0.1,0.2]}'] * 100_000) + b"],"
+    end = b'"model":"%s","usage":{"prompt_tokens":1,"total_tokens":1}}\n'
+    async with _served(whole(batch + end % name.encode()), wire=Wire.OPENAI) as (gw, _):
+        answer = await gw.post("/v1/embeddings", {**_ASKED, "input": "hi"})
+        assert await answer.read() == batch + end % b"ours"
+
+
 async def test_the_right_name_keeps_every_byte_and_every_piece() -> None:
     async with _served(stream(*_EVENTS), "theirs") as (gw, _):
         answer = await gw.post("/v1/messages", {**_ASKED, "model": "theirs", "stream": True})

@@ -19,6 +19,7 @@ from claude_gateway_proxy.gateway.explain import Question, explain
 from claude_gateway_scripted.local import Scripted
 
 KEYS = {f"cgw_key-of-{client.name.replace('/', '-')}-0123456789": client.name for client in questions.CLIENTS}
+SESSION = "x-claude-code-session-id"
 BY_CLIENT = {name: key for key, name in KEYS.items()}
 
 
@@ -37,7 +38,7 @@ def test_the_log_of_the_gateway_says_the_same() -> None:
                     **dict(each.headers),
                     "x-api-key": BY_CLIENT[each.client],
                     "anthropic-version": "2023-06-01",
-                    "x-claude-code-session-id": str(number),
+                    SESSION: str(number),
                 }
                 gateway.call("POST", each.path, body=each.body, headers=headers)
             lines = {line["session"]: line for line in gateway.requests(count=len(asked))}
@@ -49,7 +50,7 @@ def test_the_log_of_the_gateway_says_the_same() -> None:
                 policy=whole.gateway.decode(),
                 client=each.client,
                 path=each.path,
-                headers=each.headers,
+                headers=(*each.headers, (SESSION, str(number))),
                 body=each.body,
             )
         )

@@ -63,6 +63,7 @@ def test_a_token_identifies_its_caller_everywhere(idp: IdentityProvider, header:
             "proof": "jwt",
         }
         assert token not in gateway.process.log.read_text()
+        assert [use.client for use in gateway.status().clients] == ["ns/dev"]
     assert idp.asked == ["/.well-known/openid-configuration", "/keys"], "everything was verified with one key set"
 
 
@@ -101,6 +102,10 @@ def _deep(idp: IdentityProvider) -> None:
     idp.answers["/keys"] = (200, {}, b'{"keys":' + b"[" * 100_000)
 
 
+def _deep_discovery(idp: IdentityProvider) -> None:
+    idp.answers["/.well-known/openid-configuration"] = (200, {}, b'{"x":' + b"[" * 100_000)
+
+
 def _elsewhere(idp: IdentityProvider) -> None:
     document = {"issuer": idp.issuer, "jwks_uri": "http://169.254.169.254/keys"}
     idp.answers["/.well-known/openid-configuration"] = (200, {}, json.dumps(document).encode())
@@ -111,7 +116,7 @@ def _file(idp: IdentityProvider) -> None:
     idp.answers["/.well-known/openid-configuration"] = (200, {}, json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("attack", [_redirected, _huge, _deep, _elsewhere, _file])
+@pytest.mark.parametrize("attack", [_redirected, _huge, _deep, _deep_discovery, _elsewhere, _file])
 def test_keys_come_from_the_issuers_own_address_within_bounds(idp: IdentityProvider, attack: Any) -> None:
     attack(idp)
     with LoneGateway(served(accepting(idp))) as gateway:

@@ -1,18 +1,32 @@
 """Tiers across clouds: Anthropic, then Bedrock, then Vertex AI, then another model; the client always gets Messages."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.support.builders.bundles import route, target
 from tests.support.builders.clouds import service_account
-from tests.support.processes.inprocess import Gateway, Upstream, drop, gateway, upstream, whole
+from tests.support.processes.inprocess import (
+    Gateway,
+    Reply,
+    Seen,
+    Upstream,
+    drop,
+    events,
+    gateway,
+    head,
+    stream,
+    upstream,
+    whole,
+)
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.policy import Aws, Format, Google, Target, Translation, Wire
+from claude_gateway.names import LITELLM_SOCKET
 
 _BODY: Final = {"model": "claude-sonnet-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 _BEARER: Final = b'{"bearerToken": "aws-bearer"}'
@@ -99,7 +113,7 @@ def _targets(ups: list[Upstream], bearer: str, file: str) -> list[Target]:
 
 
 @pytest.mark.parametrize("failing", _FAILURES)
-async def test_each_tier_takes_over_from_the_one_before_it(failing: Any) -> None:
+async def test_each_tier_takes_over_from_the_one_before_it(failing: Reply) -> None:
     async with _tiers() as tiers:
         for number, up in enumerate(tiers.upstreams):
             found = [len(each.seen) for each in tiers.upstreams]
@@ -128,3 +142,61 @@ async def test_the_first_tier_is_asked_again_when_it_is_well() -> None:
     assert targets[-1] == 3
     assert len(tiers.upstreams[1].seen) == len(targets) - 2
     assert tiers.upstreams[2].seen == tiers.upstreams[3].seen == []
+
+
+_CHAT_ERROR: Final = b'data: {"error":{"message":"busy","type":"server_error","code":"server_error"}}\n\n'
+_CHAT_ROLE: Final = b'data: {"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+_EVENT_ERROR: Final = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n'
+_EVENTS: Final = events("message_start", "content_block_start", "message_delta", "message_stop")
+
+
+async def _cut(_: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.write(head())
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "failing", [_FAILURES[0], drop, _cut, stream(_CHAT_ERROR), stream(_CHAT_ROLE, _CHAT_ERROR), stream(_CHAT_ROLE)]
+)
+async def test_the_codec_lane_fails_over_before_the_first_content(failing: Reply) -> None:
+    async with upstream(failing) as bad, upstream(stream(*_EVENTS)) as good:
+        translated = target(
+            wire=Wire.OPENAI,
+            base_url=f"{bad.url}/v1",
+            translation=Translation(codec=(Format.MESSAGES,)),
+            id="ns/c/0.0",
+        )
+        async with gateway(route("claude-*", targets=[translated, _last(good)])) as gw:
+            assert await _streamed(gw) == b"".join(_EVENTS)
+            (record,) = await gw.records()
+    assert (record["attempts"], record["target"], record["lane"]) == (2, "ns/c/1.0", "relay")
+    assert (len(bad.seen), len(good.seen)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [_FAILURES[0], drop, _cut, stream(_EVENT_ERROR), stream(_EVENTS[0], _EVENT_ERROR), stream(_EVENTS[0])],
+)
+async def test_the_litellm_lane_fails_over_before_the_first_content(failing: Reply) -> None:
+    translated = target(base_url="http://127.0.0.1:1", formats=(), id="ns/c/0.0")
+    async with (
+        upstream(stream(*_EVENTS)) as good,
+        gateway(route("claude-*", targets=[translated, _last(good)])) as gw,
+        upstream(failing, path=gw.run_dir / LITELLM_SOCKET) as worker,
+    ):
+        assert await _streamed(gw) == b"".join(_EVENTS)
+        (record,) = await gw.records()
+    assert (record["attempts"], record["target"], record["lane"]) == (2, "ns/c/1.0", "relay")
+    # A worker that goes away gets a request once more when it is back; nobody has answered it.
+    assert len(worker.seen) == (2 if failing is drop else 1)
+    assert len(good.seen) == 1
+
+
+def _last(good: Upstream) -> Target:
+    return target(base_url=good.url, id="ns/c/1.0", priority=1)
+
+
+async def _streamed(gw: Gateway) -> bytes:
+    answer = await gw.post("/v1/messages", {**_BODY, "stream": True})
+    assert answer.status == 200
+    return await answer.read()

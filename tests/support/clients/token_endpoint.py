@@ -120,7 +120,8 @@ def token_endpoint(folder: Path) -> Iterator[TokenEndpoint]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "idp-key.pem")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        # The handshake is the connection's own: one that begins none must not keep the others waiting.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         running.url = f"https://localhost:{server.server_address[1]}/token"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

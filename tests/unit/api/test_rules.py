@@ -8,6 +8,7 @@ from tests.support.builders.specs import INVALID, VALID, Case, bedrock, credenti
 
 from claude_gateway.api.base import Spec, json_name, seconds
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
+from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.api.rule import ERROR_TYPE, Rule
@@ -85,6 +86,18 @@ def test_refuses_a_spec_that_is_no_mapping(spec: object) -> None:
 )
 def test_a_credential_names_the_secrets_that_it_needs(spec: Any, names: tuple[str, ...]) -> None:
     assert ClaudeCredentialSpec.model_validate(spec).secret_names == names
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        ({"serviceAccounts": [{"name": "ci"}]}, ()),
+        ({"keys": [{"secretRef": {"name": "a"}}, {"hash": f"sha256:{'0' * 64}"}, {"hashesFrom": {"name": "b"}}]}, "ab"),
+        ({"jwt": [{"secretRef": {"name": "c"}}, {"issuer": "https://x", "audiences": ["y"]}]}, "c"),
+    ],
+)
+def test_a_client_names_the_secrets_that_it_needs(spec: Any, names: str) -> None:
+    assert GatewayClientSpec.model_validate(spec).secret_names == tuple(names)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_json_has_the_words_of_the_log_line(folder: Path, body: Path) -> None:
     told = json.loads(call("explain", "-f", folder, "--request", body, "-o", "json").stdout)
     assert (told["route"], told["rule"], told["why"], told["lane"]) == ("default/sonnet", None, "only", "relay")
     assert told["targets"][0]["place"] == 1
+    assert (told["inputTokens"] > 0, told["outputTokens"]) == (True, 1)
 
 
 def test_a_request_that_would_be_rejected_ends_with_1(folder: Path) -> None:

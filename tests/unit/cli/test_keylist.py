@@ -48,8 +48,7 @@ def test_a_persons_keys_are_removed_and_nobody_elses() -> None:
     text = keylist.added(two(), [(Person("Alice@example.com"), "cgw_newer")], today=TODAY, expires=None)
     assert keylist.holders(text) == {"alice@example.com", "bob"}
     left, count = keylist.removed(text, "alice@EXAMPLE.com")
-    assert count == 2
-    assert keylist.holders(left) == {"bob"}
+    assert (count, keylist.holders(left)) == (2, frozenset({"bob"}))
     old_gone, count = keylist.removed(text, "alice@example.com", only_old=True)
     assert (count, [entry.person for entry in keylist.entries(old_gone)]) == (1, ["bob", "Alice@example.com"])
     assert keylist.removed(text, "alice") == (text, 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.model_ids import variants, without_context
+from claude_gateway.contract.model_ids import context_of, variants, without_context, without_provider
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,25 @@ def test_names_under_which_a_model_is_looked_up(model: str, names: tuple[str, ..
 
 def test_a_context_is_not_a_part_of_the_name() -> None:
     assert without_context("deepseek-v4-pro[200k]") == "deepseek-v4-pro"
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"), [("m", 0), ("m[1m]", 1_000_000), ("m[2M]", 2_000_000), ("m[200k]", 200_000), ("[1m]", 0)]
+)
+def test_a_context_is_a_number_of_tokens(model: str, tokens: int) -> None:
+    assert context_of(model) == tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "shorter"),
+    [
+        ("openai/gpt-5", "gpt-5"),
+        ("openrouter/anthropic/claude-x", "anthropic/claude-x"),
+        ("gpt-5", None),
+        ("openai/", None),
+        ("/gpt-5", None),
+        ("arn:aws:bedrock:eu-west-1::foundation-model/anthropic.claude-x", None),
+    ],
+)
+def test_a_provider_in_front_of_a_name(model: str, shorter: str | None) -> None:
+    assert without_provider(model) == shorter

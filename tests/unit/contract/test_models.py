@@ -133,12 +133,20 @@ def test_what_a_model_most_likely_lacks(provider: str, name: str, relays_claude:
     assert models.unlisted(found, relays_claude=relays_claude) == unlisted
 
 
-def test_only_vendors_limits_are_exact() -> None:
-    assert [name for name in ("anthropic", "openai", "bedrock", "minimax", "groq") if models.is_exact(name)] == [
-        "anthropic",
-        "openai",
-        "bedrock",
-    ]
+@pytest.mark.parametrize(
+    ("provider", "base_url", "exact"),
+    [
+        ("anthropic", "https://llm.example.com", True),
+        ("bedrock", None, True),
+        ("openai", "https://api.openai.com/v1", True),
+        ("openai", None, True),
+        ("openai", "http://vllm.models.svc:8000/v1", False),
+        ("azure", "https://x.openai.azure.com", False),
+        ("minimax", None, False),
+    ],
+)
+def test_only_vendors_limits_are_exact(provider: str, base_url: str | None, exact: bool) -> None:
+    assert models.is_exact(provider, base_url) is exact
 
 
 def test_every_line_can_be_read() -> None:

@@ -107,7 +107,7 @@ def test_shares_follow_the_weights() -> None:
         (0, False, "first: priority 0"),
         (1, False, "priority 1: tried only if those of priority 0 fail"),
         (0, True, "ejected after failures, so it is tried last"),
-        (1, True, "first: priority 1"),
+        (1, True, "first: those that would come before it are ejected"),
     ],
 )
 def test_each_target_says_why(number: int, ejected: bool, why: str) -> None:

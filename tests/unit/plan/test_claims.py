@@ -180,3 +180,10 @@ def test_patterns_of_many_stars_are_compared_in_linear_time() -> None:
         ("asking", "spec.safeguardsModel", Reason.MODEL_NOT_FOUND)
     ]
     assert routed(stars, route("asking", models=["x"], safeguardsModel="a" * 252 + "b")).problems == ()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("openai/gpt-5", False), ("openai/gpt-6", True), ("openai/*", True)])
+def test_an_older_name_of_another_namespace_covers_it_with_a_provider_in_front(name: str, kept: bool) -> None:
+    old = route("old", models=["gpt-5"], namespace="a", created="2026-01-01T00:00:00Z")
+    young = route("young", models=[name], namespace="b", created="2026-02-01T00:00:00Z")
+    assert names(routed(old, young)).get("b/young", ()) == ((name,) if kept else ())

@@ -45,6 +45,13 @@ def test_limits_that_are_no_vendors_choose_and_never_reject_or_cut() -> None:
     assert (found.context_window, found.certain_window, found.max_output_tokens) == (100, True, 7)
 
 
+def test_a_server_of_ones_own_may_serve_anything_under_openais_names() -> None:
+    found = _served("openai/gpt-4", baseURL="http://vllm.example.com/v1")
+    assert (found.context_window, found.certain_window, found.max_output_tokens) == (8192, False, None)
+    found = _served("openai/gpt-4")
+    assert (found.context_window, found.certain_window, found.max_output_tokens) == (8192, True, 4096)
+
+
 @pytest.mark.parametrize("model", ["hosted_vllm/gpt-5", "anthropic/*", "anthropic/unheard-of"])
 def test_of_other_models_nothing_is_claimed(model: str) -> None:
     more = {"credential": None, "baseURL": "https://vllm.example.com/v1"} if model.startswith("hosted") else {}

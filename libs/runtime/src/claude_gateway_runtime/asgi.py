@@ -39,6 +39,22 @@ class Incoming:
         return self._receive()
 
 
+class Outgoing:
+    """An ASGI ``send`` of our own server, which also writes a piece of a body at once, without a coroutine."""
+
+    __slots__ = ("_send", "writable", "write")
+
+    def __init__(self, send: Send, *, writable: Callable[[], bool], write: Callable[[bytes], None]) -> None:
+        """``writable`` says whether ``write`` may be called now; where not, ``send`` waits until the client reads."""
+        self._send = send
+        self.writable = writable
+        self.write = write
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send one message."""
+        return self._send(message)
+
+
 class ClientGone(Exception):  # noqa: N818 - an event, not an error
     """The client closed its connection before its request was complete."""
 

@@ -54,6 +54,7 @@ def convert(config: Mapping[Any, Any], report: Report, *, vault: Vault) -> Draft
         fix = "Pass the config.json of claude-code-router, such as ~/.claude-code-router/config.json."
         raise Trouble(f"{report.path}: `Providers` is missing", fix=fix)
     draft = Draft()
+    vault.reserve(config)
     _variables(top, vault)
     found = [ccrproviders.read(entry, draft, vault) for entry in top.sections(key)]
     upstreams = {upstream.name: upstream for upstream in found if upstream is not None}

@@ -14,6 +14,9 @@ from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS
 SHARES: Final = ("weight", "rpm", "tpm")
 """What LiteLLM draws deployments by: the first of these that a deployment of the group has."""
 
+_USUAL_ADDRESSES: Final = dict.fromkeys(("ollama", "ollama_chat"), "http://localhost:11434")
+"""Where LiteLLM looks for servers that have no `api_base`."""
+
 _NO_CHAT: Final = frozenset({"image_generation", "audio_transcription", "audio_speech", "rerank", "moderation"})
 _PARAMETERS: Final = {"temperature": "temperature", "top_p": "topP"}
 _EFFORTS: Final = frozenset({"low", "medium", "high"})
@@ -86,7 +89,8 @@ def read(entry: Section, sources: Sources) -> Deployment | None:
     try:
         return _deployment(group, model, params, info, sources)
     except NotAccepted as refused:
-        params.lose("model", f"{refused.field}: {refused}", "Correct the value, and import again.")
+        field_name = "api_base" if refused.field.endswith("baseURL") else "model"
+        params.lose(field_name, f"{refused.field}: {refused}", "Correct the value, and import again.")
         return None
 
 
@@ -116,7 +120,11 @@ def _deployment(group: str, model: str, params: Section, info: Section, sources:
     access = _access(provider, name, params, sources)
     if access is None:
         return None
-    target = {"model": f"{provider}/{_bare(provider, name)}", **access, **_settings(params, info)}
+    name = _bare(provider, name)
+    if "*" in name and group in (model, name):
+        # The name that the client sent is passed on, of which the route's own pattern takes the same ones.
+        name = "*"
+    target = {"model": f"{provider}/{name}", **access, **_settings(params, info)}
     shares = {name: share for name in SHARES if (share := params.number(name)) is not None}
     order = params.number("order")
     if order is not None:
@@ -163,12 +171,15 @@ def _access(provider: str, name: str, params: Section, sources: Sources) -> Json
 
 def _api_key(provider: str, params: Section, sources: Sources) -> Json | None:
     raw, address = params.text("api_key"), params.text("api_base") or params.text("base_url")
+    address = address or _USUAL_ADDRESSES.get(provider, "")
     plain = sources.vault.plain(address) if address else ""
     if plain is None:
         fix = f"Set {reference(address)} with --env-file, and import again."
         params.lose("api_base", "the address is in a variable that is not set", fix)
         return None
     base_url = upstreams.base_url(provider, plain) if plain else None
+    if plain and "?" in plain:
+        params.lose("api_base", "the query of the address is left out", "Use an address without a query.")
     if PROVIDERS[provider].needs_base_url and base_url is None:
         params.lose("api_base", f"`{provider}` needs an address", "Write `api_base`, and import again.")
         return None
@@ -176,8 +187,11 @@ def _api_key(provider: str, params: Section, sources: Sources) -> Json | None:
         if raw:
             params.drop("api_key", "the server needs no key, so none is sent")
         return {"baseURL": base_url}
-    usual = upstreams.key_variable(provider)
-    variable = sources.vault.variable(raw, instead=usual) if raw else sources.vault.refer(usual)
+    if raw:
+        # Not the usual name, which stands for what is in the environment.
+        variable = sources.vault.variable(raw, instead=f"{provider}_KEY")
+    else:
+        variable = sources.vault.refer(upstreams.key_variable(provider))
     spec: Json = {"apiKey": {"provider": provider, **({} if base_url is None else {"baseURL": base_url})}}
     return {"credential": sources.draft.credential(provider, spec, {"key": variable})}
 

@@ -1,5 +1,6 @@
 """The objects that an import makes, in the shape of our API; every one is checked before it is taken."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -31,40 +32,58 @@ class NotAccepted(Exception):  # noqa: N818 - a value that our API rejects; the 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Objects by name, in the order in which they are written."""
+    """Objects by name, in the order in which they are written.
+
+    ``equal`` are the credentials by their content, ``numbers`` the last number behind each name.
+    """
 
     routes: dict[str, Json] = field(default_factory=dict)
     credentials: dict[str, Json] = field(default_factory=dict)
     clients: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, Json] = field(default_factory=dict)
+    equal: dict[str, str] = field(default_factory=dict, repr=False)
+    numbers: dict[tuple[int, str], int] = field(default_factory=dict, repr=False)
 
     def route(self, name: str, spec: Json) -> str:
         """Add a route under a free name like ``name``, which is returned. Raises NotAccepted."""
-        return _add(self.routes, object_name(name), checked(ModelRouteSpec, spec))
+        spec = checked(ModelRouteSpec, spec)
+        found = self._free(self.routes, object_name(name))
+        self.routes[found] = spec
+        return found
 
     def credential(self, name: str, spec: Json, values: Mapping[str, str]) -> str:
         """Return the name of a credential: an equal one's, or that of a new one. Raises NotAccepted.
 
         ``values`` are the variables of its Secret, by key. The Secret has the name of the credential.
         """
-        for known, other in self.credentials.items():
-            if _without_secret(other) == spec and self.secrets.get(known, {}) == _references(values):
-                return known
-        found = _free(self.credentials, object_name(name))
+        same = json.dumps([spec, dict(values)], sort_keys=True)
+        if same in self.equal:
+            return self.equal[same]
+        found = self._free(self.credentials, object_name(name))
         if values:
             kind = next(iter(spec))
             spec = {**spec, kind: {**spec[kind], "secretRef": {"name": found}}}
         self.credentials[found] = checked(ClaudeCredentialSpec, spec)
+        self.equal[same] = found
         if values:
             self.secrets[found] = _references(values)
         return found
 
     def client(self, name: str, variable: str, *, owner: str | None = None) -> str:
         """Add a client with one key. Raises NotAccepted."""
-        found = _free(self.clients, object_name(name))
+        found = self._free(self.clients, object_name(name))
         spec: Json = {"keys": [{"secretRef": {"name": f"{found}-key"}}]}
         self.clients[found] = checked(GatewayClientSpec, spec if owner is None else {"owner": owner, **spec})
         self.secrets[f"{found}-key"] = {"key": f"${variable}"}
+        return found
+
+    def _free(self, objects: Mapping[str, Json], name: str) -> str:
+        number = self.numbers.get((id(objects), name), 1)
+        found = name if number == 1 else f"{name}-{number}"
+        while found in objects:
+            number += 1
+            found = f"{name}-{number}"
+        self.numbers[id(objects), name] = number
         return found
 
     def manifests(self) -> list[Json]:
@@ -99,25 +118,8 @@ def unique(items: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def _add(objects: dict[str, Json], name: str, spec: Json) -> str:
-    found = _free(objects, name)
-    objects[found] = spec
-    return found
-
-
-def _free(objects: Mapping[str, Json], name: str) -> str:
-    number, found = 2, name
-    while found in objects:
-        found, number = f"{name}-{number}", number + 1
-    return found
-
-
 def _references(values: Mapping[str, str]) -> Json:
     return {key: f"${variable}" for key, variable in values.items()}
-
-
-def _without_secret(spec: Json) -> Json:
-    return {kind: {key: value for key, value in fields.items() if key != "secretRef"} for kind, fields in spec.items()}
 
 
 def _objects(kind: Kind, specs: Mapping[str, Json]) -> list[Json]:

@@ -116,7 +116,16 @@ def _models(top: Section, preferred: str) -> dict[str, str]:
 
 def _target(reader: _Reader, at: str, model: str) -> Json | None:
     """Return the target of a role; None if it cannot be carried over, which is noted."""
+    own = _own_server(reader, at, model)
+    if own is not None:
+        return own
     provider, name = _split(reader, model)
+    top = reader.top
+    if provider == "gemini" and top.text("USE_VERTEX_AUTH").lower() == "true":
+        if top.text("VERTEX_PROJECT") and top.text("VERTEX_LOCATION"):
+            provider = "vertex_ai"
+        else:
+            top.lose("USE_VERTEX_AUTH", "Vertex AI needs a project and a location", roles.VERTEX_FIX)
     if (refused := upstreams.refusal(provider)) is not None:
         reader.top.lose(at, *refused)
         return None
@@ -127,6 +136,26 @@ def _target(reader: _Reader, at: str, model: str) -> Json | None:
         )
     except NotAccepted as refused_target:
         reader.top.lose(at, f"{refused_target.field}: {refused_target}", "Correct the value, and import again.")
+        return None
+
+
+def _own_server(reader: _Reader, at: str, model: str) -> Json | None:
+    """Return the target of a role that has a server of its own, as some forks have it; None if it has none."""
+    role, top = at.removesuffix("_MODEL"), reader.top
+    address, key = top.text(f"{role}_ENDPOINT") or top.text(f"{role}_BASE_URL"), top.text(f"{role}_API_KEY")
+    if not address or top.text(f"ENABLE_{role}_ENDPOINT").lower() == "false":
+        return None
+    provider = upstreams.of_host(address) or upstreams.SERVER
+    base_url = upstreams.base_url(provider, address)
+    try:
+        if base_url is not None and is_placeholder(key):
+            return checked(RouteTarget, {"model": f"{provider}/{model}", "baseURL": base_url, **_more(reader)})
+        spec: Json = {"apiKey": {"provider": provider, **({} if base_url is None else {"baseURL": base_url})}}
+        variable = reader.vault.refer(f"{role}_API_KEY")
+        credential = reader.draft.credential(f"{role}-{provider}", spec, {"key": variable})
+        return checked(RouteTarget, {"model": f"{provider}/{model}", "credential": credential, **_more(reader)})
+    except NotAccepted as refused:
+        top.lose(f"{role}_ENDPOINT", f"{refused.field}: {refused}", "Correct the value, and import again.")
         return None
 
 
@@ -151,8 +180,6 @@ def _access(reader: _Reader, provider: str) -> Json | None:
     """Return the credential or the address of a provider; None if something is missing, which is noted."""
     top, vault = reader.top, reader.vault
     google = top.text("VERTEX_PROJECT"), top.text("VERTEX_LOCATION")
-    if provider == "gemini" and top.text("USE_VERTEX_AUTH").lower() == "true":
-        top.lose("USE_VERTEX_AUTH", "Gemini at Vertex AI is the provider `vertex_ai` here", roles.VERTEX_FIX)
     if provider == "vertex_ai":
         if not all(google):
             top.lose("VERTEX_PROJECT", "Vertex AI needs a project and a location", "Set both, and import again.")

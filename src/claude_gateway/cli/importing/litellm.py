@@ -85,6 +85,7 @@ def convert(config: Mapping[Any, Any], report: Report, *, vault: Vault, owner: s
         raise Trouble(f"{report.path}: `model_list` is missing", fix="Pass the `config.yaml` of LiteLLM's proxy.")
     general, router, library = (top.section(f"{name}_settings") for name in ("general", "router", "litellm"))
     _variables(top, vault)
+    vault.reserve(config)
     sources = Sources(
         draft=draft,
         vault=vault,
@@ -156,8 +157,13 @@ def _fallbacks(sections: Iterable[Section], groups: Mapping[str, list[Deployment
         for key in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
             for index, entry in enumerate(section.items(key)):
                 at = f"{key}[{index}]"
-                for group, others in entry.items() if isinstance(entry, dict) else ():
-                    wanted.setdefault(str(group), []).extend((section, at, str(other)) for other in _listed(others))
+                if not isinstance(entry, dict):
+                    section.lose(at, "the value is not a mapping", "Write `model: [models that follow]`.")
+                    continue
+                for group, others in entry.items():
+                    every = list(groups) if group == "*" and group not in groups else [str(group)]
+                    for each in every:
+                        wanted.setdefault(each, []).extend((section, at, other) for other in _listed(others))
                 if key == "context_window_fallbacks":
                     section.lose(at, "the models follow also where the first one fails", routes.CONTEXT_FIX)
         for index, other in enumerate(section.items("default_fallbacks")):
@@ -167,8 +173,10 @@ def _fallbacks(sections: Iterable[Section], groups: Mapping[str, list[Deployment
     return {group: _after(groups, group, others) for group, others in wanted.items()}
 
 
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _listed(value: object) -> list[str]:
+    """Return the names of models that follow; an entry with parameters of its own counts by its model alone."""
+    listed = value if isinstance(value, list) else [value]
+    return [str(each.get("model", "")) if isinstance(each, dict) else str(each) for each in listed]
 
 
 def _after(

@@ -9,7 +9,7 @@ from claude_gateway.cli.importing.report import Report
 _MOST_TARGETS: Final = 8
 FORWARD_FIX: Final = "Clients send their gateway key as `x-gateway-key`; see the how-to on one's own login."
 _THINKING_FIX: Final = "If the thinker gets too many, match `effort` or `thinkingBudgetAtLeast` in its rule instead."
-VERTEX_FIX: Final = "Write the models as `vertex_ai/...`, and import again."
+VERTEX_FIX: Final = "Set VERTEX_PROJECT and VERTEX_LOCATION, and import again."
 
 
 def rule(name: str, match: Mapping[str, Any], targets: Sequence[Json]) -> Json:

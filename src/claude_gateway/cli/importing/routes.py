@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from math import ceil, gcd
 from typing import Final
 
-from claude_gateway.api.base import MODEL_PATTERN
 from claude_gateway.cli.importing.deployments import SHARES, Deployment
 from claude_gateway.cli.importing.draft import LOWEST_PRIORITY, MOST_NAMES, MOST_TARGETS, Draft, Json, NotAccepted
 from claude_gateway.cli.importing.report import Report
@@ -57,7 +56,7 @@ def add(
     try:
         draft.route(names[0], spec)
     except NotAccepted as refused:
-        report.lose(at, f"{refused.field}: {refused}", f"Rename it to match {MODEL_PATTERN}, and import again.")
+        report.lose(at, f"{refused.field}: {refused}", "Rename the model in both places, and import again.")
 
 
 def duration(seconds: float) -> str:

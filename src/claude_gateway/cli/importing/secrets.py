@@ -30,6 +30,9 @@ class Vault:
         self._variables = dict(variables)
         self._values: dict[str, str] = {}
         self._own: dict[str, str] = {}
+        self._reserved: set[str] = set()
+        self._by_value: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
         self._used: dict[str, None] = {}
 
     @property
@@ -67,6 +70,18 @@ class Vault:
         """Add a value that the output refers to."""
         self._values[name] = value
 
+    def reserve(self, config: object) -> None:
+        """Keep the names that a configuration refers to anywhere from being given to another value."""
+        left, seen = [config], set[int]()
+        while left:
+            value = left.pop()
+            if isinstance(value, str) and (name := reference(value.strip())) is not None:
+                self._reserved.add(name)
+            elif isinstance(value, dict | list) and id(value) not in seen:
+                # An alias of YAML is one object in many places.
+                seen.add(id(value))
+                left += value.values() if isinstance(value, dict) else value
+
     def know(self, name: str, value: str) -> None:
         """Learn a variable that the configuration sets itself; if the output refers to it, it is in ``values``."""
         self._own[name] = value
@@ -81,12 +96,18 @@ class Vault:
         return raw if name is None else self.value(name).strip() or None
 
     def _free(self, name: str, value: str) -> str:
+        """Return the name that a value already has, else a free one like ``name``."""
+        known = self._by_value.get(value)
+        if known is not None:
+            return known
         name = variable_name(name)
-        number, found = 2, name
-        while (found in self._values and self._values[found] != value) or (
-            found not in self._values and self._variables.get(found, value) != value
-        ):
-            found, number = f"{name}_{number}", number + 1
+        number = self._numbers.get(name, 1)
+        found = name if number == 1 else f"{name}_{number}"
+        while found in self._reserved or found in self._values or self._variables.get(found, value) != value:
+            number += 1
+            found = f"{name}_{number}"
+        self._numbers[name] = number
+        self._by_value[value] = found
         return found
 
 

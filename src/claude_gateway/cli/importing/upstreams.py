@@ -17,6 +17,7 @@ _ENDPOINTS: Final = (
     "/responses",
     "/embeddings",
 )
+_AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com")
 _BY_HOST: Final[Mapping[str, str]] = {
     **{urlsplit(row.base_url).netloc: name for name, row in PROVIDERS.items() if row.base_url},
     "api.openai.com": "openai",
@@ -44,7 +45,8 @@ _VARIABLES: Final[Mapping[str, str]] = {
 
 def of_host(address: str) -> str | None:
     """Return the provider whose own address this is; None for any other server."""
-    return _BY_HOST.get(urlsplit(address).netloc.lower())
+    host = urlsplit(address).netloc.lower()
+    return "azure" if host.endswith(_AZURE) else _BY_HOST.get(host)
 
 
 def of_bare_model(model: str) -> str | None:
@@ -73,10 +75,13 @@ def key_variable(provider: str) -> str:
 def base_url(provider: str, address: str) -> str | None:
     """Return an address without the endpoint at its end; None if it is the provider's own address.
 
-    An ``anthropic`` address loses its ``/v1`` too, as for Anthropic's SDK.
+    An ``anthropic`` address loses its ``/v1`` too, as for Anthropic's SDK, and one of Azure the path of a deployment.
     """
     bare = address.split("?", 1)[0].rstrip("/")
     bare = next((bare.removesuffix(ending) for ending in _ENDPOINTS if bare.endswith(ending)), bare)
+    if provider == "azure":
+        # LiteLLM adds the path of the deployment, which is the model's name.
+        bare = bare.partition("/openai")[0]
     if provider == "anthropic":
         bare = bare.removesuffix("/v1")
     own = PROVIDERS[provider].base_url if provider in PROVIDERS else None

@@ -91,7 +91,7 @@ def test_the_output_passes_lint_and_no_secret_is_printed(
 
 
 def test_without_a_file_for_them_secrets_are_only_named(litellm: Outcome) -> None:
-    assert "keys in the file are not printed: set OPENAI_API_KEY_2, or import again with --secrets" in litellm.stderr
+    assert "keys in the file are not printed: set OPENAI_KEY, or import again with --secrets" in litellm.stderr
     assert WRITTEN["litellm.yaml"][0] not in litellm.stdout + litellm.stderr
 
 
@@ -340,3 +340,96 @@ def test_the_thinker_becomes_a_rule() -> None:
     assert big["rules"] == [{"name": "thinker", "match": {"thinking": "Enabled"}, "targets": [target]}]
     assert "nearly every request" in note(outcome, "BIG_MODEL")
     assert "rules" not in route(manifests(outcome), "claude-*haiku*")
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "access"),
+    [
+        (
+            "PREFERRED_PROVIDER=google\nUSE_VERTEX_AUTH=true\nVERTEX_PROJECT=my-project\nVERTEX_LOCATION=us-central1\n",
+            "vertex_ai/gemini-2.5-pro",
+            {"credential": "vertex"},
+        ),
+        (
+            "OPENAI_API_KEY=azure-key\nOPENAI_BASE_URL=https://me.openai.azure.com/openai/deployments/x\nBIG_MODEL=gpt-4\n",
+            "azure/gpt-4",
+            {"credential": "azure"},
+        ),
+        (
+            "OPENAI_API_KEY=dummy\nOPENAI_BASE_URL=http://localhost:11434/v1\nBIG_MODEL=llama3.1:70b\n",
+            "hosted_vllm/llama3.1:70b",
+            {"baseURL": "http://localhost:11434/v1"},
+        ),
+        (
+            "BIG_ENDPOINT=https://api.openai.com/v1\nBIG_API_KEY=sk-0123\nBIG_MODEL=gpt-5\n",
+            "openai/gpt-5",
+            {"credential": "big-openai"},
+        ),
+    ],
+)
+def test_forks_name_their_servers_in_other_ways(
+    text: str, model: str, access: dict[str, object], tmp_path: Path
+) -> None:
+    source = tmp_path / ".env"
+    source.write_text(text)
+    objects = manifests(call("import", "env", source))
+    assert route(objects, "claude-*")["targets"] == [{"model": model, **access}]
+    for (kind, _), spec in objects.items():
+        if kind == "ClaudeCredential" and "apiKey" in spec and spec["apiKey"]["provider"] == "azure":
+            assert spec["apiKey"]["baseURL"] == "https://me.openai.azure.com"
+
+
+def test_a_written_key_never_takes_the_name_of_a_variable_that_the_file_refers_to(tmp_path: Path) -> None:
+    source, keys = tmp_path / "config.yaml", tmp_path / "keys.env"
+    source.write_text(
+        "model_list:\n"
+        "- {model_name: a, litellm_params: {model: openai/a, api_key: sk-written, api_base: 'http://10.0.0.1/v1'}}\n"
+        "- {model_name: b, litellm_params: {model: openai/b, api_key: os.environ/OPENAI_KEY}}\n"
+        "- {model_name: c, litellm_params: {model: openai/c}}\n"
+        "- {model_name: d, litellm_params: {model: openai/d, api_key: sk-written, api_base: 'http://10.0.0.1/v1'}}\n"
+    )
+    objects = manifests(call("import", "litellm", source, "--secrets", keys))
+    used = {name: spec["key"] for (kind, name), spec in objects.items() if kind == "Secret"}
+    found = {model: used[route(objects, model)["targets"][0]["credential"]] for model in "abcd"}
+    assert found == {"a": "$OPENAI_KEY_2", "b": "$OPENAI_KEY", "c": "$OPENAI_API_KEY", "d": "$OPENAI_KEY_2"}
+    assert "OPENAI_KEY_2=sk-written" in keys.read_text()
+
+
+def test_patterns_pass_on_the_name_and_a_general_fallback_is_for_all(tmp_path: Path) -> None:
+    source = tmp_path / "config.yaml"
+    source.write_text(
+        "model_list:\n"
+        "- {model_name: openai/gpt-*, litellm_params: {model: openai/gpt-*}}\n"
+        "- {model_name: local, litellm_params: {model: ollama/llama2}}\n"
+        "litellm_settings: {fallbacks: [{'*': [{model: local, api_key: sk-in-a-fallback}]}]}\n"
+    )
+    outcome = call("import", "litellm", source)
+    targets = route(manifests(outcome), "openai/gpt-*")["targets"]
+    assert [each["model"] for each in targets] == ["openai/*", "ollama/llama2"]
+    assert targets[1]["baseURL"] == "http://localhost:11434"
+    assert "sk-in-a-fallback" not in outcome.stdout + outcome.stderr
+
+
+def test_a_file_of_aliases_is_walked_once(tmp_path: Path) -> None:
+    laughs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
+    source = tmp_path / "config.yaml"
+    source.write_text(f"a0: &a0 [x]\n{laughs}\nmodel_list: [{{model_name: m, litellm_params: {{model: gpt-5}}}}]\n")
+    assert route(manifests(call("import", "litellm", source)), "m")["targets"][0]["model"] == "openai/gpt-5"
+
+
+def test_objects_with_the_same_name_are_numbered(tmp_path: Path) -> None:
+    entries = "".join(
+        f"- {{model_name: 'M.{n % 2}', litellm_params: {{model: openai/m, api_key: sk-{n}}}}}\n" for n in range(4)
+    )
+    source = tmp_path / "config.yaml"
+    source.write_text(
+        f"model_list:\n{entries}- {{model_name: M-0, litellm_params: {{model: openai/m, api_key: sk-0}}}}\n"
+    )
+    objects = manifests(call("import", "litellm", source))
+    assert [name for kind, name in objects if kind == "ModelRoute"] == ["m-0", "m-1", "m-0-2"]
+    assert [name for kind, name in objects if kind == "ClaudeCredential"] == [
+        "openai",
+        "openai-2",
+        "openai-3",
+        "openai-4",
+    ]

@@ -93,6 +93,15 @@ async def test_a_discovery_document_of_another_issuer_is_not_used(issuer: object
     assert "cannot be fetched" in await door.refusal(signer.token(), 503)
 
 
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"issuer":1}', b'{"x":' + b"[" * 99_999, b"\xff"])
+async def test_a_discovery_document_that_cannot_be_read_is_not_asked_for_by_every_request(document: bytes) -> None:
+    idp = Idp({f"{ISSUER}/.well-known/openid-configuration": document})
+    door = Door(Client(name="ns/dev", tokens=(_RULE.model_copy(update={"jwks_url": None}),)), idp=idp)
+    for number in range(5):
+        await door.refusal(Signer.of("ES256").token(jti=number), 503)
+    assert len(idp.asked) == 1
+
+
 _NOW = int(time.time())
 
 
@@ -361,6 +370,20 @@ async def test_known_tokens_are_bounded_and_refused_ones_are_not_kept() -> None:
     for number in range(100):
         await door.refusal(signer.token(jti=number, aud="x"))
     assert dict(door.callers.tokens.kept) == kept
+
+
+async def test_a_token_is_nobodys_login_at_an_upstream() -> None:
+    """Neither the one that the request itself shows nor that of another caller, while it is known."""
+    signer = Signer.of("ES256")
+    door = _door(signer)
+    mine, other = signer.token().encode(), signer.token(sub="bob").encode()
+    await door.open(other.decode())
+    login = (b"authorization", b"Bearer sk-ant-oat01-private")
+    for token in (mine, other):
+        headers = ((b"x-gateway-key", mine), (b"x-api-key", token), login)
+        assert (await door.callers.identify(dict(headers), door.issuers)).user == "alice"
+        assert door.callers.own_login(headers) == (login,)
+        assert door.callers.holds_key(b"Bearer " + token, headers=headers)
 
 
 def _account(**claims: object) -> dict[str, object]:

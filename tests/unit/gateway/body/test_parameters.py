@@ -38,6 +38,27 @@ def test_a_larger_output_limit_is_lowered_and_a_smaller_one_kept(format_: Format
     assert _changed(format_, {key: None}, max_output_tokens=100) == {key: None}
 
 
+@pytest.mark.parametrize(
+    ("asked", "budget", "most", "lowered"),
+    [
+        (128_000, 100_000, 64_000, 36_000),
+        (128_000, 64_000, 64_000, 1_024),
+        (65_000, 64_500, 64_000, 63_500),
+        (128_000, 63_999, 64_000, 63_999),
+        (32_000, 200_000, 16_000, 200_000),
+        (4_000, 2_000, 1_024, 2_000),
+        (9_000, 8_000, 64_000, 8_000),
+    ],
+)
+def test_a_budget_for_thinking_is_lowered_with_the_output_that_it_is_a_part_of(
+    asked: int, budget: int, most: int, lowered: int
+) -> None:
+    sent = {"max_tokens": asked, "thinking": {"type": "enabled", "budget_tokens": budget, "display": "x"}}
+    found = _changed(Format.MESSAGES, sent, max_output_tokens=most)
+    assert found["thinking"] == {"type": "enabled", "budget_tokens": lowered, "display": "x"}
+    assert found["max_tokens"] == min(asked, most)
+
+
 def test_an_output_limit_is_added_only_where_the_upstream_requires_one() -> None:
     assert _changed(Format.CHAT, {}, max_output_tokens=100) == {}
     assert _changed(Format.CHAT, {}, max_output_tokens=100, wire=Wire.ANTHROPIC) == {"max_tokens": 100}

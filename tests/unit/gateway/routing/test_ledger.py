@@ -74,6 +74,20 @@ def test_a_session_moves_when_its_target_is_ejected_and_stays() -> None:
     assert Ledger(clock).choose(request).candidates[0].target == home
 
 
+def test_a_request_that_overflows_while_its_session_moves_does_not_take_it_along() -> None:
+    ledger, request = Ledger(Clock()), Asked(route("m", targets=_targets(3)))
+    home, second, third = (candidate.target for candidate in ledger.choose(request).candidates)
+    ledger.health.failed(home.id, retry_after=5)
+    running = [ledger.trying(ledger.choose(request), second, "m") for _ in range(2 * LEAST)]
+    over = ledger.choose(request)
+    assert over.candidates[0].target == third
+    ledger.answered(over, third, "m")
+    for each in running:
+        with each:
+            pass
+    assert ledger.choose(request).candidates[0].target == second
+
+
 def test_a_failover_alone_moves_nobody() -> None:
     ledger, request = Ledger(Clock()), Asked(route("m", targets=_targets(3)))
     choice = ledger.choose(request)

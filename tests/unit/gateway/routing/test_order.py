@@ -125,13 +125,13 @@ def test_a_session_stays_where_it_moved_to_when_its_target_is_well_again() -> No
     home, second, third = _ids(_ordered(targets, key=b"k"))
     called = names(targets)
     moved = _ordered(targets, key=b"k", ill=[home])
-    assert (_ids(moved), moved.displaced, moved.ejected) == ([second, third, home], True, True)
+    assert (_ids(moved), moved.moves_to, moved.ejected) == ([second, third, home], called[second], True)
     back = _ordered(targets, key=b"k", kept=called[second])
-    assert (_ids(back), back.displaced, back.ejected) == ([second, home, third], False, False)
+    assert (_ids(back), back.moves_to, back.ejected) == ([second, home, third], None, False)
     still = _ordered(targets, key=b"k", ill=[home], kept=called[third])
-    assert (_ids(still), still.displaced) == ([third, second, home], False)
+    assert (_ids(still), still.moves_to) == ([third, second, home], None)
     again = _ordered(targets, key=b"k", ill=[second], kept=called[second])
-    assert (_ids(again), again.displaced) == ([home, third, second], True)
+    assert (_ids(again), again.moves_to) == ([home, third, second], called[home])
 
 
 def test_a_session_of_a_target_that_is_gone_is_at_home_again() -> None:
@@ -143,4 +143,4 @@ def test_where_nobody_is_well_the_session_is_at_home() -> None:
     targets = [_target("a"), _target("b"), _target("c", priority=1)]
     found = _ordered(targets, key=b"k", ill=["a", "b", "c"])
     assert _ids(found) == _ids(_ordered(targets, key=b"k"))
-    assert not found.displaced
+    assert found.moves_to is None

@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Client, Format, Wire
+from claude_gateway.contract.policy import Client, Format, Match, RouteRule, Wire
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
@@ -148,3 +148,19 @@ def test_ejected_targets_are_shown_with_their_end_and_its_reason_until_they_are_
     found = _samples(metrics)
     assert found["claude_gateway_targets_ejected{}"] == 0
     assert not any(key.startswith(name) for key in found)
+
+
+def test_what_a_rule_matched_is_counted_while_the_rule_exists() -> None:
+    there = [target(base_url="http://x")]
+    rules = [RouteRule(name="pictures", match=Match(images=True), targets=tuple(there))]
+    metrics = Metrics(in_flight=lambda: 0)
+    metrics.loaded(build(bundle([route("a", targets=there, rules=rules)])), now=1.0)
+    matched = _record("ns/a")
+    matched.rule = "pictures"
+    metrics.finished(matched, now=12.0)
+    metrics.finished(_record("ns/a"), now=12.0)
+    counted = "claude_gateway_rule_matches_total"
+    found = {name: value for name, value in _samples(metrics).items() if name.startswith(counted)}
+    assert found == {f"{counted}{{route=ns/a,rule=pictures}}": 1.0}
+    metrics.loaded(build(bundle([route("a", targets=there)])), now=2.0)
+    assert not [name for name in _samples(metrics) if name.startswith(counted)]

@@ -48,6 +48,12 @@ def _passed(format: Format, data: bytes, cuts: Sequence[int] = ()) -> bytes:
         ('{"data":[{"\\"model":"x"}]}', None),
         ('{"data":[1],"model":"theirs"}', '{"data":[1],"model":"ours"}'),
         ('{"data":[1],"model":"theirs"', '{"data":[1],"model":"ours"'),
+        (
+            '{"data":[{"model":"x"}],"a":{"model":"x"},"model":"t"}',
+            '{"data":[{"model":"x"}],"a":{"model":"x"},"model":"ours"}',
+        ),
+        ('{"model":"theirs","usage":{"model":"x"}}', '{"model":"ours","usage":{"model":"x"}}'),
+        ('{"data":[{"x":"\\"}"}],"model":"theirs"}', '{"data":[{"x":"\\"}"}],"model":"ours"}'),
         ('{"data":["model"],"mod\\u0065l":"theirs"}', None),
         ('{"model":null}', None),
         ('{"model":{"model":"theirs"}}', None),

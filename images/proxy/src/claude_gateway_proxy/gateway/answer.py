@@ -11,6 +11,9 @@ from claude_gateway_runtime.asgi import Headers
 Read = Callable[[], Awaitable[bytes]]
 """Returns the next bytes of an answer, and none at its end."""
 
+Pour = Callable[[Callable[[bytes], bool]], Awaitable[None]]
+"""Hands what comes to a function at once, until that returns False or the answer ends; ``Read`` returns the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -19,7 +22,8 @@ class Answer:
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with. ``grown`` is how many bytes longer than the upstream's a whole answer is.
+    the request was sent with. ``pour`` is set where the bytes of the upstream are those of ``read``. ``grown`` is how
+    many bytes longer than the upstream's a whole answer is, None where only its end will show.
     """
 
     target: Target
@@ -32,4 +36,5 @@ class Answer:
     events: bool
     plain: bool
     mask: Mask = NOTHING
-    grown: int = 0
+    pour: Pour | None = None
+    grown: int | None = 0

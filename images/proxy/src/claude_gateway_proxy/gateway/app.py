@@ -32,6 +32,7 @@ from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
+from claude_gateway_proxy.gateway.telemetry.uses import Uses
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -48,7 +49,8 @@ _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 class App:
     """Answers every request of the public listeners.
 
-    ``running`` are the records of the model requests that are being answered, the oldest first.
+    ``running`` are the records of the model requests that are being answered, the oldest first; ``uses`` knows when
+    each client was last used.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class App:
         ``sign_in``: people sign in here, too.
         """
         self.draining = False
+        self.uses = Uses(time.time)
         self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
@@ -159,6 +162,7 @@ class App:
         principal = await snapshot.callers.identify(headers, self._issuers)
         client = principal.client
         record.client = client.name
+        self.uses.note(client.name)
         record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)

@@ -14,7 +14,7 @@ import msgspec
 from pydantic.alias_generators import to_camel
 
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.policy import Client, Match, Policy, Target
+from claude_gateway.contract.policy import Client, Match, Policy, Route, Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -24,11 +24,23 @@ from claude_gateway_proxy.gateway.routing.choice import Choice, Why, choose, fin
 from claude_gateway_proxy.gateway.routing.rules import first_match, holds
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.record import Record
-from claude_gateway_proxy.gateway.wire.paths import model_path
+from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path
 from claude_gateway_proxy.gateway.wire.reframe import read_body
+from claude_gateway_proxy.operations import OPERATIONS
 
 DRAWS: Final = 1000
 """How often a choice is made, with draws spread evenly, to find each target's share."""
+
+
+_FIRST: Final = {
+    Why.ONLY: "the only one that can serve it",
+    Why.PRIORITY: "first: priority {priority}",
+    Why.WEIGHT: "drawn by weight {weight} among priority {priority}",
+    Why.AFFINITY: "where this session stays: drawn by weight {weight} among priority {priority}",
+    Why.OVERFLOW: "first: those that would come before it have too many requests in flight",
+    Why.EJECTION: "first: those that would come before it are ejected",
+}
+"""Why the target that is always first is first."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,13 +93,16 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What happens to a request. Without ``refused``, the first of ``targets`` is tried first.
 
-    ``why`` is the word of the log line: why the first target comes first.
+    ``why`` is the word of the log line: why the first target comes first. ``input_tokens`` is the gateway's estimate,
+    which is rather too high, ``output_tokens`` the most that the request asks for; None: it sets no limit.
     """
 
     client: str
     format: str | None = None
     wire: str | None = None
     model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     route: str | None = None
     rule: str | None = None
     target: str | None = None
@@ -112,28 +127,38 @@ def explained(question: Question, snapshot: Snapshot, client: Client) -> Explana
             raise errors.unknown_path(question.path)
         told = msgspec.structs.replace(told, format=path.format.value, wire=path.wire.value)
         body = read_body(question.body, path)
-        told = msgspec.structs.replace(told, model=body.model)
+        facts = Facts(body, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in question.headers])
+        limits = [limit for name in OPERATIONS[path.format].output_limits if (limit := body.limit(name)) is not None]
+        told = msgspec.structs.replace(
+            told, model=body.model, input_tokens=facts.input_tokens, output_tokens=max(limits, default=None)
+        )
         route = find_route(snapshot.routing, model=body.model, client=client)
         told = msgspec.structs.replace(told, route=route.name)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in question.headers]
-        call = Call(
-            wire=path.wire,
-            format=path.format,
-            path=question.path,
-            query=b"",
-            headers=headers,
-            login=snapshot.callers.own_login(headers),
-            raw=question.body,
-            facts=Facts(body, headers),
-            frames=None,
-            snapshot=snapshot,
-            principal=Principal(client=client),
-            route=route,
-            record=Record(wire=path.wire, format=path.format, started=time.monotonic()),
-        )
+        call = _call(question, path, facts, snapshot=snapshot, client=client, route=route)
         return _chosen(told, call, ejected=question.ejected)
     except Failure as failure:
         return msgspec.structs.replace(told, refused=Refused(status=failure.status, message=failure.message))
+
+
+def _call(
+    question: Question, path: ModelPath, facts: Facts, *, snapshot: Snapshot, client: Client, route: Route
+) -> Call:
+    """Return the request as the gateway holds it."""
+    return Call(
+        wire=path.wire,
+        format=path.format,
+        path=question.path,
+        query=b"",
+        headers=facts.headers,
+        login=snapshot.callers.own_login(facts.headers),
+        raw=question.body,
+        facts=facts,
+        frames=None,
+        snapshot=snapshot,
+        principal=Principal(client=client),
+        route=route,
+        record=Record(wire=path.wire, format=path.format, started=time.monotonic()),
+    )
 
 
 def _chosen(told: Explanation, call: Call, *, ejected: frozenset[str]) -> Explanation:
@@ -207,10 +232,8 @@ def _why(target: Target, choice: Choice, *, share: float, ejected: frozenset[str
         return "the only one that can serve it"
     if target.id in ejected:
         return "ejected after failures, so it is tried last"
-    if choice.why is Why.AFFINITY and target is first:
-        return f"where this session stays: drawn by weight {target.weight} among priority {target.priority}"
     if share >= 1:
-        return f"first: priority {target.priority}"
+        return _FIRST[choice.why].format(weight=target.weight, priority=target.priority)
     if share > 0:
         return f"drawn by weight {target.weight} among priority {target.priority}"
     if target.priority > first.priority:

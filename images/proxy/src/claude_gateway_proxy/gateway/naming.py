@@ -7,13 +7,17 @@ import dataclasses
 
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.wire.answer_names import UNNAMED, Renaming, renamed
+from claude_gateway_proxy.gateway.wire.answer_names import UNNAMED, LateName, Renaming, renamed
 
 
 def named(answer: Answer, call: Call) -> Answer:
     """Return an answer in which the model has the client's name for it; a compressed one stays as it is."""
     if not answer.plain or call.format in UNNAMED or answer.target.verbatim:
         return answer
+    if not answer.events and not answer.complete and LateName.is_in(call.format, answer.head):
+        late = LateName(call.named)
+        read = _Renamed(answer.read, late).read
+        return dataclasses.replace(answer, head=late.feed(answer.head), read=read, pour=None, grown=None)
     if not answer.events:
         head = renamed(answer.head, call.named)
         grown = len(head) - len(answer.head)
@@ -22,7 +26,7 @@ def named(answer: Answer, call: Call) -> Answer:
     head = renaming.feed(answer.head)
     if renaming.done:
         return answer if head == answer.head else dataclasses.replace(answer, head=head)
-    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read)
+    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pour=None)
 
 
 class _Renamed:
@@ -30,7 +34,7 @@ class _Renamed:
 
     __slots__ = ("_renaming", "_upstream")
 
-    def __init__(self, upstream: Read, renaming: Renaming) -> None:
+    def __init__(self, upstream: Read, renaming: Renaming | LateName) -> None:
         self._upstream = upstream
         self._renaming = renaming
 

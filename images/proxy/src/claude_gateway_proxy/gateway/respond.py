@@ -12,11 +12,12 @@ from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Relayed
+from claude_gateway_proxy.gateway.passage import Passage
 from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 from claude_gateway_proxy.gateway.wire import usage
-from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents, without_keys
+from claude_gateway_proxy.gateway.wire.error_events import without_keys
 from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
 from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_proxy.operations import OPERATIONS
@@ -65,7 +66,9 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         if answer.plain:
             usage.read(record, answer.head)
         return
-    length = None if answer.streamed or response.content_length is None else response.content_length + answer.grown
+    length = None if answer.streamed else response.content_length
+    if length is not None:
+        length = None if answer.grown is None else length + answer.grown
     await _send_start(send, record, status=response.status, headers=answer.headers, length=length)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
@@ -73,7 +76,10 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         deadline.beat(ping_seconds, pings.beat)
     try:
         with deadline:
-            await _send_chunks(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
+            passage = Passage(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
+            await passage.run()
+        if passage.failed:
+            _failed(record, answer.target, UpstreamError.STATUS)
     except Ended as ended:
         if ended.cause is Cause.GONE:
             raise
@@ -86,36 +92,6 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         _failed(record, answer.target, UpstreamError.BROKEN)
     finally:
         pings.stop()
-
-
-async def _send_chunks(
-    answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
-) -> None:
-    meter = usage.Meter(record, events=answer.events)
-    mask = answer.mask
-    errors = ErrorEvents(mask)
-    chunk = answer.head or await answer.read()
-    while chunk:
-        deadline.pause()
-        if answer.plain:
-            meter.feed(chunk)
-            if mask:
-                chunk = errors.feed(chunk, failed=meter.failed)
-        if pings.task is not None:
-            await pings.settled()
-        if chunk:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            record.bytes_out += len(chunk)
-            boundary.feed(chunk)
-        deadline.resume()
-        chunk = await answer.read()
-    deadline.pause()  # no more pings
-    await pings.settled()
-    rest = errors.rest()
-    record.bytes_out += len(rest)
-    await send({"type": "http.response.body", "body": rest, "more_body": False})
-    if meter.failed:
-        _failed(record, answer.target, UpstreamError.STATUS)
 
 
 async def _end_stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:

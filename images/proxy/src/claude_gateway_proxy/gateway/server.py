@@ -167,9 +167,12 @@ class Process:
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
-        return report.model_copy(
-            update={"credentials": self._credentials(), "ejected": self._exchange.ledger.ejected_for_long()}
-        )
+        more = {
+            "credentials": self._credentials(),
+            "clients": self._app.uses.report(),
+            "ejected": self._exchange.ledger.ejected_for_long(),
+        }
+        return report.model_copy(update=more)
 
     def _credentials(self) -> tuple[CredentialReport, ...]:
         """What is known about the credentials that were used: the last answer, and how the renewal stands."""

@@ -18,9 +18,9 @@ from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 class Snapshot:
     """One revision, ready to serve.
 
-    ``secrets`` are by entry name; ``callers`` finds the client of a request. ``clients`` are all their names, and
-    ``providers`` maps our names of providers to OpenTelemetry's. ``needs_worker``: a target may be called through the
-    LiteLLM worker, as every one may that does not only forward its clients' own logins.
+    ``secrets`` are by entry name; ``callers`` finds the client of a request. ``clients`` are all their names, ``rules``
+    the names of all rules, and ``providers`` maps our names of providers to OpenTelemetry's. ``needs_worker``: a target
+    may be called through the LiteLLM worker, as every one may that does not only forward its clients' own logins.
     """
 
     revision: str
@@ -29,6 +29,7 @@ class Snapshot:
     secrets: Mapping[str, str] = field(repr=False)
     callers: Callers = field(repr=False)
     clients: frozenset[str] = field(repr=False)
+    rules: frozenset[str] = field(repr=False)
     providers: Mapping[str, str] = field(repr=False)
     needs_worker: bool
 
@@ -39,9 +40,11 @@ def build(bundle: Bundle) -> Snapshot:
     policy, routes = policy_document.read(bundle.gateway)
     refs: list[RouteRef] = []
     providers: dict[str, str] = {}
+    rules: set[str] = set()
     needs_worker = False
     for route, raw in routes:
         refs.append(RouteRef.of(route, raw, release=policy.namespace))
+        rules.update(rule.name for rule in route.rules)
         for target in route.all_targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             needs_worker = needs_worker or not target.forward_client_token
@@ -59,6 +62,7 @@ def build(bundle: Bundle) -> Snapshot:
         secrets=secrets,
         callers=Callers(keys=keys, tokens=tokens),
         clients=frozenset(client.name for client in policy.clients),
+        rules=frozenset(rules),
         providers=providers,
         needs_worker=needs_worker,
     )

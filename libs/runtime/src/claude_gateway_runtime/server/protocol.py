@@ -11,7 +11,7 @@ from typing import Protocol as Shape
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_gateway.names import INTERNAL_HEADER_PREFIX
-from claude_gateway_runtime.asgi import Incoming, Receive, Scope, Send
+from claude_gateway_runtime.asgi import Incoming, Outgoing, Receive, Scope, Send
 from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
@@ -121,12 +121,19 @@ class Protocol(HttpToolsProtocol):
             self.finish()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Begin to answer a request; the application may watch its client."""
+        """Begin to answer a request; the application may watch its client, and write to it at once."""
 
-        def watching(scope: Any, receive: Any, send: Any) -> Any:
-            return app(scope, Incoming(receive, watch=self._watch, unwatch=self._unwatch), send)
+        def writable() -> bool:
+            return not self._lost and not self.flow.write_paused and bool(cycle.chunked_encoding)
 
-        super()._start_asgi_task(cycle, watching)
+        def write(data: bytes) -> None:
+            cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+        def direct(scope: Any, receive: Any, send: Any) -> Any:
+            incoming = Incoming(receive, watch=self._watch, unwatch=self._unwatch)
+            return app(scope, incoming, Outgoing(send, writable=writable, write=write))
+
+        super()._start_asgi_task(cycle, direct)
 
     def on_chunk_header(self) -> None:
         """Expect some bytes around the data of a chunk."""

@@ -6,11 +6,12 @@ for a newer one, which is how a rotated key arrives at once; tokens that name ma
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from claude_gateway.contract.issuers import DISCOVERY
 from claude_gateway.contract.policy import Egress
@@ -37,6 +38,13 @@ class Source:
 
     issuer: str
     url: str | None = None
+
+
+class _Discovery(msgspec.Struct):
+    """What we read of a discovery document. Source: OpenID Connect Discovery 1.0, 3."""
+
+    issuer: str
+    jwks_uri: str
 
 
 @dataclass(slots=True)
@@ -131,8 +139,11 @@ class Issuers:
 
     async def _discovered(self, issuer: str, egress: Egress) -> str:
         """Return where an issuer's keys are. Raises ValueError if its document is of another issuer."""
-        found: Any = json.loads(await self._fetch(f"{issuer.rstrip('/')}{DISCOVERY}", egress))
-        url = found.get("jwks_uri") if isinstance(found, dict) and found.get("issuer") == issuer else None
-        if isinstance(url, str):
-            return url
-        raise ValueError("the discovery document is of another issuer, or has no keys")
+        document = await self._fetch(f"{issuer.rstrip('/')}{DISCOVERY}", egress)
+        try:
+            found = msgspec.json.decode(document, type=_Discovery)
+        except (msgspec.DecodeError, RecursionError):
+            raise ValueError("the discovery document cannot be read") from None
+        if found.issuer != issuer:
+            raise ValueError("the discovery document is of another issuer")
+        return found.jwks_uri

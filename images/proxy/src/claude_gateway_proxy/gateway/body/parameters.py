@@ -3,12 +3,17 @@
 The result is top-level changes for ``document.splice``, the same for every lane.
 """
 
+from typing import Final
+
 import msgspec
 
 from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.operations import OPERATIONS
+
+_LEAST_BUDGET: Final = 1024
+"""Tokens for thinking that Claude accepts at least (platform.claude.com, extended thinking)."""
 
 
 def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:
@@ -24,6 +29,7 @@ def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]
             asked = body.limit(key)
             if asked is not None and asked > target.max_output_tokens:
                 found[key] = b"%d" % target.max_output_tokens
+                found |= _budget(facts, asked=asked, most=target.max_output_tokens)
         open_ended = format is not Format.MESSAGES and all(body.limit(key) is None for key in limits)
         if open_ended and target.wire in CLAUDE_WIRES:
             # Claude's APIs require a limit, which OpenAI's clients need not send; LiteLLM would take the model's own.
@@ -34,6 +40,19 @@ def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]
     if wanted.reasoning_effort is not None:
         found |= _effort(wanted.reasoning_effort, format=format, body=body)
     return found
+
+
+def _budget(facts: Facts, *, asked: int, most: int) -> dict[str, bytes]:
+    """Lower the budget for thinking with the output, of which it is a part, so that as much is left for the answer.
+
+    Claude rejects a budget that is not below the output, but for thinking between calls of tools.
+    """
+    budget = facts.thinking.budget
+    if budget is None or not most <= budget < asked or most <= _LEAST_BUDGET:
+        return {}
+    thinking = msgspec.json.decode(facts.body.value("thinking") or b"{}")
+    lowered = max(_LEAST_BUDGET, most - (asked - budget))
+    return {"thinking": msgspec.json.encode({**thinking, "budget_tokens": lowered})}
 
 
 def _sampling(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:

@@ -113,13 +113,17 @@ class Mirrors:
 
 def _copy(call: Call, mirror: Mirror) -> Call:
     """Return the request to the candidate: the client's, without its own login and without a judge of tool calls."""
-    route = call.route.model_copy(update={"targets": (mirror.target,), "mirror": None, "safeguards_model": None})
+    alone = {"targets": (mirror.target,), "rules": (), "mirror": None, "safeguards_model": None}
+    route = call.route.model_copy(update=alone)
     headers = [header for header in call.headers if header[0] not in _NOT_COPIED]
     record = Record(
         wire=call.wire,
         format=call.format,
         started=time.monotonic(),
         client=call.record.client,
+        user=call.record.user,
+        team=call.record.team,
+        proof=call.record.proof,
         route=call.record.route,
         model=call.record.model,
         session=call.record.session,

@@ -66,7 +66,7 @@ class Choice:
 
     ``rule`` is the name of the route's rule that matched; None: the route's default targets. ``session`` is what stays
     at one target, None where nothing does, and ``called`` the names of targets that are remembered for it, by id.
-    ``displaced``: the target that the session belongs to is ejected.
+    ``moves_to`` is the name of the target that the session moves to, None while its own is not ejected.
     """
 
     route: Route
@@ -74,7 +74,7 @@ class Choice:
     candidates: tuple[Candidate, ...]
     why: Why
     session: Session | None = None
-    displaced: bool = False
+    moves_to: str | None = None
     called: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -149,7 +149,7 @@ def choose(
         candidates=candidates,
         why=why,
         session=session,
-        displaced=found.displaced,
+        moves_to=found.moves_to,
         called=found.called,
     )
 

@@ -136,5 +136,5 @@ def _window(target: Target, request: Asked) -> _Window:
     if usual is None and target.model == "*":
         known = models.find(target.provider, request.asked)
         if known is not None:
-            usual, long, certain = known.window, known.long_window, models.is_exact(target.provider)
+            usual, long, certain = known.window, known.long_window, models.is_exact(target.provider, target.base_url)
     return _Window(long if long is not None and request.facts.long_context else usual, certain)

@@ -79,7 +79,8 @@ class Ledger:
         """Note that a target began to answer."""
         self.health.answered(target.id, model_of(target, asked))
         if choice.session is not None:
-            self._moves.answered(choice.session, choice.called[target.id], displaced=choice.displaced)
+            name = choice.called[target.id]
+            self._moves.answered(choice.session, name, moved=name == choice.moves_to)
 
     def ejected(self) -> tuple[EjectedTarget, ...]:
         """Return the targets that are ejected now."""

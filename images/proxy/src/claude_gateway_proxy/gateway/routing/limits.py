@@ -7,8 +7,9 @@ from claude_gateway.contract import models
 from claude_gateway.contract.model_ids import without_context
 from claude_gateway.contract.policy import Target
 
-TargetLimits = tuple[int | None, int | None, str]
-"""A target's window and most output, and the provider whose models it takes any of; empty for one with a model."""
+TargetLimits = tuple[int | None, int | None, str, bool]
+"""A target's window and most output; the provider whose models it takes any of, empty for a target with a model of its
+own; and whether the table of models has the provider's own limits."""
 
 
 class Limits(NamedTuple):
@@ -20,10 +21,7 @@ class Limits(NamedTuple):
 
 def of_targets(targets: Sequence[Target]) -> tuple[TargetLimits, ...]:
     """Return what is kept of a route's targets; equal ones once."""
-    found = (
-        (each.context_window, each.max_output_tokens, "" if each.model != "*" else each.provider) for each in targets
-    )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_of_target(each) for each in targets))
 
 
 def limits(targets: Sequence[TargetLimits], model: str) -> Limits:
@@ -35,13 +33,19 @@ def limits(targets: Sequence[TargetLimits], model: str) -> Limits:
     return Limits(_largest([each.window for each in found]), _largest([each.output for each in found]))
 
 
+def _of_target(target: Target) -> TargetLimits:
+    provider = target.provider if target.model == "*" else ""
+    exact = models.is_exact(target.provider, target.base_url)
+    return target.context_window, target.max_output_tokens, provider, exact
+
+
 def _limits(target: TargetLimits, model: str) -> Limits:
-    window, output, provider = target
+    window, output, provider, exact = target
     known = models.find(provider, model) if provider else None
     if known is None:
         return Limits(window, output)
     # The gateway lowers no answer by the table where a target takes any model, so that its limit is the upstream's.
-    return Limits(window or known.window, output or (known.output if models.is_exact(provider) else None))
+    return Limits(window or known.window, output or (known.output if exact else None))
 
 
 def _largest(sizes: Sequence[int | None]) -> int | None:

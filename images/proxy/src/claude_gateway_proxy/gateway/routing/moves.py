@@ -31,9 +31,12 @@ class Moves:
         found = self._moved.get(session) if self._moved else None
         return found[0] if found is not None and self._clock() < found[1] else None
 
-    def answered(self, session: Session, target: str, *, displaced: bool) -> None:
-        """Note who answered a session's request; ``displaced``: the target that it belonged to is ejected."""
-        if not displaced and self.target_of(session) != target:
+    def answered(self, session: Session, target: str, *, moved: bool) -> None:
+        """Note who answered a session's request; ``moved``: the session's own target is ejected, and this is the next.
+
+        A request that overflowed or failed over to yet another target does not take its session along.
+        """
+        if not moved and self.target_of(session) != target:
             return
         self._moved[session] = (target, self._clock() + KEPT_SECONDS)
         self._moved.move_to_end(session)

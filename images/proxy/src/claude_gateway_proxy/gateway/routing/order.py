@@ -27,14 +27,14 @@ class Order:
     """All targets, the first to be tried first.
 
     ``ejected``: a target that would come before the first one is ejected. ``full``: the one that the key belongs to is
-    over its limit. ``displaced``: the target that the key belongs to is ejected, so that its session moves. ``called``
-    has the names that ``kept`` may have, by id.
+    over its limit. ``moves_to`` is the name of the target that the session moves to, because its own is ejected.
+    ``called`` has the names that ``kept`` may have, by id.
     """
 
     targets: Sequence[Target]
     ejected: bool = False
     full: bool = False
-    displaced: bool = False
+    moves_to: str | None = None
     called: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,29 +67,40 @@ def order(
     if key is None:
         ordered = _by_priority([fit, ill], lambda tier: _drawn(tier, random))
         return Order(ordered, ejected=_passed_over(ordered))
-    called = names(targets)
-    far = {target.id: distance(key, called[target.id], target.weight) for target in targets}
+    return _by_key(fit, ill, far=_Far(targets, key=key, kept=kept), load=load)
 
-    if kept is not None:
-        far.update((ident, -1.0) for ident, name in called.items() if name == kept)
 
-    def ranked(tier: Sequence[Target]) -> list[Target]:
-        return sorted(tier, key=lambda target: far[target.id])
+class _Far:
+    """How far the targets are from a key; the one that its session moved to is the nearest."""
 
-    ordered = _by_priority([fit, ill], ranked)
+    def __init__(self, targets: Sequence[Target], *, key: Key, kept: str | None) -> None:
+        self.called = names(targets)
+        self.distances = {
+            target.id: -1.0 if self.called[target.id] == kept else distance(key, self.called[target.id], target.weight)
+            for target in targets
+        }
+
+    def of(self, target: Target) -> float:
+        return self.distances[target.id]
+
+    def ranked(self, targets: Sequence[Target]) -> list[Target]:
+        return sorted(targets, key=self.of)
+
+
+def _by_key(fit: Sequence[Target], ill: Sequence[Target], *, far: _Far, load: Callable[[str], int]) -> Order:
+    ordered = _by_priority([fit, ill], far.ranked)
     if not fit:
-        return Order(ordered, ejected=_passed_over(ordered), called=called)
-    priority = ordered[0].priority
-    tier = [target for target in fit if target.priority == priority]
+        return Order(ordered, ejected=_passed_over(ordered), called=far.called)
     first = ordered[0]
-    displaced = any(other.priority == priority and far[other.id] < far[first.id] for other in ill)
-    roomy = _roomy(ordered[: len(tier)], load)
+    same = sum(target.priority == first.priority for target in fit)
+    displaced = any(other.priority == first.priority and far.of(other) < far.of(first) for other in ill)
+    roomy = _roomy(ordered[:same], load)
     return Order(
-        [*roomy, *ordered[len(tier) :]],
+        [*roomy, *ordered[same:]],
         ejected=displaced or _passed_over(ordered),
         full=roomy[0] is not first,
-        displaced=displaced,
-        called=called,
+        moves_to=far.called[first.id] if displaced else None,
+        called=far.called,
     )
 
 

@@ -40,7 +40,7 @@ async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None]
 
     if answer.events:
         guarded = Guarded(answer.read, answer.head, member=_MEMBER, verdicts=verdicts)
-        return dataclasses.replace(answer, head=guarded.ready(), read=guarded.read)
+        return dataclasses.replace(answer, head=guarded.ready(), read=guarded.read, pour=None)
     if answer.complete:
         return dataclasses.replace(answer, head=await _message(answer.head, verdicts))
     return answer

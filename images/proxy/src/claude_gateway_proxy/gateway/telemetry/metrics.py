@@ -64,6 +64,7 @@ class Metrics:
             names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind", "reason"
         )
         self._failovers = counter(names.METRIC_FAILOVERS, "Tries at a further target after one failed", "route")
+        self._rules = counter(names.METRIC_RULES, "Requests that a rule of their route matched", "route", "rule")
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
         )
@@ -89,7 +90,7 @@ class Metrics:
             registry=registry,
         )
         self._counters = (
-            *(self._requests, self._tokens, self._failed, self._failovers, self._verdicts),
+            *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
             *(self._mirrored, self._mirror_tokens),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
@@ -149,6 +150,8 @@ class Metrics:
             self._failed.of(
                 route, failed.provider, failed.kind.value, failed.obstacle.value if failed.obstacle else ""
             ).inc()
+        if record.rule:
+            self._rules.of(route, record.rule).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
         for repair, cause in record.repairs:
@@ -190,6 +193,7 @@ class Metrics:
         known = {
             "client": {UNKNOWN, *snapshot.clients},
             "route": routes,
+            "rule": snapshot.rules,
             "provider": providers,
             "gen_ai_request_model": routes,
             "gen_ai_provider_name": {UNKNOWN, *snapshot.providers.values()},

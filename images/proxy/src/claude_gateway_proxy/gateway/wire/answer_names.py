@@ -16,6 +16,9 @@ from claude_gateway.contract.policy import Format
 LINE_LIMIT: Final = 256 * 1024
 """Bytes of a line that are held back at most while the name may still come in it."""
 
+_TAIL: Final = 4 * 1024
+"""Bytes at the end of a whole answer in which the name is looked for from behind."""
+
 UNNAMED: Final = frozenset({Format.COUNT_TOKENS})
 """Formats whose answers name no model."""
 
@@ -49,11 +52,7 @@ class _Span(NamedTuple):
     end: int
 
 
-class _Named(msgspec.Struct):
-    model: msgspec.Raw = msgspec.Raw(b"")
-
-
-_NAMED: Final = msgspec.json.Decoder(_Named)
+_OUTERMOST: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class _State(Enum):
@@ -64,29 +63,68 @@ class _State(Enum):
 
 def renamed(body: bytes, name: str) -> bytes:
     """Return a whole answer, or the beginning of one, in which the model is called ``name``."""
-    key = body.find(_KEY)
-    if key < 0:
+    if _KEY not in body:
         return body
-    span = _only(body, key) or _find(body, 0, len(body), _WHOLE)
+    span = _last(body) or _find(body, 0, len(body), _WHOLE)
+    return body if span is None else _spliced(body, span, name)
+
+
+class LateName:
+    """Passes on a large answer that names the model at its end, as embeddings do, and calls it something else."""
+
+    __slots__ = ("_held", "_name")
+
+    def __init__(self, name: str) -> None:
+        """Call the model ``name``."""
+        self._name = name
+        self._held = b""
+
+    @classmethod
+    def is_in(cls, format: Format, beginning: bytes) -> bool:
+        """Return whether the name of an answer must come after its ``beginning``, if it has one."""
+        return format is Format.EMBEDDINGS and _KEY not in beginning
+
+    @property
+    def done(self) -> bool:
+        """Whether the rest can be passed on as it comes: not before the end."""
+        return False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and return those that cannot be of the end."""
+        data = self._held + chunk
+        at = max(0, len(data) - _TAIL)
+        self._held = data[at:]
+        return data[:at]
+
+    def rest(self) -> bytes:
+        """Return what is left at the end of the answer."""
+        held, self._held = self._held, b""
+        span = _last(held)
+        return held if span is None else _spliced(held, span, self._name)
+
+
+def _spliced(body: bytes, span: _Span, name: str) -> bytes:
     wanted = msgspec.json.encode(name)
-    if span is None or body[span.start : span.end] == wanted:
+    if body[span.start : span.end] == wanted:
         return body
     return body[: span.start] + wanted + body[span.end :]
 
 
-def _only(body: bytes, key: int) -> _Span | None:
-    """Return where the name of a whole answer stands, if its key comes once: what the decoder finds is then this one.
+def _last(body: bytes) -> _Span | None:
+    """Return where the name stands in a whole answer, or the end of one, that has it behind all that is nested.
 
-    Embeddings have it behind all their numbers, which a decoder passes over ten times as fast as a walk.
+    What follows the last key is an object without its beginning: the outermost one, since nothing comes after it. The
+    numbers of embeddings would cost a walk ten times as much as this.
     """
-    if _comes_first(body, 0, key, _WHOLE) or body.find(_KEY, key + 1) >= 0:
-        return None
-    try:
-        found = bytes(_NAMED.decode(body).model)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    key = body.rfind(_KEY)
+    if key < 0 or len(body) - key > _TAIL or body[key - 1 : key] == b"\\":
         return None
     value = _VALUE.match(body, key + len(_KEY))
-    return _Span(*value.span(1)) if value is not None and value[1] == found else None
+    try:
+        _OUTERMOST.decode(b"{" + body[key:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if value is None else _Span(*value.span(1))
 
 
 class Renaming:

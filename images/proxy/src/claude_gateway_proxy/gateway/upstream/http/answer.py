@@ -32,6 +32,7 @@ class HttpAnswer:
         "_parts",
         "_paused",
         "_set_reading",
+        "_sink",
         "_size",
         "_waiter",
         "content_length",
@@ -60,6 +61,7 @@ class HttpAnswer:
         self._ended = False
         self._error: AnswerBroken | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: Callable[[bytes], bool] | None = None
 
     def header(self, name: bytes) -> str:
         """The value of a header, given in lower case; empty where it is absent."""
@@ -73,21 +75,27 @@ class HttpAnswer:
     async def read(self) -> bytes:
         """Return what came since the last call, waiting for it; nothing at the end. Raises AnswerBroken."""
         if not self._parts and not self._ended:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._wait()
         parts = self._parts
         if not parts:
             if self._error is not None:
                 raise self._error
             return b""
-        self._parts, self._size = [], 0
-        if self._paused:
-            self._paused = False
-            self._set_reading(True)
+        self._emptied()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> None:
+        """Hand what comes to ``sink`` at once, without waking a task, until it returns False or the answer ends.
+
+        What the sink does not take, and the end, is left for ``read``. Raises what the sink raises.
+        """
+        if self._parts or self._ended:
+            return
+        self._sink = sink
+        try:
+            await self._wait()
+        finally:
+            self._sink = None
 
     def close(self) -> None:
         """Cut off an answer that was not read to its end: its connection is closed."""
@@ -102,13 +110,43 @@ class HttpAnswer:
         if self._size > _BUFFER and not self._paused:
             self._paused = True
             self._set_reading(False)
-        self._wake()
+        if self._sink is None:
+            self._wake()
+
+    def deliver(self) -> None:
+        """Hand what was fed to the sink, all that came at one time as one piece."""
+        parts, sink, waiter = self._parts, self._sink, self._waiter
+        if sink is None or waiter is None or waiter.done() or not parts:
+            return
+        try:
+            taken = sink(parts[0] if len(parts) == 1 else b"".join(parts))
+        except Exception as error:
+            waiter.set_exception(error)
+            return
+        if taken:
+            self._emptied()
+        else:
+            self._sink = None
+            self._wake()
 
     def end(self, error: AnswerBroken | None = None) -> None:
         """Take the end of the body from the connection."""
         self._ended, self._error = True, error
         self._paused = False  # the connection may serve another answer by the time that this one is read
         self._wake()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _emptied(self) -> None:
+        self._parts, self._size = [], 0
+        if self._paused:
+            self._paused = False
+            self._set_reading(True)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -119,7 +119,9 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(NotHttp(0, "the answer is not HTTP/1.1"))
             return
-        if self._answer is None and self._parser is parser and self._head_size > HEAD_LIMIT:
+        if self._answer is not None:
+            self._answer.deliver()
+        elif self._parser is parser and self._head_size > HEAD_LIMIT:
             self._fail(NotHttp(0, "the head of the answer is too large"))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,84 @@
+"""The way of an answer's pieces from an upstream to the client: as they come, read for their usage on the way.
+
+While the client keeps up, a piece is written in the call that brings it. A task that wakes for each piece costs more
+than all that is done with the piece.
+"""
+
+from claude_gateway_proxy.gateway.answer import Answer
+from claude_gateway_proxy.gateway.deadline import Deadline
+from claude_gateway_proxy.gateway.pings import Pings
+from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.gateway.wire import usage
+from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents
+from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_runtime.asgi import Outgoing, Send
+
+
+class Passage:
+    """Passes on the rest of one answer whose head was sent."""
+
+    __slots__ = ("_answer", "_boundary", "_deadline", "_errors", "_meter", "_outgoing", "_pings", "_record", "_send")
+
+    def __init__(
+        self, answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
+    ) -> None:
+        """Count what passes in ``record``, and note it in ``boundary``; ``deadline`` stands still meanwhile."""
+        self._answer = answer
+        self._record = record
+        self._send = send
+        self._outgoing = send if isinstance(send, Outgoing) else None
+        self._deadline = deadline
+        self._boundary = boundary
+        self._pings = pings
+        self._meter = usage.Meter(record, events=answer.events)
+        self._errors = ErrorEvents(answer.mask)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the upstream reported an error within its stream."""
+        return self._meter.failed
+
+    async def run(self) -> None:
+        """Pass on everything, and the end. Raises OSError where the answer breaks off."""
+        answer = self._answer
+        chunk = answer.head or await answer.read()
+        while chunk:
+            self._deadline.pause()
+            chunk = self._shown(chunk)
+            await self._pings.settled()
+            if chunk:
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._sent(chunk)
+            self._deadline.resume()
+            if answer.pour is not None and self._outgoing is not None:
+                await answer.pour(self._pass)
+            chunk = await answer.read()
+        self._deadline.pause()  # no more pings
+        await self._pings.settled()
+        rest = self._errors.rest()
+        self._record.bytes_out += len(rest)
+        await self._send({"type": "http.response.body", "body": rest, "more_body": False})
+
+    def _pass(self, chunk: bytes) -> bool:
+        """Pass a piece on at once; return False, and leave it, where the client or a ping must be waited for."""
+        outgoing = self._outgoing
+        if outgoing is None or self._pings.task is not None or not outgoing.writable():
+            return False
+        chunk = self._shown(chunk)
+        if chunk:
+            outgoing.write(chunk)
+            self._sent(chunk)
+        self._deadline.resume()
+        return True
+
+    def _shown(self, chunk: bytes) -> bytes:
+        """Read a piece, and return what the client may see of it."""
+        if self._answer.plain:
+            self._meter.feed(chunk)
+            if self._answer.mask:
+                return self._errors.feed(chunk, failed=self._meter.failed)
+        return chunk
+
+    def _sent(self, chunk: bytes) -> None:
+        self._record.bytes_out += len(chunk)
+        self._boundary.feed(chunk)

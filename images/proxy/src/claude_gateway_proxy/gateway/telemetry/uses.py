@@ -1,0 +1,29 @@
+"""When each client was last used: one memory per process, which the agent's report carries."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from claude_gateway.contract.report import ClientUse
+
+_MOST: Final = 256
+"""Clients that are reported; of more, those that were used last."""
+
+
+class Uses:
+    """The memory of one process; ``clock`` returns Unix time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last: OrderedDict[str, float] = OrderedDict()
+
+    def note(self, client: str) -> None:
+        """Note that a client sent a request."""
+        self._last[client] = self._clock()
+        self._last.move_to_end(client)
+        if len(self._last) > _MOST:
+            self._last.popitem(last=False)
+
+    def report(self) -> tuple[ClientUse, ...]:
+        """Return the last use of each client."""
+        return tuple(ClientUse(client=client, at=at) for client, at in self._last.items())

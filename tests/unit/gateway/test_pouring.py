@@ -1,0 +1,119 @@
+"""The pieces of an upstream's answer, handed on in the call that brings them."""
+
+import asyncio
+
+import pytest
+
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
+from claude_gateway_proxy.unreachable import AnswerBroken
+
+
+class Upstream:
+    """The connection's side of an answer; ``reading`` is what the answer wants of it."""
+
+    def __init__(self) -> None:
+        self.reading = True
+        self.answer = HttpAnswer(200, [], content_length=None, set_reading=self._set_reading, abort=lambda: None)
+
+    def _set_reading(self, reading: bool) -> None:
+        self.reading = reading
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.answer.feed(piece)
+        self.answer.deliver()
+
+
+async def _pouring(upstream: Upstream, taken: list[bytes], *, most: int = 100) -> asyncio.Task[None]:
+    def sink(data: bytes) -> bool:
+        if len(taken) >= most:
+            return False
+        taken.append(data)
+        return True
+
+    task = asyncio.create_task(upstream.answer.pour(sink))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_what_comes_at_one_time_is_handed_on_as_one_piece() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken)
+    upstream.send(b"a")
+    upstream.send(b"b", b"c")
+    assert taken == [b"a", b"bc"]
+    assert not pouring.done()
+    upstream.answer.end()
+    await pouring
+    assert await upstream.answer.read() == b""
+
+
+async def test_what_is_not_taken_is_read_in_order() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken, most=1)
+    for piece in (b"a", b"b", b"c"):
+        upstream.send(piece)
+    await pouring
+    assert taken == [b"a"]
+    assert await upstream.answer.read() == b"bc"
+
+
+async def test_what_came_before_is_read_first() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    upstream.send(b"a")
+    await (await _pouring(upstream, taken))
+    assert taken == []
+    assert await upstream.answer.read() == b"a"
+
+
+async def test_the_last_piece_may_come_together_with_the_end() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken)
+    upstream.answer.feed(b"a")
+    upstream.answer.end()
+    await pouring
+    assert taken == []
+    assert await upstream.answer.read() == b"a"
+    assert await upstream.answer.read() == b""
+
+
+async def test_a_large_piece_that_is_taken_lets_the_upstream_go_on() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken)
+    upstream.answer.feed(b"x" * 1_000_000)
+    reading = [upstream.reading]
+    upstream.answer.deliver()
+    assert [*reading, upstream.reading] == [False, True]
+    pouring.cancel()
+
+
+async def test_an_answer_that_breaks_off_is_found_by_the_reader() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken)
+    upstream.answer.end(AnswerBroken("gone"))
+    await pouring
+    with pytest.raises(AnswerBroken):
+        await upstream.answer.read()
+
+
+async def test_a_failure_of_the_sink_is_raised_where_it_is_waited_for() -> None:
+    upstream = Upstream()
+
+    def sink(_: bytes) -> bool:
+        raise ValueError("a bug")
+
+    pouring = asyncio.create_task(upstream.answer.pour(sink))
+    await asyncio.sleep(0)
+    upstream.send(b"a")
+    with pytest.raises(ValueError, match="a bug"):
+        await pouring
+
+
+async def test_a_reader_that_is_cancelled_no_longer_takes_anything() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+    pouring = await _pouring(upstream, taken)
+    pouring.cancel()
+    await asyncio.wait([pouring])
+    upstream.send(b"a")
+    assert taken == []
+    assert await upstream.answer.read() == b"a"
