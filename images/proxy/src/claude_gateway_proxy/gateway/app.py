@@ -21,6 +21,8 @@ from claude_gateway_proxy.gateway.body.encodings import content_encoding, decomp
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
+from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
+from claude_gateway_proxy.gateway.discovery.managed import answer_settings
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
@@ -122,6 +124,9 @@ class App:
         plain = {**scope, "path": plain_path(scope["path"])}
         if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
             await self._sign_in.answer(plain, receive, send)
+            return
+        if plain["path"] == MANAGED_PATH:
+            await answer_settings(plain, send, snapshot=snapshot, issuers=self._issuers)
             return
         await answer_get(
             plain,
