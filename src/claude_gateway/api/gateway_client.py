@@ -172,6 +172,15 @@ class GatewayClientSpec(Spec):
             "`subscription`: nobody else's clients may use it. Default: none."
         ),
     )
+    claude_settings: str | None = Field(
+        default=None,
+        min_length=2,
+        max_length=32768,
+        description=(
+            "Settings of Claude Code for the people of this client who sign in at the gateway (`claude auth login`), "
+            "as JSON: the content of a `managed-settings.json`. Not a place for secrets. Default: none."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -223,6 +223,7 @@ _CLIENTS: Final = (
             "keys": [{"secretRef": {"name": "ci", "key": "old"}}, {"secretRef": {"name": "ci", "key": "new"}}],
             "models": ["claude-*", "smart"],
             "owner": "alice@example.com",
+            "claudeSettings": '{"env": {"CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1"}}',
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),

@@ -356,11 +356,12 @@ class Client(Contract):
     """Who may call, and which model names it may use (patterns like a route's).
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
-    ``<namespace>/<name>``.
+    ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
     """
 
     name: str
     models: tuple[str, ...] = ("*",)
+    settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
 

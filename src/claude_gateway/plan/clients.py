@@ -6,7 +6,7 @@ from datetime import datetime
 
 from claude_gateway.contract import policy
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.plan import key_holders, service_accounts, token_rules
+from claude_gateway.plan import claude_settings, key_holders, service_accounts, token_rules
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import World
@@ -36,16 +36,20 @@ def resolve(world: World, now: datetime) -> Clients:
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     clients: list[policy.Client] = []
     acceptable = {problem.object for problem in errors if about_references(problem)}
+    warnings: list[Problem] = []
     for item in world.clients:
         if item.spec is None:
             continue
         rules, listed = tokens.rules.get(item.ref, ()), accounts.listed.get(item.ref, ())
         if item.ref in keys.clients or rules or listed:
             acceptable.add(item.ref)
+            settings, problem = claude_settings.canonical(item.ref, item.spec.claude_settings)
+            warnings.extend([problem] if problem else [])
             clients.append(
                 policy.Client(
                     name=f"{item.ref.namespace}/{item.ref.name}",
                     models=item.spec.models,
+                    settings=settings,
                     tokens=rules,
                     service_accounts=listed,
                 )
@@ -55,5 +59,5 @@ def resolve(world: World, now: datetime) -> Clients:
         holders=keys.holders,
         secrets=tokens.secrets,
         acceptable=frozenset(acceptable),
-        problems=problems,
+        problems=(*problems, *warnings),
     )

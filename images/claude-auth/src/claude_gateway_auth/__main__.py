@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -12,10 +13,14 @@ from aiohttp import web
 
 from claude_gateway.names import AUTH_MANAGER
 from claude_gateway_auth.desk import Desk
+from claude_gateway_auth.devices.codes import Devices
+from claude_gateway_auth.devices.grants import Grants
+from claude_gateway_auth.devices.tokens import Issuer, SigningKeyError
 from claude_gateway_auth.driver.cli import Cli, CliMissingError
 from claude_gateway_auth.home import Homes
 from claude_gateway_auth.keeper import Keeper
 from claude_gateway_auth.metrics import Metrics
+from claude_gateway_auth.oidc import Oidc
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.service import Service
 from claude_gateway_auth.settings import Settings
@@ -24,7 +29,7 @@ from claude_gateway_auth.store.folder import FolderStore
 from claude_gateway_auth.store.store import Store, StoreError
 from claude_gateway_auth.web.access import Access, session_secret
 from claude_gateway_auth.web.app import create
-from claude_gateway_auth.web.oidc import Oidc
+from claude_gateway_auth.web.device import SignIns
 from claude_gateway_runtime import logs
 from claude_gateway_runtime.kube import Cluster, Kube
 from claude_gateway_runtime.server.listener import bind
@@ -36,7 +41,7 @@ _QUIET: Final = {"uvicorn": logging.WARNING, "aiohttp": logging.WARNING, "httpx"
 
 
 async def run(settings: Settings) -> None:
-    """Serve until a signal. Raises OSError, StoreError and CliMissingError if it cannot start."""
+    """Serve until a signal. Raises OSError, StoreError, CliMissingError and SigningKeyError if it cannot start."""
     cli = Cli.find(settings.cli, os.environ)
     async with AsyncExitStack() as stack:
         keeper = Keeper(await _store(settings, stack))
@@ -48,11 +53,14 @@ async def run(settings: Settings) -> None:
         service = Service(keeper=keeper, desk=desk, refresher=refresher, homes=homes, cli=cli)
         key, client_secret = _secret(settings.auth_key_file), _secret(settings.oidc_client_secret_file)
         secret = session_secret(key, client_secret)
+        oidc = _oidc(settings, client_secret)
         app = create(
             service=service,
             access=Access(key=key or None, secret=secret),
-            oidc=_oidc(settings, client_secret),
+            oidc=oidc,
             secret=secret,
+            emails=settings.emails,
+            sign_ins=_sign_ins(settings, oidc),
             public_url=settings.public_url,
         )
         bound = bind(*host_and_port(settings.listen))
@@ -87,8 +95,23 @@ def _oidc(settings: Settings, client_secret: str) -> Oidc | None:
         settings.oidc_issuer,
         client_id=settings.oidc_client_id,
         client_secret=client_secret or None,
-        allowed=settings.emails,
+        groups_claim=settings.groups_claim,
     )
+
+
+def _sign_ins(settings: Settings, oidc: Oidc | None) -> SignIns | None:
+    """Return what signs devices in; None without a signing key. Raises OSError and SigningKeyError."""
+    if settings.signing_key_file is None or oidc is None:
+        return None
+    issuer = Issuer(
+        settings.signing_key_file.read_text("utf-8"),
+        name=settings.token_issuer or (settings.public_url or "").rstrip("/"),
+        audience=settings.token_audience,
+        seconds=settings.token_seconds,
+    )
+    devices = Devices(time.monotonic)
+    grants = Grants(devices=devices, issuer=issuer, provider=oidc)
+    return SignIns.of(devices=devices, issuer=issuer, grants=grants, scope=settings.device_scope)
 
 
 def _secret(path: "os.PathLike[str] | None") -> str:
@@ -129,7 +152,7 @@ def main() -> int:
     logs.configure(settings.log_level, quiet=_QUIET)
     try:
         asyncio.run(run(settings))
-    except (OSError, StoreError, CliMissingError) as error:
+    except (OSError, StoreError, CliMissingError, SigningKeyError) as error:
         logs.emit(_log, "start_failed", level=logging.ERROR, error=str(error))
         return 1
     return 0

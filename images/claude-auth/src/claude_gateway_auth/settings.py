@@ -51,6 +51,27 @@ class Settings(PodSettings):
         default="",
         description="Email addresses that may use the page, separated by commas; each sees its own credentials.",
     )
+    groups_claim: str = Field(default="groups", description="The provider's claim with the groups of a person.")
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="PEM file with a private key on the curve P-256, or several: the first one signs. With it, Claude "
+        "Code signs in at the gateway by OpenID Connect.",
+    )
+    token_issuer: str | None = Field(
+        default=None, description="The `iss` of the tokens that are issued; default: `CLAUDE_GATEWAY_PUBLIC_URL`."
+    )
+    token_audience: str = Field(default="claude-gateway", description="The `aud` of the tokens that are issued.")
+    token_seconds: int = Field(
+        default=3600,
+        ge=300,
+        le=86_400,
+        description="How long a token is valid. Whoever is removed at the provider can call that long.",
+    )
+    device_scope: str = Field(
+        default="openid email profile offline_access",
+        description="What the provider is asked for when a device signs in. Without a refresh token of the provider's, "
+        "people sign in again when their token ends.",
+    )
     refresh_before_seconds: int = Field(
         default=3600, ge=60, description="How long before its end an access token is refreshed."
     )
@@ -78,9 +99,14 @@ class Settings(PodSettings):
             raise ValueError(
                 "CLAUDE_GATEWAY_AUTH_KEY_FILE or CLAUDE_GATEWAY_OIDC_ISSUER is needed: the page is never open"
             )
-        if self.oidc_issuer is not None and not (self.oidc_client_id and self.emails):
+        if self.oidc_issuer is not None and not (self.oidc_client_id and (self.emails or self.signing_key_file)):
             raise ValueError(
-                "CLAUDE_GATEWAY_OIDC_ISSUER needs CLAUDE_GATEWAY_OIDC_CLIENT_ID and CLAUDE_GATEWAY_OIDC_ALLOWED"
+                "CLAUDE_GATEWAY_OIDC_ISSUER needs CLAUDE_GATEWAY_OIDC_CLIENT_ID, and CLAUDE_GATEWAY_OIDC_ALLOWED or "
+                "CLAUDE_GATEWAY_SIGNING_KEY_FILE"
+            )
+        if self.signing_key_file is not None and not (self.oidc_issuer and self.public_url):
+            raise ValueError(
+                "CLAUDE_GATEWAY_SIGNING_KEY_FILE needs CLAUDE_GATEWAY_OIDC_ISSUER and CLAUDE_GATEWAY_PUBLIC_URL"
             )
         if self.oidc_issuer is not None and not self.oidc_issuer.startswith("https://"):
             raise ValueError("CLAUDE_GATEWAY_OIDC_ISSUER must begin with https://")
@@ -89,7 +115,7 @@ class Settings(PodSettings):
     @property
     def emails(self) -> frozenset[str]:
         """The addresses that may use the page."""
-        return frozenset(filter(None, (part.strip() for part in self.oidc_allowed.split(","))))
+        return frozenset(filter(None, (part.strip().casefold() for part in self.oidc_allowed.split(","))))
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from claude_gateway_auth.desk import MOST, BusyError, TooManyError
+from claude_gateway_auth.oidc import Oidc, OidcError
 from claude_gateway_auth.service import RefusedError, Service, UnknownError
 from claude_gateway_auth.store.store import StoreError
-from claude_gateway_auth.web import api, entry, pages
+from claude_gateway_auth.web import api, device, entry, pages
 from claude_gateway_auth.web.access import Access
-from claude_gateway_auth.web.oidc import Oidc, OidcError
 from claude_gateway_auth.web.requests import HEADERS, BlockedError, ForgedError, NotSignedInError
 from claude_gateway_runtime.asgi import BodyTooLarge, Message, Receive, Scope, Send, send_document
 
@@ -63,19 +63,29 @@ def said(error: Exception) -> Said:
 
 
 def create(
-    *, service: Service, access: Access, oidc: Oidc | None, secret: bytes, public_url: str | None = None
+    *,
+    service: Service,
+    access: Access,
+    oidc: Oidc | None,
+    secret: bytes,
+    emails: frozenset[str] = frozenset(),
+    sign_ins: device.SignIns | None = None,
+    public_url: str | None = None,
 ) -> FastAPI:
-    """Return the app."""
+    """Return the app. ``emails`` may use the page by OIDC; ``sign_ins``: devices sign in here, too."""
     app = FastAPI(title="Claude Gateway sign-in", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     app.state.access = access
     app.state.oidc = oidc
     app.state.secret = secret
+    app.state.emails = emails
+    app.state.sign_ins = sign_ins
     app.state.public_url = public_url
     app.state.secure = bool(public_url and public_url.startswith("https://"))
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(entry.router)
+    app.include_router(device.router)
     app.add_api_route("/auth/static/{name}", _static, methods=["GET"])
     app.add_api_route("/", _home, methods=["GET"])
     app.add_api_route("/healthz", _health, methods=["GET"])

@@ -21,7 +21,11 @@ from claude_gateway_proxy.gateway.body.encodings import content_encoding, decomp
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
+from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
+from claude_gateway_proxy.gateway.discovery.managed import answer_settings
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
+from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
+from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
 from claude_gateway_proxy.gateway.routing.choice import find_route
@@ -65,11 +69,13 @@ class App:
         body_seconds: float,
         log_requests: bool,
         verify_signatures: bool = True,
+        sign_in: SignIn | None = None,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
+        ``sign_in``: people sign in here, too.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -85,6 +91,7 @@ class App:
         self._body_seconds = body_seconds
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
+        self._sign_in = sign_in
         self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
@@ -96,7 +103,7 @@ class App:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
         if path is None:
-            await self._answer_other(scope, send)
+            await self._answer_other(scope, receive, send)
             return
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
         self.running[id(record)] = record
@@ -106,7 +113,7 @@ class App:
             self._finish(record)
             del self.running[id(record)]
 
-    async def _answer_other(self, scope: Scope, send: Send) -> None:
+    async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests other than model requests, and paths that are not served."""
         snapshot, wanted = self._live.current, profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:
@@ -115,6 +122,12 @@ class App:
             )
             return
         plain = {**scope, "path": plain_path(scope["path"])}
+        if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
+            await self._sign_in.answer(plain, receive, send)
+            return
+        if plain["path"] == MANAGED_PATH:
+            await answer_settings(plain, send, snapshot=snapshot, issuers=self._issuers)
+            return
         await answer_get(
             plain,
             send,

@@ -15,6 +15,7 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.internal import InternalApp
@@ -61,6 +62,7 @@ class Process:
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
+        self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -73,6 +75,7 @@ class Process:
             body_seconds=settings.body_seconds,
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
+            sign_in=self._sign_in,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -105,6 +108,8 @@ class Process:
                 task.cancel()
         await self._app.close()
         await self._exchange.close()
+        if self._sign_in is not None:
+            await self._sign_in.close()
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings

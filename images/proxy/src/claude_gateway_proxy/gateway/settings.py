@@ -121,6 +121,12 @@ class Settings(BaseSettings):
             "`*` is every origin. Default: none. A client key is needed in any case."
         ),
     )
+    sign_in_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+/?$",
+        description="Address of the sign-in service, such as http://claude-auth:4200. With it, Claude Code signs in at "
+        "the gateway (`/login`, or `forceLoginGatewayUrl` in its managed settings).",
+    )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )
