@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_gateway_proxy.translation.chat.client_request import messages_request as of_chat
@@ -601,6 +601,7 @@ FIELDS = st.dictionaries(
 
 
 @given(FIELDS, st.lists(JSON, max_size=4))
+@example({"tools": [{"type": []}], "tool_choice": {"type": {}}}, [])
 def test_no_input_breaks_the_translation(fields: dict[str, Any], items: list[Any]) -> None:
     for read in (of_chat, of_responses):
         try:

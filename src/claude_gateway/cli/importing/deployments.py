@@ -262,6 +262,9 @@ def _settings(params: Section, info: Section) -> Json:
     most = params.number("max_tokens") or params.number("max_completion_tokens") or info.number("max_output_tokens")
     if most is not None:
         settings["maxOutputTokens"] = int(most)
+    window = info.number("max_input_tokens")
+    if window is not None:
+        settings["contextWindow"] = int(window)
     parameters: Json = {
         ours: value for theirs, ours in _PARAMETERS.items() if (value := params.number(theirs)) is not None
     }

@@ -11,7 +11,7 @@ LIMIT: Final = 1024 * 1024
 """Bytes of a whole answer, or of a line of a stream, that are kept; after more of them the names are unknown."""
 
 _SIGNS: Final = (b'"tool_use"', b'"tool_calls"', b"_call")
-_CALLS: Final = frozenset({"tool_use", "function_call", "custom_tool_call"})
+_CALLS: Final = ("tool_use", "function_call", "custom_tool_call")
 _ENDS: Final = (b"[DONE]", b'"finish_reason":"', b'"message_stop"', b'"response.completed"')
 
 

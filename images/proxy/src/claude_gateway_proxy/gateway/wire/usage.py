@@ -6,6 +6,7 @@ however they were cut into chunks.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -16,6 +17,8 @@ OBJECT_LIMIT: Final = 8 * 1024
 
 _NEEDLE: Final = b'"usage"'
 _SPACE: Final = b" \t\r\n"
+_OPENING: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+_BRACE: Final = ord("{")
 _MOST: Final = 2**53
 _ERRORS: Final = (b"event: error", b"event:error", b'data: {"error"', b'data:{"error"', b"event: response.failed")
 _ERROR_TAIL: Final = max(map(len, _ERRORS))
@@ -122,16 +125,20 @@ def _object_after(data: bytes, at: int) -> tuple[Mapping[str, object] | None, in
 
     The object is empty where none follows, None where it has not all come.
     """
-    text = data[at : at + OBJECT_LIMIT - len(_NEEDLE)]
-    rest = text.lstrip(_SPACE)
-    if rest[:1] == b":":
-        rest = rest[1:].lstrip(_SPACE)
-        if rest[:1] == b"{":
-            found, read = _decode(rest)
-            return found, at + len(text) - len(rest) + read
-    elif rest:
+    end = at + OBJECT_LIMIT - len(_NEEDLE)
+    opening = _OPENING.match(data, at, end)
+    if opening is None:
+        return ({} if data[at:end].strip(_SPACE) else None), at
+    start = opening.end()
+    if start == min(end, len(data)):
+        return None, at
+    if data[start] != _BRACE:
         return {}, at
-    return ({} if rest else None), at
+    if data.find(b"}", start, end) < 0:
+        # The parser need not read what it would read again with every further piece.
+        return None, start + 1
+    found, read = _decode(data[start:end])
+    return found, start + read
 
 
 def _decode(text: bytes) -> tuple[Mapping[str, object] | None, int]:

@@ -9,10 +9,8 @@ from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.tools import SEARCH, Choice, ClientTool, Offered
 from claude_gateway_proxy.translation.claude.turns import Block
 
-_SEARCHES: Final = frozenset(
-    {"web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11"}
-)
-_LEFT_OUT: Final = frozenset({"image_generation", "tool_search"})
+_SEARCHES: Final = ("web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11")
+_LEFT_OUT: Final = ("image_generation", "tool_search")
 """Tools that Codex offers with every request; a model without them is a model that never calls them."""
 
 
