@@ -138,9 +138,8 @@ def _key(pem: bytes, number: int) -> _Key:
     except (ValueError, TypeError):
         raise SigningKeyError(f"key {number} is not a private key without a password") from None
     if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
-        raise SigningKeyError(
-            f"key {number} is not on the curve P-256: openssl ecparam -name prime256v1 -genkey -noout"
-        )
+        fix = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
+        raise SigningKeyError(f"key {number} is not on the curve P-256: {fix}")
     raw = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     secret = HKDF(hashes.SHA256(), length=32, salt=None, info=b"claude-gateway renewal").derive(raw)
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
