@@ -9,7 +9,9 @@ from typing import Final
 from tests.bench.report import Row
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Affinity, Client, Format, Route
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Affinity, Route
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.routing.ledger import Ledger

@@ -9,7 +9,8 @@ import pytest
 from tests.support.processes.command import call
 
 from claude_gateway.cli import samples
-from claude_gateway.contract.policy import Format, Policy
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.target import Format
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 # Others have values and objects for tools around the gateway; the chart's tests check them.

@@ -17,7 +17,7 @@ import claude_gateway_auth
 import claude_gateway_claude_code
 import claude_gateway_proxy
 import claude_gateway_runtime
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway.plan import judges
 from claude_gateway_proxy.gateway.body.document import parse, readable, splice
 from claude_gateway_proxy.gateway.body.estimate import tokens

@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.lanes.endpoint import endpoint, has_endpoint
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path
 from claude_gateway_proxy.litellm import fields

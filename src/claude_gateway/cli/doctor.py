@@ -19,8 +19,10 @@ from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
 from claude_gateway.cli.probes import Result
 from claude_gateway.contract import client_keys
-from claude_gateway.contract.policy import Client, Policy, Route
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Policy
 from claude_gateway.contract.report import TargetFailure
+from claude_gateway.contract.route import Route
 
 _NO_LOGIN: Final = "its targets use the client's own login, which doctor does not have"
 

@@ -14,7 +14,8 @@ import click
 from claude_gateway.cli import children, cluster, config, live, options, pricing, rundir
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.contract.policy import Client, Policy
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Policy
 
 MODULE: Final = "claude_gateway_proxy.gateway.explain"
 PATHS: Final[Mapping[str, str]] = {
@@ -121,9 +122,11 @@ def explain(
         "body": base64.b64encode(body.read(_MOST)).decode(),
         "ejected": sorted(ejected),
     }
-    told = pricing.priced(ask(question))
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if output == "json" else "\n".join(lines(told)))
-    sys.exit(Exit.PROBLEMS if told.get("refused") else Exit.OK)
+    explanation = pricing.priced(ask(question))
+    click.echo(
+        json.dumps(explanation, indent=2, ensure_ascii=False) if output == "json" else "\n".join(lines(explanation))
+    )
+    sys.exit(Exit.PROBLEMS if explanation.get("refused") else Exit.OK)
 
 
 def ask(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,30 +142,31 @@ def ask(question: Mapping[str, Any]) -> dict[str, Any]:
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise Trouble(f"the gateway's code does not answer: {printable(said)}", fix="Install the package of the proxy.")
-    told = json.loads(done.stdout)
-    return told if isinstance(told, dict) else {}
+    explanation = json.loads(done.stdout)
+    return explanation if isinstance(explanation, dict) else {}
 
 
-def lines(told: Mapping[str, Any]) -> list[str]:
+def lines(explanation: Mapping[str, Any]) -> list[str]:
     """Format an explanation for people."""
-    refused = told.get("refused")
-    found = [f"request  {told.get('model') or '-'}, {told.get('format') or 'no format'}, from {told['client']}"]
-    if told.get("inputTokens") is not None:
-        most = told.get("outputTokens")
-        found.append(f"tokens   about {told['inputTokens']} in, {f'at most {most}' if most else 'no limit'} out")
-    if told.get("route"):
-        found.append(f"route    {told['route']}")
-    for each in told.get("rules") or ():
+    refused = explanation.get("refused")
+    model, format_name = explanation.get("model") or "-", explanation.get("format") or "no format"
+    found = [f"request  {model}, {format_name}, from {explanation['client']}"]
+    if explanation.get("inputTokens") is not None:
+        most = explanation.get("outputTokens")
+        found.append(f"tokens   about {explanation['inputTokens']} in, {f'at most {most}' if most else 'no limit'} out")
+    if explanation.get("route"):
+        found.append(f"route    {explanation['route']}")
+    for each in explanation.get("rules") or ():
         failed = f"{', '.join(each['failed'])} {'does' if len(each['failed']) == 1 else 'do'} not hold"
         state = "chosen" if each["chosen"] else failed if each["failed"] else "matches too, but an earlier rule counts"
         found.append(f"rule     {each['rule']}: {state}")
-    if told.get("rules") and not told.get("rule"):
+    if explanation.get("rules") and not explanation.get("rule"):
         found.append("rule     none: the targets of the route")
     if refused:
         found.append(f"rejected {refused['status']}: {refused['message']}")
     else:
-        found.append(f"target   {told['target']}, lane {told['lane']}, because: {told['why']}")
-    for each in told.get("targets") or ():
+        found.append(f"target   {explanation['target']}, lane {explanation['lane']}, because: {explanation['why']}")
+    for each in explanation.get("targets") or ():
         place = f"{each['place']}." if each["place"] else "-"
         cost = "" if each.get("cost") is None else f", ${each['cost']}"
         share = f", {each['share']:.0%} of such requests" if 0 < each["share"] < 1 else ""

@@ -12,7 +12,8 @@ from pathlib import Path
 from claude_gateway.cli import config, samples
 from claude_gateway.cli.findings import plural
 from claude_gateway.cli.manifests import Document
-from claude_gateway.contract.policy import Format, Policy, Target
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.target import Format, Target
 from claude_gateway.names import Kind
 
 _SHOWN = 40

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.contract import tenancy
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
-from claude_gateway.contract.policy import Client, Policy, Route
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Route
 
 # Names that clients send today, the cheap models first; used only for routes that list only patterns and pass on the
 # name that the client sent.

@@ -17,7 +17,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from claude_gateway.contract.policy import Contract
+from claude_gateway.contract.base import Contract
 from claude_gateway.names import GATEWAY_JSON, LITELLM_YAML, META_JSON
 
 SCHEMA: Final = 1

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from claude_gateway.contract.policy import Contract
+from claude_gateway.contract.base import Contract
 
 CREDENTIALS_KEY: Final = ".credentials.json"
 TOKEN_KEY: Final = "token"  # noqa: S105 - the key's name

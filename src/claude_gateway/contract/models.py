@@ -17,8 +17,8 @@ from typing import Final
 
 from claude_gateway.contract.model_ids import DATE, plain_name, without_context
 from claude_gateway.contract.openai import is_openais_own
-from claude_gateway.contract.policy import Ability
 from claude_gateway.contract.prices import Prices, Rates
+from claude_gateway.contract.target import Ability
 
 ABILITIES: Final[Mapping[str, Ability]] = {
     "v": Ability.IMAGES,

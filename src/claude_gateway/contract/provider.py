@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway.contract.policy import ChatCapabilities, Counting, Format, ToolSchema, Translation, Wire
+from claude_gateway.contract.target import ChatCapabilities, Counting, Format, ToolSchema, Translation, Wire
 
 _OF_CLAUDE: Final = (Format.MESSAGES, Format.COUNT_TOKENS)
 _OF_OPENAI: Final = (Format.CHAT, Format.RESPONSES)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from claude_gateway.contract.base import Contract
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Contract
 
 
 class CredentialReport(Contract):

@@ -6,7 +6,7 @@ A set of namespaces is written as a tuple; ``("*",)`` is every namespace, as a f
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
-from claude_gateway.contract.policy import Route
+from claude_gateway.contract.route import Route
 
 ALL: Final = "*"
 

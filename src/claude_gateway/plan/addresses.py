@@ -9,7 +9,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from claude_gateway.contract import addresses
-from claude_gateway.contract.policy import CLAUDE_WIRES, Egress, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import CLAUDE_WIRES, Wire
 
 _PLAIN: Final = re.compile(r"[!$&'()*+,\-./0-9:;=A-Z\[\]_a-z~%]+")
 _HOST: Final = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from claude_gateway.contract.policy import Wire
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from claude_gateway.api.model_route import RouteTarget
-from claude_gateway.contract.policy import Aws, Format, Google, Translation, Wire
+from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import Aws, Format, Google, Translation, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, forwarding, providers
 from claude_gateway.plan.credentials import Key

@@ -16,6 +16,7 @@ from operator import add
 from typing import Final
 
 from claude_gateway.contract import client_keys
+from claude_gateway.contract.base import Contract
 from claude_gateway.contract.bundle import (
     COMPRESS_ABOVE,
     SIZE_LIMIT,
@@ -27,8 +28,10 @@ from claude_gateway.contract.bundle import (
     pack,
     stored_size,
 )
+from claude_gateway.contract.client import Client, ClusterIssuer
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.contract.policy import Client, ClusterIssuer, Contract, Egress, Policy, Route
+from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.route import Route
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan import render
 from claude_gateway.plan.problem import ObjectRef, Problem

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from claude_gateway.contract import policy
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
 from claude_gateway.plan import claude_settings, key_holders, service_accounts, token_rules
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
@@ -20,7 +20,7 @@ class Clients:
     rejected, even if its Secret was not found.
     """
 
-    clients: tuple[policy.Client, ...]
+    clients: tuple[Client, ...]
     holders: Mapping[str, Holder] = field(repr=False)
     secrets: Mapping[str, bytes] = field(repr=False)
     acceptable: frozenset[ObjectRef]
@@ -34,7 +34,7 @@ def resolve(world: World, now: datetime) -> Clients:
     accounts = service_accounts.resolve(world)
     problems = (*keys.problems, *tokens.problems, *accounts.problems)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    clients: list[policy.Client] = []
+    clients: list[Client] = []
     acceptable = {problem.object for problem in errors if about_references(problem)}
     warnings: list[Problem] = []
     for item in world.clients:
@@ -46,7 +46,7 @@ def resolve(world: World, now: datetime) -> Clients:
             settings, problem = claude_settings.canonical(item.ref, item.spec.claude_settings)
             warnings.extend([problem] if problem else [])
             clients.append(
-                policy.Client(
+                Client(
                     name=f"{item.ref.namespace}/{item.ref.name}",
                     models=item.spec.models,
                     settings=settings,

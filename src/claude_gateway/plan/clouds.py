@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.target import Aws, Google, Wire
 
 BEDROCK: Final = "bedrock"
 VERTEX: Final = "vertex_ai"

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from claude_gateway.contract.patterns import STAR, Pattern
-from claude_gateway.contract.policy import Format, Match, RequestClass, Thinking
+from claude_gateway.contract.route import Match, RequestClass, Thinking
+from claude_gateway.contract.target import Format
 
 _CASES: Final = 64
 """Cases that are looked at for one rule. A rule that needs more counts as reachable."""

@@ -18,8 +18,8 @@ from claude_gateway.api.claude_credential import (
     WorkloadIdentity,
 )
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Federation, Google, Wire
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
+from claude_gateway.contract.target import Aws, Federation, Google, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem

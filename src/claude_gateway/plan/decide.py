@@ -8,7 +8,8 @@ from typing import Any
 from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
-from claude_gateway.contract.policy import Affinity, Mirror, Policy, Route, Timeouts
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Affinity, Mirror, Route, Timeouts
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,

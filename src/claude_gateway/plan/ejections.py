@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from claude_gateway.contract.policy import Route
 from claude_gateway.contract.report import EjectedTarget
+from claude_gateway.contract.route import Route
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.programmed import ConditionState, PodState
 from claude_gateway.plan.stored_status import Condition, timestamp

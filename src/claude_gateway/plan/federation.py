@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from claude_gateway.api.claude_credential import WorkloadIdentity
 from claude_gateway.contract.nearby import is_near
-from claude_gateway.contract.policy import Federation
+from claude_gateway.contract.target import Federation
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.world import World

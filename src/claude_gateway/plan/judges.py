@@ -6,7 +6,7 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract import tenancy
 from claude_gateway.contract.model_ids import variants
 from claude_gateway.contract.patterns import STAR, Patterns
-from claude_gateway.contract.policy import Route
+from claude_gateway.contract.route import Route
 from claude_gateway.names import Reason
 from claude_gateway.plan.claims import COMPARED
 from claude_gateway.plan.problem import Problem

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from claude_gateway.api.model_route import ModelAbilities, RouteTarget
+from claude_gateway.api.route_target import ModelAbilities, RouteTarget
 from claude_gateway.contract import models
-from claude_gateway.contract.policy import CLAUDE_WIRES, Ability, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Ability, Wire
 
 _FIELDS: Final = {
     Ability.IMAGES: "images",

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Policy, Route, Target
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import CLAUDE_WIRES, Target
 
 _AWS_NAMES: Final = {
     "accessKeyId": "aws_access_key_id",

@@ -3,8 +3,8 @@
 import difflib
 
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
-from claude_gateway.contract.policy import Format, Translation
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import Format, Translation
 
 
 def nearest(provider: str) -> str | None:

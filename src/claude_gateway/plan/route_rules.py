@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.contract import tenancy
-from claude_gateway.contract.policy import Format, Match, RequestClass, Route, RouteRule, Target, Thinking
+from claude_gateway.contract.route import Match, RequestClass, Route, RouteRule, Thinking
+from claude_gateway.contract.target import Format, Target
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.covering import contradiction, coverage
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from claude_gateway.api.gateway_client import ServiceAccount
-from claude_gateway.contract.policy import Client, ClusterIssuer
+from claude_gateway.contract.client import Client, ClusterIssuer
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World

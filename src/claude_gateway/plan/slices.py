@@ -29,7 +29,8 @@ from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.contract.policy import Aws, Federation, Google, Policy, Target
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.target import Aws, Federation, Google, Target
 from claude_gateway.names import Kind
 from claude_gateway.plan import federation
 from claude_gateway.plan.credentials import entry_of, place_of

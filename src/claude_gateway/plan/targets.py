@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from claude_gateway.api.model_route import ModelRouteSpec, RouteTarget
-from claude_gateway.contract import policy
+from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import Parameters, Target
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan import capabilities, clouds, forwarding, limits, subscriptions
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
@@ -25,10 +26,10 @@ class Resolved:
     route has none, or one with a Problem: the route then serves without it.
     """
 
-    targets: Mapping[str | None, tuple[policy.Target, ...]]
+    targets: Mapping[str | None, tuple[Target, ...]]
     acceptable: bool
     problems: tuple[Problem, ...]
-    mirror: policy.Target | None = None
+    mirror: Target | None = None
 
 
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
@@ -36,11 +37,11 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
 
     Where the route may not use a subscription, every target that would is left out.
     """
-    resolved: dict[str | None, tuple[policy.Target, ...]] = {}
+    resolved: dict[str | None, tuple[Target, ...]] = {}
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
     refused = any(problem.severity is Severity.ERROR for problem in problems)
     acceptable = False
-    mirror: policy.Target | None = None
+    mirror: Target | None = None
     for placed in spec.all_targets:
         at, target = placed.at, placed.target
         ref = _credential(route.ref, target.credential) if target.credential else None
@@ -194,11 +195,11 @@ def _credential(owner: ObjectRef, name: str) -> ObjectRef:
     return ObjectRef(kind=Kind.CLAUDE_CREDENTIAL, namespace=owner.namespace, name=name)
 
 
-def _target(name: str, target: RouteTarget, key: Key | None, *, credential: ObjectRef | None) -> policy.Target:
+def _target(name: str, target: RouteTarget, key: Key | None, *, credential: ObjectRef | None) -> Target:
     """Render a sound target; with a credential, the credential's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
     able = capabilities.of(target, key)
-    rendered = policy.Target(
+    rendered = Target(
         id=name,
         provider=provider,
         model=model,
@@ -208,7 +209,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         secret=None if key is None else key.entry,
         login=None if key is None else key.login,
         **limits.of(target, able.wire, base_url=able.base_url),
-        parameters=policy.Parameters(
+        parameters=Parameters(
             temperature=target.parameters.temperature,
             top_p=target.parameters.top_p,
             reasoning_effort=target.parameters.reasoning_effort,

@@ -13,7 +13,7 @@ from claude_gateway.api.base import SecretKeyRef
 from claude_gateway.api.gateway_client import GatewayClientSpec, Jwt
 from claude_gateway.contract import issuers
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import TokenRule
+from claude_gateway.contract.client import TokenRule
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.secret import find

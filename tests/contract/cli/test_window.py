@@ -13,7 +13,7 @@ from tests.support.processes.child import python
 from tests.support.processes.command import call
 from tests.support.processes.lone_gateway import LoneGateway
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 
 KEY: Final = "cgw_key-of-dev"
 NAME: Final = "CLAUDE_CODE_MAX_CONTEXT_TOKENS"

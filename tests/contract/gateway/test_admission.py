@@ -10,7 +10,7 @@ from tests.contract.gateway.test_safeguards import SAFEGUARDS, calling, sensible
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Reply, drop, gateway, hang, stream, upstream, whole
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.call import Call

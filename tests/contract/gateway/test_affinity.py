@@ -26,7 +26,8 @@ from tests.support.processes.inprocess import (
     whole,
 )
 
-from claude_gateway.contract.policy import Affinity, Target
+from claude_gateway.contract.route import Affinity
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.budget import PER_SECOND, SHARE, WINDOW_SECONDS
 from claude_gateway_proxy.gateway.routing.order import FACTOR, LEAST
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Seen, chunk, gateway, head, stream, upstream, whole
 
-from claude_gateway.contract.policy import Format, Translation, Wire
+from claude_gateway.contract.target import Format, Translation, Wire
 
 _ASKED: Final[dict[str, Any]] = {"model": "ours", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 _MESSAGE: Final = (

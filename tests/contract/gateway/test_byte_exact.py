@@ -12,7 +12,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.builders.oddjson import requests, values
 from tests.support.processes.inprocess import Reply, Seen, chunk, gateway, head, upstream, whole
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 
 _EXAMPLES: Final = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _TOKEN: Final = string.ascii_letters + string.digits + "-_."

@@ -25,7 +25,7 @@ from tests.support.processes.inprocess import (
 )
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Google, Target, Wire
+from claude_gateway.contract.target import Aws, Google, Target, Wire
 from claude_gateway_proxy.gateway.wire.eventstream import encode
 from claude_gateway_scripted import Scripted, sigv4
 

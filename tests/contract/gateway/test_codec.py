@@ -15,7 +15,7 @@ from tests.support.processes.inprocess import Gateway, Reply, Seen, chunk, gatew
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Counting, Format, Target, Translation, Wire
+from claude_gateway.contract.target import Counting, Format, Target, Translation, Wire
 from claude_gateway_proxy.gateway.wire.eventstream import Frames
 
 _SECRET = b"sk-upstream"

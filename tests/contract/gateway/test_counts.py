@@ -6,7 +6,7 @@ import pytest
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Upstream, drop, gateway, upstream, whole
 
-from claude_gateway.contract.policy import Route
+from claude_gateway.contract.route import Route
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.body import estimate
 

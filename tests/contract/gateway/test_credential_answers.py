@@ -9,7 +9,7 @@ from tests.support.processes.inprocess import Gateway, gateway, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 
 _KEY = b"sk-test-upstream-key-0123456789"
 _ENTRY = secret_entry("ns.key", _KEY)

@@ -13,8 +13,9 @@ from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.waiting import until
 
-from claude_gateway.contract.policy import Format, Route, Wire
 from claude_gateway.contract.report import Overview
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.explain import Question, explain
 from claude_gateway_scripted.local import Scripted
 
@@ -45,7 +46,7 @@ def test_the_log_of_the_gateway_says_the_same() -> None:
     served = 0
     for number, each in enumerate(asked):
         line = lines[str(number)]
-        told = explain(
+        explanation = explain(
             Question(
                 policy=whole.gateway.decode(),
                 client=each.client,
@@ -54,14 +55,18 @@ def test_the_log_of_the_gateway_says_the_same() -> None:
                 body=each.body,
             )
         )
-        if told.refused is not None:
-            assert (line["status"], line["target"]) == (told.refused.status, "")
+        if explanation.refused is not None:
+            assert (line["status"], line["target"]) == (explanation.refused.status, "")
             continue
         served += 1
-        assert (line["route"], line["rule"], line["client"]) == (told.route, told.rule or "", told.client)
-        tried = {one.target: one for one in told.targets if one.place}
+        assert (line["route"], line["rule"], line["client"]) == (
+            explanation.route,
+            explanation.rule or "",
+            explanation.client,
+        )
+        tried = {one.target: one for one in explanation.targets if one.place}
         assert line["target"] in tried
-        if line["attempts"] == 1 and line["why"] == told.why:
+        if line["attempts"] == 1 and line["why"] == explanation.why:
             assert tried[line["target"]].share > 0
     assert served > 20
 

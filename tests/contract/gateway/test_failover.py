@@ -24,7 +24,8 @@ from tests.support.processes.inprocess import (
 )
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Route, Target, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.routing.health import FAILURES
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import KEY, Upstream, gateway, upstream, whole
 
-from claude_gateway.contract.policy import Ability, Target
+from claude_gateway.contract.target import Ability, Target
 
 _ANSWER: Final = b'{"id":"msg_1","content":[],"usage":{"input_tokens":5,"output_tokens":7}}'
 _GOOD: Final = whole(_ANSWER)

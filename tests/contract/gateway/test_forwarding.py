@@ -10,7 +10,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import KEY, Gateway, Upstream, drop, gateway, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway.names import LITELLM_SOCKET
 
 _BODY = {"model": "c", "max_tokens": 9, "messages": []}

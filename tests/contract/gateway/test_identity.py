@@ -18,8 +18,10 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, secret_entry
+from claude_gateway.contract.client import Client, TokenRule
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.contract.policy import Client, Egress, Policy, TokenRule, Wire
+from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.target import Wire
 from claude_gateway_scripted.local import Scripted
 
 _CLOSED = "http://127.0.0.1:1"

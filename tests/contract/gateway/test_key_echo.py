@@ -13,7 +13,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import KEY, Gateway, Reply, Seen, Upstream, chunk, gateway, head, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Target, Wire
+from claude_gateway.contract.target import Aws, Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 _SECRET = "sk-proj-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6"

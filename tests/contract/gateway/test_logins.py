@@ -9,7 +9,7 @@ from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.inprocess import Gateway, Reply, Upstream, gateway, upstream, whole
 
 from claude_gateway.contract.bundle import BundleError, secret_entry
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.snapshot import build
 
 BACKEND_KEY, LOGIN = "cgb_key-of-the-backend-0123456789", "sk-ant-oat01-" + "a1B2" * 10

@@ -22,7 +22,8 @@ from tests.support.processes.inprocess import (
 )
 from tests.support.processes.waiting import until_async
 
-from claude_gateway.contract.policy import Format, Mirror, Timeouts, Translation, Wire
+from claude_gateway.contract.route import Mirror, Timeouts
+from claude_gateway.contract.target import Format, Translation, Wire
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 
 _ASKED: Final[Mapping[str, Any]] = {"model": "c", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}

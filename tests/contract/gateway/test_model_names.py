@@ -9,7 +9,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import gateway, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Format, Target, Translation, Wire
+from claude_gateway.contract.target import Aws, Format, Target, Translation, Wire
 
 _MESSAGE: Final = (
     b'{"id":"m","type":"message","role":"assistant","model":"theirs","content":[{"type":"text","text":"hi"}],'

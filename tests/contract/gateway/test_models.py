@@ -10,7 +10,8 @@ from tests.support.processes.inprocess import gateway as inprocess
 from tests.support.processes.inprocess import upstream, whole
 from tests.support.processes.lone_gateway import LoneGateway
 
-from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.target import Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 KEY, FEW = "cgw_key-of-dev", "cgw_key-of-few"

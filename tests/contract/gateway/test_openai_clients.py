@@ -13,7 +13,7 @@ from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Upstream, chunk, gateway, head, stream, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Format, Target, Translation, Wire
+from claude_gateway.contract.target import Aws, Format, Target, Translation, Wire
 from claude_gateway_proxy.gateway.wire.eventstream import encode
 
 _KEY = b"sk-ant-upstream"

@@ -11,7 +11,7 @@ from tests.support.processes.inprocess import gateway, hang, upstream
 from tests.support.processes.lone_gateway import LoneGateway, Reply, heard
 from tests.support.processes.waiting import until, until_async
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_scripted.local import Scripted
 

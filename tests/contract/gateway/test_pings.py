@@ -14,7 +14,8 @@ from aiohttp import ClientResponse
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, Seen, chunk, events, gateway, head, upstream
 
-from claude_gateway.contract.policy import Target, Timeouts, Wire
+from claude_gateway.contract.route import Timeouts
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 _SOON = 0.02

@@ -16,7 +16,7 @@ from tests.support.processes.inprocess import KEY, Gateway, gateway
 from tests.support.processes.lone_gateway import LoneGateway
 
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.target import Aws, Google, Wire
 
 _ASK = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 _ID = "us.anthropic.claude-x-20250101-v1:0"

@@ -22,7 +22,8 @@ from tests.support.processes.inprocess import (
 from yarl import URL
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Egress, Parameters, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Parameters, Wire
 
 _MESSAGES = (
     b'{"model":"claude-x", "messages" : [{"role":"user","content":"h\\u00e9 \xc3\xa9"}],"max_tokens":9, "odd":[1.0] }\n'

@@ -11,7 +11,7 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway.names import CURRENT, GATEWAY_JSON
 from claude_gateway_scripted.local import Scripted
 

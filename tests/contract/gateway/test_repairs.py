@@ -7,7 +7,7 @@ import pytest
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Gateway, Reply, gateway, upstream, whole
 
-from claude_gateway.contract.policy import Format, Target, Translation, Wire
+from claude_gateway.contract.target import Format, Target, Translation, Wire
 
 _CHAT = Translation(codec=(Format.MESSAGES,))
 _ASKED: dict[str, Any] = {

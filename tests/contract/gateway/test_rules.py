@@ -9,7 +9,8 @@ from tests.contract.gateway.test_safeguards import BETA, SAFEGUARDS, calling, se
 from tests.support.builders.bundles import route, target
 from tests.support.processes.inprocess import Seen, gateway, stream, upstream, whole
 
-from claude_gateway.contract.policy import Match, RequestClass, RouteRule, Thinking, Wire
+from claude_gateway.contract.route import Match, RequestClass, RouteRule, Thinking
+from claude_gateway.contract.target import Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 _ANSWER = whole(b'{"id":"msg_1","type":"message","content":[],"usage":{"input_tokens":5,"output_tokens":7}}')

@@ -25,7 +25,8 @@ from tests.support.processes.inprocess import (
 )
 from tests.support.processes.waiting import until_async
 
-from claude_gateway.contract.policy import Target, Timeouts, Wire
+from claude_gateway.contract.route import Timeouts
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.translation.messages.dialect import plain_messages
 from claude_gateway_scripted.judge import judged

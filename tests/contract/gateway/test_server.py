@@ -11,7 +11,8 @@ from tests.support.processes.lone_gateway import LoneGateway, heard
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import Bundle
-from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.target import Wire
 from claude_gateway.names import GATEWAY_SOCKET
 from claude_gateway_scripted.local import Scripted
 

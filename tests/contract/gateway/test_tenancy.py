@@ -12,7 +12,8 @@ from tests.support.processes.inprocess import gateway as inprocess
 from tests.support.processes.inprocess import stream, upstream
 from tests.support.processes.lone_gateway import LoneGateway, Reply
 
-from claude_gateway.contract.policy import Client, Target, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 OWNER, STRANGER = "cgw_key-of-the-owner", "cgw_key-of-a-stranger"

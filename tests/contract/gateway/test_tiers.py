@@ -25,7 +25,7 @@ from tests.support.processes.inprocess import (
 )
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Aws, Format, Google, Target, Translation, Wire
+from claude_gateway.contract.target import Aws, Format, Google, Target, Translation, Wire
 from claude_gateway.names import LITELLM_SOCKET
 
 _BODY: Final = {"model": "claude-sonnet-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}

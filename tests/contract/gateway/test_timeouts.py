@@ -19,7 +19,8 @@ from tests.support.processes.inprocess import (
 )
 from tests.support.processes.waiting import until_async
 
-from claude_gateway.contract.policy import Timeouts, Wire
+from claude_gateway.contract.route import Timeouts
+from claude_gateway.contract.target import Wire
 
 _STREAM = {"model": "c", "stream": True, "messages": []}
 _WHOLE = {"model": "c", "messages": []}

@@ -12,7 +12,7 @@ import zstandard
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.lone_gateway import LoneGateway, heard
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway_scripted.local import Scripted
 
 KEY = "cgw_key-of-dev"

@@ -11,7 +11,8 @@ from tests.support.processes.inprocess import Gateway, drop, gateway, upstream, 
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.policy import Route, Target, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.upstream import worker as connection
 from claude_gateway_proxy.unreachable import Obstacle

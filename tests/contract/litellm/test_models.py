@@ -12,7 +12,7 @@ import pytest
 from botocore.session import Session
 
 from claude_gateway.contract.openai import is_for_responses_only
-from claude_gateway.contract.policy import Aws, Google, Wire
+from claude_gateway.contract.target import Aws, Google, Wire
 from claude_gateway.plan.clouds import base_url, claude_wire, refusal
 
 LISTED_FOR_CHAT_THOUGH_RESPONSES_ONLY = {"computer-use-preview", "computer-use-preview-2025-03-11"}

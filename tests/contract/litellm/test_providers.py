@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from tests.support.processes import litellm_probe
 
-from claude_gateway.contract.policy import Wire
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
+from claude_gateway.contract.target import Wire
 
 KEYED = {name: row for name, row in PROVIDERS.items() if row.credential is None}
 """Providers that take a key, which must not go astray."""

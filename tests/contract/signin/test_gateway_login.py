@@ -21,7 +21,7 @@ from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.signin import SignInService, signin
 from tests.support.processes.waiting import until
 
-from claude_gateway.contract.policy import Client, TokenRule
+from claude_gateway.contract.client import Client, TokenRule
 from claude_gateway_scripted import Scripted
 
 SETTINGS = {"env": {"CLAUDE_CODE_GATEWAY_HINT_HEADERS": "1"}}
@@ -62,7 +62,7 @@ class Machine:
             terminal.answer("Enter to connect")
             _say_yes(terminal, "Trust gateway")
             terminal.shows("confirm this code")
-            browse(until(lambda: CODE.search(terminal.screen), what="the code")[0])
+            browse(until(lambda: "".join(CODE.findall(terminal.screen)[:1]), what="the code"))
             _say_yes(terminal, f"Signed in to Cloud gateway as {ADA}")
             terminal.shows("Connected to Cloud gateway")
         finally:

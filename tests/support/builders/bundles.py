@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.policy import Client, Egress, Format, Policy, Route, Target, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Format, Target, Wire
 
 RELAYED = {
     Wire.ANTHROPIC: (Format.MESSAGES, Format.COUNT_TOKENS),

@@ -18,7 +18,7 @@ from tests.support.builders.corpus import recordings
 from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.worker import ENTRY, KEY, Worker, bundle, deployment, events
 
-from claude_gateway.contract.policy import Route
+from claude_gateway.contract.route import Route
 from claude_gateway_scripted.local import Scripted
 
 FOLDER: Final = Path(__file__).parents[2] / "data" / "golden"

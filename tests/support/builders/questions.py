@@ -7,7 +7,9 @@ from typing import Any
 
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Client, Format, Match, Route, RouteRule, Target, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Match, Route, RouteRule
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.operations import OPERATIONS
 
 CLIENTS = (Client(name="ns/dev"), Client(name="ns/few", models=("claude-*",)), Client(name="other/guest"))

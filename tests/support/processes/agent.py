@@ -15,8 +15,10 @@ from aiohttp import web
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.policy import Policy, Route, Target
+from claude_gateway.contract.policy import Policy
 from claude_gateway.contract.report import PodReport, ProcessReport
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Target
 
 SECONDS: Final = 30.0
 

@@ -15,7 +15,7 @@ import jwt
 from aiohttp import web
 from tests.support.builders.service_accounts import AUDIENCE, ISSUER, SUBJECT
 
-from claude_gateway.contract.policy import Federation
+from claude_gateway.contract.target import Federation
 
 FEDERATION: Final = Federation(
     organization_id="00000000-0000-4000-8000-000000000000",

@@ -17,7 +17,8 @@ from tests.support.builders import bundles
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract import folder
-from claude_gateway.contract.policy import Egress, Route
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.route import Route
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load

@@ -16,9 +16,11 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, secret_entry
-from claude_gateway.contract.policy import Egress, Policy, Route, Target
+from claude_gateway.contract.policy import Egress, Policy
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.contract.report import ProcessReport
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Target
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, LITELLM_SOCKET
 
 KEY: Final = "sk-the-targets-own-key"

@@ -12,7 +12,9 @@ import pytest
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import SCHEMA, Bundle, BundleError, Packed, pack, secret_entry, unpack
-from claude_gateway.contract.policy import Match, Policy, Route, RouteRule, Target
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Match, Route, RouteRule
+from claude_gateway.contract.target import Target
 from claude_gateway.names import META_JSON
 from claude_gateway_proxy.agent.keeper import Keeper, verify
 from claude_gateway_proxy.agent.source import Offer

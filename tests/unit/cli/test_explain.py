@@ -44,10 +44,15 @@ def test_it_says_route_target_lane_and_why(folder: Path, body: Path) -> None:
 
 
 def test_json_has_the_words_of_the_log_line(folder: Path, body: Path) -> None:
-    told = json.loads(call("explain", "-f", folder, "--request", body, "-o", "json").stdout)
-    assert (told["route"], told["rule"], told["why"], told["lane"]) == ("default/sonnet", None, "only", "relay")
-    assert told["targets"][0]["place"] == 1
-    assert (told["inputTokens"] > 0, told["outputTokens"]) == (True, 1)
+    explanation = json.loads(call("explain", "-f", folder, "--request", body, "-o", "json").stdout)
+    assert (explanation["route"], explanation["rule"], explanation["why"], explanation["lane"]) == (
+        "default/sonnet",
+        None,
+        "only",
+        "relay",
+    )
+    assert explanation["targets"][0]["place"] == 1
+    assert (explanation["inputTokens"] > 0, explanation["outputTokens"]) == (True, 1)
 
 
 def test_a_request_that_would_be_rejected_ends_with_1(folder: Path) -> None:
@@ -140,8 +145,8 @@ def test_top_asks_each_pod_in_a_cluster(tmp_path: Path, monkeypatch: pytest.Monk
     assert "one  revision 01234567  1 request in flight" in outcome.stdout
     assert "ejected for 9 s" in outcome.stdout
     assert "\x1b" not in outcome.stdout
-    told = json.loads(call("top", "--context", "prod", "--release", "cg", "--once", "-o", "json").stdout)
-    assert told["one"]["inFlight"] == 1
+    explanation = json.loads(call("top", "--context", "prod", "--release", "cg", "--once", "-o", "json").stdout)
+    assert explanation["one"]["inFlight"] == 1
     assert "get pods -l a=b --field-selector status.phase=Running" in (tmp_path / "asked").read_text()
 
 

@@ -2,7 +2,10 @@
 
 from claude_gateway.cli import present
 from claude_gateway.cli.present import Served
-from claude_gateway.contract.policy import Client, Format, Match, Policy, Route, RouteRule, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Match, Route, RouteRule
+from claude_gateway.contract.target import Format, Target
 
 OWN = Target(id="default/own/0", provider="anthropic", model="*", formats=(Format.MESSAGES,), forward_client_token=True)
 PAID = Target(id="default/paid/0", provider="anthropic", model="*", formats=(Format.MESSAGES,))

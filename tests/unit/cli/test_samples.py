@@ -3,7 +3,10 @@
 import pytest
 
 from claude_gateway.cli import samples
-from claude_gateway.contract.policy import Client, Policy, Route, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Target
 
 
 def route(name: str, *models: str, target: str = "*") -> Route:

@@ -7,9 +7,9 @@ from importlib.metadata import version
 import pytest
 
 from claude_gateway.contract import models
-from claude_gateway.contract.policy import Ability
 from claude_gateway.contract.prices import Rates
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import Ability
 
 _ALL = frozenset(Ability)
 

@@ -4,8 +4,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from claude_gateway.contract.policy import Client, Egress, Format, Policy, Route, Target, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Egress, Policy
 from claude_gateway.contract.report import PodReport, ProcessReport
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway.plan.litellm_config import Deployment, LiteLLMConfig, LiteLLMParams, ModelInfo
 
 POLICY = Policy(

@@ -13,7 +13,9 @@ from tests.support.builders import bundles
 from tests.support.processes.inprocess import events, hang, stream, upstream, whole
 from yarl import URL
 
-from claude_gateway.contract.policy import Client, Format, Target, Timeouts, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Timeouts
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import parse

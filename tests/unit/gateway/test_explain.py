@@ -13,7 +13,9 @@ from tests.support.builders.bundles import bundle, route, target
 from tests.support.builders.questions import Request
 
 from claude_gateway.contract.bundle import BundleError
-from claude_gateway.contract.policy import Affinity, Format, Match, Policy, Route, RouteRule, Target
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Affinity, Match, Route, RouteRule
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
@@ -58,20 +60,20 @@ def decided(snapshot: Snapshot, asked: Request, *, random: Random, ejected: froz
         return failure
 
 
-def agrees(told: Explanation, found: Choice | Failure) -> None:
+def agrees(explanation: Explanation, found: Choice | Failure) -> None:
     if isinstance(found, Failure):
-        assert told.refused is not None
-        assert (told.refused.status, told.refused.message) == (found.status, found.message)
+        assert explanation.refused is not None
+        assert (explanation.refused.status, explanation.refused.message) == (found.status, found.message)
         return
-    assert told.refused is None
-    assert (told.route, told.rule, told.why) == (found.route.name, found.rule, found.why.value)
-    tried = {each.target: each for each in told.targets if each.place}
+    assert explanation.refused is None
+    assert (explanation.route, explanation.rule, explanation.why) == (found.route.name, found.rule, found.why.value)
+    tried = {each.target: each for each in explanation.targets if each.place}
     assert tried.keys() == {candidate.target.id for candidate in found.candidates}
     for candidate in found.candidates:
         assert tried[candidate.target.id].lane == candidate.lane
     assert tried[found.candidates[0].target.id].share > 0
-    assert {each.target for each in told.targets} == {each.id for each in found.route.all_targets}
-    assert sum(each.share for each in told.targets) == pytest.approx(1)
+    assert {each.target for each in explanation.targets} == {each.id for each in found.route.all_targets}
+    assert sum(each.share for each in explanation.targets) == pytest.approx(1)
 
 
 def test_it_agrees_with_the_gateway_on_1000_random_requests() -> None:
@@ -86,8 +88,8 @@ def test_it_agrees_with_the_gateway_on_1000_random_requests() -> None:
             ejected = frozenset(each for each in ids if random.random() < 0.1)
             found = decided(snapshot, asked, random=random, ejected=ejected)
             client = next(each for each in questions.CLIENTS if each.name == asked.client)
-            told = explained(_question(asked, ejected=ejected), snapshot, client)
-            agrees(told, found)
+            explanation = explained(_question(asked, ejected=ejected), snapshot, client)
+            agrees(explanation, found)
             chosen += isinstance(found, Choice)
             rules += isinstance(found, Choice) and found.rule is not None
             refused += isinstance(found, Failure)
@@ -96,9 +98,9 @@ def test_it_agrees_with_the_gateway_on_1000_random_requests() -> None:
 
 def test_shares_follow_the_weights() -> None:
     heavy, light = target(base_url="http://a", weight=3), target(base_url="http://b", weight=1)
-    told = _ask(route("m", targets=(heavy, light), affinity=Affinity.NONE))
-    assert [(each.target, each.share) for each in told.targets] == [(heavy.id, 0.75), (light.id, 0.25)]
-    assert told.targets[0].why == "drawn by weight 3 among priority 0"
+    explanation = _ask(route("m", targets=(heavy, light), affinity=Affinity.NONE))
+    assert [(each.target, each.share) for each in explanation.targets] == [(heavy.id, 0.75), (light.id, 0.25)]
+    assert explanation.targets[0].why == "drawn by weight 3 among priority 0"
 
 
 @pytest.mark.parametrize(
@@ -112,8 +114,8 @@ def test_shares_follow_the_weights() -> None:
 )
 def test_each_target_says_why(number: int, ejected: bool, why: str) -> None:
     first, second = target(base_url="http://a"), target(base_url="http://b", priority=1)
-    told = _ask(route("m", targets=(first, second)), ejected=frozenset({first.id} if ejected else ()))
-    found = {each.target: each for each in told.targets}
+    explanation = _ask(route("m", targets=(first, second)), ejected=frozenset({first.id} if ejected else ()))
+    found = {each.target: each for each in explanation.targets}
     assert found[(first, second)[number].id].why == why
 
 
@@ -125,14 +127,14 @@ def test_each_rule_says_which_conditions_do_not_hold() -> None:
         RouteRule(name="plain", match=Match(images=False), targets=(target(base_url="http://p"),)),
         RouteRule(name="late", match=Match(tools=False), targets=(target(base_url="http://z"),)),
     )
-    told = _ask(route("m", targets=(target(base_url="http://d"),), rules=rules))
-    assert told.rule == "plain"
-    assert [(each.rule, each.chosen, each.failed) for each in told.rules] == [
+    explanation = _ask(route("m", targets=(target(base_url="http://d"),), rules=rules))
+    assert explanation.rule == "plain"
+    assert [(each.rule, each.chosen, each.failed) for each in explanation.rules] == [
         ("long", False, ("inputTokensAtLeast",)),
         ("plain", True, ()),
         ("late", False, ()),
     ]
-    assert [each.why for each in told.targets] == [
+    assert [each.why for each in explanation.targets] == [
         "the only one that can serve it",
         "for requests that no rule matches",
         "for rule long",
@@ -141,9 +143,9 @@ def test_each_rule_says_which_conditions_do_not_hold() -> None:
 
 
 def test_a_target_that_needs_the_clients_login_says_so() -> None:
-    told = _ask(route("m", targets=(target(base_url="http://a", forward_client_token=True),)))
-    assert told.refused is not None
-    assert told.targets[0].why == "it sends the client's own login on, and the request has none"
+    explanation = _ask(route("m", targets=(target(base_url="http://a", forward_client_token=True),)))
+    assert explanation.refused is not None
+    assert explanation.targets[0].why == "it sends the client's own login on, and the request has none"
     login = (("x-gateway-key", "cgw_x"), ("authorization", "Bearer sk-ant-x"))
     assert _ask(route("m", targets=(target(base_url="http://a", forward_client_token=True),)), headers=login).target
 
@@ -153,9 +155,9 @@ def test_a_target_that_needs_the_clients_login_says_so() -> None:
     [("/nothing", b"{}", 404), ("/v1/messages", b"{", 400), ("/v1/messages", b'{"model": "unknown"}', 404)],
 )
 def test_what_would_be_rejected_is_said_in_the_gateways_words(path: str, body: bytes, status: int) -> None:
-    told = explain(_question(Request("ns/dev", _MESSAGES, (), body), path=path, policy=_policy(route("m"))))
-    assert told.refused is not None
-    assert told.refused.status == status
+    explanation = explain(_question(Request("ns/dev", _MESSAGES, (), body), path=path, policy=_policy(route("m"))))
+    assert explanation.refused is not None
+    assert explanation.refused.status == status
 
 
 def test_the_program_reads_a_question_and_prints_the_answer() -> None:

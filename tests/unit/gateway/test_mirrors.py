@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.growth import steep
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.mirrors.tool_names import LIMIT, ToolNames
 
 _BLOCK = {"type": "tool_use", "id": "t", "name": "Bash", "input": {}}

@@ -10,7 +10,10 @@ from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError, secret_entry
-from claude_gateway.contract.policy import Client, Egress, Match, Policy, Route, RouteRule, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.route import Match, Route, RouteRule
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm import exceptions, masking
 from claude_gateway_proxy.litellm.exceptions import of_event, of_exception
 from claude_gateway_proxy.litellm.guard import AddressRefused

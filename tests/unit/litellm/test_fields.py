@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.fields import FIELDS, allowed, read
 from claude_gateway_runtime.failure import Failure
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.stream import events
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.operations import OPERATIONS

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from tests.support.processes.worker import ENTRY, KEY, bundle, deployment
 
-from claude_gateway.contract import policy
 from claude_gateway.contract.bundle import BundleError, secret_entry
-from claude_gateway.contract.policy import Aws, Egress, Google
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Aws, Google
+from claude_gateway.contract.target import Target as PolicyTarget
 from claude_gateway_proxy.litellm.guard import Dial
 from claude_gateway_proxy.litellm.live import retire
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target, build
@@ -80,7 +81,7 @@ def in_cloud(secret: bytes | None, **place: str) -> Target:
     """A target in a cloud, as the control plane renders it."""
     entry = None if secret is None else secret_entry("cloud", secret)
     aws = Aws(region=place["aws_region_name"]) if "aws_region_name" in place else None
-    written = policy.Target(
+    written = PolicyTarget(
         id="t",
         provider="vertex_ai" if aws is None else "bedrock",
         model="*",

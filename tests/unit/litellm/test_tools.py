@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_runtime.failure import Failure
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from claude_gateway.contract.policy import Egress, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Wire
 from claude_gateway.plan.addresses import normal, refusal
 
 CLOSED = Egress()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import CLIENT_KEY, client, plan, secret
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
 

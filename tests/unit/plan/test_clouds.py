@@ -19,7 +19,8 @@ from tests.support.builders.objects import (
     vertex,
 )
 
-from claude_gateway.contract.policy import Aws, Egress, Format, Google, Target, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Aws, Format, Google, Target, Wire
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import NOW, federated, plan, route, target
 
-from claude_gateway.contract.policy import Egress, Federation, Format, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Federation, Format, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.world import Settings, read

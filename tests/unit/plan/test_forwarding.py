@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import plan, route
 
-from claude_gateway.contract.policy import Egress, Format, Wire
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway.names import Reason
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import aws_keys, bedrock, credential, plan, route, secret, target
 
-from claude_gateway.contract.policy import Ability, Target
+from claude_gateway.contract.target import Ability, Target
 
 
 def _served(model: str = "anthropic/claude-sonnet-5-5", **more: Any) -> Target:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import credential, plan, route, secret, target
 
-from claude_gateway.contract.policy import Mirror, Route
+from claude_gateway.contract.route import Mirror, Route
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
 

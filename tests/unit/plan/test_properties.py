@@ -12,7 +12,8 @@ from tests.support.builders.examples import examples
 from tests.support.builders.objects import NOW, bedrock, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
-from claude_gateway.contract.policy import Egress, Policy, Route
+from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.route import Route
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.litellm_config import LiteLLMConfig

@@ -7,7 +7,8 @@ import pytest
 from tests.support.builders import objects
 from tests.support.builders.objects import client, credential, plan, route, secret, target
 
-from claude_gateway.contract.policy import Format, Match, RequestClass, Thinking
+from claude_gateway.contract.route import Match, RequestClass, Thinking
+from claude_gateway.contract.target import Format
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.covering import covered
 from claude_gateway.plan.decide import Plan

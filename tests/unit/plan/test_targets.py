@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import credential, plan, route, secret, target
 
-from claude_gateway.contract.policy import Format, Parameters, Target, Wire
+from claude_gateway.contract.target import Format, Parameters, Target, Wire
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import CLIENT_KEY, client, plan, route, secret, target
 
-from claude_gateway.contract.policy import Route
+from claude_gateway.contract.route import Route
 from claude_gateway.names import Reason
 from claude_gateway.plan.claims import COMPARED
 from claude_gateway.plan.decide import Plan

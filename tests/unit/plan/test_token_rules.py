@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import manifest, plan, secret
 
-from claude_gateway.contract.policy import ClusterIssuer, Egress, TokenRule
+from claude_gateway.contract.client import ClusterIssuer, TokenRule
+from claude_gateway.contract.policy import Egress
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import Severity

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import ChatCapabilities
 from claude_gateway.contract.provider import PROVIDERS
+from claude_gateway.contract.target import ChatCapabilities
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.translation.chat import request as chat
 from claude_gateway_proxy.translation.messages import reading

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from claude_gateway.contract.policy import ChatCapabilities, ToolSchema
+from claude_gateway.contract.target import ChatCapabilities, ToolSchema
 from claude_gateway_proxy.translation.chat.capabilities import Capabilities
 from claude_gateway_proxy.translation.names import short_id, upstream_id
 from claude_gateway_proxy.translation.schema.gemini import for_gemini

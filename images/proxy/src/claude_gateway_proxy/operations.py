@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Wire
 from claude_gateway_runtime.envelope import Envelope
 from claude_gateway_runtime.failure import Failure
 

@@ -8,7 +8,8 @@ import msgspec
 from pydantic import ValidationError
 
 from claude_gateway.contract.bundle import BundleError
-from claude_gateway.contract.policy import Policy, Route
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Route
 from claude_gateway.names import GATEWAY_JSON
 
 _BATCH: Final = 50

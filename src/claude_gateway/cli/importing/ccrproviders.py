@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_gateway.api.model_route import RouteTarget
+from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.cli.importing import upstreams
 from claude_gateway.cli.importing.draft import Draft, Json, NotAccepted, checked
 from claude_gateway.cli.importing.secrets import Vault, is_placeholder, reference

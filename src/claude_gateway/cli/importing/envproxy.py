@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway.api.model_route import RouteTarget
+from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.importing import clients, roles, routes, upstreams
 from claude_gateway.cli.importing.draft import Draft, Json, NotAccepted, checked

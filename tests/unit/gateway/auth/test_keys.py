@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.keys import PersonalKey, own_login

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.issuers import Issuers

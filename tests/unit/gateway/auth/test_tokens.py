@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.support.builders import tokens as build
 from tests.support.builders.tokens import AUDIENCE, ISSUER, SECRET, Signer, key_set, shared, valid
 
-from claude_gateway.contract.policy import Client, ClusterIssuer, Egress, TokenRule
+from claude_gateway.contract.client import Client, ClusterIssuer, TokenRule
+from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.gateway.auth import jws
 from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.issuers import Issuers

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Format, Parameters, Target, Wire
+from claude_gateway.contract.target import Format, Parameters, Target, Wire
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.body.document import Body, parse
 from claude_gateway_proxy.gateway.body.facts import Agent, Facts, Thinking

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.contract.policy import Format, Parameters, Target, Wire
+from claude_gateway.contract.target import Format, Parameters, Target, Wire
 from claude_gateway_proxy.gateway.body.document import parse, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.body.parameters import changes

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from tests.support.builders.bundles import bundle, route, target
 
-from claude_gateway.contract.policy import Client, Target, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.discovery.models import listing, single
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.routing.names import Routing

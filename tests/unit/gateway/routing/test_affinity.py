@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Affinity, Client, Route, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Affinity, Route
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.routing.affinity import Key, distance, key_of, names

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Client, Format, Route, Target, Translation, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Format, Target, Translation, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Ability, Format, Route, Target, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Ability, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure

@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.routing.choice import LaneName, lane_of
 
 OPENAI = "https://api.openai.com/v1"

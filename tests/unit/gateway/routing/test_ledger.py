@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 from tests.support.builders.bundles import route, target
 
-from claude_gateway.contract.policy import Affinity, Client, Format, Route, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Affinity, Route
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.routing.budget import PER_SECOND, WINDOW_SECONDS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.bundles import bundle, route
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.routing.names import Routing
 from claude_gateway_proxy.gateway.snapshot import build
 

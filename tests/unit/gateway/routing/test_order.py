@@ -8,7 +8,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.affinity import Key, names
 from claude_gateway_proxy.gateway.routing.order import FACTOR, LEAST, Order, limits, order
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.support.builders.bundles import route, target
 from tests.support.builders.examples import examples
 
-from claude_gateway.contract.policy import Client, Format, Match, RequestClass, Route, RouteRule, Thinking
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Match, RequestClass, Route, RouteRule, Thinking
+from claude_gateway.contract.target import Format
 from claude_gateway.plan.covering import contradiction, covered, covers
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts

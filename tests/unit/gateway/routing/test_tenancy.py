@@ -9,8 +9,10 @@ from tests.support.builders.bundles import bundle, route
 from tests.support.builders.objects import plan, target
 from tests.support.builders.objects import route as manifest
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.patterns import matches
-from claude_gateway.contract.policy import Client, Route, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.discovery.models import listing, single
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.routing.choice import find_route

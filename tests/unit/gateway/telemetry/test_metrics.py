@@ -3,9 +3,11 @@
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.builders.bundles import bundle, route, target
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Client, Format, Match, RouteRule, Wire
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
+from claude_gateway.contract.route import Match, RouteRule
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError

@@ -1,7 +1,7 @@
 """The overview of a process: bounded, the busiest targets first."""
 
-from claude_gateway.contract.policy import Format, Wire
 from claude_gateway.contract.report import EjectedTarget, TargetFailure
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.telemetry.overview import MOST_REQUESTS, MOST_TARGETS, overview
 from claude_gateway_proxy.gateway.telemetry.record import Record
 

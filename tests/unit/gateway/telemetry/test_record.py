@@ -2,7 +2,7 @@
 
 import json
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 
 

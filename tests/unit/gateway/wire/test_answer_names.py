@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.growth import steep
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.wire.answer_names import LINE_LIMIT, Renaming, renamed
 
 _CHAT = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "theirs", "choices": []}

@@ -10,7 +10,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.wire import bedrock
 from claude_gateway_proxy.gateway.wire.eventstream import encode
 from claude_gateway_proxy.gateway.wire.framed import FramedSend

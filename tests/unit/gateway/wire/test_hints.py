@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.lanes.endpoint import endpoint
 from claude_gateway_proxy.gateway.wire.headers import request_headers
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import plain_name, variants
-from claude_gateway.contract.policy import Client, Route, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
 

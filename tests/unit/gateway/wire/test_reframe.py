@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Wire
 from claude_gateway_proxy.gateway.body.document import Body, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure

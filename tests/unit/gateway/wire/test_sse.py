@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors import stream_stalled
 from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, opening
 from claude_gateway_proxy.operations import OPERATIONS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire.usage import OBJECT_LIMIT, Meter, read
 

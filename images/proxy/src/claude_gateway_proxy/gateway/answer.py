@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.lanes.lane import Response
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call

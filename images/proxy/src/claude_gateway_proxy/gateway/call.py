@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import plain_name, variants, without_context, without_provider
 from claude_gateway.contract.patterns import matches
-from claude_gateway.contract.policy import Client, Format, Route, Target, Wire
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.admission import Admission, Usage
 from claude_gateway_proxy.gateway.answer import Answer

@@ -14,7 +14,10 @@ import msgspec
 from pydantic.alias_generators import to_camel
 
 from claude_gateway.contract.bundle import Bundle, BundleError
-from claude_gateway.contract.policy import Client, Match, Policy, Route, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.policy import Policy
+from claude_gateway.contract.route import Match, Route
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -120,24 +123,24 @@ def explain(question: Question) -> Explanation:
 
 def explained(question: Question, snapshot: Snapshot, client: Client) -> Explanation:
     """Explain one request of a client on a snapshot, instead of on the question's own policy."""
-    told = Explanation(client=client.name)
+    explanation = Explanation(client=client.name)
     try:
         path = model_path(question.path, question.path.encode())
         if path is None:
             raise errors.unknown_path(question.path)
-        told = msgspec.structs.replace(told, format=path.format.value, wire=path.wire.value)
+        explanation = msgspec.structs.replace(explanation, format=path.format.value, wire=path.wire.value)
         body = read_body(question.body, path)
         facts = Facts(body, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in question.headers])
         limits = [limit for name in OPERATIONS[path.format].output_limits if (limit := body.limit(name)) is not None]
-        told = msgspec.structs.replace(
-            told, model=body.model, input_tokens=facts.input_tokens, output_tokens=max(limits, default=None)
+        explanation = msgspec.structs.replace(
+            explanation, model=body.model, input_tokens=facts.input_tokens, output_tokens=max(limits, default=None)
         )
         route = find_route(snapshot.routing, model=body.model, client=client)
-        told = msgspec.structs.replace(told, route=route.name)
+        explanation = msgspec.structs.replace(explanation, route=route.name)
         call = _call(question, path, facts, snapshot=snapshot, client=client, route=route)
-        return _chosen(told, call, ejected=question.ejected)
+        return _chosen(explanation, call, ejected=question.ejected)
     except Failure as failure:
-        return msgspec.structs.replace(told, refused=Refused(status=failure.status, message=failure.message))
+        return msgspec.structs.replace(explanation, refused=Refused(status=failure.status, message=failure.message))
 
 
 def _call(
@@ -161,7 +164,7 @@ def _call(
     )
 
 
-def _chosen(told: Explanation, call: Call, *, ejected: frozenset[str]) -> Explanation:
+def _chosen(explanation: Explanation, call: Call, *, ejected: frozenset[str]) -> Explanation:
     def well(target: str) -> bool:
         return target not in ejected
 
@@ -173,7 +176,7 @@ def _chosen(told: Explanation, call: Call, *, ejected: frozenset[str]) -> Explan
         rule = first_match(call.route.rules, call)
         refused = Refused(status=failure.status, message=failure.message)
         return msgspec.structs.replace(
-            told,
+            explanation,
             rule=None if rule is None else rule.name,
             rules=tuple(_compared(call, None if rule is None else rule.name)),
             targets=tuple(_not_tried(call, rule=None if rule is None else rule.name, tried=frozenset())),
@@ -185,7 +188,7 @@ def _chosen(told: Explanation, call: Call, *, ejected: frozenset[str]) -> Explan
     choice = choices[first.index(likeliest)]
     head = choice.candidates[0]
     return msgspec.structs.replace(
-        told,
+        explanation,
         rule=choice.rule,
         target=head.target.id,
         lane=str(head.lane),
@@ -284,11 +287,11 @@ def main() -> int:
     """Answer one question; 0, or 1 with the reason on standard error."""
     try:
         question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-        told = explain(question)
+        explanation = explain(question)
     except (msgspec.DecodeError, BundleError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    sys.stdout.buffer.write(msgspec.json.encode(told))
+    sys.stdout.buffer.write(msgspec.json.encode(explanation))
     return 0
 
 

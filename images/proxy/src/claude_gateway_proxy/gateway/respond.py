@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway.names import HEADER_GATEWAY_CLIENT
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer

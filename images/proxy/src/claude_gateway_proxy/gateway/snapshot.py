@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, BundleError
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.contract.policy import Client, Egress, Policy
+from claude_gateway.contract.policy import Egress, Policy
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.keys import PersonalKey

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.exceptions import is_header_value
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.embeddings import encoded

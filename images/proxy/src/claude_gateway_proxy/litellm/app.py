@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id

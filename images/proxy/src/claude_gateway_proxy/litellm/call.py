@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.litellm import identity, messages
 from claude_gateway_proxy.litellm.errors import bad_request, cannot_count

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm import errors
 from claude_gateway_proxy.litellm.bounds import AnswerRefused
 from claude_gateway_proxy.litellm.downloads import REFUSAL, DownloadRefused

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.errors import bad_request
 from claude_gateway_proxy.translation import embeddings
 from claude_gateway_proxy.translation.documents import Document

@@ -7,7 +7,7 @@ for these two formats lose nothing that matters here.
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
-from claude_gateway.contract.policy import ChatCapabilities, Format
+from claude_gateway.contract.target import ChatCapabilities, Format
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.litellm import quirks, schemas
 from claude_gateway_proxy.litellm.answer import plain

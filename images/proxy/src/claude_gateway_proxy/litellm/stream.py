@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.answer import chat, completion, new_id, output_item, plain, response
 from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.targets import Target

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_gateway.contract import policy
 from claude_gateway.contract.bundle import REFERENCES, Bundle, BundleError
-from claude_gateway.contract.policy import CLAUDE_WIRES, Egress, Translation
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import CLAUDE_WIRES, Translation
+from claude_gateway.contract.target import Target as PolicyTarget
 from claude_gateway.names import GATEWAY_JSON
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.litellm.guard import Dial, dial
@@ -99,7 +100,7 @@ def build(bundle: Bundle) -> Table:
     return Table(revision=bundle.meta.revision, targets=targets, egress=document.egress, preload=preload)
 
 
-def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: float) -> Target:
+def _target(target: PolicyTarget, secrets: Mapping[str, bytes], *, timeout: float) -> Target:
     address = target.base_url or target.translation.base_url
     model = f"{target.translation.provider or target.provider}/{target.model}"
     place = _place(target, address)
@@ -121,7 +122,7 @@ def _target(target: policy.Target, secrets: Mapping[str, bytes], *, timeout: flo
     )
 
 
-def _place(target: policy.Target, address: str | None) -> dict[str, str]:
+def _place(target: PolicyTarget, address: str | None) -> dict[str, str]:
     """Where in a cloud a target is; empty for all others."""
     if target.aws is not None:
         endpoint = {} if address is None else {"aws_bedrock_runtime_endpoint": address}
@@ -131,7 +132,7 @@ def _place(target: policy.Target, address: str | None) -> dict[str, str]:
     return {}
 
 
-def _identity(target: policy.Target, secret: str | None) -> tuple[str | None, dict[str, Any]]:
+def _identity(target: PolicyTarget, secret: str | None) -> tuple[str | None, dict[str, Any]]:
     """What a target in a cloud spends: a bearer token, or the parameters of an identity; neither: the pod's own."""
     if secret is None:
         return None, {}

@@ -7,7 +7,7 @@ make it do. Others it drops or fails on. So what is not listed is rejected, what
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.errors import bad_request
 
 _OF_CALLER: Final[Mapping[Format, frozenset[str | None]]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.errors import bad_request
 
 _SILENT: Final[Mapping[str, tuple[object, ...]]] = {

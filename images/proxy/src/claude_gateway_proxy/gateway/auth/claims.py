@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.contract.policy import Client, TokenRule
+from claude_gateway.contract.client import Client, TokenRule
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_token
 

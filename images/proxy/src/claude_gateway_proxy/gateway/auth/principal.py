@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from claude_gateway.contract.policy import Client
+from claude_gateway.contract.client import Client
 
 
 class Proof(StrEnum):

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway.contract.policy import Client, ClusterIssuer, Egress, TokenRule
+from claude_gateway.contract.client import Client, ClusterIssuer, TokenRule
+from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.gateway.auth import claims, jws, key_sets
 from claude_gateway_proxy.gateway.auth.issuers import FRESH_SECONDS, Issuers, Source
 from claude_gateway_proxy.gateway.auth.jws import Token, VerificationKey

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.model_ids import context_of
-from claude_gateway.contract.policy import RequestClass
+from claude_gateway.contract.route import RequestClass
 from claude_gateway_proxy.gateway.body import estimate, purpose
 from claude_gateway_proxy.gateway.body.document import Body
 

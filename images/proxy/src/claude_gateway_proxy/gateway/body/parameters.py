@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.body.document import Body
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.operations import OPERATIONS

@@ -7,7 +7,7 @@ look alike, and nothing is said of them. Measured with 2.1.147 and 2.1.330.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from claude_gateway.contract.policy import RequestClass
+from claude_gateway.contract.route import RequestClass
 
 _COMPACTION: Final = "CRITICAL: Respond with TEXT ONLY"
 _SUMMARY: Final = "Your task is to create a detailed summary of"

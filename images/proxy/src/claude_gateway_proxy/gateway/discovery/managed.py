@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.snapshot import Snapshot

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.errors import bad_request, unknown_model
 from claude_gateway_proxy.gateway.routing.names import Routing
 

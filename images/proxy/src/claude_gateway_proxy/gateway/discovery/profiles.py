@@ -10,8 +10,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import plain_name, variants
-from claude_gateway.contract.policy import Client, Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.errors.render import envelope, shape_headers
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.translation.words import words_of

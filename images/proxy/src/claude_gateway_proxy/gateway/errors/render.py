@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.envelope import Envelope
 from claude_gateway_runtime.failure import Failure

@@ -18,7 +18,8 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Egress, Federation
+from claude_gateway.contract.policy import Egress
+from claude_gateway.contract.target import Federation
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.identities.kept_tokens import KeptToken, KeptTokens
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease

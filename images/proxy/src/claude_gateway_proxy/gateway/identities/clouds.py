@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 
 from yarl import URL
 
-from claude_gateway.contract.policy import Egress, Federation, Target, Wire
+from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.report import CredentialReport
+from claude_gateway.contract.target import Federation, Target, Wire
 from claude_gateway_proxy.gateway.identities import aws, google
 from claude_gateway_proxy.gateway.identities.anthropic import AccessTokens
 from claude_gateway_proxy.gateway.identities.kept_tokens import KeptTokens

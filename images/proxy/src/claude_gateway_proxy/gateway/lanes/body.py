@@ -1,6 +1,6 @@
 """The body of a request that a lane translates: the caller's, with what the route changes in it."""
 
-from claude_gateway.contract.policy import Target, Wire
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.body.document import readable, splice
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Call

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown

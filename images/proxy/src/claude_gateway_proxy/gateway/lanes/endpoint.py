@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from claude_gateway.contract.policy import Format, Google, Target, Wire
+from claude_gateway.contract.target import Format, Google, Target, Wire
 from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
-from claude_gateway.contract.policy import Target, Wire
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask

@@ -6,7 +6,7 @@ from typing import Final
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import Target, Wire
+from claude_gateway.contract.target import Target, Wire
 from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request, unknown_path

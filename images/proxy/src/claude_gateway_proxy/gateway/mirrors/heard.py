@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.mirrors.tool_names import ToolNames
 from claude_gateway_runtime.asgi import Message, Send
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 
 LIMIT: Final = 1024 * 1024
 """Bytes of a whole answer, or of a line of a stream, that are kept; after more of them the names are unknown."""

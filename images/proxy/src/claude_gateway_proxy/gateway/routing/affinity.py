@@ -12,7 +12,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from claude_gateway.contract.policy import Affinity, Client, Route, Target
+from claude_gateway.contract.client import Client
+from claude_gateway.contract.route import Affinity, Route
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 
 Key = bytes

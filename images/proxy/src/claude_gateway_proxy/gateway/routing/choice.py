@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
-from claude_gateway.contract.policy import Client, Format, Route, RouteRule, Target
+from claude_gateway.contract.route import Route, RouteRule
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import (
     format_not_served,

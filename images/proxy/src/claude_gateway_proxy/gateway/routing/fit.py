@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from claude_gateway.contract import models
-from claude_gateway.contract.policy import CLAUDE_WIRES, Ability, Format, Route, Target
+from claude_gateway.contract.route import Route
+from claude_gateway.contract.target import CLAUDE_WIRES, Ability, Format, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import ability_missing, prompt_too_long
 from claude_gateway_proxy.operations import OPERATIONS

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final
 
-from claude_gateway.contract.policy import Target
 from claude_gateway.contract.report import EjectedTarget
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.budget import RetryBudget
 from claude_gateway_proxy.gateway.routing.choice import Choice, Routed, choose
 from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL, Ejection, Health

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from claude_gateway.contract import models
 from claude_gateway.contract.model_ids import without_context
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 
 TargetLimits = tuple[int | None, int | None, str, bool]
 """A target's window and most output; the provider whose models it takes any of, empty for a target with a model of its

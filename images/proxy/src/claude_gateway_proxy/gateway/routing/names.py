@@ -16,9 +16,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract import tenancy
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import variants, without_provider
 from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
-from claude_gateway.contract.policy import Client, Route
+from claude_gateway.contract.route import Route
 from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
 from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, limits, of_targets

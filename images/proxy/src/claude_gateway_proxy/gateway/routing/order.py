@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.affinity import Key, distance, names
 
 FACTOR: Final = 1.5

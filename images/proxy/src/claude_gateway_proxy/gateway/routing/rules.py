@@ -7,8 +7,10 @@ what needs the whole conversation. Each fact is computed at most once for a requ
 from collections.abc import Sequence
 from typing import Protocol
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.patterns import matches
-from claude_gateway.contract.policy import Client, Format, Match, RouteRule, Thinking
+from claude_gateway.contract.route import Match, RouteRule, Thinking
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.body.facts import Facts
 
 

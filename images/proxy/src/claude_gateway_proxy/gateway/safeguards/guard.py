@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway.contract.tenancy import namespace_of
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.call import Call

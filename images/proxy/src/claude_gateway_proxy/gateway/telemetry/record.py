@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import getrandbits
 from typing import Final, Literal, NamedTuple
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.unreachable import Obstacle
 
 UNKNOWN: Final = "unknown"

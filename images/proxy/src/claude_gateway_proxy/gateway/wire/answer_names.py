@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 
 LINE_LIMIT: Final = 256 * 1024
 """Bytes of a line that are held back at most while the name may still come in it."""

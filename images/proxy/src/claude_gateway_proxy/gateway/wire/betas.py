@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_runtime.asgi import Headers
 
 HEADER: Final = b"anthropic-beta"

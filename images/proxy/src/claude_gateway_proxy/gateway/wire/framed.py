@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.wire.bedrock import ERROR_TYPES
 from claude_gateway_proxy.gateway.wire.eventstream import CONTENT_TYPE, encode
 from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES

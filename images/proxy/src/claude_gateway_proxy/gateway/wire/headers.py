@@ -10,7 +10,7 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway.names import HEADER_LOGIN
 from claude_gateway_runtime.asgi import Headers
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 from claude_gateway.contract.model_ids import ARN, BEDROCK_ID, DATE, plain_name
-from claude_gateway.contract.policy import CLAUDE_WIRES, Target, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Target, Wire
 
 _GEOS: Final = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 """Geography of the cross-region inference profiles by the beginning of a region, as Claude Code chooses it too."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.operations import OPERATIONS
 
 _PREFIXES: Final = ("", "/anthropic", "/bedrock", "/vertex", "/openai")

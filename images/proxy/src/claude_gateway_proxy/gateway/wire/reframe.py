@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import Format, Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.body.document import Body, parse, splice
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import bad_request

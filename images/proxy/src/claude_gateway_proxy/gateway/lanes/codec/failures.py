@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.masking import Mask

@@ -7,7 +7,7 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.body import body_of

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.contract.policy import ChatCapabilities, Format, Target
+from claude_gateway.contract.target import ChatCapabilities, Format, Target
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.codec.failures import cannot_count

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from claude_gateway.contract.model_ids import plain_name
-from claude_gateway.contract.policy import Format, Target, Wire
+from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.codec.fields import decoded
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared

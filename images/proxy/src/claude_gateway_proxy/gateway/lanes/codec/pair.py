@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from claude_gateway.contract.policy import Format, Target
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 
 Json = dict[str, Any]

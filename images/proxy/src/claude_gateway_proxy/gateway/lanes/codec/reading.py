@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from claude_gateway.contract.policy import Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.bounds import STREAM_MOST, WHOLE_MOST
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.wire import bedrock

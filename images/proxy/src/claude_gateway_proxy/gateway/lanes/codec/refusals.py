@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway.contract.policy import Target
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Final
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending

@@ -4,7 +4,7 @@ from functools import partial
 
 from yarl import URL
 
-from claude_gateway.contract.policy import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes

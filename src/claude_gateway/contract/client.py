@@ -1,0 +1,55 @@
+"""A client: who may call, which model names it may use, and what proves that a caller is it."""
+
+from pydantic import Field
+
+from claude_gateway.contract.base import Contract
+
+
+class TokenRule(Contract):
+    """Signed tokens (JWT) that identify a client: who signs them, and what they must say.
+
+    ``issuer`` is their ``iss``. Its keys are at ``jwks_url``, or where the issuer's discovery document says. ``secret``
+    is the entry of the secret part with the secret of HS256, for tokens that are signed with no other keys; then
+    ``issuer`` may be None, which is not checked, and ``audiences`` may be empty: such tokens must not have any.
+    ``claims`` maps each claim that is required to the values of which it must have one. ``user``, ``team`` and
+    ``groups`` name the claims that say who the caller is.
+    """
+
+    issuer: str | None = None
+    jwks_url: str | None = None
+    secret: str | None = None
+    audiences: tuple[str, ...] = ()
+    claims: dict[str, tuple[str, ...]] = Field(default={})
+    user: str = "sub"
+    team: str = "team"
+    groups: str = "groups"
+
+
+class ClusterIssuer(Contract):
+    """Who signs the tokens of ServiceAccounts: ``keys`` are the cluster's public keys, a JSON Web Key Set.
+
+    ``audience`` is what a token must be for, so that no token for another release or service is of use here.
+    """
+
+    issuer: str
+    audience: str
+    keys: str
+
+
+class Client(Contract):
+    """Who may call, and which model names it may use (patterns like a route's).
+
+    ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
+    ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
+    """
+
+    name: str
+    models: tuple[str, ...] = ("*",)
+    settings: str = ""
+    tokens: tuple[TokenRule, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entries of the secret part that it needs."""
+        return tuple(rule.secret for rule in self.tokens if rule.secret is not None)
