@@ -106,6 +106,8 @@ async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> 
                 served, events, problem = await _streamed(response)
             else:
                 served = (await response.json())["model"]
+            # The gateway answers under the name that was asked for; the scripted model says in a header what it is.
+            served = response.headers.get("anthropic-served-model", served)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
         problem = f"{type(error).__name__}: {error}"
     return Answer(group.name, stream, started, time.time(), served, events, problem)

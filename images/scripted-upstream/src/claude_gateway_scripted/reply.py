@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
@@ -10,11 +11,15 @@ from claude_gateway_scripted.formats import Chunk, Failure, Format, Stamp, encod
 from claude_gateway_scripted.journal import Recorded
 from claude_gateway_scripted.script import Config, Step
 
+SERVED: Final = "anthropic-served-model"
+"""The header with the model that answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One call's way out."""
+    """One call's way out; ``model`` is the name that was asked for."""
 
+    model: str
     request: web.BaseRequest
     shape: Format
     stamp: Stamp
@@ -107,6 +112,9 @@ class Reply:
 
     def _headers(self, content_type: str) -> dict[str, str]:
         own = {"content-type": content_type, **self.shape.headers(self.stamp)}
+        if "anthropic-version" in self.request.headers:
+            # A gateway may answer under another name; headers of this kind pass through it.
+            own[SERVED] = self.model
         return {
             **own,
             **{

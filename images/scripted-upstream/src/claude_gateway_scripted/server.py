@@ -222,7 +222,11 @@ class Server:
             step = replace(step, status=found.status)
         step = replace(step, delay=step.delay or found.slow, chunk_delay=_first(step.chunk_delay, found.pace))
         answer = decide(prompt, step=step, directives=found, config=self.config, size=len(body))
-        reply = Reply(request=request, shape=shape, stamp=stamp, step=step, config=self.config, entry=entry)
+        named = data.get("model")
+        model = named if isinstance(named, str) and named.isascii() and named.isprintable() else ""
+        reply = Reply(
+            model=model, request=request, shape=shape, stamp=stamp, step=step, config=self.config, entry=entry
+        )
         await asyncio.sleep(step.delay)
         if step.refuse:
             return reply.refuse()
