@@ -127,7 +127,7 @@ def test_messages_are_streamed(gateway: System, upstream: Scripted) -> None:
         client.messages.stream(model="opus", max_tokens=99, messages=user("hello")) as stream,
     ):
         assert "".join(stream.text_stream) == "echo: hello"
-        assert stream.get_final_message().model.startswith("claude-opus-")
+        assert stream.get_final_message().model == "opus"
     assert asked_as_alice(upstream)
 
 

@@ -11,7 +11,7 @@ from tests.support.processes.waiting import until
 from claude_gateway_scripted.local import Scripted
 
 
-def test_a_target_that_is_put_aside_is_shown_and_explained(
+def test_a_target_that_is_ejected_is_shown_and_explained(
     start: Starter, folder: Path, upstream: Scripted, tmp_path: Path
 ) -> None:
     good = dict(builders.route()["spec"]["targets"][0])
@@ -26,12 +26,12 @@ def test_a_target_that_is_put_aside_is_shown_and_explained(
     assert next(each["model"] for each in before["targets"] if each["place"]) == "anthropic/gone"
     for _ in range(3):
         assert serve.ask("m").status_code == 200
-    until(lambda: "put aside" in _top(serve.url, memory), what="the target to be put aside")
+    until(lambda: "ejected" in _top(serve.url, memory), what="the ejection")
     after = json.loads(call(*asked, environment=memory).stdout)
-    assert after["why"] == "health"
-    assert after["targets"][-1]["why"] == "put aside after failures, so it is tried last"
-    told = json.loads(call("top", "--once", "-o", "json", "--url", serve.url, environment=memory).stdout)
-    assert told[serve.url]["inFlight"] == 0
+    assert after["why"] == "ejection"
+    assert after["targets"][-1]["why"] == "ejected after failures, so it is tried last"
+    shown = json.loads(call("top", "--once", "-o", "json", "--url", serve.url, environment=memory).stdout)
+    assert shown[serve.url]["inFlight"] == 0
 
 
 def _top(url: str, environment: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """What the real CLI sends and what the upstream gets, compared byte for byte, and the answers' way back."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.support.clients.tap import Message, Passed, Tap
 from tests.support.processes.gateway import System, secret
 from tests.support.processes.waiting import until
 
+from claude_gateway.contract.model_ids import without_context
 from claude_gateway_scripted import Scripted
 
 UPSTREAM_MODEL = "another-name"
@@ -39,8 +41,10 @@ HERE_ONLY = {"host", "content-length", "connection", "authorization", "x-api-key
 what a user adds for the gateway.
 """
 
-THERE_ONLY = {"transfer-encoding", "content-length", "date", "server", "request-id", "x-request-id"}
-"""The same of an answer; the request's id is checked apart."""
+THERE_ONLY = {
+    *("transfer-encoding", "content-length", "date", "server", "request-id", "x-request-id", "x-gateway-client"),
+}
+"""The same of an answer; the request's id and the gateway's own headers are checked apart."""
 
 Stack = tuple[System, Scripted, Tap, Tap]
 
@@ -66,6 +70,12 @@ def spliced(request: Message, model: str | None) -> bytes:
 def own(headers: tuple[tuple[str, str], ...], without: set[str]) -> list[tuple[str, str]]:
     """Give the headers that cross, in their order; names by their lower-case form, as HTTP compares them."""
     return [(name.lower(), value) for name, value in headers if name.lower() not in without]
+
+
+def renamed(body: bytes, request: Message) -> bytes:
+    """Return an answer under the name that its request asked for, done by text so that nothing else can change."""
+    asked = without_context(json.loads(request.body)["model"])
+    return body.replace(f'"model":"{UPSTREAM_MODEL}"'.encode(), f'"model":"{asked}"'.encode(), 1)
 
 
 def paired(front: Tap, back: Tap, model: str | None) -> list[tuple[Passed, Passed]]:
@@ -97,7 +107,8 @@ def check(asked: Passed, arrived: Passed, key: str) -> None:
     assert got is not None
     assert gave is not None
     assert (got.whole, gave.whole) == (True, True)
-    assert (got.first, got.body) == (gave.first, gave.body)
+    assert (got.first, got.body) == (gave.first, renamed(gave.body, asked.request))
+    assert got.header("x-gateway-client") is not None
     assert own(got.headers, THERE_ONLY) == own(gave.headers, THERE_ONLY)
     assert got.header("request-id") == got.header("x-request-id") == gave.header("request-id")
 

@@ -91,6 +91,9 @@ def _cut(data: bytes, cuts: Sequence[int]) -> Reply:
     return reply
 
 
+_SAID: Final = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{}}\n\n'
+
+
 @_EXAMPLES
 @given(
     requests(model="c", stream=True),
@@ -101,7 +104,11 @@ def _cut(data: bytes, cuts: Sequence[int]) -> Reply:
 async def test_a_stream_crosses_as_it_is_wherever_it_is_cut(
     body: bytes, data: bytes, cuts: Sequence[int], more: bool
 ) -> None:
-    """Also where the gateway looks on until the model has said something, as there is a further target."""
+    """Also where the gateway looks on until the model has said something, as there is a further target.
+
+    A stream that ends before the model has said anything is a failure, so that something is said in each.
+    """
+    data += _SAID
     async with upstream(_cut(data, cuts)) as up, upstream(_cut(b"data: other\n\n", [])) as other:
         targets = [target(base_url=up.url, model="*", id="ns/c/0.1")]
         if more:

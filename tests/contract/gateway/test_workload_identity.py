@@ -18,6 +18,10 @@ from claude_gateway.contract.provider import PROVIDERS
 _ASK = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 
 
+NAMED = {**ANSWER, "model": _ASK["model"]}
+"""Anthropic's answer under the name that was asked for."""
+
+
 @asynccontextmanager
 async def federated(
     vendor: Anthropic, token_file: Path | None, *, run: Path | None = None, **more: Any
@@ -49,8 +53,8 @@ def tokens(tmp_path: Path, cluster: Cluster) -> Path:
 
 async def test_a_request_goes_under_the_pods_identity(cluster: Cluster, tokens: Path) -> None:
     async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens / "token-1") as gw:
-        assert await ask(gw, **{"anthropic-beta": "context-1m-2025-08-07"}) == (200, ANSWER)
-        assert await ask(gw) == (200, ANSWER)
+        assert await ask(gw, **{"anthropic-beta": "context-1m-2025-08-07"}) == (200, NAMED)
+        assert await ask(gw) == (200, NAMED)
         assert vendor.exchanges == [200]
         first, second = vendor.asked
     assert first["anthropic-beta"] == "context-1m-2025-08-07,oauth-2025-04-20"
@@ -67,7 +71,7 @@ async def test_requests_at_once_share_one_exchange(cluster: Cluster, tokens: Pat
 async def test_a_revoked_token_is_replaced_within_the_request(cluster: Cluster, tokens: Path) -> None:
     (tokens / "token-2").write_text(cluster.token())
     async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens) as gw:
-        assert await ask(gw) == (200, ANSWER)
+        assert await ask(gw) == (200, NAMED)
         vendor.revoke()
         answers = await asyncio.gather(*(ask(gw) for _ in range(10)))
         assert [status for status, _ in answers] == [200] * 10
@@ -101,10 +105,10 @@ async def test_a_new_token_of_kubernetes_is_exchanged_before_the_old_access_toke
     """Anthropic takes each ServiceAccount token once, so the new one is used as soon as it is there."""
     async with anthropic(Anthropic(cluster.jwks(), lifetime=60)) as vendor, federated(vendor, tokens) as gw:
         for _ in range(3):
-            assert await ask(gw) == (200, ANSWER)
+            assert await ask(gw) == (200, NAMED)
         (tokens / "token-1").write_text(cluster.token())
         vendor.revoke()
-        assert await ask(gw) == (200, ANSWER)
+        assert await ask(gw) == (200, NAMED)
         assert vendor.exchanges == [200, 200]
 
 
@@ -115,7 +119,7 @@ async def test_a_restart_goes_on_with_the_access_token_that_it_had(
     async with anthropic(Anthropic(cluster.jwks())) as vendor:
         for _ in range(3):
             async with federated(vendor, tokens, run=run) as gw:
-                assert await ask(gw) == (200, ANSWER)
+                assert await ask(gw) == (200, NAMED)
         assert vendor.exchanges == [200]
     (kept,) = (run / "access-tokens").iterdir()
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -134,7 +138,7 @@ async def test_two_identities_need_a_token_each(cluster: Cluster, tokens: Path) 
         async with gateway(*routes, token_file=tokens) as gw:
             for model in ("a", "b", "a", "b"):
                 answer = await gw.post("/v1/messages", {**_ASK, "model": model})
-                assert (answer.status, json.loads(await answer.read())) == (200, ANSWER)
+                assert (answer.status, json.loads(await answer.read())) == (200, {**ANSWER, "model": model})
         assert (one.exchanges, two.exchanges) == ([200], [200])
 
 
