@@ -54,6 +54,18 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "tls_cert_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.crt"),
         "tls_key_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.key"),
         "identity_token_file": (nested("proxy.workloadIdentity.enabled", True), "/var/run/secrets/anthropic.com"),
+        "sign_in_url": (
+            {
+                "claudeCode": ON,
+                "claudeAuth": {
+                    **ON,
+                    "publicURL": "https://c.example",
+                    "oidc": {"issuer": "https://i.example", "clientID": "c"},
+                    "signingKey": {"name": "s"},
+                },
+            },
+            "http://cg-claude-gateway-claude-auth.ai.svc:4200",
+        ),
         "max_body_bytes": (nested("proxy.gateway.maxBodyBytes", 1048576), "1048576"),
         "max_in_flight": (nested("proxy.gateway.maxInFlight", 5), "5"),
         "max_in_flight_per_client": (nested("proxy.gateway.maxInFlightPerClient", 4), "4"),

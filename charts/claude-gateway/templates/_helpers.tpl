@@ -84,6 +84,12 @@ annotations:
 {{- printf "http://%s-claude-code.%s.svc:4100" (include "claude-gateway.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
+{{- define "claude-gateway.signInURL" -}}
+{{- if and .Values.claudeCode.enabled .Values.claudeAuth.enabled .Values.claudeAuth.signingKey.name -}}
+{{- printf "http://%s-claude-auth.%s.svc:4200" (include "claude-gateway.fullname" .) .Release.Namespace -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "claude-gateway.pageURL" -}}
 {{- with .Values.claudeAuth -}}
 {{- if .publicURL -}}
@@ -411,7 +417,7 @@ Values after null removed some of them: a missing section is an empty one, so th
 manifest can be without has its default again. Each template begins with this; it changes the values in place.
 */ -}}
 {{- define "claude-gateway.values" -}}
-{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "images.claudeCode" "images.claudeAuth" "claudeCode" "claudeCode.serviceAccount" "claudeCode.podDisruptionBudget" "claudeCode.autoscaling" "claudeAuth" "claudeAuth.serviceAccount" "claudeAuth.keySecret" "claudeAuth.oidc" "claudeAuth.oidc.clientSecret" "claudeAuth.ingress" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.workloadIdentity" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "networkPolicy.anthropic" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
+{{- $sections := list "global" "crds" "rbac" "images" "images.proxy" "images.operator" "images.claudeCode" "images.claudeAuth" "claudeCode" "claudeCode.serviceAccount" "claudeCode.podDisruptionBudget" "claudeCode.autoscaling" "claudeAuth" "claudeAuth.serviceAccount" "claudeAuth.keySecret" "claudeAuth.oidc" "claudeAuth.oidc.clientSecret" "claudeAuth.signingKey" "claudeAuth.ingress" "clients" "bootstrap" "bootstrap.existingSecret" "egress" "caBundle" "tls" "operator" "operator.serviceAccount" "proxy" "proxy.gateway" "proxy.litellm" "proxy.agent" "proxy.workloadIdentity" "proxy.serviceAccount" "service" "ingress" "httpRoute" "networkPolicy" "networkPolicy.apiServer" "networkPolicy.models" "networkPolicy.anthropic" "podDisruptionBudget" "autoscaling" "metrics" "metrics.serviceMonitor" "metrics.podMonitor" "metrics.prometheusRule" "tests" "tests.keySecret" -}}
 {{- range $sections -}}
 {{- $at := $.Values -}}
 {{- range splitList "." . -}}
@@ -421,7 +427,7 @@ manifest can be without has its default again. Each template begins with this; i
 {{- $at = index $at . -}}
 {{- end -}}
 {{- end -}}
-{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.proxy.workloadIdentity "audience" "https://api.anthropic.com") (list .Values.proxy.workloadIdentity "expirationSeconds" 3600) (list .Values.proxy.workloadIdentity "tokens" 4) (list .Values.autoscaling "maxReplicas" 10) (list .Values.images.claudeCode "repository" "claude-gateway/claude-code") (list .Values.images.claudeAuth "repository" "claude-gateway/claude-auth") (list .Values.claudeCode "drainSeconds" 600) (list .Values.claudeCode.autoscaling "maxReplicas" 4) (list .Values.claudeAuth "shutdownSeconds" 20) (list .Values.claudeAuth.keySecret "key" "key") (list .Values.claudeAuth.oidc.clientSecret "key" "client-secret") -}}
+{{- $needed := list (list .Values.images.proxy "repository" "claude-gateway/proxy") (list .Values.images.operator "repository" "claude-gateway/operator") (list .Values.bootstrap.existingSecret "key" "key") (list .Values.caBundle "key" "ca.crt") (list .Values.tests.keySecret "key" "key") (list .Values.service "port" 4000) (list .Values.service "tlsPort" 4443) (list .Values.proxy "drainSeconds" 600) (list .Values.proxy.workloadIdentity "audience" "https://api.anthropic.com") (list .Values.proxy.workloadIdentity "expirationSeconds" 3600) (list .Values.proxy.workloadIdentity "tokens" 4) (list .Values.autoscaling "maxReplicas" 10) (list .Values.images.claudeCode "repository" "claude-gateway/claude-code") (list .Values.images.claudeAuth "repository" "claude-gateway/claude-auth") (list .Values.claudeCode "drainSeconds" 600) (list .Values.claudeCode.autoscaling "maxReplicas" 4) (list .Values.claudeAuth "shutdownSeconds" 20) (list .Values.claudeAuth.keySecret "key" "key") (list .Values.claudeAuth.oidc.clientSecret "key" "client-secret") (list .Values.claudeAuth.signingKey "key" "signing.pem") -}}
 {{- range $needed -}}
 {{- if kindIs "invalid" (index (index . 0) (index . 1)) -}}
 {{- $_ := set (index . 0) (index . 1) (index . 2) -}}
@@ -461,8 +467,11 @@ manifest can be without has its default again. Each template begins with this; i
 {{- if and .enabled .ingress.enabled (not .ingress.hosts) -}}
 {{- fail "claudeAuth.ingress.hosts: name at least one host" -}}
 {{- end -}}
-{{- if and .enabled .oidc.issuer (not (and .oidc.clientID .oidc.allowed)) -}}
+{{- if and .enabled .oidc.issuer (not (and .oidc.clientID (or .oidc.allowed .signingKey.name))) -}}
 {{- fail "claudeAuth.oidc: an issuer needs clientID and allowed" -}}
+{{- end -}}
+{{- if and .enabled .signingKey.name (not (and .oidc.issuer (include "claude-gateway.pageURL" $))) -}}
+{{- fail "claudeAuth.signingKey: set oidc.issuer, and publicURL or the Ingress" -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.claudeCode.enabled .Values.claudeCode.autoscaling.enabled (not (or .Values.claudeCode.autoscaling.targetCPU .Values.claudeCode.autoscaling.metrics)) -}}

@@ -17,6 +17,7 @@ from tests.support.processes.signin import SignInService, signin
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 PUBLIC = "http://auth.example.com"
 """Not https: the cookies of this test's browser would not come back over its plain connection."""
+ISSUER = f"{PUBLIC}/auth"
 ADA = "ada@example.com"
 
 
@@ -128,9 +129,9 @@ def signed_in(service: SignInService, browser: Browser) -> dict[str, Any]:
 
 def claims(service: SignInService, token: str) -> dict[str, Any]:
     """What a token says, checked as the gateway does."""
-    keys = jwt.PyJWKSet.from_dict(httpx.get(f"{service.url}/oauth/keys").json())
+    keys = jwt.PyJWKSet.from_dict(httpx.get(f"{service.url}/auth/keys").json())
     key = keys[str(jwt.get_unverified_header(token)["kid"])]
-    return dict(jwt.decode(token, key.key, algorithms=["ES256"], audience="claude-gateway", issuer=PUBLIC))
+    return dict(jwt.decode(token, key.key, algorithms=["ES256"], audience="claude-gateway", issuer=ISSUER))
 
 
 def test_a_device_gets_tokens_when_a_person_approved_it(service: SignInService, browser: Browser) -> None:
@@ -147,8 +148,8 @@ def test_a_device_gets_tokens_when_a_person_approved_it(service: SignInService, 
     said = claims(service, found["access_token"])
     assert (said["sub"], said["email"], said["groups"]) == (f"id-of-{ADA}", ADA, ["platform", "everyone"])
     assert "idp-" not in found["refresh_token"]
-    about = httpx.get(f"{service.url}/.well-known/openid-configuration").json()
-    assert (about["issuer"], about["jwks_uri"]) == (PUBLIC, f"{PUBLIC}/oauth/keys")
+    about = httpx.get(f"{service.url}/auth/.well-known/openid-configuration").json()
+    assert (about["issuer"], about["jwks_uri"]) == (ISSUER, f"{PUBLIC}/auth/keys")
 
 
 def test_a_code_signs_in_once(service: SignInService, browser: Browser) -> None:
@@ -243,6 +244,6 @@ def test_sessions_outlive_a_restart_and_a_new_signing_key(
 
 def test_without_a_signing_key_nobody_signs_in_here(anthropic: Cloud, tmp_path: Path) -> None:
     with signin(tmp_path / "service", anthropic.environment) as service:
-        for path in ("/auth/device", "/oauth/keys", "/.well-known/openid-configuration"):
+        for path in ("/auth/device", "/auth/keys", "/auth/.well-known/openid-configuration"):
             assert httpx.get(f"{service.url}{path}").status_code == 404
         assert httpx.post(f"{service.url}/oauth/token", data={"grant_type": DEVICE}).status_code == 404

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.signin.test_devices import ADA, PUBLIC, Browser, environment, pem
+from tests.contract.signin.test_devices import ADA, ISSUER, Browser, environment, pem
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.clients import cli, managed
 from tests.support.clients.anthropic_cloud import Cloud
@@ -32,8 +32,8 @@ CODE = re.compile(r"[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}")
 def gateway(service: SignInService, scripted: Scripted) -> Iterator[LoneGateway]:
     """A gateway whose one client are the people of a group."""
     people = TokenRule(
-        issuer=PUBLIC,
-        jwks_url=f"{service.url}/oauth/keys",
+        issuer=ISSUER,
+        jwks_url=f"{service.url}/auth/keys",
         audiences=("claude-gateway",),
         user="email",
         claims={"groups": ("platform",)},

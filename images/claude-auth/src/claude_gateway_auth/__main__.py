@@ -105,7 +105,7 @@ def _sign_ins(settings: Settings, oidc: Oidc | None) -> SignIns | None:
         return None
     issuer = Issuer(
         settings.signing_key_file.read_text("utf-8"),
-        name=settings.token_issuer or (settings.public_url or "").rstrip("/"),
+        name=settings.token_issuer or f"{(settings.public_url or '').rstrip('/')}/auth",
         audience=settings.token_audience,
         seconds=settings.token_seconds,
     )

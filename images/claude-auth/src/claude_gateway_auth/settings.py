@@ -58,7 +58,8 @@ class Settings(PodSettings):
         "Code signs in at the gateway by OpenID Connect.",
     )
     token_issuer: str | None = Field(
-        default=None, description="The `iss` of the tokens that are issued; default: `CLAUDE_GATEWAY_PUBLIC_URL`."
+        default=None,
+        description="The `iss` of the tokens that are issued; default: `CLAUDE_GATEWAY_PUBLIC_URL` and `/auth`.",
     )
     token_audience: str = Field(default="claude-gateway", description="The `aud` of the tokens that are issued.")
     token_seconds: int = Field(

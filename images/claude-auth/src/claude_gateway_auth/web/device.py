@@ -57,14 +57,14 @@ def _sign_ins(request: Request) -> SignIns:
     return found
 
 
-@router.get("/.well-known/openid-configuration")
+@router.get("/auth/.well-known/openid-configuration")
 async def metadata(request: Request) -> Response:
     """Say who issues the tokens, and where their keys are."""
     issuer = _sign_ins(request).issuer
     return JSONResponse(
         {
             "issuer": issuer.name,
-            "jwks_uri": f"{_base(request)}/oauth/keys",
+            "jwks_uri": f"{_base(request)}/auth/keys",
             "device_authorization_endpoint": f"{_base(request)}/oauth/device_authorization",
             "token_endpoint": f"{_base(request)}/oauth/token",
             "revocation_endpoint": f"{_base(request)}/oauth/revoke",
@@ -74,7 +74,7 @@ async def metadata(request: Request) -> Response:
     )
 
 
-@router.get("/oauth/keys")
+@router.get("/auth/keys")
 async def keys(request: Request) -> Response:
     """Return the public keys of the tokens."""
     return JSONResponse(_sign_ins(request).issuer.key_set())
