@@ -85,7 +85,7 @@ annotations:
 {{- end -}}
 
 {{- define "claude-gateway.signInURL" -}}
-{{- if and .Values.claudeCode.enabled .Values.claudeAuth.enabled .Values.claudeAuth.signingKey.name -}}
+{{- if and .Values.claudeCode.enabled .Values.claudeAuth.enabled .Values.claudeAuth.oidc.issuer .Values.claudeAuth.signingKey.name -}}
 {{- printf "http://%s-claude-auth.%s.svc:4200" (include "claude-gateway.fullname" .) .Release.Namespace -}}
 {{- end -}}
 {{- end -}}
@@ -470,8 +470,8 @@ manifest can be without has its default again. Each template begins with this; i
 {{- if and .enabled .oidc.issuer (not (and .oidc.clientID (or .oidc.allowed .signingKey.name))) -}}
 {{- fail "claudeAuth.oidc: an issuer needs clientID and allowed" -}}
 {{- end -}}
-{{- if and .enabled .signingKey.name (not (and .oidc.issuer (include "claude-gateway.pageURL" $))) -}}
-{{- fail "claudeAuth.signingKey: set oidc.issuer, and publicURL or the Ingress" -}}
+{{- if and .enabled .oidc.issuer .signingKey.name (not (include "claude-gateway.pageURL" $)) -}}
+{{- fail "claudeAuth.signingKey: needs publicURL or the Ingress" -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.claudeCode.enabled .Values.claudeCode.autoscaling.enabled (not (or .Values.claudeCode.autoscaling.targetCPU .Values.claudeCode.autoscaling.metrics)) -}}
