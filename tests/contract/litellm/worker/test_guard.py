@@ -172,7 +172,7 @@ def test_a_configured_proxy_may_be_on_loopback() -> None:
 
 NAMED = """
 import asyncio, json, os, sys
-from claude_gateway.contract.policy import Format
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm import environment, library
 from claude_gateway_proxy.litellm.exceptions import of_exception
 from claude_gateway_proxy.litellm.targets import Target
