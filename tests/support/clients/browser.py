@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 FOLDER: Final = Path(__file__).parents[3] / ".clients" / "browser"
 _CHROMIUM: Final = FOLDER / "chromium" / "chromium"
@@ -38,10 +38,29 @@ def browser() -> Iterator[Browser]:
 
 
 def faults(page: Page) -> list[str]:
-    """Return what axe finds wrong with the page, by rule and element."""
-    page.evaluate(_AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run()")
+    """Return what axe finds wrong with the page, by rule and element.
+
+    A page that shows news of the service reloads itself, and axe stops in the middle; it then looks at the new page.
+    """
+    found = _found(page)
+    while found is None:
+        page.wait_for_load_state()
+        found = _found(page)
     return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+
+
+def _found(page: Page) -> dict[str, Any] | None:
+    """Return what axe says; None where the page went away meanwhile."""
+    loaded = page.evaluate("performance.timeOrigin")
+    try:
+        page.evaluate(_AXE.read_text(encoding="utf-8"))
+        found: dict[str, Any] = page.evaluate("axe.run()")
+    except Error:
+        page.wait_for_load_state()
+        if page.evaluate("performance.timeOrigin") == loaded:
+            raise
+        return None
+    return found
 
 
 def is_wide(page: Page) -> bool:
