@@ -1,0 +1,36 @@
+# What a release is made of, what it is checked with, and what the workflows run. Included by the Makefile.
+
+.PHONY: lint-workflows
+lint-workflows: $(TOOLS)/actionlint .venv-zizmor/.ready ## Check .github/workflows with actionlint and zizmor (needs go)
+	$(TOOLS)/actionlint
+	.venv-zizmor/bin/zizmor --offline --persona=pedantic .github/workflows
+
+.PHONY: dist
+dist: setup ## Wheels, sdists, requirements, bills of materials and checksums in dist/; built twice, with equal bytes
+	$(BIN)/python -m tools.release.dist
+
+.PHONY: reproducible
+reproducible: setup ## Build the published images twice for this machine; their digests are equal (needs docker buildx)
+	$(BIN)/python -m tools.release.image check
+
+.PHONY: sbom
+sbom: setup ## The bills of materials (CycloneDX) of images and wheels in .artifacts/sbom
+	@for subject in proxy operator python; do \
+	  $(BIN)/python -m tools.release.sbom $$subject -o .artifacts/sbom/$$subject.cdx.json || exit 1; done
+
+.PHONY: release-notes
+release-notes: setup ## The notes of the release VERSION, from CHANGELOG.md
+	@$(BIN)/python -m tools.release.notes $(VERSION)
+
+.PHONY: release-image
+release-image: setup $(TOOLS)/cosign ## Build IMAGE (proxy or operator) twice, push it to REGISTRY, sign it, attach its bill of materials
+	$(BIN)/python -m tools.release.image release $(IMAGE)
+
+.PHONY: release-chart
+release-chart: setup $(TOOLS)/cosign ## Push the chart, with PROXY_DIGEST and OPERATOR_DIGEST in it, to REGISTRY, and sign it (needs helm)
+	$(BIN)/python -m tools.release.chart $(PROXY_DIGEST) $(OPERATOR_DIGEST)
+
+.PHONY: release-publish
+release-publish: setup ## Create the release of the tag on GitHub, with notes and the files of dist/ (needs gh)
+	@$(BIN)/python -m tools.release.notes > .artifacts/notes.md
+	gh release create v$(VERSION) --verify-tag --title v$(VERSION) --notes-file .artifacts/notes.md dist/*
