@@ -1,8 +1,8 @@
 """Resolve the dependencies into the hash-pinned files of ``locks/``, or check that those files agree.
 
-``python tools/lock.py`` asks the package registry again, keeping the versions that still fit;
-``python tools/lock.py --upgrade`` takes the newest that fit, ``--upgrade-package NAME`` of one package. ``--check`` needs no network: it proves that the lock of
-the proxy image is a part of the joint lock, and that no lock holds what may not be shipped. Standard library only,
+``python tools/lock.py`` asks the package registry again, keeping the versions that still fit; ``--upgrade`` takes the
+newest that fit, ``--upgrade-package NAME`` those of one package. ``--check`` needs no network: it proves that the lock
+of the proxy image is a part of the joint lock, and that no lock holds what may not be shipped. Standard library only,
 because it also runs where nothing is installed yet.
 """
 

@@ -1,8 +1,9 @@
 """``make newest``: the newest LiteLLM and clients against the tests, and a report of what changed.
 
 ``pin`` moves the pins of this tree to the newest releases, ``test`` runs the conformance suite and the client tests and
-writes the report, ``publish`` opens an issue and a pull request with it. ``publish`` runs with rights on the repository:
-it uses the standard library alone, and runs nothing that ``pin`` installed.
+writes the report, ``publish`` opens an issue and a pull request with it. ``publish`` runs with rights on the
+repository: it uses the standard library alone, runs nothing that ``pin`` installed, and takes only changes to pins and
+pages out of the report.
 """
 
 import argparse
@@ -17,12 +18,15 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / ".artifacts" / "newest"
 CLIENTS: Final = ("claude-code-newest", "codex", "opencode", "vercel-ai")
+KINDS: Final = ("dependencies", "optionalDependencies")
 LOCKS: Final = ("locks/all.txt", "locks/proxy.txt")
 LITELLM: Final = "litellm"
-PAGES: Final = ("docs/conformance.md", "docs/conformance", "docs/compatibility.md")
+CHANGED: Final = ("tests/clients/*", "locks/*", "docs/*")
+"""What the pull request may change: pins, and pages with results."""
+
 TESTS: Final = {
     "Conformance suite": ("-m", "tests.peers", "claude-gateway"),
-    "Real clients": ("-m", "pytest", "-q", "tests/contract/clients"),
+    "Real clients": ("-m", "pytest", "-q", "-n", "2", "tests/contract/clients"),
     "Claude Code as a backend": ("-m", "pytest", "-q", "tests/contract/claude_code"),
 }
 BRANCH: Final = "newest"
@@ -34,7 +38,8 @@ def versions(root: Path) -> dict[str, str]:
     found = {}
     for client in CLIENTS:
         package = json.loads((root / "tests" / "clients" / client / "package.json").read_text(encoding="utf-8"))
-        found |= package["dependencies"]
+        for kind in KINDS:
+            found |= package.get(kind, {})
     pin = _LITELLM.search((root / LOCKS[0]).read_text(encoding="utf-8"))
     return dict(sorted({**found, LITELLM: pin[1] if pin else "none"}.items()))
 
@@ -68,9 +73,9 @@ def pin() -> int:
         folder = ROOT / "tests" / "clients" / client
         file = folder / "package.json"
         package = json.loads(file.read_text(encoding="utf-8"))
-        for name in package["dependencies"]:
-            newest = _run(["npm", "view", name, "version"], folder).strip()
-            package["dependencies"][name] = newest
+        for kind in KINDS:
+            for name in package.get(kind, {}):
+                package[kind][name] = _run(["npm", "view", name, "version"], folder).strip()
         file.write_text(json.dumps(package, indent=2) + "\n", encoding="utf-8")
         _run(["npm", "install", "--package-lock-only", "--silent"], folder)
     _run([sys.executable, "tools/lock.py", "--upgrade-package", LITELLM], ROOT)
@@ -92,8 +97,7 @@ def test() -> int:
     after = versions(ROOT)
     (FOLDER / "title.txt").write_text(title(before, after, results), encoding="utf-8")
     (FOLDER / "report.md").write_text(report(before, after, results), encoding="utf-8")
-    changed = ["tests/clients", "locks", *(page for page in PAGES if (ROOT / page).exists())]
-    (FOLDER / "pins.diff").write_text(_run(["git", "diff", "--binary", "--", *changed], ROOT), encoding="utf-8")
+    (FOLDER / "pins.diff").write_text(_run(["git", "diff", "--", *CHANGED], ROOT), encoding="utf-8")
     print((FOLDER / "report.md").read_text(encoding="utf-8"))
     return int(any(results.values()))
 
@@ -107,7 +111,8 @@ def publish() -> int:
     body = str(FOLDER / "report.md")
     _run(["gh", "issue", "create", "--title", subject, "--body-file", body], ROOT)
     if (FOLDER / "pins.diff").stat().st_size:
-        _run(["git", "apply", "--index", str(FOLDER / "pins.diff")], ROOT)
+        only = [f"--include={pattern}" for pattern in CHANGED]
+        _run(["git", "apply", "--index", *only, str(FOLDER / "pins.diff")], ROOT)
         author = ("-c", "user.name=weekly", "-c", "user.email=weekly@users.noreply.github.com")
         _run(["git", *author, "commit", "-q", "-m", "Take the newest LiteLLM and clients"], ROOT)
         _run(["gh", "auth", "setup-git"], ROOT)
