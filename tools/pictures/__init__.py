@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tools.pictures import architecture, conformance
+from tools.pictures import architecture, conformance, terminal
 from tools.pictures.theme import Theme
 
 PICTURES: Final[Mapping[str, Callable[[Theme], str]]] = {
     "architecture": architecture.render,
     "conformance": conformance.render,
+    "quickstart": terminal.render,
 }

@@ -34,7 +34,7 @@ def _parts(theme: Theme) -> Iterator[str]:
         yield _box(theme, 20, 50 + 46 * row, 190, 34)
         yield label(115, 72 + 46 * row, name, colour=theme.ink, size=13, anchor="middle")
         yield _arrow(theme, 210, 67 + 46 * row, 262, 136)
-    yield label(264, 34, "One proxy: a process on a laptop, pods in a cluster", colour=theme.soft, bold=True)
+    yield label(264, 34, "One proxy: on a laptop, or pods in a cluster", colour=theme.soft, bold=True)
     yield _box(theme, 264, 50, 300, 172, stroke=theme.accent)
     yield label(280, 130, "gateway", colour=theme.ink, size=16, bold=True)
     yield label(280, 150, ":4000", colour=theme.soft, size=13)
