@@ -34,3 +34,20 @@ release-chart: setup $(TOOLS)/cosign ## Push the chart, with PROXY_DIGEST and OP
 release-publish: setup ## Create the release of the tag on GitHub, with notes and the files of dist/ (needs gh)
 	@$(BIN)/python -m tools.release.notes > .artifacts/notes.md
 	gh release create v$(VERSION) --verify-tag --title v$(VERSION) --notes-file .artifacts/notes.md dist/*
+
+.PHONY: install-check
+install-check: install-check-packages install-check-images ## Install a release with the commands of the docs: packages, images, chart
+
+.PHONY: install-check-packages
+install-check-packages: dist ## Its packages with pip and pipx, in an empty home
+	$(BIN)/python -m pytest -o timeout=1800 tests/install/test_packages.py
+
+.PHONY: install-check-images
+install-check-images: setup $(TOOLS)/registry $(TOOLS)/cosign ## Its images and chart, published to a registry on this machine, verified and run (needs docker, helm)
+	$(BIN)/python -m tools.release.trial $(MAKE) --no-print-directory installed-images
+
+.PHONY: installed-images
+installed-images: # REGISTRY and SIGNER name a release
+	$(BIN)/python -m pytest -o timeout=600 tests/install/test_images.py
+	docker pull -q $(REGISTRY)/proxy:$(VERSION)
+	CLAUDE_GATEWAY_IMAGE=$(REGISTRY)/proxy:$(VERSION) $(BIN)/python -m pytest -s tests/image

@@ -61,6 +61,7 @@ LOCKS: Final = (
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
     Lock("locks/zizmor.txt", ("locks/zizmor.in",), constrained=False),
+    Lock("locks/pipx.txt", ("locks/pipx.in",), constrained=False),
 )
 
 
