@@ -1,4 +1,4 @@
-"""The packages of a release, installed with the commands of the docs: they serve a prompt, and nothing else is needed."""
+"""The packages of a release, installed with the commands of the docs: they serve a prompt."""
 
 import subprocess
 import sys

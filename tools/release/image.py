@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,13 +30,15 @@ class Build:
     platforms: str = ""
     push: bool = False
     cached: bool = True
+    commit: str = field(default_factory=place.commit)
+    time: int = field(default_factory=place.commit_time)
 
     def command(self, metadata: Path) -> list[str]:
         """Return the command line. Times in the image are at most the commit's, and nothing else is added to it."""
         arguments = {
-            "SOURCE_DATE_EPOCH": str(place.commit_time()),
+            "SOURCE_DATE_EPOCH": str(self.time),
             "VERSION": place.version(),
-            "REVISION": place.commit(),
+            "REVISION": self.commit,
             "PYTHON_IMAGE": os.environ.get("PYTHON_IMAGE") or place.base_image(),
         }
         output = "type=image,oci-mediatypes=true,rewrite-timestamp=true"
