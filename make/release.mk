@@ -27,7 +27,7 @@ release-image: setup $(TOOLS)/cosign ## Build IMAGE (proxy or operator) twice, p
 	$(BIN)/python -m tools.release.image release $(IMAGE)
 
 .PHONY: release-chart
-release-chart: setup $(TOOLS)/cosign ## Push the chart, with PROXY_DIGEST and OPERATOR_DIGEST in it, to REGISTRY, and sign it (needs helm)
+release-chart: setup $(TOOLS)/cosign $(TOOLS)/oras helm-tool ## Push the chart, with PROXY_DIGEST and OPERATOR_DIGEST in it, to REGISTRY, and sign it
 	$(BIN)/python -m tools.release.chart $(PROXY_DIGEST) $(OPERATOR_DIGEST)
 
 .PHONY: release-publish
@@ -39,15 +39,16 @@ release-publish: setup ## Create the release of the tag on GitHub, with notes an
 install-check: install-check-packages install-check-images ## Install a release with the commands of the docs: packages, images, chart
 
 .PHONY: install-check-packages
-install-check-packages: dist ## Its packages with pip and pipx, in an empty home
+install-check-packages: dist ## Its packages with pip and pipx, in an empty container (needs docker)
 	$(BIN)/python -m pytest -o timeout=1800 tests/install/test_packages.py
 
 .PHONY: install-check-images
-install-check-images: setup $(TOOLS)/registry $(TOOLS)/cosign ## Its images and chart, published to a registry on this machine, verified and run (needs docker, helm)
+install-check-images: cluster-tools setup $(TOOLS)/registry $(TOOLS)/cosign $(TOOLS)/oras ## Its images and chart, published to a registry on this machine, verified and run (needs docker buildx, kubectl)
 	$(BIN)/python -m tools.release.trial $(MAKE) --no-print-directory installed-images
 
 .PHONY: installed-images
 installed-images: # REGISTRY and SIGNER name a release
 	$(BIN)/python -m pytest -o timeout=600 tests/install/test_images.py
+	$(BIN)/python -m pytest -o timeout=900 tests/install/test_cluster.py
 	docker pull -q $(REGISTRY)/proxy:$(VERSION)
 	CLAUDE_GATEWAY_IMAGE=$(REGISTRY)/proxy:$(VERSION) $(BIN)/python -m pytest -s tests/image

@@ -30,12 +30,13 @@ TESTS: Final = {
     "Claude Code as a backend": ("-m", "pytest", "-q", "tests/contract/claude_code"),
 }
 BRANCH: Final = "newest"
+LABEL: Final = "newest"
 _LITELLM: Final = re.compile(r"^litellm==(\S+)", re.MULTILINE)
 
 
 def versions(root: Path) -> dict[str, str]:
     """Return what the pins of a tree name: package → version."""
-    found = {}
+    found: dict[str, str] = {}
     for client in CLIENTS:
         package = json.loads((root / "tests" / "clients" / client / "package.json").read_text(encoding="utf-8"))
         for kind in KINDS:
@@ -109,7 +110,8 @@ def publish() -> int:
         print("newest: nothing changed")
         return 0
     body = str(FOLDER / "report.md")
-    _run(["gh", "issue", "create", "--title", subject, "--body-file", body], ROOT)
+    _run(["gh", "label", "create", LABEL, "--force", "--description", "Reports of the weekly workflow"], ROOT)
+    _say("issue", subject, body, "--label", LABEL)
     if (FOLDER / "pins.diff").stat().st_size:
         only = [f"--include={pattern}" for pattern in CHANGED]
         _run(["git", "apply", "--index", *only, str(FOLDER / "pins.diff")], ROOT)
@@ -117,8 +119,18 @@ def publish() -> int:
         _run(["git", *author, "commit", "-q", "-m", "Take the newest LiteLLM and clients"], ROOT)
         _run(["gh", "auth", "setup-git"], ROOT)
         _run(["git", "push", "--force", "origin", f"HEAD:refs/heads/{BRANCH}"], ROOT)
-        _run(["gh", "pr", "create", "--head", BRANCH, "--title", subject, "--body-file", body], ROOT)
+        _say("pr", subject, body, "--head", BRANCH)
     return 0
+
+
+def _say(kind: str, subject: str, body: str, *which: str) -> None:
+    """Open an issue or a pull request, or write this week's report into the one that is still open."""
+    listed = _run(["gh", kind, "list", "--state", "open", *which, "--json", "number"], ROOT)
+    text = ("--title", subject, "--body-file", body)
+    if found := json.loads(listed):
+        _run(["gh", kind, "edit", str(found[0]["number"]), *text], ROOT)
+    else:
+        _run(["gh", kind, "create", *which, *text], ROOT)
 
 
 def _fenced(text: str) -> str:

@@ -25,7 +25,8 @@ def commands(name: str) -> str:
 
 def typed(script: str, *, folder: Path, home: Path, environment: Mapping[str, str] | None = None) -> str:
     """Run commands as a person with an empty home would, and return what they print."""
-    whole = {"HOME": str(home), "PATH": os.environ["PATH"], "VERSION": place.version(), "LANG": "C.UTF-8"}
+    docker = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    whole = {**docker, "HOME": str(home), "PATH": os.environ["PATH"], "VERSION": place.version(), "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -47,6 +48,14 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """What the notes of the release say: a real release, or the trial that ``make install-check-images`` makes."""
+    missing = [name for name in ("REGISTRY", "SIGNER") if name not in os.environ]
+    assert not missing, f"{missing} not set: make install-check-images"
+    return {name: os.environ[name] for name in ("REGISTRY", "SIGNER")}
 
 
 @pytest.fixture

@@ -1,29 +1,22 @@
-"""The published images and chart, verified, run and installed with the commands of the docs.
-
-``REGISTRY`` and ``SIGNER`` say what to check: a real release, or the trial that ``make install-check-images`` makes.
-"""
+"""The published images and chart, verified and run with the commands of the docs."""
 
 import base64
 import json
-import os
+import shutil
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 from tests.install.conftest import commands, typed
+from tests.support.processes.child import Process
+from tests.support.processes.ports import free_port
+from tests.support.processes.waiting import until
 from tools.release import place, sbom
 
 LIST: Final = "import importlib.metadata as m; print(*sorted(f'{d.name}=={d.version}' for d in m.distributions()))"
-
-
-@pytest.fixture
-def settings() -> dict[str, str]:
-    """What the notes of the release say."""
-    missing = [name for name in ("REGISTRY", "SIGNER") if name not in os.environ]
-    assert not missing, f"{missing} not set: make install-check-images"
-    return {name: os.environ[name] for name in ("REGISTRY", "SIGNER")}
 
 
 @pytest.fixture
@@ -73,6 +66,24 @@ def test_the_chart_brings_the_verified_images(settings: dict[str, str], chart: P
         subprocess.run(["docker", "pull", "-q", image], check=True)
     linted = typed("helm lint .", folder=chart, home=home)
     assert "0 chart(s) failed" in linted
+
+
+def test_docker_serves_a_folder(settings: dict[str, str], tmp_path: Path, home: Path) -> None:
+    folder, name, port = tmp_path / "gateway", f"claude-gateway-{uuid.uuid4().hex[:12]}", free_port()
+    folder.mkdir()
+    shutil.copy(place.ROOT / "examples" / "quickstart" / "scripted" / "gateway.yaml", folder)
+    typed(commands("key"), folder=tmp_path, home=home, environment=settings)
+    made = yaml.safe_load_all((folder / "me.yaml").read_text())
+    (key,) = [manifest["stringData"]["key"] for manifest in made if "stringData" in manifest]
+    serve = commands("docker").replace("--name claude-gateway", f"--name {name}").replace(":4000:4000", f":{port}:4000")
+    with Process(["bash", "-c", f"cd {tmp_path} && {serve}"], environment=settings) as process:
+        try:
+            until(lambda: " ready: " in process.output or process.returncode is not None, timeout=120, what="serve")
+            assert process.returncode is None, process.output
+            ask = f"curl -fsS http://127.0.0.1:{port}/v1/models -H 'x-api-key: {key}'"
+            assert "claude-sonnet-5-5" in typed(ask, folder=tmp_path, home=home)
+        finally:
+            subprocess.run(["docker", "stop", name], capture_output=True, check=False)
 
 
 def _containers(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """The published chart: names the published images by digest, is pushed as an OCI artifact, and is signed.
 
+Beside it goes who owns it, for Artifact Hub.
+
 ``python -m tools.release.chart PROXY_DIGEST OPERATOR_DIGEST``, with ``REGISTRY`` set.
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from typing import Final
 from tools.release import place, signing
 
 _PUSHED: Final = re.compile(r"^Digest: (sha256:[0-9a-f]{64})$", re.MULTILINE)
+OWNERS: Final = place.ROOT / "artifacthub-repo.yml"
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -57,14 +59,28 @@ def push(chart: Path, *, registry: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["helm", "package", str(chart), "-d", folder], check=True)
         package = next(Path(folder).glob("*.tgz"))
-        plain = ("--plain-http",) if registry.startswith("127.0.0.1:") else ()
-        command = ["helm", "push", str(package), f"oci://{registry}/charts", *plain]
+        command = ["helm", "push", str(package), f"oci://{registry}/charts", *_plain(registry)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     print(said, flush=True)
     if done.returncode or not (digest := _PUSHED.search(said)):
         raise ValueError(f"helm push gave {done.returncode} and no digest")
     return digest[1]
+
+
+def push_owners(*, registry: str) -> None:
+    """Push who owns the chart, in the form and under the tag that Artifact Hub reads."""
+    media = "application/vnd.cncf.artifacthub"
+    file = f"{OWNERS.name}:{media}.repository-metadata.layer.v1.yaml"
+    reference = f"{registry}/charts/claude-gateway:artifacthub.io"
+    config = ("--config", f"/dev/null:{media}.config.v1+yaml")
+    oras = str(place.ROOT / ".tools" / "oras")
+    command = [oras, "push", *_plain(registry), "--disable-path-validation", *config, reference, file]
+    subprocess.run(command, cwd=OWNERS.parent, check=True)
+
+
+def _plain(registry: str) -> tuple[str, ...]:
+    return ("--plain-http",) if registry.startswith("127.0.0.1:") else ()
 
 
 def _once(text: str, pattern: str, replacement: str) -> str:
@@ -80,7 +96,7 @@ def main() -> int:
     for image in place.DOCKERFILES:
         parser.add_argument(image, help="the image's digest")
     digests = vars(parser.parse_args())
-    registry = os.environ["REGISTRY"]
+    registry = place.registry()
     try:
         with tempfile.TemporaryDirectory() as folder:
             digest = push(staged(Path(folder), registry=registry, digests=digests), registry=registry)
@@ -88,6 +104,7 @@ def main() -> int:
         print(f"chart: {error}", file=sys.stderr)
         return 1
     signing.sign(f"{registry}/charts/claude-gateway@{digest}")
+    push_owners(registry=registry)
     signing.output({"digest": digest})
     return 0
 

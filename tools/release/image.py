@@ -98,7 +98,7 @@ def main() -> int:
             if arguments.action == "check":
                 reproducible(Build(image))
             else:
-                release(image, os.environ["REGISTRY"])
+                release(image, place.registry())
     except ValueError as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("version", nargs="?", default=place.version(), help="default: the version of this tree")
     version = parser.parse_args().version.removeprefix("v")
     repository = os.environ.get("GITHUB_REPOSITORY") or "OWNER/claude-gateway"
-    registry = os.environ.get("REGISTRY") or f"ghcr.io/{repository.lower()}"
+    registry = place.registry() if os.environ.get("REGISTRY") else f"ghcr.io/{repository.lower()}"
     changelog = Path(place.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     try:
         print(notes(changelog, version=version, repository=repository, registry=registry))

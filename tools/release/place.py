@@ -1,6 +1,7 @@
 """What a release is made of and where it lies: the root, the version, the time of the commit, the published parts."""
 
 import hashlib
+import os
 import subprocess
 import tomllib
 from datetime import UTC, datetime
@@ -44,6 +45,11 @@ def commit_time() -> int:
 def timestamp(seconds: int) -> str:
     """Return Unix seconds in RFC 3339."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def registry() -> str:
+    """Return where images and chart are pushed: ``REGISTRY`` in lower case, as registries want it."""
+    return os.environ["REGISTRY"].lower()
 
 
 def base_image() -> str:

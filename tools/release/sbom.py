@@ -57,7 +57,7 @@ def packages(lock: str) -> dict[str, Package]:
     """Read the packages that a lock installs on Linux: name → package."""
     pins = list(_PIN.finditer(lock))
     ends = [*(pin.start() for pin in pins[1:]), len(lock)]
-    found = {}
+    found: dict[str, Package] = {}
     for pin, end in zip(pins, ends, strict=True):
         if pin["marker"] and not _holds(pin["marker"]):
             continue

@@ -16,8 +16,8 @@ PINNED: Final = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 CHECKOUT: Final = "actions/checkout@"
 
 
-def parsed(workflow: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(workflow.read_text())
+def parsed(workflow: Path) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load(workflow.read_text())
     return found
 
 
