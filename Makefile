@@ -255,3 +255,5 @@ bench: setup setup-peer setup-envoy ## Measure goals against the direct call, En
 .PHONY: bench-operator
 bench-operator: setup ## Measure the operator with 5,000 routes (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md
 	$(BIN)/python -m tests.bench.bench_operator
+
+include make/tools.mk $(filter-out make/tools.mk,$(wildcard make/*.mk))

@@ -14,6 +14,8 @@ from typing import Final
 from tools import models
 from tools.chart import crds as chart_crds
 from tools.chart import schema
+from tools.pictures import PICTURES
+from tools.pictures.theme import THEMES
 from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
 
 from claude_gateway.api.crd import crd_yaml
@@ -40,7 +42,10 @@ def generated() -> dict[str, str]:
     files = {f"crds/{name}": text for name, text in crd_yaml().items()}
     chart = {schema.PATH: schema.render(ROOT), values.PATH: values.render(ROOT)} | chart_crds.render()
     table = {models.PATH: models.render()}
-    return files | {path: render() for path, render in PAGES.items()} | chart | table
+    pictures = {
+        f"docs/images/{name}-{theme.name}.svg": draw(theme) for name, draw in PICTURES.items() for theme in THEMES
+    }
+    return files | {path: render() for path, render in PAGES.items()} | chart | table | pictures
 
 
 def stale(root: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Resolve the dependencies into the hash-pinned files of ``locks/``, or check that those files agree.
 
-``python tools/lock.py`` asks the package registry again, keeping the versions that still fit;
-``python tools/lock.py --upgrade`` takes the newest that fit. ``--check`` needs no network: it proves that the lock of
-the proxy image is a part of the joint lock, and that no lock holds what may not be shipped. Standard library only,
+``python tools/lock.py`` asks the package registry again, keeping the versions that still fit; ``--upgrade`` takes the
+newest that fit, ``--upgrade-package NAME`` those of one package. ``--check`` needs no network: it proves that the lock
+of the proxy image is a part of the joint lock, and that no lock holds what may not be shipped. Standard library only,
 because it also runs where nothing is installed yet.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,8 @@ LOCKS: Final = (
     Lock("locks/peer.txt", ("locks/peer.in",)),
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
+    Lock("locks/zizmor.txt", ("locks/zizmor.in",), constrained=False),
+    Lock("locks/pipx.txt", ("locks/pipx.in",), constrained=False),
 )
 
 
@@ -112,15 +115,18 @@ def check() -> int:
     return 1 if wrong else 0
 
 
-def resolve(lock: Lock, *, upgrade: bool) -> None:
-    """Write one lock with ``uv pip compile``; raises CalledProcessError if there is no solution."""
+def resolve(lock: Lock, *, upgrade: Sequence[str]) -> None:
+    """Write one lock with ``uv pip compile``; raises CalledProcessError if there is no solution.
+
+    ``upgrade`` are uv's options about versions that are not kept.
+    """
     print(f"resolving {lock.path}")
     fixed = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "-q")
     constraint = ("-c", JOINT) if lock.constrained else ()
     subprocess.run(
         [
             *(str(Path(sys.executable).parent / "uv"), "pip", "compile", *fixed, *lock.sources, *constraint),
-            *(*_OWN, "-o", lock.path, *(("--upgrade",) if upgrade else ())),
+            *(*_OWN, "-o", lock.path, *upgrade),
         ],
         cwd=ROOT,
         check=True,
@@ -132,10 +138,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Resolve the dependencies into locks/, or check those files.")
     parser.add_argument("--check", action="store_true", help="only check, offline; exit 1 if something is wrong")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    parser.add_argument("--upgrade-package", metavar="NAME", help="take the newest version of this package that fits")
     arguments = parser.parse_args()
+    upgrade = ["--upgrade"] if arguments.upgrade else []
+    upgrade += ["--upgrade-package", arguments.upgrade_package] if arguments.upgrade_package else []
     if not arguments.check:
         for lock in LOCKS:
-            resolve(lock, upgrade=arguments.upgrade)
+            resolve(lock, upgrade=upgrade)
     return check()
 
 

@@ -31,11 +31,16 @@ OBJECTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One ``helm install``. ``fullname`` is what its objects' names begin with."""
+    """One ``helm install``. ``fullname`` is what its objects' names begin with.
+
+    ``chart`` is the chart's folder; ``built`` the tag under which the images of this release were built.
+    """
 
     kube: Kube
     name: str
     namespace: str
+    chart: str = CHART
+    built: str = kubecluster.BUILT
 
     @property
     def fullname(self) -> str:
@@ -100,10 +105,10 @@ class Release:
 
     def _helm(self, verb: str, *settings: str) -> None:
         values = ARTIFACTS / f"values-{self.name}.yaml"
-        values.write_text(yaml.safe_dump({**_values(), "tls": {"secretName": self.tls}}))
+        values.write_text(yaml.safe_dump({**_values(self.built), "tls": {"secretName": self.tls}}))
         extra = [word for setting in settings for word in ("--set", setting)]
         self.kube.helm(
-            verb, self.name, CHART, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s", *extra
+            verb, self.name, self.chart, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s", *extra
         )
 
     def pods(self) -> list[Pod]:
@@ -224,19 +229,19 @@ def route(
     return {"apiVersion": API_VERSION, "kind": "ModelRoute", "metadata": metadata, "spec": spec}
 
 
-def _values() -> dict[str, Any]:
+def _values(built: str) -> dict[str, Any]:
     """The images of this run, and requests that let three releases' worth of pods onto a small node."""
 
-    def image(name: str) -> dict[str, str]:
-        repository, _, tag = kubecluster.reference_of(name).partition(":")
+    def image(name: str, built: str = kubecluster.BUILT) -> dict[str, str]:
+        repository, _, tag = kubecluster.reference_of(name, built=built).partition(":")
         return {"repository": repository, "tag": tag}
 
     small = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
     return {
         "images": {
             "pullPolicy": "Never",
-            "proxy": image("proxy"),
-            "operator": image("operator"),
+            "proxy": image("proxy", built),
+            "operator": image("operator", built),
             "claudeCode": image("claude-code"),
             "claudeAuth": image("claude-auth"),
         },

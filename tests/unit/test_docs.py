@@ -44,7 +44,7 @@ def test_guides_name_paths_that_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_exist(page: Path) -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = "\n".join(file.read_text() for file in (ROOT / "Makefile", *ROOT.glob("make/*.mk")))
     for target in TARGET.findall(page.read_text()):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name} names make {target}"
 

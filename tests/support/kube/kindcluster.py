@@ -21,6 +21,9 @@ IMAGES: Final = ("proxy", "operator", "claude-code", "claude-auth", "scripted-up
 REPOSITORY: Final = "claude-gateway"
 BUILT: Final = "e2e"
 """Tag under which ``make e2e-images`` builds; in the cluster each image has a tag of its own content."""
+RELEASED: Final = ("proxy", "operator")
+OLDER: Final = "e2e-older"
+"""Tag under which ``make e2e-upgrade`` builds the images of an older release."""
 LOGS: Final = "/var/log/kept"
 """Folder in the node with the log of every container that ever ran in it."""
 SYSTEM: Final = ("default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage")
@@ -47,8 +50,8 @@ def missing() -> list[str]:
     return wrong
 
 
-def up(*, reuse: bool) -> Kube:
-    """Make the cluster, or take the one that was kept; afterwards the newest images are in it."""
+def up(*, reuse: bool, names: Sequence[str] = IMAGES) -> Kube:
+    """Make the cluster, or take the one that was kept; afterwards the newest images of these names are in it."""
     KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
     if not (reuse and _running()):
         down()
@@ -63,7 +66,7 @@ def up(*, reuse: bool) -> Kube:
         call(["docker", "exec", "-d", NODE, "sh", "-c", _KEEPER])
     else:
         call(["kind", "export", "kubeconfig", "--name", CLUSTER, "--kubeconfig", str(KUBECONFIG)])
-    load()
+    load(names)
     return Kube(KUBECONFIG)
 
 
@@ -89,25 +92,26 @@ def namespaces(kube: Kube) -> list[str]:
     return [name for name in (line.removeprefix("namespace/") for line in found) if name not in SYSTEM]
 
 
-def tag(name: str) -> str:
-    """Return the tag of an image's present content."""
-    found = call(["docker", "image", "inspect", "-f", "{{.Id}}", f"{REPOSITORY}/{name}:{BUILT}"]).strip()
-    return f"{BUILT}-{found.removeprefix('sha256:')[:12]}"
+def tag(name: str, *, built: str = BUILT) -> str:
+    """Return the tag of the present content of an image that was built under ``built``."""
+    found = call(["docker", "image", "inspect", "-f", "{{.Id}}", f"{REPOSITORY}/{name}:{built}"]).strip()
+    return f"{built}-{found.removeprefix('sha256:')[:12]}"
 
 
-def load() -> None:
+def load(names: Sequence[str] = IMAGES, *, built: str = BUILT) -> None:
     """Bring every image into the node that is not there yet with its present content."""
     there = {name.removeprefix("docker.io/") for name in node("ctr", "-n", "k8s.io", "images", "ls", "-q").split()}
-    absent = [reference for reference in map(reference_of, IMAGES) if reference not in there]
+    wanted = [reference_of(name, built=built) for name in names]
+    absent = [reference for reference in wanted if reference not in there]
     for reference in absent:
-        call(["docker", "tag", f"{reference.split(':')[0]}:{BUILT}", reference])
+        call(["docker", "tag", f"{reference.split(':')[0]}:{built}", reference])
     if absent:
         call(["kind", "load", "docker-image", "--name", CLUSTER, *absent], timeout=600)
 
 
-def reference_of(name: str) -> str:
+def reference_of(name: str, *, built: str = BUILT) -> str:
     """Return the reference under which an image is in the node."""
-    return f"{REPOSITORY}/{name}:{tag(name)}"
+    return f"{REPOSITORY}/{name}:{tag(name, built=built)}"
 
 
 def node(*command: str) -> str:
