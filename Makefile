@@ -93,7 +93,7 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 lock: $(VENV)/.ready ## Resolve the dependencies again into locks/
 	$(BIN)/python tools/lock.py
 
-PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md')
+PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md' ':!docs/capacity.md' ':!docs/soak.md' ':!docs/reliability.md')
 
 .PHONY: fmt
 fmt: setup ## Format the code and the pages that people write
@@ -255,3 +255,16 @@ bench: setup setup-peer setup-envoy ## Measure goals against the direct call, En
 .PHONY: bench-operator
 bench-operator: setup ## Measure the operator with 5,000 routes (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md
 	$(BIN)/python -m tests.bench.bench_operator
+
+.PHONY: costs
+costs: setup ## Measure what routes, clients and pods cost into docs/capacity.json; writes docs/capacity.md
+	$(BIN)/python -m tests.bench.costs
+	@$(MAKE) --no-print-directory generate
+
+MINUTES ?= 120
+STREAMS ?= 1000
+
+.PHONY: soak
+soak: setup ## serve under STREAMS open streams, edits and faults for MINUTES; writes docs/soak.md (2 hours by default)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --streams $(STREAMS) $(if $(NOTE),--note '$(NOTE)'); \
+	  code=$$?; $(MAKE) --no-print-directory generate && exit $$code

@@ -14,7 +14,7 @@ from typing import Final
 from tools import models
 from tools.chart import crds as chart_crds
 from tools.chart import schema
-from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
+from tools.reference import capacity, cli, conformance, crds, metrics, providers, reasons, settings, soak, values
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -25,6 +25,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 """Folders in which nothing lies but generated files."""
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/capacity.md": capacity.render,
     "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
@@ -40,7 +41,7 @@ def generated() -> dict[str, str]:
     files = {f"crds/{name}": text for name, text in crd_yaml().items()}
     chart = {schema.PATH: schema.render(ROOT), values.PATH: values.render(ROOT)} | chart_crds.render()
     table = {models.PATH: models.render()}
-    return files | {path: render() for path, render in PAGES.items()} | chart | table
+    return files | {path: render() for path, render in PAGES.items()} | soak.files() | chart | table
 
 
 def stale(root: Path) -> dict[str, str]:
