@@ -238,6 +238,21 @@ e2e-images: setup
 	@$(E2E_CLUSTER) check
 	@$(MAKE) --no-print-directory images image-e2e-clients TAG=e2e REVISION=e2e
 
+.PHONY: chaos
+chaos: chaos-images ## Harm to the product in a kind cluster of its own; writes docs/reliability.md; KEEP=1, API_MINUTES=10
+	CLAUDE_GATEWAY_SUITE=chaos E2E_KEEP=$(KEEP) CHAOS_API_MINUTES=$(or $(API_MINUTES),10) \
+	  $(BIN)/python -m pytest -s -o timeout=2400 $(or $(TESTS),tests/chaos); \
+	  code=$$?; $(MAKE) --no-print-directory generate && exit $$code
+
+.PHONY: chaos-down
+chaos-down: setup ## Delete the cluster of the chaos tests
+	@CLAUDE_GATEWAY_SUITE=chaos $(E2E_CLUSTER) down
+
+.PHONY: chaos-images
+chaos-images: setup
+	@CLAUDE_GATEWAY_SUITE=chaos $(E2E_CLUSTER) check
+	@$(MAKE) --no-print-directory images image-e2e-clients TAG=chaos REVISION=chaos
+
 .PHONY: conformance
 conformance: setup ## Run the conformance suite against this tree; writes docs/conformance/ and docs/conformance.md
 	$(BIN)/python -m tests.peers claude-gateway

@@ -1,4 +1,4 @@
-"""The suite's own kind cluster: made, filled with images, kept or deleted.
+"""The kind cluster of the e2e or the chaos suite: made, filled with images, kept or deleted.
 
 ``python -m tests.support.kube.kindcluster check|up|down`` is what the Makefile calls.
 """
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, Kube, call
+from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, SUITE, Kube, call
 
 from claude_gateway.names import GROUP
 
@@ -19,8 +19,8 @@ KUBECONFIG: Final = ARTIFACTS / "kubeconfig"
 NODE: Final = f"{CLUSTER}-control-plane"
 IMAGES: Final = ("proxy", "operator", "claude-code", "claude-auth", "scripted-upstream", "e2e-clients")
 REPOSITORY: Final = "claude-gateway"
-BUILT: Final = "e2e"
-"""Tag under which ``make e2e-images`` builds; in the cluster each image has a tag of its own content."""
+BUILT: Final = SUITE
+"""Tag under which make builds the suite's images; in the cluster each image has a tag of its own content."""
 LOGS: Final = "/var/log/kept"
 """Folder in the node with the log of every container that ever ran in it."""
 SYSTEM: Final = ("default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage")
@@ -136,14 +136,19 @@ def _running() -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line."""
     if wrong := missing():
-        print("The e2e suite needs a machine with docker, kind, helm and kubectl:", *wrong, sep="\n  ", file=sys.stderr)
+        print(
+            f"The {SUITE} suite needs a machine with docker, kind, helm and kubectl:",
+            *wrong,
+            sep="\n  ",
+            file=sys.stderr,
+        )
         return 1
     match list(arguments):
         case ["check"]:
             return 0
         case ["up"]:
             kube = up(reuse=True)
-            print(f"The cluster is ready: export KUBECONFIG={kube.kubeconfig}; make e2e KEEP=1 uses and keeps it.")
+            print(f"The cluster is ready: export KUBECONFIG={kube.kubeconfig}; make {SUITE} KEEP=1 uses and keeps it.")
             return 0
         case ["down"]:
             down()

@@ -11,9 +11,11 @@ from typing import Any, Final
 import yaml
 from tests.support.processes.waiting import until
 
-CLUSTER: Final = "claude-gateway-e2e"
+SUITE: Final = "chaos" if os.environ.get("CLAUDE_GATEWAY_SUITE") == "chaos" else "e2e"
+"""Which suite runs: each has a cluster, image tags and a folder of its own, so that one never harms the other."""
+CLUSTER: Final = f"claude-gateway-{SUITE}"
 CONTEXT: Final = f"kind-{CLUSTER}"
-ARTIFACTS: Final = Path(".artifacts/e2e")
+ARTIFACTS: Final = Path(".artifacts") / SUITE
 PATIENCE: Final = 180.0
 """Seconds until a command or a wait is given up: a busy machine must not fail a test."""
 
