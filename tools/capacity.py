@@ -183,7 +183,7 @@ def _pods(given: Inputs, *, cores: float, streams: float) -> int:
 
 def _pod_mebibytes(given: Inputs, *, routes: float, streams: float) -> float:
     processes = ("gateway", "litellm", "agent")
-    fixed = sum(given[f"{name}_mebibytes"] for name in processes)
+    fixed = sum(given[f"{name}_mebibytes"] for name in processes) + given["litellm_library_mebibytes"]
     grown = sum(given[f"{name}_mebibytes_per_route"] for name in processes)
     return fixed + routes * grown + streams * given["stream_mebibytes"]
 

@@ -115,6 +115,12 @@ def node(*command: str) -> str:
     return call(["docker", "exec", NODE, *command])
 
 
+def restart() -> None:
+    """Restart the node: everything in it ends at once, and starts again."""
+    call(["docker", "restart", "-t", "5", NODE])
+    call(["docker", "exec", "-d", NODE, "sh", "-c", _KEEPER])
+
+
 def end_api_server() -> None:
     """End the API server's process; the node's kubelet starts it again."""
     pid = node("pgrep", "-x", "kube-apiserver").strip()

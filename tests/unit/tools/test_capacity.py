@@ -26,6 +26,7 @@ GIVEN = {
     "gateway_mebibytes": 60,
     "litellm_mebibytes": 100,
     "agent_mebibytes": 40,
+    "litellm_library_mebibytes": 160,
     "gateway_mebibytes_per_route": 0.01,
     "litellm_mebibytes_per_route": 0.01,
     "agent_mebibytes_per_route": 0.005,
