@@ -3,7 +3,6 @@
 Everything happens inside the node, which is a container of this cluster alone.
 """
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -55,8 +54,7 @@ def unreachable(pods: Sequence[Pod], *, address: str = "", port: int = 0) -> Ite
 @contextmanager
 def starved(pod: Pod, container: str, *, share: float) -> Iterator[None]:
     """Leave a container this share of one core; afterwards it has what it had."""
-    found = kubecluster.node("crictl", "ps", "-q", "--pod", _sandbox(pod), "--name", f"^{container}$").strip()
-    quota, period = _cpu_files(found)
+    quota, period = _cpu_files(pod.containers[container])
     before = kubecluster.node("cat", quota).strip()
     whole = int(kubecluster.node("cat", period).split()[-1])
     wanted = str(int(whole * share)) if quota.endswith("cfs_quota_us") else f"{int(whole * share)} {whole}"
@@ -80,9 +78,7 @@ def full(kube: Kube, pod: Pod, folder: str, *, container: str, namespace: str) -
 
 def killed(pod: Pod, container: str) -> None:
     """Kill a container's first process, without a chance to end in order."""
-    found = kubecluster.node("crictl", "ps", "-q", "--pod", _sandbox(pod), "--name", f"^{container}$").strip()
-    pid = json.loads(kubecluster.node("crictl", "inspect", found))["info"]["pid"]
-    kubecluster.node("kill", "-9", str(pid))
+    kubecluster.node("kill", "-9", str(_process(pod.containers[container])))
 
 
 def node_restarted(kube: Kube) -> None:
@@ -105,24 +101,33 @@ def _rules(address: str, port: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def _iptables(pod: Pod, *arguments: str) -> None:
-    pid = json.loads(kubecluster.node("crictl", "inspectp", _sandbox(pod)))["info"]["pid"]
+    # All containers of a pod have one network.
+    pid = _process(next(iter(pod.containers.values())))
     kubecluster.node("nsenter", "-t", str(pid), "-n", "iptables", "-w", *arguments)
 
 
-def _sandbox(pod: Pod) -> str:
-    return kubecluster.node("crictl", "pods", "-q", "--state", "ready", "--name", f"^{pod.name}$").strip()
+def _process(container: str) -> int:
+    """Return the first process of a container, as the node counts."""
+    (folder, *_) = _cgroups(container)
+    return min(int(pid) for pid in kubecluster.node("cat", f"{folder}/cgroup.procs").split())
 
 
 def _cpu_files(container: str) -> tuple[str, str]:
     """Return the files with a container's CPU quota and period, of cgroup v1 or v2."""
-    search = f"find /sys/fs/cgroup -type d -name '*{container}*' -print"
-    for folder in kubecluster.node("sh", "-c", search).split():
+    for folder in _cgroups(container):
         files = kubecluster.node("ls", folder).split()
         if "cpu.cfs_quota_us" in files:
             return f"{folder}/cpu.cfs_quota_us", f"{folder}/cpu.cfs_period_us"
         if "cpu.max" in files:
             return f"{folder}/cpu.max", f"{folder}/cpu.max"
     raise AssertionError(f"no cgroup with a CPU quota was found for container {container}")
+
+
+def _cgroups(container: str) -> list[str]:
+    """Return a container's folders below /sys/fs/cgroup: one, or with cgroup v1 one for each controller."""
+    found = kubecluster.node("find", "/sys/fs/cgroup", "-type", "d", "-name", f"*{container}*").split()
+    assert found, f"container {container} has no cgroup"
+    return found
 
 
 def _write(file: str, text: str) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,7 +147,7 @@ class Kube:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What the tests look at in a pod. ``restarts`` counts all its containers."""
+    """What the tests look at in a pod. ``restarts`` counts all its containers, ``containers`` has their ids by name."""
 
     name: str
     uid: str
@@ -155,6 +155,7 @@ class Pod:
     ready: bool
     leaving: bool
     restarts: int
+    containers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def parse(cls, item: Mapping[str, Any]) -> "Pod":
@@ -168,6 +169,7 @@ class Pod:
             ready=condition(item, "Ready").get("status") == "True",
             leaving="deletionTimestamp" in item["metadata"],
             restarts=sum(container["restartCount"] for container in containers),
+            containers={each["name"]: each.get("containerID", "").rpartition("/")[2] for each in containers},
         )
 
 
