@@ -93,7 +93,7 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 lock: $(VENV)/.ready ## Resolve the dependencies again into locks/
 	$(BIN)/python tools/lock.py
 
-PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md')
+PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md' ':!docs/capacity.md' ':!docs/soak.md' ':!docs/reliability.md')
 
 .PHONY: fmt
 fmt: setup ## Format the code and the pages that people write

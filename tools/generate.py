@@ -16,7 +16,7 @@ from tools.chart import crds as chart_crds
 from tools.chart import schema
 from tools.pictures import PICTURES
 from tools.pictures.theme import THEMES
-from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
+from tools.reference import capacity, cli, conformance, crds, metrics, providers, reasons, settings, soak, values
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -27,6 +27,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 """Folders in which nothing lies but generated files."""
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/capacity.md": capacity.render,
     "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
@@ -45,7 +46,7 @@ def generated() -> dict[str, str]:
     pictures = {
         f"docs/images/{name}-{theme.name}.svg": draw(theme) for name, draw in PICTURES.items() for theme in THEMES
     }
-    return files | {path: render() for path, render in PAGES.items()} | chart | table | pictures
+    return files | {path: render() for path, render in PAGES.items()} | soak.files() | chart | table | pictures
 
 
 def stale(root: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -75,7 +76,7 @@ def rows() -> list[Row]:
 def measure() -> Measured:
     """Let one operator take over everything, then edit one route after the other."""
     with tempfile.TemporaryDirectory(prefix="cgw-bench-") as home, ApiServer(Path(home)) as api, FakeAgent() as agent:
-        cluster = _filled(api)
+        cluster = filled(api, bench_decide.manifests())
         with Operator(api, cluster.home, AGENT_PORT=str(agent.port)).install() as operator:
             process = psutil.Process(operator.pid)
             process.cpu_affinity(GATEWAY_CORES)
@@ -92,8 +93,8 @@ def measure() -> Measured:
             return Measured(passes=passes, edits=edits, peak=_peak(process))
 
 
-def _filled(api: ApiServer) -> Cluster:
-    """A namespace with all the objects in it."""
+def filled(api: ApiServer, manifests: Iterable[Manifest]) -> Cluster:
+    """Return a namespace with these objects in it."""
     for file in sorted(_CRDS.glob("*.yaml")):
         document = yaml.safe_load(file.read_text())
         api.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{document['metadata']['name']}", document)
@@ -101,7 +102,7 @@ def _filled(api: ApiServer) -> Cluster:
         until(partial(api.serves, f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)
     cluster = Cluster(api, namespace(api, "bench"))
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(cluster.put, bench_decide.manifests()))
+        list(threads.map(cluster.put, manifests))
     return cluster
 
 

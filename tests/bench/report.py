@@ -69,11 +69,12 @@ everything again. Each edit changes one route; the pod then reports it live.
 
 def _said(command: str, minutes: float) -> str:
     memory = psutil.virtual_memory().total / 2**30
-    machine = f"{psutil.cpu_count()} cores ({_processor()}), {memory:.0f} GB, Python {platform.python_version()}"
+    machine = f"{psutil.cpu_count()} cores ({processor()}), {memory:.0f} GB, Python {platform.python_version()}"
     return f"Measured by `{command}` on {datetime.now(UTC).date().isoformat()} in {minutes:.0f} minutes: {machine}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name this machine's processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

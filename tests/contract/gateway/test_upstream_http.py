@@ -411,3 +411,22 @@ def _tls_server(folder: Path) -> contextlib.AbstractAsyncContextManager[Server]:
 
 async def _is(count: int, wanted: int) -> bool:
     return count == wanted
+
+
+async def test_a_kept_connection_is_probed_within_seconds() -> None:
+    """A network that is gone says nothing: without probes a kept connection looks well for two hours."""
+    async with server(answering(_OK)) as there, upstreams() as ours:
+        await whole(await ask(ours, there.url))
+        seconds = _until_the_first_probe(URL(there.url).port)
+        assert seconds is not None, "no probe is due on the kept connection"
+        assert seconds <= 15
+
+
+def _until_the_first_probe(port: int | None) -> float | None:
+    """Seconds until the system probes our connection to a port (proc(5), /proc/net/tcp); None: it does not."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, _, remote, state, _, timer, *_ = line.split()
+        if state == "01" and int(remote.rpartition(":")[2], 16) == port:
+            kind, _, jiffies = timer.partition(":")
+            return int(jiffies, 16) / 100 if kind == "02" else None
+    return None

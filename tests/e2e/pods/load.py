@@ -26,7 +26,8 @@ ANSWER_SECONDS: Final = 200.0
 class Group:
     """``workers`` at once ask ``url`` for ``model``; ``fresh`` opens a connection for each request.
 
-    ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop.
+    ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop, at most for
+    ``seconds``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Group:
     stream: bool | None = None
     rounds: int = 0
     prompt: str = "Turn"
+    seconds: float = MOST_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Run:
 
     def __init__(self, name: str, groups: list[Group]) -> None:
         self._stop = Path(f"/tmp/{name}.stop")
-        self._end = time.monotonic() + MOST_SECONDS
+        self._end = time.monotonic() + max(group.seconds for group in groups)
         self._groups = groups
         self._count = 0
 

@@ -1,4 +1,4 @@
-"""The suite's own kind cluster: made, filled with images, kept or deleted.
+"""The kind cluster of the e2e or the chaos suite: made, filled with images, kept or deleted.
 
 ``python -m tests.support.kube.kindcluster check|up|down`` is what the Makefile calls.
 """
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, Kube, call
+from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, SUITE, Kube, call
 
 from claude_gateway.names import GROUP
 
@@ -19,8 +19,8 @@ KUBECONFIG: Final = ARTIFACTS / "kubeconfig"
 NODE: Final = f"{CLUSTER}-control-plane"
 IMAGES: Final = ("proxy", "operator", "claude-code", "claude-auth", "scripted-upstream", "e2e-clients")
 REPOSITORY: Final = "claude-gateway"
-BUILT: Final = "e2e"
-"""Tag under which ``make e2e-images`` builds; in the cluster each image has a tag of its own content."""
+BUILT: Final = SUITE
+"""Tag under which make builds the suite's images; in the cluster each image has a tag of its own content."""
 RELEASED: Final = ("proxy", "operator")
 OLDER: Final = "e2e-older"
 """Tag under which ``make e2e-upgrade`` builds the images of an older release."""
@@ -119,6 +119,12 @@ def node(*command: str) -> str:
     return call(["docker", "exec", NODE, *command])
 
 
+def restart() -> None:
+    """Restart the node: everything in it ends at once, and starts again."""
+    call(["docker", "restart", "-t", "5", NODE])
+    call(["docker", "exec", "-d", NODE, "sh", "-c", _KEEPER])
+
+
 def end_api_server() -> None:
     """End the API server's process; the node's kubelet starts it again."""
     pid = node("pgrep", "-x", "kube-apiserver").strip()
@@ -140,14 +146,19 @@ def _running() -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line."""
     if wrong := missing():
-        print("The e2e suite needs a machine with docker, kind, helm and kubectl:", *wrong, sep="\n  ", file=sys.stderr)
+        print(
+            f"The {SUITE} suite needs a machine with docker, kind, helm and kubectl:",
+            *wrong,
+            sep="\n  ",
+            file=sys.stderr,
+        )
         return 1
     match list(arguments):
         case ["check"]:
             return 0
         case ["up"]:
             kube = up(reuse=True)
-            print(f"The cluster is ready: export KUBECONFIG={kube.kubeconfig}; make e2e KEEP=1 uses and keeps it.")
+            print(f"The cluster is ready: export KUBECONFIG={kube.kubeconfig}; make {SUITE} KEEP=1 uses and keeps it.")
             return 0
         case ["down"]:
             down()

@@ -4,16 +4,18 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from tests.support.processes.waiting import until
 
-CLUSTER: Final = "claude-gateway-e2e"
+SUITE: Final = "chaos" if os.environ.get("CLAUDE_GATEWAY_SUITE") == "chaos" else "e2e"
+"""Which suite runs: each has a cluster, image tags and a folder of its own, so that one never harms the other."""
+CLUSTER: Final = f"claude-gateway-{SUITE}"
 CONTEXT: Final = f"kind-{CLUSTER}"
-ARTIFACTS: Final = Path(".artifacts/e2e")
+ARTIFACTS: Final = Path(".artifacts") / SUITE
 PATIENCE: Final = 180.0
 """Seconds until a command or a wait is given up: a busy machine must not fail a test."""
 
@@ -145,7 +147,7 @@ class Kube:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What the tests look at in a pod. ``restarts`` counts all its containers."""
+    """What the tests look at in a pod. ``restarts`` counts all its containers, ``containers`` has their ids by name."""
 
     name: str
     uid: str
@@ -153,6 +155,7 @@ class Pod:
     ready: bool
     leaving: bool
     restarts: int
+    containers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def parse(cls, item: Mapping[str, Any]) -> "Pod":
@@ -166,6 +169,7 @@ class Pod:
             ready=condition(item, "Ready").get("status") == "True",
             leaving="deletionTimestamp" in item["metadata"],
             restarts=sum(container["restartCount"] for container in containers),
+            containers={each["name"]: each.get("containerID", "").rpartition("/")[2] for each in containers},
         )
 
 

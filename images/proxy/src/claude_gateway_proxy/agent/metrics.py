@@ -13,6 +13,7 @@ from claude_gateway.contract.report import PodReport
 from claude_gateway_proxy.agent import exposition
 from claude_gateway_proxy.agent.keeper import Keeper
 from claude_gateway_proxy.agent.processes import Process
+from claude_gateway_runtime.tasks import running_tasks
 
 AGENT: Final = "agent"
 
@@ -43,6 +44,9 @@ def own_families(*, keeper: Keeper, report: PodReport, up: Mapping[str, bool]) -
     errors = CounterMetricFamily(names.METRIC_CONFIG_ERRORS, "Bundles refused.", labels=labels)
     errors.add_metric([AGENT], keeper.refusals)
     yield errors
+    tasks = GaugeMetricFamily(names.METRIC_TASKS, "Unfinished asyncio tasks of the process.", labels=labels)
+    tasks.add_metric([AGENT], running_tasks())
+    yield tasks
 
 
 class _Families(Collector):

@@ -7,6 +7,7 @@ from typing import Final
 from claude_gateway.contract.report import OVERVIEW_PATH, Overview, ProcessReport, TargetFailures
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_runtime.asgi import JSON, TEXT, Receive, Scope, Send, send_document
+from claude_gateway_runtime.tasks import running_tasks
 
 _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -39,6 +40,8 @@ class InternalApp:
         elif scope["path"] == OVERVIEW_PATH:
             status, kind, body = 200, JSON, self._overview().model_dump_json(by_alias=True).encode()
         elif scope["path"] == "/metrics":
+            # Counted here: the thread has no loop.
+            self._metrics.tasks.set(running_tasks())
             # In a thread: with thousands of label sets it takes longer than a stream may wait.
             status, kind, body = 200, _METRICS_TYPE, await asyncio.to_thread(self._metrics.text)
         else:

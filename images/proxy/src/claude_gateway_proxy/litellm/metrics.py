@@ -6,6 +6,7 @@ from typing import Final, Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
 from claude_gateway import names
+from claude_gateway_runtime.tasks import running_tasks
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,6 +30,8 @@ class Metrics:
         )
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
+        tasks = Gauge(names.METRIC_TASKS, "Unfinished asyncio tasks of the process", registry=registry)
+        tasks.set_function(running_tasks)
 
     def loaded(self, *, revision: str, now: float) -> None:
         """Note a new live revision (``now`` in Unix time)."""

@@ -2,13 +2,11 @@
 
 import socket
 from contextlib import suppress
-from typing import Final
 from weakref import WeakSet
 
 from aiohttp import AddrInfoType
 
-_KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-"""A lost network is noticed after half a minute, not when the watch should have ended."""
+from claude_gateway_runtime import keepalive
 
 
 class Sockets:
@@ -26,11 +24,8 @@ class Sockets:
         """Return a socket for an address; aiohttp connects it."""
         family, kind, protocol, _, _ = address
         made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _KEEPALIVE:
-            # Linux has all three; others call the first one differently.
-            if hasattr(socket, option):
-                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        # A lost network is noticed after half a minute, not when the watch should have ended.
+        keepalive.probe(made)
         self._made.add(made)
         return made
 

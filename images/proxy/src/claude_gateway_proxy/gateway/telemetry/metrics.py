@@ -105,6 +105,7 @@ class Metrics:
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
         running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
+        self.tasks = Gauge(names.METRIC_TASKS, "Unfinished asyncio tasks of the process", registry=registry)
         self._ejections: Callable[[], Iterable[EjectedTarget]] = tuple
         self._ejected = Gauge(
             names.METRIC_TARGETS_EJECTED, "Targets ejected after failures, tried last", registry=registry

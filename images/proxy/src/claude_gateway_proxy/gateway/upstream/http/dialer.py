@@ -16,6 +16,7 @@ from yarl import URL
 from claude_gateway_proxy.gateway.upstream.http.connection import Connection
 from claude_gateway_proxy.gateway.upstream.http.request import Origin
 from claude_gateway_proxy.gateway.upstream.http.resolver import Resolver
+from claude_gateway_runtime import keepalive
 
 CONNECT_SECONDS: Final = 10.0
 """The longest that an origin may take to accept a connection, TLS included."""
@@ -101,7 +102,7 @@ class Dialer:
             connected = await start_connection(
                 addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1, loop=loop
             )
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            keepalive.probe(connected)
             _, protocol = await loop.create_connection(
                 factory,
                 sock=connected,

@@ -1,54 +1,108 @@
-"""Names to addresses: those that the egress rule allows, remembered for some seconds, one lookup per name at a time."""
+"""Names to addresses: those that the egress rule allows, remembered for some seconds, one lookup per name at a time.
+
+While the name service does not answer, the last known addresses of a name are used for up to an hour: they are nearly
+always still right, and without them every upstream would be down with the name service.
+"""
 
 import asyncio
 import socket
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 from aiohappyeyeballs import AddrInfoType
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import refused
 
+LOOKUP_SECONDS: Final = 10.0
+"""The longest that a name nobody asked for before may take; the system's own patience is much longer."""
+
 _SECONDS: Final = 10.0
+_LAST_SECONDS: Final = 3600.0
+_SOON_SECONDS: Final = 1.0
+"""How long a lookup may take before the last known addresses are used."""
 _NAMES: Final = 1024
 """Names that are remembered; a bundle seldom has more."""
+_THREADS: Final = 32
+"""Lookups at one time. In threads of their own: the loop's own few would all wait for names that do not resolve, and
+those of other upstreams behind them."""
+
+Lookup = Callable[..., Sequence[Any]]
 
 
 class AddressRefused(OSError):  # noqa: N818 - named as what happened
     """The egress rule allows none of the addresses of a host."""
 
 
-class Resolver:
-    """Looks names up. ``egress`` None is for the environment's proxies, which may be anywhere."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Addresses of a name, current until ``fresh``, and better than none until ``last`` (times of the loop)."""
 
-    def __init__(self, egress: Egress | None) -> None:
+    addresses: list[AddrInfoType]
+    fresh: float
+    last: float
+
+
+class Resolver:
+    """Looks names up. ``egress`` None is for the environment's proxies, which may be anywhere.
+
+    ``lookup`` is the system's by default.
+    """
+
+    def __init__(self, egress: Egress | None, *, lookup: Lookup = socket.getaddrinfo) -> None:
         self._egress = egress
-        self._known: dict[tuple[str, int], tuple[float, list[AddrInfoType]]] = {}
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="lookup")
+        self._known: dict[tuple[str, int], _Known] = {}
         self._running: dict[tuple[str, int], asyncio.Task[list[AddrInfoType]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddrInfoType]:
         """Return the allowed addresses. Raises AddressRefused where there is none, gaierror for an unknown name."""
         key, loop = (host, port), asyncio.get_running_loop()
         known = self._known.get(key)
-        if known is not None and known[0] > loop.time():
-            return known[1]
+        if known is not None and known.fresh > loop.time():
+            return known.addresses
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = loop.create_task(self._look_up(host, port))
             task.add_done_callback(lambda _: self._running.pop(key, None))
-        # One caller that gives up does not end the lookup of the others.
-        return await asyncio.shield(task)
+        usable = known is not None and known.last > loop.time()
+        try:
+            async with asyncio.timeout(_SOON_SECONDS if usable else LOOKUP_SECONDS):
+                # One caller that gives up does not end the lookup of the others.
+                return await asyncio.shield(task)
+        except TimeoutError:
+            if known is not None and usable:
+                return self._again(key, known)
+            raise socket.gaierror(socket.EAI_AGAIN, "the name service does not answer") from None
+        except socket.gaierror as error:
+            if known is not None and usable and error.errno == socket.EAI_AGAIN:
+                return self._again(key, known)
+            raise
+
+    def _again(self, key: tuple[str, int], known: _Known) -> list[AddrInfoType]:
+        """Use the last known addresses, for some seconds without asking."""
+        now = asyncio.get_running_loop().time()
+        if self._known.get(key) is known:
+            self._known[key] = _Known(known.addresses, fresh=min(now + _SECONDS, known.last), last=known.last)
+        return known.addresses
 
     async def _look_up(self, host: str, port: int) -> list[AddrInfoType]:
         loop = asyncio.get_running_loop()
         # A literal address is valid on a machine without an address of its family too.
         flags = 0 if ":" in host or host.replace(".", "").isdigit() else socket.AI_ADDRCONFIG
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        found = await loop.run_in_executor(
+            self._threads, lambda: self._lookup(host, port, type=socket.SOCK_STREAM, flags=flags)
+        )
         allowed = [each for each in found if self._egress is None or not refused(str(each[4][0]), self._egress, host)]
         if found and not allowed:
+            self._known.pop((host, port), None)
             raise AddressRefused(f"{host} resolves to addresses that may not be called")
         while len(self._known) >= _NAMES:
             del self._known[next(iter(self._known))]
         addresses = cast("list[AddrInfoType]", allowed)
-        self._known[host, port] = (loop.time() + _SECONDS, addresses)
+        now = loop.time()
+        self._known[host, port] = _Known(addresses, fresh=now + _SECONDS, last=now + _LAST_SECONDS)
         return addresses

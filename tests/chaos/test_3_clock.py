@@ -1,0 +1,87 @@
+"""The clock of the machine jumps. At the level of processes: all nodes of kind have the clock of their machine."""
+
+import asyncio
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.chaos.seen import Note
+from tests.soak.client import Client
+from tests.soak.edits import CLIENTS, Files
+from tests.soak.plans import Lane, Manner, Outcome, Plan, draw, unexplained
+from tests.support.processes.child import Process, python
+from tests.support.processes.gateway import System, documents
+
+DAY = 24 * 3600
+JUMPS = (DAY, -DAY, 366 * DAY, 0)
+"""Seconds from the true time; the last one is the undoing."""
+STREAMS = 40
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """The library that moves the clock of a process."""
+    assert shutil.which("cc"), "a C compiler is missing; on Debian: apt-get install gcc libc6-dev"
+    made = tmp_path / "clock.so"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"], check=True)
+    return made
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    """The soak's upstream, without faults."""
+    with Process(python("tests.soak.upstream")) as process:
+        yield f"http://{process.listening()}"
+
+
+def plan(number: int, chance: random.Random) -> Plan:
+    """A whole answer of some ten seconds."""
+    drawn = draw(number, chance)
+    lane = Lane.RELAY if drawn.lane is Lane.SPARED else drawn.lane
+    return replace(drawn, lane=lane, manner=Manner.WHOLE, fault=None, events=12, pace=0.8, size=40)
+
+
+async def test_the_clock_jumps(tmp_path: Path, library: Path, upstream: str, seen: Note) -> None:
+    """The clock jumps by a day, back by two, and ahead by a year, under open streams.
+
+    No stream is cut, no request fails, and edits go live at every time.
+    """
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    environment = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_FILE": str(clock)}
+    files = Files(tmp_path, upstream=upstream)
+    over = asyncio.Event()
+    outcomes: list[tuple[Plan, Outcome]] = []
+
+    with System(environment=environment) as system:
+        system.apply(*documents((tmp_path / "soak.yaml").read_text()))
+        port = int(system.url.rpartition(":")[2])
+
+        async def ask(index: int) -> None:
+            chance, client, number = random.Random(index), Client(port), index
+            while not over.is_set():
+                wanted = plan(number, chance)
+                outcomes.append((wanted, await client.ask(wanted, key=files.clients[index % CLIENTS].current)))
+                number += STREAMS
+            await client.close()
+
+        asking = [asyncio.create_task(ask(index)) for index in range(STREAMS)]
+        times = []
+        for jump in JUMPS:
+            await asyncio.sleep(3)
+            clock.write_text(str(jump))
+            files.edit()
+            await asyncio.to_thread(system.apply, *documents((tmp_path / "soak.yaml").read_text()))
+            files.settle()
+            times.append(system.processes["gateway"].lines("config_loaded")[-1]["time"][:10])
+        over.set()
+        await asyncio.gather(*asking)
+    wrong = [text for wanted, outcome in outcomes if (text := unexplained(wanted, outcome))]
+    seen(f"{len(outcomes)} streams over days {', '.join(times)}, {len(wrong)} failed")
+    assert len(set(times)) == len(JUMPS), f"the clock of the gateway did not jump: {times}"
+    assert wrong == []
