@@ -59,6 +59,7 @@ LOCKS: Final = (
     Lock("locks/peer.txt", ("locks/peer.in",)),
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
+    Lock("locks/aider.txt", ("locks/aider.in",), constrained=False),
 )
 
 

@@ -1,4 +1,4 @@
-"""Requests in OpenAI's formats for Gemini: LiteLLM translates them, but neither their schemas nor their cache hints fit.
+"""Requests in OpenAI's formats for Gemini: LiteLLM translates them, but their schemas and cache hints do not fit.
 
 Gemini knows a part of OpenAPI's schemas only. And for each ``cache_control``, LiteLLM asks Google for stored caches and
 makes one that the caller pays for by the hour, where Gemini caches by itself.

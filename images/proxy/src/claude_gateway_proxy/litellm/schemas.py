@@ -28,14 +28,14 @@ def install() -> None:
     # One looks the name up in its own module, the others import it from there when they need it.
     common_utils.unpack_defs = _unpack
     vertex.unpack_defs = _unpack  # type: ignore[attr-defined]
-    build = gemini.build_vertex_schema
+    build = vertex.build_vertex_schema
 
     def of_tool(parameters: Any, add_property_ordering: bool = False) -> Any:
         """Return None, which leaves the field out, for a tool without parameters; other schemas have an ordering."""
         found = build(parameters, add_property_ordering)
         return found if add_property_ordering or found.get("type") != "object" or found.get("properties") else None
 
-    gemini.build_vertex_schema = of_tool
+    gemini.build_vertex_schema = of_tool  # type: ignore[attr-defined]
 
 
 def _unpack(schema: Any, defs: Any, max_inlined_bytes: int | None = None) -> None:  # noqa: ARG001 - LiteLLM's name
