@@ -60,11 +60,21 @@ setup-clients: $(CLIENTS:%=.clients/%/.ready) .clients/instructor/.ready ## Inst
 
 .clients/browser/.ready: tests/clients/browser/unpack.mjs
 
-.clients/instructor/.ready: locks/instructor.txt $(VENV)/.ready
-	@echo "setup-clients: installing $$(grep -c '==' $<) hash-pinned packages of instructor"
+PYTHON_CLIENTS := instructor aider
+
+$(PYTHON_CLIENTS:%=.clients/%/.ready): .clients/%/.ready: locks/%.txt $(VENV)/.ready
+	@echo "setup-clients: installing $$(grep -c '==' $<) hash-pinned packages of $*"
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
+
+.PHONY: setup-agents
+setup-agents: setup-clients .clients/continue/.ready .clients/aider/.ready ## Install the agents of the compatibility page that the tests do not need: Continue's CLI and Aider
+
+.PHONY: compatibility
+compatibility: setup setup-agents ## Run a session of each coding agent (AGENTS="codex aider": some); writes docs/compatibility/ and docs/compatibility.md
+	$(BIN)/python -m tests.agents $(AGENTS)
+	@$(MAKE) --no-print-directory generate
 
 .PHONY: screenshots
 screenshots: setup .clients/browser/.ready ## Take the screenshots of the sign-in page again (docs/images)
@@ -93,7 +103,7 @@ run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPE
 lock: $(VENV)/.ready ## Resolve the dependencies again into locks/
 	$(BIN)/python tools/lock.py
 
-PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/benchmarks.md' ':!docs/capacity.md' ':!docs/soak.md' ':!docs/reliability.md')
+PAGES = $$(git ls-files '*.md' ':!docs/reference' ':!docs/conformance.md' ':!docs/conformance' ':!docs/compatibility.md' ':!docs/benchmarks.md' ':!docs/capacity.md' ':!docs/soak.md' ':!docs/reliability.md')
 
 .PHONY: fmt
 fmt: setup ## Format the code and the pages that people write

@@ -16,7 +16,19 @@ from tools.chart import crds as chart_crds
 from tools.chart import schema
 from tools.pictures import PICTURES
 from tools.pictures.theme import THEMES
-from tools.reference import capacity, cli, conformance, crds, metrics, providers, reasons, settings, soak, values
+from tools.reference import (
+    capacity,
+    cli,
+    compatibility,
+    conformance,
+    crds,
+    metrics,
+    providers,
+    reasons,
+    settings,
+    soak,
+    values,
+)
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -28,6 +40,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/capacity.md": capacity.render,
+    "docs/compatibility.md": compatibility.render,
     "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,

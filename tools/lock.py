@@ -62,6 +62,7 @@ LOCKS: Final = (
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
     Lock("locks/zizmor.txt", ("locks/zizmor.in",), constrained=False),
     Lock("locks/pipx.txt", ("locks/pipx.in",), constrained=False),
+    Lock("locks/aider.txt", ("locks/aider.in",), constrained=False),
 )
 
 

@@ -1,4 +1,4 @@
-"""Codex and OpenCode from npm: coding agents of OpenAI's formats, in an environment made of nothing."""
+"""Coding agents besides Claude Code, in an environment made of nothing: Codex, OpenCode, Continue and Aider."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from tests.support.clients import cli
 
-PATIENCE: Final = 100.0
-"""Seconds until a run is ended: OpenCode takes long to start for the first time."""
+PATIENCE: Final = 240.0
+"""Seconds until a run is ended: OpenCode and Aider take long to start for the first time."""
 
 _CODEX: Final = """\
 model = "{model}"
@@ -74,6 +74,42 @@ def opencode(prompt: str, *, url: str, key: str, model: str, home: Path, package
     quiet = {f"OPENCODE_DISABLE_{name}": "1" for name in names}
     return _run(
         [*_binary("opencode", "opencode-*/bin/opencode"), "run", "--format", "json", prompt], home=home, more=quiet
+    )
+
+
+def continue_(prompt: str, *, url: str, key: str, model: str, home: Path, provider: str) -> Run:
+    """Run one prompt with Continue's CLI, in ``home``; ``provider`` is ``openai`` or ``anthropic``."""
+    offered = {
+        "name": model,
+        "provider": provider,
+        "model": model,
+        "apiBase": f"{url}/v1/",
+        "apiKey": key,
+        "roles": ["chat"],
+        "capabilities": ["tool_use"],
+    }
+    settings = home / "continue.yaml"
+    settings.write_text(json.dumps({"name": "gateway", "version": "1.0.0", "schema": "v1", "models": [offered]}))
+    program = cli.CLIENTS / "continue" / "node_modules" / "@continuedev" / "cli" / "dist" / "cn.js"
+    assert program.exists(), "Continue is not installed: make setup-agents (needs npm)"
+    return _run(["node", str(program), "-p", "--auto", "--config", str(settings), prompt], home=home, more={})
+
+
+def aider(prompt: str, *, url: str, key: str, model: str, home: Path, provider: str) -> Run:
+    """Let Aider edit ``note.txt`` in ``home`` as the prompt asks; ``provider`` is ``openai`` or ``anthropic``.
+
+    It has no tools: the model writes the file's new text into its answer.
+    """
+    program = cli.CLIENTS / "aider" / "bin" / "aider"
+    assert program.exists(), "Aider is not installed: make setup-agents"
+    name = provider.upper()
+    address = {"openai": f"{url}/v1", "anthropic": url}[provider]
+    refused = ("analytics", "check-update", "git", "show-model-warnings", "show-release-notes", "detect-urls", "pretty")
+    arguments = [*(f"--no-{name}" for name in refused), "--yes-always", "--edit-format", "whole", "--message", prompt]
+    return _run(
+        [str(program), "--model", f"{provider}/{model}", *arguments, "note.txt"],
+        home=home,
+        more={f"{name}_API_BASE": address, f"{name}_API_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     )
 
 

@@ -149,3 +149,40 @@ def test_failures(worker: Worker, upstream: Scripted, stream: bool) -> None:
     assert long.json()["error"]["message"] == "prompt is too long: 1048999 tokens > 1048575 maximum"
     assert overloaded.status_code == 503
     assert upstream.pending == 0
+
+
+HINT = {"cache_control": {"type": "ephemeral"}}
+NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
+CHAT: dict[str, Any] = {
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "hello", **HINT}], **HINT}],
+    "tools": [
+        {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}, **HINT},
+        {"type": "function", "function": {"name": "get_goal", "parameters": NO_PARAMETERS, **HINT}},
+        {"type": "function", "function": {"name": "get_time"}},
+    ],
+}
+RESPONSES: dict[str, Any] = {
+    "input": [{"role": "user", "content": [{"type": "input_text", "text": "hello", **HINT}]}],
+    "tools": [
+        {"type": "function", "name": "get_weather", "parameters": SCHEMA, **HINT},
+        {"type": "function", "name": "get_goal", "parameters": NO_PARAMETERS},
+        {"type": "function", "name": "get_time"},
+    ],
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("path", "body"), [("/v1/chat/completions", CHAT), ("/v1/responses", RESPONSES)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_clients_get_schemas_and_hints_that_gemini_takes(
+    worker: Worker, upstream: Scripted, model: str, path: str, body: dict[str, Any], stream: bool
+) -> None:
+    """Codex has tools without parameters; OpenCode hints at caches for names that look like Claude's."""
+    answer = worker.post(path, model, {**body, "stream": stream})
+    assert answer.status_code == 200, answer.text
+    # One request: a hint would have LiteLLM ask for the stored caches first, and make one.
+    (request,) = upstream.requests
+    weather, *others = request.json["tools"][0]["function_declarations"]
+    assert weather["parameters"]["properties"]["tree"]["properties"]["left"] == {"type": "object"}
+    assert [other.keys() & {"parameters"} for other in others] == [set(), set()]
+    assert "cache" not in request.body.decode()

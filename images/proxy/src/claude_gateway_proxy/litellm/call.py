@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from claude_gateway.contract.target import Format
 from claude_gateway.names import HEADER_LOGIN
-from claude_gateway_proxy.litellm import identity, messages
+from claude_gateway_proxy.litellm import identity, messages, openai_fields
 from claude_gateway_proxy.litellm.errors import bad_request, cannot_count
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.documents import Document
@@ -30,6 +30,8 @@ def translated(
             fields = messages.request(fields, names=options.names, target=target)
         except Unsupported as error:
             raise bad_request(str(error)) from None
+    elif options is None:
+        fields = openai_fields.fitted(fields, format=format, target=target)
     return format, _metered(fields) if format in (Format.CHAT, Format.COMPLETIONS) else fields
 
 

@@ -1,6 +1,7 @@
 """LiteLLM's own unfolding of references in schemas, replaced by ours, which is bounded.
 
-LiteLLM unfolds the tools of every format on the way to Gemini, Vertex AI and Bedrock, without any bound.
+LiteLLM unfolds the tools of every format on the way to Gemini, Vertex AI and Bedrock, without any bound. And a tool
+without parameters gets an object without properties, which Gemini rejects.
 """
 
 from contextvars import ContextVar
@@ -22,10 +23,19 @@ def install() -> None:
     """Let LiteLLM unfold by our function from now on; needs its import to be done, and cannot be undone."""
     from litellm.litellm_core_utils.prompt_templates import common_utils
     from litellm.llms.vertex_ai import common_utils as vertex
+    from litellm.llms.vertex_ai.gemini import vertex_and_google_ai_studio_gemini as gemini
 
     # One looks the name up in its own module, the others import it from there when they need it.
     common_utils.unpack_defs = _unpack
     vertex.unpack_defs = _unpack  # type: ignore[attr-defined]
+    build = vertex.build_vertex_schema
+
+    def of_tool(parameters: Any, add_property_ordering: bool = False) -> Any:
+        """Return None, which leaves the field out, for a tool without parameters; other schemas have an ordering."""
+        found = build(parameters, add_property_ordering)
+        return found if add_property_ordering or found.get("type") != "object" or found.get("properties") else None
+
+    gemini.build_vertex_schema = of_tool  # type: ignore[attr-defined]
 
 
 def _unpack(schema: Any, defs: Any, max_inlined_bytes: int | None = None) -> None:  # noqa: ARG001 - LiteLLM's name

@@ -1,0 +1,99 @@
+"""``docs/compatibility.md``: which agents work through the gateway, from the kept results of real sessions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tools.reference.markdown import code, page, table
+
+RESULTS: Final = Path(__file__).resolve().parents[2] / "docs" / "compatibility"
+ORDER: Final = ("claude-code-newest", "claude-code-old", "codex", "opencode", "continue", "aider")
+INTRO: Final = """\
+Which coding agents work through the gateway, each one installed from its registry in the version shown and run for
+real. A session is one prompt: the agent asks in its own format, the model calls a tool of the agent, the agent runs it
+and sends the result, and the model's answer arrives. Behind the gateway stood the
+[scripted model](../images/scripted-upstream/README.md), which speaks what the vendors speak: Anthropic's Messages,
+OpenAI's Chat Completions, and Gemini. `make compatibility` runs all sessions again.
+
+✓ all of it worked, streamed, and the agent printed no key; **✗** something did not, and the text says what. The lane is
+the gateway's way to that upstream ([lanes](architecture.md))."""
+UPSTREAMS: Final[Mapping[str, str]] = {
+    "Messages": "Claude (Messages)",
+    "Chat": "OpenAI-compatible (Chat)",
+    "Gemini": "Gemini",
+}
+NOTES: Final[Mapping[str, str]] = {
+    "aider": "Aider has no tools: the model writes a file's new text into its answer, and the session is an edit.",
+}
+ABSENT: Final = """\
+## What could not be run
+
+- **Goose**: no package of npm, PyPI or crates.io contains its program. It is distributed as a download of its own.
+  Packages of that name there are other projects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One agent's kept results."""
+
+    key: str
+    client: str
+    version: str
+    day: str
+    sessions: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def read(cls, key: str) -> "Result":
+        """Read a kept result file."""
+        document = json.loads((RESULTS / f"{key}.json").read_text(encoding="utf-8"))
+        return cls(key, document["client"], document["version"], document["at"], tuple(document["sessions"]))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that the agent was run in."""
+        return tuple(dict.fromkeys(str(session["format"]) for session in self.sessions))
+
+    def cell(self, format: str, upstream: str) -> str:
+        """What one session showed."""
+        (found,) = [one for one in self.sessions if (one["format"], one["upstream"]) == (format, upstream)]
+        if found["fault"]:
+            return f"**✗** {found['fault']}"
+        return f"✓ {found['lane']}" + ("" if found["streamed"] else ", not streamed")
+
+    def tools(self) -> str:
+        """The tools that the sessions called."""
+        return ", ".join(dict.fromkeys(code(one["tool"]) for one in self.sessions if one["tool"])) or "none"
+
+
+def render() -> str:
+    """The whole page."""
+    results = [Result.read(key) for key in ORDER]
+    heads = ("Client", "Version", "Format", *UPSTREAMS.values(), "Tool", "Run on")
+    rows = [row for result in results for row in _rows(result)]
+    notes = [NOTES[result.key] for result in results if result.key in NOTES]
+    source = "docs/compatibility/*.json (`make compatibility`)"
+    return page("Compatibility", INTRO, [table(heads, rows), *notes, *_hosts(results), ABSENT], source=source)
+
+
+def _rows(result: Result) -> Iterator[tuple[str, ...]]:
+    for format in result.formats:
+        cells = [result.cell(format, upstream) for upstream in UPSTREAMS]
+        yield (result.client, result.version, format, *cells, result.tools(), result.day)
+
+
+def _hosts(results: list[Result]) -> Iterator[str]:
+    """Which agents wanted to reach other hosts than the gateway; the runs refuse all of them."""
+    wanted = {
+        f"{result.client} {result.version}": sorted({host for one in result.sessions for host in one["other_hosts"]})
+        for result in results
+    }
+    lines = [f"- {name}: {', '.join(map(_shown, hosts))}" for name, hosts in wanted.items() if hosts]
+    if lines:
+        yield "Hosts besides the gateway that an agent wanted; all were refused, and the sessions worked without them:"
+        yield "\n".join(lines)
+
+
+def _shown(host: str) -> str:
+    return host if " " in host else code(host)
