@@ -24,6 +24,7 @@ class Kind(StrEnum):
     MODEL_ROUTE = "ModelRoute"
     CLAUDE_CREDENTIAL = "ClaudeCredential"
     GATEWAY_CLIENT = "GatewayClient"
+    BUDGET = "Budget"
     SECRET = "Secret"  # noqa: S105 - the kind's name
 
 
@@ -44,6 +45,8 @@ class ConditionType(StrEnum):
     """Whether the credential ends soon and nothing renews it. Only of ClaudeCredentials whose end is known."""
     TARGETS_EJECTED = "TargetsEjected"
     """Whether proxy pods try a target of the route last, because it failed. Only present if it is true."""
+    SPENT = "Spent"
+    """Whether the amount of a Budget is spent for this period. Only present if it is true."""
     WARNINGS = "Warnings"
     """Whether something works, but probably not as intended. Only present if it is true."""
 
@@ -127,7 +130,17 @@ class Reason(StrEnum):
     SECRET_HAS_OTHER_WRITER = "SecretHasOtherWriter"  # noqa: S105
     """The login is refreshed, so the sign-in service must be the only writer of its Secret, and it is not."""
     CLIENT_NOT_FOUND = "ClientNotFound"
-    """A warning: the route lists a GatewayClient that does not exist in its namespace."""
+    """A warning: the route or Budget lists a GatewayClient that does not exist in its namespace."""
+    CLIENT_NOT_ALLOWED = "ClientNotAllowed"
+    """Budgets pay for clients of their own namespace only, unless they are in the release's."""
+    PARENT_NOT_FOUND = "ParentNotFound"
+    """No usable Budget of this name exists in the namespace; the Budget counts without its parent."""
+    PARENTS_INVALID = "ParentsInvalid"
+    """The Budget is its own ancestor, or has too many; it counts without its parent."""
+    NOBODY_COVERED = "NobodyCovered"
+    """A warning: nobody's requests are paid for by the Budget, or by one of the names in it."""
+    SPENT = "Spent"
+    """The amount of the Budget is spent until the period ends."""
     RULE_UNREACHABLE = "RuleUnreachable"
     """A warning: the rules before it match all requests that the rule matches, so none reaches it."""
     RULE_CONFLICTING = "RuleConflicting"

@@ -22,7 +22,7 @@ from claude_gateway.names import (
 
 PolicyRule = dict[str, Any]
 
-_KINDS = ["modelroutes", "claudecredentials", "gatewayclients"]
+_KINDS = ["modelroutes", "claudecredentials", "gatewayclients", "budgets"]
 
 
 def watched_rules() -> list[PolicyRule]:
