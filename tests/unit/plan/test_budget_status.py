@@ -24,7 +24,10 @@ _DAY = window(Period.DAY, NOW.timestamp())
 def _decided(
     spent: int | None, *, now: datetime = NOW, status: Any = None, within: Window = _DAY, more: Any = (), **fields: Any
 ) -> Plan:
-    written = {**budget(**{"amount": "10", "period": "Day", **fields}), **({} if status is None else {"status": status})}
+    written = {
+        **budget(**{"amount": "10", "period": "Day", **fields}),
+        **({} if status is None else {"status": status}),
+    }
     pods = (PodState("a", ready=True, report=PodReport(gateway=ProcessReport())),)
     spending = {} if spent is None else {"default/everyone": Spending(within, spent)}
     return decide(replace(read([written, *more], _RULES), pods=pods, spending=spending), now)
@@ -125,7 +128,14 @@ def test_what_is_not_written_by_a_release_is_not_read() -> None:
     found = read_budget(whole)
     assert found is not None
     assert found.nanodollars == 1_000_000_000
-    for broken in (None, [], {**whole, "usedPercent": "50"}, {**whole, "usedPercent": True}, {**whole, "spent": 1}):
+    incomplete: list[object] = [
+        None,
+        [],
+        {**whole, "usedPercent": "50"},
+        {**whole, "usedPercent": True},
+        {**whole, "spent": 1},
+    ]
+    for broken in incomplete:
         assert read_budget(broken) is None
     assert BudgetDetails("a lot", "", 0, "", "", "").nanodollars is None
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure, row
 
 _NAME_LIMIT: Final = 128
@@ -180,6 +181,19 @@ def rate_limited(what: str, retry_after: float) -> Failure:
     ``retry_after`` is in seconds; the header has whole ones, rounded up.
     """
     return replace(_rate_limited(what), retry_after=str(max(1, math.ceil(retry_after))))
+
+
+def budget_spent(message: str, *, retry_after: int, more: Headers) -> Failure:
+    """A budget is spent; ``message`` is for the person, whose Claude Code shows nothing else of the answer.
+
+    ``retry_after`` are the seconds until there is money again, ``more`` the headers that say so to Claude Code.
+    """
+    return replace(_budget_spent(message), type="billing_error", retry_after=str(max(1, retry_after)), more=more)
+
+
+@row(429, "insufficient_quota", retry=False)
+def _budget_spent(message: str) -> str:
+    return message
 
 
 @row(429, "rate_limit_exceeded", retry=True)
