@@ -9,19 +9,19 @@ from claude_gateway.api.base import DNS_SUBDOMAIN, GATEWAY_REF, NAMESPACE, Gatew
 from claude_gateway.api.proof import Text
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
 
-AMOUNT: Final = r"^[0-9]{1,7}([.][0-9]{1,6})?$"
+AMOUNT: Final = r"^(0|[1-9][0-9]{0,6})([.][0-9]{1,9})?$"
 CLIENTS: Final = rf"^([*]|({NAMESPACE[1:-1]}/)?([*]|{DNS_SUBDOMAIN[1:-1]}))$"
 CONTACT: Final = r"^[!-~]([ -~]*[!-~])?$"
 _LARGEST: Final = 9_000_000
-"""Dollars. In billionths of a dollar, larger amounts are no longer exact in every program that reads JSON."""
+"""Dollars. In billionths of a dollar, larger amounts are no longer exact in every program that counts them."""
 
 Amount = Annotated[
     str,
-    Field(min_length=1, max_length=14),
+    Field(min_length=1, max_length=17),
     matches(
         AMOUNT,
         wrong="not an amount in US dollars",
-        fix="write dollars and at most six decimals, in quotes, such as `'250.00'`",
+        fix="write dollars and at most nine decimals, in quotes, such as `'250.00'`",
     ),
     Rule(
         cel=f"!self.matches({cel_string(AMOUNT)}) || (double(self) > 0.0 && double(self) <= {_LARGEST}.0)",

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from claude_gateway.api.budget import BudgetSpec
+from claude_gateway.contract import money
 from claude_gateway.contract.budget import Spending
-from claude_gateway.contract.money import PER_DOLLAR, nanodollars
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.budget_details import BudgetDetails
 from claude_gateway.plan.programmed import ConditionState
@@ -29,7 +28,7 @@ def details(
     found = spending.get(f"{item.ref.namespace}/{item.ref.name}")
     if not isinstance(item.spec, BudgetSpec) or found is None:
         return before
-    amount = nanodollars(Decimal(item.spec.amount))
+    amount = money.parse(item.spec.amount)
     news = BudgetDetails(
         spent=_plain(found.spent),
         amount=_plain(amount),
@@ -46,7 +45,7 @@ def states(item: Item[Any], spending: Mapping[str, Spending], now: datetime) -> 
     found = spending.get(f"{item.ref.namespace}/{item.ref.name}")
     if not isinstance(item.spec, BudgetSpec) or found is None or found.window.ends_at <= now.timestamp():
         return {}
-    amount = nanodollars(Decimal(item.spec.amount))
+    amount = money.parse(item.spec.amount)
     if found.spent < amount:
         return {}
     message = f"The {_plain(amount)} dollars of this {item.spec.period.lower()} are spent"
@@ -86,10 +85,8 @@ def _step(percent: int) -> int:
 
 def _plain(amount: int) -> str:
     """Return an amount in dollars, to the cent or as exactly as it is known."""
-    exact = (Decimal(amount) / PER_DOLLAR).normalize()
-    exponent = exact.as_tuple().exponent
-    places = max(2, -exponent) if isinstance(exponent, int) else 2
-    return f"{exact:.{places}f}"
+    whole, _, rest = money.exact(amount).partition(".")
+    return f"{whole}.{rest:0<2}"
 
 
 def _time(at: int) -> str:

@@ -6,14 +6,12 @@ out, and the rest counts.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from claude_gateway.api.budget import BudgetSpec
-from claude_gateway.contract import tenancy
+from claude_gateway.contract import money, tenancy
 from claude_gateway.contract.budget import ANY, LONGEST_CHAIN, Action, Budget, Period
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.contract.money import nanodollars
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.judges import Served
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
@@ -81,14 +79,14 @@ def _budget(
 ) -> Budget:
     return Budget(
         name=_name(ref),
-        amount=nanodollars(Decimal(spec.amount)),
+        amount=money.parse(spec.amount),
         period=Period(spec.period),
         parent=None if parent is None else _name(parent),
         clients=clients,
         teams=spec.teams or (),
         groups=spec.groups or (),
         everywhere=ref.namespace == known.release,
-        per_member=None if spec.per_member is None else nanodollars(Decimal(spec.per_member)),
+        per_member=None if spec.per_member is None else money.parse(spec.per_member),
         action=Action(spec.action) if routed else Action.BLOCK,
         route_to=spec.route_to if routed else None,
         contact=spec.contact or "",

@@ -17,6 +17,7 @@ from tests.support.builders import bundles
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract import folder
+from claude_gateway.contract.budget import Budget
 from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.route import Route
 from claude_gateway.names import LITELLM_SOCKET
@@ -209,6 +210,7 @@ async def gateway(
     load: Load | None = None,
     token_file: Path | None = None,
     run: Path | None = None,
+    budgets: Sequence[Budget] = (),
 ) -> AsyncIterator[Gateway]:
     """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them.
 
@@ -216,7 +218,7 @@ async def gateway(
     """
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
     run_dir = run or Path(tempfile.mkdtemp(prefix="cgw-"))
-    bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress)
+    bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress, budgets=budgets)
     folder.write(run_dir / "bundle", bundle)
     live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
     await live.check()

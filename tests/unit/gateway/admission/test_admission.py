@@ -12,7 +12,7 @@ from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission, Charge, Usage, Watch
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Purse, Slots
+from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Instead, Purse, Slots
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import parse
@@ -137,9 +137,9 @@ async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_co
     counters = MemoryCounters()
     purse = Purse("p", amount=5, reserve=10, ends_at=_ENDS)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
-    charge = _charge(purse, actual=_used(7), instead="cheap", overdrawn=overdrawn)
+    charge = _charge(purse, actual=_used(7), instead=Instead("cheap", "ns"), overdrawn=overdrawn)
     grant = await Admission([_Demands(charge, _charge(_SLOT))], counters=counters).admit(_call())
-    assert grant.instead == "cheap"
+    assert grant.instead == Instead("cheap", "ns")
     grant.settle(Usage())
     assert await counters.read(["p"]) == {"p": 7}
 

@@ -10,6 +10,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.cost import Passed, charge
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Relayed
 from claude_gateway_proxy.gateway.passage import Passage
@@ -24,6 +25,7 @@ from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers, Send
 
 _CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
+_LIMITS: Final = b"anthropic-ratelimit-"
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
 _AT_ONCE: Final = 256 * 1024
 """Bytes of a request up to which its tokens are estimated on the event loop, which takes some milliseconds."""
@@ -63,10 +65,11 @@ async def respond_answer(
     record.first_byte = time.monotonic()
     if answer.complete:
         body = without_keys(answer.head, answer.mask) if answer.plain else answer.head
-        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
-        await _send_last(send, record, body)
         if answer.plain:
             usage.read(record, answer.head)
+        charge(call, answer.target, Passed(sample=(answer.head,), size=len(body), ended=True, streamed=False))
+        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
+        await _send_last(send, record, body)
         return
     length = None if answer.streamed else response.content_length
     if length is not None:
@@ -76,9 +79,9 @@ async def respond_answer(
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:
         deadline.beat(ping_seconds, pings.beat)
+    passage = Passage(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
     try:
         with deadline:
-            passage = Passage(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
             await passage.run()
         if passage.failed:
             _failed(record, answer.target, UpstreamError.STATUS)
@@ -94,6 +97,7 @@ async def respond_answer(
         _failed(record, answer.target, UpstreamError.BROKEN)
     finally:
         pings.stop()
+        charge(call, answer.target, passage.passed)
 
 
 async def _end_stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:
@@ -119,6 +123,9 @@ async def _send_start(
     record.status = status
     found = response_headers(headers, request_id=record.request_id, length=length)
     found.append((_CLIENT, record.client.encode()))
+    if any(name.startswith(_LIMITS) for name, _ in more):
+        # What the gateway says of the caller's own budget must not stand beside what the upstream says of all callers.
+        found = [header for header in found if not header[0].startswith(_LIMITS)]
     found.extend(more)
     await send({"type": "http.response.start", "status": status, "headers": found})
 

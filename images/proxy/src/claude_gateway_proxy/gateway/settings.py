@@ -127,6 +127,20 @@ class Settings(BaseSettings):
         description="Address of the sign-in service, such as http://claude-auth:4200. With it, Claude Code signs in at "
         "the gateway (`/login`, or `forceLoginGatewayUrl` in its managed settings).",
     )
+    leases: bool = Field(
+        default=False,
+        description=(
+            "Whether several gateways divide budgets: each then spends only what is leased to it, as the agent writes "
+            "it beside the bundle."
+        ),
+    )
+    spend_file: Path | None = Field(
+        default=None,
+        description=(
+            "File that keeps what was spent of budgets, so that a restart does not forget it. Default: "
+            "`gateway/spend.json` in the run directory."
+        ),
+    )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )

@@ -10,38 +10,50 @@ from typing import Final, Protocol
 from claude_gateway.contract.client import Priority
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.demand import Demand
+from claude_gateway_proxy.gateway.admission.demand import Demand, Instead
 from claude_gateway_proxy.gateway.admission.queue import Patience, Queue
 from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, counters_unavailable, further_model_not_allowed
 from claude_gateway_proxy.gateway.telemetry.record import Record
-from claude_gateway_proxy.gateway.wire.usage import Tokens
 from claude_gateway_runtime.asgi import Headers
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one request, in four disjoint counts; all 0 if nothing was sent or nothing was reported.
+    """What one request used; all 0 if nothing was sent or nothing was reported.
 
-    ``answered``: a model began to answer, whether or not its upstream reported tokens.
+    The tokens are those of ``gateway.wire.usage``: input, output, cache reads and cache creation are disjoint, those of
+    an hour are part of the creation, and reasoning is part of the output. ``cost`` is in nanodollars; ``certain`` is
+    False where it comes from an estimate. ``answered``: a model began to answer, whether or not its upstream reported
+    tokens.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
+    cache_creation_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    web_searches: int = 0
+    cost: int = 0
+    certain: bool = True
     answered: bool = False
 
     @classmethod
-    def of(cls, tokens: Tokens, *, answered: bool = False) -> "Usage":
-        """Return the counts as they are now."""
+    def of(cls, record: Record) -> "Usage":
+        """Return what a record has at the end of its request."""
         return cls(
-            input_tokens=tokens.input_tokens,
-            output_tokens=tokens.output_tokens,
-            cache_read_tokens=tokens.cache_read_tokens,
-            cache_creation_tokens=tokens.cache_creation_tokens,
-            answered=answered,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            cache_read_tokens=record.cache_read_tokens,
+            cache_creation_tokens=record.cache_creation_tokens,
+            cache_creation_1h_tokens=record.cache_creation_1h_tokens,
+            reasoning_tokens=record.reasoning_tokens,
+            web_searches=record.web_searches,
+            cost=record.cost,
+            certain=record.cost_certain,
+            answered=record.first_byte is not None,
         )
 
 
@@ -64,7 +76,7 @@ class Charge:
     refusal: Callable[[Refused], Failure]
     actual: Callable[[Usage], int]
     headers: Callable[[int], Headers] = _nothing
-    instead: str | None = None
+    instead: Instead | None = None
     overdrawn: Demand | None = None
     alone: Demand | None = None
     required: bool = False
@@ -96,7 +108,7 @@ class Grant:
 
     __slots__ = ()
     headers: Headers = ()
-    instead: str | None = None
+    instead: Instead | None = None
 
     def settle(self, usage: Usage) -> None:
         """Take what the request used; only the first call counts."""
@@ -134,7 +146,7 @@ class _Result:
 
     charges: Sequence[Charge] = ()
     headers: Headers = ()
-    instead: str | None = None
+    instead: Instead | None = None
 
 
 _FREE: Final = Grant()
@@ -152,11 +164,16 @@ class Admission:
     """Admits requests; made once at start."""
 
     def __init__(
-        self, parts: Sequence[Part] = (), *, counters: Counters | None = None, patience: Patience | None = None
+        self,
+        parts: Sequence[Part] = (),
+        *,
+        counters: Counters | None = None,
+        alone: MemoryCounters | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        """Ask ``parts`` in this order what to demand of a request. Without ``counters``, this process counts alone."""
+        """Ask ``parts`` in this order what to demand of a request. Without ``counters``, ``alone`` counts alone."""
         self._parts = tuple(parts)
-        self._alone = MemoryCounters()
+        self._alone = MemoryCounters() if alone is None else alone
         self._queue = Queue(self._alone if counters is None else counters, patience or Patience())
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
@@ -185,7 +202,7 @@ class Admission:
 
     async def _take(self, call: Call, charges: tuple[Charge, ...], *, holder: str) -> _Result:
         """Take all demands. Raises Failure where there is no room, UnavailableError where nobody counts."""
-        instead: str | None = None
+        instead: Instead | None = None
         while charges:
             result = await self._queue.take(
                 [charge.demand for charge in charges],
@@ -204,7 +221,7 @@ class Admission:
         if any(charge.required for charge in charges):
             raise counters_unavailable()
         left = tuple(replace(charge, demand=charge.alone) for charge in charges if charge.alone is not None)
-        instead: str | None = None
+        instead: Instead | None = None
         while left:
             result = await self._alone.take([charge.demand for charge in left], holder=holder)
             if isinstance(result, Taken):
@@ -219,13 +236,13 @@ class Admission:
         self._alone.settle(demands, actual, holder=holder)
 
 
-def _result(charges: Sequence[Charge], taken: Taken, *, instead: str | None) -> _Result:
+def _result(charges: Sequence[Charge], taken: Taken, *, instead: Instead | None) -> _Result:
     pairs = zip(charges, taken.before, strict=True)
     headers = tuple(header for charge, before in pairs for header in charge.headers(before))
     return _Result(charges, headers, instead)
 
 
-def _overdrawn(charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], str]:
+def _overdrawn(charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Instead]:
     """Return the charges of a request that another model serves. Raises Failure where none does."""
     charge = charges[refused.index]
     if charge.instead is None or charge.overdrawn is None:

@@ -46,9 +46,9 @@ class Purse:
 
     The request reserves ``reserve``, which is taken while what is spent and reserved already leaves room for it. Where
     it does not fit, but something is left and nothing is reserved, the request gets through alone, so that an amount
-    can be spent to its end; it overdraws the purse by less than one reservation. When it ends, what it really cost replaces the reservation. ``key`` names the window as well, so that the next one begins
-    empty. ``amount`` None: what is spent is only counted. A reservation that is never settled, because its pod died,
-    counts until the window ends.
+    can be spent to its end; it overdraws the purse by less than one reservation. When it ends, what it really cost
+    replaces the reservation. ``key`` names the window as well, so that the next one begins empty. ``amount`` None: what
+    is spent is only counted. A reservation that is never settled, because its pod died, counts until the window ends.
     """
 
     key: str
@@ -60,6 +60,14 @@ class Purse:
     def waits(self) -> bool:
         """Nobody queues for money."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """A model that serves instead of the one asked for, by the name that a namespace has for it."""
+
+    model: str
+    namespace: str
 
 
 Demand = Bucket | Slots | Purse

@@ -68,21 +68,25 @@ class Ledger:
         for name in over:
             del self.accounts[name]
 
-    def write(self) -> None:
-        """Write the file, if there is one and it is not current. Raises OSError as the file system does."""
+    def document(self) -> bytes | None:
+        """Return what the file should hold; None if there is no file, or if it is current."""
         if self._path is None or not self.changed:
-            return
+            return None
         self.changed = False
         rows = [
             [each.budget, each.window.begins_at, each.window.ends_at, each.member, each.spent + each.reserved]
             for each in self.accounts.values()
         ]
-        scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump({"spent": rows}, file, separators=(",", ":"))
-        scratch.rename(self._path)
+        return json.dumps({"spent": rows}, separators=(",", ":")).encode()
+
+    def write(self, document: bytes) -> None:
+        """Replace the file. Raises OSError as the file system does."""
+        if self._path is not None:
+            scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(document)
+            scratch.rename(self._path)
 
 
 def key(budget: str, window: Window, member: str = "") -> str:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from claude_gateway import names
 from claude_gateway.contract.login import Outcome
+from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Compared, Record
@@ -116,6 +117,14 @@ class Metrics:
             registry=registry,
         )
 
+        self._budgets: Callable[[], Iterable[tuple[str, int, int]]] = tuple
+        self._spent, self._limit = (
+            Gauge(name, text, ("budget",), registry=registry)
+            for name, text in (
+                (names.METRIC_BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known"),
+                (names.METRIC_BUDGET_LIMIT, "The amount of a budget"),
+            )
+        )
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
         self._valid = Gauge(
             names.METRIC_CREDENTIAL_VALID,
@@ -136,6 +145,10 @@ class Metrics:
             registry=registry,
         )
         self._counted: dict[str, int] = {}
+
+    def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
+        """Ask ``budgets`` at each scrape for each one's name, what is spent of it, and its amount, in nanodollars."""
+        self._budgets = budgets
 
     def watch_credentials(self, credentials: Callable[[], Iterable[CredentialReport]]) -> None:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
@@ -218,6 +231,7 @@ class Metrics:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
         self._show_credentials()
         self._show_ejections()
+        self._show_budgets()
         return generate_latest(self._registry)
 
     def _show_ejections(self) -> None:
@@ -232,6 +246,14 @@ class Metrics:
         self._until.clear()
         for target, each in latest.items():
             self._until.labels(target, each.reason).set(each.until)
+
+    def _show_budgets(self) -> None:
+        """Set the gauges of the budgets, of those alone that exist."""
+        self._spent.clear()
+        self._limit.clear()
+        for budget, spent, limit in self._budgets():
+            self._spent.labels(budget).set(spent / NANODOLLARS)
+            self._limit.labels(budget).set(limit / NANODOLLARS)
 
     def _show_credentials(self) -> None:
         """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""

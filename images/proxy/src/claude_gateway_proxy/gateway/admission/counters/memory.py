@@ -87,6 +87,11 @@ class MemoryCounters:
         accounts = self._state.accounts
         return {key: accounts[key].spent if key in accounts else 0 for key in keys}
 
+    def spent(self, key: str) -> int:
+        """Return what is spent of one purse."""
+        account = self._state.accounts.get(key)
+        return 0 if account is None else account.spent
+
     async def close(self) -> None:
         """Nothing is open."""
 
