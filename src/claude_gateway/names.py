@@ -312,6 +312,11 @@ def bundle_name(release: str) -> str:
     return f"{release}-bundle"
 
 
+def allotment_name(release: str) -> str:
+    """Return the name of the ConfigMap that divides limits and budgets between the proxy pods."""
+    return f"{release}-allotment"
+
+
 def bootstrap_name(release: str) -> str:
     """Return the name of the GatewayClient and the Secret of the first client."""
     return f"{release}-bootstrap"

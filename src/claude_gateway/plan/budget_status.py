@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from claude_gateway.api.budget import BudgetSpec
 from claude_gateway.contract import money
-from claude_gateway.contract.budget import Spending
+from claude_gateway.contract.budget import Spending, Window
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.budget_details import BudgetDetails
 from claude_gateway.plan.programmed import ConditionState
@@ -38,6 +38,25 @@ def details(
         updated_at=timestamp(now),
     )
     return before if before is not None and _stands(before, news, now) else news
+
+
+def known(world: World) -> dict[str, Spending]:
+    """Return what the statuses say was spent, by this release; without those that somebody else wrote."""
+    found: dict[str, Spending] = {}
+    for item in world.budgets:
+        entry = item.status.of(world.settings.identity)
+        written = None if entry is None else entry.budget
+        spent = None if written is None else written.nanodollars
+        if written is None or spent is None:
+            continue
+        try:
+            begins, ends = (datetime.fromisoformat(text) for text in (written.started_at, written.resets_at))
+        except ValueError:
+            continue
+        found[f"{item.ref.namespace}/{item.ref.name}"] = Spending(
+            Window(int(begins.timestamp()), int(ends.timestamp())), spent
+        )
+    return found
 
 
 def states(item: Item[Any], spending: Mapping[str, Spending], now: datetime) -> dict[ConditionType, ConditionState]:

@@ -7,20 +7,23 @@ unless the pod reported that it was done. Half of the rest is kept back for pods
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from claude_gateway.contract.allotment import Allotments, Windows
 from claude_gateway.contract.budget import Budget, Spending, Window, window
+from claude_gateway.contract.payers import PART
 from claude_gateway.contract.report import BudgetUse, ProcessReport
 
-_KEPT_BACK = 2
+_KEPT_BACK: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PodUse:
-    """What a pod reported last; ``there`` is whether it still exists."""
+    """What a pod reported last of budgets and of members' parts; ``there`` is whether it still exists."""
 
     pod: str
     uses: Mapping[tuple[str, str], BudgetUse] = field(default_factory=dict)
+    members: tuple[BudgetUse, ...] = ()
     drained: bool = False
     there: bool = True
 
@@ -37,8 +40,9 @@ def pod_use(pod: str, report: ProcessReport | None, *, there: bool = True) -> Po
     """Return what a pod's gateway reports of budgets; None: it did not report."""
     if report is None:
         return PodUse(pod, there=there)
-    uses = {(use.budget, use.window): use for use in report.budgets}
-    return PodUse(pod, uses, drained=report.drained, there=there)
+    uses = {(use.budget, use.window): use for use in report.budgets if not use.member}
+    members = tuple(use for use in report.budgets if use.member)
+    return PodUse(pod, uses, members, drained=report.drained, there=there)
 
 
 def divide(
@@ -67,8 +71,28 @@ def divide(
                 spent.setdefault(budget.name, {})[each.key] = total
             if each is current:
                 spending[budget.name] = Spending(current, total)
+    _count_members({name: found.window for name, found in spending.items()}, pods, before, gone=gone, spent=spent)
     there = sum(pod.there for pod in pods)
     return Division(Allotments(pods=max(1, there), leases=leases, gone=gone, spent=spent), spending)
+
+
+def _count_members(
+    windows: Mapping[str, Window], pods: Iterable[PodUse], before: Allotments, *, gone: Windows, spent: Windows
+) -> None:
+    """Add up what members spent on all pods in the current windows; of pods that are gone, what they reported last."""
+    for name, counted in before.gone.items():
+        budget, _, person = name.partition(PART)
+        key = windows[budget].key if person and budget in windows else None
+        if key is not None and key in counted:
+            gone[name] = {key: counted[key]}
+            spent[name] = {key: counted[key]}
+    for pod in pods:
+        for use in pod.members:
+            if use.budget not in windows or windows[use.budget].key != use.window:
+                continue
+            for into in (spent, *(() if pod.there else (gone,))):
+                sums = into.setdefault(f"{use.budget}{PART}{use.member}", {})
+                sums[use.window] = sums.get(use.window, 0) + use.spent
 
 
 @dataclass(frozen=True, slots=True)

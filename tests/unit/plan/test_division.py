@@ -103,6 +103,24 @@ def test_what_cannot_be_read_is_none() -> None:
     assert read_part(b'{"pods": "many"}') is None
 
 
+def member(pod: str, spent: int, *, there: bool = True, budget: str = "ns/all", key: str = TODAY.key) -> PodUse:
+    use = BudgetUse(budget=budget, window=key, member="ns:alice", spent=spent, used=spent)
+    return pod_use(pod, ProcessReport(budgets=(use,)), there=there)
+
+
+def test_what_one_person_spent_on_all_pods_is_added_up() -> None:
+    found = divided(member("a", 10), member("b", 5), member("c", 7, key="0-1"), member("d", 9, budget="ns/none"))
+    assert found.allotments.spent["ns/all#ns:alice"] == {TODAY.key: 15}
+    assert found.spending["ns/all"].spent == 0, "the whole is reported by itself"
+    left = divided(member("a", 12), member("b", 5, there=False), before=found.allotments)
+    assert left.allotments.spent["ns/all#ns:alice"] == {TODAY.key: 17}
+    assert left.allotments.gone["ns/all#ns:alice"] == {TODAY.key: 5}
+    later = divided(member("a", 13), before=left.allotments)
+    assert later.allotments.spent["ns/all#ns:alice"] == {TODAY.key: 18}
+    stale = Allotments(gone={"ns/all#ns:bob": {"0-1": 4}, "ns/none#ns:bob": {TODAY.key: 4}})
+    assert "ns/all#ns:bob" not in divided(before=stale).allotments.gone
+
+
 @dataclass
 class Pod:
     """A gateway that spends at most its lease."""

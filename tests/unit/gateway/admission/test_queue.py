@@ -181,7 +181,7 @@ async def test_a_bucket_lets_the_next_in_when_it_has_drained() -> None:
     assert len(turns.waits) == 3
 
 
-@pytest.mark.parametrize("demand", [Purse("p", amount=5, reserve=6, ends_at=2**40), Slots("s", most=0, waits=False)])
+@pytest.mark.parametrize("demand", [Purse("p", amount=0, reserve=6, ends_at=2**40), Slots("s", most=0, waits=False)])
 async def test_nobody_waits_for_what_does_not_wait(demand: Demand) -> None:
     turns = _Turns()
     await turns.ask("a-0", demand)
