@@ -7,7 +7,7 @@ broken, it gets the busy one's, because then a retry is worthwhile.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -86,7 +86,7 @@ class Exchange:
             _end_waiting(ended.cause, call.record)
         finally:
             deadline.stop()
-            grant.settle(Usage.of(call.record, answered=call.record.first_byte is not None))
+            grant.settle(_usage(call.record))
 
     async def _answer(self, call: Call, deadline: Deadline, send: Send, *, more: Headers) -> None:
         """Answer an admitted request; its answer gets ``more`` headers."""
@@ -95,9 +95,17 @@ class Exchange:
         call.record.rule, call.record.why = choice.rule or "", choice.why.value
         upstreams = self._pool.lease(call.snapshot.egress)
         failed: AttemptFailed | None = None
+        tries = 0
         try:
-            for number, candidate in enumerate(choice.candidates, start=1):
-                _note_attempt(call.record, candidate, number)
+            for number, (candidate, waits) in enumerate(_in_turn(choice.candidates), start=1):
+                if waits and tries:
+                    break
+                with deadline:
+                    entered = await self._admission.enter(call, candidate.target, waits=waits)
+                if entered is None:
+                    continue
+                tries += 1
+                _note_attempt(call.record, candidate, tries)
                 try:
                     with self.ledger.trying(choice, candidate.target, call.asked), deadline:
                         failed = await self._try(
@@ -107,15 +115,19 @@ class Exchange:
                             upstreams=upstreams,
                             send=send,
                             deadline=deadline,
-                            last=number == len(choice.candidates),
+                            last=number >= len(choice.candidates),
                             earlier=failed,
                             more=more,
                         )
                 except Ended as ended:
                     _end(ended.cause, call, candidate.target)
                     return
+                finally:
+                    entered.settle(_usage(call.record))
                 if failed is None:
                     return
+            if failed is not None:
+                await _respond_failed(failed, call=call, send=send, more=more)
         finally:
             self._pool.release(upstreams)
 
@@ -206,6 +218,17 @@ class Exchange:
             retry_after=retry_after(headers, now=datetime.now(UTC)),
             reason=failed.kind.value,
         )
+
+
+def _in_turn(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, bool]]:
+    """Yield the candidates, and whether a request may wait for room at them: at the first, if no other has any."""
+    if len(candidates) > 1:
+        yield from ((candidate, False) for candidate in candidates)
+    yield candidates[0], True
+
+
+def _usage(record: Record) -> Usage:
+    return Usage.of(record, answered=record.first_byte is not None)
 
 
 def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:

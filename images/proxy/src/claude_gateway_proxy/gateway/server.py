@@ -11,7 +11,9 @@ from typing import Final
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.cors import Cors
@@ -58,7 +60,9 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        admission = _admission(settings)
+        self._metrics.watch_queue(lambda: admission.waiting)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
@@ -206,6 +210,12 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
+
+
+def _admission(settings: Settings) -> Admission:
+    limits = RateLimits()
+    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
+    return Admission([limits], targets=limits, patience=patience)
 
 
 def _load(settings: Settings) -> Load:
