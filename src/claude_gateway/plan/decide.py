@@ -24,6 +24,7 @@ from claude_gateway.plan import (
     ejections,
     judges,
     last_use,
+    rates,
     retirements,
     route_rules,
     service_accounts,
@@ -190,6 +191,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
+        limits=rates.of(spec.limits),
     )
 
 

@@ -7,7 +7,7 @@ broken, it gets the busy one's, because then a retry is worthwhile.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -99,9 +99,17 @@ class Exchange:
         call.record.rule, call.record.why = choice.rule or "", choice.why.value
         upstreams = self._pool.lease(call.snapshot.egress)
         failed: AttemptFailed | None = None
+        tries = 0
         try:
-            for number, candidate in enumerate(choice.candidates, start=1):
-                _note_attempt(call.record, candidate, number)
+            for number, (candidate, waits) in enumerate(_in_turn(choice.candidates), start=1):
+                if waits and tries:
+                    break
+                with deadline:
+                    entered = await self._admission.enter(call, candidate.target, waits=waits)
+                if entered is None:
+                    continue
+                tries += 1
+                _note_attempt(call.record, candidate, tries)
                 try:
                     with self.ledger.trying(choice, candidate.target, call.asked), deadline:
                         failed = await self._try(
@@ -111,15 +119,19 @@ class Exchange:
                             upstreams=upstreams,
                             send=send,
                             deadline=deadline,
-                            last=number == len(choice.candidates),
+                            last=number >= len(choice.candidates),
                             earlier=failed,
                             more=more,
                         )
                 except Ended as ended:
                     _end(ended.cause, call, candidate.target)
                     return
+                finally:
+                    entered.settle(Usage.of(call.record))
                 if failed is None:
                     return
+            if failed is not None:
+                await _respond_failed(failed, call=call, send=send, more=more)
         finally:
             self._pool.release(upstreams)
 
@@ -212,6 +224,13 @@ class Exchange:
             retry_after=retry_after(headers, now=datetime.now(UTC)),
             reason=failed.kind.value,
         )
+
+
+def _in_turn(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, bool]]:
+    """Yield the candidates, and whether a request may wait for room at them: at the first, if no other has any."""
+    if len(candidates) > 1:
+        yield from ((candidate, False) for candidate in candidates)
+    yield candidates[0], True
 
 
 def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:

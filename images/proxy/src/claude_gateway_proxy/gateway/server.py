@@ -13,7 +13,9 @@ from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, 
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
@@ -67,7 +69,8 @@ class Process:
         path = settings.spend_file or settings.run_dir / SPEND_JSON
         self._till = Till(alone=alone, shares=self._shares, path=path)
         self._budgets = Budgets(self._till)
-        admission = Admission((self._budgets,), alone=alone)
+        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone)
+        self._metrics.watch_queue(lambda: admission.waiting)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
@@ -224,6 +227,12 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
+
+
+def _admission(settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters) -> Admission:
+    limits = RateLimits(pods=lambda: shares.current().pods)
+    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
+    return Admission([limits, budgets], targets=limits, alone=alone, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from claude_gateway.contract.client import Priority
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.demand import Demand, Instead
@@ -69,12 +70,13 @@ class Charge:
     units, and ``headers`` what the answer says, given what counted before the request (``Taken.before``). ``instead``
     is the model that serves a request for which there is no room: then ``overdrawn`` is taken in place of the demand.
     ``alone`` is demanded of this process's own counters while the shared ones cannot be reached, None: nothing;
-    ``required``: the request is rejected then.
+    ``required``: the request is rejected then. ``label`` names the kind of limit in metrics, from a fixed list.
     """
 
     demand: Demand
     refusal: Callable[[Refused], Failure]
     actual: Callable[[Usage], int]
+    label: str = ""
     headers: Callable[[int], Headers] = _nothing
     instead: Instead | None = None
     overdrawn: Demand | None = None
@@ -98,6 +100,13 @@ class Part(Protocol):
 
     def charges(self, call: Call, /) -> Sequence[Charge | Watch]:
         """Return what a request must take; nothing costs nothing. Raises Failure for one that must not be sent."""
+
+
+class Targets(Protocol):
+    """What targets demand of the requests that are sent to them."""
+
+    def charges_of(self, target: Target, call: Call, /, *, waits: bool) -> Sequence[Charge]:
+        """Return what a request must take of a target; ``waits``: it may queue for it."""
 
 
 class Grant:
@@ -167,16 +176,26 @@ class Admission:
         self,
         parts: Sequence[Part] = (),
         *,
+        targets: Targets | None = None,
         counters: Counters | None = None,
         alone: MemoryCounters | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """Ask ``parts`` in this order what to demand of a request. Without ``counters``, ``alone`` counts alone."""
+        """Ask ``parts`` in this order what to demand of a request, and ``targets`` what their limits demand.
+
+        ``alone`` are the counters of this process; without ``counters``, it counts alone.
+        """
         self._parts = tuple(parts)
+        self._targets = targets
         self._alone = MemoryCounters() if alone is None else alone
         self._queue = Queue(self._alone if counters is None else counters, patience or Patience())
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a limit."""
+        return len(self._queue)
 
     async def admit(self, call: Call) -> Grant:
         """Return the permission to send a request, at once unless a limit makes it wait.
@@ -188,15 +207,31 @@ class Admission:
         if call.origin is None and _ANY not in call.client.models:
             _check_further_models(call)
         found = [each for part in self._parts for each in part.charges(call)]
-        if not found:
+        return await self._granted(call, found) if found else _FREE
+
+    async def enter(self, call: Call, target: Target, *, waits: bool) -> Grant | None:
+        """Return the permission to send an admitted request to a target; None where the target has no room.
+
+        ``waits``: it waits for room. Raises Failure if there is none after all.
+        """
+        if self._targets is None or target.limits is None:
             return _FREE
+        try:
+            return await self._granted(call, self._targets.charges_of(target, call, waits=waits))
+        except Failure:
+            if waits or not call.record.limited:
+                raise
+            call.record.limited = ""
+            return None
+
+    async def _granted(self, call: Call, found: Sequence[Charge | Watch]) -> Grant:
         holder = f"{self._process}-{next(self._numbers)}"
         charges = tuple(each for each in found if isinstance(each, Charge))
         watches = tuple(each for each in found if isinstance(each, Watch))
         try:
             taken = await self._take(call, charges, holder=holder)
         except UnavailableError:
-            taken = await self._take_alone(charges, holder=holder)
+            taken = await self._take_alone(call, charges, holder=holder)
             return _Charged(taken, watches, holder=holder, settle=self._settle_alone)
         return _Charged(taken, watches, holder=holder, settle=self._settle)
 
@@ -213,10 +248,10 @@ class Admission:
             )
             if isinstance(result, Taken):
                 return _result(charges, result, instead=instead)
-            charges, instead = _overdrawn(charges, result)
+            charges, instead = _overdrawn(call, charges, result)
         return _Result()
 
-    async def _take_alone(self, charges: Sequence[Charge], *, holder: str) -> _Result:
+    async def _take_alone(self, call: Call, charges: Sequence[Charge], *, holder: str) -> _Result:
         """Take what is demanded of this process alone. Raises Failure where there is no room, or where it must not."""
         if any(charge.required for charge in charges):
             raise counters_unavailable()
@@ -226,7 +261,7 @@ class Admission:
             result = await self._alone.take([charge.demand for charge in left], holder=holder)
             if isinstance(result, Taken):
                 return _result(left, result, instead=instead)
-            left, instead = _overdrawn(left, result)
+            left, instead = _overdrawn(call, left, result)
         return _Result()
 
     def _settle(self, demands: Sequence[Demand], actual: Sequence[int], holder: str) -> None:
@@ -242,10 +277,11 @@ def _result(charges: Sequence[Charge], taken: Taken, *, instead: Instead | None)
     return _Result(charges, headers, instead)
 
 
-def _overdrawn(charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Instead]:
+def _overdrawn(call: Call, charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Instead]:
     """Return the charges of a request that another model serves. Raises Failure where none does."""
     charge = charges[refused.index]
     if charge.instead is None or charge.overdrawn is None:
+        call.record.limited = charge.label
         raise charge.refusal(refused)
     other = replace(charge, demand=charge.overdrawn, instead=None)
     return (*charges[: refused.index], other, *charges[refused.index + 1 :]), charge.instead

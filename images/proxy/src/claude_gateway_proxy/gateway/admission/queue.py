@@ -32,7 +32,7 @@ class Queue:
         self._waiting: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """How many requests wait."""
+        """Return how many requests wait."""
         return sum(self._waiting.values())
 
     async def take(
@@ -45,6 +45,8 @@ class Queue:
         """
         key = next((each.key for each in demands if each.key in self._lines), None)
         refused: Refused | None = None
+        if key is not None and not demands[_index(demands, key)].waits:
+            return Refused(_index(demands, key), 0.0)
         if key is None:
             result = await self._counters.take(demands, holder=holder)
             if isinstance(result, Taken) or not demands[result.index].waits:

@@ -180,7 +180,8 @@ def rate_limited(what: str, retry_after: float) -> Failure:
 
     ``retry_after`` is in seconds; the header has whole ones, rounded up.
     """
-    return replace(_rate_limited(what), retry_after=str(max(1, math.ceil(retry_after))))
+    seconds = max(1, math.ceil(retry_after))
+    return replace(_rate_limited(what, seconds), retry_after=str(seconds))
 
 
 def budget_spent(message: str, *, retry_after: int, more: Headers) -> Failure:
@@ -197,8 +198,8 @@ def _budget_spent(message: str) -> str:
 
 
 @row(429, "rate_limit_exceeded", retry=True)
-def _rate_limited(what: str) -> str:
-    return f"{what}; try again later"
+def _rate_limited(what: str, seconds: int) -> str:
+    return f"{what}; try again in {seconds} s"
 
 
 def _short(text: str) -> str:

@@ -95,9 +95,16 @@ class Metrics:
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
             "proof",
         )
+        self._limited = counter(
+            names.METRIC_LIMITED, "Requests that a limit rejected, by the kind of limit", "client", "route", "limit"
+        )
+        self._waits = histogram(
+            names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
+        )
+        self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens),
+            *(self._mirrored, self._mirror_tokens, self._limited),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -154,6 +161,10 @@ class Metrics:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
         self._credentials = credentials
 
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Ask ``waiting`` at each scrape how many requests wait for a limit."""
+        self._queued.set_function(waiting)
+
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
         self._ejections = ejections
@@ -176,6 +187,10 @@ class Metrics:
             self._verdicts.of(client, route, verdict).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
+        if record.limited:
+            self._limited.of(client, route, record.limited).inc()
+        if record.queued:
+            self._waits.of(route).observe(record.queued)
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
@@ -220,7 +235,7 @@ class Metrics:
         }
         for counters in self._counters:
             counters.forget(known)
-        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft):
+        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft, self._waits):
             histograms.forget(known)
 
     def refused(self) -> None:
