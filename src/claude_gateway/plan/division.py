@@ -61,7 +61,8 @@ def divide(
         current = window(budget.period, now)
         for each in (current, window(budget.period, current.ends_at)):
             accounts = [_account(budget.name, each, pod, before) for pod in pods]
-            lost = _gone(budget.name, each, accounts, before, known)
+            # A pod that is gone spends nothing in a window that has not begun.
+            lost = _gone(budget.name, each, accounts, before, known) if each is current else 0
             total = _total(lost, accounts)
             for pod, lease in _leases(budget.amount - lost, accounts).items():
                 leases[pod].setdefault(budget.name, {})[each.key] = lease

@@ -58,6 +58,7 @@ def test_the_lease_of_a_pod_that_is_gone_counts_as_spent() -> None:
     before = divided(PodUse("a"), PodUse("b")).allotments
     found = divided(using("a", 10, lease=250), before=before)
     assert found.spending["ns/all"].spent == 260
+    assert found.allotments.gone == {"ns/all": {TODAY.key: 250}}, "of a window that has not begun, nothing is lost"
     again = divided(using("a", 10, lease=250), before=found.allotments)
     assert again.spending["ns/all"].spent == 260, "it is counted once"
 
