@@ -1,7 +1,7 @@
 """What a target's tokens cost: what its route says, else the table of models, else a safe price that is marked as one.
 
 Tokens of a subscription, and of a login that the client brings, cost the gateway's owner nothing; nor do those of a
-server of one's own. ``prices`` of the target count for all of them.
+server of one's own, under names that no vendor has. ``prices`` of the target count for all of them.
 """
 
 from dataclasses import dataclass
@@ -45,17 +45,19 @@ def price_of(target: Target, model: str) -> Price:
     """Return the price of a target's tokens; ``model`` is the name that was asked for where the target has none."""
     name = model if target.model == "*" else target.model
     free = target.login is not None or target.forward_client_token
-    own = target.provider == "openai" and target.base_url is not None and not is_openais_own(target.base_url)
-    return _price(target.provider, name, target.prices, free, own)
+    elsewhere = target.provider == "openai" and target.base_url is not None and not is_openais_own(target.base_url)
+    # A compatible server that takes no key cannot bill anybody.
+    own_server = target.provider in _OWN_SERVERS or (elsewhere and target.secret is None)
+    return _price(target.provider, name, own=target.prices, free=free, own_server=own_server, elsewhere=elsewhere)
 
 
 @lru_cache(maxsize=4096)
-def _price(provider: str, model: str, own: OwnPrices | None, free: bool, elsewhere: bool) -> Price:
+def _price(provider: str, model: str, *, own: OwnPrices | None, free: bool, own_server: bool, elsewhere: bool) -> Price:
     known = models.find(provider, model)
     listed = known is not None
     if own is not None:
         return Price(own.prices, listed=listed)
-    if free or (provider in _OWN_SERVERS and known is None):
+    if free or (own_server and known is None):
         return Price(_FREE, listed=listed)
     safe = Prices(usual=_safe(provider, elsewhere=elsewhere), searches=_SAFE_SEARCHES)
     found = Prices() if known is None else known.prices

@@ -100,13 +100,14 @@ def find(provider: str, model: str) -> Model | None:
 def _names(provider: str, model: str) -> Iterator[str]:
     """Yield the names under which a model may be listed, the most exact first."""
     yield model
+    model = model.removeprefix("converse/")
     plain = plain_name(model)
     undated = DATE.sub("", plain).removesuffix("-latest")
     if plain != model and provider == "bedrock":
         yield from (f"anthropic.{plain}-v1:0", f"anthropic.{plain}", f"anthropic.{undated}")
     elif plain != model and provider == "vertex_ai":
         yield DATE.sub(r"@\1", plain)
-    yield from (undated, _DASHED_DATE.sub("", model), _TUNED.sub(r"\1", model))
+    yield from (model, undated, _DASHED_DATE.sub("", model), _TUNED.sub(r"\1", model))
 
 
 def is_exact(provider: str, base_url: str | None) -> bool:

@@ -24,6 +24,7 @@ from claude_gateway.plan import (
     ejections,
     judges,
     last_use,
+    pricing,
     rates,
     retirements,
     route_rules,
@@ -159,6 +160,7 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
         if names:
             route = _route(item.ref, item.spec, names, resolved)
             routes.append(route.model_copy(update={"alias": claimed.aliases.get(item.ref)}))
+            problems.extend(pricing.warnings(item.ref, item.spec, route))
             problems.extend(route_rules.warnings(item.ref, route, clients=known, release=world.settings.namespace))
             acceptable.update([item.ref] if resolved.acceptable else [])
     served = judges.Served(routes, release=world.settings.namespace)

@@ -85,9 +85,9 @@ def test_a_cache_saves_what_input_would_have_cost() -> None:
     assert found is not None
     tokens = Tokens(input=10, cache_read=1_000_000, cache_write=1_000_000, cache_write_1h=1_000_000)
     assert saved_by_cache(found.prices, tokens) == (Decimal("4.5"), Decimal("6.25"))
-    assert saved_by_cache(Prices(), tokens) == (0, 0)
+    assert saved_by_cache(Prices(), tokens) == (Decimal(0), Decimal(0))
     dear = Prices(usual=Rates(input=Decimal(1), cache_read=Decimal(2), cache_write=Decimal("0.5")))
-    assert saved_by_cache(dear, Tokens(cache_read=1, cache_write=1)) == (0, 0)
+    assert saved_by_cache(dear, Tokens(cache_read=1, cache_write=1)) == (Decimal(0), Decimal(0))
 
 
 def test_gaps_are_filled_with_other_prices_and_nothing_else_is() -> None:

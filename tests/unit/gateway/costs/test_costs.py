@@ -203,7 +203,7 @@ def test_a_reservation_knows_the_limits_of_the_model(targets: list[Target], more
 
 
 def test_a_reservation_counts_every_answer_and_the_mode() -> None:
-    def reserved(**more: object) -> int:
+    def reserved(**more: Any) -> int:
         return reservation(
             _call(_target("gpt-5", "openai"), format=Format.CHAT, wire=Wire.OPENAI, max_tokens=100, **more)
         )
