@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from claude_gateway.api.base import BaseUrl, FormatName, ObjectName, Spec
+from claude_gateway.api.limits import Limits
 from claude_gateway.api.rule import Items, Rule, matches
 
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
@@ -40,6 +41,35 @@ class ModelAbilities(Spec):
     documents: bool | None = Field(default=None, strict=True, description="Whether it reads PDFs and other files.")
     tools: bool | None = Field(default=None, strict=True, description="Whether it calls tools.")
     thinking: bool | None = Field(default=None, strict=True, description="Whether it can be asked to think.")
+
+
+Dollars = Annotated[str, Field(min_length=1, max_length=13, pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$")]
+"""A decimal number as a string; a pattern of the schema, because a rule for each would exhaust the budget for CEL."""
+
+
+class TargetPrices(Spec):
+    """What a target's tokens cost, in dollars per million. What is left out follows from what is there."""
+
+    input: Dollars = Field(description="Input tokens that no cache has.")
+    output: Dollars = Field(description="Output tokens.")
+    cache_read: Dollars | None = Field(
+        default=None, description="Input tokens that are read from the prompt cache. Default: the price of `input`."
+    )
+    cache_write: Dollars | None = Field(
+        default=None,
+        description="Input tokens that are written to the cache for five minutes. Default: the price of `input`.",
+    )
+    cache_write_1h: Dollars | None = Field(
+        default=None,
+        alias="cacheWrite1h",
+        description="Input tokens that are written to the cache for an hour. Default: the price of `cacheWrite`.",
+    )
+    reasoning: Dollars | None = Field(
+        default=None, description="Output tokens that the model thinks with. Default: the price of `output`."
+    )
+    searches: Dollars | None = Field(
+        default=None, description='A thousand searches of the vendor\'s own web search. Default: `"0"`.'
+    )
 
 
 class RouteTarget(Spec):
@@ -168,6 +198,15 @@ class RouteTarget(Spec):
             "route says `false` to it, the request is rejected. Default: from the table of models, which never rejects."
         ),
     )
+    prices: TargetPrices | None = Field(
+        default=None,
+        description=(
+            "What the tokens of this target cost, for budgets and reports, instead of the list price: a discount, a "
+            "model that the table of models does not know, or a server of your own. Default: the list price; nothing "
+            "for subscriptions, clients' own logins and servers of your own; a safe price, which is marked, for "
+            "models without a known one."
+        ),
+    )
     weight: int = Field(
         default=1,
         strict=True,
@@ -181,6 +220,13 @@ class RouteTarget(Spec):
         ge=0,
         le=15,
         description="The lowest number is tried first, higher ones only after all lower ones failed. Default: `0`.",
+    )
+    limits: Limits | None = Field(
+        default=None,
+        description=(
+            "How much may be sent to this target. A request for which it has no room goes to the next one; where there "
+            "is none, it waits for this one. Default: no limits."
+        ),
     )
     parameters: ModelParameters = Field(
         default=ModelParameters(), description="Model settings used if a request has none of its own."

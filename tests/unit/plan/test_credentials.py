@@ -121,7 +121,8 @@ def test_an_unreadable_credential_is_known_but_not_usable() -> None:
 )
 def test_the_address_of_a_key(provider: str, base_url: str | None, held: str | None) -> None:
     fields = {"baseURL": base_url} if base_url else {}
-    found = plan(secret(), credential(provider=provider, **fields), route(targets=[target(f"{provider}/some-model")]))
+    priced = target(f"{provider}/some-model", prices={"input": "1", "output": "2"})
+    found = plan(secret(), credential(provider=provider, **fields), route(targets=[priced]))
     assert found.problems == ()
     assert found.policy.routes[0].targets[0].base_url == held
 

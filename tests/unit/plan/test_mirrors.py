@@ -65,7 +65,7 @@ def test_a_route_without_targets_mirrors_nothing() -> None:
 
 
 def test_a_retiring_model_of_a_mirror_is_warned_of() -> None:
-    found = decided(target("anthropic/claude-3-5-haiku-latest"))
+    found = decided(target("anthropic/claude-3-5-haiku-latest", prices={"input": "0.80", "output": "4"}))
     assert [problem.field for problem in found.problems] == ["spec.mirror.target.model"]
     assert served(found).mirror is not None
 

@@ -4,14 +4,20 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
-from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.budgets import Budgets
+from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
+from claude_gateway_proxy.gateway.admission.shares import Shares
+from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.cors import Cors
@@ -58,10 +64,18 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        alone = MemoryCounters()
+        self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
+        path = settings.spend_file or settings.run_dir / SPEND_JSON
+        self._till = Till(alone=alone, shares=self._shares, path=path)
+        self._budgets = Budgets(self._till)
+        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone)
+        self._metrics.watch_queue(lambda: admission.waiting)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
+        self._metrics.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._app = App(
             live=self._live,
@@ -99,7 +113,7 @@ class Process:
             await listener.start()
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
-            work = [group.create_task(self._live.run()), group.create_task(self._tick())]
+            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._till.run())]
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -165,12 +179,19 @@ class Process:
             unix=time.time(),
         )
 
+    def _spent(self) -> Iterable[tuple[str, int, int]]:
+        """Return what was spent of each budget, and its amount."""
+        snapshot = self._live.current
+        return () if snapshot is None else self._budgets.spent(snapshot.payers.budgets)
+
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
         more = {
             "credentials": self._credentials(),
             "clients": self._app.uses.report(),
             "ejected": self._exchange.ledger.ejected_for_long(),
+            "budgets": self._till.report(),
+            "drained": self._app.draining and not self._app.in_flight,
         }
         return report.model_copy(update=more)
 
@@ -206,6 +227,12 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
+
+
+def _admission(settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters) -> Admission:
+    limits = RateLimits(pods=lambda: shares.current().pods)
+    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
+    return Admission([limits, budgets], targets=limits, alone=alone, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

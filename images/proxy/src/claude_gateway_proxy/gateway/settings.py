@@ -48,6 +48,18 @@ class Settings(BaseSettings):
     max_in_flight_per_client: int = Field(
         default=1500, ge=1, description="How many of them may be one client's, so that others get an answer too."
     )
+    queue_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description=(
+            "How long a request that finds a limit reached may wait for its turn, in seconds; then, or at once if the "
+            "wait would be longer, it is answered 429 with `retry-after`. 0: requests never wait."
+        ),
+    )
+    max_queued_per_client: int = Field(
+        default=100, ge=0, description="How many requests of one client may wait for limits at one time."
+    )
     max_buffered_bytes: int = Field(
         default=192 * 1024 * 1024,
         ge=1024,
@@ -126,6 +138,20 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/]+/?$",
         description="Address of the sign-in service, such as http://claude-auth:4200. With it, Claude Code signs in at "
         "the gateway (`/login`, or `forceLoginGatewayUrl` in its managed settings).",
+    )
+    leases: bool = Field(
+        default=False,
+        description=(
+            "Whether several gateways divide budgets: each then spends only what is leased to it, as the agent writes "
+            "it beside the bundle."
+        ),
+    )
+    spend_file: Path | None = Field(
+        default=None,
+        description=(
+            "File that keeps what was spent of budgets, so that a restart does not forget it. Default: "
+            "`gateway/spend.json` in the run directory."
+        ),
     )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
