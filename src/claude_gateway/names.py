@@ -44,6 +44,8 @@ class ConditionType(StrEnum):
     """Whether the credential ends soon and nothing renews it. Only of ClaudeCredentials whose end is known."""
     TARGETS_EJECTED = "TargetsEjected"
     """Whether proxy pods try a target of the route last, because it failed. Only present if it is true."""
+    SUSPENDED = "Suspended"
+    """Whether `spec.suspend` takes the object out of service. Only present if it is true."""
     WARNINGS = "Warnings"
     """Whether something works, but probably not as intended. Only present if it is true."""
 
@@ -104,6 +106,8 @@ class Reason(StrEnum):
     """No ClaudeCredential of this name exists in the namespace."""
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"
     """The ClaudeCredential exists but has problems of its own."""
+    CREDENTIAL_SUSPENDED = "CredentialSuspended"
+    """The ClaudeCredential of the target is suspended. A warning where other targets serve the same requests."""
     CREDENTIAL_MISMATCH = "CredentialMismatch"
     """The ClaudeCredential is for a different provider than the target."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a secret
@@ -144,6 +148,8 @@ class Reason(StrEnum):
     """The object is accepted, resolved, and live on every ready proxy pod."""
     NOTHING_TO_SERVE = "NothingToServe"
     """Because of its problems no part of the object can serve; the other conditions name them."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` of the object is true: it serves nothing until the field is removed."""
     NO_READY_PODS = "NoReadyPods"
     """No proxy pod is ready."""
     NOT_SERVED = "NotServed"

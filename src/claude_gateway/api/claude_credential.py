@@ -244,6 +244,14 @@ class ClaudeCredentialSpec(Spec):
         default=None, description="The proxy pods' own identity at Anthropic, without any key."
     )
     subscription: Subscription | None = Field(default=None, description="One person's own Claude subscription.")
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether the credential is out of use: targets that name it are left out, and requests go to the other "
+            "targets of their route. Answers that have begun go on to their end. Default: false."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 
     @property

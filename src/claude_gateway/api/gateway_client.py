@@ -181,6 +181,14 @@ class GatewayClientSpec(Spec):
             "as JSON: the content of a `managed-settings.json`. Not a place for secrets. Default: none."
         ),
     )
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether new requests of the client are refused, with 429 and a sentence that says so. Answers that have "
+            "begun go on to their end. Its keys stay its own. Default: false."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

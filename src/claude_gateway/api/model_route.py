@@ -192,6 +192,14 @@ class ModelRouteSpec(Spec):
             "Default: `from: Same`."
         ),
     )
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether new requests are answered with 503 and a sentence that says so. The route keeps its model names, "
+            "and answers that have begun go on to their end. Default: false."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 
     @property

@@ -41,6 +41,7 @@ class Client(Contract):
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
+    ``suspended``: its requests are refused.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Client(Contract):
     settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    suspended: bool = False
 
     @property
     def entries(self) -> tuple[str, ...]:

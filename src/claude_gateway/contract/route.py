@@ -93,6 +93,7 @@ class Route(Contract):
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
     ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
+    ``suspended``: it has no targets, because its owner took it out of service.
     ``routes_from`` are the namespaces whose routes may take names that this route's names cover. ``*`` is every
     namespace.
     """
@@ -111,6 +112,7 @@ class Route(Contract):
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
+    suspended: bool = False
 
     @property
     def all_targets(self) -> tuple[Target, ...]:

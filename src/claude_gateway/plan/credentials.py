@@ -74,11 +74,13 @@ class _Spent(TypedDict, total=False):
 class Credentials:
     """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec.
 
-    ``people`` are the owners of subscriptions and of clients.
+    ``suspended`` credentials have no key, although they may be sound. ``people`` are the owners of subscriptions and of
+    clients.
     """
 
     keys: Mapping[ObjectRef, Key]
     known: frozenset[ObjectRef]
+    suspended: frozenset[ObjectRef]
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
     people: People
@@ -90,7 +92,7 @@ class Credentials:
 
 
 def resolve(world: World) -> Credentials:
-    """Find the key of each credential; a credential with any Problem is not usable."""
+    """Find the key of each credential; a credential with any Problem is not usable, nor is a suspended one."""
     keys: dict[ObjectRef, Key] = {}
     acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
@@ -102,13 +104,14 @@ def resolve(world: World) -> Credentials:
         value = _value(item.ref, item.spec.kind, world, logins)
         if isinstance(value, Problem):
             found.append(value)
-        elif not found:
+        elif not found and not item.spec.suspend:
             keys[item.ref] = _key(item.ref.namespace, item.spec, value, world.settings)
         problems.extend(found)
         acceptable.update([item.ref] if all(map(about_references, found)) else [])
     return Credentials(
         keys=keys,
         known=frozenset(item.ref for item in world.credentials),
+        suspended=frozenset(item.ref for item in world.credentials if item.spec is not None and item.spec.suspend),
         acceptable=frozenset(acceptable),
         problems=tuple(problems),
         people=subscriptions.people(world),

@@ -27,6 +27,7 @@ from claude_gateway.plan import (
     service_accounts,
     stored_status,
     subscriptions,
+    suspension,
     targets,
 )
 from claude_gateway.plan.backend_callers import BackendCallers
@@ -113,10 +114,11 @@ def decide(world: World, now: datetime) -> Plan:
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
     outside = backend_callers.resolve(world, spent.keys, clients=callers.holders)
     parts = (spent, callers, outside, routing, fitted)
-    found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
+    own = (*base_urls.warnings(world), *suspension.warnings(world))
+    found = (*world.problems, *own, *(problem for part in parts for problem in part.problems))
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
-    rollout = compare(world, fitted, spendable=frozenset(spent.keys))
+    rollout = compare(world, fitted, spendable=frozenset(spent.keys) | spent.suspended)
     statuses = _report(
         world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
     )
@@ -171,9 +173,9 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         name=_name(ref),
         models=names,
         display_name=spec.display_name,
-        targets=resolved.targets.get(None, ()),
-        rules=route_rules.rules(ref, spec, resolved.targets),
-        mirror=_mirror(spec, resolved),
+        targets=() if spec.suspend else resolved.targets.get(None, ()),
+        rules=() if spec.suspend else route_rules.rules(ref, spec, resolved.targets),
+        mirror=None if spec.suspend else _mirror(spec, resolved),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),
@@ -183,6 +185,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
+        suspended=bool(spec.suspend),
     )
 
 

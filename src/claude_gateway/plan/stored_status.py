@@ -17,7 +17,9 @@ from claude_gateway.plan.problem import ObjectRef
 OURS: Final = tuple(str(kind) for kind in ConditionType)
 """The condition types of a summary, in their order; conditions of other types belong to other writers."""
 _RANKS: Final = {"False": 0, "Unknown": 1, "True": 2}
-_TROUBLE: Final = frozenset((ConditionType.EXPIRING_SOON, ConditionType.TARGETS_EJECTED, ConditionType.WARNINGS))
+_TROUBLE: Final = frozenset(
+    (ConditionType.EXPIRING_SOON, ConditionType.TARGETS_EJECTED, ConditionType.SUSPENDED, ConditionType.WARNINGS)
+)
 """Conditions that are true if something is wrong."""
 
 

@@ -159,6 +159,10 @@ VALID: Final = (
     ),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
     Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-5-5", tokenCounts="Estimate")),
+    Case("a suspended route", _ROUTE, route(suspend=True)),
+    Case("a route that is not suspended", _ROUTE, route(suspend=False)),
+    Case("a suspended credential", _CREDENTIAL, {**credential(), "suspend": True}),
+    Case("a suspended client", _CLIENT, client(suspend=True)),
     Case("agents stay together", _ROUTE, route(affinity="Agent")),
     Case("nothing stays together", _ROUTE, route(affinity="None")),
     Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
@@ -521,6 +525,9 @@ INVALID: Final = (
     Case("affinity of another kind", _ROUTE, route(affinity="Cookie"), "affinity"),
     Case("affinity in small letters", _ROUTE, route(affinity="none"), "affinity"),
     Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),
+    Case("a route suspended in words", _ROUTE, route(suspend="true"), "suspend"),
+    Case("a credential suspended by a number", _CREDENTIAL, {**credential(), "suspend": 1}, "suspend"),
+    Case("a client suspended until a time", _CLIENT, client(suspend="2027-01-31T00:00:00Z"), "suspend"),
     Case("no Secret", _CREDENTIAL, {"apiKey": {"provider": "openai"}}, "apiKey.secretRef"),
     Case(
         "a provider in capitals", _CREDENTIAL, credential(provider="OpenAI"), "apiKey.provider", "such as `anthropic`"

@@ -169,6 +169,8 @@ class App:
         record.client = client.name
         self.uses.note(client.name)
         record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
+        if client.suspended:
+            raise errors.client_suspended()
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
