@@ -217,6 +217,9 @@ HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
 """Says in every answer as which client, ``<namespace>/<name>``, its caller was recognized."""
 
+HEADER_GATEWAY_CACHE: Final = "x-gateway-cache"
+"""Says in an answer of a route with `cache` whether it was kept (`hit`) or is new (`miss`)."""
+
 # Headers between the gateway and the LiteLLM worker; the gateway drops those that clients send.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"
@@ -253,6 +256,7 @@ METRIC_MIRRORED: Final = "claude_gateway_mirrored_requests"
 METRIC_MIRROR_TOKENS: Final = "claude_gateway_mirror_tokens"
 METRIC_MIRROR_DURATION: Final = "claude_gateway_mirror_duration_seconds"
 METRIC_MIRROR_TTFT: Final = "claude_gateway_mirror_time_to_first_token_seconds"
+METRIC_CACHE: Final = "claude_gateway_cache_lookups"
 METRIC_REPAIRS: Final = "claude_gateway_repairs"
 METRIC_CALLERS: Final = "claude_gateway_callers"
 METRIC_CONFIG_INFO: Final = "claude_gateway_config_info"

@@ -71,6 +71,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "max_in_flight_per_client": (nested("proxy.gateway.maxInFlightPerClient", 4), "4"),
         "max_buffered_bytes": (nested("proxy.gateway.maxBufferedBytes", 1073741824), "1073741824"),
         "max_buffered_bytes_per_client": (nested("proxy.gateway.maxBufferedBytesPerClient", 1048576), "1048576"),
+        "cache_bytes": (nested("proxy.gateway.cacheBytes", 0), "0"),
         "max_connections": (nested("proxy.gateway.maxConnections", 0), "0"),
         "max_connections_per_address": (nested("proxy.gateway.maxConnectionsPerAddress", 7), "7"),
         "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),

@@ -17,6 +17,7 @@ AGENT: Final = "agent"
 SCRIPTED: Final = "scripted model"
 
 _PREFIX: Final = "CLAUDE_GATEWAY_"
+_TELEMETRY: Final = "OTEL_"
 # Only what a Python program needs to run and to reach the network: provider keys in the user's environment must not
 # reach a process that sends requests.
 _ALLOWED: Final = frozenset(
@@ -84,6 +85,11 @@ def identity(ambient: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in ambient.items() if name in CLOUD_VARIABLES}
 
 
+def telemetry(ambient: Mapping[str, str]) -> dict[str, str]:
+    """Return OpenTelemetry's own settings for the gateway; its headers hold a key of the collector."""
+    return {name: value for name, value in ambient.items() if name.startswith(_TELEMETRY)}
+
+
 def children(
     *,
     run_dir: Path,
@@ -97,7 +103,7 @@ def children(
     """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
-    gateway = {**calling, f"{_PREFIX}LISTEN": str(listen)}
+    gateway = {**calling, **telemetry(os.environ), f"{_PREFIX}LISTEN": str(listen)}
     gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))
     if certificate is not None:
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)

@@ -74,6 +74,13 @@ class Affinity(StrEnum):
     NONE = "None"
 
 
+class Cache(Contract):
+    """Answers that are given again: for ``ttl`` seconds, if they have at most ``max_bytes``."""
+
+    ttl: float
+    max_bytes: int = 1024 * 1024
+
+
 class Mirror(Contract):
     """A candidate that gets a copy of ``percent`` of the conversations."""
 
@@ -89,6 +96,7 @@ class Route(Contract):
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count. ``affinity`` says what stays at one target.
+    ``cache`` is None where every request is asked.
     ``rules`` are in order: the first one that matches a request has its targets, and ``targets`` are for all others.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
@@ -105,6 +113,7 @@ class Route(Contract):
     targets: tuple[Target, ...]
     rules: tuple[RouteRule, ...] = ()
     mirror: Mirror | None = None
+    cache: Cache | None = None
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False

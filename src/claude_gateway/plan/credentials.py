@@ -19,7 +19,7 @@ from claude_gateway.api.claude_credential import (
 )
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
-from claude_gateway.contract.target import Aws, Federation, Google, Wire
+from claude_gateway.contract.target import Attribution, Aws, Federation, Google, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -244,9 +244,17 @@ def _ref(kind: ApiKey | Bedrock | Vertex | WorkloadIdentity) -> SecretRef | None
 
 def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
     """Return the AWS region or Google project of a credential; both are None for an API key."""
-    aws = None if spec.bedrock is None else Aws(region=spec.bedrock.region)
-    google = None if spec.vertex is None else Google(project=spec.vertex.project, location=spec.vertex.location)
+    aws, google = None, None
+    if spec.bedrock is not None:
+        aws = Aws(region=spec.bedrock.region, attribution=_attribution(spec.bedrock.attribution))
+    if spec.vertex is not None:
+        named = _attribution(spec.vertex.attribution)
+        google = Google(project=spec.vertex.project, location=spec.vertex.location, attribution=named)
     return aws, google
+
+
+def _attribution(wanted: Iterable[str] | None) -> tuple[Attribution, ...]:
+    return tuple(Attribution(each) for each in wanted or ())
 
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:

@@ -9,7 +9,7 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy
-from claude_gateway.contract.route import Affinity, Mirror, Route, Timeouts
+from claude_gateway.contract.route import Affinity, Cache, Mirror, Route, Timeouts
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
@@ -167,6 +167,13 @@ def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
     return Mirror(target=resolved.mirror, percent=spec.mirror.percent)
 
 
+def _cache(spec: ModelRouteSpec) -> Cache | None:
+    if spec.cache is None:
+        return None
+    ttl, most = seconds(spec.cache.ttl), spec.cache.max_bytes
+    return Cache(ttl=ttl) if most is None else Cache(ttl=ttl, max_bytes=most)
+
+
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
@@ -176,6 +183,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         targets=() if spec.suspend else resolved.targets.get(None, ()),
         rules=() if spec.suspend else route_rules.rules(ref, spec, resolved.targets),
         mirror=None if spec.suspend else _mirror(spec, resolved),
+        cache=_cache(spec),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),

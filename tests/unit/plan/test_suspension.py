@@ -1,5 +1,7 @@
 """``spec.suspend``: what it takes out of service, what it leaves as it is, and how the status says so."""
 
+from typing import Any
+
 import pytest
 from tests.support.builders.fleets import answer, conditions, look, pod, revision_of, serving
 from tests.support.builders.objects import (
@@ -37,7 +39,12 @@ def reasons(decided: Plan) -> list[tuple[str, str, Severity]]:
 def test_a_suspended_route_keeps_its_names_and_its_rules_of_who_may_use_it() -> None:
     match = {"name": "r", "match": {"thinking": "Enabled"}, "targets": [target()]}
     mirror = {"target": target(), "percent": 5}
-    more = {"displayName": "Sonnet", "rules": [match], "mirror": mirror, "allowedClients": {"from": "All"}}
+    more: dict[str, Any] = {
+        "displayName": "Sonnet",
+        "rules": [match],
+        "mirror": mirror,
+        "allowedClients": {"from": "All"},
+    }
     on = plan(secret(), credential(), client(), route(**more)).policy.routes[0]
     off = plan(secret(), credential(), client(), suspended(route(**more))).policy.routes[0]
     assert off == on.model_copy(update={"targets": (), "rules": (), "mirror": None, "suspended": True})

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.caching.cache import ResponseCache
+from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -25,6 +28,7 @@ from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
+from claude_gateway_proxy.gateway.telemetry import otlp
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.overview import overview
@@ -63,6 +67,7 @@ class Process:
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
+        self._otlp = otlp.start(os.environ)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -76,6 +81,8 @@ class Process:
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
             sign_in=self._sign_in,
+            otlp=self._otlp,
+            responses=_responses(settings),
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -108,6 +115,8 @@ class Process:
                 task.cancel()
         await self._app.close()
         await self._exchange.close()
+        if self._otlp is not None:
+            await asyncio.to_thread(self._otlp.close)
         if self._sign_in is not None:
             await self._sign_in.close()
 
@@ -206,6 +215,12 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
+
+
+def _responses(settings: Settings) -> ResponseCache | None:
+    if not settings.cache_bytes:
+        return None
+    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.monotonic)
 
 
 def _load(settings: Settings) -> Load:

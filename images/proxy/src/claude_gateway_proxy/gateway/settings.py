@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     max_buffered_bytes_per_client: int = Field(
         default=96 * 1024 * 1024, ge=1024, description="How many of them may be one client's."
     )
+    cache_bytes: int = Field(
+        default=32 * 1024 * 1024,
+        ge=0,
+        description=(
+            "How many bytes the answers may have together that are kept for routes with `cache` (0: none are kept). "
+            "Beyond it, the one that was used longest ago is forgotten."
+        ),
+    )
     max_connections: int = Field(
         default=4096,
         ge=0,

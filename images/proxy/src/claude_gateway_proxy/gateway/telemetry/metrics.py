@@ -89,6 +89,9 @@ class Metrics:
             ("repair", "cause"),
             registry=registry,
         )
+        self._cache = counter(
+            names.METRIC_CACHE, "Requests whose answer may be kept, by whether it was (hit, miss)", "route", "result"
+        )
         self._callers = counter(
             names.METRIC_CALLERS,
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
@@ -96,7 +99,7 @@ class Metrics:
         )
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens),
+            *(self._mirrored, self._mirror_tokens, self._cache),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -145,6 +148,10 @@ class Metrics:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
         self._ejections = ejections
 
+    def provider(self, name: str) -> str:
+        """Return OpenTelemetry's name of a provider."""
+        return self._providers.get(name, name)
+
     def finished(self, record: Record, *, now: float) -> None:
         """Count one request at its end; ``now`` is on the record's clock."""
         client, route = record.client, record.route
@@ -163,10 +170,12 @@ class Metrics:
             self._verdicts.of(client, route, verdict).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
+        if record.cache:
+            self._cache.of(route, record.cache).inc()
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
-            what = (OPERATIONS[record.format].otel_name, self._providers.get(record.provider, record.provider), route)
+            what = (OPERATIONS[record.format].otel_name, self.provider(record.provider), route)
             self._duration.of(*what).observe(now - record.started)
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)

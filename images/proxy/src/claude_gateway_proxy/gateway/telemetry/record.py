@@ -39,6 +39,10 @@ an answer was too large to be read; ``dropped``: the pod had no room for the cop
 """
 
 
+CacheResult = Literal["", "hit", "miss"]
+"""Whether the answer had been kept; empty where that was not asked. A hit asks no target, and costs nothing."""
+
+
 class UpstreamError(StrEnum):
     """Why one try at a target failed; the bounded label ``kind``."""
 
@@ -77,12 +81,13 @@ class Record:
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
-    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
-    rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
-    ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
-    judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
-    requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
-    tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
+    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the rule of the route that matched,
+    empty for its own targets; ``why`` says in one word why the first target came first. ``trace_id`` is that of its
+    span, where one is recorded. ``error`` is the gateway's own message to the client. ``verdicts`` has one word for
+    each tool call that was to be judged, ``repairs`` the name and the cause of each change to the request that an
+    upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in
+    such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the
+    request that was copied.
     """
 
     wire: Wire
@@ -101,6 +106,8 @@ class Record:
     lane: str = ""
     model: str = ""
     session: str = ""
+    trace_id: str = ""
+    cache: CacheResult = ""
     stream: bool = False
     status: int = 0
     outcome: Outcome = "ok"
@@ -157,6 +164,10 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.trace_id:
+            line["trace_id"] = self.trace_id
+        if self.cache:
+            line["cache"] = self.cache
         if self.error:
             line["error"] = self.error[:_ERROR_LOGGED]
         if self.upstream_errors:
