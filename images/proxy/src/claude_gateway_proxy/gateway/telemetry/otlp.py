@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from claude_gateway_proxy.gateway.telemetry.metrics import PER_TOKEN, TOKENS
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers
@@ -31,8 +32,6 @@ _TRACE_HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
 _MODEL: Final = 128
 """Characters of a model's name: clients write it."""
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_TOKENS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
-_PER_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 _TO_FIRST: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The buckets that the conventions recommend."""
 
@@ -123,11 +122,11 @@ class Metering:
                 name, unit=unit, description=text, explicit_bucket_boundaries_advisory=list(bounds)
             )
 
-        self._tokens = histogram("gen_ai.client.token.usage", "{token}", "Tokens of a request", _TOKENS)
+        self._tokens = histogram("gen_ai.client.token.usage", "{token}", "Tokens of a request", TOKENS)
         self._duration = histogram("gen_ai.client.operation.duration", "s", "From request to end of answer", _SECONDS)
         self._first = histogram("gen_ai.server.time_to_first_token", "s", "From request to first byte", _TO_FIRST)
         self._each = histogram(
-            "gen_ai.server.time_per_output_token", "s", "Time of each token after the first", _PER_TOKEN
+            "gen_ai.server.time_per_output_token", "s", "Time of each token after the first", PER_TOKEN
         )
 
     def record(self, record: Record, *, provider: str, now: float) -> None:
@@ -141,15 +140,15 @@ class Metering:
         }
         failed: _Attributes = {} if record.outcome == "ok" else {"error.type": record.outcome}
         self._duration.record(now - record.started, {**labels, **failed})
-        if _input(record):
-            self._tokens.record(_input(record), {**labels, "gen_ai.token.type": "input"})
+        if record.all_input_tokens:
+            self._tokens.record(record.all_input_tokens, {**labels, "gen_ai.token.type": "input"})
         if record.output_tokens:
             self._tokens.record(record.output_tokens, {**labels, "gen_ai.token.type": "output"})
         if record.first_byte is None:
             return
         self._first.record(record.first_byte - record.started, labels)
-        if record.stream and record.output_tokens > 1:
-            self._each.record((now - record.first_byte) / (record.output_tokens - 1), labels)
+        if (seconds := record.seconds_per_token(now=now)) is not None:
+            self._each.record(seconds, labels)
 
 
 class Otlp:
@@ -178,11 +177,6 @@ class Otlp:
             self._metering.provider.shutdown()
 
 
-def _input(record: Record) -> int:
-    """Return all input tokens: the conventions count those of the cache, too."""
-    return record.input_tokens + record.cache_read_tokens + record.cache_creation_tokens
-
-
 def _described(record: Record) -> _Attributes:
     """Return the attributes of a span; an empty one is left out."""
     found: _Attributes = {
@@ -190,7 +184,7 @@ def _described(record: Record) -> _Attributes:
         "gen_ai.provider.name": record.provider,
         "gen_ai.request.model": record.model[:_MODEL],
         "gen_ai.conversation.id": record.session[:64],
-        "gen_ai.usage.input_tokens": _input(record),
+        "gen_ai.usage.input_tokens": record.all_input_tokens,
         "gen_ai.usage.output_tokens": record.output_tokens,
         "gen_ai.usage.cache_read.input_tokens": record.cache_read_tokens,
         "gen_ai.usage.cache_creation.input_tokens": record.cache_creation_tokens,

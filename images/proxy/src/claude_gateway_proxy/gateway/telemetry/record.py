@@ -127,6 +127,20 @@ class Record:
     mirrors: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
 
+    @property
+    def all_input_tokens(self) -> int:
+        """All input tokens, those of the cache among them, as OpenTelemetry counts them."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_creation_tokens
+
+    def seconds_per_token(self, *, now: float) -> float | None:
+        """How long each output token after the first took, of a stream that ended at ``now``; None if that is unknown.
+
+        A whole answer comes at once, so that nobody sees the time of its tokens.
+        """
+        if self.first_byte is None or not self.stream or self.output_tokens < 2:
+            return None
+        return (now - self.first_byte) / (self.output_tokens - 1)
+
     def upstream_failed(
         self, *, target: str, provider: str, kind: UpstreamError, obstacle: Obstacle | None = None
     ) -> None:
