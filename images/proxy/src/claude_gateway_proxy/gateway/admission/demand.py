@@ -44,10 +44,11 @@ class Slots:
 class Purse:
     """An amount, such as nanodollars, that may be spent until ``ends_at`` (Unix seconds).
 
-    The request reserves ``reserve``, which is taken while what is spent and reserved already leaves room for it; when
-    it ends, what it really cost replaces the reservation. ``key`` names the window as well, so that the next one begins
-    empty. ``amount`` None: what is spent is only counted. A reservation that is never settled, because its pod died,
-    counts until the window ends.
+    The request reserves ``reserve``, which is taken while what is spent and reserved already leaves room for it. Where
+    it does not fit, but something is left and nothing is reserved, the request gets through alone, so that an amount
+    can be spent to its end; it overdraws the purse by less than one reservation. When it ends, what it really cost
+    replaces the reservation. ``key`` names the window as well, so that the next one begins empty. ``amount`` None: what
+    is spent is only counted. A reservation that is never settled, because its pod died, counts until the window ends.
     """
 
     key: str

@@ -26,7 +26,10 @@ for i = 2, #KEYS do
   else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
     before[i] = tonumber(found[1] or 0)
-    if a >= 0 and before[i] + tonumber(found[2] or 0) + b > a then over = math.max(0, c - now) end
+    local reserved = tonumber(found[2] or 0)
+    -- Alone, a request may spend what is left although its reservation does not fit.
+    local fits = before[i] + reserved + b <= a or (reserved == 0 and before[i] < a)
+    if a >= 0 and not fits then over = math.max(0, c - now) end
   end
   if over and over > wait then refused, wait = i - 2, over end
 end
