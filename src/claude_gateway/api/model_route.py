@@ -18,6 +18,7 @@ from claude_gateway.api.base import (
     Spec,
     seconds,
 )
+from claude_gateway.api.limits import Limits
 from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
@@ -220,6 +221,9 @@ class ModelRouteSpec(Spec):
             "Whether new requests are answered with 503 and a sentence that says so. The route keeps its model names, "
             "and answers that have begun go on to their end. Default: false."
         ),
+    )
+    limits: Limits | None = Field(
+        default=None, description="How much all requests to the route together may ask for. Default: no limits."
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 

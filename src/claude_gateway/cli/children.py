@@ -99,6 +99,7 @@ def children(
     certificate: Certificate | None,
     level: str,
     cors_origins: tuple[str, ...] = (),
+    valkey: Address | None = None,
 ) -> tuple[Child, ...]:
     """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
@@ -111,6 +112,8 @@ def children(
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
     if cors_origins:
         gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
+    if valkey is not None:
+        gateway[f"{_PREFIX}VALKEY_ADDRESS"] = str(valkey)
     agent = {
         **shared,
         f"{_PREFIX}SOURCE": "folder",

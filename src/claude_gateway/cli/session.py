@@ -55,6 +55,7 @@ class ServeOptions:
     certificate: Certificate | None
     scripted: Address | None
     cors_origins: tuple[str, ...]
+    valkey: Address | None
     rules: Settings
     level: Level
     logins: Logins
@@ -268,6 +269,7 @@ class ServeSession:
             metrics=chosen.metrics,
             certificate=chosen.certificate,
             cors_origins=chosen.cors_origins,
+            valkey=chosen.valkey,
             level=chosen.level,
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy

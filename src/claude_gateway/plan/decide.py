@@ -22,6 +22,7 @@ from claude_gateway.plan import (
     ejections,
     judges,
     last_use,
+    rates,
     retirements,
     route_rules,
     service_accounts,
@@ -194,6 +195,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
         suspended=bool(spec.suspend),
+        limits=rates.of(spec.limits),
     )
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 

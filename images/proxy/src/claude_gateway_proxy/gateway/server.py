@@ -12,7 +12,11 @@ from typing import Final
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
@@ -62,7 +66,10 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
+        admission = _admission(settings, self._valkey)
+        self._metrics.watch_queue(lambda: admission.waiting)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
@@ -107,6 +114,8 @@ class Process:
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(self._live.run()), group.create_task(self._tick())]
+            if self._valkey is not None:
+                work.append(group.create_task(self._valkey.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -117,8 +126,31 @@ class Process:
         await self._exchange.close()
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
+        if self._valkey is not None:
+            await self._valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _connect(self, address: str) -> ValkeyCounters:
+        """Return the counters of all pods, whose connections are made later."""
+        settings = self._settings
+        server = Server(
+            address,
+            tls=settings.valkey_tls,
+            ca_file=settings.valkey_ca_file,
+            username=settings.valkey_username,
+            password_file=settings.valkey_password_file,
+        )
+        counters = ValkeyCounters(server, prefix=settings.valkey_prefix, changed=self._valkey_changed)
+        self._metrics.watch_valkey(address, lambda: counters.available)
+        return counters
+
+    def _valkey_changed(self, error: str | None) -> None:
+        if error is None:
+            emit(_log, "valkey_available")
+            return
+        policy = self._settings.when_valkey_unavailable
+        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -221,6 +253,12 @@ def _responses(settings: Settings) -> ResponseCache | None:
     if not settings.cache_bytes:
         return None
     return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.monotonic)
+
+
+def _admission(settings: Settings, counters: ValkeyCounters | None) -> Admission:
+    limits = RateLimits(required=settings.when_valkey_unavailable == "reject")
+    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
+    return Admission([limits], targets=limits, counters=counters, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

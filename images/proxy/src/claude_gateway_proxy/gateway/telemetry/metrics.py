@@ -102,9 +102,22 @@ class Metrics:
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
             "proof",
         )
+        self._limited = counter(
+            names.METRIC_LIMITED, "Requests that a limit rejected, by the kind of limit", "client", "route", "limit"
+        )
+        self._waits = histogram(
+            names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
+        )
+        self._valkey = Gauge(
+            names.METRIC_VALKEY_UP,
+            "Whether the Valkey that counts for all pods answered when it was last asked",
+            ("address",),
+            registry=registry,
+        )
+        self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens, self._cache),
+            *(self._mirrored, self._mirror_tokens, self._cache, self._limited),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -158,6 +171,14 @@ class Metrics:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
         self._credentials = credentials
 
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Ask ``waiting`` at each scrape how many requests wait for a limit."""
+        self._queued.set_function(waiting)
+
+    def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
+        """Ask ``available`` at each scrape whether the Valkey at ``address`` answers."""
+        self._valkey.labels(address).set_function(available)
+
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
         self._ejections = ejections
@@ -186,6 +207,10 @@ class Metrics:
             self._repairs.labels(repair, cause).inc()
         if record.cache:
             self._cache.of(route, record.cache).inc()
+        if record.limited:
+            self._limited.of(client, route, record.limited).inc()
+        if record.queued:
+            self._waits.of(route).observe(record.queued)
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
@@ -237,7 +262,7 @@ class Metrics:
             counters.forget(known)
         for histograms in (
             *(self._duration, self._ttft, self._per_token, self._usage),
-            *(self._mirror_duration, self._mirror_ttft),
+            *(self._mirror_duration, self._mirror_ttft, self._waits),
         ):
             histograms.forget(known)
 
