@@ -332,6 +332,29 @@ revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
 {{- end -}}
 {{- end -}}
 
+{{- /* OpenTelemetry's own variables for the gateway; empty without an endpoint. */ -}}
+{{- define "claude-gateway.otlpEnv" -}}
+{{- $otlp := .Values.otlp -}}
+{{- if $otlp.endpoint -}}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $otlp.endpoint | quote }}}
+- {name: OTEL_SERVICE_NAME, value: {{ include "claude-gateway.fullname" . | quote }}}
+{{- if $otlp.headersSecret.name }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ $otlp.headersSecret.name }}, key: {{ $otlp.headersSecret.key }}}
+{{- end }}
+{{- if $otlp.traces }}
+- {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $otlp.traceRatio | quote }}}
+{{- else }}
+- {name: OTEL_TRACES_EXPORTER, value: none}
+{{- end }}
+{{- if not $otlp.metrics }}
+- {name: OTEL_METRICS_EXPORTER, value: none}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
 {{- /* Whether the operator needs rights in the whole cluster; empty where it does not. */ -}}
 {{- define "claude-gateway.clusterwide" -}}
 {{- if or .Values.operator.allNamespaces .Values.operator.namespaceSelector }}true{{ end -}}

@@ -16,6 +16,7 @@ from claude_gateway.plan import world as plan
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import scope
+from claude_gateway_operator.audit import Audit
 from claude_gateway_operator.cluster_keys import ClusterIssuer
 from claude_gateway_operator.object_watch import CREDENTIALS
 from claude_gateway_operator.scope import Scope
@@ -69,6 +70,7 @@ class Gatherer:
         self._kube = connection
         self._settings = settings
         self._rights = Rights()
+        self._audit = Audit()
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
         self._issuer = ClusterIssuer(connection.document)
         self._rules = plan.Settings(
@@ -120,6 +122,7 @@ class Gatherer:
             # The CRD does not exist yet or is being replaced. The live configuration must stay.
             raise Retryable(str(error)) from None
         self._rights.has(collection)
+        await asyncio.to_thread(self._audit.look, collection, found)
         return found
 
     async def _listed(self) -> tuple[dict[ObjectRef, str], frozenset[str] | None]:
@@ -138,6 +141,7 @@ class Gatherer:
                 places[collection] = False
                 return
             self._rights.has(collection)
+            await asyncio.to_thread(self._audit.look, collection, found)
             for item in found:
                 metadata = item["metadata"]
                 listed[scope.secret(item)] = f"{metadata.get('uid')}/{metadata.get('resourceVersion')}"

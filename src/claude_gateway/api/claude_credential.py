@@ -15,7 +15,7 @@ from claude_gateway.api.base import (
     SecretRef,
     Spec,
 )
-from claude_gateway.api.rule import Rule, matches
+from claude_gateway.api.rule import Items, Rule, matches
 
 AWS_REGION: Final = r"^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$"
 GOOGLE_PROJECT: Final = r"^([a-z0-9][-a-z0-9.]{0,61}[a-z0-9]:)?[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$"
@@ -88,6 +88,10 @@ Workspace = Annotated[
 ]
 
 
+Callers = Annotated[tuple[Literal["Client", "Team", "User"], ...], Items("part", most=3, unique=True)]
+"""What a cloud is told about the caller of a request."""
+
+
 class ApiKey(Spec):
     """A provider's API key, tied to the one address it may go to."""
 
@@ -126,6 +130,13 @@ class Bedrock(Spec):
             "the region's own address."
         ),
     )
+    attribution: Callers | None = Field(
+        default=None,
+        description=(
+            "What AWS is told about each caller of a Claude model, as request metadata in its model invocation logs. "
+            "Default: nothing."
+        ),
+    )
 
 
 class Vertex(Spec):
@@ -145,6 +156,12 @@ class Vertex(Spec):
         description=(
             "The only address that requests go to, such as a Private Service Connect endpoint, without `/v1`. "
             "Default: the location's own address."
+        ),
+    )
+    attribution: Callers | None = Field(
+        default=None,
+        description=(
+            "What Google is told about each caller of a Claude model, as labels on the bill. Default: nothing."
         ),
     )
 
@@ -244,6 +261,14 @@ class ClaudeCredentialSpec(Spec):
         default=None, description="The proxy pods' own identity at Anthropic, without any key."
     )
     subscription: Subscription | None = Field(default=None, description="One person's own Claude subscription.")
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether the credential is out of use: targets that name it are left out, and requests go to the other "
+            "targets of their route. Answers that have begun go on to their end. Default: false."
+        ),
+    )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 
     @property

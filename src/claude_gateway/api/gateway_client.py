@@ -182,6 +182,14 @@ class GatewayClientSpec(Spec):
             "as JSON: the content of a `managed-settings.json`. Not a place for secrets. Default: none."
         ),
     )
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether new requests of the client are refused, with 429 and a sentence that says so. Answers that have "
+            "begun go on to their end. Its keys stay its own. Default: false."
+        ),
+    )
     limits: Limits | None = Field(
         default=None, description="How much all requests of the client together may ask for. Default: no limits."
     )

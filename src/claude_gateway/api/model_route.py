@@ -67,6 +67,19 @@ class RouteMirror(Spec):
     )
 
 
+class RouteCache(Spec):
+    """How long and up to which size answers are kept, to be given again for exactly the same request."""
+
+    ttl: Duration = Field(description="How long an answer is given again, at most `24h`.")
+    max_bytes: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1024,
+        le=16 * 1024 * 1024,
+        description="The largest answer that is kept, in bytes. Default: 1048576.",
+    )
+
+
 class RouteTimeouts(Spec):
     """How long to wait for a target. Durations such as `90s`, `5m` or `1h30m`, at most `24h`."""
 
@@ -161,6 +174,14 @@ class ModelRouteSpec(Spec):
             "away; clients notice nothing of it, also where it is slow or fails. Default: none."
         ),
     )
+    cache: RouteCache | None = Field(
+        default=None,
+        description=(
+            "Keeps whole answers and gives them again to the same client and person for exactly the same request; for "
+            "embeddings, classification and the like. Requests that stream, think, have tools or come from Claude Code "
+            "are always asked. Default: none; every request is asked."
+        ),
+    )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")
     safeguards_model: ModelName | None = Field(
         default=None,
@@ -191,6 +212,14 @@ class ModelRouteSpec(Spec):
             "Namespaces whose ModelRoutes may take names that a name of this route covers, such as `claude-opus-*` "
             "under `claude-*`; the most literal name then wins. Routes of its own namespace always may. "
             "Default: `from: Same`."
+        ),
+    )
+    suspend: bool | None = Field(
+        default=None,
+        strict=True,
+        description=(
+            "Whether new requests are answered with 503 and a sentence that says so. The route keeps its model names, "
+            "and answers that have begun go on to their end. Default: false."
         ),
     )
     limits: Limits | None = Field(

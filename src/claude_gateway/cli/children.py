@@ -17,6 +17,7 @@ AGENT: Final = "agent"
 SCRIPTED: Final = "scripted model"
 
 _PREFIX: Final = "CLAUDE_GATEWAY_"
+_TELEMETRY: Final = "OTEL_"
 # Only what a Python program needs to run and to reach the network: provider keys in the user's environment must not
 # reach a process that sends requests.
 _ALLOWED: Final = frozenset(
@@ -84,6 +85,11 @@ def identity(ambient: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in ambient.items() if name in CLOUD_VARIABLES}
 
 
+def telemetry(ambient: Mapping[str, str]) -> dict[str, str]:
+    """Return OpenTelemetry's own settings for the gateway; its headers hold a key of the collector."""
+    return {name: value for name, value in ambient.items() if name.startswith(_TELEMETRY)}
+
+
 def children(
     *,
     run_dir: Path,
@@ -94,11 +100,12 @@ def children(
     level: str,
     cors_origins: tuple[str, ...] = (),
     spend_file: Path | None = None,
+    valkey: Address | None = None,
 ) -> tuple[Child, ...]:
     """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
-    gateway = {**calling, f"{_PREFIX}LISTEN": str(listen)}
+    gateway = {**calling, **telemetry(os.environ), f"{_PREFIX}LISTEN": str(listen)}
     gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))
     if certificate is not None:
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
@@ -108,6 +115,8 @@ def children(
         gateway.setdefault(f"{_PREFIX}SPEND_FILE", str(spend_file))
     if cors_origins:
         gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
+    if valkey is not None:
+        gateway[f"{_PREFIX}VALKEY_ADDRESS"] = str(valkey)
     agent = {
         **shared,
         f"{_PREFIX}SOURCE": "folder",

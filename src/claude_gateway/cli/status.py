@@ -34,7 +34,8 @@ def status(
     for each in decision.plan.statuses:
         false = [found for found in each.conditions if found.status == "False"]
         accepted = next((found for found in each.conditions if found.type == ConditionType.ACCEPTED), None)
-        shown = "; ".join(f"{found.type}: {found.message}" for found in false) or (accepted.message if accepted else "")
+        told = [*false, *(found for found in each.conditions if found.type == ConditionType.SUSPENDED)]
+        shown = "; ".join(f"{found.type}: {found.message}" for found in told) or (accepted.message if accepted else "")
         click.echo(printable(f"{'not ok' if false else 'ok'}  {each.object}  {shown}".rstrip()))
     for finding in decision.findings:
         if not finding.is_error:

@@ -51,7 +51,7 @@ class Client(Contract):
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
-    ``limits`` are those of all its requests together, None without any.
+    ``suspended``: its requests are refused. ``limits`` are those of all its requests together, None without any.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Client(Contract):
     settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    suspended: bool = False
     limits: Limits | None = None
     priority: Priority = Priority.INTERACTIVE
 

@@ -75,6 +75,13 @@ class Affinity(StrEnum):
     NONE = "None"
 
 
+class Cache(Contract):
+    """Answers that are given again: for ``ttl`` seconds, if they have at most ``max_bytes``."""
+
+    ttl: float
+    max_bytes: int = 1024 * 1024
+
+
 class Mirror(Contract):
     """A candidate that gets a copy of ``percent`` of the conversations."""
 
@@ -90,12 +97,14 @@ class Route(Contract):
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count. ``affinity`` says what stays at one target.
+    ``cache`` is None where every request is asked.
     ``rules`` are in order: the first one that matches a request has its targets, and ``targets`` are for all others.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
     ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
     ``routes_from`` are the namespaces whose routes may take names that this route's names cover. ``*`` is every
-    namespace. ``limits`` are those of all requests to the route together.
+    namespace. ``limits`` are those of all requests to the route together. ``suspended``: it has no targets, because
+    its owner took it out of service.
     """
 
     name: str
@@ -105,6 +114,7 @@ class Route(Contract):
     targets: tuple[Target, ...]
     rules: tuple[RouteRule, ...] = ()
     mirror: Mirror | None = None
+    cache: Cache | None = None
     timeouts: Timeouts = Timeouts()
     safeguards_model: str | None = None
     estimate_tokens: bool = False
@@ -112,6 +122,7 @@ class Route(Contract):
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
+    suspended: bool = False
     limits: Limits | None = None
 
     @property

@@ -52,19 +52,33 @@ class Parameters(Contract):
     reasoning_effort: str | None = None
 
 
+class Attribution(StrEnum):
+    """What a cloud is told about the caller of a request."""
+
+    CLIENT = "Client"
+    TEAM = "Team"
+    USER = "User"
+
+
 class Aws(Contract):
     """Where a Bedrock target is; its secret is JSON with ``accessKeyId``, ``secretAccessKey`` and, where there is one,
-    ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity.
+    ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity. ``attribution`` is what AWS is
+    told about each caller.
     """
 
     region: str
+    attribution: tuple[Attribution, ...] = ()
 
 
 class Google(Contract):
-    """Where a Vertex target is; its secret is a service account's key file. No secret: the pod's own identity."""
+    """Where a Vertex target is; its secret is a service account's key file. No secret: the pod's own identity.
+
+    ``attribution`` is what Google is told about each caller.
+    """
 
     project: str
     location: str
+    attribution: tuple[Attribution, ...] = ()
 
 
 class Federation(Contract):

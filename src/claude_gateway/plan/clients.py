@@ -52,6 +52,7 @@ def resolve(world: World, now: datetime) -> Clients:
                     settings=settings,
                     tokens=rules,
                     service_accounts=listed,
+                    suspended=bool(item.spec.suspend),
                     limits=rates.of(item.spec.limits),
                     priority=Priority(item.spec.priority),
                 )

@@ -19,7 +19,7 @@ from claude_gateway.api.claude_credential import (
 )
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
-from claude_gateway.contract.target import Aws, Federation, Google, Wire
+from claude_gateway.contract.target import Attribution, Aws, Federation, Google, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -74,11 +74,13 @@ class _Spent(TypedDict, total=False):
 class Credentials:
     """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec.
 
-    ``people`` are the owners of subscriptions and of clients.
+    ``suspended`` credentials have no key, although they may be sound. ``people`` are the owners of subscriptions and of
+    clients.
     """
 
     keys: Mapping[ObjectRef, Key]
     known: frozenset[ObjectRef]
+    suspended: frozenset[ObjectRef]
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
     people: People
@@ -90,7 +92,7 @@ class Credentials:
 
 
 def resolve(world: World) -> Credentials:
-    """Find the key of each credential; a credential with any Problem is not usable."""
+    """Find the key of each credential; a credential with any Problem is not usable, nor is a suspended one."""
     keys: dict[ObjectRef, Key] = {}
     acceptable: set[ObjectRef] = set()
     problems: list[Problem] = []
@@ -102,13 +104,14 @@ def resolve(world: World) -> Credentials:
         value = _value(item.ref, item.spec.kind, world, logins)
         if isinstance(value, Problem):
             found.append(value)
-        elif not found:
+        elif not found and not item.spec.suspend:
             keys[item.ref] = _key(item.ref.namespace, item.spec, value, world.settings)
         problems.extend(found)
         acceptable.update([item.ref] if all(map(about_references, found)) else [])
     return Credentials(
         keys=keys,
         known=frozenset(item.ref for item in world.credentials),
+        suspended=frozenset(item.ref for item in world.credentials if item.spec is not None and item.spec.suspend),
         acceptable=frozenset(acceptable),
         problems=tuple(problems),
         people=subscriptions.people(world),
@@ -241,9 +244,17 @@ def _ref(kind: ApiKey | Bedrock | Vertex | WorkloadIdentity) -> SecretRef | None
 
 def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
     """Return the AWS region or Google project of a credential; both are None for an API key."""
-    aws = None if spec.bedrock is None else Aws(region=spec.bedrock.region)
-    google = None if spec.vertex is None else Google(project=spec.vertex.project, location=spec.vertex.location)
+    aws, google = None, None
+    if spec.bedrock is not None:
+        aws = Aws(region=spec.bedrock.region, attribution=_attribution(spec.bedrock.attribution))
+    if spec.vertex is not None:
+        named = _attribution(spec.vertex.attribution)
+        google = Google(project=spec.vertex.project, location=spec.vertex.location, attribution=named)
     return aws, google
+
+
+def _attribution(wanted: Iterable[str] | None) -> tuple[Attribution, ...]:
+    return tuple(Attribution(each) for each in wanted or ())
 
 
 def entry_of(namespace: str, spec: ClaudeCredentialSpec) -> str | None:

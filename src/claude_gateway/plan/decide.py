@@ -9,7 +9,7 @@ from claude_gateway.api.base import seconds
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy
-from claude_gateway.contract.route import Affinity, Mirror, Route, Timeouts
+from claude_gateway.contract.route import Affinity, Cache, Mirror, Route, Timeouts
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
@@ -31,6 +31,7 @@ from claude_gateway.plan import (
     service_accounts,
     stored_status,
     subscriptions,
+    suspension,
     targets,
 )
 from claude_gateway.plan.backend_callers import BackendCallers
@@ -120,10 +121,11 @@ def decide(world: World, now: datetime) -> Plan:
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
     outside = backend_callers.resolve(world, spent.keys, clients=callers.holders)
     parts = (spent, callers, outside, routing, paying, fitted)
-    found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
+    own = (*base_urls.warnings(world), *suspension.warnings(world))
+    found = (*world.problems, *own, *(problem for part in parts for problem in part.problems))
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable | paying.acceptable) - fitted.rejected
-    rollout = compare(world, fitted, spendable=frozenset(spent.keys))
+    rollout = compare(world, fitted, spendable=frozenset(spent.keys) | spent.suspended)
     statuses = _report(
         world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
     )
@@ -175,15 +177,23 @@ def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
     return Mirror(target=resolved.mirror, percent=spec.mirror.percent)
 
 
+def _cache(spec: ModelRouteSpec) -> Cache | None:
+    if spec.cache is None:
+        return None
+    ttl, most = seconds(spec.cache.ttl), spec.cache.max_bytes
+    return Cache(ttl=ttl) if most is None else Cache(ttl=ttl, max_bytes=most)
+
+
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
         name=_name(ref),
         models=names,
         display_name=spec.display_name,
-        targets=resolved.targets.get(None, ()),
-        rules=route_rules.rules(ref, spec, resolved.targets),
-        mirror=_mirror(spec, resolved),
+        targets=() if spec.suspend else resolved.targets.get(None, ()),
+        rules=() if spec.suspend else route_rules.rules(ref, spec, resolved.targets),
+        mirror=None if spec.suspend else _mirror(spec, resolved),
+        cache=_cache(spec),
         timeouts=Timeouts(
             first_token=seconds(timeouts.first_token), idle=seconds(timeouts.idle), total=seconds(timeouts.total)
         ),
@@ -193,6 +203,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
+        suspended=bool(spec.suspend),
         limits=rates.of(spec.limits),
     )
 

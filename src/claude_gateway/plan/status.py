@@ -15,6 +15,7 @@ _ABOUT_REFERENCES: Final = frozenset(
     (
         Reason.CREDENTIAL_NOT_FOUND,
         Reason.CREDENTIAL_NOT_USABLE,
+        Reason.CREDENTIAL_SUSPENDED,
         Reason.CREDENTIAL_MISMATCH,
         Reason.MODEL_NOT_FOUND,
         Reason.PARENT_NOT_FOUND,
@@ -109,6 +110,8 @@ def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | 
         or reason is Reason.PARTIALLY_ACCEPTED
     ):
         return "Warning"
+    if kind is ConditionType.SUSPENDED:
+        return "Normal"
     if kind is ConditionType.EXPIRING_SOON:
         return "Warning" if state == "True" else None
     if kind is ConditionType.VALID and state == "True":
@@ -122,7 +125,12 @@ def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | 
 
 def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
-    warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
+    suspended = [problem for problem in standing.problems if problem.reason is Reason.SUSPENDED]
+    warnings = [
+        problem
+        for problem in standing.problems
+        if problem.severity is Severity.WARNING and problem.reason is not Reason.SUSPENDED
+    ]
     of_references = [problem for problem in errors if about_references(problem)]
     of_spec = [problem for problem in errors if not about_references(problem)]
     valid = " ".join(filter(None, ("The spec is valid.", _joined(warnings))))
@@ -141,11 +149,13 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
     elif of_references:
         resolved = ("False", of_references[0].reason, _joined(of_references))
     states = {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
+    out = tuple(("True", Reason.SUSPENDED, _joined([problem])) for problem in suspended)
     if standing.programmed is not None:
         states[ConditionType.PROGRAMMED] = standing.programmed
-        states[ConditionType.READY] = _ready((*states.values(), *_known_false(standing)))
+        unready = tuple(("False", reason, message) for _, reason, message in out)
+        states[ConditionType.READY] = _ready((*unready, *states.values(), *_known_false(standing)))
         states.update(standing.of_kind)
-    warnings = [problem for problem in standing.problems if problem.severity is Severity.WARNING]
+    states.update((ConditionType.SUSPENDED, state) for state in out)
     if warnings:
         states[ConditionType.WARNINGS] = ("True", warnings[0].reason, _joined(warnings))
     return states

@@ -19,7 +19,13 @@ OURS: Final = tuple(str(kind) for kind in ConditionType)
 """The condition types of a summary, in their order; conditions of other types belong to other writers."""
 _RANKS: Final = {"False": 0, "Unknown": 1, "True": 2}
 _TROUBLE: Final = frozenset(
-    (ConditionType.EXPIRING_SOON, ConditionType.TARGETS_EJECTED, ConditionType.SPENT, ConditionType.WARNINGS)
+    (
+        ConditionType.EXPIRING_SOON,
+        ConditionType.TARGETS_EJECTED,
+        ConditionType.SPENT,
+        ConditionType.SUSPENDED,
+        ConditionType.WARNINGS,
+    )
 )
 """Conditions that are true if something is wrong."""
 

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from claude_gateway.api.model_route import ModelRouteSpec
@@ -63,7 +63,18 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
                 mirror = rendered
             else:
                 resolved[placed.rule] = (*resolved.get(placed.rule, ()), rendered)
+    problems = [_served_otherwise(problem, spec, resolved) for problem in problems]
     return Resolved(targets=resolved, acceptable=acceptable, problems=tuple(problems), mirror=mirror)
+
+
+def _served_otherwise(
+    problem: Problem, spec: ModelRouteSpec, resolved: Mapping[str | None, tuple[Target, ...]]
+) -> Problem:
+    """Return the Problem of a suspended credential as a warning where the requests have another target."""
+    if problem.reason is not Reason.CREDENTIAL_SUSPENDED:
+        return problem
+    placed = next(placed for placed in spec.all_targets if problem.field == f"{placed.at}.credential")
+    return replace(problem, severity=Severity.WARNING) if placed.mirrors or resolved.get(placed.rule) else problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,9 @@ def _credential_problem(
         field = PROVIDERS[provider].credential
         fix = f"Use a credential {f'with `{field}`' if field else f'whose provider is `{provider}`'}."
         return Problem(owner, at, Reason.CREDENTIAL_MISMATCH, message, fix)
+    if ref in credentials.suspended:
+        fix = "Remove `spec.suspend` of the ClaudeCredential to use the target again."
+        return Problem(owner, at, Reason.CREDENTIAL_SUSPENDED, f"{ref} is suspended", fix)
     if ref in credentials.known:
         return Problem(
             owner,

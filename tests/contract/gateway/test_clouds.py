@@ -25,7 +25,8 @@ from tests.support.processes.inprocess import (
 )
 
 from claude_gateway.contract.bundle import secret_entry
-from claude_gateway.contract.target import Aws, Google, Target, Wire
+from claude_gateway.contract.target import Attribution, Aws, Google, Target, Wire
+from claude_gateway_proxy.gateway.lanes.attribution import BEDROCK as REQUEST_METADATA
 from claude_gateway_proxy.gateway.wire.eventstream import encode
 from claude_gateway_scripted import Scripted, sigv4
 
@@ -328,6 +329,16 @@ async def test_no_credential_of_the_client_leaves_the_gateway() -> None:
         for path in (f"{_PATH}/invoke", "/v1/messages"):
             await (await gw.post(path, _BEDROCK if "model" in path else _MESSAGES, headers=headers)).read()
     assert all(KEY not in str(seen.headers) for seen in up.seen)
+
+
+async def test_bedrock_is_told_of_the_caller_what_the_credential_says_and_not_what_the_caller_says() -> None:
+    named, forged = Aws(region="us-east-1", attribution=(Attribution.CLIENT,)), {REQUEST_METADATA: '{"client":"x"}'}
+    own = '{"client":"ns/dev"}'
+    for place, expected in ((named, [own, own]), (Aws(region="us-east-1"), [forged[REQUEST_METADATA], None])):
+        async with to_bedrock(whole(_ANSWER), aws=place) as (gw, up):
+            for path in (f"{_PATH}/invoke", "/v1/messages"):
+                await (await gw.post(path, _BEDROCK if "model" in path else _MESSAGES, headers=forged)).read()
+        assert [seen.header(REQUEST_METADATA) for seen in up.seen] == expected
 
 
 async def test_inference_profiles_are_listed_to_those_who_may_see_them() -> None:

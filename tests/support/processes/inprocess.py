@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.caching.cache import ResponseCache
+from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
@@ -258,6 +261,7 @@ async def gateway(
         max_body_bytes=32 * 1024**2,
         body_seconds=body_seconds,
         log_requests=True,
+        responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.monotonic),
     )
     listener = Listener(app, bind("127.0.0.1", 0))
     await listener.start()

@@ -46,6 +46,7 @@ def test_only_the_status_has_a_default_and_it_claims_nothing(plural: str) -> Non
         ConditionType.EXPIRING_SOON,
         ConditionType.TARGETS_EJECTED,
         ConditionType.SPENT,
+        ConditionType.SUSPENDED,
     }
     assert {condition["type"] for condition in conditions} == set(ConditionType) - later
     assert {(condition["status"], condition["observedGeneration"]) for condition in conditions} == {("Unknown", 0)}

@@ -72,6 +72,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
         optional={
             "safeguardsModel": st.just("claude-haiku-5-5"),
             "affinity": st.sampled_from(["Session", "Agent", "Client", "None"]),
+            "suspend": st.booleans(),
             "tokenCounts": st.sampled_from(["Exact", "Estimate"]),
             "displayName": st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
             "timeouts": st.fixed_dictionaries(
@@ -109,7 +110,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     ),
     Kind.GATEWAY_CLIENT: st.fixed_dictionaries(
         {"keys": st.lists(st.fixed_dictionaries({"secretRef": SECRET}), min_size=1, max_size=3)},
-        optional={"models": st.lists(MODEL_NAMES, min_size=1, max_size=5, unique=True)},
+        optional={"models": st.lists(MODEL_NAMES, min_size=1, max_size=5, unique=True), "suspend": st.booleans()},
     ),
 }
 

@@ -46,6 +46,8 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "no_keys": (401, "authentication_error", False),
     "bad_signature": (401, "authentication_error", False),
     "bad_token": (401, "authentication_error", False),
+    "client_suspended": (429, "rate_limit_error", False),
+    "route_suspended": (503, "api_error", False),
     "key_expired": (401, "authentication_error", False),
     "issuer_unavailable": (503, "api_error", True),
     "login_needed": (401, "authentication_error", False),

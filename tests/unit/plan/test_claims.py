@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import credential, plan, route, secret
 
+from claude_gateway.contract.route import Cache
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Severity
@@ -169,6 +170,13 @@ def test_a_judge_is_some_routes_model(judge: str, known: bool) -> None:
 def test_estimates_are_asked_for() -> None:
     assert not routed(route("r")).policy.routes[0].estimate_tokens
     assert routed(route("r", tokenCounts="Estimate")).policy.routes[0].estimate_tokens
+
+
+def test_a_cache_is_passed_on_with_its_default() -> None:
+    assert routed(route("r")).policy.routes[0].cache is None
+    assert routed(route("r", cache={"ttl": "90s"})).policy.routes[0].cache == Cache(ttl=90, max_bytes=1024**2)
+    small = routed(route("r", cache={"ttl": "1h", "maxBytes": 2048})).policy.routes[0].cache
+    assert small == Cache(ttl=3600, max_bytes=2048)
 
 
 def test_patterns_of_many_stars_are_compared_in_linear_time() -> None:

@@ -104,9 +104,9 @@ def event(kind: str, version: str) -> dict[str, object]:
     return {"type": kind, "object": {"metadata": {"resourceVersion": version}, "data": {"key": SECRET}}}
 
 
-async def test_a_list_has_all_pages_with_kinds_and_without_managed_fields(server: Server, client: Kube) -> None:
+async def test_a_list_has_all_pages_with_kinds_and_writers_without_their_fields(server: Server, client: Kube) -> None:
     def item(name: str) -> dict[str, object]:
-        return {"metadata": {"name": name, "managedFields": [{}]}}
+        return {"metadata": {"name": name, "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {}}}]}}
 
     whole = {"apiVersion": "v1", "kind": "SecretList"}
     server.replies = [
@@ -114,7 +114,9 @@ async def test_a_list_has_all_pages_with_kinds_and_without_managed_fields(server
         says(200, {**whole, "metadata": {}, "items": [item("b")]}),
     ]
     found = await client.list(COLLECTION, label="a=b", metadata_only=True)
-    assert found == [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}} for name in ("a", "b")]
+    kind = {"apiVersion": "v1", "kind": "Secret"}
+    written = [{"manager": "m"}]
+    assert found == [{**kind, "metadata": {"name": name, "managedFields": written}} for name in ("a", "b")]
     first, second = server.seen
     assert (first.query["limit"], first.query["labelSelector"], second.query["continue"]) == ("500", "a=b", "next/page")
     assert "PartialObjectMetadataList" in second.headers["accept"]

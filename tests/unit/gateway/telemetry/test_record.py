@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.telemetry.record import Record, UpstreamError
 
@@ -32,3 +34,21 @@ def test_every_request_has_an_id_of_its_own() -> None:
     ids = {Record(wire=Wire.OPENAI, format=Format.CHAT, started=0.0).request_id for _ in range(1000)}
     assert len(ids) == 1000
     assert all(each.startswith("req_") for each in ids)
+
+
+@pytest.mark.parametrize(
+    ("stream", "tokens", "first", "expected"),
+    [(True, 5, 10.0, 0.5), (False, 5, 10.0, None), (True, 1, 10.0, None), (True, 5, None, None)],
+)
+def test_the_time_of_a_token_is_known_of_streams_alone(
+    stream: bool, tokens: int, first: float | None, expected: float | None
+) -> None:
+    record = Record(
+        wire=Wire.ANTHROPIC,
+        format=Format.MESSAGES,
+        started=9.0,
+        stream=stream,
+        output_tokens=tokens,
+        first_byte=first,
+    )
+    assert record.seconds_per_token(now=12.0) == expected

@@ -19,6 +19,7 @@ from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
+from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
@@ -32,6 +33,7 @@ from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
+from claude_gateway_proxy.gateway.telemetry.otlp import Otlp
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.telemetry.uses import Uses
@@ -70,12 +72,15 @@ class App:
         log_requests: bool,
         verify_signatures: bool = True,
         sign_in: SignIn | None = None,
+        otlp: Otlp | None = None,
+        responses: ResponseCache | None = None,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
-        ``sign_in``: people sign in here, too.
+        ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses``
+        keeps answers of the routes that want it.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -92,6 +97,8 @@ class App:
         self._log_requests = log_requests
         self._verify_signatures = verify_signatures
         self._sign_in = sign_in
+        self._otlp = otlp
+        self._responses = responses
         self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
@@ -169,6 +176,8 @@ class App:
         record.client = client.name
         self.uses.note(client.name)
         record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
+        if client.suspended:
+            raise errors.client_suspended()
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
@@ -176,6 +185,9 @@ class App:
             route = find_route(snapshot.routing, model=body.model, client=client)
             record.route = route.name
             frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
+            if self._otlp is not None:
+                # After the signature was checked, which may cover these headers.
+                scope["headers"] = self._otlp.begin(record, scope["headers"])
             call = Call(
                 wire=record.wire,
                 format=record.format,
@@ -191,10 +203,12 @@ class App:
                 route=route,
                 record=record,
             )
-            if route.mirror is None:
-                await self._exchange.answer(call, receive, send if frames is None else frames)
+            out = send if frames is None else frames
+            ask = self._exchange.answer if route.mirror is None else self._mirrors.answer
+            if route.cache is None or self._responses is None:
+                await ask(call, receive, out)
             else:
-                await self._mirrors.answer(call, receive, send if frames is None else frames)
+                await self._responses.answer(call, receive, out, ask=ask)
 
     async def _read(
         self, headers: Mapping[bytes, bytes], record: Record, scope: Scope, receive: Receive, *, held: Held
@@ -245,6 +259,8 @@ class App:
         now = time.monotonic()
         for each in (*record.asides, record):
             self._metrics.finished(each, now=now)
+            if self._otlp is not None:
+                self._otlp.finished(each, provider=self._metrics.provider(each.provider), now=now)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,8 @@ from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, 
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.admission.queue import Patience
@@ -20,6 +23,8 @@ from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.caching.cache import ResponseCache
+from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -31,6 +36,7 @@ from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
+from claude_gateway_proxy.gateway.telemetry import otlp
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.overview import overview
@@ -69,7 +75,8 @@ class Process:
         path = settings.spend_file or settings.run_dir / SPEND_JSON
         self._till = Till(alone=alone, shares=self._shares, path=path)
         self._budgets = Budgets(self._till)
-        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone)
+        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
+        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone, counters=self._valkey)
         self._metrics.watch_queue(lambda: admission.waiting)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
@@ -77,6 +84,7 @@ class Process:
         self._metrics.watch_credentials(self._credentials)
         self._metrics.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
+        self._otlp = otlp.start(os.environ)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -90,6 +98,8 @@ class Process:
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
             sign_in=self._sign_in,
+            otlp=self._otlp,
+            responses=_responses(settings),
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -114,6 +124,8 @@ class Process:
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._till.run())]
+            if self._valkey is not None:
+                work.append(group.create_task(self._valkey.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -122,8 +134,33 @@ class Process:
                 task.cancel()
         await self._app.close()
         await self._exchange.close()
+        if self._otlp is not None:
+            await asyncio.to_thread(self._otlp.close)
+        if self._valkey is not None:
+            await self._valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _connect(self, address: str) -> ValkeyCounters:
+        """Return the counters of all pods, whose connections are made later."""
+        settings = self._settings
+        server = Server(
+            address,
+            tls=settings.valkey_tls,
+            ca_file=settings.valkey_ca_file,
+            username=settings.valkey_username,
+            password_file=settings.valkey_password_file,
+        )
+        counters = ValkeyCounters(server, prefix=settings.valkey_prefix, changed=self._valkey_changed)
+        self._metrics.watch_valkey(address, lambda: counters.available)
+        return counters
+
+    def _valkey_changed(self, error: str | None) -> None:
+        if error is None:
+            emit(_log, "valkey_available")
+            return
+        policy = self._settings.when_valkey_unavailable
+        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -229,10 +266,18 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
 
 
-def _admission(settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters) -> Admission:
-    limits = RateLimits(pods=lambda: shares.current().pods)
+def _responses(settings: Settings) -> ResponseCache | None:
+    if not settings.cache_bytes:
+        return None
+    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.monotonic)
+
+
+def _admission(
+    settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters, counters: ValkeyCounters | None
+) -> Admission:
+    limits = RateLimits(pods=lambda: shares.current().pods, required=settings.when_valkey_unavailable == "reject")
     patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
-    return Admission([limits, budgets], targets=limits, alone=alone, patience=patience)
+    return Admission([limits, budgets], targets=limits, counters=counters, alone=alone, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

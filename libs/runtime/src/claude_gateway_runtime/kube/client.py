@@ -78,7 +78,7 @@ class Kube:
         self._sockets.shut_down()
 
     async def list(self, collection: str, *, label: str | None = None, metadata_only: bool = False) -> list[Manifest]:
-        """Return all objects of a collection, without ``managedFields``."""
+        """Return all objects of a collection; ``managedFields`` have the writers, without their fields."""
         accept = _METADATA_LIST if metadata_only else _JSON
         query = {"limit": str(PAGE)} | ({"labelSelector": label} if label else {})
         found: list[Manifest] = []

@@ -32,13 +32,15 @@ def decode(body: bytes) -> Manifest:
 def page(body: bytes) -> tuple[list[Manifest], str | None]:
     """Read one page of a list; return its items and the token of the next page. Raises Retryable.
 
-    Items get the kind that only the list names, and lose ``managedFields``, which is most of an object and unused.
+    Items get the kind that only the list names. Their ``managedFields`` say who wrote them and when; which fields each
+    writer has is most of an object and unused, and is left out.
     """
     document = decode(body)
     kind = {"apiVersion": document.get("apiVersion"), "kind": str(document.get("kind", "")).removesuffix("List")}
     found = [{**kind, **item} for item in document.get("items") or ()]
     for item in found:
-        item["metadata"].pop("managedFields", None)
+        for entry in item["metadata"].get("managedFields") or ():
+            entry.pop("fieldsV1", None)
     return found, document.get("metadata", {}).get("continue")
 
 

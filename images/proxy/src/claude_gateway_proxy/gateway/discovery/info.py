@@ -95,6 +95,8 @@ async def _models(scope: Scope, snapshot: Snapshot | None, issuers: Issuers, *, 
         raise errors.not_ready("no configuration was loaded yet")
     headers = dict(scope["headers"])
     client = (await snapshot.callers.identify(headers, issuers)).client
+    if client.suspended:
+        raise errors.client_suspended()
     shape = _shape(headers)
     if name:
         return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))

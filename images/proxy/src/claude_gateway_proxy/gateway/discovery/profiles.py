@@ -53,6 +53,8 @@ async def _body(scope: Scope, snapshot: Snapshot, issuers: Issuers, *, wanted: s
     client = None if principal is None else principal.client
     if client is not None and verify:
         sigv4.check(scope, b"")
+    if client is not None and client.suspended:
+        raise errors.client_suspended()
     if wanted:
         return msgspec.json.encode(_one(snapshot, client, wanted))
     asked = parse_qs(scope["query_string"].decode("latin-1")).get("type", [_KIND])[-1]

@@ -60,6 +60,13 @@ def no_keys() -> str:
     )
 
 
+@row(429, "client_suspended", retry=False)
+def client_suspended() -> str:
+    """The client is known and out of service; Claude Code shows the sentence, where a 401 or 403 would log its user
+    out."""
+    return "this client of the gateway is suspended: ask whoever runs the gateway"
+
+
 @row(401, "login_needed", retry=False)
 def login_needed(route: str) -> str:
     """Every target of the route gets the caller's own login, and the caller sent none beside the gateway's key."""

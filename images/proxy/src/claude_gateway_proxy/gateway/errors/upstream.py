@@ -39,6 +39,12 @@ def no_targets(route: str) -> str:
     return f"the route '{route}' has no usable target; its status, or the output of `serve`, says why"
 
 
+@row(503, "route_suspended", retry=False)
+def route_suspended(route: str) -> str:
+    """The owner of the route took it out of service."""
+    return f"the route '{route}' is suspended: use another model, or ask whoever runs the gateway"
+
+
 @row(502, "upstream_unreachable")
 def upstream_down(route: str, obstacle: Obstacle) -> str:
     """No target could be reached, or the last one broke off before it answered; the log has the details."""

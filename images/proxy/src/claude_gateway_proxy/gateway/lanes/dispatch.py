@@ -10,6 +10,7 @@ from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
+from claude_gateway_proxy.gateway.lanes.attribution import attribution
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
@@ -63,6 +64,7 @@ class Dispatch:
             return await self._send_federated(request, mask=mask, call=call, target=target, upstreams=upstreams)
         identity = await self._identities.headers(target, url=request.url, body=request.body, snapshot=call.snapshot)
         mask.add(shown(identity))
+        request.headers.update(attribution(target, call.principal))
         request.headers.update(identity)
         response = await upstreams.send(request.url, headers=request.headers, body=request.body)
         if not (response.status in _REJECTED and rejects(response.status, response.headers, b"")):

@@ -31,7 +31,7 @@ IN_FLIGHT: Final = 16
 BYTES: Final = 32 * 1024 * 1024
 """Bytes that the bodies of these copies have together at most."""
 
-_NOT_COPIED: Final = frozenset({b"idempotency-key", b"x-client-request-id", b"traceparent"})
+_NOT_COPIED: Final = frozenset({b"idempotency-key", b"x-client-request-id", b"traceparent", b"tracestate"})
 """Headers that mean one request of the client's, of which a copy is none."""
 
 Answer = Callable[[Call, Receive, Send], Awaitable[None]]

@@ -19,6 +19,7 @@ from claude_gateway_proxy.gateway.errors import (
     login_needed,
     model_not_allowed,
     no_targets,
+    route_suspended,
     unknown_model,
 )
 from claude_gateway_proxy.gateway.routing.affinity import key_of
@@ -164,6 +165,8 @@ def eligible(request: Routed, rule: RouteRule | None = None) -> Sequence[Target]
     """
     route, login = request.route, request.login
     targets = route.targets if rule is None else rule.targets
+    if route.suspended:
+        raise route_suspended(route.name)
     if not targets:
         raise no_targets(route.name if rule is None else f"{route.name}, rule {rule.name}")
     if not any(target.forward_client_token for target in targets):

@@ -17,6 +17,11 @@ from claude_gateway_proxy.operations import OPERATIONS
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
 """OpenTelemetry's buckets for GenAI durations, with room for long answers."""
 
+TOKENS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+"""The buckets that OpenTelemetry recommends for tokens."""
+PER_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+"""The same for the time of one token."""
+
 _Child = TypeVar("_Child", Counter, Histogram)
 
 
@@ -55,9 +60,9 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
             return _Family(Counter(name, text, labels, registry=registry), labels)
 
-        def histogram(name: str, text: str, *own: str) -> _Family[Histogram]:
+        def histogram(name: str, text: str, *own: str, buckets: tuple[float, ...] = _SECONDS) -> _Family[Histogram]:
             labels = own or ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
-            return _Family(Histogram(name, text, labels, buckets=_SECONDS, registry=registry), labels)
+            return _Family(Histogram(name, text, labels, buckets=buckets, registry=registry), labels)
 
         self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
         self._tokens = counter(names.METRIC_TOKENS, "Tokens that upstreams reported", "client", "route", "type")
@@ -90,6 +95,9 @@ class Metrics:
             ("repair", "cause"),
             registry=registry,
         )
+        self._cache = counter(
+            names.METRIC_CACHE, "Requests whose answer may be kept, by whether it was (hit, miss)", "route", "result"
+        )
         self._callers = counter(
             names.METRIC_CALLERS,
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
@@ -101,13 +109,28 @@ class Metrics:
         self._waits = histogram(
             names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
         )
+        self._valkey = Gauge(
+            names.METRIC_VALKEY_UP,
+            "Whether the Valkey that counts for all pods answered when it was last asked",
+            ("address",),
+            registry=registry,
+        )
         self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens, self._limited),
+            *(self._mirrored, self._mirror_tokens, self._cache, self._limited),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
+        self._per_token = histogram(
+            names.METRIC_PER_TOKEN, "Seconds of each output token after the first, by route", buckets=PER_TOKEN
+        )
+        self._usage = histogram(
+            names.METRIC_TOKEN_USAGE,
+            "Tokens of a request, those of the cache among the input, by route",
+            *("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"),
+            buckets=TOKENS,
+        )
         self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
         self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
         self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
@@ -166,9 +189,17 @@ class Metrics:
         """Ask ``waiting`` at each scrape how many requests wait for a limit."""
         self._queued.set_function(waiting)
 
+    def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
+        """Ask ``available`` at each scrape whether the Valkey at ``address`` answers."""
+        self._valkey.labels(address).set_function(available)
+
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
         self._ejections = ejections
+
+    def provider(self, name: str) -> str:
+        """Return OpenTelemetry's name of a provider."""
+        return self._providers.get(name, name)
 
     def finished(self, record: Record, *, now: float) -> None:
         """Count one request at its end; ``now`` is on the record's clock."""
@@ -188,6 +219,8 @@ class Metrics:
             self._verdicts.of(client, route, verdict).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
+        if record.cache:
+            self._cache.of(route, record.cache).inc()
         if record.limited:
             self._limited.of(client, route, record.limited).inc()
         if record.queued:
@@ -195,10 +228,15 @@ class Metrics:
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
-            what = (OPERATIONS[record.format].otel_name, self._providers.get(record.provider, record.provider), route)
+            what = (OPERATIONS[record.format].otel_name, self.provider(record.provider), route)
             self._duration.of(*what).observe(now - record.started)
             if record.first_byte is not None:
                 self._ttft.of(*what).observe(record.first_byte - record.started)
+            if (seconds := record.seconds_per_token(now=now)) is not None:
+                self._per_token.of(*what).observe(seconds)
+            for kind, tokens in (("input", record.all_input_tokens), ("output", record.output_tokens)):
+                if tokens:
+                    self._usage.of(*what, kind).observe(tokens)
 
     def compared(self, compared: Compared) -> None:
         """Count a request that has a copy, and the copy: tokens, seconds and tools, side by side.
@@ -236,7 +274,10 @@ class Metrics:
         }
         for counters in self._counters:
             counters.forget(known)
-        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft, self._waits):
+        for histograms in (
+            *(self._duration, self._ttft, self._per_token, self._usage),
+            *(self._mirror_duration, self._mirror_ttft, self._waits),
+        ):
             histograms.forget(known)
 
     def refused(self) -> None:

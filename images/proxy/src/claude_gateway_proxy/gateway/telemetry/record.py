@@ -42,6 +42,10 @@ an answer was too large to be read; ``dropped``: the pod had no room for the cop
 """
 
 
+CacheResult = Literal["", "hit", "miss"]
+"""Whether the answer had been kept; empty where that was not asked. A hit asks no target, and costs nothing."""
+
+
 class UpstreamError(StrEnum):
     """Why one try at a target failed; the bounded label ``kind``."""
 
@@ -80,14 +84,14 @@ class Record:
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
-    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
-    rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
-    ``queued`` are the seconds that it waited for limits,
-    and ``limited`` is the kind of limit that rejected it.
-    ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
-    judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
-    requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
-    tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
+    ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the rule of the route that matched,
+    empty for its own targets; ``why`` says in one word why the first target came first. ``trace_id`` is that of its
+    span, where one is recorded. ``queued`` are the seconds that it waited for limits, and ``limited`` is the kind of
+    limit that rejected it. ``error`` is the gateway's own message to the client. ``verdicts`` has one word for
+    each tool call that was to be judged, ``repairs`` the name and the cause of each change to the request that an
+    upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in
+    such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the
+    request that was copied.
 
     Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
     False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
@@ -111,6 +115,8 @@ class Record:
     lane: str = ""
     model: str = ""
     session: str = ""
+    trace_id: str = ""
+    cache: CacheResult = ""
     stream: bool = False
     status: int = 0
     outcome: Outcome = "ok"
@@ -143,6 +149,20 @@ class Record:
     judges: "Record | None" = field(default=None, repr=False)
     mirrors: "Record | None" = field(default=None, repr=False)
     asides: list["Record"] = field(default_factory=list)
+
+    @property
+    def all_input_tokens(self) -> int:
+        """All input tokens, those of the cache among them, as OpenTelemetry counts them."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_creation_tokens
+
+    def seconds_per_token(self, *, now: float) -> float | None:
+        """How long each output token after the first took, of a stream that ended at ``now``; None if that is unknown.
+
+        A whole answer comes at once, so that nobody sees the time of its tokens.
+        """
+        if self.first_byte is None or not self.stream or self.output_tokens < 2:
+            return None
+        return (now - self.first_byte) / (self.output_tokens - 1)
 
     def upstream_failed(
         self, *, target: str, provider: str, kind: UpstreamError, obstacle: Obstacle | None = None
@@ -182,6 +202,10 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.trace_id:
+            line["trace_id"] = self.trace_id
+        if self.cache:
+            line["cache"] = self.cache
         if self.queued:
             line["queued_ms"] = round(self.queued * 1000, 1)
         for name in _IF_ANY:

@@ -21,10 +21,10 @@ def _named(text: str) -> dict[bytes, str]:
 
 
 _OF_EVERY_WIRE: Final = _named(
-    "accept content-type user-agent traceparent idempotency-key x-client-request-id x-stainless-arch x-stainless-async "
-    "x-stainless-lang x-stainless-os x-stainless-package-version x-stainless-retry-count x-stainless-runtime "
-    "x-stainless-runtime-version x-stainless-timeout x-stainless-read-timeout x-stainless-helper-method "
-    "x-stainless-raw-response"
+    "accept content-type user-agent traceparent tracestate idempotency-key x-client-request-id x-stainless-arch "
+    "x-stainless-async x-stainless-lang x-stainless-os x-stainless-package-version x-stainless-retry-count "
+    "x-stainless-runtime x-stainless-runtime-version x-stainless-timeout x-stainless-read-timeout "
+    "x-stainless-helper-method x-stainless-raw-response"
 )
 _OF_CLAUDE: Final = _OF_EVERY_WIRE | _named(
     "anthropic-beta anthropic-version anthropic-dangerous-direct-browser-access x-app x-client-app x-cowork-enrollment "

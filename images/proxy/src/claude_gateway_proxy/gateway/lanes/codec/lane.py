@@ -44,7 +44,7 @@ PAIRS: Final = {
 _AT_ONCE: Final = 512 * 1024
 """Bytes of a body up to which it is translated on the event loop, which takes some milliseconds."""
 
-_PASSED_ON: Final = {b"user-agent": "user-agent", b"traceparent": "traceparent"}
+_PASSED_ON: Final = {name.encode(): name for name in ("user-agent", "traceparent", "tracestate")}
 """Headers of the caller that mean the same to an upstream of another format."""
 
 
