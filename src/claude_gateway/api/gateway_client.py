@@ -15,6 +15,7 @@ from claude_gateway.api.base import (
     SecretKeyRef,
     Spec,
 )
+from claude_gateway.api.brake import Brake
 from claude_gateway.api.proof import ClaimName, ClaimValue, KeyHash, Text, Timestamp
 from claude_gateway.api.rule import Items, Rule
 
@@ -179,6 +180,12 @@ class GatewayClientSpec(Spec):
         description=(
             "Settings of Claude Code for the people of this client who sign in at the gateway (`claude auth login`), "
             "as JSON: the content of a `managed-settings.json`. Not a place for secrets. Default: none."
+        ),
+    )
+    brake: Brake | None = Field(
+        default=None,
+        description=(
+            "Stops sessions and agents that run away: `{}` uses the default limits. Default: none, nothing is stopped."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

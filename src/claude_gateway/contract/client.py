@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.brake import Brake
 
 
 class TokenRule(Contract):
@@ -41,6 +42,7 @@ class Client(Contract):
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
+    ``brake`` says how far its sessions may go; None: as far as they like.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Client(Contract):
     settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    brake: Brake | None = None
 
     @property
     def entries(self) -> tuple[str, ...]:

@@ -22,8 +22,10 @@ from claude_gateway_proxy.gateway.errors.request import (
     no_keys,
     no_websocket,
     prompt_too_long,
+    session_stopped,
     unknown_model,
     unknown_path,
+    unknown_session,
     wrong_method,
 )
 from claude_gateway_proxy.gateway.errors.upstream import (
@@ -77,10 +79,12 @@ __all__ = [
     "prompt_too_long",
     "relayed",
     "render",
+    "session_stopped",
     "stream_broken",
     "stream_stalled",
     "unknown_model",
     "unknown_path",
+    "unknown_session",
     "upstream_down",
     "upstream_error",
     "upstream_redirected",
