@@ -1,9 +1,12 @@
 """A client: who may call, which model names it may use, and what proves that a caller is it."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from claude_gateway.contract.base import Contract
 from claude_gateway.contract.brake import Brake
+from claude_gateway.contract.limits import Limits
 
 
 class TokenRule(Contract):
@@ -37,12 +40,20 @@ class ClusterIssuer(Contract):
     keys: str
 
 
+class Priority(StrEnum):
+    """Whose requests come first where requests wait for a limit: people's before those of batch work."""
+
+    INTERACTIVE = "Interactive"
+    BATCH = "Batch"
+
+
 class Client(Contract):
     """Who may call, and which model names it may use (patterns like a route's).
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
     ``brake`` says how far its sessions may go; None: as far as they like.
+    ``limits`` are those of all its requests together, None without any.
     """
 
     name: str
@@ -51,6 +62,8 @@ class Client(Contract):
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
     brake: Brake | None = None
+    limits: Limits | None = None
+    priority: Priority = Priority.INTERACTIVE
 
     @property
     def entries(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.limits import Limits
 
 
 class Wire(StrEnum):
@@ -163,7 +164,7 @@ class Target(Contract):
     ``context_window``, the most input, and ``max_output_tokens`` are in tokens; ``long_context_window`` is the window
     for clients that ask for a longer one. ``certain_window``: the window is known to be the upstream's own, so that a
     longer request need not be sent. ``has`` and ``lacks`` are the abilities that the route speaks of; ``unlisted`` are
-    those that the table of models does not list for this model.
+    those that the table of models does not list for this model. ``limits`` are those of the requests sent to it.
     """
 
     id: str
@@ -192,6 +193,7 @@ class Target(Contract):
     verbatim: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None
+    limits: Limits | None = None
 
     @property
     def entries(self) -> tuple[str, ...]:

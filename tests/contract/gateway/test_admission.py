@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -30,9 +29,12 @@ class _Noted(Grant):
         self.settled.append(usage)
 
 
-@dataclass
 class _Gate(Admission):
-    grants: list[_Noted] = field(default_factory=list)
+    """An admission that notes its grants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grants: list[_Noted] = []
 
     async def admit(self, call: Call) -> Grant:
         await super().admit(call)
@@ -42,7 +44,11 @@ class _Gate(Admission):
 
 @pytest.mark.parametrize(
     ("reply", "usage"),
-    [(whole(_ANSWER), Usage(input_tokens=5, output_tokens=7)), (drop, Usage()), (whole(b"{}"), Usage())],
+    [
+        (whole(_ANSWER), Usage(input_tokens=5, output_tokens=7, answered=True)),
+        (drop, Usage()),
+        (whole(b"{}"), Usage(answered=True)),
+    ],
 )
 async def test_a_request_is_settled_once_with_its_usage(reply: Reply, usage: Usage) -> None:
     gate = _Gate()
@@ -92,4 +98,4 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
         ("c", False, 1),
         ("j", True, 1),
     ]
-    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30)]
+    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30, answered=True)]

@@ -22,6 +22,7 @@ from claude_gateway_proxy.gateway.errors.request import (
     no_keys,
     no_websocket,
     prompt_too_long,
+    rate_limited,
     session_stopped,
     unknown_model,
     unknown_path,
@@ -30,6 +31,7 @@ from claude_gateway_proxy.gateway.errors.request import (
 )
 from claude_gateway_proxy.gateway.errors.upstream import (
     address_refused,
+    counters_unavailable,
     first_token_timeout,
     identity_missing,
     internal,
@@ -59,6 +61,7 @@ __all__ = [
     "body_too_large",
     "body_too_slow",
     "coded_body",
+    "counters_unavailable",
     "encoded_body",
     "envelope",
     "first_token_timeout",
@@ -77,6 +80,7 @@ __all__ = [
     "not_ready",
     "overloaded",
     "prompt_too_long",
+    "rate_limited",
     "relayed",
     "render",
     "session_stopped",

@@ -3,6 +3,7 @@
 No 401 may contain the words ``x-api-key``: Claude Code would show "Not logged in" in place of the message.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -187,6 +188,19 @@ def encoded_body(encoding: str) -> str:
         f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip, deflate, "
         "br or zstd"
     )
+
+
+def rate_limited(what: str, retry_after: float) -> Failure:
+    """A limit is reached, and the request waited in vain or not at all. ``what`` names the limit, for people.
+
+    ``retry_after`` is in seconds; the header has whole ones, rounded up.
+    """
+    return replace(_rate_limited(what), retry_after=str(max(1, math.ceil(retry_after))))
+
+
+@row(429, "rate_limit_exceeded", retry=True)
+def _rate_limited(what: str) -> str:
+    return f"{what}; try again later"
 
 
 def _short(text: str) -> str:

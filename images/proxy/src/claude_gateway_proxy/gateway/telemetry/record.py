@@ -79,6 +79,7 @@ class Record:
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
     ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
     rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
+    ``queued`` are the seconds that it waited for limits.
     ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
     judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
     requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
@@ -106,6 +107,7 @@ class Record:
     outcome: Outcome = "ok"
     error: str = ""
     attempts: int = 0
+    queued: float = 0.0
     upstream_errors: list[FailedTry] = field(default_factory=list)
     input_tokens: int = 0
     output_tokens: int = 0
@@ -157,6 +159,8 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.queued:
+            line["queued_ms"] = round(self.queued * 1000, 1)
         if self.error:
             line["error"] = self.error[:_ERROR_LOGGED]
         if self.upstream_errors:
