@@ -11,6 +11,7 @@ from typing import Final
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
@@ -58,7 +59,8 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        self._brake = Brake(time.monotonic)
+        self._exchange = Exchange(lanes, admission=Admission([self._brake]), ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
@@ -76,6 +78,7 @@ class Process:
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
             sign_in=self._sign_in,
+            release=self._brake.release,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()

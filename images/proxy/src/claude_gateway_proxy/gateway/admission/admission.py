@@ -31,6 +31,7 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
+    cost: int = 0
     answered: bool = False
 
     @classmethod

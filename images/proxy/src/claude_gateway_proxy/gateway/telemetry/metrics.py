@@ -94,8 +94,14 @@ class Metrics:
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
             "proof",
         )
+        self._braked = counter(
+            names.METRIC_BRAKED,
+            "Requests that the client's brake stopped, by its limit and by how: soft, once, or hard, until a release",
+            *("client", "limit", "stop"),
+        )
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
+            self._braked,
             *(self._mirrored, self._mirror_tokens),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
@@ -161,6 +167,8 @@ class Metrics:
             self._rules.of(route, record.rule).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
+        if record.braked is not None:
+            self._braked.of(client, *record.braked).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
         if record.attempts > 1:

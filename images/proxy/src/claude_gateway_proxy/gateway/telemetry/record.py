@@ -71,6 +71,13 @@ def new_request_id() -> str:
     return f"req_{getrandbits(96):024x}"
 
 
+class BrakedBy(NamedTuple):
+    """By which limit of the client's brake a session was stopped, such as ``session_dollars``, and how."""
+
+    limit: str
+    stop: Literal["soft", "hard"]
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
@@ -80,10 +87,11 @@ class Record:
     ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
     rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
     ``queued`` are the seconds that it waited for limits.
-    ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
-    judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
-    requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
-    tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
+    ``error`` is the gateway's own message to the client; ``braked`` says by what the session was stopped. ``verdicts``
+    has one word for each tool call that was to be judged, ``repairs`` the name and the cause of each change to the
+    request that an upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and
+    ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for
+    a candidate, the request that was copied.
     """
 
     wire: Wire
@@ -106,6 +114,7 @@ class Record:
     status: int = 0
     outcome: Outcome = "ok"
     error: str = ""
+    braked: BrakedBy | None = None
     attempts: int = 0
     queued: float = 0.0
     upstream_errors: list[FailedTry] = field(default_factory=list)
@@ -163,6 +172,8 @@ class Record:
             line["queued_ms"] = round(self.queued * 1000, 1)
         if self.error:
             line["error"] = self.error[:_ERROR_LOGGED]
+        if self.braked is not None:
+            line["braked"] = f"{self.braked.limit} {self.braked.stop}"
         if self.upstream_errors:
             line["upstream_errors"] = [str(failed) for failed in self.upstream_errors]
         if self.repairs:

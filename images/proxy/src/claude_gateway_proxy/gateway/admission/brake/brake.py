@@ -5,20 +5,26 @@ on. It is repeated until the conversation has changed, as some clients try again
 stops its agents too, until the main conversation was stopped: a sentence in an agent's result may go unread.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from claude_gateway.contract.brake import Brake as Limits
 from claude_gateway.contract.brake import BrakeLimits
 from claude_gateway.contract.target import Format
+from claude_gateway_proxy.gateway.admission.admission import Usage, Watch
 from claude_gateway_proxy.gateway.admission.brake import turns
 from claude_gateway_proxy.gateway.admission.brake.line import Line
 from claude_gateway_proxy.gateway.admission.brake.session import Session, Sessions, Stop, Used
 from claude_gateway_proxy.gateway.admission.brake.words import Stopped, Unit
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.facts import Facts
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import session_stopped
 from claude_gateway_proxy.gateway.routing.affinity import session_of
+from claude_gateway_proxy.gateway.telemetry.record import BrakedBy
+from claude_gateway_proxy.operations import OPERATIONS
 
 _NO_TOOLS: Final = 2
 """Bytes of an empty list of tools."""
@@ -73,6 +79,22 @@ class Brake:
         if stopped is not None:
             return stopped.of(ident)
         return Seat(accounts, now)
+
+    def charges(self, call: Call) -> Sequence[Watch]:
+        """Let a request in, and watch what it costs. Raises Failure (429) for one that is stopped.
+
+        What the gateway asks by itself (``call.origin``), and what generates nothing, is neither stopped nor counted.
+        """
+        if call.origin is not None or call.client.brake is None or not OPERATIONS[call.format].generates:
+            return ()
+        found = self.enter(call.principal, call.facts, call.format)
+        if isinstance(found, Stopped):
+            call.record.braked = BrakedBy(found.limit_name, "soft" if found.soft else "hard")
+            raise session_stopped(found.message)
+        return () if found is None else (Watch(partial(self._ended, found)),)
+
+    def _ended(self, seat: Seat, usage: Usage) -> None:
+        self.leave(seat, usage.cost)
 
     def leave(self, seat: Seat, dollars: int) -> None:
         """Charge what a request cost, in nanodollars."""

@@ -47,6 +47,11 @@ class Stopped:
         return replace(self, session=session)
 
     @property
+    def limit_name(self) -> str:
+        """The limit as logs and metrics name it, such as ``session_dollars``."""
+        return f"{self.scope}_{self.unit.value}"
+
+    @property
     def soft(self) -> bool:
         """Whether the session may go on."""
         return self.hard > 0
