@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from claude_gateway.contract.models import ABILITIES, RATES
+from claude_gateway.contract.models import ABILITIES, FACTOR, RATES, SEARCHES
 from claude_gateway.contract.provider import PROVIDERS
 
 PATH: Final = "src/claude_gateway/contract/models.tsv"
 _FILE: Final = "model_prices_and_context_window_backup.json"
-_MODES: Final = frozenset({"chat", "responses", "completion", "embedding"})
+_USES: Final = frozenset({"chat", "responses", "completion", "embedding"})
 
 _OWN_SERVERS: Final = frozenset({"ollama"})
 """Providers that are a server of one's own: its settings, not the model, decide how long a prompt may be."""
@@ -42,6 +42,11 @@ _COSTS: Final = {
     "h": "cache_creation_input_token_cost_above_1hr",
     "g": "output_cost_per_reasoning_token",
 }
+_SEARCHES: Final = "search_context_size_medium"
+"""OpenAI's default, and what other vendors have at one price only."""
+
+_MODES: Final[Mapping[str, str]] = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+"""Modes of a request with a price of their own, and the endings of their fields."""
 _TIER: Final = re.compile(r"_above_(\d+)k_tokens$")
 
 
@@ -67,7 +72,7 @@ def _rows(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     # Names with their provider first: where both are there, they are what a target is called by.
     for key, entry in sorted(entries.items(), key=lambda item: "/" not in item[0]):
         provider = _provider(entry)
-        if provider not in PROVIDERS or provider in _OWN_SERVERS or entry.get("mode") not in _MODES:
+        if provider not in PROVIDERS or provider in _OWN_SERVERS or entry.get("mode") not in _USES:
             continue
         if _IN_A_REGION.match(key) is None:
             name = f"{provider}/{key.removeprefix(f'{provider}/')}"
@@ -112,10 +117,38 @@ def _prices(entry: Mapping[str, Any]) -> Iterator[str]:
         tiers.setdefault(start, {}).update(rates)
     for start in sorted(tiers):
         written = [f"{letter}{_per_million(tiers[start][letter])}" for letter in RATES if letter in tiers[start]]
+        if not start:
+            written += _beside(entry)
         if written:
             yield " ".join((f">{start}", *written) if start else written)
 
 
+def _beside(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the price of a thousand searches, and the factors of the modes."""
+    search = (entry.get("search_context_cost_per_query") or {}).get(_SEARCHES)
+    if search:
+        yield f"{SEARCHES}{_decimal(Decimal(repr(search)) * 1000)}"
+    for mode, ending in _MODES.items():
+        # Where input and output differ, the higher factor is the safe one.
+        factors = [_factor(entry, f"{side}_cost_per_token", ending) for side in ("input", "output")]
+        known = [factor for factor in factors if factor is not None]
+        if known:
+            yield f"{FACTOR}{mode}={_decimal(max(known))}"
+    for mode, factor in sorted((entry.get("provider_specific_entry") or {}).items()):
+        if isinstance(factor, int | float) and mode.isalnum():
+            yield f"{FACTOR}{mode}={_decimal(Decimal(repr(factor)))}"
+
+
+def _factor(entry: Mapping[str, Any], field: str, ending: str) -> Decimal | None:
+    usual, other = entry.get(field), entry.get(field + ending)
+    return Decimal(repr(other)) / Decimal(repr(usual)) if usual and other else None
+
+
 def _per_million(cost: float) -> str:
-    """Return the price of a million tokens as a decimal number; what is beyond twelve digits is noise of floats."""
-    return f"{Decimal(f'{Decimal(repr(cost)) * 1_000_000:.12g}').normalize():f}"
+    """Return the price of a million tokens."""
+    return _decimal(Decimal(repr(cost)) * 1_000_000)
+
+
+def _decimal(value: Decimal) -> str:
+    """Return a decimal number; what is beyond twelve digits is noise of floats."""
+    return f"{Decimal(f'{value:.12g}').normalize():f}"

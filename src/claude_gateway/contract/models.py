@@ -3,13 +3,14 @@
 The table (``models.tsv``) is generated from the model prices of the pinned LiteLLM, whose version its first line has.
 It is read when the first model is looked up. A line has five fields with tabs between: ``provider/model``, the most
 input tokens, the most output tokens, abilities as letters (a capital: the model lacks it), and prices in dollars per
-million tokens as letters with a number; ``>200000`` begins those of prompts with more tokens than that. What a line
-does not say is not known, and of a model without a line nothing is claimed.
+million tokens as letters with a number (``q``: of a thousand web searches); ``*batch=0.5`` is a factor of all prices in
+a mode, and ``>200000`` begins the prices of prompts with more tokens than that. What a line does not say is not known,
+and of a model without a line nothing is claimed.
 """
 
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -36,7 +37,13 @@ RATES: Final[Mapping[str, str]] = {
     "h": "cache_write_1h",
     "g": "reasoning",
 }
-"""The letters of the prices, and the fields of ``Rates``."""
+"""The letters of the prices of tokens, and the fields of ``Rates``."""
+
+SEARCHES: Final = "q"
+"""The letter of the price of searches."""
+
+FACTOR: Final = "*"
+"""Begins the factor of a mode."""
 
 LONG_CONTEXT: Final = 1_000_000
 """The window that ``[1m]`` stands for."""
@@ -125,6 +132,17 @@ def unlisted(model: Model, *, relays_claude: bool) -> frozenset[Ability]:
 
 
 @cache
+def highest(provider: str) -> Rates:
+    """Return the highest price of input and of output among the models of a provider; None where none has a price."""
+    owner = _SAME_MODELS.get(provider, provider)
+    found = [_parsed(line).prices.usual for line in _lines(f"{owner}/")]
+    return Rates(
+        input=max((rates.input for rates in found if rates.input), default=None),
+        output=max((rates.output for rates in found if rates.output), default=None),
+    )
+
+
+@cache
 def _table() -> str:
     # As one text: thousands of objects that are rarely looked at would be walked by every full garbage collection.
     return (pkgutil.get_data(__package__, "models.tsv") or b"").decode()
@@ -134,6 +152,11 @@ def _line(name: str) -> str | None:
     table, key = _table(), f"\n{name}\t"
     at = table.find(key)
     return None if at < 0 else table[at + len(key) : table.index("\n", at + len(key))]
+
+
+def _lines(start: str) -> Iterator[str]:
+    """Yield the lines, without their names, of all models whose name begins so."""
+    return (row.partition("\t")[2] for row in _table().splitlines() if row.startswith(start))
 
 
 def _parsed(line: str) -> Model:
@@ -150,14 +173,21 @@ def _parsed(line: str) -> Model:
 def _prices(text: str) -> Prices:
     """Read prices; those of longer prompts are complete, with the usual rate where a tier has none of its own."""
     usual, *tiers = text.split(">")
-    rates = _rates(usual, {})
+    words = usual.split()
+    rates = _rates(words, {})
     longer: list[tuple[int, Rates]] = []
     for tier in tiers:
-        start, _, own = tier.partition(" ")
+        start, *own = tier.split()
         rates = _rates(own, rates)
         longer.append((int(start), Rates(**rates)))
-    return Prices(usual=Rates(**_rates(usual, {})), longer=tuple(longer))
+    factors = (word[1:].split("=") for word in words if word[0] == FACTOR)
+    return Prices(
+        usual=Rates(**_rates(words, {})),
+        longer=tuple(longer),
+        searches=next((Decimal(word[1:]) for word in words if word[0] == SEARCHES), None),
+        factors=tuple((mode, Decimal(factor)) for mode, factor in factors),
+    )
 
 
-def _rates(text: str, before: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    return {**before, **{RATES[word[0]]: Decimal(word[1:]) for word in text.split()}}
+def _rates(words: Iterable[str], before: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {**before, **{RATES[word[0]]: Decimal(word[1:]) for word in words if word[0] in RATES}}

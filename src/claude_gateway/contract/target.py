@@ -1,9 +1,11 @@
 """A target: one upstream that can answer, how it is called, and what its model can do."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from claude_gateway.contract.base import Contract
 from claude_gateway.contract.limits import Limits
+from claude_gateway.contract.prices import Prices, Rates
 
 
 class Wire(StrEnum):
@@ -143,6 +145,27 @@ class Translation(Contract):
     chat: ChatCapabilities | None = None
 
 
+class OwnPrices(Contract):
+    """What a route says that its target's tokens cost, in dollars per million; ``searches`` per thousand.
+
+    None: a cache costs what input costs, reasoning what output costs, and searches cost nothing.
+    """
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+    searches: Decimal | None = None
+
+    @property
+    def prices(self) -> Prices:
+        """The same as prices of a model."""
+        rates = self.model_dump(exclude={"searches"})
+        return Prices(usual=Rates(**rates), searches=self.searches or Decimal(0))
+
+
 class Target(Contract):
     """One upstream that can answer a route's requests.
 
@@ -165,6 +188,7 @@ class Target(Contract):
     for clients that ask for a longer one. ``certain_window``: the window is known to be the upstream's own, so that a
     longer request need not be sent. ``has`` and ``lacks`` are the abilities that the route speaks of; ``unlisted`` are
     those that the table of models does not list for this model. ``limits`` are those of the requests sent to it.
+    ``prices`` are those that the route states, None for those of the table of models.
     """
 
     id: str
@@ -182,6 +206,7 @@ class Target(Contract):
     has: tuple[Ability, ...] = ()
     lacks: tuple[Ability, ...] = ()
     unlisted: tuple[Ability, ...] = ()
+    prices: OwnPrices | None = None
     parameters: Parameters = Parameters()
     weight: int = 1
     priority: int = 0

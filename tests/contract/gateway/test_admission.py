@@ -14,6 +14,7 @@ from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.call import Call
 
+_KNOWN = "claude-opus-4-6"
 _ANSWER = json.dumps({"type": "message", "usage": {"input_tokens": 5, "output_tokens": 7}}).encode()
 
 
@@ -45,27 +46,35 @@ class _Gate(Admission):
 @pytest.mark.parametrize(
     ("reply", "usage"),
     [
-        (whole(_ANSWER), Usage(input_tokens=5, output_tokens=7, answered=True)),
+        # 5 tokens at $5 and 7 at $25 per million.
+        (whole(_ANSWER), Usage(input_tokens=5, output_tokens=7, cost=200_000, answered=True)),
         (drop, Usage()),
-        (whole(b"{}"), Usage(answered=True)),
+        # An answer without counts costs what the request and the answer are estimated to have.
+        (whole(b"{}"), Usage(input_tokens=12, output_tokens=2, cost=110_000, certain=False, answered=True)),
     ],
 )
 async def test_a_request_is_settled_once_with_its_usage(reply: Reply, usage: Usage) -> None:
     gate = _Gate()
-    async with upstream(reply) as up, gateway(route("c", targets=[target(base_url=up.url)]), admission=gate) as gw:
+    async with (
+        upstream(reply) as up,
+        gateway(route("c", targets=[target(base_url=up.url, model=_KNOWN)]), admission=gate) as gw,
+    ):
         async with await gw.post("/v1/messages", {"model": "c"}) as response:
             await response.read()
         await gw.records()
     assert [(grant.model, grant.settled) for grant in gate.grants] == [("c", [usage])]
 
 
-async def test_a_client_that_leaves_is_settled_once() -> None:
+async def test_a_client_that_leaves_is_settled_once_with_what_was_sent() -> None:
     gate = _Gate()
-    async with upstream(hang) as up, gateway(route("c", targets=[target(base_url=up.url)]), admission=gate) as gw:
+    async with (
+        upstream(hang) as up,
+        gateway(route("c", targets=[target(base_url=up.url, model=_KNOWN)]), admission=gate) as gw,
+    ):
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(gw.post("/v1/messages", {"model": "c"}), timeout=0.5)
         await gw.records()
-    assert [grant.settled for grant in gate.grants] == [[Usage()]]
+    assert [grant.settled for grant in gate.grants] == [[Usage(input_tokens=12, cost=60_000, certain=False)]]
 
 
 async def test_what_is_rejected_has_nothing_to_settle() -> None:
@@ -85,7 +94,7 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
     async with upstream(sensible) as judge:
         routes = (
             route("c", targets=[translated], safeguards_model="j"),
-            route("j", targets=[target(base_url=judge.url)]),
+            route("j", targets=[target(base_url=judge.url, model=_KNOWN)]),
         )
         async with (
             gateway(*routes, admission=gate) as gw,
@@ -98,4 +107,4 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
         ("c", False, 1),
         ("j", True, 1),
     ]
-    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30, answered=True)]
+    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30, cost=4_750_000, answered=True)]

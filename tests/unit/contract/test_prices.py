@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway.contract import models
-from claude_gateway.contract.prices import Prices, Rates, Tokens, cost
+from claude_gateway.contract.prices import Prices, Rates, Tokens, cost, saved_by_cache
 
 
 def _cost(provider: str, name: str, tokens: Tokens) -> Decimal | None:
@@ -54,6 +54,52 @@ def test_what_has_no_price_has_no_cost() -> None:
 def test_a_cache_for_an_hour_without_a_price_costs_what_the_usual_one_costs() -> None:
     rates = Rates(input=Decimal(1), cache_write=Decimal(2))
     assert cost(Prices(usual=rates), Tokens(cache_write_1h=1_000_000)) == 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "tokens", "dollars"),
+    [
+        # Half of 1,000 x $5 and 1,000 x $25; a cache for an hour at half of $10
+        ("anthropic", "claude-opus-4-6", Tokens(input=1000, output=1000, modes=("batch",)), "0.015"),
+        ("anthropic", "claude-opus-4-6", Tokens(cache_write_1h=1000, modes=("batch",)), "0.005"),
+        # In the US a tenth more, on top of the batch
+        ("anthropic", "claude-opus-4-6", Tokens(output=1000, modes=("batch", "us")), "0.01375"),
+        ("openai", "gpt-5", Tokens(input=1000, output=1000, modes=("priority",)), "0.0225"),
+        ("openai", "gpt-5", Tokens(input=1000, modes=("flex",)), "0.000625"),
+        ("openai", "gpt-5", Tokens(input=1000, modes=("default",)), "0.00125"),
+        # $10 for a thousand searches, whatever the mode
+        ("anthropic", "claude-opus-4-6", Tokens(searches=3), "0.03"),
+        ("anthropic", "claude-opus-4-6", Tokens(input=1000, searches=1, modes=("batch",)), "0.0125"),
+    ],
+)
+def test_modes_and_searches_have_prices_of_their_own(provider: str, name: str, tokens: Tokens, dollars: str) -> None:
+    assert _cost(provider, name, tokens) == Decimal(dollars)
+
+
+def test_a_search_without_a_price_has_no_cost() -> None:
+    assert cost(Prices(usual=Rates(input=Decimal(1))), Tokens(searches=1)) is None
+
+
+def test_a_cache_saves_what_input_would_have_cost() -> None:
+    found = models.find("anthropic", "claude-opus-4-6")
+    assert found is not None
+    tokens = Tokens(input=10, cache_read=1_000_000, cache_write=1_000_000, cache_write_1h=1_000_000)
+    assert saved_by_cache(found.prices, tokens) == (Decimal("4.5"), Decimal("6.25"))
+    assert saved_by_cache(Prices(), tokens) == (0, 0)
+    dear = Prices(usual=Rates(input=Decimal(1), cache_read=Decimal(2), cache_write=Decimal("0.5")))
+    assert saved_by_cache(dear, Tokens(cache_read=1, cache_write=1)) == (0, 0)
+
+
+def test_gaps_are_filled_with_other_prices_and_nothing_else_is() -> None:
+    other = Prices(usual=Rates(Decimal(7), Decimal(8), Decimal(9)), searches=Decimal(3))
+    longer = ((10, Rates(output=Decimal(2))),)
+    filled = Prices(usual=Rates(input=Decimal(1)), longer=longer).completed(other)
+    assert filled == Prices(
+        usual=Rates(Decimal(1), Decimal(8)), longer=((10, Rates(Decimal(7), Decimal(2))),), searches=Decimal(3)
+    )
+    assert (filled.is_complete, Prices().is_complete) == (True, False)
+    assert Prices(searches=Decimal(1)).completed(other).searches == 1
+    assert Rates().highest == 0
 
 
 _COUNTS = st.builds(Tokens, *(st.integers(0, 10**7) for _ in range(6)))

@@ -58,6 +58,191 @@ def test_each_formats_stream_is_understood(data: bytes, expected: tuple[int, int
     assert _metered(data, list(range(len(data)))) == (expected, False)
 
 
+def _all(record: Record) -> tuple[int, ...]:
+    more = (record.cache_creation_1h_tokens, record.reasoning_tokens, record.web_searches)
+    return (*_counts(record), *more)
+
+
+_GOLDEN: list[tuple[str, dict[str, Any], tuple[int, ...], tuple[str, ...]]] = [
+    (
+        "messages with both caches and a search",
+        {
+            "input_tokens": 10,
+            "cache_creation_input_tokens": 100,
+            "cache_read_input_tokens": 30,
+            "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 80},
+            "output_tokens": 50,
+            "output_tokens_details": {"thinking_tokens": 40},
+            "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1},
+            "service_tier": "standard",
+        },
+        (10, 50, 30, 100, 80, 40, 2),
+        ("standard",),
+    ),
+    (
+        "messages in a batch, in the US and fast",
+        {"input_tokens": 1, "output_tokens": 2, "service_tier": "batch", "speed": "fast", "inference_geo": "us"},
+        (1, 2, 0, 0, 0, 0, 0),
+        ("batch", "fast", "us"),
+    ),
+    (
+        "messages that were compacted on the way",
+        {
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "iterations": [
+                {"type": "compaction", "input_tokens": 100, "output_tokens": 20, "cache_read_input_tokens": 7},
+                {"type": "message", "input_tokens": 10, "output_tokens": 5},
+            ],
+        },
+        (110, 25, 7, 0, 0, 0, 0),
+        (),
+    ),
+    (
+        "chat of OpenAI",
+        {
+            "prompt_tokens": 50,
+            "completion_tokens": 16,
+            "total_tokens": 66,
+            "prompt_tokens_details": {"cached_tokens": 20, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 10},
+        },
+        (30, 16, 20, 0, 0, 10, 0),
+        (),
+    ),
+    (
+        "chat of xAI, whose thoughts are beside the completion",
+        {
+            "prompt_tokens": 50,
+            "completion_tokens": 6,
+            "total_tokens": 156,
+            "completion_tokens_details": {"reasoning_tokens": 100},
+        },
+        (50, 106, 0, 0, 0, 100, 0),
+        (),
+    ),
+    (
+        "chat of Gemini, which does not name its thoughts",
+        {"prompt_tokens": 50, "completion_tokens": 6, "total_tokens": 156},
+        (50, 106, 0, 0, 0, 100, 0),
+        (),
+    ),
+    (
+        "chat of DeepSeek",
+        {
+            "prompt_tokens": 50,
+            "completion_tokens": 6,
+            "total_tokens": 56,
+            "prompt_cache_hit_tokens": 40,
+            "prompt_cache_miss_tokens": 10,
+        },
+        (10, 6, 40, 0, 0, 0, 0),
+        (),
+    ),
+    (
+        "chat of Moonshot",
+        {"prompt_tokens": 50, "completion_tokens": 6, "cached_tokens": 40},
+        (10, 6, 40, 0, 0, 0, 0),
+        (),
+    ),
+    (
+        "chat of a LiteLLM proxy, for a Claude",
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 6,
+            "total_tokens": 106,
+            "prompt_tokens_details": {
+                "cached_tokens": 40,
+                "cache_creation_tokens": 50,
+                "cache_creation_token_details": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30},
+            },
+            "cache_read_input_tokens": 40,
+            "cache_creation_input_tokens": 50,
+        },
+        (10, 6, 40, 50, 30, 0, 0),
+        (),
+    ),
+    (
+        "chat of OpenRouter",
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 6,
+            "total_tokens": 106,
+            "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 50},
+        },
+        (10, 6, 40, 50, 0, 0, 0),
+        (),
+    ),
+    (
+        "chat of Perplexity",
+        {"prompt_tokens": 1, "completion_tokens": 2, "num_search_queries": 3},
+        (1, 2, 0, 0, 0, 0, 3),
+        (),
+    ),
+    (
+        "responses",
+        {
+            "input_tokens": 75,
+            "input_tokens_details": {"cached_tokens": 32},
+            "output_tokens": 1186,
+            "output_tokens_details": {"reasoning_tokens": 1024},
+            "total_tokens": 1261,
+        },
+        (43, 1186, 32, 0, 0, 1024, 0),
+        (),
+    ),
+    ("embeddings", {"prompt_tokens": 8, "total_tokens": 8}, (8, 0, 0, 0, 0, 0, 0), ()),
+    ("embeddings of Voyage", {"total_tokens": 10}, (10, 0, 0, 0, 0, 0, 0), ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected", "modes"), [each[1:] for each in _GOLDEN], ids=[each[0] for each in _GOLDEN]
+)
+def test_the_usage_of_every_format_is_read(
+    usage: dict[str, Any], expected: tuple[int, ...], modes: tuple[str, ...]
+) -> None:
+    whole, streamed = _record(), _record()
+    read(whole, json.dumps({"usage": usage}).encode())
+    Meter(streamed, events=True).feed(b'data: {"usage":' + json.dumps(usage).encode() + b"}\n\n")
+    assert (_all(whole), whole.modes) == (_all(streamed), streamed.modes) == (expected, modes)
+
+
+def test_the_tier_and_the_searches_of_a_whole_response_are_read() -> None:
+    answer = {
+        "service_tier": "flex",
+        "output": [{"type": "web_search_call"}, {"type": "message"}, {"type": "web_search_call"}],
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    record = _record()
+    read(record, json.dumps(answer).encode())
+    assert (record.web_searches, record.modes) == (2, ("flex",))
+    record = _record()
+    read(record, b'{"output":["web_search_call"],"usage":{"input_tokens":1}}')
+    assert (record.web_searches, record.input_tokens) == (0, 1)
+
+
+@given(st.lists(st.integers(0, 400), max_size=8))
+def test_the_searches_of_streamed_responses_are_counted_however_they_are_cut(cuts: list[int]) -> None:
+    event = b'event: response.web_search_call.completed\ndata: {"text":"event: response.web_search_call.completed"}\n\n'
+    data = b"event: response.created\ndata: {}\n\n" + event * 3
+    record = _record()
+    meter = Meter(record, events=True, searches=True)
+    for start, end in pairwise([0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]):
+        meter.feed(data[start:end])
+    assert record.web_searches == 3
+
+
+def test_the_sample_is_the_beginning_and_bounded() -> None:
+    meter = Meter(_record(), events=True)
+    for _ in range(100):
+        meter.feed(b"x" * 1000)
+    assert len(b"".join(meter.sample)) == 17_000
+    meter = Meter(_record(), events=True)
+    meter.feed(b"x" * 10**6)
+    assert len(b"".join(meter.sample)) == 16 * 1024
+
+
 _PIECES = st.sampled_from(
     [
         _ANTHROPIC,

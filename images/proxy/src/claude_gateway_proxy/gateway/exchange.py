@@ -17,6 +17,7 @@ from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, U
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.lanes.lane import Lane
@@ -86,7 +87,8 @@ class Exchange:
             _end_waiting(ended.cause, call.record)
         finally:
             deadline.stop()
-            grant.settle(Usage.of(call.record, answered=call.record.first_byte is not None))
+            describe(call)
+            grant.settle(Usage.of(call.record))
 
     async def _answer(self, call: Call, deadline: Deadline, send: Send, *, more: Headers) -> None:
         """Answer an admitted request; its answer gets ``more`` headers."""
@@ -182,6 +184,8 @@ class Exchange:
                 return await begin(sending, call=call, target=target, hold=hold)
         except Ended as ended:
             if ended.cause is not Cause.SILENT:
+                # The upstream has the request, and works on it.
+                charge(call, target, Passed())
                 raise
             failure = errors.first_token_timeout(call.route.name, call.route.timeouts.first_token)
             raise AttemptFailed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None

@@ -4,7 +4,11 @@ While the client keeps up, a piece is written in the call that brings it. A task
 than all that is done with the piece.
 """
 
+from typing import Final
+
+from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.answer import Answer
+from claude_gateway_proxy.gateway.costs.cost import Passed
 from claude_gateway_proxy.gateway.deadline import Deadline
 from claude_gateway_proxy.gateway.pings import Pings
 from claude_gateway_proxy.gateway.telemetry.record import Record
@@ -13,16 +17,31 @@ from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents
 from claude_gateway_proxy.gateway.wire.sse import Boundary
 from claude_gateway_runtime.asgi import Outgoing, Send
 
+_OPENING: Final = 10
+"""Output tokens that a stream of Messages may report when it begins."""
+
 
 class Passage:
     """Passes on the rest of one answer whose head was sent."""
 
-    __slots__ = ("_answer", "_boundary", "_deadline", "_errors", "_meter", "_outgoing", "_pings", "_record", "_send")
+    __slots__ = (
+        "_answer",
+        "_boundary",
+        "_deadline",
+        "_ended",
+        "_errors",
+        "_meter",
+        "_outgoing",
+        "_pings",
+        "_record",
+        "_send",
+    )
 
     def __init__(
         self, answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
     ) -> None:
         """Count what passes in ``record``, and note it in ``boundary``; ``deadline`` stands still meanwhile."""
+        self._ended = False
         self._answer = answer
         self._record = record
         self._send = send
@@ -30,13 +49,32 @@ class Passage:
         self._deadline = deadline
         self._boundary = boundary
         self._pings = pings
-        self._meter = usage.Meter(record, events=answer.events)
+        self._meter = usage.Meter(
+            record, events=answer.events, searches=answer.events and record.format is Format.RESPONSES
+        )
         self._errors = ErrorEvents(answer.mask)
 
     @property
     def failed(self) -> bool:
         """Whether the upstream reported an error within its stream."""
         return self._meter.failed
+
+    @property
+    def passed(self) -> Passed:
+        """What passed until now."""
+        return Passed(
+            sample=self._meter.sample,
+            size=self._record.bytes_out,
+            ended=self._ended and not self.failed and not self._lacks_end,
+            streamed=self._answer.events,
+        )
+
+    @property
+    def _lacks_end(self) -> bool:
+        """Whether a stream of Messages has only the count that it began with."""
+        record = self._record
+        begun = self._answer.events and record.format is Format.MESSAGES
+        return begun and self._meter.reports == 1 and record.output_tokens <= _OPENING
 
     async def run(self) -> None:
         """Pass on everything, and the end. Raises OSError where the answer breaks off."""
@@ -53,6 +91,7 @@ class Passage:
             if answer.pour is not None and self._outgoing is not None:
                 await answer.pour(self._pass)
             chunk = await answer.read()
+        self._ended = True
         self._deadline.pause()  # no more pings
         await self._pings.settled()
         rest = self._errors.rest()

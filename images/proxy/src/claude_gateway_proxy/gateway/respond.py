@@ -10,6 +10,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.cost import Passed, charge
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Relayed
 from claude_gateway_proxy.gateway.passage import Passage
@@ -63,10 +64,11 @@ async def respond_answer(
     record.first_byte = time.monotonic()
     if answer.complete:
         body = without_keys(answer.head, answer.mask) if answer.plain else answer.head
-        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
-        await _send_last(send, record, body)
         if answer.plain:
             usage.read(record, answer.head)
+        charge(call, answer.target, Passed(sample=(answer.head,), size=len(body), ended=True, streamed=False))
+        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
+        await _send_last(send, record, body)
         return
     length = None if answer.streamed else response.content_length
     if length is not None:
@@ -76,9 +78,9 @@ async def respond_answer(
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:
         deadline.beat(ping_seconds, pings.beat)
+    passage = Passage(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
     try:
         with deadline:
-            passage = Passage(answer, record, send=send, deadline=deadline, boundary=boundary, pings=pings)
             await passage.run()
         if passage.failed:
             _failed(record, answer.target, UpstreamError.STATUS)
@@ -94,6 +96,7 @@ async def respond_answer(
         _failed(record, answer.target, UpstreamError.BROKEN)
     finally:
         pings.stop()
+        charge(call, answer.target, passage.passed)
 
 
 async def _end_stalled(cause: Cause, answer: Answer, *, call: Call, send: Send, boundary: Boundary) -> None:

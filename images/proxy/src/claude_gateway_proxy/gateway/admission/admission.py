@@ -16,33 +16,44 @@ from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, counters_unavailable, further_model_not_allowed
 from claude_gateway_proxy.gateway.telemetry.record import Record
-from claude_gateway_proxy.gateway.wire.usage import Tokens
 from claude_gateway_runtime.asgi import Headers
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one request, in four disjoint counts; all 0 if nothing was sent or nothing was reported.
+    """What one request used; all 0 if nothing was sent or nothing was reported.
 
-    ``answered``: a model began to answer, whether or not its upstream reported tokens.
+    The tokens are those of ``gateway.wire.usage``: input, output, cache reads and cache creation are disjoint, those of
+    an hour are part of the creation, and reasoning is part of the output. ``cost`` is in nanodollars; ``certain`` is
+    False where it comes from an estimate. ``answered``: a model began to answer, whether or not its upstream reported
+    tokens.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
+    cache_creation_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    web_searches: int = 0
     cost: int = 0
+    certain: bool = True
     answered: bool = False
 
     @classmethod
-    def of(cls, tokens: Tokens, *, answered: bool = False) -> "Usage":
-        """Return the counts as they are now."""
+    def of(cls, record: Record) -> "Usage":
+        """Return what a record has at the end of its request."""
         return cls(
-            input_tokens=tokens.input_tokens,
-            output_tokens=tokens.output_tokens,
-            cache_read_tokens=tokens.cache_read_tokens,
-            cache_creation_tokens=tokens.cache_creation_tokens,
-            answered=answered,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            cache_read_tokens=record.cache_read_tokens,
+            cache_creation_tokens=record.cache_creation_tokens,
+            cache_creation_1h_tokens=record.cache_creation_1h_tokens,
+            reasoning_tokens=record.reasoning_tokens,
+            web_searches=record.web_searches,
+            cost=record.cost,
+            certain=record.cost_certain,
+            answered=record.first_byte is not None,
         )
 
 

@@ -23,6 +23,8 @@ _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _DOCUMENTS: Final = frozenset({"document", "file", "input_file"})
 _CONVERSATION: Final = ("messages", "input")
 _CLIENT_TOOLS: Final = frozenset({"custom", "function"})
+_SERVER_TOOLS: Final = 16 * 1024
+"""Bytes that the tools of a search do not exceed; those of a conversation need not be decoded."""
 _RUN_BY_CLIENT: Final = ("bash_", "computer_", "memory_", "text_editor_")
 """Tools that Anthropic defines and the client runs (platform.claude.com, tool use)."""
 
@@ -122,6 +124,11 @@ class Facts:
         return len(self.body.raw)
 
     @property
+    def measured(self) -> bool:
+        """Whether the input tokens were estimated already."""
+        return "_measure" in self.__dict__
+
+    @property
     def input_tokens(self) -> int:
         """An estimate of the input tokens, rather too high (see ``estimate``); some milliseconds per 256 KiB."""
         return self._measure.tokens
@@ -140,7 +147,7 @@ class Facts:
 
     def has_input_tokens(self, least: int) -> bool:
         """Return whether there are at least so many input tokens, by the same estimate; cheap for small bodies."""
-        if "_measure" not in self.__dict__:
+        if not self.measured:
             most = estimate.at_most(self.body.raw)
             if most is not None and most < least:
                 return False
@@ -177,6 +184,9 @@ class Facts:
             return RequestClass.COMPACTION
         if agent.agent_id:
             return RequestClass.SUBAGENT
+        start, end = self.body.members.get("tools", (0, 0))
+        if end - start > _SERVER_TOOLS:
+            return None
         if purpose.is_auxiliary(
             tools=self._tools, server_tools=len(self.server_tools), output=self._value("output_config")
         ):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from random import getrandbits
 from typing import Final, Literal, NamedTuple
 
+from claude_gateway.contract import money
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.unreachable import Obstacle
 
@@ -23,6 +24,8 @@ _MODEL_LOGGED: Final = 128
 _SESSION_LOGGED: Final = 64
 """Characters of the client's own text in a log line: fewer than a request may have, because a line is read."""
 _ERROR_LOGGED: Final = 500
+_IF_ANY: Final = ("cache_creation_1h_tokens", "reasoning_tokens", "web_searches")
+_OF_AGENT: Final = ("agent", "agent_type", "request_class")
 
 Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled", "timeout", "internal_error"]
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
@@ -90,8 +93,13 @@ class Record:
     ``error`` is the gateway's own message to the client; ``braked`` says by what the session was stopped. ``verdicts``
     has one word for each tool call that was to be judged, ``repairs`` the name and the cause of each change to the
     request that an upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and
-    ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for
-    a candidate, the request that was copied.
+    ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy
+    for a candidate, the request that was copied.
+
+    Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
+    False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
+    reading from the prompt cache saved, and what writing to it cost on top. ``billed_model`` is the model that was paid
+    for, as its provider names it. ``agent``, ``agent_type`` and ``request_class`` are what Claude Code said.
     """
 
     wire: Wire
@@ -122,6 +130,18 @@ class Record:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
+    cache_creation_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    web_searches: int = 0
+    modes: tuple[str, ...] = ()
+    cost: int = 0
+    cost_certain: bool = True
+    saved: int = 0
+    extra: int = 0
+    billed_model: str = ""
+    agent: str = ""
+    agent_type: str = ""
+    request_class: str = ""
     first_byte: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
@@ -163,6 +183,7 @@ class Record:
             "output_tokens": self.output_tokens,
             "cache_read_tokens": self.cache_read_tokens,
             "cache_creation_tokens": self.cache_creation_tokens,
+            "cost_usd": money.exact(self.cost),
             "ttft_ms": None if self.first_byte is None else round((self.first_byte - self.started) * 1000, 1),
             "duration_ms": round((now - self.started) * 1000, 1),
             "bytes_in": self.bytes_in,
@@ -170,6 +191,16 @@ class Record:
         }
         if self.queued:
             line["queued_ms"] = round(self.queued * 1000, 1)
+        for name in _IF_ANY:
+            value = getattr(self, name)
+            if value:
+                line[name] = value
+        for name in _OF_AGENT:
+            text = getattr(self, name)
+            if text:
+                line[name] = text[:_SESSION_LOGGED]
+        if not self.cost_certain:
+            line["cost_estimated"] = True
         if self.error:
             line["error"] = self.error[:_ERROR_LOGGED]
         if self.braked is not None:

@@ -7,7 +7,7 @@ however they were cut into chunks.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -26,36 +26,91 @@ _LINE_ENDS: Final = (b"\n", b"\r")
 _DECODER: Final = json.JSONDecoder()
 
 
+_SAMPLE: Final = 16 * 1024
+"""Bytes of a stream that are kept, to estimate what the rest of it says if it breaks off."""
+
+_SEARCH: Final = b"\nevent: response.web_search_call.completed"
+_TIERS: Final = ("service_tier", "speed", "inference_geo")
+"""Fields of a usage object that say how an answer was made, where that has a price of its own."""
+_MODE_LIMIT: Final = 16
+_READ_NAMES: Final = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens")
+_WRITTEN_NAMES: Final = ("cache_write_tokens", "cache_creation_tokens")
+_NOTHING: Final[Mapping[str, object]] = {}
+
+
 class Tokens(Protocol):
-    """Where the counts go. The four are disjoint: ``input_tokens`` are those not read from nor written to a cache."""
+    """Where the counts go.
+
+    Input, output, cache reads and cache creation are disjoint: ``input_tokens`` are those not read from nor written to
+    a cache. ``cache_creation_1h_tokens`` are those of the creation that are kept for an hour, ``reasoning_tokens``
+    those of the output that the model thought with. ``web_searches`` were made by the vendor. ``modes`` are words such
+    as ``batch`` or ``fast`` that say how the answer was made.
+    """
 
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int
     cache_creation_tokens: int
+    cache_creation_1h_tokens: int
+    reasoning_tokens: int
+    web_searches: int
+    modes: tuple[str, ...]
+
+
+class _Item(msgspec.Struct):
+    type: str = ""
 
 
 class _Answer(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw(b"{}")
+    service_tier: msgspec.Raw = msgspec.Raw(b"null")
+    output: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_ITEMS: Final = msgspec.json.Decoder(list[_Item])
 
 
 class Meter:
-    """Reads one answer, streamed or not, in any of the formats. ``failed`` tells of an error event in a stream."""
+    """Reads one answer, streamed or not, in any of the formats.
 
-    __slots__ = ("_carry", "_events", "_tail", "_tokens", "failed")
+    ``failed``: a stream has an error event. ``reports`` counts the usage objects. ``sample`` is the beginning of the
+    answer, at most twice ``_SAMPLE`` bytes.
+    """
 
-    def __init__(self, tokens: Tokens, *, events: bool) -> None:
+    __slots__ = (
+        "_carry",
+        "_events",
+        "_kept",
+        "_searched",
+        "_searches",
+        "_tail",
+        "_tokens",
+        "failed",
+        "reports",
+        "sample",
+    )
+
+    def __init__(self, tokens: Tokens, *, events: bool, searches: bool = False) -> None:
+        """Count in ``tokens``. ``searches``: events of Responses may say that the vendor searched the web."""
         self._tokens = tokens
         self._events = events
+        self._searches = searches
         self._carry = b""
         self._tail = b"\n"
+        self._searched = b""
+        self._kept = 0
         self.failed = False
+        self.reports = 0
+        self.sample: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
         """Read the next bytes; keeps at most ``OBJECT_LIMIT`` and a few of them."""
+        if self._kept < _SAMPLE:
+            self.sample.append(chunk[:_SAMPLE])
+            self._kept += len(chunk)
+        if self._searches:
+            self._look_for_searches(chunk)
         if self._events and not self.failed:
             self._look_for_error(chunk)
         data = self._carry + chunk if self._carry else chunk
@@ -71,10 +126,17 @@ class Meter:
                     self._carry = data[at:]
                     return
                 found = {}
-            add(self._tokens, found)
+            if found:
+                self.reports += 1
+                add(self._tokens, found)
             # What was parsed is not parsed again: objects within objects would cost the square of their depth.
             at = data.find(_NEEDLE, read)
         self._carry = data[max(read, len(data) - len(_NEEDLE) + 1) :]
+
+    def _look_for_searches(self, chunk: bytes) -> None:
+        data = self._searched + chunk
+        self._tokens.web_searches += data.count(_SEARCH)
+        self._searched = data[1 - len(_SEARCH) :]
 
     def _look_for_error(self, chunk: bytes) -> None:
         data = self._tail + chunk
@@ -89,30 +151,89 @@ class Meter:
 def read(tokens: Tokens, body: bytes) -> None:
     """Take the counts of a whole JSON answer; one that is not JSON has none."""
     try:
-        found = msgspec.json.decode(_ANSWER.decode(body).usage)
+        answer = _ANSWER.decode(body)
+        found = msgspec.json.decode(answer.usage)
+        tier = msgspec.json.decode(answer.service_tier)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if isinstance(found, dict):
-        add(tokens, found)
+        add(tokens, found if tier is None else {"service_tier": tier, **found})
+    if b'"web_search_call"' in bytes(answer.output):
+        tokens.web_searches = max(tokens.web_searches, _searches(answer.output))
+
+
+def _searches(output: msgspec.Raw) -> int:
+    try:
+        return sum(item.type == "web_search_call" for item in _ITEMS.decode(output))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
 
 
 def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
     """Note one usage object. All formats count up within a stream, so that the largest number is the last word.
 
     OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details (those that were
-    written to a cache as OpenRouter does), Anthropic apart from ``input_tokens``.
+    written to a cache as OpenRouter or LiteLLM does; DeepSeek and Moonshot have names of their own), Anthropic apart
+    from ``input_tokens``. Anthropic's ``iterations`` are calls of the model for one answer; the counts do not have
+    those that compacted the conversation.
     """
-    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-    cached = _count(details, "cached_tokens") if isinstance(details, dict) else 0
-    written = _count(details, "cache_write_tokens") if isinstance(details, dict) else 0
+    details = _details(usage, "prompt_tokens_details", "input_tokens_details")
+    within = details is not _NOTHING or "prompt_tokens" in usage
+    read = _count(details, "cached_tokens") or _first(usage, _READ_NAMES)
+    kept = _details(usage, "cache_creation") or _details(details, "cache_creation_token_details")
+    hour = _count(kept, "ephemeral_1h_input_tokens")
+    written = _first(details, _WRITTEN_NAMES) or _count(usage, "cache_creation_input_tokens")
+    written = max(written, hour + _count(kept, "ephemeral_5m_input_tokens"))
     sent = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
-    tokens.input_tokens = max(tokens.input_tokens, sent - cached - written)
-    tokens.output_tokens = max(
-        tokens.output_tokens, _count(usage, "completion_tokens") or _count(usage, "output_tokens")
-    )
-    tokens.cache_read_tokens = max(tokens.cache_read_tokens, cached or _count(usage, "cache_read_input_tokens"))
-    written = written or _count(usage, "cache_creation_input_tokens")
+    output, thought = _output(usage, sent)
+    if not sent and not output:
+        sent = _count(usage, "total_tokens")  # servers of embeddings may have no other number
+    for call in _compactions(usage):
+        sent += _count(call, "input_tokens")
+        output += _count(call, "output_tokens")
+        read += _count(call, "cache_read_input_tokens")
+        written += _count(call, "cache_creation_input_tokens")
+    tokens.input_tokens = max(tokens.input_tokens, sent - read - written if within else sent)
+    tokens.output_tokens = max(tokens.output_tokens, output)
+    tokens.cache_read_tokens = max(tokens.cache_read_tokens, read)
     tokens.cache_creation_tokens = max(tokens.cache_creation_tokens, written)
+    tokens.cache_creation_1h_tokens = max(tokens.cache_creation_1h_tokens, hour)
+    tokens.reasoning_tokens = max(tokens.reasoning_tokens, thought)
+    searches = _count(_details(usage, "server_tool_use"), "web_search_requests")
+    tokens.web_searches = max(tokens.web_searches, searches or _count(usage, "num_search_queries"))
+    modes = [word for name in _TIERS if isinstance(word := usage.get(name), str) and len(word) <= _MODE_LIMIT]
+    if modes:
+        tokens.modes = tuple(modes)
+
+
+def _output(usage: Mapping[str, object], sent: int) -> tuple[int, int]:
+    """Return all tokens of the output, and those of them that the model thought with.
+
+    xAI and Google count thoughts beside ``completion_tokens`` and within ``total_tokens``, others within both.
+    """
+    details = _details(usage, "completion_tokens_details", "output_tokens_details")
+    thought = _count(details, "reasoning_tokens") or _count(details, "thinking_tokens")
+    output = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
+    beside = _count(usage, "total_tokens") - sent - output if sent else 0
+    if beside > 0 and "completion_tokens" in usage:
+        output += beside
+        thought = max(thought, beside)
+    return output, min(thought, output)
+
+
+def _compactions(usage: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    calls = usage.get("iterations")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict) and call.get("type") == "compaction":
+            yield call
+
+
+def _details(usage: Mapping[str, object], *names: str) -> Mapping[str, object]:
+    return next((found for name in names if isinstance(found := usage.get(name), dict)), _NOTHING)
+
+
+def _first(usage: Mapping[str, object], names: tuple[str, ...]) -> int:
+    return next(filter(None, (_count(usage, name) for name in names)), 0)
 
 
 def _count(usage: Mapping[str, object], key: str) -> int:

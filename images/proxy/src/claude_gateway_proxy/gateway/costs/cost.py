@@ -1,0 +1,128 @@
+"""The cost of a request at its end, from the tokens that were reported or, of a broken answer, what passed of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from claude_gateway.contract import money
+from claude_gateway.contract.billing import price_of
+from claude_gateway.contract.prices import Tokens, cost, saved_by_cache
+from claude_gateway.contract.target import Format, Target, Wire
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.passed import output_tokens
+from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.operations import OPERATIONS
+
+OTHER = "other"
+"""Stands for models that the table of models does not have, so that labels stay bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What passed of an answer: its beginning, all its bytes, and whether it came to its end."""
+
+    sample: Sequence[bytes] = ()
+    size: int = 0
+    ended: bool = False
+    streamed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of an answer in nanodollars; ``certain`` is False where a price or a count is an estimate.
+
+    ``saved`` and ``extra`` are what reading from the prompt cache saved, and what writing to it cost on top.
+    """
+
+    nanodollars: int = 0
+    certain: bool = True
+    saved: int = 0
+    extra: int = 0
+
+
+def cost_of(call: Call, target: Target) -> Cost:
+    """Return what the tokens in a call's record cost at the target that answered; a count of tokens costs nothing."""
+    if call.format is Format.COUNT_TOKENS:
+        return Cost()
+    price = price_of(target, call.asked_of(target))
+    tokens = tokens_of(call.record, modes=requested_modes(call))
+    dollars = cost(price.prices, tokens)
+    if dollars is None:  # pragma: no cover - a complete price has no gap
+        raise AssertionError(target.id)
+    saved, extra = saved_by_cache(price.prices, tokens)
+    return Cost(
+        nanodollars=money.nanodollars(dollars),
+        certain=price.certain,
+        saved=money.nanodollars(saved),
+        extra=money.nanodollars(extra),
+    )
+
+
+def charge(call: Call, target: Target, passed: Passed) -> None:
+    """Write into a call's record what the answer of a target used and cost.
+
+    Of an answer that broke off, and of one without counts, the tokens are estimated: the input from the request where
+    the answer did not begin with a count, the output from what passed, unless more was reported.
+    """
+    if call.format is Format.COUNT_TOKENS:
+        return
+    record = call.record
+    estimated = _estimate(call, passed)
+    found = cost_of(call, target)
+    record.cost += found.nanodollars
+    record.cost_certain = record.cost_certain and found.certain and not estimated
+    record.saved, record.extra = found.saved, found.extra
+    listed = target.model != "*" or price_of(target, call.asked_of(target)).listed
+    record.billed_model = OTHER if not listed else call.asked_of(target) if target.model == "*" else target.model
+
+
+def describe(call: Call) -> None:
+    """Write into a call's record what Claude Code says about the agent that sent it, or what can be seen of it."""
+    record, agent = call.record, call.facts.agent
+    if not agent.session:
+        return
+    record.agent, record.agent_type = agent.agent_id, agent.agent_type
+    found = call.facts.request_class
+    record.request_class = "" if found is None else found.value
+
+
+def tokens_of(record: Record, *, modes: tuple[str, ...] = ()) -> Tokens:
+    """Return the counts of a record as those that prices are for."""
+    hour = min(record.cache_creation_1h_tokens, record.cache_creation_tokens)
+    thought = min(record.reasoning_tokens, record.output_tokens)
+    return Tokens(
+        input=record.input_tokens,
+        output=record.output_tokens - thought,
+        cache_read=record.cache_read_tokens,
+        cache_write=record.cache_creation_tokens - hour,
+        cache_write_1h=hour,
+        reasoning=thought,
+        searches=record.web_searches,
+        modes=record.modes or modes,
+    )
+
+
+def requested_modes(call: Call) -> tuple[str, ...]:
+    """Return the mode that a client of OpenAI's formats asked for; streams do not always say what they got."""
+    text = call.body.value("service_tier") if call.wire is Wire.OPENAI else None
+    if text is None:
+        return ()
+    try:
+        return (msgspec.json.decode(text, type=str),)
+    except msgspec.DecodeError:
+        return ()
+
+
+def _estimate(call: Call, passed: Passed) -> bool:
+    """Fill the counts that an answer did not report; return whether there were any."""
+    record = call.record
+    unknown = not (record.input_tokens or record.cache_read_tokens or record.cache_creation_tokens)
+    if passed.ended and (record.output_tokens or not unknown):
+        return False
+    if unknown:
+        record.input_tokens = call.facts.input_tokens
+    if OPERATIONS[call.format].generates:
+        said = output_tokens(passed.sample, size=passed.size, streamed=passed.streamed)
+        record.output_tokens = max(record.output_tokens, said)
+    return True

@@ -1,0 +1,81 @@
+"""What a request may cost at most, as far as that is plausible, before it is sent."""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from claude_gateway.contract import models, money
+from claude_gateway.contract.billing import Price, price_of
+from claude_gateway.contract.prices import Prices
+from claude_gateway.contract.target import Format, Target
+from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.facts import Facts
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.cost import requested_modes
+from claude_gateway_proxy.operations import OPERATIONS
+
+DEFAULT_OUTPUT: Final = 32_000
+"""Tokens of an answer where neither the request nor the table of models has a limit."""
+
+_READ: Final = 32 * 1024
+"""Bytes of a request up to which its tokens are estimated; more would hold the event loop up."""
+_DENSE: Final = 2
+"""Bytes per token that no usual text falls below."""
+_MILLION: Final = 1_000_000
+_MOST_CHOICES: Final = 128
+"""Answers to one request that OpenAI's Chat Completions allow."""
+
+
+def reservation(call: Call) -> int:
+    """Return the highest plausible cost of a request in nanodollars, at the dearest target of its route.
+
+    It is that of the prompt, all at its dearest rate, and of as much output as the request or the model allows.
+    """
+    if call.format is Format.COUNT_TOKENS:
+        return 0
+    sent = _prompt(call.facts)
+    choices = _choices(call) if OPERATIONS[call.format].generates else 0
+    modes = requested_modes(call)
+    targets = (*call.route.targets, *(target for rule in call.route.rules for target in rule.targets))
+    return max((_most(call, target, sent=sent, choices=choices, modes=modes) for target in targets), default=0)
+
+
+def _most(call: Call, target: Target, *, sent: int, choices: int, modes: tuple[str, ...]) -> int:
+    price: Price = price_of(target, call.asked_of(target))
+    rates = price.prices.rates(sent)
+    dearest = max(rates.output or 0, rates.reasoning or 0)
+    written = choices * _output(call, target) if choices else 0
+    dollars = (sent * rates.highest + written * dearest) * _factor(price.prices, modes) / _MILLION
+    return money.nanodollars(dollars)
+
+
+def _factor(prices: Prices, modes: tuple[str, ...]) -> Decimal:
+    return max(Decimal(1), prices.factor(modes))
+
+
+def _prompt(facts: Facts) -> int:
+    if facts.measured or facts.size <= _READ or estimate.at_most(facts.body.raw) is None:
+        return facts.input_tokens
+    return facts.size // _DENSE
+
+
+def _output(call: Call, target: Target) -> int:
+    """Return the most tokens of one answer."""
+    model = call.asked_of(target) if target.model == "*" else target.model
+    known = models.find(target.provider, model)
+    limits = [call.body.limit(name) for name in OPERATIONS[call.format].output_limits]
+    bounds = [*limits, target.max_output_tokens, None if known is None else known.output]
+    return min((bound for bound in bounds if bound is not None), default=DEFAULT_OUTPUT)
+
+
+def _choices(call: Call) -> int:
+    """Return how many answers the request asks for."""
+    found = 1
+    for name in ("n", "best_of"):
+        text = call.body.value(name)
+        try:
+            found = max(found, 1 if text is None else msgspec.json.decode(text, type=int))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return min(found, _MOST_CHOICES)
