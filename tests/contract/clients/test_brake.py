@@ -141,7 +141,8 @@ def test_a_person_at_a_terminal_sees_it_and_goes_on(
         shown.shows("the gateway stopped this session because it repeats itself: 5 tool calls in a row")
         upstream.forget()
         shown.submit("now say ultramarine")
-        shown.shows("echo: now say ultramarine")
+        # The upstream answers to what it finds last: the result of the tool.
+        shown.shows("tool said")
 
 
 @pytest.mark.parametrize("release", cli.RELEASES)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.builders.corpus import recordings
 
+from claude_gateway.api import brake as api
 from claude_gateway.contract.brake import Brake as Limits
 from claude_gateway.contract.brake import BrakeLimits
 from claude_gateway.contract.client import Client
@@ -26,7 +27,7 @@ from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 
-DEFAULTS: Final = brakes.of(brakes.api.Brake())
+DEFAULTS: Final = brakes.of(api.Brake())
 TOOL: Final = {"name": "Bash", "input_schema": {"type": "object"}}
 Message = dict[str, Any]
 
