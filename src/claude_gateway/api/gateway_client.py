@@ -15,6 +15,7 @@ from claude_gateway.api.base import (
     SecretKeyRef,
     Spec,
 )
+from claude_gateway.api.brake import Brake
 from claude_gateway.api.limits import Limits
 from claude_gateway.api.proof import ClaimName, ClaimValue, KeyHash, Text, Timestamp
 from claude_gateway.api.rule import Items, Rule
@@ -198,6 +199,12 @@ class GatewayClientSpec(Spec):
         description=(
             "Whose requests come first where requests wait for a limit: those of `Interactive` clients, where people "
             "wait for answers, before those of `Batch` clients. Default: `Interactive`."
+        ),
+    )
+    brake: Brake | None = Field(
+        default=None,
+        description=(
+            "Stops sessions and agents that run away: `{}` uses the default limits. Default: none, nothing is stopped."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -249,6 +249,12 @@ _CLIENTS: Final = (
             "priority": "Batch",
             "claudeSettings": '{"env": {"CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1"}}',
             "suspend": False,
+            "brake": {
+                "perSession": {"dollars": "50.00", "requests": 1000, "minutes": 480},
+                "perAgent": {"dollars": "10.00", "repeatedToolCalls": 15, "growingTurns": 100},
+                "hardPercent": 150,
+                "released": ["0b8f1c2e-5d1a-4c53-9f0e-2f6a1f6f2f10"],
+            },
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),

@@ -18,6 +18,7 @@ from claude_gateway.cli.keyhelper.command import key_helper
 from claude_gateway.cli.lint import lint
 from claude_gateway.cli.login import login
 from claude_gateway.cli.models import models
+from claude_gateway.cli.release import release
 from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
@@ -55,6 +56,7 @@ for _command in (
     import_,
     explain,
     top,
+    release,
     crds,
     conformance,
 ):

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.brake import Brake
 from claude_gateway.contract.limits import Limits
 
 
@@ -52,6 +53,7 @@ class Client(Contract):
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
     ``suspended``: its requests are refused. ``limits`` are those of all its requests together, None without any.
+    ``brake`` says how far its sessions may go; None: as far as they like.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Client(Contract):
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
     suspended: bool = False
+    brake: Brake | None = None
     limits: Limits | None = None
     priority: Priority = Priority.INTERACTIVE
 

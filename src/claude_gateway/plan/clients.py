@@ -6,7 +6,7 @@ from datetime import datetime
 
 from claude_gateway.contract.client import Client, Priority
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.plan import claude_settings, key_holders, rates, service_accounts, token_rules
+from claude_gateway.plan import brakes, claude_settings, key_holders, rates, service_accounts, token_rules
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import World
@@ -55,6 +55,7 @@ def resolve(world: World, now: datetime) -> Clients:
                     suspended=bool(item.spec.suspend),
                     limits=rates.of(item.spec.limits),
                     priority=Priority(item.spec.priority),
+                    brake=brakes.of(item.spec.brake),
                 )
             )
     return Clients(

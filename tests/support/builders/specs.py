@@ -154,6 +154,19 @@ VALID: Final = (
         subscription(method="SetupToken", caller={"name": "notebook", "secretName": "notebook"}),
     ),
     Case("a client of one person", _CLIENT, client(owner="alice@example.com")),
+    Case("a brake with its defaults", _CLIENT, client(brake={})),
+    Case(
+        "a brake of one's own",
+        _CLIENT,
+        client(
+            brake={
+                "perSession": {"dollars": "0.5", "requests": 0, "minutes": 30},
+                "perAgent": {"dollars": "0", "repeatedToolCalls": 10, "growingTurns": 1_000_000},
+                "hardPercent": 100,
+                "released": ["0b8f1c2e-0000-4000-8000-000000000000"],
+            }
+        ),
+    ),
     Case("a client of a user name", _CLIENT, client(owner="A.L-ice_1+x")),
     Case("a client's own login to a server", _ROUTE, forwarding(baseURL="https://relay.example")),
     Case("no client's own login", _ROUTE, route({"forwardClientToken": False})),
@@ -482,6 +495,25 @@ INVALID: Final = (
     Case("another way to sign in", _CREDENTIAL, subscription(method="Password"), "subscription.method"),
     Case("a login without a Secret", _CREDENTIAL, subscription(secretName=None), "subscription.secretName"),
     Case("a caller without a Secret", _CREDENTIAL, subscription(caller={"name": "x"}), "subscription.caller"),
+    Case(
+        "dollars with a sign",
+        _CLIENT,
+        client(brake={"perSession": {"dollars": "$5"}}),
+        "brake.perSession.dollars",
+        "not an amount in dollars",
+    ),
+    Case("dollars as a number", _CLIENT, client(brake={"perAgent": {"dollars": 5}}), "brake.perAgent.dollars"),
+    Case(
+        "fewer than no requests", _CLIENT, client(brake={"perSession": {"requests": -1}}), "brake.perSession.requests"
+    ),
+    Case("a hard stop before the soft one", _CLIENT, client(brake={"hardPercent": 50}), "brake.hardPercent"),
+    Case(
+        "a session that is a text",
+        _CLIENT,
+        client(brake={"released": ["all of them"]}),
+        "brake.released[0]",
+        "not the id of a session",
+    ),
     Case("a client of two", _CLIENT, client(owner="alice@example.com bob@example.com"), "owner", "one person"),
     Case(
         "clients that nobody lists",

@@ -97,3 +97,12 @@ def test_an_unreadable_client_may_not_call() -> None:
     assert decided.policy.clients == ()
     assert keys(decided) == {}
     assert accepted(decided) == ("False", Reason.INVALID)
+
+
+def test_a_brake_has_its_defaults_and_money_in_nanodollars() -> None:
+    (free,) = plan(secret(), client()).policy.clients
+    assert free.brake is None
+    (found,) = plan(secret(), client(brake={"perSession": {"dollars": "0.50"}, "released": ["5e55"]})).policy.clients
+    assert found.brake is not None
+    assert (found.brake.session.dollars, found.brake.agent.dollars) == (500_000_000, 25_000_000_000)
+    assert (found.brake.session.requests, found.brake.hard_percent, found.brake.released) == (2000, 200, ("5e55",))

@@ -25,6 +25,7 @@ from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
 from claude_gateway_proxy.gateway.discovery.managed import answer_settings
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
+from claude_gateway_proxy.gateway.discovery.sessions import Release, answer_release, released_session
 from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -74,13 +75,14 @@ class App:
         sign_in: SignIn | None = None,
         otlp: Otlp | None = None,
         responses: ResponseCache | None = None,
+        release: Release = lambda _principal, _session: False,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
-        ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses``
-        keeps answers of the routes that want it.
+        ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses`` keeps answers of the
+        routes that want it. ``release`` lets a session go on that was stopped.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -99,6 +101,7 @@ class App:
         self._sign_in = sign_in
         self._otlp = otlp
         self._responses = responses
+        self._release = release
         self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
@@ -131,6 +134,11 @@ class App:
         plain = {**scope, "path": plain_path(scope["path"])}
         if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
             await self._sign_in.answer(plain, receive, send)
+            return
+        if (session := released_session(scope["raw_path"])) is not None:
+            await answer_release(
+                scope, send, snapshot=snapshot, issuers=self._issuers, session=session, release=self._release
+            )
             return
         if plain["path"] == MANAGED_PATH:
             await answer_settings(plain, send, snapshot=snapshot, issuers=self._issuers)

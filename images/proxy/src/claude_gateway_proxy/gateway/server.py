@@ -12,6 +12,7 @@ from typing import Final
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
 from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.counters.server import Server
@@ -74,9 +75,19 @@ class Process:
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
         self._till = Till(alone=alone, shares=self._shares, path=path)
+        self._brake = Brake(time.monotonic)
         self._budgets = Budgets(self._till)
         self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
-        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone, counters=self._valkey)
+        limits = RateLimits(
+            pods=lambda: self._shares.current().pods, required=settings.when_valkey_unavailable == "reject"
+        )
+        admission = Admission(
+            [self._brake, limits, self._budgets],
+            targets=limits,
+            counters=self._valkey,
+            alone=alone,
+            patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
+        )
         self._metrics.watch_queue(lambda: admission.waiting)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
@@ -100,6 +111,7 @@ class Process:
             sign_in=self._sign_in,
             otlp=self._otlp,
             responses=_responses(settings),
+            release=self._brake.release,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -270,14 +282,6 @@ def _responses(settings: Settings) -> ResponseCache | None:
     if not settings.cache_bytes:
         return None
     return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.monotonic)
-
-
-def _admission(
-    settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters, counters: ValkeyCounters | None
-) -> Admission:
-    limits = RateLimits(pods=lambda: shares.current().pods, required=settings.when_valkey_unavailable == "reject")
-    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
-    return Admission([limits, budgets], targets=limits, counters=counters, alone=alone, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

@@ -25,8 +25,10 @@ from claude_gateway_proxy.gateway.errors.request import (
     no_websocket,
     prompt_too_long,
     rate_limited,
+    session_stopped,
     unknown_model,
     unknown_path,
+    unknown_session,
     wrong_method,
 )
 from claude_gateway_proxy.gateway.errors.upstream import (
@@ -87,10 +89,12 @@ __all__ = [
     "relayed",
     "render",
     "route_suspended",
+    "session_stopped",
     "stream_broken",
     "stream_stalled",
     "unknown_model",
     "unknown_path",
+    "unknown_session",
     "upstream_down",
     "upstream_error",
     "upstream_redirected",

@@ -102,6 +102,22 @@ def ability_missing(route: str, abilities: Sequence[str]) -> str:
     return f"no model of the route '{route}' can take {names}: leave them out, or use another model"
 
 
+def session_stopped(message: str) -> Failure:
+    """The brake of the client stopped the session; Claude Code shows the sentence, and asks no second time."""
+    return replace(_session_stopped(message), type="billing_error")
+
+
+@row(429, "session_stopped", retry=False)
+def _session_stopped(message: str) -> str:
+    return message
+
+
+@row(404, "session_not_found", retry=False)
+def unknown_session(session: str) -> str:
+    """No request of this caller named the session, as far as this pod remembers."""
+    return f"no session '{_short(session)}' of yours is known here"
+
+
 @row(400, "context_length_exceeded")
 def prompt_too_long(tokens: int, most: int) -> str:
     """The prompt fits into the context of no target; by Anthropic's own words, Claude Code compacts its conversation.

@@ -49,7 +49,7 @@ def key_of(request: Keyed) -> Key | None:
         return None
     if affinity is Affinity.CLIENT:
         return _digest(name)
-    parts = [name, _session(request.facts)]
+    parts = [name, session_of(request.facts)]
     if affinity is Affinity.AGENT:
         parts.append(request.facts.agent.agent_id)
     return _digest(*filter(None, parts))
@@ -84,7 +84,8 @@ def _digest(*parts: str) -> Key:
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES).digest()
 
 
-def _session(facts: Facts) -> str:
+def session_of(facts: Facts) -> str:
+    """Return the id of the session that a request belongs to; empty where it names none."""
     return facts.agent.session or _user(facts) or _cache_key(facts)
 
 

@@ -106,6 +106,11 @@ class Metrics:
         self._limited = counter(
             names.METRIC_LIMITED, "Requests that a limit rejected, by the kind of limit", "client", "route", "limit"
         )
+        self._braked = counter(
+            names.METRIC_BRAKED,
+            "Requests that the client's brake stopped, by its limit and by how: soft, once, or hard, until a release",
+            *("client", "limit", "stop"),
+        )
         self._waits = histogram(
             names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
         )
@@ -118,7 +123,7 @@ class Metrics:
         self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens, self._cache, self._limited),
+            *(self._mirrored, self._mirror_tokens, self._cache, self._limited, self._braked),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -217,6 +222,8 @@ class Metrics:
             self._rules.of(route, record.rule).inc()
         for verdict in record.verdicts:
             self._verdicts.of(client, route, verdict).inc()
+        if record.braked is not None:
+            self._braked.of(client, *record.braked).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
         if record.cache:

@@ -78,6 +78,13 @@ def new_request_id() -> str:
     return f"req_{getrandbits(96):024x}"
 
 
+class BrakedBy(NamedTuple):
+    """By which limit of the client's brake a session was stopped, such as ``session_dollars``, and how."""
+
+    limit: str
+    stop: Literal["soft", "hard"]
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
@@ -87,11 +94,11 @@ class Record:
     ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the rule of the route that matched,
     empty for its own targets; ``why`` says in one word why the first target came first. ``trace_id`` is that of its
     span, where one is recorded. ``queued`` are the seconds that it waited for limits, and ``limited`` is the kind of
-    limit that rejected it. ``error`` is the gateway's own message to the client. ``verdicts`` has one word for
-    each tool call that was to be judged, ``repairs`` the name and the cause of each change to the request that an
-    upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in
-    such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the
-    request that was copied.
+    limit that rejected it. ``error`` is the gateway's own message to the client; ``braked`` says by what the session
+    was stopped. ``verdicts`` has one word for each tool call that was to be judged, ``repairs`` the name and the cause
+    of each change to the request that an upstream needed. ``asides`` are requests that the gateway made by itself to
+    answer this one, and ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in
+    the record of a copy for a candidate, the request that was copied.
 
     Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
     False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
@@ -121,6 +128,7 @@ class Record:
     status: int = 0
     outcome: Outcome = "ok"
     error: str = ""
+    braked: BrakedBy | None = None
     attempts: int = 0
     queued: float = 0.0
     limited: str = ""
@@ -220,6 +228,8 @@ class Record:
             line["cost_estimated"] = True
         if self.error:
             line["error"] = self.error[:_ERROR_LOGGED]
+        if self.braked is not None:
+            line["braked"] = f"{self.braked.limit} {self.braked.stop}"
         if self.upstream_errors:
             line["upstream_errors"] = [str(failed) for failed in self.upstream_errors]
         if self.repairs:

@@ -1,0 +1,155 @@
+"""One line of conversation, and the patterns in it: calls that repeat, and a context that only grows."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from claude_gateway_proxy.gateway.admission.brake.turns import Called, split, turns
+from claude_gateway_proxy.gateway.admission.brake.words import Stopped
+
+LONGEST_CYCLE: Final = 4
+"""Calls of the longest cycle that counts as a repetition."""
+
+_PAUSE: Final = 60.0
+"""Seconds after which words that were said before are a person's or a timetable's, not a program's that tries again."""
+_LOOSE: Final = 4
+"""The last items of a conversation, whose bytes may be others the next time: a mark of the prompt cache moves on."""
+_MARK: Final = 64
+_WORDS: Final = 4
+"""How many of the last words are remembered: a program tries again in the same words, a person in others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A place in a conversation behind which the newest items are: to split all of a long one costs milliseconds.
+
+    ``items`` are before the ``offset``, right behind the bytes ``mark``. A conversation that has other bytes there is
+    split as a whole. Whoever writes bytes so that the place is wrong misleads the brake about a session of their own.
+    """
+
+    items: int = 0
+    offset: int = 0
+    mark: bytes = b""
+
+    @classmethod
+    def of(cls, text: bytes, items: Sequence[msgspec.Raw], *, skipped: int) -> "Anchor":
+        """Return the anchor for the next request with the conversation, of which ``items`` are the newest."""
+        newest = items[-_LOOSE:]
+        for comma in (b",", b", "):
+            tail = comma.join(map(bytes, newest)) + b"]"
+            offset = len(text) - len(tail)
+            if offset > _MARK and text.endswith(comma + tail):
+                return cls(skipped + len(items) - len(newest), offset, text[offset - _MARK : offset])
+        return cls()
+
+    def split(self, text: bytes) -> tuple[int, Sequence[msgspec.Raw]]:
+        """Return how many items were passed over, and those behind them, undecoded."""
+        if self.offset and text[self.offset - _MARK : self.offset] == self.mark:
+            found = split(b"[" + text[self.offset :])
+            if found:
+                return self.items, found
+        return 0, split(text)
+
+
+class Line:
+    """What is remembered of a conversation; some hundred bytes, however long it is.
+
+    ``repeated`` calls in a row were called before, in a cycle of the same length; ``tool`` is the newest one.
+    ``growing`` turns in a row only made it longer, with no new word of a person. ``warned`` are the limits
+    by which it was stopped softly.
+    """
+
+    __slots__ = (
+        "_anchor",
+        "_at",
+        "_calls",
+        "_items",
+        "_runs",
+        "_size",
+        "_stop",
+        "_words",
+        "growing",
+        "tool",
+        "warned",
+    )
+
+    def __init__(self) -> None:
+        self._items = 0
+        self._size = 0
+        self._at = 0.0
+        self._anchor = Anchor()
+        self._calls: deque[bytes] = deque(maxlen=LONGEST_CYCLE)
+        self._runs = [0] * LONGEST_CYCLE
+        self._words: deque[bytes] = deque(maxlen=_WORDS)
+        self.growing = 0
+        self.tool = ""
+        self._stop: tuple[Stopped, int, int] | None = None
+        self.warned: set[str] = set()
+
+    @property
+    def repeated(self) -> int:
+        """How many of the last calls in a row repeat earlier ones, the first one counted."""
+        longest = max(self._runs)
+        return longest + 1 if longest else 0
+
+    @property
+    def stop(self) -> Stopped | None:
+        """The soft stop of the conversation as it is now; None once it went on."""
+        if self._stop is None or self._stop[1:] != (self._items, self._size):
+            return None
+        return self._stop[0]
+
+    def halt(self, stop: Stopped) -> None:
+        """Stop the conversation softly, until it goes on."""
+        self._stop = stop, self._items, self._size
+
+    def read(self, text: bytes, *, now: float) -> None:
+        """Take in a request's conversation; the same one again, as a retry sends it, is nothing new.
+
+        One that has fewer items was compacted, or taken back: what was seen before counts no longer.
+        """
+        before, paused = self._size, now - self._at > _PAUSE
+        self._at, self._size = now, len(text)
+        skipped, items = self._anchor.split(text)
+        count = skipped + len(items)
+        self._anchor = Anchor.of(text, items, skipped=skipped)
+        if count == self._items:
+            return
+        if count < self._items:
+            self.forget()
+            self._items = skipped
+        new, self._items = items[self._items - skipped :], count
+        grown = 0 < before < len(text)
+        for turn in turns(new):
+            if isinstance(turn, Called):
+                self._call(turn)
+            elif paused or turn.digest not in self._words:
+                self._words.append(turn.digest)
+                self.forget()
+                grown = False
+        if grown:
+            self.growing += 1
+        elif len(text) < before:
+            self.growing = 0
+
+    def forget(self) -> None:
+        """Count from nothing again."""
+        self._calls.clear()
+        self._runs = [0] * LONGEST_CYCLE
+        self.growing = 0
+        self.warned.clear()
+
+    def release(self) -> None:
+        """Count from nothing again, and let the conversation on from where it was stopped."""
+        self.forget()
+        self._stop = None
+
+    def _call(self, turn: Called) -> None:
+        for length in range(1, LONGEST_CYCLE + 1):
+            same = len(self._calls) >= length and self._calls[-length] == turn.digest
+            self._runs[length - 1] = self._runs[length - 1] + 1 if same else 0
+        self._calls.append(turn.digest)
+        self.tool = turn.name
