@@ -135,7 +135,7 @@ async def test_the_answer_says_what_counted_before_the_request() -> None:
 
 async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_counts() -> None:
     counters = MemoryCounters()
-    purse = Purse("p", amount=5, reserve=10, ends_at=_ENDS)
+    purse = Purse("p", amount=0, reserve=10, ends_at=_ENDS)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
     charge = _charge(purse, actual=_used(7), instead="cheap", overdrawn=overdrawn)
     grant = await Admission([_Demands(charge, _charge(_SLOT))], counters=counters).admit(_call())
@@ -145,8 +145,8 @@ async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_co
 
 
 async def test_what_refuses_beside_an_empty_purse_still_refuses() -> None:
-    purse = Purse("p", amount=5, reserve=10, ends_at=_ENDS)
-    other = Purse("q", amount=5, reserve=10, ends_at=_ENDS - 1)
+    purse = Purse("p", amount=0, reserve=10, ends_at=_ENDS)
+    other = Purse("q", amount=0, reserve=10, ends_at=_ENDS - 1)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
     charges = _Demands(_charge(purse, instead="cheap", overdrawn=overdrawn), _charge(other))
     with pytest.raises(Failure, match="q is full"):
@@ -158,7 +158,7 @@ async def test_without_its_counters_a_process_counts_what_it_may_count_alone(req
     lease = Purse("p", amount=10, reserve=6, ends_at=_ENDS)
     charges = _Demands(
         _charge(Bucket("b", per_minute=1, burst=1), required=required),
-        _charge(Purse("p", amount=1, reserve=6, ends_at=_ENDS), actual=_used(6), alone=lease),
+        _charge(Purse("p", amount=1, reserve=6, ends_at=_ENDS), actual=_used(10), alone=lease),
     )
     admission = Admission([charges], counters=_Away())
     if required:
