@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.target import Wire
@@ -21,6 +22,7 @@ from claude_gateway_proxy.gateway.body.encodings import content_encoding, decomp
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.usage import Standings, Used, no_standings
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
 from claude_gateway_proxy.gateway.discovery.managed import answer_settings
@@ -28,6 +30,8 @@ from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.discovery.sessions import Release, answer_release, released_session
 from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
+from claude_gateway_proxy.gateway.discovery.usage import PATHS as USAGE_PATHS
+from claude_gateway_proxy.gateway.discovery.usage import answer_usage
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
 from claude_gateway_proxy.gateway.routing.choice import find_route
@@ -76,16 +80,20 @@ class App:
         otlp: Otlp | None = None,
         responses: ResponseCache | None = None,
         release: Release = lambda _principal, _session: False,
+        standings: Standings = no_standings,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses`` keeps answers of the
-        routes that want it. ``release`` lets a session go on that was stopped.
+        routes that want it. ``release`` lets a session go on that was stopped. ``standings`` says how a caller stands
+        with its budgets.
         """
         self.draining = False
         self.uses = Uses(time.time)
+        self.used = Used(time.time)
+        self._standings = standings
         self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
@@ -138,6 +146,17 @@ class App:
         if (session := released_session(scope["raw_path"])) is not None:
             await answer_release(
                 scope, send, snapshot=snapshot, issuers=self._issuers, session=session, release=self._release
+            )
+            return
+        if plain["path"] in USAGE_PATHS:
+            await answer_usage(
+                plain,
+                send,
+                snapshot=snapshot,
+                issuers=self._issuers,
+                used=self.used,
+                standings=self._standings,
+                now=datetime.now(UTC),
             )
             return
         if plain["path"] == MANAGED_PATH:
@@ -260,7 +279,10 @@ class App:
     def _compared(self, compared: Compared) -> None:
         """Write the record of a copy, which may have outlived the request."""
         self._metrics.compared(compared)
-        if compared.copy is not None and self._log_requests:
+        if compared.copy is None:
+            return
+        self.used.note(compared.copy)
+        if self._log_requests:
             self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
     def _finish(self, record: Record) -> None:
@@ -269,6 +291,7 @@ class App:
             self._metrics.finished(each, now=now)
             if self._otlp is not None:
                 self._otlp.finished(each, provider=self._metrics.provider(each.provider), now=now)
+            self.used.note(each)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
 
