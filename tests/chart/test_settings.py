@@ -27,6 +27,10 @@ def _valkey(**more: Any) -> Manifest:
     return nested("limits.valkey", {"address": "v:6379", **more})
 
 
+def _cache_valkey(**more: Any) -> Manifest:
+    return nested("proxy.gateway.cacheValkey", {"address": "v:6379", **more})
+
+
 # Process → setting → values that change it, and what it then is.
 REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
@@ -76,6 +80,18 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "max_in_flight_per_client": (nested("proxy.gateway.maxInFlightPerClient", 4), "4"),
         "max_buffered_bytes": (nested("proxy.gateway.maxBufferedBytes", 1073741824), "1073741824"),
         "max_buffered_bytes_per_client": (nested("proxy.gateway.maxBufferedBytesPerClient", 1048576), "1048576"),
+        "cache_valkey_address": (_cache_valkey(), "v:6379"),
+        "cache_valkey_prefix": (_cache_valkey(), "ai/cg-claude-gateway"),
+        "cache_valkey_tls": (_cache_valkey(tls=True), "true"),
+        "cache_valkey_username": (_cache_valkey(username="u"), "u"),
+        "cache_valkey_ca_file": (
+            _cache_valkey(caSecretRef={"name": "c"}),
+            "/etc/claude-gateway/cache-valkey-ca/ca.crt",
+        ),
+        "cache_valkey_password_file": (
+            _cache_valkey(passwordSecretRef={"name": "p", "key": "pw"}),
+            "/etc/claude-gateway/cache-valkey/pw",
+        ),
         "cache_bytes": (nested("proxy.gateway.cacheBytes", 0), "0"),
         "max_connections": (nested("proxy.gateway.maxConnections", 0), "0"),
         "max_connections_per_address": (nested("proxy.gateway.maxConnectionsPerAddress", 7), "7"),

@@ -21,7 +21,9 @@ from claude_gateway_scripted.local import Scripted
 
 ALICE, BOB = "cgw_key-of-alice", "cgw_key-of-bob"
 HELD = Cache(ttl=600)
-MESSAGES = {"model": "claude-a", "max_tokens": 64, "messages": [{"role": "user", "content": "one"}]}
+MESSAGES: dict[str, Any] = {"model": "claude-a", "max_tokens": 64, "messages": [{"role": "user", "content": "one"}]}
+CALLED = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "ls", "input": {}}]}
+RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "one"}]}
 EMBEDDINGS = {"model": "embed", "input": "one"}
 CHAT = {"model": "embed", "messages": [{"role": "user", "content": "one"}]}
 RED = Match(headers=(("x-team", "red"),))
@@ -127,6 +129,7 @@ def test_no_client_sees_what_another_one_was_answered(
         {"thinking": {"type": "enabled", "budget_tokens": 1024}},
         {"output_config": {"effort": "high"}},
         {"container": "c"},
+        {"messages": [*MESSAGES["messages"], CALLED, RESULT]},
     ],
 )
 def test_what_is_more_than_a_question_is_always_asked(
@@ -137,9 +140,17 @@ def test_what_is_more_than_a_question_is_always_asked(
 
 
 @pytest.mark.parametrize(
-    "headers", [{"x-claude-code-session-id": "s"}, {"x-claude-code-agent-id": "a"}, {"cache-control": "No-Store"}]
+    "headers",
+    [
+        {"x-claude-code-session-id": "s"},
+        {"x-claude-code-agent-id": "a"},
+        {"user-agent": "claude-cli/2.0.1 (external, cli)"},
+        {"x-app": "cli"},
+        {"user-agent": "opencode/1.0"},
+        {"cache-control": "No-Store"},
+    ],
 )
-def test_claude_code_and_no_store_are_always_asked(
+def test_agents_and_no_store_are_always_asked(
     gateway: LoneGateway, fresh: dict[str, Any], headers: dict[str, str]
 ) -> None:
     assert [said(ask(gateway, fresh, headers=headers)) for _ in range(2)] == [None, None]
@@ -203,16 +214,20 @@ async def test_only_whole_successful_answers_are_kept() -> None:
         writer.write(head(kind="application/json") + b'5\r\n{"a":\r\n')
         writer.close()
 
-    answers = (whole(error, status="529 Overloaded"), whole(error, status="400 Bad"), cut, drop, whole(b'{"ok": 1}'))
+    answers = (
+        *(whole(error, status="529 Overloaded"), whole(error, status="400 Bad"), cut, drop),
+        *(whole(error), whole(b'{"error": {"message": "x"}}'), whole(b'{"ok": '), whole(b'{"error": null, "ok": 1}')),
+    )
     async with upstream(*answers) as serving, inprocess(kept(serving)) as gateway:
         statuses = []
-        for _ in range(6):
+        for _ in range(9):
             answer = await gateway.post("/v1/messages", MESSAGES)
             statuses.append((answer.status, answer.headers.get("x-gateway-cache")))
             await answer.read()
         assert [status for status, _ in statuses[:4]].count(200) == 0
-        assert statuses[4:] == [(200, "miss"), (200, "hit")]
-        assert len(serving.seen) == 5
+        assert [cache for _, cache in statuses[4:8]] == ["miss"] * 4
+        assert statuses[8] == (200, "hit")
+        assert len(serving.seen) == 8
 
 
 async def test_what_a_client_did_not_wait_for_is_not_kept() -> None:

@@ -261,7 +261,7 @@ async def gateway(
         max_body_bytes=32 * 1024**2,
         body_seconds=body_seconds,
         log_requests=True,
-        responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.monotonic),
+        responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.time),
     )
     listener = Listener(app, bind("127.0.0.1", 0))
     await listener.start()

@@ -275,6 +275,8 @@ class App:
     async def close(self) -> None:
         """Cut off what the gateway asks for itself; clients' answers have ended before."""
         await self._mirrors.close()
+        if self._responses is not None:
+            await self._responses.close()
 
     def _compared(self, compared: Compared) -> None:
         """Write the record of a copy, which may have outlived the request."""

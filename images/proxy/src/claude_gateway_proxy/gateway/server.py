@@ -26,6 +26,7 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
+from claude_gateway_proxy.gateway.caching.valkey import ValkeyStore
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -279,9 +280,18 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
 
 
 def _responses(settings: Settings) -> ResponseCache | None:
+    if settings.cache_valkey_address is not None:
+        server = Server(
+            settings.cache_valkey_address,
+            tls=settings.cache_valkey_tls,
+            ca_file=settings.cache_valkey_ca_file,
+            username=settings.cache_valkey_username,
+            password_file=settings.cache_valkey_password_file,
+        )
+        return ResponseCache(ValkeyStore(server.client(), prefix=settings.cache_valkey_prefix), clock=time.time)
     if not settings.cache_bytes:
         return None
-    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.monotonic)
+    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.time)
 
 
 def _load(settings: Settings) -> Load:

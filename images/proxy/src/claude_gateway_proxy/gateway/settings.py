@@ -1,7 +1,7 @@
 """The gateway's settings, read once at start."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -10,6 +10,8 @@ from claude_gateway_proxy.gateway.cors import checked_origin
 from claude_gateway_runtime.settings import Address, LogLevel
 
 Origin = Annotated[str, AfterValidator(checked_origin)]
+
+_HOST_AND_PORT: Final = r"^(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):\d{1,5}$"
 
 
 class Settings(BaseSettings):
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
     )
     valkey_address: str | None = Field(
         default=None,
-        pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):\d{1,5}$",
+        pattern=_HOST_AND_PORT,
         description=(
             "`host:port` of the Valkey, or Redis from version 6 on, that counts limits for all pods together. Default: "
             "each process counts alone."
@@ -108,6 +110,33 @@ class Settings(BaseSettings):
             "How many bytes the answers may have together that are kept for routes with `cache` (0: none are kept). "
             "Beyond it, the one that was used longest ago is forgotten."
         ),
+    )
+    cache_valkey_address: str | None = Field(
+        default=None,
+        pattern=_HOST_AND_PORT,
+        description=(
+            "`host:port` of the Valkey, or Redis from version 6 on, that keeps these answers for all pods. Let it "
+            "evict keys: not the one that counts. Default: each process keeps its own."
+        ),
+    )
+    cache_valkey_tls: bool = Field(
+        default=False, description="Whether to speak TLS with it; its certificate is verified."
+    )
+    cache_valkey_ca_file: Path | None = Field(
+        default=None, description="PEM file with the authorities of its certificate. Default: those of the system."
+    )
+    cache_valkey_username: str | None = Field(
+        default=None, description="The user's name there. Default: the default user."
+    )
+    cache_valkey_password_file: Path | None = Field(
+        default=None, description="File with the password; read again for each connection. Default: no password."
+    )
+    cache_valkey_prefix: str = Field(
+        default="serve",
+        min_length=1,
+        max_length=320,
+        pattern=r"^[^\s{}]+$",
+        description="The name of this installation in the keys there, different from those that share it.",
     )
     max_connections: int = Field(
         default=4096,

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from claude_gateway.contract.route import Cache
 from claude_gateway.names import HEADER_GATEWAY_CACHE, HEADER_GATEWAY_CLIENT
 from claude_gateway_proxy.gateway.caching.key import cacheable, directives, fingerprint, key_of
@@ -23,6 +25,9 @@ _OF_ONE_ANSWER: Final = frozenset(
 )
 _OF_ITS_TIME: Final = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after")
 _NO_STORE: Final = "no-store"
+_NULL: Final = msgspec.Raw(b"null")
+_ERROR: Final = msgspec.Raw(b'"error"')
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _NO_READ: Final = frozenset({"no-cache", "max-age=0"})
 
 
@@ -30,7 +35,7 @@ class ResponseCache:
     """The cache of one process, in front of ``store``. Made once."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
-        """Keep answers in ``store``; ``clock`` is the store's."""
+        """Keep answers in ``store``; ``clock`` returns Unix time."""
         self._store = store
         self._clock = clock
         self._revision = ""
@@ -53,6 +58,10 @@ class ResponseCache:
         await ask(call, receive, heard)
         await self._keep(key, heard, call=call, wanted=wanted)
 
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._store.close()
+
     async def _give(self, kept: Kept, call: Call, send: Send) -> None:
         record = call.record
         ident = record.request_id.encode()
@@ -72,6 +81,8 @@ class ResponseCache:
     async def _keep(self, key: bytes, heard: "_Heard", *, call: Call, wanted: Cache) -> None:
         """Keep an answer that is whole, successful and small enough."""
         if heard.body is None or not heard.complete or heard.status != 200 or call.record.outcome != "ok":
+            return
+        if not _answers(heard.body):
             return
         headers = [(name, value) for name, value in heard.headers if not _passing(name)]
         if any(name == b"content-encoding" for name, _ in headers):
@@ -110,6 +121,15 @@ class _Heard:
                 self.body = None
         await self._send(message)
         self.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+
+def _answers(body: bytes | bytearray) -> bool:
+    """Whether a body is whole JSON and not an error, which some servers send with status 200."""
+    try:
+        found = _members(body)
+    except msgspec.DecodeError:
+        return False
+    return found.get("error", _NULL) == _NULL and found.get("type") != _ERROR
 
 
 def _passing(name: bytes) -> bool:

@@ -1,8 +1,8 @@
 """Which requests have an answer that may be given again, and under which key.
 
 The key covers the caller, the route as it is now, and everything of the request that can change its answer. Requests
-that belong to a conversation with side effects are left out: tools, thinking, sessions of Claude Code, stored state of
-the upstream, and the client's own login at it.
+that belong to a conversation with side effects are left out: tools, thinking, coding agents, stored state of the
+upstream, and the client's own login at it.
 """
 
 import hashlib
@@ -26,8 +26,12 @@ _STATEFUL: Final = frozenset(
 """Fields of bodies that make a request more than a question with one answer, whatever their value."""
 
 _PREFIXES: Final = (b"anthropic-", b"x-amzn-bedrock-", b"x-vertex-ai-")
-_HEADERS: Final = frozenset({b"accept", b"openai-beta", b"x-app"})
+_HEADERS: Final = frozenset({b"accept", b"openai-beta", b"x-app", b"x-anthropic-additional-protection"})
 _CLAUDE_CODE: Final = b"x-claude-code-"
+_AGENTS: Final = (b"claude-cli/", b"codex", b"opencode/")
+"""How the ``user-agent`` of a coding agent begins; Claude Code's older releases send no header of its session."""
+_TOOL_BLOCKS: Final = (b"tool_use", b"tool_result", b"tool_call", b"function_call")
+"""What only a conversation with tools has in it. A text with such a word is asked once more, which harms nobody."""
 _CONTROL: Final = b"cache-control"
 
 
@@ -37,8 +41,9 @@ def cacheable(call: Call) -> bool:
         call.format in _FORMATS
         and not call.body.stream
         and not call.login
-        and not any(name.startswith(_CLAUDE_CODE) for name, _ in call.headers)
+        and not any(_of_an_agent(name, value) for name, value in call.headers)
         and _STATEFUL.isdisjoint(field.lower() for field in call.body.members)
+        and not any(mark in call.raw for mark in _TOOL_BLOCKS)
     )
 
 
@@ -64,6 +69,12 @@ def key_of(call: Call, route: bytes) -> bytes:
         digest.update(b"%d:" % len(part))
         digest.update(part)
     return digest.digest()
+
+
+def _of_an_agent(name: bytes, value: bytes) -> bool:
+    if name == b"user-agent":
+        return value.lower().startswith(_AGENTS)
+    return name.startswith(_CLAUDE_CODE) or (name, value) == (b"x-app", b"cli")
 
 
 def _parts(call: Call, route: bytes) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ _OVERHEAD: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A whole answer as a client got it. ``at`` is when it ended, in the store's time."""
+    """A whole answer as a client got it. ``at`` is when it ended, in Unix time."""
 
     status: int
     headers: Headers
@@ -35,6 +35,10 @@ class Store(Protocol):
 
     async def put(self, key: bytes, answer: Kept, *, ttl: float) -> None:
         """Keep an answer for ``ttl`` seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the store needs."""
         ...
 
 
@@ -70,6 +74,11 @@ class Memory:
         self.size += answer.size
         while self.size > self._limit:
             self._drop(next(iter(self._entries)))
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.size = 0
 
     def _drop(self, key: bytes) -> None:
         answer, _ = self._entries.pop(key)
