@@ -36,6 +36,7 @@ from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.telemetry.uses import Uses
+from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -72,12 +73,14 @@ class App:
         verify_signatures: bool = True,
         sign_in: SignIn | None = None,
         release: Release = lambda _principal, _session: False,
+        usage: UsageEvents | None = None,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         ``sign_in``: people sign in here, too. ``release`` lets a session go on that was stopped.
+        ``usage`` gets an event of each request.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -95,6 +98,7 @@ class App:
         self._verify_signatures = verify_signatures
         self._sign_in = sign_in
         self._release = release
+        self._usage = usage
         self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
@@ -246,6 +250,8 @@ class App:
     def _compared(self, compared: Compared) -> None:
         """Write the record of a copy, which may have outlived the request."""
         self._metrics.compared(compared)
+        if compared.copy is not None and self._usage is not None:
+            self._usage.end(compared.copy, now=time.monotonic())
         if compared.copy is not None and self._log_requests:
             self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
@@ -253,6 +259,8 @@ class App:
         now = time.monotonic()
         for each in (*record.asides, record):
             self._metrics.finished(each, now=now)
+            if self._usage is not None:
+                self._usage.end(each, now=now)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
 

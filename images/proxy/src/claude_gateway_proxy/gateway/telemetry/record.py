@@ -90,11 +90,11 @@ class Record:
     ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
     rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
     ``queued`` are the seconds that it waited for limits.
-    ``error`` is the gateway's own message to the client; ``braked`` says by what the session was stopped. ``verdicts``
-    has one word for each tool call that was to be judged, ``repairs`` the name and the cause of each change to the
-    request that an upstream needed. ``asides`` are requests that the gateway made by itself to answer this one, and
-    ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy
-    for a candidate, the request that was copied.
+    ``error`` is the gateway's own message to the client; ``braked`` says by what the session was stopped. ``event`` is
+    the id of its usage event, where one was begun. ``verdicts`` has one word for each tool call that was to be judged,
+    ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are requests
+    that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose tool
+    calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
 
     Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
     False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
@@ -123,6 +123,7 @@ class Record:
     outcome: Outcome = "ok"
     error: str = ""
     braked: BrakedBy | None = None
+    event: str = ""
     attempts: int = 0
     queued: float = 0.0
     upstream_errors: list[FailedTry] = field(default_factory=list)
