@@ -42,6 +42,7 @@ from claude_gateway_proxy.gateway.telemetry.otlp import Otlp
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.telemetry.uses import Uses
+from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
@@ -81,6 +82,7 @@ class App:
         responses: ResponseCache | None = None,
         release: Release = lambda _principal, _session: False,
         standings: Standings = no_standings,
+        usage: UsageEvents | None = None,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
@@ -88,7 +90,7 @@ class App:
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
         ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses`` keeps answers of the
         routes that want it. ``release`` lets a session go on that was stopped. ``standings`` says how a caller stands
-        with its budgets.
+        with its budgets. ``usage`` gets an event of each request.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -110,6 +112,7 @@ class App:
         self._otlp = otlp
         self._responses = responses
         self._release = release
+        self._usage = usage
         self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
 
     @property
@@ -284,6 +287,8 @@ class App:
         if compared.copy is None:
             return
         self.used.note(compared.copy)
+        if self._usage is not None:
+            self._usage.end(compared.copy, now=time.monotonic())
         if self._log_requests:
             self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
@@ -294,6 +299,8 @@ class App:
             if self._otlp is not None:
                 self._otlp.finished(each, provider=self._metrics.provider(each.provider), now=now)
             self.used.note(each)
+            if self._usage is not None:
+                self._usage.end(each, now=now)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
 

@@ -35,6 +35,7 @@ from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
+from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.asgi import Headers, Receive, Send
 
@@ -56,17 +57,25 @@ class Exchange:
     """Answers routed requests that are admitted. Holds the lanes and the connections to upstreams; made once."""
 
     def __init__(
-        self, lanes: Iterable[Lane], *, admission: Admission, ping_seconds: float, choose: Choose = by_ledger
+        self,
+        lanes: Iterable[Lane],
+        *,
+        admission: Admission,
+        ping_seconds: float,
+        choose: Choose = by_ledger,
+        events: UsageEvents | None = None,
     ) -> None:
         """Use these lanes, and close them at the end. Needs a running event loop.
 
-        ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none.
+        ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none. ``events`` notes
+        each request before anything of it is sent.
         """
         self._lanes: Final = {lane.name: lane for lane in lanes}
         self._choose = choose
         self._pool = UpstreamPool()
         self._ping_seconds = ping_seconds
         self._admission = admission
+        self._events = events
         self.ledger: Final = Ledger()
         self.failures: Final = Failures(time.time)
         self.credentials: Final = Credentials(time.time)
@@ -77,6 +86,8 @@ class Exchange:
         Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
         closes the connection; so does one whose client left.
         """
+        if self._events is not None:
+            self._events.begin(call.record)
         deadline = Deadline(receive, total=call.route.timeouts.total)
         grant = Grant()
         try:

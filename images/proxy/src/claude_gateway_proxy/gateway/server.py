@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
-from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON, USAGE_DIR
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
@@ -44,6 +44,8 @@ from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.overview import overview
 from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
+from claude_gateway_proxy.gateway.usage.sinks import sink_of
+from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.server.certificate import Certificate
@@ -52,6 +54,9 @@ from claude_gateway_runtime.server.listener import Listener, bind
 from claude_gateway_runtime.server.protocol import Limits
 from claude_gateway_runtime.settings import host_and_port
 from claude_gateway_runtime.unixsocket import bind_unix
+
+_LAST_EVENTS: Final = 5.0
+"""Seconds in which the last usage events are delivered at the end; the spool keeps the rest."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -90,13 +95,16 @@ class Process:
             patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
         )
         self._metrics.watch_queue(lambda: admission.waiting)
-        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
+        self._usage = _usage(settings)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._usage)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
         self._metrics.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._otlp = otlp.start(os.environ)
+        if self._usage is not None:
+            self._metrics.watch_usage(self._usage.state)
         self._app = App(
             live=self._live,
             exchange=self._exchange,
@@ -113,6 +121,7 @@ class Process:
             otlp=self._otlp,
             responses=_responses(settings),
             release=self._brake.release,
+            usage=self._usage,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -146,6 +155,8 @@ class Process:
             for task in work:
                 task.cancel()
         await self._app.close()
+        if self._usage is not None:
+            await asyncio.to_thread(self._usage.close, seconds=_LAST_EVENTS)
         await self._exchange.close()
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
@@ -292,6 +303,19 @@ def _responses(settings: Settings) -> ResponseCache | None:
     if not settings.cache_bytes:
         return None
     return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.time)
+
+
+def _usage(settings: Settings) -> UsageEvents | None:
+    """The usage events, where they are wanted; a disk that is full keeps no gateway from starting."""
+    if settings.usage_sink is None:
+        return None
+    sink = sink_of(settings.usage_sink, settings.usage_sink_headers_file)
+    folder = settings.usage_spool_dir or settings.run_dir / USAGE_DIR
+    try:
+        return UsageEvents(folder, sink, limit=settings.usage_spool_bytes)
+    except OSError as error:
+        emit(_log, "usage_unavailable", level=logging.ERROR, folder=str(folder), error=str(error))
+        return None
 
 
 def _load(settings: Settings) -> Load:

@@ -220,6 +220,30 @@ class Settings(BaseSettings):
             "`gateway/spend.json` in the run directory."
         ),
     )
+    usage_sink: str | None = Field(
+        default=None,
+        pattern=r"^(file:///[^?#]+|(otlp\+)?https?://[^\s/@]+(/\S*)?)$",
+        description=(
+            "Where a usage event of each request goes: `file:///PATH` (JSON lines), `http(s)://…` (posted as JSON "
+            "lines) or `otlp+http(s)://…/v1/logs` (OTLP logs over HTTP, as JSON). Default: nowhere."
+        ),
+    )
+    usage_sink_headers_file: Path | None = Field(
+        default=None,
+        description="File with headers for the sink, one `Name: value` a line, such as a token; read again each time.",
+    )
+    usage_spool_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder that keeps usage events until their sink has acknowledged them; several processes may share it. "
+            "Default: `usage` in the run folder."
+        ),
+    )
+    usage_spool_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=65536,
+        description="The most bytes of usage events that a process keeps; events beyond are dropped and counted.",
+    )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -47,6 +47,14 @@ class _Family(Generic[_Child]):
             if any(value not in known.get(label, (value,)) for label, value in zip(self._labels, values, strict=True)):
                 self._metric.remove(*values)
                 del self._children[values]
+
+
+class UsageState(NamedTuple):
+    """What became of the usage events so far, and the bytes of those on disk."""
+
+    delivered: int = 0
+    dropped: int = 0
+    waiting: int = 0
 
 
 class Metrics:
@@ -186,6 +194,21 @@ class Metrics:
             registry=registry,
         )
         self._counted: dict[str, int] = {}
+        self._usage: Callable[[], UsageState] = UsageState
+        self._shown = UsageState()
+        self._usage_events = Counter(
+            names.METRIC_USAGE_EVENTS,
+            "Usage events, by what became of them: delivered, or dropped because the spool was full",
+            ("result",),
+            registry=registry,
+        )
+        self._usage_bytes = Gauge(
+            names.METRIC_USAGE_BYTES, "Bytes of the usage events that are on disk", registry=registry
+        )
+
+    def watch_usage(self, usage: Callable[[], "UsageState"]) -> None:
+        """Ask ``usage`` at each scrape for what became of the usage events."""
+        self._usage = usage
 
     def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
         """Ask ``budgets`` at each scrape for each one's name, what is spent of it, and its amount, in nanodollars."""
@@ -304,7 +327,15 @@ class Metrics:
         self._show_credentials()
         self._show_ejections()
         self._show_budgets()
+        self._show_usage()
         return generate_latest(self._registry)
+
+    def _show_usage(self) -> None:
+        found, shown = self._usage(), self._shown
+        self._usage_events.labels("delivered").inc(found.delivered - shown.delivered)
+        self._usage_events.labels("dropped").inc(found.dropped - shown.dropped)
+        self._usage_bytes.set(found.waiting)
+        self._shown = found
 
     def _show_ejections(self) -> None:
         """Set the gauges of ejected targets; of several models of one target, the one that is ejected longest counts.

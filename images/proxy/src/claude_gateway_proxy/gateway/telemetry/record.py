@@ -95,10 +95,11 @@ class Record:
     empty for its own targets; ``why`` says in one word why the first target came first. ``trace_id`` is that of its
     span, where one is recorded. ``queued`` are the seconds that it waited for limits, and ``limited`` is the kind of
     limit that rejected it. ``error`` is the gateway's own message to the client; ``braked`` says by what the session
-    was stopped. ``verdicts`` has one word for each tool call that was to be judged, ``repairs`` the name and the cause
-    of each change to the request that an upstream needed. ``asides`` are requests that the gateway made by itself to
-    answer this one, and ``judges`` is, in such a record, the request whose tool calls are judged. ``mirrors`` is, in
-    the record of a copy for a candidate, the request that was copied.
+    was stopped. ``event`` is the id of its usage event, where one was begun. ``verdicts`` has one word for each tool
+    call that was to be judged, ``repairs`` the name and the cause of each change to the request that an upstream
+    needed. ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a
+    record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the
+    request that was copied.
 
     Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
     False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
@@ -129,6 +130,7 @@ class Record:
     outcome: Outcome = "ok"
     error: str = ""
     braked: BrakedBy | None = None
+    event: str = ""
     attempts: int = 0
     queued: float = 0.0
     limited: str = ""
