@@ -79,7 +79,7 @@ def pin() -> int:
                 package[kind][name] = _run(["npm", "view", name, "version"], folder).strip()
         file.write_text(json.dumps(package, indent=2) + "\n", encoding="utf-8")
         _run(["npm", "install", "--package-lock-only", "--silent"], folder)
-    _run([sys.executable, "tools/lock.py", "--upgrade-package", LITELLM], ROOT)
+    _run([sys.executable, "tools/lock.py", "--upgrade"], ROOT)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "before.json").write_text(json.dumps(before), encoding="utf-8")
     print(report(before, versions(ROOT), {}))
@@ -111,7 +111,7 @@ def publish() -> int:
         return 0
     body = str(FOLDER / "report.md")
     _run(["gh", "label", "create", LABEL, "--force", "--description", "Reports of the weekly workflow"], ROOT)
-    _say("issue", subject, body, "--label", LABEL)
+    say("issue", subject, body, "--label", LABEL)
     if (FOLDER / "pins.diff").stat().st_size:
         only = [f"--include={pattern}" for pattern in CHANGED]
         _run(["git", "apply", "--index", *only, str(FOLDER / "pins.diff")], ROOT)
@@ -119,11 +119,11 @@ def publish() -> int:
         _run(["git", *author, "commit", "-q", "-m", "Take the newest LiteLLM and clients"], ROOT)
         _run(["gh", "auth", "setup-git"], ROOT)
         _run(["git", "push", "--force", "origin", f"HEAD:refs/heads/{BRANCH}"], ROOT)
-        _say("pr", subject, body, "--head", BRANCH)
+        say("pr", subject, body, "--head", BRANCH)
     return 0
 
 
-def _say(kind: str, subject: str, body: str, *which: str) -> None:
+def say(kind: str, subject: str, body: str, *which: str) -> None:
     """Open an issue or a pull request, or write this week's report into the one that is still open."""
     listed = _run(["gh", kind, "list", "--state", "open", *which, "--json", "number"], ROOT)
     text = ("--title", subject, "--body-file", body)

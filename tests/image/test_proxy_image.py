@@ -180,6 +180,7 @@ def test_it_holds_no_caches_sources_or_keys(image: str) -> None:
         ".pypirc",
         "pip.conf",
         "uv.toml",
+        "uv_cache.json",
         "__editable__*",
     )
     tests = " -o ".join(f"-name '{name}'" for name in names)

@@ -65,7 +65,8 @@ def environment() -> dict[str, str]:
 
 def publish() -> None:
     """Publish images and chart of this commit, unless that was done."""
-    if DIGESTS.exists() and json.loads(DIGESTS.read_text(encoding="utf-8"))["commit"] == place.commit():
+    commit = place.commit()
+    if DIGESTS.exists() and json.loads(DIGESTS.read_text(encoding="utf-8"))["commit"] == commit:
         print(f"trial: {REGISTRY} has this commit")
         return
     outputs = FOLDER / "outputs"
@@ -79,7 +80,7 @@ def publish() -> None:
     found = dict(line.split("=", 1) for line in outputs.read_text(encoding="utf-8").splitlines())
     digests = {image: found[image] for image in place.DOCKERFILES}
     subprocess.run([sys.executable, "-m", "tools.release.chart", *digests.values()], env=known, check=True)
-    DIGESTS.write_text(json.dumps({"commit": place.commit(), **digests}), encoding="utf-8")
+    DIGESTS.write_text(json.dumps({"commit": commit, **digests}), encoding="utf-8")
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> None:

@@ -1,7 +1,10 @@
 """The weekly report: what moved, what failed, and what a pull request may change."""
 
+import shlex
+from pathlib import Path
 from typing import Final
 
+import pytest
 from tools import newest
 
 BEFORE: Final = {"litellm": "1.0.0", "@openai/codex": "2.0.0"}
@@ -35,3 +38,21 @@ def test_the_title_says_what_is_new() -> None:
 
 def test_a_pull_request_changes_pins_and_pages_alone() -> None:
     assert {pattern.split("/")[0] for pattern in newest.CHANGED} == {"tests", "locks", "docs"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ("[]", ["list --state open --head newest --json number", "create --head newest --title T --body-file b"]),
+        ('[{"number": 7}]', ["list --state open --head newest --json number", "edit 7 --title T --body-file b"]),
+    ],
+)
+def test_a_report_that_is_still_open_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, said: list[str]
+) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$*" >> {log}\necho {shlex.quote(listed)}\n')
+    (tmp_path / "gh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    newest.say("pr", "T", "b", "--head", "newest")
+    assert log.read_text().splitlines() == [f"pr {each}" for each in said]

@@ -166,6 +166,11 @@ def test_a_chart_without_a_digest_is_not_published(digest: str) -> None:
         chart.pinned_values((place.CHART / "values.yaml").read_text(), registry="r", digests={"proxy": digest})
 
 
+def test_a_registry_has_lower_case_whatever_the_repository_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTRY", "ghcr.io/Acme/Gateway")
+    assert place.registry() == "ghcr.io/acme/gateway"
+
+
 def test_a_chart_that_changed_its_form_is_noticed() -> None:
     with pytest.raises(ValueError, match="has 0 places like"):
         chart.pinned_values("images: {}\n", registry="r", digests={})

@@ -5,7 +5,8 @@ from tools import lock
 
 HASH = "--hash=sha256:" + "0" * 64
 OTHER = "--hash=sha256:" + "1" * 64
-TEXTS = {item.path: f"a==1.0 \\\n    {HASH}\nb-c==2 ; sys_platform == 'win32' \\\n    {HASH}\n" for item in lock.LOCKS}
+PINS = f"a==1.0 \\\n    {HASH}\nb-c==2 ; sys_platform == 'win32' \\\n    {HASH}\n"
+TEXTS = {item.path: lock.header(item) + PINS for item in lock.LOCKS}
 
 
 def test_the_committed_locks_agree() -> None:
@@ -36,8 +37,22 @@ def test_locks_that_agree_are_fine() -> None:
         (f"d==1.0 \\\n    {HASH}\n", "d is not in locks/all.txt"),
         ("a==1.0\n", "a has no hash"),
         (f"litellm-enterprise==1 \\\n    {HASH}\n", "litellm-enterprise may not be shipped"),
+        (PINS, "do not name the command"),
         (f"--index-url https://mirror.example/simple\na==1.0 \\\n    {HASH}\n", "names a registry host"),
     ],
 )
 def test_what_would_make_a_lock_lie_is_noticed(text: str, complaint: str) -> None:
     assert any(complaint in line for line in lock.problems({**TEXTS, "locks/proxy.txt": text}))
+
+
+@pytest.mark.parametrize("item", lock.LOCKS, ids=lambda item: item.path)
+def test_a_header_has_the_form_that_renovate_reads(item: lock.Lock) -> None:
+    note, command = lock.header(item).splitlines()
+    assert note.startswith("# ")
+    assert command.startswith("#    uv pip compile ")
+    options = [word for word in command.split() if word.startswith("-")]
+    bare = {"--universal", "--generate-hashes"}
+    valued = {"--python-version", "--constraints", "--no-emit-package", "--group", "--output-file"}
+    assert {option for option in options if "=" not in option} == bare
+    assert {option.partition("=")[0] for option in options if "=" in option} <= valued
+    assert all((lock.ROOT / source).is_file() for source in item.sources if not source.startswith("-"))
