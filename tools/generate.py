@@ -14,7 +14,19 @@ from typing import Final
 from tools import models
 from tools.chart import crds as chart_crds
 from tools.chart import schema
-from tools.reference import capacity, cli, conformance, crds, metrics, providers, reasons, settings, soak, values
+from tools.reference import (
+    capacity,
+    cli,
+    conformance,
+    crds,
+    metrics,
+    providers,
+    reasons,
+    reliability,
+    settings,
+    soak,
+    values,
+)
 
 from claude_gateway.api.crd import crd_yaml
 
@@ -33,6 +45,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/providers.md": providers.render,
     "docs/reference/reasons.md": reasons.render,
     "docs/reference/settings.md": settings.render,
+    "docs/reliability.md": reliability.render,
 }
 
 
