@@ -25,6 +25,7 @@ from tools.reference import (
     metrics,
     providers,
     reasons,
+    reliability,
     settings,
     soak,
     values,
@@ -48,6 +49,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/providers.md": providers.render,
     "docs/reference/reasons.md": reasons.render,
     "docs/reference/settings.md": settings.render,
+    "docs/reliability.md": reliability.render,
 }
 
 

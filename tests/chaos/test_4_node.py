@@ -12,11 +12,7 @@ def test_the_node_restarts(gateway: Gateway, seen: Note) -> None:
     Everything is served again as it was, without a hand.
     """
     kube, release = gateway.kube, gateway.release
-    harm.node_restarted(kube)
-    kube.rolled("scripted", namespace=kubepods.UPSTREAM)
-    for deployment in (release.operator, release.proxy):
-        kube.rolled(deployment, namespace=release.namespace)
-    kube.wait(f"pod/{gateway.pod}", condition="Ready", namespace=kubepods.CLIENTS)
+    harm.node_restarted(kube, namespaces=(kubepods.UPSTREAM, kubepods.CLIENTS, release.namespace))
     gateway.wait_live("modelroute/anthropic", "modelroute/openai", f"gatewayclient/{gateway.pod}")
     with gateway.load(*steady(gateway)) as load:
         load.wait_for_more(40)

@@ -41,7 +41,8 @@ def answers(kube: Kube) -> bool:
 def unreachable(pods: Sequence[Pod], *, address: str = "", port: int = 0) -> Iterator[None]:
     """Drop, without a word, all that these pods exchange with an address or with a port of any.
 
-    Connections that are open stay so on both sides: neither hears from the other again.
+    Connections that are open stay so on both sides: neither hears from the other again. Raises AssertionError if there
+    was nothing to drop, for then nothing was tested.
     """
     with ExitStack() as undo:
         for pod in pods:
@@ -49,6 +50,8 @@ def unreachable(pods: Sequence[Pod], *, address: str = "", port: int = 0) -> Ite
                 _iptables(pod, "-I", chain, *rule)
                 undo.callback(_iptables, pod, "-D", chain, *rule)
         yield
+        for pod in pods:
+            assert _dropped(pod), f"{pod.name} sent nothing that could be dropped"
 
 
 @contextmanager
@@ -76,15 +79,37 @@ def full(kube: Kube, pod: Pod, folder: str, *, container: str, namespace: str) -
         kube.kubectl(*run, f"rm -f {folder}/filling")
 
 
-def killed(pod: Pod, container: str) -> None:
-    """Kill a container's first process, without a chance to end in order."""
+def killed(kube: Kube, pod: Pod, container: str, *, namespace: str) -> None:
+    """Kill a container's first process, without a chance to end in order, and wait until the pod is ready again."""
     kubecluster.node("kill", "-9", str(_process(pod.containers[container])))
 
+    def back() -> bool:
+        now = next(each for each in kube.pods(namespace=namespace, selector="") if each.uid == pod.uid)
+        return now.ready and now.restarts > pod.restarts
 
-def node_restarted(kube: Kube) -> None:
-    """Restart the node with everything on it, and wait until the API server answers."""
+    until(back, timeout=_PATIENCE, what=f"{pod.name} to be back")
+
+
+def node_restarted(kube: Kube, *, namespaces: Sequence[str]) -> None:
+    """Restart the node with everything on it, and wait until every pod of these namespaces, and DNS, is ready again.
+
+    What the API server says of pods and Deployments is out of date until the node reports again, so restarts count.
+    """
+
+    def pods() -> list[Pod]:
+        own = [pod for place in namespaces for pod in kube.pods(namespace=place, selector="")]
+        return [*own, *kube.pods(namespace="kube-system", selector="k8s-app=kube-dns")]
+
+    before = {pod.uid: pod.restarts for pod in pods()}
     kubecluster.restart()
-    until(lambda: answers(kube), timeout=2 * _PATIENCE, what="the API server to be back")
+
+    def back() -> bool:
+        try:
+            return all(pod.ready and pod.restarts > before.get(pod.uid, -1) for pod in pods())
+        except CommandError:
+            return False
+
+    until(back, timeout=2 * _PATIENCE, what="all pods to be back")
 
 
 def wait(seconds: float) -> None:
@@ -100,10 +125,16 @@ def _rules(address: str, port: int) -> Iterator[tuple[str, list[str]]]:
             yield chain, ["-p", protocol, *there, *([end, str(port)] if port else []), "-j", "DROP"]
 
 
-def _iptables(pod: Pod, *arguments: str) -> None:
+def _dropped(pod: Pod) -> int:
+    """Return how many packets out of a pod its filters dropped."""
+    lines = _iptables(pod, "-vxnL", "OUTPUT").splitlines()
+    return sum(int(line.split()[0]) for line in lines if " DROP " in line)
+
+
+def _iptables(pod: Pod, *arguments: str) -> str:
     # All containers of a pod have one network.
     pid = _process(next(iter(pod.containers.values())))
-    kubecluster.node("nsenter", "-t", str(pid), "-n", "iptables", "-w", *arguments)
+    return kubecluster.node("nsenter", "-t", str(pid), "-n", "iptables", "-w", *arguments)
 
 
 def _process(container: str) -> int:
