@@ -56,6 +56,7 @@ class ServeOptions:
     certificate: Certificate | None
     scripted: Address | None
     cors_origins: tuple[str, ...]
+    valkey: Address | None
     rules: Settings
     level: Level
     logins: Logins
@@ -269,6 +270,7 @@ class ServeSession:
             metrics=chosen.metrics,
             certificate=chosen.certificate,
             cors_origins=chosen.cors_origins,
+            valkey=chosen.valkey,
             level=chosen.level,
             spend_file=_spend_file(chosen.logins.folder, chosen.sources),
         )

@@ -13,6 +13,8 @@ from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, 
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.admission.queue import Patience
@@ -64,12 +66,20 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
+        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
         alone = MemoryCounters()
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
-        self._till = Till(alone=alone, shares=self._shares, path=path)
+        self._till = Till(alone=alone, store=self._valkey, shares=self._shares, path=path)
         self._budgets = Budgets(self._till)
-        admission = _admission(settings, self._budgets, shares=self._shares, alone=alone)
+        limits = RateLimits(pods=self._counting, required=settings.when_valkey_unavailable == "reject")
+        admission = Admission(
+            [limits, self._budgets],
+            targets=limits,
+            counters=self._valkey,
+            alone=alone,
+            patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
+        )
         self._metrics.watch_queue(lambda: admission.waiting)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
@@ -114,6 +124,8 @@ class Process:
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._till.run())]
+            if self._valkey is not None:
+                work.append(group.create_task(self._valkey.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -122,8 +134,35 @@ class Process:
                 task.cancel()
         await self._app.close()
         await self._exchange.close()
+        if self._valkey is not None:
+            await self._valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _counting(self) -> int:
+        """Return how many processes count limits apart."""
+        return self._shares.current().pods if self._valkey is None else 1
+
+    def _connect(self, address: str) -> ValkeyCounters:
+        """Return the counters of all pods, whose connections are made later."""
+        settings = self._settings
+        server = Server(
+            address,
+            tls=settings.valkey_tls,
+            ca_file=settings.valkey_ca_file,
+            username=settings.valkey_username,
+            password_file=settings.valkey_password_file,
+        )
+        counters = ValkeyCounters(server, prefix=settings.valkey_prefix, changed=self._valkey_changed)
+        self._metrics.watch_valkey(address, lambda: counters.available)
+        return counters
+
+    def _valkey_changed(self, error: str | None) -> None:
+        if error is None:
+            emit(_log, "valkey_available")
+            return
+        policy = self._settings.when_valkey_unavailable
+        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -227,12 +266,6 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
-
-
-def _admission(settings: Settings, budgets: Budgets, *, shares: Shares, alone: MemoryCounters) -> Admission:
-    limits = RateLimits(pods=lambda: shares.current().pods)
-    patience = Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client)
-    return Admission([limits, budgets], targets=limits, alone=alone, patience=patience)
 
 
 def _load(settings: Settings) -> Load:

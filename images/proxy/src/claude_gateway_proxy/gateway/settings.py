@@ -60,6 +60,36 @@ class Settings(BaseSettings):
     max_queued_per_client: int = Field(
         default=100, ge=0, description="How many requests of one client may wait for limits at one time."
     )
+    valkey_address: str | None = Field(
+        default=None,
+        pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):\d{1,5}$",
+        description=(
+            "`host:port` of the Valkey, or Redis from version 6 on, that counts limits for all pods together. Default: "
+            "each process counts alone."
+        ),
+    )
+    valkey_tls: bool = Field(default=False, description="Whether to speak TLS with it; its certificate is verified.")
+    valkey_ca_file: Path | None = Field(
+        default=None, description="PEM file with the authorities of its certificate. Default: those of the system."
+    )
+    valkey_username: str | None = Field(default=None, description="The user's name there. Default: the default user.")
+    valkey_password_file: Path | None = Field(
+        default=None, description="File with the password; read again for each connection. Default: no password."
+    )
+    valkey_prefix: str = Field(
+        default="serve",
+        min_length=1,
+        max_length=320,
+        pattern=r"^[^\s{}]+$",
+        description="The name of this installation in the keys there, different from those that share it.",
+    )
+    when_valkey_unavailable: Literal["allow", "reject"] = Field(
+        default="allow",
+        description=(
+            "What happens to requests with limits while Valkey does not answer: `allow` lets them pass without limits, "
+            "`reject` answers 503."
+        ),
+    )
     max_buffered_bytes: int = Field(
         default=192 * 1024 * 1024,
         ge=1024,

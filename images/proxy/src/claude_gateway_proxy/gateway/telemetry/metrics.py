@@ -101,6 +101,12 @@ class Metrics:
         self._waits = histogram(
             names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
         )
+        self._valkey = Gauge(
+            names.METRIC_VALKEY_UP,
+            "Whether the Valkey that counts for all pods answered when it was last asked",
+            ("address",),
+            registry=registry,
+        )
         self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._counters = (
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
@@ -164,6 +170,10 @@ class Metrics:
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Ask ``waiting`` at each scrape how many requests wait for a limit."""
         self._queued.set_function(waiting)
+
+    def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
+        """Ask ``available`` at each scrape whether the Valkey at ``address`` answers."""
+        self._valkey.labels(address).set_function(available)
 
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
