@@ -57,13 +57,14 @@ def divide(
     gone: Windows = {}
     spent: Windows = {}
     spending: dict[str, Spending] = {}
+    counted = _counted(pods, before)
     for budget in budgets:
         current = window(budget.period, now)
         for each in (current, window(budget.period, current.ends_at)):
             accounts = [_account(budget.name, each, pod, before) for pod in pods]
             # A pod that is gone spends nothing in a window that has not begun.
             lost = _gone(budget.name, each, accounts, before, known) if each is current else 0
-            total = _total(lost, accounts)
+            total = _stored(budget.name, each, accounts, before, known) if counted else _total(lost, accounts)
             for pod, lease in _leases(budget.amount - lost, accounts).items():
                 leases[pod].setdefault(budget.name, {})[each.key] = lease
             if lost:
@@ -74,7 +75,7 @@ def divide(
                 spending[budget.name] = Spending(current, total)
     _count_members({name: found.window for name, found in spending.items()}, pods, before, gone=gone, spent=spent)
     there = sum(pod.there for pod in pods)
-    return Division(Allotments(pods=max(1, there), leases=leases, gone=gone, spent=spent), spending)
+    return Division(Allotments(pods=max(1, there), counted=counted, leases=leases, gone=gone, spent=spent), spending)
 
 
 def _count_members(
@@ -140,10 +141,25 @@ def _gone(
     return lost
 
 
+def _counted(pods: Iterable[PodUse], before: Allotments) -> bool:
+    """Return whether a store counts for all pods, as those say that report anything; else as before."""
+    uses = [use for pod in pods if pod.there for use in pod.uses.values()]
+    return any(use.total is not None for use in uses) if uses else before.counted
+
+
+def _stored(
+    budget: str, each: Window, accounts: Sequence[_Account], before: Allotments, known: Mapping[str, Spending]
+) -> int:
+    """Return what a store counted for all pods. What it counted once stays spent, even if the store loses it."""
+    found = known.get(budget)
+    stated = found.spent if found is not None and found.window == each and not before.spent else 0
+    written = before.spent.get(budget, {}).get(each.key, 0)
+    return max(written, stated, *(account.total or 0 for account in accounts))
+
+
 def _total(lost: int, accounts: Sequence[_Account]) -> int:
-    """Return what was spent in all: what a store counted for all pods, or the sum of what they report."""
-    counted = [account.total for account in accounts if account.total is not None]
-    return max(counted) if counted else lost + sum(account.spent for account in accounts if account.there)
+    """Return what was spent in all: the sum of what pods report, with those that are gone."""
+    return lost + sum(account.spent for account in accounts if account.there)
 
 
 def _leases(amount: int, accounts: Iterable[_Account]) -> dict[str, int]:

@@ -197,6 +197,45 @@ async def test_slots_of_a_pod_that_died_are_free_again(there: ValkeyServer, monk
         keeping.cancel()
 
 
+async def test_reservations_of_a_pod_that_died_count_as_spent(
+    there: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "_SLOT_MILLISECONDS", "300")
+    monkeypatch.setattr("claude_gateway_proxy.gateway.admission.counters.valkey._RENEW_SECONDS", 0.0)
+    purse = Purse("p", amount=100, reserve=30, ends_at=_ENDS)
+    async with _pods(there, 3) as (alive, dead, other):
+        await alive.take(purse, holder="alive")
+        await dead.take(purse, holder="dead")
+        dead.work.cancel()
+        keeping = asyncio.create_task(_every(0.05, alive))
+
+        async def ask() -> bool:
+            await other.take(Purse("p", 0, 1, _ENDS))
+            return await other.spent("p") == 30
+
+        await until_async(ask, what="the reservation of the dead pod to be spent")
+        await alive.settled([purse], 5, holder="alive")
+        assert await other.spent("p") == 35
+        keeping.cancel()
+        # It was not dead after all, and says what its request really cost.
+        await other.settled([purse], 10, holder="dead")
+        assert await other.spent("p") == 15
+        assert await other.take(Purse("p", 100, 85, _ENDS)) == Taken((15,))
+
+
+async def test_what_was_spent_is_restored_in_a_valkey_that_lost_it(there: ValkeyServer) -> None:
+    purse = Purse("p", amount=100, reserve=30, ends_at=_ENDS)
+    async with _pods(there, 2) as (one, other):
+        for pod in (one, other):
+            await pod.counters.restore([purse], [80])
+        assert await one.take(purse) == Taken((80,)), "the rest is spent one request at a time"
+        assert isinstance(await other.take(purse), Refused)
+        await one.counters.restore([purse], [70])
+        assert await one.spent("p") == 80
+        async with Valkey(host="127.0.0.1", port=there.port) as client:
+            assert await client.pttl("{claude-gateway:ns/cg}:p") > 0
+
+
 async def _until(condition: Callable[[], bool], what: str, *, meanwhile: _Pod) -> None:
     """Wait until something holds, and take from a bucket meanwhile."""
 

@@ -80,7 +80,25 @@ def test_where_the_division_is_lost_the_status_says_what_was_spent() -> None:
 
 
 def test_a_store_that_counts_for_all_pods_is_believed() -> None:
-    assert divided(using("a", 10, total=90), using("b", 10, total=80)).spending["ns/all"].spent == 90
+    found = divided(using("a", 10, total=90), using("b", 10, total=80))
+    assert found.spending["ns/all"].spent == 90
+    assert found.allotments.of("a").counted
+
+
+def test_what_a_store_counted_stays_spent_when_it_forgets_and_when_every_pod_is_gone() -> None:
+    before = divided(using("a", 10, total=90), using("b", 10, total=80)).allotments
+    empty = divided(using("c", 0, total=0), before=before)
+    assert empty.spending["ns/all"].spent == 90
+    nobody = divided(before=before)
+    assert nobody.spending["ns/all"].spent == 90, "a store has no leases that are not reported"
+    assert nobody.allotments.counted
+    assert divided(using("c", 0, total=0), spent=70).spending["ns/all"].spent == 70, "without a ConfigMap"
+
+
+def test_without_its_store_what_pods_report_counts_again() -> None:
+    before = divided(using("a", 10, total=90)).allotments
+    found = divided(using("a", 10), before=before)
+    assert (found.spending["ns/all"].spent, found.allotments.counted) == (10, False)
 
 
 def test_a_lower_amount_takes_leases_back() -> None:

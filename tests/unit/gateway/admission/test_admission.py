@@ -48,6 +48,9 @@ class _Away:
     async def read(self, *_: object) -> Mapping[str, int]:
         raise UnavailableError("nobody there")
 
+    async def restore(self, *_: object) -> None:
+        raise UnavailableError("nobody there")
+
     async def close(self) -> None:
         pass
 

@@ -77,16 +77,14 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
+        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
         alone = MemoryCounters()
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
-        self._till = Till(alone=alone, shares=self._shares, path=path)
+        self._till = Till(alone=alone, store=self._valkey, shares=self._shares, path=path)
         self._brake = Brake(time.monotonic)
         self._budgets = Budgets(self._till)
-        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
-        limits = RateLimits(
-            pods=lambda: self._shares.current().pods, required=settings.when_valkey_unavailable == "reject"
-        )
+        limits = RateLimits(pods=self._counting, required=settings.when_valkey_unavailable == "reject")
         admission = Admission(
             [self._brake, limits, self._budgets],
             targets=limits,
@@ -164,6 +162,10 @@ class Process:
             await self._valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _counting(self) -> int:
+        """Return how many processes count limits apart."""
+        return self._shares.current().pods if self._valkey is None else 1
 
     def _connect(self, address: str) -> ValkeyCounters:
         """Return the counters of all pods, whose connections are made later."""

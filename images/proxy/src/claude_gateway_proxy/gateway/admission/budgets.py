@@ -121,7 +121,7 @@ class _Claim:
         """Note the reservation; return the headers of the answer with the last purse of the request."""
         order, account = self._order, self._account
         account.reserved += order.reserve
-        order.till.ledger.changed = True
+        order.till.ledger.changed.set()
         known = max(before, order.till.known(account))
         order.standings.append(self._standing(known))
         if len(order.standings) < order.claims or not order.unified:
@@ -133,7 +133,7 @@ class _Claim:
         account = self._account
         account.reserved -= self._order.reserve
         account.spent += usage.cost
-        self._order.till.ledger.changed = True
+        self._order.till.ledger.changed.set()
         return usage.cost
 
     def refuse(self, refused: Refused) -> Failure:  # noqa: ARG002 - the counters' signature

@@ -1,5 +1,6 @@
 """What this process spent of each budget and window: for its reports, and in a file that survives its end."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ class Ledger:
     def __init__(self, path: Path | None, *, now: float) -> None:
         """Read the file of an earlier process: what was reserved when it ended counts as spent."""
         self.accounts: dict[str, Account] = {}
-        self.changed = False
+        self.changed = asyncio.Event()
         self._path = path
         for account in _read(path):
             if account.window.ends_at + KEPT_SECONDS > now:
@@ -70,9 +71,11 @@ class Ledger:
 
     def document(self) -> bytes | None:
         """Return what the file should hold; None if there is no file, or if it is current."""
-        if self._path is None or not self.changed:
+        if not self.changed.is_set():
             return None
-        self.changed = False
+        self.changed.clear()
+        if self._path is None:
+            return None
         rows = [
             [each.budget, each.window.begins_at, each.window.ends_at, each.member, each.spent + each.reserved]
             for each in self.accounts.values()

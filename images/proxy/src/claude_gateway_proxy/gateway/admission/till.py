@@ -7,7 +7,8 @@ its leases of them. A process that is alone has it all.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,12 @@ from claude_gateway_runtime.logs import emit
 
 TICK_SECONDS: Final = 0.25
 """How often the allotment is looked at."""
-WRITE_SECONDS: Final = 1.0
-"""How often the file of what was spent is written, and a store is asked for totals."""
+ASK_SECONDS: Final = 1.0
+"""How often a store is asked for totals, and old accounts are forgotten."""
+PAUSE_SECONDS: Final = 0.05
+"""The shortest time between two writes of the file: what a process that is killed has not written yet is forgotten."""
+_WRITES: Final = 20
+"""How much longer than a write the pause after it is, where there are many accounts."""
 _MEMBERS: Final = 2000
 """Members of budgets in a report: those that spent most."""
 
@@ -73,18 +78,22 @@ class Till:
 
     async def run(self) -> None:
         """Follow the allotment, ask the store for totals and keep the file current, until cancelled."""
-        written = 0.0
+        asked = 0.0
         try:
             while True:
                 self._follow()
-                if time.monotonic() - written >= WRITE_SECONDS:
-                    written = time.monotonic()
+                if time.monotonic() - asked >= ASK_SECONDS:
+                    asked = time.monotonic()
                     self.ledger.sweep(self.unix())
                     await self._ask_store()
-                    document = self.ledger.document()
-                    if document is not None:
-                        await asyncio.to_thread(self._save, document)
-                await asyncio.sleep(TICK_SECONDS)
+                began = time.monotonic()
+                document = self.ledger.document()
+                if document is not None:
+                    await asyncio.to_thread(self._save, document)
+                await asyncio.sleep(max(PAUSE_SECONDS, _WRITES * (time.monotonic() - began)))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await self.ledger.changed.wait()
         finally:
             document = self.ledger.document()
             if document is not None:
@@ -124,10 +133,23 @@ class Till:
                     await self.store.take([purse], holder=holder)
                     self.store.settle([purse], [owed], holder=holder)
                     account.repaid += owed
-            for key, total in (await self.store.read(list(accounts))).items():
-                accounts[key].total = total
+            await self._restore(await self.store.read(list(accounts)))
         except UnavailableError:
             return
+
+    async def _restore(self, found: Mapping[str, int]) -> None:
+        """Take note of the totals of the store, and raise those that it lost, such as with its memory."""
+        lost: dict[Purse, int] = {}
+        shared, now = self._shares.current(), self.unix()
+        for key, total in found.items():
+            account = self.ledger.accounts[key]
+            windows = shared.spent.get(part(account.budget, account.member), {}) if shared.counted else {}
+            least = max(account.total, windows.get(account.window.key, 0))
+            account.total = max(total, least)
+            if total < least and account.window.ends_at > now:
+                lost[Purse(key, None, 0, account.window.ends_at)] = least
+        if lost and self.store is not None:
+            await self.store.restore(list(lost), list(lost.values()))
 
     def _use(self, account: Account) -> BudgetUse:
         return BudgetUse(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from claude_gateway_proxy.gateway.admission.demand import Demand
+from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class Counters(Protocol):
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Return what is spent of purses, without reservations; 0 of unknown ones. Raises UnavailableError."""
+
+    async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
+        """Let purses count at least what was spent of them, after it was lost. Raises UnavailableError."""
 
     async def close(self) -> None:
         """Finish what is under way, and close connections."""

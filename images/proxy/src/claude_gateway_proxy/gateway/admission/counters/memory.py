@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken
-from claude_gateway_proxy.gateway.admission.demand import TICKS, Bucket, Demand, Slots
+from claude_gateway_proxy.gateway.admission.demand import TICKS, Bucket, Demand, Purse, Slots
 
 KEPT_SECONDS: Final = 3600
 """How long a purse is kept after its window, for requests that end later."""
@@ -86,6 +86,12 @@ class MemoryCounters:
         """Return what is spent of purses."""
         accounts = self._state.accounts
         return {key: accounts[key].spent if key in accounts else 0 for key in keys}
+
+    async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
+        """Let purses count at least what was spent of them."""
+        for purse, least in zip(purses, spent, strict=True):
+            account = self._state.accounts.setdefault(purse.key, _Account(purse.ends_at))
+            account.spent = max(account.spent, least)
 
     def spent(self, key: str) -> int:
         """Return what is spent of one purse."""

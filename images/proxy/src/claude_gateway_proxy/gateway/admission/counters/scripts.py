@@ -5,10 +5,13 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from claude_gateway_proxy.gateway.admission.demand import TICKS, Bucket, Demand, Slots
+from claude_gateway_proxy.gateway.admission.demand import TICKS, Bucket, Demand, Purse, Slots
 
 SLOT_SECONDS: Final = 60
-"""How long a slot is held without being renewed: a pod that dies frees its slots after this time."""
+"""How long a slot or a reservation is held without being renewed.
+
+When a pod dies, its slots are free after this time, and what its requests had reserved counts as spent.
+"""
 
 _SLOT_MILLISECONDS: Final = str(SLOT_SECONDS * 1000)
 
@@ -27,6 +30,7 @@ class Script:
 TAKE: Final = Script("take")
 SETTLE: Final = Script("settle")
 RENEW: Final = Script("renew")
+RESTORE: Final = Script("restore")
 
 Call = tuple[Script, Sequence[str], Sequence[str]]
 """A script, its keys and its arguments."""
@@ -66,9 +70,26 @@ class Calls:
             elif isinstance(each, Slots):
                 values += ("slots", "0", "0")
             else:
-                values += ("purse", str(-each.reserve), str(used))
+                values += ("purse", str(each.reserve), str(used))
         return SETTLE, keys, values
 
+    def held(self, demand: Demand, holder: str) -> tuple[str, str] | None:
+        """Return the set and the member that must be renewed while a demand is held; None for a bucket."""
+        if isinstance(demand, Slots):
+            return self.key(demand.key), holder
+        if isinstance(demand, Purse):
+            return f"{self.key(demand.key)}:held", f"{holder} {demand.reserve}"
+        return None
+
     def renew(self, held: Sequence[tuple[str, str]]) -> Call:
-        """Return the call that keeps slots; ``held`` has the key and the holder of each."""
-        return RENEW, [key for key, _ in held], [_SLOT_MILLISECONDS, *(holder for _, holder in held)]
+        """Return the call that keeps slots and reservations; ``held`` has the set and the member of each."""
+        return RENEW, [key for key, _ in held], [_SLOT_MILLISECONDS, *(member for _, member in held)]
+
+    def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> Call:
+        """Return the call that lets purses count at least what was spent of them."""
+        values = [text for purse, least in zip(purses, spent, strict=True) for text in _restored(purse, least)]
+        return RESTORE, [self.key(purse.key) for purse in purses], values
+
+
+def _restored(purse: Purse, least: int) -> tuple[str, str]:
+    return str(least), str(purse.ends_at * 1000)

@@ -1,6 +1,7 @@
 -- Takes all demands of a request, or nothing.
 -- KEYS: the holder's mark, then one key per demand. ARGV: the holder, the mark's life in milliseconds, the life of a
--- slot, then four values per demand: its kind and three numbers.
+-- slot and of a reservation, then four values per demand: its kind and three numbers. The reservations of a purse are
+-- in a set beside it, so that those of a pod that died count as spent.
 -- Returns 1 and what counted before, per demand; or 0, the index of the demand without room, and the wait for it in
 -- milliseconds. Every number is an integer below 2^53.
 local time = redis.call('TIME')
@@ -24,6 +25,13 @@ for i = 2, #KEYS do
     before[i] = redis.call('ZCARD', KEYS[i])
     if before[i] >= a then over = 0 end
   else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends
+    local held = KEYS[i] .. ':held'
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
+      local lost = string.match(member, '%d+$')
+      redis.call('ZREM', held, member)
+      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. lost)
+      redis.call('HINCRBY', KEYS[i], 'spent', lost)
+    end
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
     local spent, reserved = tonumber(found[1] or 0), tonumber(found[2] or 0)
     before[i] = spent
@@ -47,6 +55,8 @@ for i = 2, #KEYS do
   else
     redis.call('HINCRBY', KEYS[i], 'reserved', b)
     redis.call('PEXPIREAT', KEYS[i], whole(c + 3600000))
+    redis.call('ZADD', KEYS[i] .. ':held', whole(now + ARGV[3]), ARGV[1] .. ' ' .. b)
+    redis.call('PEXPIREAT', KEYS[i] .. ':held', whole(c + 3600000))
   end
 end
 redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])

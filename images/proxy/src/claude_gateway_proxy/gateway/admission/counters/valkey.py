@@ -13,7 +13,7 @@ from valkey.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, Va
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.scripts import SLOT_SECONDS, Call, Calls
 from claude_gateway_proxy.gateway.admission.counters.server import SECONDS, Server
-from claude_gateway_proxy.gateway.admission.demand import Demand, Slots
+from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
 
 PROBE_SECONDS: Final = 1.0
 """While Valkey does not answer, how often it is asked; every other request is answered without it."""
@@ -67,15 +67,15 @@ class ValkeyCounters:
         if answer[0] == 0:
             return Refused(int(answer[1]), int(answer[2]) / 1000)
         for demand in demands:
-            if isinstance(demand, Slots):
-                self._held[self._calls.key(demand.key), holder] = None
+            if (held := self._calls.held(demand, holder)) is not None:
+                self._held[held] = None
         return Taken(tuple(answer[1:]))
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], *, holder: str) -> None:
         """Replace what was taken by what was used, soon and in the background."""
         for demand in demands:
-            if isinstance(demand, Slots):
-                self._held.pop((self._calls.key(demand.key), holder), None)
+            if (held := self._calls.held(demand, holder)) is not None:
+                self._held.pop(held, None)
         self._settlements.append(self._calls.settle(demands, actual, holder))
         self._work.set()
 
@@ -87,8 +87,12 @@ class ValkeyCounters:
         found = await self._answered(pipeline.execute)
         return {key: int(value or 0) for key, value in zip(keys, found, strict=True)}
 
+    async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
+        """Let purses count at least what was spent of them. Raises UnavailableError."""
+        await self._run(self._calls.restore(purses, spent))
+
     async def run(self) -> None:
-        """Send settlements, keep the slots that are held, and look whether Valkey answers again, until cancelled."""
+        """Send settlements, renew what is held, and look whether Valkey answers again, until cancelled."""
         await self._probe()
         while True:
             with suppress(TimeoutError):
