@@ -23,6 +23,7 @@ from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.setup import setup
+from claude_gateway.cli.spending.command import spend
 from claude_gateway.cli.status import status
 from claude_gateway.cli.top import top
 
@@ -57,6 +58,7 @@ for _command in (
     explain,
     top,
     release,
+    spend,
     crds,
     conformance,
 ):
