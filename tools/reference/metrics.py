@@ -36,7 +36,7 @@ def render() -> str:
     """The whole page."""
     heads = ("Metric", "Type", "Labels", "Meaning")
     registries = {
-        "gateway": GatewayMetrics(in_flight=lambda: 0)._registry,  # noqa: SLF001
+        "gateway": GatewayMetrics(in_flight=lambda: 0).registry,
         "litellm": LiteLLMMetrics(in_flight=lambda: 0)._registry,  # noqa: SLF001
     }
     tables = {name: _registered(registry) for name, registry in registries.items()} | {"agent": _agent()}

@@ -32,12 +32,14 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
+from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
 from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
+from claude_gateway_proxy.gateway.records import Records
 from claude_gateway_proxy.gateway.snapshot import build
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
@@ -250,17 +252,17 @@ async def gateway(
     lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
     exchange = Exchange(lanes, admission=admission or limited(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
+    issuers = Issuers(documents.fetch)
+    records = Records(metrics=metrics, journal=journal)
     app = App(
         live=live,
         exchange=exchange,
-        issuers=Issuers(documents.fetch),
-        worker_started=worker.started,
-        metrics=metrics,
-        journal=journal,
+        issuers=issuers,
+        records=records,
+        discovery=Discovery(issuers=issuers, worker_started=worker.started, used=records.used),
         load=load or Load(pod=_AMPLE, client=_AMPLE),
         max_body_bytes=32 * 1024**2,
         body_seconds=body_seconds,
-        log_requests=True,
         responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.time),
     )
     listener = Listener(app, bind("127.0.0.1", 0))

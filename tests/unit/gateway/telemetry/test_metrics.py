@@ -125,7 +125,7 @@ def test_credentials_are_shown_as_they_were_heard_of_last() -> None:
         CredentialReport(credential="ns/a.old", outcome=Outcome.REJECTED, at=1.0),
         CredentialReport(credential="ns/b.1", outcome=Outcome.UNAVAILABLE, at=1.0, failures=1),
     ]
-    metrics.watch_credentials(lambda: reports)
+    metrics.states.watch_credentials(lambda: reports)
     found = _samples(metrics)
     assert found["claude_gateway_credential_valid{credential=ns/a}"] == 1
     assert "claude_gateway_credential_valid{credential=ns/b}" not in found
@@ -142,7 +142,7 @@ def test_ejected_targets_are_shown_with_their_end_and_its_reason_until_they_are_
         EjectedTarget(target="ns/a/0.01234567", model="y", reason="rate_limited", since=1, until=7),
         EjectedTarget(target="ns/b/1.01234567", reason="connect", since=1, until=5),
     ]
-    metrics.watch_targets(lambda: now)
+    metrics.states.watch_targets(lambda: now)
     found = _samples(metrics)
     assert found["claude_gateway_targets_ejected{}"] == 2
     name = "claude_gateway_target_ejected_until_timestamp_seconds"

@@ -7,8 +7,7 @@ is known before its body is read, so that nobody without a key can make the gate
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Final
 
 from claude_gateway.contract.target import Wire
@@ -22,29 +21,17 @@ from claude_gateway_proxy.gateway.body.encodings import content_encoding, decomp
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.costs.usage import Standings, Used, no_standings
-from claude_gateway_proxy.gateway.discovery.info import answer_get
-from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
-from claude_gateway_proxy.gateway.discovery.managed import answer_settings
-from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
-from claude_gateway_proxy.gateway.discovery.sessions import Release, answer_release, released_session
-from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
-from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
-from claude_gateway_proxy.gateway.discovery.usage import PATHS as USAGE_PATHS
-from claude_gateway_proxy.gateway.discovery.usage import answer_usage
+from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
+from claude_gateway_proxy.gateway.records import Records
 from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.snapshot import Snapshot
-from claude_gateway_proxy.gateway.telemetry.journal import Journal
-from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
-from claude_gateway_proxy.gateway.telemetry.otlp import Otlp
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
-from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Compared, Record
+from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
 from claude_gateway_proxy.gateway.telemetry.uses import Uses
-from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
-from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path, plain_path, profile
+from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
 from claude_gateway_runtime.asgi import ClientGone, Receive, Scope, Send, send_whole
 from claude_gateway_runtime.follower import Follower
@@ -57,11 +44,7 @@ _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
 class App:
-    """Answers every request of the public listeners.
-
-    ``running`` are the records of the model requests that are being answered, the oldest first; ``uses`` knows when
-    each client was last used.
-    """
+    """Answers every request of the public listeners; ``uses`` knows when each client was last used."""
 
     def __init__(
         self,
@@ -69,110 +52,50 @@ class App:
         live: Follower[Snapshot],
         exchange: Exchange,
         issuers: Issuers,
-        worker_started: Callable[[], Awaitable[bool]],
-        metrics: Metrics,
-        journal: Journal,
+        records: Records,
+        discovery: Discovery,
         load: Load,
         max_body_bytes: int,
         body_seconds: float,
-        log_requests: bool,
         verify_signatures: bool = True,
-        sign_in: SignIn | None = None,
-        otlp: Otlp | None = None,
         responses: ResponseCache | None = None,
-        release: Release = lambda _principal, _session: False,
-        standings: Standings = no_standings,
-        usage: UsageEvents | None = None,
     ) -> None:
-        """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
+        """Serve what ``live`` holds; ``discovery`` answers what is not a request for a model.
 
-        ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
-        the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
-        ``sign_in``: people sign in here, too. ``otlp`` gets traces and metrics. ``responses`` keeps answers of the
-        routes that want it. ``release`` lets a session go on that was stopped. ``standings`` says how a caller stands
-        with its budgets. ``usage`` gets an event of each request.
+        ``issuers`` has the keys that verify tokens. ``verify_signatures``: check AWS signatures, rather than only take
+        the client key from them. ``responses`` keeps answers of the routes that want it.
         """
         self.draining = False
         self.uses = Uses(time.time)
-        self.used = Used(time.time)
-        self._standings = standings
-        self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
         self._issuers = issuers
-        self._worker_started = worker_started
-        self._metrics = metrics
-        self._journal = journal
+        self._records = records
+        self._discovery = discovery
         self._load = load
         self._limit = max_body_bytes
         self._body_seconds = body_seconds
-        self._log_requests = log_requests
         self._verify_signatures = verify_signatures
-        self._sign_in = sign_in
-        self._otlp = otlp
         self._responses = responses
-        self._release = release
-        self._usage = usage
-        self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=self._compared)
+        self._mirrors = Mirrors(exchange.answer, busy=lambda: self.draining or load.busy, compared=records.compared)
 
     @property
     def in_flight(self) -> int:
         """How many model requests are being answered."""
-        return len(self.running)
+        return len(self._records.running)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
         if path is None:
-            await self._answer_other(scope, receive, send)
+            snapshot = self._live.current
+            await self._discovery.answer(scope, receive, send, snapshot=snapshot, draining=self.draining)
             return
-        record = Record(wire=path.wire, format=path.format, started=time.monotonic())
-        self.running[id(record)] = record
+        record = self._records.begin(path)
         try:
             await self._guarded(path, record, scope, receive, send)
         finally:
-            self._finish(record)
-            del self.running[id(record)]
-
-    async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer requests other than model requests, and paths that are not served."""
-        snapshot, wanted = self._live.current, profile(scope["raw_path"])
-        if wanted is not None and snapshot is not None:
-            await answer_profiles(
-                scope, send, snapshot=snapshot, issuers=self._issuers, wanted=wanted, verify=self._verify_signatures
-            )
-            return
-        plain = {**scope, "path": plain_path(scope["path"])}
-        if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
-            await self._sign_in.answer(plain, receive, send)
-            return
-        if (session := released_session(scope["raw_path"])) is not None:
-            await answer_release(
-                scope, send, snapshot=snapshot, issuers=self._issuers, session=session, release=self._release
-            )
-            return
-        if plain["path"] in USAGE_PATHS:
-            await answer_usage(
-                plain,
-                send,
-                snapshot=snapshot,
-                issuers=self._issuers,
-                used=self.used,
-                standings=self._standings,
-                now=datetime.now(UTC),
-            )
-            return
-        if plain["path"] == MANAGED_PATH:
-            await answer_settings(plain, send, snapshot=snapshot, issuers=self._issuers)
-            return
-        await answer_get(
-            plain,
-            send,
-            snapshot=snapshot,
-            issuers=self._issuers,
-            draining=self.draining,
-            worker_started=self._worker_started,
-        )
+            self._records.end(record)
 
     async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
@@ -215,9 +138,8 @@ class App:
             route = find_route(snapshot.routing, model=body.model, client=client)
             record.route = route.name
             frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
-            if self._otlp is not None:
-                # After the signature was checked, which may cover these headers.
-                scope["headers"] = self._otlp.begin(record, scope["headers"])
+            # After the signature was checked, which may cover these headers.
+            scope["headers"] = self._records.trace(record, scope["headers"])
             call = Call(
                 wire=record.wire,
                 format=record.format,
@@ -280,29 +202,6 @@ class App:
         await self._mirrors.close()
         if self._responses is not None:
             await self._responses.close()
-
-    def _compared(self, compared: Compared) -> None:
-        """Write the record of a copy, which may have outlived the request."""
-        self._metrics.compared(compared)
-        if compared.copy is None:
-            return
-        self.used.note(compared.copy)
-        if self._usage is not None:
-            self._usage.end(compared.copy, now=time.monotonic())
-        if self._log_requests:
-            self._journal.event("request", compared.copy.fields(now=time.monotonic()))
-
-    def _finish(self, record: Record) -> None:
-        now = time.monotonic()
-        for each in (*record.asides, record):
-            self._metrics.finished(each, now=now)
-            if self._otlp is not None:
-                self._otlp.finished(each, provider=self._metrics.provider(each.provider), now=now)
-            self.used.note(each)
-            if self._usage is not None:
-                self._usage.end(each, now=now)
-            if self._log_requests:
-                self._journal.event("request", each.fields(now=now))
 
 
 def _wants_websocket(scope: Scope) -> bool:

@@ -10,24 +10,20 @@ from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
-from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON, USAGE_DIR
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
+from claude_gateway_proxy.gateway import parts
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.counters.server import Server
-from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.limits import RateLimits
-from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
-from claude_gateway_proxy.gateway.caching.cache import ResponseCache
-from claude_gateway_proxy.gateway.caching.store import Memory
-from claude_gateway_proxy.gateway.caching.valkey import ValkeyStore
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -36,6 +32,7 @@ from claude_gateway_proxy.gateway.lanes.codec.lane import CodecLane
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.litellm import LiteLLMLane
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
+from claude_gateway_proxy.gateway.records import Records
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.snapshot import Snapshot, build
 from claude_gateway_proxy.gateway.telemetry import otlp
@@ -44,8 +41,6 @@ from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.overview import overview
 from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
-from claude_gateway_proxy.gateway.usage.sinks import sink_of
-from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.server.certificate import Certificate
@@ -77,7 +72,7 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
+        self._valkey = parts.valkey(settings)
         alone = MemoryCounters()
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
@@ -92,34 +87,45 @@ class Process:
             alone=alone,
             patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
         )
-        self._metrics.watch_queue(lambda: admission.waiting)
-        self._usage = _usage(settings)
-        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._usage)
+        self._metrics.states.watch_queue(lambda: admission.waiting)
+        self._events = parts.usage_events(settings)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._events)
         self._issuers = Issuers(documents.fetch)
-        self._metrics.watch_targets(self._exchange.ledger.ejected)
-        self._metrics.watch_credentials(self._credentials)
-        self._metrics.watch_budgets(self._spent)
+        self._metrics.states.watch_targets(self._exchange.ledger.ejected)
+        self._metrics.states.watch_credentials(self._credentials)
+        self._metrics.states.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._otlp = otlp.start(os.environ)
-        if self._usage is not None:
-            self._metrics.watch_usage(self._usage.state)
+        if self._valkey is not None:
+            self._metrics.states.watch_valkey(str(settings.valkey_address), self._valkey_up)
+        if self._events is not None:
+            self._metrics.states.watch_usage(self._events.state)
+        self._records = Records(
+            metrics=self._metrics,
+            journal=journal if settings.log_level in ("debug", "info") else None,
+            otlp=self._otlp,
+            events=self._events,
+        )
+        verify_signatures = settings.sigv4 == "verify"
+        discovery = Discovery(
+            issuers=self._issuers,
+            worker_started=worker.started,
+            used=self._records.used,
+            verify_signatures=verify_signatures,
+            sign_in=self._sign_in,
+            release=self._brake.release,
+        )
         self._app = App(
             live=self._live,
             exchange=self._exchange,
             issuers=self._issuers,
-            worker_started=worker.started,
-            metrics=self._metrics,
-            journal=journal,
-            load=_load(settings),
+            records=self._records,
+            discovery=discovery,
+            load=parts.load(settings),
             max_body_bytes=settings.max_body_bytes,
             body_seconds=settings.body_seconds,
-            log_requests=settings.log_level in ("debug", "info"),
-            verify_signatures=settings.sigv4 == "verify",
-            sign_in=self._sign_in,
-            otlp=self._otlp,
-            responses=_responses(settings),
-            release=self._brake.release,
-            usage=self._usage,
+            verify_signatures=verify_signatures,
+            responses=parts.responses(settings),
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -153,8 +159,8 @@ class Process:
             for task in work:
                 task.cancel()
         await self._app.close()
-        if self._usage is not None:
-            await asyncio.to_thread(self._usage.close, seconds=_LAST_EVENTS)
+        if self._events is not None:
+            await asyncio.to_thread(self._events.close, seconds=_LAST_EVENTS)
         await self._exchange.close()
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
@@ -163,30 +169,12 @@ class Process:
         if self._sign_in is not None:
             await self._sign_in.close()
 
+    def _valkey_up(self) -> bool:
+        return self._valkey is not None and self._valkey.available
+
     def _counting(self) -> int:
         """Return how many processes count limits apart."""
         return self._shares.current().pods if self._valkey is None else 1
-
-    def _connect(self, address: str) -> ValkeyCounters:
-        """Return the counters of all pods, whose connections are made later."""
-        settings = self._settings
-        server = Server(
-            address,
-            tls=settings.valkey_tls,
-            ca_file=settings.valkey_ca_file,
-            username=settings.valkey_username,
-            password_file=settings.valkey_password_file,
-        )
-        counters = ValkeyCounters(server, prefix=settings.valkey_prefix, changed=self._valkey_changed)
-        self._metrics.watch_valkey(address, lambda: counters.available)
-        return counters
-
-    def _valkey_changed(self, error: str | None) -> None:
-        if error is None:
-            emit(_log, "valkey_available")
-            return
-        policy = self._settings.when_valkey_unavailable
-        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -234,7 +222,7 @@ class Process:
     def _overview(self) -> Overview:
         snapshot = self._live.current
         return overview(
-            self._app.running.values(),
+            self._records.running.values(),
             ejected=self._exchange.ledger.ejected(),
             failures=self._exchange.failures.report().failures,
             revision=None if snapshot is None else snapshot.revision,
@@ -290,38 +278,3 @@ def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> Crede
         return renewal
     renewed = {"expires_at", "renewed_at", "failing", "failures"}
     return answer.model_copy(update={name: getattr(renewal, name) for name in renewed})
-
-
-def _responses(settings: Settings) -> ResponseCache | None:
-    if settings.cache_valkey_address is not None:
-        server = Server(
-            settings.cache_valkey_address,
-            tls=settings.cache_valkey_tls,
-            ca_file=settings.cache_valkey_ca_file,
-            username=settings.cache_valkey_username,
-            password_file=settings.cache_valkey_password_file,
-        )
-        return ResponseCache(ValkeyStore(server.client(), prefix=settings.cache_valkey_prefix), clock=time.time)
-    if not settings.cache_bytes:
-        return None
-    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.time)
-
-
-def _usage(settings: Settings) -> UsageEvents | None:
-    """The usage events, where they are wanted; a disk that is full keeps no gateway from starting."""
-    if settings.usage_sink is None:
-        return None
-    sink = sink_of(settings.usage_sink, settings.usage_sink_headers_file)
-    folder = settings.usage_spool_dir or settings.run_dir / USAGE_DIR
-    try:
-        return UsageEvents(folder, sink, limit=settings.usage_spool_bytes)
-    except OSError as error:
-        emit(_log, "usage_unavailable", level=logging.ERROR, folder=str(folder), error=str(error))
-        return None
-
-
-def _load(settings: Settings) -> Load:
-    return Load(
-        pod=Bounds(requests=settings.max_in_flight, bytes=settings.max_buffered_bytes),
-        client=Bounds(requests=settings.max_in_flight_per_client, bytes=settings.max_buffered_bytes_per_client),
-    )

@@ -1,78 +1,32 @@
 """The gateway's Prometheus metrics. Labels are names from the configuration, so their number is bounded by it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
 from claude_gateway import names
-from claude_gateway.contract.login import Outcome
-from claude_gateway.contract.money import NANODOLLARS
-from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.telemetry.comparisons import Comparisons
+from claude_gateway_proxy.gateway.telemetry.families import PER_TOKEN, TOKENS, Families
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Compared, Record
 from claude_gateway_proxy.gateway.telemetry.spend import Spend
+from claude_gateway_proxy.gateway.telemetry.states import States
 from claude_gateway_proxy.operations import OPERATIONS
 
-_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
-"""OpenTelemetry's buckets for GenAI durations, with room for long answers."""
-
-TOKENS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
-"""The buckets that OpenTelemetry recommends for tokens."""
-PER_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-"""The same for the time of one token."""
-
-_Child = TypeVar("_Child", Counter, Histogram)
-
-
-class _Family(Generic[_Child]):
-    """One metric with its label sets at hand: looking one up costs a dict access."""
-
-    def __init__(self, metric: _Child, labels: tuple[str, ...]) -> None:
-        self._metric: _Child = metric
-        self._labels = labels
-        self._children: dict[tuple[str, ...], _Child] = {}
-
-    def of(self, *values: str) -> _Child:
-        """The child with these label values."""
-        child = self._children.get(values)
-        if child is None:
-            child = self._children[values] = self._metric.labels(*values)
-        return child
-
-    def forget(self, known: Mapping[str, AbstractSet[str]]) -> None:
-        """Remove the children with a label value that ``known`` does not list for that label."""
-        for values in list(self._children):
-            if any(value not in known.get(label, (value,)) for label, value in zip(self._labels, values, strict=True)):
-                self._metric.remove(*values)
-                del self._children[values]
-
-
-class UsageState(NamedTuple):
-    """What became of the usage events so far, and the bytes of those on disk."""
-
-    delivered: int = 0
-    dropped: int = 0
-    waiting: int = 0
+_OTEL: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
 
 
 class Metrics:
-    """All metrics of this process, in a registry of their own."""
+    """All metrics of this process, in a registry of their own; ``states`` are those that others are asked for."""
 
     def __init__(self, *, in_flight: Callable[[], int]) -> None:
         """Define the metrics; ``in_flight`` is asked at each scrape."""
-        registry = self._registry = CollectorRegistry()
+        self.registry: Final = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._providers: dict[str, str] = {}
-        ProcessCollector(registry=registry)
-
-        def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
-            return _Family(Counter(name, text, labels, registry=registry), labels)
-
-        def histogram(name: str, text: str, *own: str, buckets: tuple[float, ...] = _SECONDS) -> _Family[Histogram]:
-            labels = own or ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
-            return _Family(Histogram(name, text, labels, buckets=buckets, registry=registry), labels)
-
+        families = self._families = Families(self.registry)
+        counter, histogram, gauge = families.counter, families.histogram, families.gauge
         self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
         self._tokens = counter(
             names.METRIC_TOKENS, "Tokens that upstreams reported, or were estimated", "client", "route", "type"
@@ -85,26 +39,11 @@ class Metrics:
         self._verdicts = counter(
             names.METRIC_VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
         )
-        self._mirrored = counter(
-            names.METRIC_MIRRORED, "Requests copied to the candidate of a route's mirror", "route", "result"
-        )
-        self._mirror_tokens = counter(
-            names.METRIC_MIRROR_TOKENS,
-            "Tokens that upstreams reported for requests with a copy, of the original (not counted again) and the copy",
-            *("client", "route", "side", "type"),
-        )
-        self._mirror_duration = histogram(
-            names.METRIC_MIRROR_DURATION, "Seconds to the end of answers that have a copy, by side", "route", "side"
-        )
-        self._mirror_ttft = histogram(
-            names.METRIC_MIRROR_TTFT, "Seconds to the first byte of answers that have a copy, by side", "route", "side"
-        )
-        self._repairs = Counter(
+        self._repairs = counter(
             names.METRIC_REPAIRS,
             "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
             "had refused this request (refused) or an earlier one to this model (known)",
-            ("repair", "cause"),
-            registry=registry,
+            *("repair", "cause"),
         )
         self._cache = counter(
             names.METRIC_CACHE, "Requests whose answer may be kept, by whether it was (hit, miss)", "route", "result"
@@ -125,110 +64,28 @@ class Metrics:
         self._waits = histogram(
             names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
         )
-        self._valkey = Gauge(
-            names.METRIC_VALKEY_UP,
-            "Whether the Valkey that counts for all pods answered when it was last asked",
-            ("address",),
-            registry=registry,
-        )
-        self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._spend = Spend(counter)
-        self._counters = (
-            *self._spend.counters,
-            *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens, self._cache, self._limited, self._braked),
-        )
-        self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
-        self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
+        self._comparisons = Comparisons(families)
+        self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route", *_OTEL)
+        self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route", *_OTEL)
         self._per_token = histogram(
-            names.METRIC_PER_TOKEN, "Seconds of each output token after the first, by route", buckets=PER_TOKEN
+            names.METRIC_PER_TOKEN,
+            "Seconds of each output token after the first, by route",
+            *_OTEL,
+            buckets=PER_TOKEN,
         )
         self._usage = histogram(
             names.METRIC_TOKEN_USAGE,
             "Tokens of a request, those of the cache among the input, by route",
-            *("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"),
+            *(*_OTEL, "gen_ai_token_type"),
             buckets=TOKENS,
         )
-        self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
-        self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
-        self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
-        running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
-        running.set_function(in_flight)
-        self.tasks = Gauge(names.METRIC_TASKS, "Unfinished asyncio tasks of the process", registry=registry)
-        self._ejections: Callable[[], Iterable[EjectedTarget]] = tuple
-        self._ejected = Gauge(
-            names.METRIC_TARGETS_EJECTED, "Targets ejected after failures, tried last", registry=registry
-        )
-        self._until = Gauge(
-            names.METRIC_EJECTED_UNTIL,
-            "Unix time until which a target is ejected, and the kind of its last failure",
-            ("target", "reason"),
-            registry=registry,
-        )
-
-        self._budgets: Callable[[], Iterable[tuple[str, int, int]]] = tuple
-        self._spent, self._limit = (
-            Gauge(name, text, ("budget",), registry=registry)
-            for name, text in (
-                (names.METRIC_BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known"),
-                (names.METRIC_BUDGET_LIMIT, "The amount of a budget"),
-            )
-        )
-        self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
-        self._valid = Gauge(
-            names.METRIC_CREDENTIAL_VALID,
-            "Whether the upstream accepted the credential when it was last used",
-            ("credential",),
-            registry=registry,
-        )
-        self._expiry = Gauge(
-            names.METRIC_CREDENTIAL_EXPIRY,
-            "Unix time when the access token of the credential ends",
-            ("credential",),
-            registry=registry,
-        )
-        self._refreshes = Counter(
-            names.METRIC_CREDENTIAL_FAILURES,
-            "Renewals of the credential's access token that failed",
-            ("credential",),
-            registry=registry,
-        )
-        self._counted: dict[str, int] = {}
-        self._usage: Callable[[], UsageState] = UsageState
-        self._shown = UsageState()
-        self._usage_events = Counter(
-            names.METRIC_USAGE_EVENTS,
-            "Usage events, by what became of them: delivered, or dropped because the spool was full",
-            ("result",),
-            registry=registry,
-        )
-        self._usage_bytes = Gauge(
-            names.METRIC_USAGE_BYTES, "Bytes of the usage events that are on disk", registry=registry
-        )
-
-    def watch_usage(self, usage: Callable[[], "UsageState"]) -> None:
-        """Ask ``usage`` at each scrape for what became of the usage events."""
-        self._usage = usage
-
-    def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
-        """Ask ``budgets`` at each scrape for each one's name, what is spent of it, and its amount, in nanodollars."""
-        self._budgets = budgets
-
-    def watch_credentials(self, credentials: Callable[[], Iterable[CredentialReport]]) -> None:
-        """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
-        self._credentials = credentials
-
-    def watch_queue(self, waiting: Callable[[], int]) -> None:
-        """Ask ``waiting`` at each scrape how many requests wait for a limit."""
-        self._queued.set_function(waiting)
-
-    def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
-        """Ask ``available`` at each scrape whether the Valkey at ``address`` answers."""
-        self._valkey.labels(address).set_function(available)
-
-    def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
-        """Ask ``ejections`` at each scrape for the targets that are ejected."""
-        self._ejections = ejections
+        self._info = gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", "revision")
+        self._loaded = gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded")
+        self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=self.registry)
+        gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered").set_function(in_flight)
+        self.tasks: Final[Gauge] = gauge(names.METRIC_TASKS, "Unfinished asyncio tasks of the process")
+        self.states: Final = States(families)
 
     def provider(self, name: str) -> str:
         """Return OpenTelemetry's name of a provider."""
@@ -240,7 +97,7 @@ class Metrics:
         self._requests.of(client, route, record.format.value, str(record.status)).inc()
         if record.judges is None and record.mirrors is None:
             self._callers.of(record.proof or UNKNOWN).inc()
-        for kind, tokens in _tokens_of(record):
+        for kind, tokens in record.reported_tokens():
             self._tokens.of(client, route, kind).inc(tokens)
         self._spend.finished(record, now=now)
         for failed in record.upstream_errors:
@@ -254,7 +111,7 @@ class Metrics:
         if record.braked is not None:
             self._braked.of(client, *record.braked).inc()
         for repair, cause in record.repairs:
-            self._repairs.labels(repair, cause).inc()
+            self._repairs.of(repair, cause).inc()
         if record.cache:
             self._cache.of(route, record.cache).inc()
         if record.limited:
@@ -280,19 +137,9 @@ class Metrics:
         A copy is in no other metric of requests and tokens, so that it changes no number of its route's clients; what
         it cost was spent, and is counted with all other money.
         """
-        route = compared.original.route
-        self._mirrored.of(route, compared.result).inc()
-        if compared.copy is None:
-            return
-        self._spend.finished(compared.copy, now=compared.copy.started)
-        sides = (("original", compared.original), ("copy", compared.copy))
-        for (side, record), seconds in zip(sides, compared.seconds, strict=True):
-            for kind, tokens in _tokens_of(record):
-                self._mirror_tokens.of(record.client, route, side, kind).inc(tokens)
-            if seconds is not None:
-                self._mirror_duration.of(route, side).observe(seconds)
-            if record.first_byte is not None:
-                self._mirror_ttft.of(route, side).observe(record.first_byte - record.started)
+        self._comparisons.count(compared)
+        if compared.copy is not None:
+            self._spend.finished(compared.copy, now=compared.copy.started)
 
     def loaded(self, snapshot: Snapshot, *, now: float) -> None:
         """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
@@ -310,13 +157,7 @@ class Metrics:
             "gen_ai_request_model": routes,
             "gen_ai_provider_name": {UNKNOWN, *snapshot.providers.values()},
         }
-        for counters in self._counters:
-            counters.forget(known)
-        for histograms in (
-            *(self._duration, self._ttft, self._per_token, self._usage),
-            *(self._mirror_duration, self._mirror_ttft, self._waits),
-        ):
-            histograms.forget(known)
+        self._families.forget(known)
 
     def refused(self) -> None:
         """Note a revision that could not be loaded."""
@@ -324,62 +165,5 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
-        self._show_credentials()
-        self._show_ejections()
-        self._show_budgets()
-        self._show_usage()
-        return generate_latest(self._registry)
-
-    def _show_usage(self) -> None:
-        found, shown = self._usage(), self._shown
-        self._usage_events.labels("delivered").inc(found.delivered - shown.delivered)
-        self._usage_events.labels("dropped").inc(found.dropped - shown.dropped)
-        self._usage_bytes.set(found.waiting)
-        self._shown = found
-
-    def _show_ejections(self) -> None:
-        """Set the gauges of ejected targets; of several models of one target, the one that is ejected longest counts.
-
-        The id is shown without the hash of its content, so that a series goes on when the target is edited.
-        """
-        latest = {
-            each.target.rpartition(".")[0]: each for each in sorted(self._ejections(), key=lambda each: each.until)
-        }
-        self._ejected.set(len(latest))
-        self._until.clear()
-        for target, each in latest.items():
-            self._until.labels(target, each.reason).set(each.until)
-
-    def _show_budgets(self) -> None:
-        """Set the gauges of the budgets, of those alone that exist."""
-        self._spent.clear()
-        self._limit.clear()
-        for budget, spent, limit in self._budgets():
-            self._spent.labels(budget).set(spent / NANODOLLARS)
-            self._limit.labels(budget).set(limit / NANODOLLARS)
-
-    def _show_credentials(self) -> None:
-        """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""
-        self._valid.clear()
-        self._expiry.clear()
-        for report in sorted(self._credentials(), key=lambda report: report.at):
-            name = report.credential.rpartition(".")[0]
-            if report.outcome in (Outcome.OK, Outcome.REJECTED):
-                self._valid.labels(name).set(report.outcome is Outcome.OK)
-            if report.expires_at is not None:
-                self._expiry.labels(name).set(report.expires_at)
-            more = report.failures - self._counted.get(report.credential, 0)
-            self._counted[report.credential] = report.failures
-            self._refreshes.labels(name).inc(max(0, more))
-
-
-def _tokens_of(record: Record) -> Iterator[tuple[str, int]]:
-    """Yield the counts that were reported, each with its label."""
-    if record.input_tokens:
-        yield "input", record.input_tokens
-    if record.output_tokens:
-        yield "output", record.output_tokens
-    if record.cache_read_tokens:
-        yield "cache_read", record.cache_read_tokens
-    if record.cache_creation_tokens:
-        yield "cache_creation", record.cache_creation_tokens
+        self.states.show()
+        return generate_latest(self.registry)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from claude_gateway_proxy.gateway.telemetry.metrics import PER_TOKEN, TOKENS
+from claude_gateway_proxy.gateway.telemetry.families import PER_TOKEN, TOKENS
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers

@@ -5,6 +5,7 @@ conversation and no secret is ever put in.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import getrandbits
@@ -164,6 +165,17 @@ class Record:
     def all_input_tokens(self) -> int:
         """All input tokens, those of the cache among them, as OpenTelemetry counts them."""
         return self.input_tokens + self.cache_read_tokens + self.cache_creation_tokens
+
+    def reported_tokens(self) -> Iterator[tuple[str, int]]:
+        """Yield the counts that are known, each with its name."""
+        if self.input_tokens:
+            yield "input", self.input_tokens
+        if self.output_tokens:
+            yield "output", self.output_tokens
+        if self.cache_read_tokens:
+            yield "cache_read", self.cache_read_tokens
+        if self.cache_creation_tokens:
+            yield "cache_creation", self.cache_creation_tokens
 
     def seconds_per_token(self, *, now: float) -> float | None:
         """How long each output token after the first took, of a stream that ended at ``now``; None if that is unknown.

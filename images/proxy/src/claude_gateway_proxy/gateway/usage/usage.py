@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from claude_gateway_proxy.gateway.telemetry.metrics import UsageState
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
+from claude_gateway_proxy.gateway.telemetry.states import UsageState
 from claude_gateway_proxy.gateway.usage.events import begun, ended
 from claude_gateway_proxy.gateway.usage.sinks import Sink, SinkError
 from claude_gateway_proxy.gateway.usage.spool import Reader, Spool, orphans

@@ -1,0 +1,90 @@
+"""Answers whatever is not a request for a model: liveness, models, profiles, usage, sign-in, released sessions."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.costs.usage import Standings, Used, no_standings
+from claude_gateway_proxy.gateway.discovery.info import answer_get
+from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
+from claude_gateway_proxy.gateway.discovery.managed import answer_settings
+from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
+from claude_gateway_proxy.gateway.discovery.sessions import Release, answer_release, released_session
+from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
+from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
+from claude_gateway_proxy.gateway.discovery.usage import PATHS as USAGE_PATHS
+from claude_gateway_proxy.gateway.discovery.usage import answer_usage
+from claude_gateway_proxy.gateway.snapshot import Snapshot
+from claude_gateway_proxy.gateway.wire.paths import plain_path, profile
+from claude_gateway_runtime.asgi import Receive, Scope, Send
+
+
+class Discovery:
+    """Knows what the gateway serves beside model requests."""
+
+    def __init__(
+        self,
+        *,
+        issuers: Issuers,
+        worker_started: Callable[[], Awaitable[bool]],
+        used: Used,
+        verify_signatures: bool = True,
+        sign_in: SignIn | None = None,
+        release: Release = lambda _principal, _session: False,
+        standings: Standings = no_standings,
+    ) -> None:
+        """Tell callers apart with ``issuers``.
+
+        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker. ``sign_in``: people sign in
+        here, too. ``release`` lets a session go on that was stopped. ``used`` is what callers used, and ``standings``
+        how they stand with their budgets.
+        """
+        self._issuers = issuers
+        self._worker_started = worker_started
+        self._used = used
+        self._verify_signatures = verify_signatures
+        self._sign_in = sign_in
+        self._release = release
+        self._standings = standings
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, *, snapshot: Snapshot | None, draining: bool
+    ) -> None:
+        """Answer a request by what ``snapshot`` holds; also every request for what is not served at all."""
+        issuers = self._issuers
+        wanted = profile(scope["raw_path"])
+        if wanted is not None and snapshot is not None:
+            await answer_profiles(
+                scope, send, snapshot=snapshot, issuers=issuers, wanted=wanted, verify=self._verify_signatures
+            )
+            return
+        if (session := released_session(scope["raw_path"])) is not None:
+            await answer_release(
+                scope, send, snapshot=snapshot, issuers=issuers, session=session, release=self._release
+            )
+            return
+        plain = {**scope, "path": plain_path(scope["path"])}
+        match plain["path"]:
+            case path if path in SIGN_IN_PATHS and self._sign_in is not None:
+                await self._sign_in.answer(plain, receive, send)
+            case path if path in USAGE_PATHS:
+                await answer_usage(
+                    plain,
+                    send,
+                    snapshot=snapshot,
+                    issuers=issuers,
+                    used=self._used,
+                    standings=self._standings,
+                    now=datetime.now(UTC),
+                )
+            case path if path == MANAGED_PATH:
+                await answer_settings(plain, send, snapshot=snapshot, issuers=issuers)
+            case _:
+                await answer_get(
+                    plain,
+                    send,
+                    snapshot=snapshot,
+                    issuers=issuers,
+                    draining=draining,
+                    worker_started=self._worker_started,
+                )

@@ -1,0 +1,78 @@
+"""Makes parts of the process from its settings."""
+
+import logging
+import time
+from typing import Final
+
+from claude_gateway.names import USAGE_DIR
+from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
+from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.caching.cache import ResponseCache
+from claude_gateway_proxy.gateway.caching.store import Memory
+from claude_gateway_proxy.gateway.caching.valkey import ValkeyStore
+from claude_gateway_proxy.gateway.settings import Settings
+from claude_gateway_proxy.gateway.usage.sinks import sink_of
+from claude_gateway_proxy.gateway.usage.usage import UsageEvents
+from claude_gateway_runtime.logs import emit
+
+_log: Final = logging.getLogger(__name__)
+
+
+def valkey(settings: Settings) -> ValkeyCounters | None:
+    """Return the counters of all pods, whose connections are made later; None where each pod counts alone."""
+    if settings.valkey_address is None:
+        return None
+    server = Server(
+        settings.valkey_address,
+        tls=settings.valkey_tls,
+        ca_file=settings.valkey_ca_file,
+        username=settings.valkey_username,
+        password_file=settings.valkey_password_file,
+    )
+
+    def changed(error: str | None) -> None:
+        if error is None:
+            emit(_log, "valkey_available")
+            return
+        policy = settings.when_valkey_unavailable
+        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
+
+    return ValkeyCounters(server, prefix=settings.valkey_prefix, changed=changed)
+
+
+def responses(settings: Settings) -> ResponseCache | None:
+    """Return what keeps answers; None without room for any."""
+    if settings.cache_valkey_address is not None:
+        server = Server(
+            settings.cache_valkey_address,
+            tls=settings.cache_valkey_tls,
+            ca_file=settings.cache_valkey_ca_file,
+            username=settings.cache_valkey_username,
+            password_file=settings.cache_valkey_password_file,
+        )
+        return ResponseCache(ValkeyStore(server.client(), prefix=settings.cache_valkey_prefix), clock=time.time)
+    if not settings.cache_bytes:
+        return None
+    return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.time)
+
+
+def usage_events(settings: Settings) -> UsageEvents | None:
+    """Return the usage events, where they are wanted; a disk that is full keeps no gateway from starting."""
+    if settings.usage_sink is None:
+        return None
+    sink = sink_of(settings.usage_sink, settings.usage_sink_headers_file)
+    folder = settings.usage_spool_dir or settings.run_dir / USAGE_DIR
+    try:
+        return UsageEvents(folder, sink, limit=settings.usage_spool_bytes)
+    except OSError as error:
+        emit(_log, "usage_unavailable", level=logging.ERROR, folder=str(folder), error=str(error))
+        return None
+
+
+def load(settings: Settings) -> Load:
+    """Return the bounds of what is answered and buffered at one time."""
+    return Load(
+        pod=Bounds(requests=settings.max_in_flight, bytes=settings.max_buffered_bytes),
+        client=Bounds(requests=settings.max_in_flight_per_client, bytes=settings.max_buffered_bytes_per_client),
+    )
