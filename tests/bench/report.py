@@ -68,9 +68,13 @@ everything again. Each edit changes one route; the pod then reports it live.
 
 
 def _said(command: str, minutes: float) -> str:
+    return f"Measured by `{command}` on {datetime.now(UTC).date().isoformat()} in {minutes:.0f} minutes: {machine()}"
+
+
+def machine() -> str:
+    """Describe this machine."""
     memory = psutil.virtual_memory().total / 2**30
-    machine = f"{psutil.cpu_count()} cores ({processor()}), {memory:.0f} GB, Python {platform.python_version()}"
-    return f"Measured by `{command}` on {datetime.now(UTC).date().isoformat()} in {minutes:.0f} minutes: {machine}"
+    return f"{psutil.cpu_count()} cores ({processor()}), {memory:.0f} GB, Python {platform.python_version()}"
 
 
 def processor() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from tests.bench.report import machine
 from tests.chaos.seen import Note, said
 from tests.e2e.conftest import gateway, kube, pytest_runtest_makereport, release, upstream  # noqa: F401
 from tests.e2e.release import Gateway, route
@@ -35,6 +36,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         "passed": passed,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds),
+        "machine": machine(),
+        "load": round(os.getloadavg()[1]),
         "seen": notes,
     }
 

@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections import Counter
@@ -16,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-from tests.bench.report import processor
+from tests.bench.report import machine
 from tests.soak.edits import Files
 from tests.soak.plans import FAULTS_SHARE
 from tests.soak.run import EDIT_SECONDS, Result, Soak
@@ -65,7 +63,7 @@ def _document(result: Result, found: list[Row], serve: Serve, chosen: argparse.N
         "seed": chosen.seed,
         "fault_share": FAULTS_SHARE,
         "edit_seconds": EDIT_SECONDS,
-        "machine": _machine(),
+        "machine": f"{machine()}, load average at the end {os.getloadavg()[2]:.1f}",
         "note": chosen.note,
         "requests": requests(result),
         "faults": faults(result),
@@ -104,15 +102,6 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 _SHARES: Final = {"p50": 0.5, "p95": 0.95, "most": 1.0}
-
-
-def _machine() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    load = os.getloadavg()[2]
-    return (
-        f"{psutil.cpu_count()} cores ({processor()}), {memory:.0f} GB, Python {platform.python_version()}, "
-        f"load average at the end {load:.1f}"
-    )
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def render() -> str:
     parts = [
         "## Under harm",
         table(("Promise", "Test", "Last result"), rows(scenarios(), results)),
+        *_machines(results),
         "## Over hours",
         f"From the soak of {soak['at'][:10]}: {soak['minutes']:g} minutes, {soak['streams']:,} streams.",
         table(("Promise", "Test", "Last result"), _soaked(soak)),
@@ -79,6 +80,12 @@ def _said(result: Mapping[str, Any] | None) -> str:
         return "not run yet"
     mark = "kept" if result["passed"] else "**broken**"
     return f"{mark} on {result['at'][:10]}{''.join(f': {text}' for text in result['seen'])}"
+
+
+def _machines(results: Mapping[str, Any]) -> Iterator[str]:
+    for machine in sorted({result["machine"] for result in results.values()}):
+        loads = [result["load"] for result in results.values() if result["machine"] == machine]
+        yield f"On {machine}, with a load average of {min(loads)} to {max(loads)}."
 
 
 def _soaked(soak: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

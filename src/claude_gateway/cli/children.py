@@ -27,6 +27,8 @@ _ALLOWED: Final = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     }
 )
+# As in the image: Python's threads take turns, and a heap for each of them only leaves holes in all of them.
+_ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "1"}
 _SHUTDOWN_VARIABLE: Final = f"{_PREFIX}SHUTDOWN_SECONDS"
 SHUTDOWN_SECONDS: Final = 10.0
 """How long streams may continue after Ctrl-C. It is short because a person waits for it."""
@@ -75,7 +77,7 @@ def environment(ambient: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in ambient.items()
         if name in _ALLOWED
-        or name.startswith("LC_")
+        or name.startswith(("LC_", "MALLOC_"))
         or (name.startswith(_PREFIX) and name not in (options.KEY_VARIABLE, options.URL_VARIABLE))
     }
 
@@ -103,7 +105,7 @@ def children(
     valkey: Address | None = None,
 ) -> tuple[Child, ...]:
     """Return the processes of one proxy, in the order in which they must be stopped."""
-    shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
+    shared = {**_ALLOCATOR, **environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
     gateway = {**calling, **telemetry(os.environ), f"{_PREFIX}LISTEN": str(listen)}
     gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))

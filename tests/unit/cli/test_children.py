@@ -14,6 +14,7 @@ def test_a_child_sees_no_key_of_ours() -> None:
         "PATH": "/bin",
         "HTTPS_PROXY": "http://p",
         "LC_ALL": "C",
+        "MALLOC_ARENA_MAX": "2",
         "CLAUDE_GATEWAY_MAX_BODY_BYTES": "5",
         "CLAUDE_GATEWAY_KEY": "cgw_x",
         "ANTHROPIC_API_KEY": "x",
@@ -21,7 +22,8 @@ def test_a_child_sees_no_key_of_ours() -> None:
         "AWS_SECRET_ACCESS_KEY": "x",
         "LITELLM_MASTER_KEY": "x",
     }
-    assert sorted(children.environment(ambient)) == ["CLAUDE_GATEWAY_MAX_BODY_BYTES", "HTTPS_PROXY", "LC_ALL", "PATH"]
+    kept = ["CLAUDE_GATEWAY_MAX_BODY_BYTES", "HTTPS_PROXY", "LC_ALL", "MALLOC_ARENA_MAX", "PATH"]
+    assert sorted(children.environment(ambient)) == kept
     assert "/bin" not in repr(Child(name="x", module="m", environment=ambient))
 
 
@@ -35,3 +37,18 @@ def test_only_who_calls_models_sees_who_we_are_in_clouds(monkeypatch: pytest.Mon
     seen = {child.name: sorted(name for name, value in child.environment.items() if value == "mine") for child in made}
     own = ["AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"]
     assert seen == {children.GATEWAY: own, children.LITELLM: own, children.AGENT: []}
+
+
+def test_children_have_one_heap_unless_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = Address("127.0.0.1", 0)
+
+    def heaps() -> set[str]:
+        made = children.children(
+            run_dir=Path("/r"), source_dir=Path("/s"), listen=address, metrics=address, certificate=None, level="info"
+        )
+        return {child.environment["MALLOC_ARENA_MAX"] for child in made}
+
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert heaps() == {"1"}
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert heaps() == {"4"}
