@@ -2,20 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
 from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Slots
-from claude_gateway_proxy.gateway.body import estimate
-from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, rate_limited
-
-_BYTES_PER_TOKEN: Final = 3
-"""Of a body without pictures and documents. It is corrected when the request ends, so that it only has to be cheap."""
 
 
 def _one() -> int:
@@ -70,7 +64,8 @@ class RateLimits:
             yield self._rate(limited, "requests", limits.requests_per_minute, 1, _one_request, waits=waits)
         if call.format is not Format.COUNT_TOKENS:
             if limits.input_tokens_per_minute is not None:
-                units = _input_tokens(call.facts)
+                # Corrected when the request ends, so that it only has to be cheap.
+                units = call.facts.rough_tokens
                 actual = _InputTokens(units)
                 yield self._rate(limited, "input_tokens", limits.input_tokens_per_minute, units, actual, waits=waits)
             if limits.output_tokens_per_minute is not None:
@@ -121,11 +116,6 @@ class _InputTokens:
         if used or usage.cache_read_tokens:
             return used
         return self.estimated if usage.answered else 0
-
-
-def _input_tokens(facts: Facts) -> int:
-    raw = facts.body.raw
-    return facts.input_tokens if estimate.at_most(raw) is None else len(raw) // _BYTES_PER_TOKEN
 
 
 def _output_tokens(usage: Usage) -> int:
