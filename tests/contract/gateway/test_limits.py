@@ -173,7 +173,7 @@ async def test_one_at_a_time_and_the_others_are_rejected_or_served_in_turn() -> 
         held.free.set()
         assert (await first)[0] == 200
     assert (status, headers["retry-after"]) == (429, "1")
-    assert b"the client 'ns/dev' may have 1 requests in flight at one time" in body
+    assert b"the client 'ns/dev' may have 1 request in flight at one time" in body
 
 
 async def test_input_tokens_are_estimated_and_then_corrected() -> None:
@@ -297,7 +297,7 @@ async def test_full_targets_reject_with_the_wait_for_the_first() -> None:
             status, headers, body = await _ask(gw)
             metrics = gw.metrics.text().decode()
     assert (status, headers["retry-after"]) == (429, "60")
-    assert b"a target of the route 'ns/c' may use 1 requests per minute" in body
+    assert b"a target of the route 'ns/c' may use 1 request per minute" in body
     assert 'limit="target_requests"' in metrics
 
 
