@@ -27,6 +27,9 @@ from claude_gateway.contract.client import Client, Priority
 from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.target import Target
 from claude_gateway.names import LITELLM_SOCKET
+from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
+from claude_gateway_proxy.gateway.admission.queue import Patience
 
 _OTHER = "cgw_another-key"
 
@@ -170,7 +173,7 @@ async def test_one_at_a_time_and_the_others_are_rejected_or_served_in_turn() -> 
         held.free.set()
         assert (await first)[0] == 200
     assert (status, headers["retry-after"]) == (429, "1")
-    assert b"the client 'ns/dev' may have 1 requests in flight at one time" in body
+    assert b"the client 'ns/dev' may have 1 request in flight at one time" in body
 
 
 async def test_input_tokens_are_estimated_and_then_corrected() -> None:
@@ -234,6 +237,25 @@ async def test_limits_of_a_route_count_all_its_clients_and_those_of_a_client_its
         assert await _status(gw, "free") == 429
 
 
+async def test_each_pod_has_its_share_which_follows_their_number() -> None:
+    pods = 4
+    limits = RateLimits(pods=lambda: pods)
+    admission = Admission([limits], targets=limits, patience=Patience(seconds=0))
+    async with (
+        upstream(_OK) as up,
+        gateway(
+            route("c", targets=[target(base_url=up.url)]), clients=_dev(requests_per_minute=6), admission=admission
+        ) as gw,
+    ):
+        assert [await _status(gw) for _ in range(3)] == [200, 200, 429]
+        pods = 2
+        assert [await _status(gw) for _ in range(2)] == [200, 429]
+        pods = 1
+        _, _, body = await _ask(gw)
+        assert [await _status(gw) for _ in range(3)] == [200, 200, 429]
+    assert json.loads(body)["type"] == "message"
+
+
 async def test_a_full_target_is_passed_over_and_a_request_for_full_ones_waits_for_the_first() -> None:
     held = _Held()
     one = Limits(concurrent=1)
@@ -275,7 +297,7 @@ async def test_full_targets_reject_with_the_wait_for_the_first() -> None:
             status, headers, body = await _ask(gw)
             metrics = gw.metrics.text().decode()
     assert (status, headers["retry-after"]) == (429, "60")
-    assert b"a target of the route 'ns/c' may use 1 requests per minute" in body
+    assert b"a target of the route 'ns/c' may use 1 request per minute" in body
     assert 'limit="target_requests"' in metrics
 
 

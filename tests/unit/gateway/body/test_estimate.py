@@ -15,6 +15,8 @@ from tests.support.builders.corpus import Recording, recordings
 from tokenizers import Tokenizer
 
 from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.document import parse
+from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.body.parts import PAGE, PICTURE
 
 _PROSE: Final = {
@@ -343,3 +345,21 @@ def test_a_hidden_word_is_not_bounded() -> None:
     block = b'{"type":"i\\u006dage"}'
     assert estimate.at_most(plain % block) is None
     assert estimate.tokens(plain % b",".join([block] * 99)) > 99 * 1600
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b'{"type":"image","source":{"type":"base64","media_type":"image/png","data":"%s"}}',
+        b'{"type":"image_url","image_url":{"url":"data:image/png;base64,%s"}}',
+    ],
+)
+def test_a_picture_does_not_cost_its_bytes_even_roughly(block: bytes) -> None:
+    def asked(block: bytes) -> bytes:
+        return b'{"model":"c","messages":[{"role":"user","content":[%s]}]}' % block
+
+    picture = asked(block % (b"A" * 300_000))
+    text = asked(b'{"type":"text","text":"%s"}' % (b"word " * 60_000))
+    assert estimate.roughly(picture) is None
+    assert Facts(parse(picture), []).rough_tokens < 10_000
+    assert Facts(parse(text), []).rough_tokens == len(text) // 3

@@ -2,20 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
 from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Slots
-from claude_gateway_proxy.gateway.body import estimate
-from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, rate_limited
-
-_BYTES_PER_TOKEN: Final = 3
-"""Of a body without pictures and documents. It is corrected when the request ends, so that it only has to be cheap."""
 
 
 def _one() -> int:
@@ -67,41 +61,36 @@ class RateLimits:
         if limits is None:
             return
         if limits.requests_per_minute is not None and not own:
-            yield self._rate(limited, "requests", limits.requests_per_minute, 1, _one_request, waits=waits)
+            most = limits.requests_per_minute
+            yield self._rate(limited, "requests", most=most, units=1, actual=_one_request, waits=waits)
         if call.format is not Format.COUNT_TOKENS:
             if limits.input_tokens_per_minute is not None:
-                units = _input_tokens(call.facts)
+                # Corrected when the request ends, so that it only has to be cheap.
+                units, most = call.facts.rough_tokens, limits.input_tokens_per_minute
                 actual = _InputTokens(units)
-                yield self._rate(limited, "input_tokens", limits.input_tokens_per_minute, units, actual, waits=waits)
+                yield self._rate(limited, "input_tokens", most=most, units=units, actual=actual, waits=waits)
             if limits.output_tokens_per_minute is not None:
                 most = limits.output_tokens_per_minute
-                yield self._rate(limited, "output_tokens", most, 1, _output_tokens, waits=waits)
+                yield self._rate(limited, "output_tokens", most=most, units=1, actual=_output_tokens, waits=waits)
         # The gateway's own requests help to answer one that holds a slot already: they must not wait for it.
         if limits.concurrent is not None and call.origin is None:
             demand = Slots(f"{limited.kind}:{limited.name}:concurrent", self._share(limits.concurrent), waits=waits)
-            text = f"{limited.title} may have {limits.concurrent} requests in flight at one time"
-            yield self._charge(demand, limited, "concurrent", text, _nothing)
+            text = f"may have {_counted(limits.concurrent, 'requests')} in flight at one time"
+            yield self._charge(demand, limited, "concurrent", text=text, actual=_nothing)
 
     def _rate(
-        self,
-        limited: _Limited,
-        kind: str,
-        most: int,
-        units: int,
-        actual: Callable[[Usage], int],
-        *,
-        waits: bool,
+        self, limited: _Limited, kind: str, *, most: int, units: int, actual: Callable[[Usage], int], waits: bool
     ) -> Charge:
         share = self._share(most)
         demand = Bucket(f"{limited.kind}:{limited.name}:{kind}", share, burst=share, units=units, waits=waits)
-        words = kind.replace("_", " ")
-        return self._charge(demand, limited, kind, f"{limited.title} may use {most} {words} per minute", actual)
+        text = f"may use {_counted(most, kind.replace('_', ' '))} per minute"
+        return self._charge(demand, limited, kind, text=text, actual=actual)
 
     def _charge(
-        self, demand: Demand, limited: _Limited, kind: str, text: str, actual: Callable[[Usage], int]
+        self, demand: Demand, limited: _Limited, kind: str, *, text: str, actual: Callable[[Usage], int]
     ) -> Charge:
         def refusal(refused: Refused) -> Failure:
-            return rate_limited(text, refused.retry_after)
+            return rate_limited(f"{limited.title} {text}", refused.retry_after)
 
         label = f"{limited.kind}_{kind}"
         return Charge(demand=demand, label=label, refusal=refusal, actual=actual, required=self._required)
@@ -123,9 +112,8 @@ class _InputTokens:
         return self.estimated if usage.answered else 0
 
 
-def _input_tokens(facts: Facts) -> int:
-    raw = facts.body.raw
-    return facts.input_tokens if estimate.at_most(raw) is None else len(raw) // _BYTES_PER_TOKEN
+def _counted(number: int, nouns: str) -> str:
+    return f"{number} {nouns.removesuffix('s') if number == 1 else nouns}"
 
 
 def _output_tokens(usage: Usage) -> int:

@@ -127,6 +127,15 @@ ESCAPES: Final = (b"\\u005", b"\\u006", b"\\u007")
 _HEAVY: Final = (b'"image', b'"input_image"', b'"document"', b'"file"', b'"input_file"', *ESCAPES)
 """One of these is in every body with a block that costs more than its bytes."""
 
+_INLINE: Final = (b'"base64"', b";base64,")
+"""One of these is in every body that has a picture or a document in it, unless it is escaped."""
+
+_SMALL: Final = 32 * 1024
+"""Bytes up to which it does not matter much whether they are text or a picture."""
+
+_ROUGH: Final = 3
+"""Bytes of a token, roughly."""
+
 
 def text(data: bytes) -> float:
     """Estimate the tokens of UTF-8 text, in a few passes at the speed of memory."""
@@ -177,6 +186,13 @@ def at_most(body: bytes) -> int | None:
     if any(mark in body for mark in _HEAVY):
         return None
     return _PER_BYTE * len(body) + _REQUEST + _TOOLS
+
+
+def roughly(body: bytes) -> int | None:
+    """Return the tokens of a request by its size; None where files are in it, which cost less than their bytes."""
+    if len(body) > _SMALL and any(mark in body for mark in _INLINE):
+        return None
+    return len(body) // _ROUGH
 
 
 def tokens(body: bytes) -> int:

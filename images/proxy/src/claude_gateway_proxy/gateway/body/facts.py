@@ -139,6 +139,12 @@ class Facts:
         return self._measure.least
 
     @cached_property
+    def rough_tokens(self) -> int:
+        """An estimate of the input tokens that costs next to nothing: from the size, unless files are in it."""
+        rough = estimate.roughly(self.body.raw)
+        return self.input_tokens if rough is None else rough
+
+    @cached_property
     def long_context(self) -> bool:
         """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
         return self.context > 0 or any(
