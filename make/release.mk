@@ -32,7 +32,7 @@ release-chart: setup $(TOOLS)/cosign $(TOOLS)/oras helm-tool ## Push the chart, 
 
 .PHONY: release-publish
 release-publish: setup ## Create the release of the tag on GitHub, with notes and the files of dist/ (needs gh)
-	@$(BIN)/python -m tools.release.notes > .artifacts/notes.md
+	@mkdir -p .artifacts && $(BIN)/python -m tools.release.notes > .artifacts/notes.md
 	gh release create v$(VERSION) --verify-tag --title v$(VERSION) --notes-file .artifacts/notes.md dist/*
 
 .PHONY: install-check

@@ -1,9 +1,9 @@
 """``make newest``: the newest LiteLLM and clients against the tests, and a report of what changed.
 
-``pin`` moves the pins of this tree to the newest releases, ``test`` runs the conformance suite and the client tests and
-writes the report, ``publish`` opens an issue and a pull request with it. ``publish`` runs with rights on the
-repository: it uses the standard library alone, runs nothing that ``pin`` installed, and takes only changes to pins and
-pages out of the report.
+``pin`` moves the pins of this tree to the newest releases, ``test`` runs the conformance suite, the client tests and
+the sessions of the compatibility page, and writes the report, ``publish`` opens an issue and a pull request with it.
+``publish`` runs with rights on the repository: it uses the standard library alone, runs nothing that ``pin`` installed,
+and takes only changes to pins and pages out of the report.
 """
 
 import argparse
@@ -27,6 +27,7 @@ CHANGED: Final = ("tests/clients/*", "locks/*", "docs/*")
 TESTS: Final = {
     "Conformance suite": ("-m", "tests.peers", "claude-gateway"),
     "Real clients": ("-m", "pytest", "-q", "-n", "2", "tests/contract/clients"),
+    "Sessions of agents": ("-m", "tests.agents", "claude-code-newest", "codex", "opencode"),
     "Claude Code as a backend": ("-m", "pytest", "-q", "tests/contract/claude_code"),
 }
 BRANCH: Final = "newest"

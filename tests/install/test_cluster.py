@@ -20,6 +20,8 @@ from claude_gateway.names import bootstrap_name, proxy_name
 
 NAMESPACE: Final = "ai"
 FULLNAME: Final = "cg-claude-gateway"
+HOME: Final = "/trial"
+"""The registry's folder in the node."""
 ASK: Final = f"""
 import sys, urllib.request
 asked = urllib.request.Request("http://{FULLNAME}:4000/v1/models", headers={{"x-api-key": sys.stdin.read()}})
@@ -32,20 +34,26 @@ def kube(settings: dict[str, str]) -> Iterator[Kube]:
     """A cluster with no image in it but its own, which reaches the registry of the trial."""
     wrong = kubecluster.missing()
     assert not wrong, "\n".join(wrong)
-    cluster = kubecluster.up(reuse=False, names=())
-    if settings["REGISTRY"] == trial.REGISTRY:
-        _copy_registry()
-    yield cluster
-    kubecluster.down()
+    try:
+        cluster = kubecluster.up(reuse=False, names=())
+        cluster.rolled("coredns", namespace="kube-system")
+        if settings["REGISTRY"] == trial.REGISTRY:
+            _copy_registry()
+        yield cluster
+    finally:
+        kubecluster.down()
 
 
 def _copy_registry() -> None:
     """Run the trial's registry in the node too, where 127.0.0.1 is the node."""
-    call(["docker", "cp", str(place.ROOT / ".tools" / "registry"), f"{kubecluster.NODE}:/usr/local/bin/registry"])
-    kubecluster.node("mkdir", "-p", str(trial.FOLDER))
-    for name in ("registry", "registry.json"):
-        call(["docker", "cp", str(trial.FOLDER / name), f"{kubecluster.NODE}:{trial.FOLDER}"])
-    call(["docker", "exec", "-d", kubecluster.NODE, "registry", "serve", str(trial.FOLDER / "registry.json")])
+    files = (place.ROOT / ".tools" / "registry", trial.FOLDER / "registry.json", trial.FOLDER / "registry")
+    names = ("program", "settings.json", "content")
+    kubecluster.node("mkdir", HOME)
+    for file, name in zip(files, names, strict=True):
+        call(["docker", "cp", str(file), f"{kubecluster.NODE}:{HOME}/{name}"], timeout=600)
+    program, settings, content = (f"{HOME}/{name}" for name in names)
+    where = ("-e", f"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY={content}")
+    call(["docker", "exec", "-d", *where, kubecluster.NODE, program, "serve", settings])
 
 
 def test_helm_installs_the_chart_from_the_registry(

@@ -36,7 +36,7 @@ def test_signatures_are_verified(settings: dict[str, str], tmp_path: Path, home:
 def test_a_signature_of_another_key_is_rejected(settings: dict[str, str], tmp_path: Path, home: Path) -> None:
     typed("COSIGN_PASSWORD= cosign generate-key-pair", folder=tmp_path, home=home)
     other = {**settings, "SIGNER": "--key cosign.pub --insecure-ignore-tlog --allow-http-registry"}
-    with pytest.raises(AssertionError, match=r"no (?:matching )?signatures|invalid signature"):
+    with pytest.raises(AssertionError, match=r"failed to verify signature|no signatures"):
         typed(commands("verify"), folder=tmp_path, home=home, environment=other)
 
 

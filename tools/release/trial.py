@@ -40,7 +40,8 @@ def registry() -> Iterator[None]:
         "log": {"level": "error"},
     }
     config.write_text(json.dumps(settings), encoding="utf-8")
-    with subprocess.Popen([str(place.ROOT / ".tools" / "registry"), "serve", str(config)]) as process:
+    command = [str(place.ROOT / ".tools" / "registry"), "serve", str(config)]
+    with (FOLDER / "registry.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             _wait(process)
             yield

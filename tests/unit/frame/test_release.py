@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -74,6 +75,13 @@ def test_what_is_published_is_what_serve_needs() -> None:
         for member in place.MEMBERS
     }
     assert names == set(sbom.OWN["python"])
+
+
+def test_the_docs_inject_every_package_of_ours_into_pipx() -> None:
+    page = (place.ROOT / "docs" / "how-to" / "verifying-a-release.md").read_text()
+    (injected,) = re.findall(r"pipx inject [^\n]* claude-gateway \\\n *([a-z -]+)\n", page)
+    required = {"claude-gateway", "claude-gateway-runtime"}  # installed before, and required by the others
+    assert {*injected.split(), *required} == set(sbom.OWN["python"])
 
 
 def test_two_folders_differ_in_a_byte_or_a_file(tmp_path: Path) -> None:
