@@ -1,5 +1,6 @@
 """The processes that ``serve`` starts: their settings, and which environment variables they inherit."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
@@ -93,8 +94,12 @@ def children(
     certificate: Certificate | None,
     level: str,
     cors_origins: tuple[str, ...] = (),
+    state_dir: Path | None = None,
 ) -> tuple[Child, ...]:
-    """Return the processes of one proxy, in the order in which they must be stopped."""
+    """Return the processes of one proxy, in the order in which they must be stopped.
+
+    ``state_dir`` is a folder for what outlives them.
+    """
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
     gateway = {**calling, f"{_PREFIX}LISTEN": str(listen)}
@@ -103,6 +108,11 @@ def children(
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
         gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
+    sink = gateway.get(f"{_PREFIX}USAGE_SINK")
+    if sink and state_dir is not None:
+        # One for each sink: what a process left for one of them is nothing for another.
+        spool = state_dir / "usage" / hashlib.sha256(sink.encode()).hexdigest()[:16]
+        gateway.setdefault(f"{_PREFIX}USAGE_SPOOL_DIR", str(spool))
     if cors_origins:
         gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
     agent = {

@@ -269,6 +269,7 @@ class ServeSession:
             certificate=chosen.certificate,
             cors_origins=chosen.cors_origins,
             level=chosen.level,
+            state_dir=chosen.logins.folder,
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy
 
