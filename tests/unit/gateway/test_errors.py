@@ -38,6 +38,8 @@ _ARGUMENTS = {
     "seconds": 3.5,
     "status": 529,
     "obstacle": Obstacle.REFUSED,
+    "what": "the client 'ns/c' may use 3 requests per minute",
+    "retry_after": 12.3,
 }
 # The whole table: function → status, Anthropic's error.type, x-should-retry.
 _TABLE: dict[str, tuple[int, str, bool | None]] = {
@@ -62,6 +64,8 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "no_websocket": (426, "invalid_request_error", False),
     "coded_body": (501, "not_supported_error", False),
     "further_model_not_allowed": (400, "invalid_request_error", False),
+    "rate_limited": (429, "rate_limit_error", True),
+    "counters_unavailable": (503, "api_error", True),
     "overloaded": (529, "overloaded_error", True),
     "format_not_served": (400, "invalid_request_error", False),
     "session_stopped": (429, "billing_error", False),
