@@ -51,6 +51,7 @@ TROUBLE = {
         'claude_gateway_operator_object_condition{kind="ClaudeCredential",name="c",condition="ExpiringSoon"}',
         "1+0x60",
     ),
+    "ClaudeGatewayUsageEventsDropped": ('claude_gateway_usage_events_total{pod="a",result="dropped"}', "0+1x60"),
     "ClaudeGatewayBundleNearlyFull": ('claude_gateway_operator_bundle_bytes{part="public"}', "900000+0x60"),
 }
 """Alert → the one series of it that is not well."""

@@ -116,6 +116,16 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "cors_origins": (nested("proxy.gateway.corsOrigins", ["https://a.b", "*"]), "https://a.b,*"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),
         "shutdown_seconds": (nested("proxy.drainSeconds", 30), "30"),
+        "usage_sink": (nested("usageEvents.sink", "otlp+https://c.example/v1/logs"), "otlp+https://c.example/v1/logs"),
+        "usage_sink_headers_file": (
+            nested("usageEvents", {"sink": "https://c.example", "headersSecret": {"name": "s", "key": "k"}}),
+            "/etc/claude-gateway/usage/k",
+        ),
+        "usage_spool_dir": (nested("usageEvents.sink", "https://c.example"), "/var/lib/claude-gateway/usage"),
+        "usage_spool_bytes": (
+            nested("usageEvents", {"sink": "https://c.example", "spool": {"maxBytes": 100000000}}),
+            "100000000",
+        ),
         "linger_seconds": (nested("metrics.podMonitor", {"enabled": True, "lingerSeconds": 20}), "20"),
         "log_level": (nested("proxy.gateway.logLevel", "debug"), "debug"),
     },

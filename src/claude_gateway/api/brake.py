@@ -17,7 +17,7 @@ Amount = Annotated[
 ]
 SessionId = Annotated[
     str,
-    Field(min_length=1, max_length=128),
+    Field(min_length=1, max_length=256),
     matches(_SESSION, wrong="not the id of a session", fix="write the id as the gateway's message and log show it"),
 ]
 

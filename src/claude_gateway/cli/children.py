@@ -1,5 +1,6 @@
 """The processes that ``serve`` starts: their settings, and which environment variables they inherit."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
@@ -103,8 +104,12 @@ def children(
     cors_origins: tuple[str, ...] = (),
     spend_file: Path | None = None,
     valkey: Address | None = None,
+    state_dir: Path | None = None,
 ) -> tuple[Child, ...]:
-    """Return the processes of one proxy, in the order in which they must be stopped."""
+    """Return the processes of one proxy, in the order in which they must be stopped.
+
+    ``state_dir`` is a folder for what outlives them.
+    """
     shared = {**_ALLOCATOR, **environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
     calling = {**shared, **identity(os.environ)}
     gateway = {**calling, **telemetry(os.environ), f"{_PREFIX}LISTEN": str(listen)}
@@ -115,6 +120,11 @@ def children(
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
     if spend_file is not None:
         gateway.setdefault(f"{_PREFIX}SPEND_FILE", str(spend_file))
+    sink = gateway.get(f"{_PREFIX}USAGE_SINK")
+    if sink and state_dir is not None:
+        # One for each sink: what a process left for one of them is nothing for another.
+        spool = state_dir / "usage" / hashlib.sha256(sink.encode()).hexdigest()[:16]
+        gateway.setdefault(f"{_PREFIX}USAGE_SPOOL_DIR", str(spool))
     if cors_origins:
         gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
     if valkey is not None:

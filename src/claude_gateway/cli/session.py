@@ -277,6 +277,7 @@ class ServeSession:
             valkey=chosen.valkey,
             level=chosen.level,
             spend_file=_spend_file(chosen.logins.folder, chosen.sources),
+            state_dir=chosen.logins.folder,
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy
 

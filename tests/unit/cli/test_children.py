@@ -52,3 +52,28 @@ def test_children_have_one_heap_unless_the_user_chose(monkeypatch: pytest.Monkey
     assert heaps() == {"1"}
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
     assert heaps() == {"4"}
+
+
+def test_usage_events_outlive_a_run_and_each_sink_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder() -> str | None:
+        address = Address("127.0.0.1", 0)
+        gateway = children.children(
+            run_dir=Path("/r"),
+            source_dir=Path("/s"),
+            listen=address,
+            metrics=address,
+            certificate=None,
+            level="info",
+            state_dir=Path("/state"),
+        )[0]
+        return gateway.environment.get("CLAUDE_GATEWAY_USAGE_SPOOL_DIR")
+
+    assert folder() is None
+    found = set()
+    for sink in ("file:///a", "https://b.example"):
+        monkeypatch.setenv("CLAUDE_GATEWAY_USAGE_SINK", sink)
+        found.add(folder())
+    assert {str(Path(str(each)).parent) for each in found} == {"/state/usage"}
+    assert len(found) == 2
+    monkeypatch.setenv("CLAUDE_GATEWAY_USAGE_SPOOL_DIR", "/mine")
+    assert folder() == "/mine"

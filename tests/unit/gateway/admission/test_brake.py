@@ -420,6 +420,38 @@ def test_a_session_forgets_what_was_used_longest_ago() -> None:
     assert sessions.find("ns/b", "", "0") is not None
 
 
+def test_a_client_that_invents_agents_costs_its_own_sessions() -> None:
+    sessions = Sessions(parts=60)
+    driver = Driver(limits=limits(requests=1000), sessions=sessions)
+    driver.client = "ns/b"
+    driver.ask([said("hi")])
+    driver.client = "ns/a"
+    for number in range(200):
+        driver.session = str(number // 10)
+        driver.ask([said(f"hi {number}")], agent=f"a{number}")
+    # Each agent is one, and its line of conversation is another.
+    assert len(sessions) == 1 + 59 // 20
+    assert sessions.find("ns/a", "", "19") is not None
+    assert sessions.find("ns/b", "", "5e55") is not None
+
+
+def test_a_session_with_an_id_of_any_length_is_found_again() -> None:
+    driver = Driver(limits=limits(requests=1, repeated_tool_calls=0), session="s" * 300 + "1")
+    assert driver.ask([said("hi")]) is None
+    assert driver.ask([said("on")]) is not None
+    driver.session = "s" * 300 + "2"
+    assert driver.ask([said("hi")], agent="a" * 300) is None
+    assert driver.brake.release(driver.principal, driver.session)
+
+
+def test_agents_that_a_session_forgot_weigh_nothing() -> None:
+    sessions = Sessions(parts=1000)
+    driver = Driver(limits=limits(requests=10000), sessions=sessions)
+    for number in range(2000):
+        driver.ask([said(f"hi {number}")], agent=f"a{number}")
+    assert len(sessions) == 1
+
+
 WORDS = st.text(min_size=1, max_size=20).filter(lambda text: text.strip() != "")
 
 

@@ -122,6 +122,15 @@ def test_a_full_disk_drops_events(made: Make, monkeypatch: pytest.MonkeyPatch) -
     assert (kept.dropped, delivered(Reader(kept.folder))) == (2, ["evt_2"])
 
 
+def test_what_ends_after_the_end_is_dropped(made: Make) -> None:
+    kept = made()
+    kept.end(*event(0))
+    kept.close()
+    kept.sync()
+    assert not kept.end(*event(1))
+    assert (kept.dropped, delivered(Reader(kept.folder))) == (1, ["evt_0"])
+
+
 def test_a_folder_that_is_half_removed_delivers_nothing_again(
     made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

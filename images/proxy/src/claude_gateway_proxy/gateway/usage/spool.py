@@ -123,19 +123,23 @@ class Spool:
 
     def sync(self) -> None:
         """Have the disk keep what was written, for when the machine ends and not only the process."""
-        with self._lock:
-            fd = os.dup(self._fd)
-        try:
-            with suppress(OSError):
+        with suppress(OSError):
+            with self._lock:
+                fd = os.dup(self._fd)
+            try:
                 os.fsync(fd)
-        finally:
-            os.close(fd)
+            finally:
+                os.close(fd)
 
     def close(self) -> None:
         """Let go of the folder; what is left in it is delivered by the next process."""
-        if not self._held.closed:
+        if self._held.closed:
+            return
+        with self._lock:
             os.close(self._fd)
-            self._held.close()
+            # Another file may get the number: what is written from now on has no room.
+            self._fd = -1
+        self._held.close()
 
     def _fits(self, size: int) -> bool:
         return self.bytes + len(self._open) * ROOM + size <= self._limit

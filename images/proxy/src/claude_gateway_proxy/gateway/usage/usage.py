@@ -4,6 +4,7 @@ import logging
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -111,7 +112,7 @@ class UsageEvents:
     def _attempt(self, own: Reader) -> bool:
         """Deliver some events; return whether there may be more."""
         try:
-            more = self._deliver_left() or self._deliver(own)
+            more = self._deliver(own) or self._deliver_left()
             self._spool.count(-own.trim(self._spool.first_open()))
         except (SinkError, OSError) as error:
             self._failed(str(error))
@@ -147,10 +148,12 @@ class UsageEvents:
 
     def _adopt(self) -> None:
         """Take over the folders that have no owner."""
-        for orphan in orphans(self._parent):
-            reader = Reader(orphan.folder)
-            self._left.append(_Left(reader, orphan.held, reader.size()))
-            self._spool.count(self._left[-1].size)
+        # What cannot be read now is looked for again later.
+        with suppress(OSError):
+            for orphan in orphans(self._parent):
+                reader = Reader(orphan.folder)
+                self._left.append(_Left(reader, orphan.held, reader.size()))
+                self._spool.count(self._left[-1].size)
 
     def _failed(self, reason: str) -> None:
         self._retry = time.monotonic() + _WAITS[min(self._failures, len(_WAITS) - 1)]

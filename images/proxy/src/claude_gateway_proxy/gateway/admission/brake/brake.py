@@ -70,6 +70,7 @@ class Brake:
         line = session.line(agent, turns.start_of(text))
         line.read(text, now=now)
         accounts = (session.used, session.agent(agent)) if agent else (session.used,)
+        self._sessions.weigh(principal.client.name, session)
         for account in accounts:
             account.begin(now)
         span = facts.body.members.get("tools")

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final, Generic, TypeVar
 
 from claude_gateway_proxy.gateway.admission.brake.line import Line
@@ -12,6 +13,9 @@ _PAUSE: Final = 300.0
 _AGENTS: Final = 256
 _LINES: Final = 64
 """Agents and lines of conversation that are remembered of one session; a forgotten one begins at nothing."""
+
+_LONGEST: Final = 256
+"""Characters of an id that is kept as it is; the clients choose theirs."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -82,10 +86,6 @@ class Recent(Generic[K, V]):
             self._found.popitem(last=False)
         return value
 
-    def drop_oldest(self) -> None:
-        """Forget the entry that was asked for longest ago."""
-        self._found.popitem(last=False)
-
     def values(self) -> list[V]:
         """All entries."""
         return list(self._found.values())
@@ -95,26 +95,33 @@ class Session:
     """One session: what it used, what each agent used, and its lines of conversation.
 
     ``tools``: whether a request of its main conversation offered tools. ``released``: whether the client's object lists
-    it as released.
+    it as released. ``parts`` are its agents and lines, as far as they were weighed.
     """
 
-    __slots__ = ("_agents", "_lines", "released", "tools", "used")
+    __slots__ = ("_agents", "_lines", "parts", "released", "tools", "used")
 
     def __init__(self) -> None:
         self.used = Used()
         self._agents: Recent[str, Used] = Recent(_AGENTS)
         self._lines: Recent[tuple[str, bytes], Line] = Recent(_LINES)
+        self.parts = 0
         self.tools = False
         self.released = False
 
     def agent(self, ident: str) -> Used:
         """Return what an agent used."""
-        return self._agents.put(ident, self._agents.get(ident) or Used())
+        key = _key(ident)
+        return self._agents.put(key, self._agents.get(key) or Used())
 
     def line(self, agent: str, start: bytes) -> Line:
         """Return a line of conversation, by its agent and by how it begins."""
-        key = agent, start
+        key = _key(agent), start
         return self._lines.put(key, self._lines.get(key) or Line())
+
+    def grown(self) -> int:
+        """Return how many agents and lines came since this was asked last."""
+        before, self.parts = self.parts, len(self._agents) + len(self._lines)
+        return self.parts - before
 
     def release(self) -> None:
         """Count from nothing again, for the session and for all of its agents."""
@@ -126,28 +133,73 @@ class Session:
 
 
 class Sessions:
-    """The sessions of all clients; of too many, the client with the most of them loses its oldest."""
+    """The sessions of all clients. Of too many, or of sessions with too many agents, the oldest are forgotten.
 
-    def __init__(self, *, most: int = 8192, most_of_client: int = 4096) -> None:
-        """Remember so many sessions, of all clients and of one."""
-        self._most, self._most_of_client = most, most_of_client
-        self._clients: dict[str, Recent[tuple[str, str], Session]] = {}
+    They are those of the client that has the most, so that one client's flood costs others nothing.
+    """
+
+    def __init__(self, *, most: int = 8192, most_of_client: int = 4096, parts: int = 32768) -> None:
+        """Remember so many sessions, of all clients and of one, and so many agents and lines of all of them."""
+        self._most, self._most_of_client, self._most_parts = most, most_of_client, parts
+        self._clients: dict[str, _OfClient] = {}
+        self._count = 0
+        self._parts = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._clients.values()))
+        return self._count
 
     def of(self, client: str, user: str, ident: str) -> Session:
         """Return the session of a client and its user, which begins now where it is not known."""
-        found = self._clients.get(client)
-        if found is None:
-            found = self._clients[client] = Recent(self._most_of_client)
-        known = found.get((user, ident))
-        session = found.put((user, ident), known or Session())
-        if known is None and len(self) > self._most:
-            max(self._clients.values(), key=len).drop_oldest()
+        own = self._clients.get(client)
+        if own is None:
+            own = self._clients[client] = _OfClient()
+        key = user, _key(ident)
+        session = own.sessions.get(key)
+        if session is not None:
+            own.sessions.move_to_end(key)
+            return session
+        session = own.sessions[key] = Session()
+        self._count += 1
+        while len(own.sessions) > self._most_of_client:
+            self._drop(own)
+        while self._count > self._most:
+            self._drop(max(self._clients.values(), key=lambda each: len(each.sessions)))
         return session
+
+    def weigh(self, client: str, session: Session) -> None:
+        """Take note of the agents and lines that a session of a client got; sessions are forgotten for them."""
+        grown = session.grown()
+        if not grown:
+            return
+        self._parts += grown
+        self._clients[client].parts += grown
+        while self._parts > self._most_parts:
+            self._drop(max(self._clients.values(), key=lambda each: each.parts))
 
     def find(self, client: str, user: str, ident: str) -> Session | None:
         """Return a session; None where it is not known."""
-        found = self._clients.get(client)
-        return None if found is None else found.get((user, ident))
+        own = self._clients.get(client)
+        return None if own is None else own.sessions.get((user, _key(ident)))
+
+    def _drop(self, own: "_OfClient") -> None:
+        _, session = own.sessions.popitem(last=False)
+        own.parts -= session.parts
+        self._parts -= session.parts
+        self._count -= 1
+
+
+class _OfClient:
+    """The sessions of a client, the one used longest ago first, and how many agents and lines they have."""
+
+    __slots__ = ("parts", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self.parts = 0
+
+
+def _key(ident: str) -> str:
+    """Return an id, or what stands for one that is so long that it is no id."""
+    if len(ident) <= _LONGEST:
+        return ident
+    return blake2b(ident.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -8,7 +8,7 @@ from typing import Final
 from claude_gateway.contract.money import dollars
 
 _ODD: Final = re.compile(r"[^-A-Za-z0-9._:@]")
-_SHOWN: Final = 128
+_SHOWN: Final = 256
 
 
 class Unit(StrEnum):
