@@ -13,7 +13,7 @@ from typing import Final
 
 from tools import models
 from tools.chart import crds as chart_crds
-from tools.chart import schema
+from tools.chart import dashboard, schema
 from tools.reference import cli, conformance, crds, metrics, providers, reasons, settings, values
 
 from claude_gateway.api.crd import crd_yaml
@@ -25,6 +25,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 """Folders in which nothing lies but generated files."""
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    dashboard.PATH: dashboard.render,
     "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,
