@@ -13,7 +13,7 @@ from typing import Final
 
 from tools import models
 from tools.chart import crds as chart_crds
-from tools.chart import schema
+from tools.chart import dashboard, schema
 from tools.pictures import PICTURES
 from tools.pictures.theme import THEMES
 from tools.reference import (
@@ -42,6 +42,7 @@ FOLDERS: Final = ("crds", chart_crds.FOLDER)
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/capacity.md": capacity.render,
     "docs/compatibility.md": compatibility.render,
+    dashboard.PATH: dashboard.render,
     "docs/conformance.md": conformance.render,
     "docs/reference/cli.md": cli.render,
     "docs/reference/crds.md": crds.render,

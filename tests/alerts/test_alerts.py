@@ -27,6 +27,13 @@ WELL = [
         'claude_gateway_operator_object_condition{kind="ClaudeCredential",name="c",condition="ExpiringSoon"}',
         "0+0x60",
     ),
+    ('claude_gateway_requests_total{client="ai/a",route="ai/priced"}', "0+60x1600"),
+    ('claude_gateway_cost_estimated_total{client="ai/a",route="ai/priced"}', "0+3x1600"),
+    ('claude_gateway_prompt_cache_breaks_total{client="ai/a",route="ai/priced"}', "0+1x1600"),
+    ('claude_gateway_cost_dollars_total{client="ai/a",route="ai/priced",model="m"}', "0+1x1600"),
+    ('claude_gateway_tokens_total{route="ai/priced",type="cache_read"}', "0+90000x1600"),
+    ('claude_gateway_tokens_total{route="ai/priced",type="input"}', "0+20000x1600"),
+    ('claude_gateway_tokens_total{route="ai/priced",type="output"}', "0+5000x1600"),
 ]
 """Series of a release where all is well, one sample a minute."""
 TROUBLE = {
@@ -52,9 +59,29 @@ TROUBLE = {
         "1+0x60",
     ),
     "ClaudeGatewayUsageEventsDropped": ('claude_gateway_usage_events_total{pod="a",result="dropped"}', "0+1x60"),
+    "ClaudeGatewayPromptCachesBreak": (
+        'claude_gateway_prompt_cache_breaks_total{client="ai/a",route="ai/priced"}',
+        "0+20x1600",
+    ),
+    "ClaudeGatewayPricesUnknown": (
+        'claude_gateway_cost_estimated_total{client="ai/a",route="ai/priced"}',
+        "0+60x1600",
+    ),
     "ClaudeGatewayBundleNearlyFull": ('claude_gateway_operator_bundle_bytes{part="public"}', "900000+0x60"),
 }
 """Alert → the one series of it that is not well."""
+CHANGED = {
+    "ClaudeGatewayCacheCollapsed": (
+        'claude_gateway_tokens_total{route="ai/priced",type="cache_read"}',
+        "0+90000x1500 135005000+5000x100",
+    ),
+    "ClaudeGatewaySpendUnusual": (
+        'claude_gateway_cost_dollars_total{client="ai/a",route="ai/priced",model="m"}',
+        "0+1x1500 1510+10x100",
+    ),
+}
+"""Alert → the series of it that changes after a day."""
+ALERTS = (*TROUBLE, *CHANGED)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +107,15 @@ def series(name: str, values: str, *, of: str = OF) -> Manifest:
     return {"series": labelled, "values": values}
 
 
-def scenario(name: str, inputs: list[Manifest], raised: set[str]) -> Manifest:
-    """Which alerts are raised after half an hour; the labels and texts of those raised are not compared."""
+def scenario(
+    name: str, inputs: list[Manifest], raised: set[str], *, at: str = "30m", alerts: tuple[str, ...] = ALERTS
+) -> Manifest:
+    """Which alerts are raised at a time; the labels and texts of those raised are not compared."""
     cases: list[dict[str, Any]] = [
-        {"expr": f'count by (alertname) (ALERTS{{alertstate="firing",alertname="{alert}"}})', "eval_time": "30m"}
-        for alert in TROUBLE
+        {"expr": f'count by (alertname) (ALERTS{{alertstate="firing",alertname="{alert}"}})', "eval_time": at}
+        for alert in alerts
     ]
-    for case, alert in zip(cases, TROUBLE, strict=True):
+    for case, alert in zip(cases, alerts, strict=True):
         labels = f'{{alertname="{alert}"}}'
         case["exp_samples"] = [{"labels": labels, "value": 1}] if alert in raised else []
     return {"name": name, "interval": "1m", "input_series": inputs, "promql_expr_test": cases}
@@ -102,7 +131,7 @@ def check(folder: Path, group: Manifest, *scenarios: Manifest) -> None:
 def test_the_rules_are_valid(group: Manifest, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(group))
     promtool("check", "rules", str(tmp_path / "rules.yaml"))
-    assert {rule["alert"] for rule in group["groups"][0]["rules"]} == set(TROUBLE)
+    assert {rule["alert"] for rule in group["groups"][0]["rules"]} == set(ALERTS)
 
 
 def test_no_alert_is_raised_where_all_is_well(group: Manifest, tmp_path: Path) -> None:
@@ -116,9 +145,18 @@ def test_an_alert_is_raised_by_its_own_trouble_alone(group: Manifest, tmp_path: 
     check(tmp_path, group, scenario(alert, [*inputs, series(name, values)], {alert}))
 
 
+@pytest.mark.parametrize("alert", CHANGED)
+def test_a_change_after_a_day_is_noticed(group: Manifest, tmp_path: Path, alert: str) -> None:
+    money = (*CHANGED, "ClaudeGatewayPromptCachesBreak", "ClaudeGatewayPricesUnknown")
+    name, values = CHANGED[alert]
+    inputs = [series(*found) for found in WELL if found[0] != name]
+    well = scenario("well", [series(*found) for found in WELL], set(), at="26h30m", alerts=money)
+    check(tmp_path, group, well, scenario(alert, [*inputs, series(name, values)], {alert}, at="26h30m", alerts=money))
+
+
 def test_the_trouble_of_another_release_raises_nothing(group: Manifest, tmp_path: Path) -> None:
     inputs = [series(*found) for found in WELL]
-    inputs += [series(*found, of=ANOTHER) for found in TROUBLE.values()]
+    inputs += [series(*found, of=ANOTHER) for found in (*TROUBLE.values(), *CHANGED.values())]
     check(tmp_path, group, scenario("another", inputs, set()))
 
 

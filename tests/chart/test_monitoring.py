@@ -1,9 +1,10 @@
-"""What the chart configures in Prometheus: which pods to scrape, and which alerts to raise."""
+"""What the chart configures in Prometheus and Grafana: which pods to scrape, which alerts to raise, what to show."""
 
 import re
 
 import pytest
 from tests.support.kube.chart import MONITORING, Manifest, Rendered, containers, render
+from tools.chart import dashboard
 from tools.reference import metrics as reference
 
 KINDS = ("podMonitor", "serviceMonitor", "prometheusRule")
@@ -80,3 +81,25 @@ def test_an_alert_says_what_to_look_at_and_how_bad_it_is() -> None:
     for alert in alerts():
         assert set(alert) == {"alert", "expr", "for", "labels", "annotations"}
         assert alert["labels"]["severity"] in ("critical", "warning")
+
+
+def test_recorded_sums_name_metrics_that_exist_and_keep_releases_apart() -> None:
+    groups = monitoring("prometheusRule").all("PrometheusRule")[0]["spec"]["groups"]
+    assert [group["name"] for group in groups] == ["cg-claude-gateway", "cg-claude-gateway-spend"]
+    known = set(METRIC.findall(reference.render()))
+    for rule in groups[1]["rules"]:
+        assert set(rule) == {"record", "expr"}
+        assert set(METRIC.findall(rule["expr"])) <= known
+        assert re.fullmatch(r"[a-z_]+:[a-z_]+:[a-z0-9]+", rule["record"])
+        series = re.findall(r"claude_gateway_[a-z_]+(\{[^}]*\})", rule["expr"])
+        assert all('namespace="ai",app_kubernetes_io_instance="cg"' in labels for labels in series)
+        assert rule["expr"].count("by (namespace, app_kubernetes_io_instance, ") == len(series)
+
+
+def test_the_dashboard_is_a_config_map_that_a_sidecar_of_grafana_finds(default: Rendered) -> None:
+    assert "cg-claude-gateway-dashboard" not in default.text
+    rendered = render({"metrics": {"dashboard": {"enabled": True, "annotations": {"grafana_folder": "Claude"}}}})
+    found = rendered.one("ConfigMap", "cg-claude-gateway-dashboard")
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert found["metadata"]["annotations"] == {"grafana_folder": "Claude"}
+    assert found["data"] == {"claude-gateway.json": dashboard.render().rstrip("\n")}

@@ -73,6 +73,15 @@ def test_what_a_copy_cost_was_spent() -> None:
     assert sum(_samples(metrics, "claude_gateway_cost_dollars_total").values()) == 1.0
 
 
+def test_a_copy_breaks_no_cache_of_the_conversation() -> None:
+    metrics = Metrics(in_flight=lambda: 0)
+    original = _turn(read=0, written=20_000)
+    metrics.finished(original, now=11.0)
+    metrics.compared(Compared(original, _turn(read=0, written=20_000, mirrors=original), "same_tools"))
+    metrics.finished(_turn(read=20_000, written=10), now=12.0)
+    assert _samples(metrics, "claude_gateway_prompt_cache_breaks_total") == {}
+
+
 def test_a_word_that_is_no_label_is_other() -> None:
     words = Bounded(3)
     assert [words.of(word) for word in ("a", "b" * 65, "c\n", "d", "", "e", "a")] == [

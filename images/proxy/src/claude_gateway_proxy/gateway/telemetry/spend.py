@@ -82,5 +82,6 @@ class Spend(Generic[_Family]):
             self._saved.of(client, route).inc(record.saved / NANODOLLARS)
         if record.extra:
             self._extra.of(client, route).inc(record.extra / NANODOLLARS)
-        if self._caches.broke(record, now=now):
+        # A copy has the session of the request that it copies, but a cache of its own.
+        if record.mirrors is None and self._caches.broke(record, now=now):
             self._breaks.of(client, route).inc()
