@@ -22,6 +22,7 @@ from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.setup import setup
+from claude_gateway.cli.spending.command import spend
 from claude_gateway.cli.status import status
 from claude_gateway.cli.top import top
 
@@ -55,6 +56,7 @@ for _command in (
     import_,
     explain,
     top,
+    spend,
     crds,
     conformance,
 ):

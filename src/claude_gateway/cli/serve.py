@@ -75,7 +75,8 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     "--state",
     metavar="DIR",
     type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
-    help="Folder (0700) that keeps the logins of subscriptions. Default: ~/.local/state/claude-gateway.",
+    help="Folder (0700) that keeps the logins of subscriptions, and what requests cost, for `spend`. "
+    "Default: ~/.local/state/claude-gateway.",
 )
 @click.option(
     "--cors-origin",

@@ -31,6 +31,7 @@ from claude_gateway.cli.errors import Exit, Trouble
 from claude_gateway.cli.ownlogins import Logins
 from claude_gateway.cli.present import Served
 from claude_gateway.cli.rundir import Serving
+from claude_gateway.cli.spending.dayfiles import FOLDER, DayFiles
 from claude_gateway.cli.supervisor import ChildFailedError, Supervisor
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle, BundleError
@@ -74,6 +75,7 @@ class ServeSession:
         self._backend_key = secrets.token_urlsafe(32)
         self._signing_in = False
         """Whether backend and sign-in page run."""
+        self._usage: DayFiles | None = DayFiles(chosen.logins.folder / FOLDER)
 
     async def run(self) -> Exit:
         """Serve until a signal; returns the exit code. Raises Trouble if it cannot start."""
@@ -95,6 +97,8 @@ class ServeSession:
                 raise Trouble(str(error), fix="See its output above for the reason.") from None
             finally:
                 await self._supervisor.stop()
+                if self._usage is not None:
+                    self._usage.close()
         if self._signal is not None:
             self._console.say("stopped", event="stopped")
         return Exit.INTERRUPTED if self._signal is signal.SIGINT else Exit.OK
@@ -315,8 +319,14 @@ class ServeSession:
         self._stop.set()
 
     def line(self, child: str, text: str) -> None:
-        """Print a child's log line."""
+        """Print a child's log line, and keep it where it says what a request cost."""
         self._console.line(child, text)
+        if child == children.GATEWAY and self._usage is not None:
+            try:
+                self._usage.note(text)
+            except OSError as error:
+                self._usage = None
+                self._console.warn(f"`spend` will miss the rest: {error}", event="usage_not_kept")
 
     def died(self, child: str, how: str, wait: float) -> None:
         """Report that a child ended."""

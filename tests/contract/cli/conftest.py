@@ -39,8 +39,9 @@ def start(folder: Path) -> Iterator[Starter]:
     def begin(*arguments: str, text: bool = False, sources: tuple[Path, ...] = (), **environment: str) -> Serve:
         files = [part for source in (sources or (folder,)) for part in ("-f", str(source))]
         style = [] if text else ["--log-format", "json"]
+        own = {"XDG_RUNTIME_DIR": str(memory), "XDG_STATE_HOME": str(memory)}
         command = python("claude_gateway.cli", "serve", *files, "--listen", "127.0.0.1:0", *style, *arguments)
-        process = Process(command, environment={"XDG_RUNTIME_DIR": str(memory), **environment})
+        process = Process(command, environment={**own, **environment})
         running.append(process)
         return Serve(process, folder, memory)
 

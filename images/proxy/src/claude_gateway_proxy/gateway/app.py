@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.target import Wire
@@ -20,12 +21,15 @@ from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs.usage import Standings, Used, no_standings
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
 from claude_gateway_proxy.gateway.discovery.managed import answer_settings
 from claude_gateway_proxy.gateway.discovery.profiles import answer_profiles
 from claude_gateway_proxy.gateway.discovery.sign_in import PATHS as SIGN_IN_PATHS
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
+from claude_gateway_proxy.gateway.discovery.usage import PATHS as USAGE_PATHS
+from claude_gateway_proxy.gateway.discovery.usage import answer_usage
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.mirrors.mirror import Mirrors
 from claude_gateway_proxy.gateway.routing.choice import find_route
@@ -70,15 +74,18 @@ class App:
         log_requests: bool,
         verify_signatures: bool = True,
         sign_in: SignIn | None = None,
+        standings: Standings = no_standings,
     ) -> None:
         """Serve what ``live`` holds; write a line per request to ``journal`` if ``log_requests``.
 
         ``issuers`` has the keys that verify tokens. ``worker_started`` is asked, for readiness, where a target needs
         the LiteLLM worker. ``verify_signatures``: check AWS signatures, rather than only take the client key from them.
-        ``sign_in``: people sign in here, too.
+        ``sign_in``: people sign in here, too. ``standings`` says how a caller stands with its budgets.
         """
         self.draining = False
         self.uses = Uses(time.time)
+        self.used = Used(time.time)
+        self._standings = standings
         self.running: dict[int, Record] = {}
         self._live = live
         self._exchange = exchange
@@ -124,6 +131,17 @@ class App:
         plain = {**scope, "path": plain_path(scope["path"])}
         if self._sign_in is not None and plain["path"] in SIGN_IN_PATHS:
             await self._sign_in.answer(plain, receive, send)
+            return
+        if plain["path"] in USAGE_PATHS:
+            await answer_usage(
+                plain,
+                send,
+                snapshot=snapshot,
+                issuers=self._issuers,
+                used=self.used,
+                standings=self._standings,
+                now=datetime.now(UTC),
+            )
             return
         if plain["path"] == MANAGED_PATH:
             await answer_settings(plain, send, snapshot=snapshot, issuers=self._issuers)
@@ -238,13 +256,17 @@ class App:
     def _compared(self, compared: Compared) -> None:
         """Write the record of a copy, which may have outlived the request."""
         self._metrics.compared(compared)
-        if compared.copy is not None and self._log_requests:
+        if compared.copy is None:
+            return
+        self.used.note(compared.copy)
+        if self._log_requests:
             self._journal.event("request", compared.copy.fields(now=time.monotonic()))
 
     def _finish(self, record: Record) -> None:
         now = time.monotonic()
         for each in (*record.asides, record):
             self._metrics.finished(each, now=now)
+            self.used.note(each)
             if self._log_requests:
                 self._journal.event("request", each.fields(now=now))
 

@@ -22,7 +22,9 @@ from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -100,6 +102,7 @@ class Process:
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
             sign_in=self._sign_in,
+            standings=self._standings,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -217,6 +220,11 @@ class Process:
             now=time.monotonic(),
             unix=time.time(),
         )
+
+    def _standings(self, principal: Principal) -> Sequence[Standing]:
+        """Return how a caller stands with its budgets."""
+        snapshot = self._live.current
+        return () if snapshot is None else self._budgets.standings(snapshot.payers, principal)
 
     def _spent(self) -> Iterable[tuple[str, int, int]]:
         """Return what was spent of each budget, and its amount."""

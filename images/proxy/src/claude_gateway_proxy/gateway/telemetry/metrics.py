@@ -12,6 +12,7 @@ from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Compared, Record
+from claude_gateway_proxy.gateway.telemetry.spend import Spend
 from claude_gateway_proxy.operations import OPERATIONS
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
@@ -60,7 +61,9 @@ class Metrics:
             return _Family(Histogram(name, text, labels, buckets=_SECONDS, registry=registry), labels)
 
         self._requests = counter(names.METRIC_REQUESTS, "Requests answered", "client", "route", "format", "status")
-        self._tokens = counter(names.METRIC_TOKENS, "Tokens that upstreams reported", "client", "route", "type")
+        self._tokens = counter(
+            names.METRIC_TOKENS, "Tokens that upstreams reported, or were estimated", "client", "route", "type"
+        )
         self._failed = counter(
             names.METRIC_UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind", "reason"
         )
@@ -108,7 +111,9 @@ class Metrics:
             registry=registry,
         )
         self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
+        self._spend = Spend(counter)
         self._counters = (
+            *self._spend.counters,
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
             *(self._mirrored, self._mirror_tokens, self._limited),
         )
@@ -187,6 +192,7 @@ class Metrics:
             self._callers.of(record.proof or UNKNOWN).inc()
         for kind, tokens in _tokens_of(record):
             self._tokens.of(client, route, kind).inc(tokens)
+        self._spend.finished(record, now=now)
         for failed in record.upstream_errors:
             self._failed.of(
                 route, failed.provider, failed.kind.value, failed.obstacle.value if failed.obstacle else ""
@@ -212,12 +218,14 @@ class Metrics:
     def compared(self, compared: Compared) -> None:
         """Count a request that has a copy, and the copy: tokens, seconds and tools, side by side.
 
-        A copy is in no other metric of requests and tokens, so that it changes no number of its route's clients.
+        A copy is in no other metric of requests and tokens, so that it changes no number of its route's clients; what
+        it cost was spent, and is counted with all other money.
         """
         route = compared.original.route
         self._mirrored.of(route, compared.result).inc()
         if compared.copy is None:
             return
+        self._spend.finished(compared.copy, now=compared.copy.started)
         sides = (("original", compared.original), ("copy", compared.copy))
         for (side, record), seconds in zip(sides, compared.seconds, strict=True):
             for kind, tokens in _tokens_of(record):

@@ -176,6 +176,7 @@ class Record:
             "output_tokens": self.output_tokens,
             "cache_read_tokens": self.cache_read_tokens,
             "cache_creation_tokens": self.cache_creation_tokens,
+            "billed_model": self.billed_model[:_MODEL_LOGGED],
             "cost_usd": money.exact(self.cost),
             "ttft_ms": None if self.first_byte is None else round((self.first_byte - self.started) * 1000, 1),
             "duration_ms": round((now - self.started) * 1000, 1),

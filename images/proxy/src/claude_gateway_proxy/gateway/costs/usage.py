@@ -1,0 +1,104 @@
+"""What each caller used, by hour and model, for 31 days: the memory of one process, which ``GET /v1/usage`` reads."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from claude_gateway.contract.spent import Sum
+from claude_gateway_proxy.gateway.auth.principal import Principal
+from claude_gateway_proxy.gateway.telemetry.bounded import Bounded
+from claude_gateway_proxy.gateway.telemetry.record import Record
+
+HOUR: Final = 3600
+KEPT: Final = 31 * 24 * HOUR
+"""Seconds that sums are kept."""
+_MOST: Final = 100_000
+"""Sums that are kept, of all callers together; of more, the newest."""
+_MODELS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a caller stands with one budget; amounts in nanodollars, ``ends_at`` in Unix seconds."""
+
+    budget: str
+    period: str
+    amount: int
+    spent: int
+    ends_at: int
+
+
+Standings = Callable[[Principal], Sequence[Standing]]
+"""Returns how a caller stands with every budget that covers it."""
+
+
+def no_standings(_: Principal) -> Sequence[Standing]:
+    """Return nothing, where there are no budgets."""
+    return ()
+
+
+def sum_of(record: Record) -> Sum:
+    """Return the sum of one request."""
+    return Sum(
+        requests=1,
+        cost=record.cost,
+        estimated=0 if record.cost_certain else record.cost,
+        input_tokens=record.input_tokens,
+        output_tokens=record.output_tokens,
+        cache_read_tokens=record.cache_read_tokens,
+        cache_creation_tokens=record.cache_creation_tokens,
+    )
+
+
+_Cell = tuple[int, str]
+"""The hour, in Unix seconds, and the model."""
+
+
+class Used:
+    """The memory of one process; ``clock`` returns Unix time."""
+
+    def __init__(self, clock: Callable[[], float], *, most: int = _MOST) -> None:
+        self._clock = clock
+        self._most = most
+        self._since = int(clock())
+        self._models = Bounded(_MODELS)
+        self._callers: dict[tuple[str, str], dict[_Cell, Sum]] = {}
+        self._order: deque[tuple[tuple[str, str], _Cell]] = deque()
+
+    @property
+    def since(self) -> int:
+        """The Unix time from which on everything is known."""
+        return max(self._since, int(self._clock()) - KEPT)
+
+    def note(self, record: Record) -> None:
+        """Note a request at its end, if it reached a target."""
+        if not record.billed_model:
+            return
+        caller = (record.client, record.user)
+        now = int(self._clock())
+        cell = (now - now % HOUR, self._models.of(record.billed_model))
+        cells = self._callers.setdefault(caller, {})
+        found = cells.get(cell)
+        if found is None:
+            found = cells[cell] = Sum()
+            self._order.append((caller, cell))
+            self._forget(now)
+        found.add(sum_of(record))
+
+    def of(self, client: str, user: str = "") -> Iterator[tuple[int, str, Sum]]:
+        """Yield the hour, the model and the sum of a person's requests; without a user, those of the whole client."""
+        for (its_client, its_user), cells in self._callers.items():
+            if its_client == client and user in ("", its_user):
+                for (hour, model), found in cells.items():
+                    yield hour, model, found
+
+    def _forget(self, now: int) -> None:
+        while self._order and (len(self._order) > self._most or self._order[0][1][0] < now - KEPT - HOUR):
+            caller, cell = self._order.popleft()
+            if len(self._order) >= self._most:
+                self._since = max(self._since, cell[0] + HOUR)
+            cells = self._callers[caller]
+            del cells[cell]
+            if not cells:
+                del self._callers[caller]

@@ -1,0 +1,43 @@
+"""Notices prompt caches that broke: a conversation went on, and what it had in the cache was paid for again."""
+
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+from claude_gateway_proxy.gateway.telemetry.record import Record
+
+_MOST: Final = 10_000
+"""Conversations that are remembered; of more, those that spoke last."""
+_LEAST: Final = 4096
+"""Cached tokens below which nothing is said: a vendor does not cache the shortest prompts."""
+_SECONDS: Final = 300.0
+"""How long a vendor keeps a cache at least (platform.claude.com, prompt caching)."""
+
+
+class _Cached(NamedTuple):
+    tokens: int
+    at: float
+
+
+class PromptCaches:
+    """The memory of one process, by client, session, agent and model."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str, str, str], _Cached] = OrderedDict()
+
+    def broke(self, record: Record, *, now: float) -> bool:
+        """Note a request at its end, and return whether less than half of its conversation's cache was read.
+
+        ``now`` is on the record's clock. A conversation that became shorter, as by compaction, did not break.
+        """
+        cached = record.cache_read_tokens + record.cache_creation_tokens
+        if not record.session or not cached:
+            return False
+        key = (record.client, record.session[:128], record.agent[:128], record.billed_model)
+        before = self._last.get(key)
+        self._last[key] = _Cached(cached, now)
+        self._last.move_to_end(key)
+        if len(self._last) > _MOST:
+            self._last.popitem(last=False)
+        if before is None or before.tokens < _LEAST or now - before.at > _SECONDS:
+            return False
+        return record.cache_read_tokens * 2 < before.tokens <= cached + record.input_tokens

@@ -1,0 +1,1 @@
+"""``spend``: what requests cost, by whom and for what."""
