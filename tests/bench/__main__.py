@@ -16,6 +16,7 @@ from tests.bench import (
     codec_lane,
     edits,
     failover,
+    limits,
     litellm_lane,
     relay,
     routing,
@@ -27,6 +28,7 @@ from tests.bench.stack import LOAD_CORES, Stack
 
 _LOADED: Final = {
     "relay": relay.rows,
+    "limits": limits.rows,
     "streams": streams.rows,
     "codec": codec_lane.rows,
     "litellm": litellm_lane.rows,

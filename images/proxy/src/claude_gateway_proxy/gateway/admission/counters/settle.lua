@@ -25,7 +25,7 @@ for i = 2, #KEYS do
     redis.call('ZREM', KEYS[i], ARGV[1])
   elseif redis.call('EXISTS', KEYS[i]) == 1 then -- a purse: a: what was reserved, b: what is spent
     if redis.call('ZREM', KEYS[i] .. ':held', ARGV[1] .. ' ' .. a) == 1 then
-      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. a)
+      redis.call('HINCRBY', KEYS[i], 'reserved', whole(0 - a))
       redis.call('HINCRBY', KEYS[i], 'spent', b)
     else -- nobody renewed the reservation for so long that it counted as spent
       redis.call('HINCRBY', KEYS[i], 'spent', whole(b - a))

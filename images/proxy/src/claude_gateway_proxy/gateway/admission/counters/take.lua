@@ -30,15 +30,14 @@ for i = 2, #KEYS do
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
       local lost = string.match(member, '%d+$')
       redis.call('ZREM', held, member)
-      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. lost)
+      redis.call('HINCRBY', KEYS[i], 'reserved', whole(0 - lost))
       redis.call('HINCRBY', KEYS[i], 'spent', lost)
     end
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
-    before[i] = tonumber(found[1] or 0)
-    local reserved = tonumber(found[2] or 0)
-    -- Alone, a request may spend what is left although its reservation does not fit.
-    local fits = before[i] + reserved + b <= a or (reserved == 0 and before[i] < a)
-    if a >= 0 and not fits then over = math.max(0, c - now) end
+    local spent, reserved = tonumber(found[1] or 0), tonumber(found[2] or 0)
+    before[i] = spent
+    local alone = reserved == 0 and spent < a -- the rest is spent one request at a time
+    if a >= 0 and spent + reserved + b > a and not alone then over = math.max(0, c - now) end
   end
   if over and over > wait then refused, wait = i - 2, over end
 end
