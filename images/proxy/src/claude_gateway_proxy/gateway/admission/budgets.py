@@ -93,7 +93,8 @@ class _Order:
         claim = _Claim(self, budget, account, limit)
         self.claims += 1
         key, ends_at = account.key, within.ends_at
-        free = self._counted or budget.action is Action.WARN
+        # What costs nothing, at no target of its route, needs no money.
+        free = self._counted or budget.action is Action.WARN or not self.reserve
         own = None if free else till.own(account, limit)
         alone = Purse(key, own, self.reserve, ends_at)
         shared = None if free else limit
