@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.builders.bundled import ACCOUNT, NAME, REPORT, Bundled
+from tests.support.builders.bundled import ACCOUNT, NAME, POD, REPORT, Bundled
 from tests.support.kube.apiserver import ApiServer
 from tests.support.processes.agent import SECONDS, Agent, bundle
 from tests.support.processes.relay import Relay
 from tests.support.processes.waiting import closed, until_async
 
 from claude_gateway.contract import folder
+from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments, read_part
 from claude_gateway.contract.bundle import SCHEMA, secret_entry, unpack
 from claude_gateway_proxy.agent.kubernetes import KubernetesSource
 from claude_gateway_proxy.agent.source import Offer
@@ -57,6 +58,32 @@ async def test_it_needs_to_read_two_objects_and_may_do_nothing_else(release: Bun
     async with release.agent() as agent:
         await _live(agent, revision)
     assert release.kept() == revision
+
+
+async def test_the_pods_part_of_budgets_is_kept_beside_the_bundle(release: Bundled) -> None:
+    path = release.home / "run" / "bundle" / ALLOTMENT_JSON
+
+    async def has(lease: int) -> None:
+        async def ask() -> bool:
+            part = read_part(path.read_bytes()) if path.exists() else None
+            return part is not None and part.leases == {"ns/all": {"w": lease}}
+
+        await until_async(ask, what="the lease")
+
+    def leases(lease: int) -> Allotments:
+        others = {"cg-proxy-2": {"ns/all": {"w": 1}}}
+        return Allotments(pods=2, leases={POD: {"ns/all": {"w": lease}}, **others})
+
+    revision = release.publish(bundle("a", key=FIRST))
+    async with release.agent() as agent:
+        await _live(agent, revision)
+        assert not path.exists(), "without the ConfigMap there is no lease"
+        release.allot(leases(5))
+        await has(5)
+        await _live(agent, release.publish(bundle("b", key=FIRST)))
+        release.allot(leases(7), packed=True)
+        await has(7)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def _may(release: Bundled, **asked: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.support.processes.waiting import until_async
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotment
 from claude_gateway.contract.budget import Action, Budget, Period, window
 from claude_gateway.contract.route import Mirror
-from claude_gateway.contract.target import Target
+from claude_gateway.contract.target import OwnPrices, Target
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
@@ -174,6 +175,17 @@ async def test_a_members_part_is_its_own() -> None:
     assert status == 429
     assert json.loads(body)["error"]["message"].startswith("your part of the budget 'blue' is spent ($1.00 per month)")
     assert _LIMITS + "overage-scope" not in headers
+
+
+async def test_what_costs_nothing_is_answered_also_when_the_money_is_spent() -> None:
+    def free(url: str) -> Any:
+        none = OwnPrices(input=Decimal(0), output=Decimal(0))
+        return route("free", targets=[_priced(url, id="ns/free/0.0", prices=none)])
+
+    async with _serving(_budget(1), more=[free]) as (gw, till):
+        assert [(await _ask(gw))[0] for _ in range(2)] == [200, 429]
+        assert (await _ask(gw, model="free"))[0] == 200
+        assert _spent(till) == _COST
 
 
 async def test_counting_tokens_costs_nothing_and_works_on() -> None:

@@ -276,6 +276,15 @@ async def test_a_take_that_is_cancelled_has_taken_nothing(there: ValkeyServer) -
             await until_async(empty, what="the slots to be given back")
 
 
+async def test_a_take_that_comes_after_it_was_given_up_takes_nothing(there: ValkeyServer) -> None:
+    slots = Slots("s", 1)
+    async with _pods(there) as (pod,):
+        for _ in range(3):
+            await pod.settled([slots], 0, holder="late")
+        assert await pod.take(slots, holder="late") == Refused(0, 0.0)
+        assert await pod.take(slots) == Taken((0,))
+
+
 async def test_while_valkey_is_away_nothing_is_taken_and_afterwards_everything_again(lonely: ValkeyServer) -> None:
     async with _pods(lonely) as (pod,):
         assert await pod.take(_bucket()) == Taken((0,))

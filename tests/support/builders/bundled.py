@@ -1,6 +1,7 @@
 """The two objects that hold a bundle, as the operator writes them, and what a pod has to read them."""
 
 import base64
+import gzip
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from tests.support.kube.apiserver import ApiServer
 from tests.support.processes.agent import Agent, running
 
 from claude_gateway.contract import folder
+from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.bundle import Bundle, pack
 from claude_gateway.names import REPORT_TOKEN
 from claude_gateway_proxy.agent import rights
 from claude_gateway_runtime.kube import Cluster
 
 NAME: Final = "cg-bundle"
-ALLOTMENT = "cg-allotment"
+ALLOTMENT: Final = "cg-allotment"
+POD: Final = "cg-proxy-1"
 ACCOUNT: Final = "cg-proxy"
 REPORT: Final = "report-token-of-the-test"
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -52,6 +55,8 @@ class Bundled:
             "CLAUDE_GATEWAY_LOG_LEVEL": log_level,
             "CLAUDE_GATEWAY_RUN_DIR": str(self.home / "run"),
             "CLAUDE_GATEWAY_BUNDLE_NAME": NAME,
+            "CLAUDE_GATEWAY_ALLOTMENT_NAME": ALLOTMENT,
+            "CLAUDE_GATEWAY_POD_NAME": POD,
             "CLAUDE_GATEWAY_NAMESPACE_FILE": str(self.home / "namespace"),
             "CLAUDE_GATEWAY_TOKEN_FILE": str(self.token_file),
             "CLAUDE_GATEWAY_CA_FILE": str(self.cluster(port=0).ca_file),
@@ -97,6 +102,13 @@ class Bundled:
         self.secret(bundle)
         self.config(bundle)
         return bundle.meta.revision
+
+    def allot(self, allotments: Allotments, *, packed: bool = False) -> None:
+        """Write what is divided between the pods; ``packed`` as the operator does where it is large."""
+        data = allotments.model_dump_json(by_alias=True).encode()
+        plain = {} if packed else {ALLOTMENT_JSON: data.decode()}
+        zipped = _texts({f"{ALLOTMENT_JSON}.gz": gzip.compress(data)}) if packed else {}
+        self._apply("configmaps", ALLOTMENT, {"kind": "ConfigMap", "data": plain, "binaryData": zipped})
 
     def delete(self, resource: str, name: str = NAME) -> None:
         """Delete one of the objects."""

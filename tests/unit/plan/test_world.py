@@ -126,7 +126,7 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
             "spec.zzz",
             "not a known field",
             "Known fields: models, displayName, targets, rules, affinity, mirror, cache, timeouts, safeguardsModel, "
-            "tokenCounts, allowedClients, allowedRoutes, suspend, gatewayRef.",
+            "tokenCounts, allowedClients, allowedRoutes, suspend, limits, gatewayRef.",
         ),
         ({"a/b": "x"}, "spec", "is not a known field", "Known fields"),
         ({"models": None}, "spec.models", "`models` is missing", "Add `models`: Names that clients send."),

@@ -22,7 +22,9 @@ from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -114,6 +116,7 @@ class Process:
             verify_signatures=verify_signatures,
             sign_in=self._sign_in,
             release=self._brake.release,
+            standings=self._standings,
         )
         self._app = App(
             live=self._live,
@@ -229,6 +232,11 @@ class Process:
             now=time.monotonic(),
             unix=time.time(),
         )
+
+    def _standings(self, principal: Principal) -> Sequence[Standing]:
+        """Return how a caller stands with its budgets."""
+        snapshot = self._live.current
+        return () if snapshot is None else self._budgets.standings(snapshot.payers, principal)
 
     def _spent(self) -> Iterable[tuple[str, int, int]]:
         """Return what was spent of each budget, and its amount."""

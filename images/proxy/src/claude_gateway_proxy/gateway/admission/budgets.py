@@ -15,6 +15,7 @@ from claude_gateway_proxy.gateway.admission.standing import Standing
 from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.costs import usage
 from claude_gateway_proxy.gateway.costs.reservation import reservation
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_runtime.asgi import Headers
@@ -42,15 +43,16 @@ class Budgets:
         order = _Order(self._till, call, reservation(call))
         return [charge for budget in found for charge in order.of(budget)]
 
-    def standings(self, payers: Payers, principal: Principal) -> tuple[Standing, ...]:
-        """Return how a caller stands with each budget that pays for it, and with its part of each."""
+    def standings(self, payers: Payers, principal: Principal) -> tuple[usage.Standing, ...]:
+        """Return how a caller stands with each budget that pays for it, and with its part of each: for its reports."""
         found = payers.of(principal.client.name, team=principal.team, groups=principal.groups)
         now, name = self._till.unix(), member(principal.client.name, principal.user)
-        return tuple(
+        all_of = (
             self._standing(budget, window(budget.period, now), who)
             for budget in found
-            for who in ("", *([name] if budget.per_member is not None else []))
+            for who in (*([name] if budget.per_member is not None else []), "")
         )
+        return tuple(each.reported() for each in all_of)
 
     def spent(self, budgets: Mapping[str, Budget]) -> Iterator[tuple[str, int, int]]:
         """Yield each budget with what was spent in its window, as far as this process knows, and its amount."""
@@ -91,7 +93,8 @@ class _Order:
         claim = _Claim(self, budget, account, limit)
         self.claims += 1
         key, ends_at = account.key, within.ends_at
-        free = self._counted or budget.action is Action.WARN
+        # What costs nothing, at no target of its route, needs no money.
+        free = self._counted or budget.action is Action.WARN or not self.reserve
         own = None if free else till.own(account, limit)
         alone = Purse(key, own, self.reserve, ends_at)
         shared = None if free else limit

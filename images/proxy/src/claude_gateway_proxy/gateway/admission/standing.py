@@ -13,6 +13,7 @@ from typing import Final
 from claude_gateway.contract.budget import Budget, Period, Window
 from claude_gateway.contract.money import dollars
 from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway.costs import usage
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_runtime.asgi import Headers
 
@@ -39,6 +40,11 @@ class Standing:
     def percent(self) -> int:
         """How much of the limit is spent, in whole percent, rounded down."""
         return self.spent * 100 // self.limit
+
+    def reported(self) -> usage.Standing:
+        """Return it as a caller's usage names it."""
+        name = f"{self.budget.name} (your part)" if self.personal else self.budget.name
+        return usage.Standing(name, str(self.budget.period), self.limit, self.spent, self.window.ends_at)
 
 
 def headers(standings: Iterable[Standing]) -> Headers:

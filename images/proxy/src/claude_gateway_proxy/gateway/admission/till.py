@@ -5,7 +5,9 @@ its leases of them. A process that is alone has it all.
 """
 
 import asyncio
+import itertools
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,7 +16,7 @@ from typing import Final
 
 from claude_gateway.contract.budget import Window
 from claude_gateway.contract.report import BudgetUse
-from claude_gateway_proxy.gateway.admission.counters.counters import Counters, UnavailableError
+from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.demand import Purse
 from claude_gateway_proxy.gateway.admission.ledger import Account, Ledger, part
@@ -53,6 +55,8 @@ class Till:
         self.ledger: Final = Ledger(path, now=unix())
         self._alone = alone
         self._shares = shares or Shares(None)
+        self._name = secrets.token_hex(8)
+        self._numbers = itertools.count()
 
     def known(self, account: Account) -> int:
         """Return what was spent by all processes, as far as this one knows."""
@@ -129,10 +133,10 @@ class Till:
                 owed = self._alone.spent(key) - account.repaid
                 if owed > 0:
                     purse = Purse(key, None, 0, account.window.ends_at)
-                    holder = f"repaid-{id(self)}-{key}-{account.repaid}"
-                    await self.store.take([purse], holder=holder)
-                    self.store.settle([purse], [owed], holder=holder)
-                    account.repaid += owed
+                    holder = f"repaid-{self._name}-{next(self._numbers)}"
+                    if isinstance(await self.store.take([purse], holder=holder), Taken):
+                        self.store.settle([purse], [owed], holder=holder)
+                        account.repaid += owed
             await self._restore(await self.store.read(list(accounts)))
         except UnavailableError:
             return

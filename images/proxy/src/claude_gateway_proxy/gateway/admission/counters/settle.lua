@@ -1,7 +1,12 @@
 -- Replaces what a holder took by what it used; the second time, and for an unknown holder, nothing happens.
 -- KEYS: the holder's mark, then one key per demand. ARGV: the holder, then three values per demand: its kind and two
 -- numbers.
-if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+if redis.call('GET', KEYS[1]) ~= '1' then
+  -- It may be a take that was given up and comes after all: then it takes nothing.
+  redis.call('SET', KEYS[1], 0, 'PX', 60000)
+  return 0
+end
+redis.call('DEL', KEYS[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(number) return string.format('%.0f', number) end
@@ -20,7 +25,7 @@ for i = 2, #KEYS do
     redis.call('ZREM', KEYS[i], ARGV[1])
   elseif redis.call('EXISTS', KEYS[i]) == 1 then -- a purse: a: what was reserved, b: what is spent
     if redis.call('ZREM', KEYS[i] .. ':held', ARGV[1] .. ' ' .. a) == 1 then
-      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. a)
+      redis.call('HINCRBY', KEYS[i], 'reserved', whole(0 - a))
       redis.call('HINCRBY', KEYS[i], 'spent', b)
     else -- nobody renewed the reservation for so long that it counted as spent
       redis.call('HINCRBY', KEYS[i], 'spent', whole(b - a))

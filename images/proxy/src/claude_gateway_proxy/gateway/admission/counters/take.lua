@@ -8,6 +8,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(number) return string.format('%.0f', number) end
 
+if redis.call('GET', KEYS[1]) == '0' then return {0, 0, 0} end -- its holder has given it up
 local before, left, refused, wait = {}, {}, nil, -1
 for i = 2, #KEYS do
   local at = 4 + (i - 2) * 4
@@ -29,7 +30,7 @@ for i = 2, #KEYS do
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
       local lost = string.match(member, '%d+$')
       redis.call('ZREM', held, member)
-      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. lost)
+      redis.call('HINCRBY', KEYS[i], 'reserved', whole(0 - lost))
       redis.call('HINCRBY', KEYS[i], 'spent', lost)
     end
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
