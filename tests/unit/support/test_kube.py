@@ -22,11 +22,13 @@ def test_a_pod_that_goes_is_known_as_one() -> None:
         "status": {
             "podIP": "10.0.0.1",
             "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"restartCount": 1}],
-            "initContainerStatuses": [{"restartCount": 2}],
+            "containerStatuses": [{"name": "proxy", "restartCount": 1, "containerID": "containerd://4f"}],
+            "initContainerStatuses": [{"name": "wait", "restartCount": 2}],
         },
     }
-    assert Pod.parse(item) == Pod(name="a", uid="u", ip="10.0.0.1", ready=True, leaving=True, restarts=3)
+    found = Pod.parse(item)
+    assert found == Pod(name="a", uid="u", ip="10.0.0.1", ready=True, leaving=True, restarts=3)
+    assert found.containers == {"proxy": "4f", "wait": ""}
 
 
 def test_a_condition_that_is_not_there_is_empty() -> None:
