@@ -67,13 +67,13 @@ def _most_streams(limited: Gateway, upstream: kubepods.Upstream, *, kill: bool =
         for pod in pods
     ]
     most = 0
-
-    def ended() -> bool:
-        nonlocal most
-        most = max(most, upstream.open_streams)
-        return len(load.so_far) == sum(group.workers for group in groups)
-
     with limited.streams(*groups) as load:
+
+        def ended() -> bool:
+            nonlocal most
+            most = max(most, upstream.open_streams)
+            return len(load.so_far) == sum(group.workers for group in groups)
+
         until(lambda: upstream.open_streams > 0, what="an open stream")
         if kill:
             kube.kubectl("delete", "pod", pods[0].name, "-n", release.namespace, "--force", "--grace-period=0")
