@@ -104,14 +104,17 @@ class Serve:
         }
 
     def sample(self) -> dict[str, dict[str, float]]:
-        """Measure each process now: ``rss`` (bytes), ``descriptors``, ``threads``, ``cpu`` (seconds) and ``tasks``."""
+        """Measure each process now: ``rss`` (bytes), ``descriptors``, ``threads``, ``cpu`` (seconds) and ``tasks``.
+
+        ``rss`` is without mapped files: the kernel takes their pages back as it likes, which would hide a leak.
+        """
         own = self._metrics()
         found = {}
         for name, process in self.processes.items():
             with process.oneshot():
-                times = process.cpu_times()
+                times, memory = process.cpu_times(), process.memory_info()
                 found[name] = {
-                    "rss": float(process.memory_info().rss),
+                    "rss": float(memory.rss - getattr(memory, "shared", 0)),
                     "descriptors": float(process.num_fds()),
                     "threads": float(process.num_threads()),
                     "cpu": times.user + times.system,

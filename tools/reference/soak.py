@@ -25,7 +25,8 @@ Each request has a plan, drawn before it is sent: its lane, how its client behav
 to it. The plan says which outcomes are right. A stream is right only if every event arrived once, in order, and none of
 another stream. Whatever the plan does not explain is a failure, and one failure fails the run."""
 METHOD: Final = """\
-Memory is judged by a robust slope: the second half of the run is cut into blocks, each block's median is one point, and
+Memory is what a process holds itself, without mapped files, which the kernel takes back as it likes. It is judged by a
+robust slope: the second half of the run is cut into blocks, each block's median is one point, and
 the slope is the median of the slopes of all pairs of points (Theil-Sen), with its 95 % interval. A slope is *met* if
 the whole interval is below the goal, *missed* if the whole interval is above it, and *not resolved* where the run was
 too short to tell: 20 minutes can show a leak of some MiB an hour, two hours one of 1 MiB.
