@@ -60,6 +60,8 @@ LOCKS: Final = (
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),
     Lock("locks/envoy.txt", ("locks/envoy.in",)),
     Lock("locks/aider.txt", ("locks/aider.in",), constrained=False),
+    Lock("locks/agent-router.txt", ("locks/agent-router.in",), constrained=False),
+    Lock("locks/litellm-proxy.txt", ("locks/litellm-proxy.in",), constrained=False),
     Lock("locks/llama-server.txt", ("locks/llama-server.in",), constrained=False),
 )
 
