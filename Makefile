@@ -60,7 +60,7 @@ setup-clients: $(CLIENTS:%=.clients/%/.ready) .clients/instructor/.ready ## Inst
 
 .clients/browser/.ready: tests/clients/browser/unpack.mjs
 
-PYTHON_CLIENTS := instructor aider
+PYTHON_CLIENTS := instructor aider litellm-proxy agent-router
 
 $(PYTHON_CLIENTS:%=.clients/%/.ready): .clients/%/.ready: locks/%.txt $(VENV)/.ready
 	@echo "setup-clients: installing $$(grep -c '==' $<) hash-pinned packages of $*"
@@ -180,6 +180,10 @@ test-unit: setup ## The unit tests with all Hypothesis examples; the core with 1
 .PHONY: test-contract
 test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
+
+.PHONY: test-real
+test-real: setup setup-clients setup-llama-server .clients/litellm-proxy/.ready .clients/agent-router/.ready ## The clients with a real model server behind the gateway (needs a C++ compiler; 10 to 20 minutes more the first time)
+	$(BIN)/python -m pytest -o timeout=900 tests/real
 
 VAULT := $(CURDIR)/.clients/vault/server
 

