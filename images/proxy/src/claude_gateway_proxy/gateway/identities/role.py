@@ -47,7 +47,7 @@ class Roles:
         """Nothing is imported or asked before ``assume``."""
         self._lock = Lock()
         self._session: Any = None
-        self._clients: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._clients: OrderedDict[tuple[str | None, str], Any] = OrderedDict()
 
     def assume(self, session: Session, *, base: Callable[[], Keys]) -> Lease[Keys]:
         """Return the keys of a new session; ``base`` returns those that ask for it. Raises IdentityError."""
