@@ -88,6 +88,24 @@ Workspace = Annotated[
 ]
 
 
+RoleArn = Annotated[
+    str,
+    Field(min_length=32, max_length=600),
+    matches(
+        r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+        wrong="not the ARN of a role",
+        fix="write it as AWS does, such as `arn:aws:iam::123456789012:role/claude`",
+    ),
+]
+ExternalId = Annotated[
+    str,
+    Field(min_length=2, max_length=1224),
+    matches(
+        r"^[A-Za-z0-9_+=,.@:/-]+$",
+        wrong="not an external ID",
+        fix="use letters, digits and `_+=,.@:/-` only",
+    ),
+]
 Callers = Annotated[tuple[Literal["Client", "Team", "User"], ...], Items("part", most=3, unique=True)]
 """What a cloud is told about the caller of a request."""
 
@@ -107,6 +125,22 @@ class ApiKey(Spec):
         description=(
             "The only address that the key is sent to. Default: the provider's own. Required for providers without a "
             "fixed address, such as `hosted_vllm` and `azure`."
+        ),
+    )
+
+
+class AssumeRole(Spec):
+    """A role at AWS that is assumed for each caller, so that AWS's own bill tells them apart."""
+
+    arn: RoleArn = Field(description="The role: `arn:aws:iam::123456789012:role/claude`.")
+    external_id: ExternalId | None = Field(
+        default=None, description="The external ID that the role's trust policy asks for. Default: none."
+    )
+    session_tags: Callers | None = Field(
+        default=None,
+        description=(
+            "What AWS is told about each caller, as tags `client`, `team` and `user` of a session of their own. The "
+            "role's trust policy must allow `sts:TagSession`. Default: nothing."
         ),
     )
 
@@ -136,6 +170,10 @@ class Bedrock(Spec):
             "What AWS is told about each caller of a Claude model, as request metadata in its model invocation logs. "
             "Default: nothing."
         ),
+    )
+    assume_role: AssumeRole | None = Field(
+        default=None,
+        description="A role that the identity assumes to call models. Not with a Bedrock API key. Default: none.",
     )
 
 

@@ -60,14 +60,23 @@ class Attribution(StrEnum):
     USER = "User"
 
 
+class Role(Contract):
+    """A role at AWS that is assumed for each caller; ``session_tags`` is what AWS is told about them."""
+
+    arn: str
+    external_id: str | None = None
+    session_tags: tuple[Attribution, ...] = ()
+
+
 class Aws(Contract):
     """Where a Bedrock target is; its secret is JSON with ``accessKeyId``, ``secretAccessKey`` and, where there is one,
     ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity. ``attribution`` is what AWS is
-    told about each caller.
+    told about each caller with a request. ``role`` is assumed with that identity, and then calls the models.
     """
 
     region: str
     attribution: tuple[Attribution, ...] = ()
+    role: Role | None = None
 
 
 class Google(Contract):

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 from claude_gateway.api.base import SecretKeyRef, SecretRef
 from claude_gateway.api.claude_credential import (
     ApiKey,
+    AssumeRole,
     Bedrock,
     ClaudeCredentialSpec,
     CredentialKind,
@@ -19,7 +20,7 @@ from claude_gateway.api.claude_credential import (
 )
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.provider import CLAUDE_CODE, PROVIDERS, UNSUPPORTED
-from claude_gateway.contract.target import Attribution, Aws, Federation, Google, Wire
+from claude_gateway.contract.target import Attribution, Aws, Federation, Google, Role, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan import addresses, clouds, federation, identities, providers, subscriptions
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -184,7 +185,7 @@ def _value(owner: ObjectRef, kind: CredentialKind, world: World, logins: Logins)
     if isinstance(kind, WorkloadIdentity) or kind.secret_ref is None:
         return None
     if isinstance(kind, Bedrock):
-        return identities.aws(world, kind.secret_ref, owner=owner, at=at)
+        return identities.aws(world, kind.secret_ref, owner=owner, at=at, assumes=kind.assume_role is not None)
     if isinstance(kind, Vertex):
         return identities.google(world, kind.secret_ref, owner=owner, at=at)
     found = find(world.secrets, kind.secret_ref, owner=owner, at=at, unreadable=world.unreadable)
@@ -246,11 +247,18 @@ def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
     """Return the AWS region or Google project of a credential; both are None for an API key."""
     aws, google = None, None
     if spec.bedrock is not None:
-        aws = Aws(region=spec.bedrock.region, attribution=_attribution(spec.bedrock.attribution))
+        told = _attribution(spec.bedrock.attribution)
+        aws = Aws(region=spec.bedrock.region, attribution=told, role=_role(spec.bedrock.assume_role))
     if spec.vertex is not None:
         named = _attribution(spec.vertex.attribution)
         google = Google(project=spec.vertex.project, location=spec.vertex.location, attribution=named)
     return aws, google
+
+
+def _role(wanted: AssumeRole | None) -> Role | None:
+    if wanted is None:
+        return None
+    return Role(arn=wanted.arn, external_id=wanted.external_id, session_tags=_attribution(wanted.session_tags))
 
 
 def _attribution(wanted: Iterable[str] | None) -> tuple[Attribution, ...]:

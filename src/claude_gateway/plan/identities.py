@@ -29,14 +29,21 @@ _LONGEST: Final = 16_384
 _KEY_FILE: Final = "Store the JSON key file of a Google service account unchanged."
 
 
-def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str) -> bytes | Problem:
-    """Return an AWS identity as JSON: access key with optional session token, or ``bearerToken``."""
+def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str, assumes: bool = False) -> bytes | Problem:
+    """Return an AWS identity as JSON: access key with optional session token, or ``bearerToken``.
+
+    ``assumes``: it is to assume a role, which an API key of Bedrock cannot.
+    """
     secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
     if isinstance(secret, Problem):
         return secret
     wanted = [("bearerToken", _BEARER)] if _BEARER in secret.values else [*_KEYS]
     if _BEARER not in secret.values and _SESSION in secret.values:
         wanted.append(("sessionToken", _SESSION))
+    if assumes and _BEARER in secret.values:
+        message = f"Secret {owner.namespace}/{ref.name} has a Bedrock API key, which cannot assume a role"
+        fix = f"Store access keys instead of `{_BEARER}`, or remove `assumeRole`."
+        return Problem(owner, at, Reason.SECRET_VALUE_INVALID, message, fix)
     found: dict[str, str] = {}
     for name, key in wanted:
         value = word(secret, key, owner=owner, at=f"{at}.name")

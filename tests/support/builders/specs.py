@@ -204,6 +204,18 @@ VALID: Final = (
     Case("a region of the US government", _CREDENTIAL, bedrock(region="us-gov-west-1")),
     Case("a region of the European cloud", _CREDENTIAL, bedrock(region="eusc-de-east-1")),
     Case("Bedrock that names callers", _CREDENTIAL, bedrock(attribution=["Client", "Team", "User"])),
+    Case("a role at AWS", _CREDENTIAL, bedrock(assumeRole={"arn": "arn:aws:iam::123456789012:role/claude"})),
+    Case(
+        "a role at AWS for each caller",
+        _CREDENTIAL,
+        bedrock(
+            assumeRole={
+                "arn": "arn:aws-us-gov:iam::123456789012:role/team/claude@1",
+                "externalID": "a:b/c",
+                "sessionTags": ["Client", "User"],
+            }
+        ),
+    ),
     Case("Vertex AI that names clients", _CREDENTIAL, vertex(attribution=["Client"])),
     Case("Vertex AI with the pods' identity", _CREDENTIAL, vertex()),
     Case("Vertex AI with a Secret", _CREDENTIAL, vertex(secretRef={"name": "g", "key": "key.json"}, location="global")),
@@ -622,6 +634,18 @@ INVALID: Final = (
     Case("answers are kept for days", _ROUTE, route(cache={"ttl": "25h"}), "cache.ttl", "out of range"),
     Case("answers of any size are kept", _ROUTE, route(cache={"ttl": "1h", "maxBytes": 2**30}), "cache.maxBytes"),
     Case("callers named by their group", _CREDENTIAL, bedrock(attribution=["Group"]), "bedrock.attribution[0]"),
+    Case(
+        "a user at AWS instead of a role",
+        _CREDENTIAL,
+        bedrock(assumeRole={"arn": "arn:aws:iam::123456789012:user/claude"}),
+        "bedrock.assumeRole.arn",
+    ),
+    Case(
+        "an external ID with a space",
+        _CREDENTIAL,
+        bedrock(assumeRole={"arn": "arn:aws:iam::123456789012:role/claude", "externalID": "a b"}),
+        "bedrock.assumeRole.externalID",
+    ),
     Case("callers named by nothing", _CREDENTIAL, vertex(attribution=[]), "vertex.attribution"),
     Case("callers named twice", _CREDENTIAL, vertex(attribution=["Team", "Team"]), "vertex.attribution"),
     Case("a route suspended in words", _ROUTE, route(suspend="true"), "suspend"),

@@ -8,7 +8,7 @@ from tests.support.processes.worker import ENTRY, KEY, bundle, deployment
 
 from claude_gateway.contract.bundle import BundleError, secret_entry
 from claude_gateway.contract.policy import Egress
-from claude_gateway.contract.target import Aws, Google
+from claude_gateway.contract.target import Aws, Google, Role
 from claude_gateway.contract.target import Target as PolicyTarget
 from claude_gateway_proxy.litellm.guard import Dial
 from claude_gateway_proxy.litellm.live import retire
@@ -77,10 +77,10 @@ AWS_PLACE = {"aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": "ht
 GOOGLE_PLACE = {"vertex_project": "p", "vertex_location": "global"}
 
 
-def in_cloud(secret: bytes | None, **place: str) -> Target:
+def in_cloud(secret: bytes | None, *, role: Role | None = None, **place: str) -> Target:
     """A target in a cloud, as the control plane renders it."""
     entry = None if secret is None else secret_entry("cloud", secret)
-    aws = Aws(region=place["aws_region_name"]) if "aws_region_name" in place else None
+    aws = Aws(region=place["aws_region_name"], role=role) if "aws_region_name" in place else None
     written = PolicyTarget(
         id="t",
         provider="vertex_ai" if aws is None else "bedrock",
@@ -113,6 +113,21 @@ def test_a_target_in_a_cloud_has_place_and_identity() -> None:
     assert google.cloud == {**GOOGLE_PLACE, "vertex_credentials": {"type": "service_account"}}
     assert in_cloud(None, **GOOGLE_PLACE).cloud == GOOGLE_PLACE
     assert all("secret" not in repr(found).lower() for found in (keys, token, bearer, google))
+
+
+def test_a_target_in_a_role_has_the_keys_that_each_request_brings() -> None:
+    role = Role(arn="arn:aws:iam::123456789012:role/claude")
+    found = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', role=role, **AWS_PLACE)
+    assert found.cloud == AWS_PLACE, "those that assume the role call no model"
+    spending = found.spending('["RA", "RS", "RT"]')
+    assert spending.cloud == {
+        **AWS_PLACE,
+        "aws_access_key_id": "RA",
+        "aws_secret_access_key": "RS",
+        "aws_session_token": "RT",
+    }
+    with pytest.raises(ValueError, match="Expecting value"):
+        found.spending(None)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.support.builders.objects import (
 )
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway.contract.target import Aws, Format, Google, Target, Wire
+from claude_gateway.contract.target import Attribution, Aws, Format, Google, Role, Target, Wire
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan
 
@@ -156,6 +156,18 @@ def test_an_aws_identity_is_keys_and_maybe_a_token_or_a_bearer_token() -> None:
     }
     bearer = decided(asked, others=(aws_keys(**keys, AWS_BEARER_TOKEN_BEDROCK="b"),))
     assert spent(bearer) == {"bearerToken": "b"}
+
+
+def test_a_role_is_assumed_by_keys_and_not_by_an_api_key() -> None:
+    arn, keys = "arn:aws:iam::123456789012:role/claude", {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s"}
+    role = {"arn": arn, "externalID": "outside", "sessionTags": ["Client", "Team"]}
+    asked, assuming = target("bedrock/*", "bedrock"), bedrock(assumeRole=role)
+    found = only(decided(asked, others=(aws_keys(**keys), assuming)))
+    assert found.aws is not None
+    told_aws = (Attribution.CLIENT, Attribution.TEAM)
+    assert found.aws.role == Role(arn=arn, external_id="outside", session_tags=told_aws)
+    refused = decided(asked, others=(aws_keys(**keys, AWS_BEARER_TOKEN_BEDROCK="b"), assuming))
+    assert told(refused, "ClaudeCredential") == [("spec.bedrock.secretRef", Reason.SECRET_VALUE_INVALID)]
 
 
 def test_a_key_file_is_cut_down_to_what_is_of_use() -> None:

@@ -32,8 +32,9 @@ class Target:
 
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
     ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
-    the pod's own. ``federated``: each request brings the access token to use. ``translation`` says what its provider
-    needs of us. ``login`` is the login that answers, for targets at the Claude Code backend.
+    the pod's own. ``federated``: each request brings the access token to use; ``assumed``: the keys of a role.
+    ``translation`` says what its provider needs of us. ``login`` is the login that answers, for targets at the Claude
+    Code backend.
     """
 
     id: str
@@ -44,11 +45,17 @@ class Target:
     dial: Dial | None
     cloud: Mapping[str, Any] | None = field(default=None, repr=False)
     federated: bool = False
+    assumed: bool = False
     translation: Translation = field(default_factory=Translation)
     login: str | None = field(default=None, repr=False)
 
     def spending(self, token: str | None) -> "Target":
-        """Return the target with the access token that a request brought, where it needs one."""
+        """Return the target with the access token, or the keys of a role, that a request brought, where it needs them.
+
+        Raises ValueError where the keys are missing.
+        """
+        if self.assumed:
+            return dataclasses.replace(self, cloud={**(self.cloud or {}), **keys_of(*json.loads(token or ""))})
         return dataclasses.replace(self, api_key=token) if self.federated else self
 
     @property
@@ -106,7 +113,8 @@ def _target(target: PolicyTarget, secrets: Mapping[str, bytes], *, timeout: floa
     place = _place(target, address)
     if any(value.startswith(REFERENCES) for value in (model, address or "", *place.values())):
         raise BundleError(f"a parameter of {target.id} refers to the environment, which is not resolved")
-    secret = None if target.secret is None else _secret(target.secret, secrets)
+    assumed = target.aws is not None and target.aws.role is not None
+    secret = None if target.secret is None or assumed else _secret(target.secret, secrets)
     key, identity = _identity(target, secret) if place else (secret, {})
     return Target(
         id=target.id,
@@ -117,6 +125,7 @@ def _target(target: PolicyTarget, secrets: Mapping[str, bytes], *, timeout: floa
         dial=dial(address),
         cloud={**place, **identity} or None,
         federated=target.federation is not None,
+        assumed=assumed,
         translation=target.translation,
         login=None if target.login is None else _secret(target.login, secrets),
     )

@@ -1,6 +1,7 @@
 """The gateway's identities at Anthropic and at the clouds, each kept for as long as the configuration names it."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,6 +17,7 @@ from claude_gateway_proxy.gateway.identities import aws, google
 from claude_gateway_proxy.gateway.identities.anthropic import AccessTokens
 from claude_gateway_proxy.gateway.identities.kept_tokens import KeptTokens
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease, Renewed, threaded
+from claude_gateway_proxy.gateway.identities.role import Roles, Session
 from claude_gateway_proxy.gateway.identities.service_account import ServiceAccountTokens
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
@@ -45,6 +47,9 @@ _SHOWN: Final = 160
 
 _USED: Final = 256
 """Credentials whose renewal is reported; the one that was used first is forgotten first."""
+
+_SESSIONS: Final = 2048
+"""Sessions of assumed roles that are kept, one for each caller; the one used longest ago is forgotten first."""
 
 Post = Callable[[str], Awaitable[HttpAnswer]]
 """Sends a request with an access token."""
@@ -81,6 +86,8 @@ class Identities:
         self._own_tokens: Renewed[str] = self._renewed(google.Tokens(None, egress=Egress()).lease)
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
+        self._roles = Roles()
+        self._sessions: OrderedDict[tuple[str | None, Session], Renewed[aws.Keys]] = OrderedDict()
         self._accounts = ServiceAccountTokens(token_file)
         self._store = KeptTokens(folder)
         self._federated: dict[tuple[Federation, str, Egress], Federated] = {}
@@ -111,8 +118,13 @@ class Identities:
         mask.add((newer,))
         return await post(newer)
 
-    async def headers(self, target: Target, *, url: URL, body: bytes, snapshot: Snapshot) -> dict[str, str]:
-        """Return the headers for one POST. Raises IdentityError where there is no identity."""
+    async def headers(
+        self, target: Target, *, url: URL, body: bytes, snapshot: Snapshot, session: Session | None = None
+    ) -> dict[str, str]:
+        """Return the headers for one POST; ``session`` is that of a target with a role, for the caller.
+
+        Raises IdentityError where there is no identity.
+        """
         if target.wire is Wire.VERTEX:
             tokens = self._google(target, snapshot)
             self._use(target, tokens)
@@ -120,7 +132,9 @@ class Identities:
             return {"authorization": f"Bearer {token}"}
         if target.aws is None:
             raise IdentityError("the target names no AWS region")
-        if target.secret is None:
+        if session is not None:
+            keys = await self.session_keys(target, session, snapshot=snapshot)
+        elif target.secret is None:
             self._use(target, self._own_keys)
             keys = await self._own_keys.get()
         else:
@@ -130,23 +144,37 @@ class Identities:
             keys = await self._static(target.secret, found).get()
         return aws.signed(keys, region=target.aws.region, url=str(url), body=body)
 
+    async def session_keys(self, target: Target, session: Session, *, snapshot: Snapshot) -> aws.Keys:
+        """Return the keys of a target's role, assumed for one caller. Raises IdentityError."""
+        held = self._assumed(target, session, snapshot)
+        self._use(target, held)
+        return await held.get()
+
     async def replaced(
-        self, target: Target, rejected: Mapping[str, str], *, url: URL, body: bytes, snapshot: Snapshot
+        self,
+        target: Target,
+        rejected: Mapping[str, str],
+        *,
+        url: URL,
+        body: bytes,
+        snapshot: Snapshot,
+        session: Session | None = None,
     ) -> dict[str, str] | None:
         """Return headers of a newer identity than the one that the cloud rejected; None where there is none."""
         if target.wire is Wire.VERTEX:
             tokens = self._google(target, snapshot)
             if rejected["authorization"] == f"Bearer {tokens.current}":
                 tokens.reject(f"{tokens.current}")
-        elif target.secret is None:
-            keys = self._own_keys.current
+        elif session is not None or target.secret is None:
+            held = self._own_keys if session is None else self._assumed(target, session, snapshot)
+            keys = held.current
             if keys is not None and f"={keys.credentials.access_key}/" in rejected["Authorization"]:
-                self._own_keys.reject(keys)
+                held.reject(keys)
                 self._own.forget()
         else:
             return None
         try:
-            newer = await self.headers(target, url=url, body=body, snapshot=snapshot)
+            newer = await self.headers(target, url=url, body=body, snapshot=snapshot, session=session)
         except IdentityError:
             return None
         return None if _who(newer) == _who(rejected) else newer
@@ -156,6 +184,8 @@ class Identities:
         for held in (self._keys, self._tokens):
             for gone in held.keys() - secrets.keys():
                 del held[gone]
+        for known in [known for known in self._sessions if known[0] is not None and known[0] not in secrets]:
+            del self._sessions[known]
 
     def close(self) -> None:
         """Start no new fetch."""
@@ -165,6 +195,22 @@ class Identities:
         if entry not in self._keys:
             self._keys[entry] = self._renewed(partial(aws.static_keys, found))
         return self._keys[entry]
+
+    def _assumed(self, target: Target, session: Session, snapshot: Snapshot) -> Renewed[aws.Keys]:
+        known = (target.secret, session)
+        found = self._sessions.pop(known, None)
+        if found is None:
+            base = self._own.lease
+            if target.secret is not None:
+                secret = aws.secret(snapshot.secrets[target.secret])
+                if secret.bearer_token:
+                    raise IdentityError("an API key of Bedrock cannot assume a role")
+                base = partial(aws.static_keys, secret)
+            found = self._renewed(partial(self._roles.assume, session, base=lambda: base().value))
+        self._sessions[known] = found
+        if len(self._sessions) > _SESSIONS:
+            self._sessions.popitem(last=False)
+        return found
 
     def _google(self, target: Target, snapshot: Snapshot) -> Renewed[str]:
         if target.secret is None:

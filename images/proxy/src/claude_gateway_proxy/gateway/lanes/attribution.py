@@ -1,20 +1,23 @@
-"""Who a request is from, told to a cloud where the credential says so, so that the cloud's own records split.
+"""Who a request is from, told to a cloud where the credential says so, so that the cloud's own bill splits.
 
 Bedrock takes a JSON object in ``X-Amzn-Bedrock-Request-Metadata`` and notes it in its invocation logs; at most 16
 pairs of 256 characters. Vertex AI takes one in ``X-Vertex-AI-Labels``, in base64, and notes it on the bill; keys and
-values have at most 63 lower-case letters, digits, ``_`` and ``-``. Sources: "Per-request metadata tagging" of the
-Bedrock user guide; "Custom metadata labels" of the Vertex AI documentation.
+values have at most 63 lower-case letters, digits, ``_`` and ``-``. A role at AWS takes session tags of 256 letters,
+digits, spaces and ``_.:/=+-@``. Sources: "Per-request metadata tagging" of the Bedrock user guide; "Custom metadata
+labels" of the Vertex AI documentation; "Pass session tags in AWS STS" of the IAM user guide.
 """
 
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from claude_gateway.contract.target import Attribution, Target
 from claude_gateway_proxy.gateway.auth.principal import Principal
+from claude_gateway_proxy.gateway.identities.role import Session
 
 BEDROCK: Final = "x-amzn-bedrock-request-metadata"
 VERTEX: Final = "x-vertex-ai-labels"
@@ -23,6 +26,9 @@ _LONGEST_VALUE: Final = 256
 _LONGEST_LABEL: Final = 63
 _NOT_OF_BEDROCK: Final = re.compile(r"[^a-zA-Z0-9 :_@$#=/+,.-]")
 _NOT_OF_VERTEX: Final = re.compile(r"[^a-z0-9_-]")
+_NOT_OF_A_TAG: Final = re.compile(r"[^\w .:/=+@-]")
+_NOT_OF_A_SESSION: Final = re.compile(r"[^a-zA-Z0-9_+=,.@-]")
+_LONGEST_SESSION: Final = 64
 
 
 def attribution(target: Target, principal: Principal) -> Mapping[str, str]:
@@ -39,6 +45,20 @@ def attribution(target: Target, principal: Principal) -> Mapping[str, str]:
         labels = {name: _NOT_OF_VERTEX.sub("_", value.lower())[:_LONGEST_LABEL] for name, value in found.items()}
         return {VERTEX: b64encode(msgspec.json.encode(labels)).decode()}
     return {}
+
+
+def role_session(target: Target, principal: Principal) -> Session | None:
+    """Return the session of the role that the target's credential assumes for a caller; None where it assumes none.
+
+    AWS's records have it under the caller's name, where the credential tells it.
+    """
+    if target.aws is None or target.aws.role is None:
+        return None
+    found = _named(target.aws.role.session_tags, principal)
+    tags = tuple((name, _NOT_OF_A_TAG.sub("_", value)[:_LONGEST_VALUE]) for name, value in found.items())
+    session = Session(target.aws.role, target.aws.region, tags)
+    named = _NOT_OF_A_SESSION.sub("_", found.get(Attribution.CLIENT.value.lower(), ""))[:_LONGEST_SESSION]
+    return replace(session, name=named) if named else session
 
 
 def _named(wanted: tuple[Attribution, ...], principal: Principal) -> Mapping[str, str]:

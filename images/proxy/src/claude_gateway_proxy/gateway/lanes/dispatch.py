@@ -10,7 +10,7 @@ from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.identities import anthropic
 from claude_gateway_proxy.gateway.identities.clouds import Identities, shown
-from claude_gateway_proxy.gateway.lanes.attribution import attribution
+from claude_gateway_proxy.gateway.lanes.attribution import attribution, role_session
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint, endpoint
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
@@ -62,7 +62,10 @@ class Dispatch:
         """
         if target.federation is not None:
             return await self._send_federated(request, mask=mask, call=call, target=target, upstreams=upstreams)
-        identity = await self._identities.headers(target, url=request.url, body=request.body, snapshot=call.snapshot)
+        session = role_session(target, call.principal)
+        identity = await self._identities.headers(
+            target, url=request.url, body=request.body, snapshot=call.snapshot, session=session
+        )
         mask.add(shown(identity))
         request.headers.update(attribution(target, call.principal))
         request.headers.update(identity)
@@ -71,7 +74,7 @@ class Dispatch:
             return response
         try:
             newer = await self._identities.replaced(
-                target, identity, url=request.url, body=request.body, snapshot=call.snapshot
+                target, identity, url=request.url, body=request.body, snapshot=call.snapshot, session=session
             )
         except BaseException:
             response.close()

@@ -1,5 +1,6 @@
 """The LiteLLM lane: the worker on this pod's Unix socket translates for upstreams that lack the caller's format."""
 
+import json
 import re
 from typing import Final
 
@@ -11,6 +12,8 @@ from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, H
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request, unknown_path
 from claude_gateway_proxy.gateway.identities.clouds import Identities
+from claude_gateway_proxy.gateway.identities.role import Session
+from claude_gateway_proxy.gateway.lanes.attribution import role_session
 from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.routing.choice import LaneName
@@ -58,7 +61,12 @@ class LiteLLMLane:
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
         # The worker answers in the caller's format, without the frames of any cloud.
         url, mask = _URLS[call.format], _mask(call, target)
-        if target.federation is None:
+        session = role_session(target, call.principal)
+        if session is not None:
+            response = self._send_in_role(
+                url, headers=headers, body=body, mask=mask, call=call, target=target, session=session
+            )
+        elif target.federation is None:
             response = self._send(url, headers=headers, body=body)
         else:
             response = self._send_federated(url, headers=headers, body=body, mask=mask, call=call, target=target)
@@ -79,6 +87,23 @@ class LiteLLMLane:
 
         return await self._identities.authorized(target, snapshot=call.snapshot, mask=mask, post=post)
 
+    async def _send_in_role(
+        self,
+        url: URL,
+        *,
+        headers: CIMultiDict[str],
+        body: bytes,
+        mask: Mask,
+        call: Call,
+        target: Target,
+        session: Session,
+    ) -> HttpAnswer:
+        """Send the request with the keys of the target's role for the worker to sign with. Raises IdentityError too."""
+        keys = (await self._identities.session_keys(target, session, snapshot=call.snapshot)).credentials
+        mask.add(value for value in (keys.access_key, keys.secret_key, keys.token) if value)
+        headers[HEADER_TOKEN] = json.dumps([keys.access_key, keys.secret_key, keys.token])
+        return await self._send(url, headers=headers, body=body)
+
     async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
         """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
         response = await self._worker.send(url, headers=headers, body=body)
@@ -91,7 +116,7 @@ class LiteLLMLane:
 
 def _mask(call: Call, target: Target) -> Mask:
     """What the worker sends as the target's key and login, or as its identity in a cloud."""
-    if target.federation is not None:
+    if target.federation is not None or (target.aws is not None and target.aws.role is not None):
         return Mask()
     if target.secret is None:
         return NOTHING
