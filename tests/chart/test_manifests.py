@@ -92,12 +92,12 @@ def test_the_crds_are_those_of_the_repository(default: Rendered) -> None:
         generated = yaml.safe_load(Path(f"crds/{name}.yaml").read_text())
         assert crd["spec"] == generated["spec"]
         assert crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert len(default.all("CustomResourceDefinition")) == 3
+    assert len(default.all("CustomResourceDefinition")) == len(KINDS)
 
 
 def test_crds_may_go_with_the_release_or_be_left_to_others() -> None:
     going = render({"crds": {"keep": False}}).all("CustomResourceDefinition")
-    assert [crd["metadata"].get("annotations") for crd in going] == [None] * 3
+    assert [crd["metadata"].get("annotations") for crd in going] == [None] * len(KINDS)
     assert render({"crds": {"install": False, "takeOver": True}}).all("CustomResourceDefinition") == []
 
 

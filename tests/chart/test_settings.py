@@ -135,11 +135,13 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     },
     "agent": {
         "bundle_name": ({"fullnameOverride": "llm"}, "llm-bundle"),
+        "allotment_name": ({"fullnameOverride": "llm"}, "llm-allotment"),
         "log_level": (nested("proxy.agent.logLevel", "debug"), "debug"),
     },
 }
 
 POD_NAMESPACE = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+POD_NAME = {"fieldRef": {"fieldPath": "metadata.name"}}
 # What follows from how the pods are built.
 BUILT_SO: dict[str, dict[str, Any]] = {
     "operator": {
@@ -148,22 +150,24 @@ BUILT_SO: dict[str, dict[str, Any]] = {
         "health_listen": "[$(POD_IP)]:8080",
         "metrics_listen": ":9090",
     },
-    "gateway": {"run_dir": "/run/claude-gateway", "listen": ":4000"},
+    "gateway": {"run_dir": "/run/claude-gateway", "listen": ":4000", "leases": "true"},
     "litellm": {"run_dir": "/run/claude-gateway"},
     "agent": {
         "run_dir": "/run/claude-gateway",
         "source": "kubernetes",
         "namespace": POD_NAMESPACE,
+        "pod_name": POD_NAME,
         "metrics_listen": ":9090",
     },
 }
 
-# What the process finds at the places where Kubernetes puts it into every pod.
+# What the process finds at the places where Kubernetes puts it into every pod, or keeps in its own folder.
 FOUND = {
+    "gateway": {"spend_file"},
     "agent": {
         *("source_dir", "namespace_file", "token_file", "ca_file"),
         *("kubernetes_service_host", "kubernetes_service_port"),
-    }
+    },
 }
 
 

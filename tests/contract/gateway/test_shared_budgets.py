@@ -79,7 +79,9 @@ async def _pods(
 async def _purse(server: ValkeyServer) -> dict[str, int]:
     async with Valkey(host="127.0.0.1", port=server.port, decode_responses=True) as client:
         names = [name for name in await client.keys("*budget:ns/blue:*") if not name.endswith(":held")]
-        found = await client.execute_command("HGETALL", names[0]) if names else {}  # type: ignore[no-untyped-call]
+        if not names:
+            return {}
+        found = await client.execute_command("HGETALL", names[0])  # type: ignore[no-untyped-call]
     return {name: int(value) for name, value in found.items()}
 
 
