@@ -24,6 +24,7 @@ class Kind(StrEnum):
     MODEL_ROUTE = "ModelRoute"
     CLAUDE_CREDENTIAL = "ClaudeCredential"
     GATEWAY_CLIENT = "GatewayClient"
+    BUDGET = "Budget"
     SECRET = "Secret"  # noqa: S105 - the kind's name
 
 
@@ -44,6 +45,8 @@ class ConditionType(StrEnum):
     """Whether the credential ends soon and nothing renews it. Only of ClaudeCredentials whose end is known."""
     TARGETS_EJECTED = "TargetsEjected"
     """Whether proxy pods try a target of the route last, because it failed. Only present if it is true."""
+    SPENT = "Spent"
+    """Whether the amount of a Budget is spent for this period. Only present if it is true."""
     WARNINGS = "Warnings"
     """Whether something works, but probably not as intended. Only present if it is true."""
 
@@ -129,7 +132,17 @@ class Reason(StrEnum):
     SECRET_HAS_OTHER_WRITER = "SecretHasOtherWriter"  # noqa: S105
     """The login is refreshed, so the sign-in service must be the only writer of its Secret, and it is not."""
     CLIENT_NOT_FOUND = "ClientNotFound"
-    """A warning: the route lists a GatewayClient that does not exist in its namespace."""
+    """A warning: the route or Budget lists a GatewayClient that does not exist in its namespace."""
+    CLIENT_NOT_ALLOWED = "ClientNotAllowed"
+    """Budgets pay for clients of their own namespace only, unless they are in the release's."""
+    PARENT_NOT_FOUND = "ParentNotFound"
+    """No usable Budget of this name exists in the namespace; the Budget counts without its parent."""
+    PARENTS_INVALID = "ParentsInvalid"
+    """The Budget is its own ancestor, or has too many; it counts without its parent."""
+    NOBODY_COVERED = "NobodyCovered"
+    """A warning: nobody's requests are paid for by the Budget, or by one of the names in it."""
+    SPENT = "Spent"
+    """The amount of the Budget is spent until the period ends."""
     RULE_UNREACHABLE = "RuleUnreachable"
     """A warning: the rules before it match all requests that the rule matches, so none reaches it."""
     RULE_CONFLICTING = "RuleConflicting"
@@ -184,6 +197,7 @@ ACCESS_TOKENS_DIR: Final = "access-tokens"
 GATEWAY_SOCKET: Final = "gateway/sock"
 """Serves ``GET /status`` and ``GET /metrics`` of the gateway to the agent."""
 LITELLM_SOCKET: Final = "litellm/sock"
+SPEND_JSON: Final = "gateway/spend.json"
 """Serves the LiteLLM lane to the gateway, and ``/status`` and ``/metrics`` to the agent."""
 
 FORWARD_HOST: Final = "api.anthropic.com"
@@ -259,6 +273,10 @@ METRIC_MIRROR_DURATION: Final = "claude_gateway_mirror_duration_seconds"
 METRIC_MIRROR_TTFT: Final = "claude_gateway_mirror_time_to_first_token_seconds"
 METRIC_REPAIRS: Final = "claude_gateway_repairs"
 METRIC_CALLERS: Final = "claude_gateway_callers"
+METRIC_LIMITED: Final = "claude_gateway_limited"
+METRIC_QUEUED: Final = "claude_gateway_requests_queued"
+METRIC_QUEUE_WAIT: Final = "claude_gateway_queue_wait_seconds"
+METRIC_VALKEY_UP: Final = "claude_gateway_valkey_up"
 METRIC_CONFIG_INFO: Final = "claude_gateway_config_info"
 METRIC_CONFIG_LOADED: Final = "claude_gateway_config_loaded_timestamp_seconds"
 METRIC_CONFIG_ERRORS: Final = "claude_gateway_config_errors"
@@ -304,6 +322,11 @@ def status_manager(namespace: str, release: str) -> str:
 def bundle_name(release: str) -> str:
     """Return the name of the ConfigMap and the Secret that hold the bundle."""
     return f"{release}-bundle"
+
+
+def allotment_name(release: str) -> str:
+    """Return the name of the ConfigMap that divides limits and budgets between the proxy pods."""
+    return f"{release}-allotment"
 
 
 def bootstrap_name(release: str) -> str:

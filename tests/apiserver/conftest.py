@@ -23,7 +23,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
             document = yaml.safe_load(file.read_text())
             name = document["metadata"]["name"]
             server.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
-        for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+        for kind in ("modelroutes", "claudecredentials", "gatewayclients", "budgets"):
             until(partial(server.serves, f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)
         yield server
 

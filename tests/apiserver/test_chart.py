@@ -129,7 +129,7 @@ def test_a_fixed_number_is_what_the_values_say(release: Release) -> None:
 
 def owned_by(api: ApiServer, annotations: Mapping[str, str | None]) -> None:
     """Set or remove the annotations that say which release owns each CRD."""
-    for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+    for kind in ("modelroutes", "claudecredentials", "gatewayclients", "budgets"):
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.claudegateway.io"
         api.request(
             "PATCH", path, {"metadata": {"annotations": dict(annotations)}}, content="application/merge-patch+json"

@@ -312,7 +312,7 @@ def install_crds(server: ApiServer) -> None:
         document = yaml.safe_load(file.read_text())
         name = document["metadata"]["name"]
         server.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
-    for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+    for kind in ("modelroutes", "claudecredentials", "gatewayclients", "budgets"):
         until(lambda kind=kind: server.serves(f"/apis/claudegateway.io/v1alpha1/{kind}"))  # type: ignore[misc]
 
 

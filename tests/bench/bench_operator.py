@@ -97,7 +97,7 @@ def _filled(api: ApiServer) -> Cluster:
     for file in sorted(_CRDS.glob("*.yaml")):
         document = yaml.safe_load(file.read_text())
         api.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{document['metadata']['name']}", document)
-    for kind in ("modelroutes", "claudecredentials", "gatewayclients"):
+    for kind in ("modelroutes", "claudecredentials", "gatewayclients", "budgets"):
         until(partial(api.serves, f"/apis/claudegateway.io/v1alpha1/{kind}"), what=kind)
     cluster = Cluster(api, namespace(api, "bench"))
     with ThreadPoolExecutor(8) as threads:

@@ -94,7 +94,9 @@ def test_without_the_sign_in_service_nobody_may_grant_anything() -> None:
 
 
 def test_the_agent_may_read_two_objects(everything: Rendered) -> None:
-    assert granted(everything, "cg-claude-gateway-proxy") == {NAMESPACE: flat(agent_rules("cg-claude-gateway-bundle"))}
+    assert granted(everything, "cg-claude-gateway-proxy") == {
+        NAMESPACE: flat(agent_rules("cg-claude-gateway-bundle", "cg-claude-gateway-allotment"))
+    }
 
 
 def test_nothing_of_the_release_has_rights_in_the_whole_cluster(everything: Rendered) -> None:

@@ -22,6 +22,11 @@ PROCESSES: dict[str, tuple[str, type[BaseSettings]]] = {
 
 ON: Manifest = {"enabled": True}
 
+
+def _valkey(**more: Any) -> Manifest:
+    return nested("limits.valkey", {"address": "v:6379", **more})
+
+
 # Process → setting → values that change it, and what it then is.
 REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
@@ -75,6 +80,21 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "max_connections_per_address": (nested("proxy.gateway.maxConnectionsPerAddress", 7), "7"),
         "body_seconds": (nested("proxy.gateway.bodySeconds", 20), "20"),
         "ping_seconds": (nested("proxy.gateway.pingSeconds", 0), "0"),
+        "queue_seconds": (nested("limits.queueSeconds", 0), "0"),
+        "max_queued_per_client": (nested("limits.maxQueuedPerClient", 3), "3"),
+        "valkey_address": (_valkey(), "v:6379"),
+        "valkey_prefix": (_valkey(), "ai/cg-claude-gateway"),
+        "valkey_tls": (_valkey(tls=True), "true"),
+        "valkey_username": (_valkey(username="u"), "u"),
+        "valkey_ca_file": (_valkey(caSecretRef={"name": "c"}), "/etc/claude-gateway/valkey-ca/ca.crt"),
+        "valkey_password_file": (
+            _valkey(passwordSecretRef={"name": "p", "key": "pw"}),
+            "/etc/claude-gateway/valkey/pw",
+        ),
+        "when_valkey_unavailable": (
+            {"limits": {"whenUnavailable": "Reject", "valkey": {"address": "v:6379"}}},
+            "reject",
+        ),
         "sigv4": (nested("proxy.gateway.sigv4", "ignore"), "ignore"),
         "cors_origins": (nested("proxy.gateway.corsOrigins", ["https://a.b", "*"]), "https://a.b,*"),
         "max_connection_age_seconds": (nested("proxy.gateway.maxConnectionAgeSeconds", 60), "60"),

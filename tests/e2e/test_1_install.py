@@ -61,7 +61,9 @@ def test_get_tells_the_truth_at_a_glance(gateway: Gateway) -> None:
 
 
 def test_its_conditions_are_about_the_object_as_it_is(gateway: Gateway) -> None:
-    items = gateway.kube.items("modelroutes,claudecredentials,gatewayclients", namespace=gateway.release.namespace)
+    items = gateway.kube.items(
+        "modelroutes,claudecredentials,gatewayclients,budgets", namespace=gateway.release.namespace
+    )
     assert len(items) == 6
     for item in items:
         conditions = {found["type"]: found for found in item["status"]["conditions"]}

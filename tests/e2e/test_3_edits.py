@@ -198,7 +198,9 @@ def test_five_hundred_routes_change_nothing_of_that(gateway: Gateway) -> None:
 
 def _transitions(gateway: Gateway) -> dict[str, list[tuple[str, str, str]]]:
     """Give every condition of the objects that the release was furnished with, and since when it has been so."""
-    items = gateway.kube.items("modelroutes,claudecredentials,gatewayclients", namespace=gateway.release.namespace)
+    items = gateway.kube.items(
+        "modelroutes,claudecredentials,gatewayclients,budgets", namespace=gateway.release.namespace
+    )
     return {
         f"{item['kind']}/{item['metadata']['name']}": [
             (found["type"], found["status"], found["lastTransitionTime"]) for found in item["status"]["conditions"]

@@ -207,7 +207,7 @@ def test_judges_are_looked_up_in_linear_time() -> None:
     def make(size: int) -> Run:
         routes = [bundles.route(f"r{number}", models=(f"*-{number}-*", f"m{number}")) for number in range(size)]
         items = [item] * size
-        return lambda: list(judges.problems(items, routes, release="default"))
+        return lambda: list(judges.problems(items, judges.Served(routes, release="default")))
 
     assert steep(make) is None
 

@@ -21,7 +21,7 @@ def render() -> str:
     """The whole page."""
     schemas = {document["spec"]["names"]["kind"]: _spec(document) for document in crd_documents()}
     parts = [part for kind in KINDS for part in _kind(kind, schemas[kind.kind])]
-    return page("ModelRoute, ClaudeCredential, GatewayClient", INTRO, parts, source="src/claude_gateway/api")
+    return page("ModelRoute, ClaudeCredential, GatewayClient, Budget", INTRO, parts, source="src/claude_gateway/api")
 
 
 def _spec(document: dict[str, Any]) -> dict[str, Any]:

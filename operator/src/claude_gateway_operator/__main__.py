@@ -11,6 +11,7 @@ import kopf
 from claude_gateway.names import status_manager
 from claude_gateway.plan.stored_status import Release
 from claude_gateway_operator import handlers, kubeconfig, metrics, object_watch
+from claude_gateway_operator.allotter import Allotter
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.claude_code import ClaudeCode
 from claude_gateway_operator.doorbell import Doorbell
@@ -64,6 +65,8 @@ class Operator:
             ring=self.bell.ring,
             wrote=self._metrics.wrote,
         )
+        self._allotter = Allotter(connection, settings, owner, reports=self._reports, ring=self.bell.ring)
+        self._reports.spent = self._allotter.heard
         reconciler = Reconciler(
             connection=connection,
             settings=settings,
@@ -73,6 +76,7 @@ class Operator:
             status_writer=self._status_writer,
             bootstrap=Bootstrap(connection, settings, owner),
             claude_code=ClaudeCode(connection, settings, owner),
+            allotter=self._allotter,
             metrics=self._metrics,
         )
         self._loop = Loop(reconciler, bell=self.bell, resync=settings.resync_seconds, failed=self._metrics.failed)
@@ -85,6 +89,7 @@ class Operator:
         works: list[Coroutine[Any, Any, None]] = [
             self._loop.run(),
             self._status_writer.run(),
+            self._allotter.run(),
             *(
                 object_watch.follow(self._kube, subject, ring=self.bell.ring, known=self._known)
                 for subject in object_watch.subjects(self._settings)

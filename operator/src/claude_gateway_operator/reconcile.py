@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.names import API_VERSION, Reason, agent_name, bundle_name
+from claude_gateway.plan import budget_status
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import rollout, status_writer
+from claude_gateway_operator.allotter import Allotter
 from claude_gateway_operator.bootstrap import Bootstrap
 from claude_gateway_operator.claude_code import ClaudeCode
 from claude_gateway_operator.gather import Gatherer
@@ -62,6 +64,7 @@ class Reconciler:
     status_writer: StatusWriter
     bootstrap: Bootstrap
     claude_code: ClaudeCode
+    allotter: Allotter
     metrics: Metrics
     memory: Memory = field(default_factory=Memory)
 
@@ -78,12 +81,18 @@ class Reconciler:
         if not self.memory.began and (found := stored.slices()) is not None:
             self.memory.slices[found[0]] = found[1]
         self.memory.began = True
-        world = replace(world, pods=tuple(self.reports.states(pods)), slices=dict(self.memory.slices))
+        world = replace(
+            world,
+            pods=tuple(self.reports.states(pods)),
+            slices=dict(self.memory.slices),
+            spending=self.allotter.spending,
+        )
         now = datetime.now(UTC)
         plan = await asyncio.to_thread(decide, world, now)
         revision = plan.bundle.meta.revision
         written = await self.store.write(plan.packed, stored, prune=plan.fleet.settled == revision)
         self.reports.follow(pods, written.token)
+        self.allotter.update(plan.policy.budgets, pods, budget_status.known(world))
         self._remember(revision, plan)
         claimed = [status for status in plan.changed if status.object.namespace not in stored.leaving]
         self.status_writer.enqueue(claimed, self._events(world, plan, now))
@@ -158,5 +167,5 @@ class Reconciler:
 
 
 def _uids(world: World, refs: set[ObjectRef]) -> dict[ObjectRef, str]:
-    found: tuple[Item[Any], ...] = (*world.routes, *world.credentials, *world.clients)
+    found: tuple[Item[Any], ...] = (*world.routes, *world.credentials, *world.clients, *world.budgets)
     return {item.ref: item.metadata.uid for item in found if item.ref in refs}

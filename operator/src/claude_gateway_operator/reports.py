@@ -22,7 +22,7 @@ FORGET_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 1.5
 """Connect timeout for a pod. It is short because a reconciliation waits for the first answer of a new pod."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
-_LARGEST: Final = 1 << 20
+_LARGEST: Final = 8 << 20
 
 _log: Final = logging.getLogger(__name__)
 
@@ -71,7 +71,11 @@ class Reports:
     """Polls the agents of all pods; rings when a report changes."""
 
     def __init__(self, *, port: int, ring: Callable[[], None]) -> None:
-        """Prepare without polling anything yet; needs a running event loop."""
+        """Prepare without polling anything yet; needs a running event loop.
+
+        ``spent`` may be set to what is called when a pod reports something new of budgets, which rings nobody.
+        """
+        self.spent: Callable[[], None] = _nobody
         self._port = port
         self._ring = ring
         self._token = ""
@@ -139,8 +143,10 @@ class Reports:
                     emit(_log, "agent_silent", pod=name, error=type(error).__name__)
                 report = poll.report if time.monotonic() - poll.heard < FORGET_SECONDS else None
                 failures += 1
-            news = _news(report) != _news(poll.report)
+            news, spent = _news(report) != _news(poll.report), _spent(report) != _spent(poll.report)
             poll.report = report
+            if spent:
+                self.spent()
             poll.asked.set()
             if news:
                 self._ring()
@@ -174,3 +180,13 @@ def _news(report: PodReport | None) -> object:
             continue
         parts += [process.revision or "", process.refused, process.error, process.verdicts, process.ejections]
     return parts
+
+
+def _spent(report: PodReport | None) -> object:
+    """Return the parts of a report that are about budgets; silence is no news of them."""
+    gateway = None if report is None else report.gateway
+    return () if gateway is None else (gateway.budgets, gateway.drained)
+
+
+def _nobody() -> None:
+    """Tell nobody."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from claude_gateway.names import (
     GROUP,
+    allotment_name,
     bootstrap_name,
     bundle_name,
     callers_name,
@@ -22,7 +23,7 @@ from claude_gateway.names import (
 
 PolicyRule = dict[str, Any]
 
-_KINDS = ["modelroutes", "claudecredentials", "gatewayclients"]
+_KINDS = ["modelroutes", "claudecredentials", "gatewayclients", "budgets"]
 
 
 def watched_rules() -> list[PolicyRule]:
@@ -52,7 +53,7 @@ def own_rules(release: str) -> list[PolicyRule]:
         {
             "apiGroups": [""],
             "resources": ["configmaps"],
-            "resourceNames": [bundle],
+            "resourceNames": [bundle, allotment_name(release)],
             "verbs": ["get", "watch", "create", "patch"],
         },
         {

@@ -117,6 +117,8 @@ def document(status: StatusWrite) -> Manifest:
         fields["credential"] = status.summary.credential.document()
     if status.summary.last_used is not None:
         fields["lastUsed"] = status.summary.last_used
+    if status.summary.budget is not None:
+        fields["budget"] = status.summary.budget.document()
     if status.entry is not None:
         entry = status.entry
         fields["gateways"] = [
@@ -127,6 +129,7 @@ def document(status: StatusWrite) -> Manifest:
                 "conditions": _conditions(entry.conditions),
                 **({} if entry.credential is None else {"credential": entry.credential.document()}),
                 **({} if entry.last_used is None else {"lastUsed": entry.last_used}),
+                **({} if entry.budget is None else {"budget": entry.budget.document()}),
             }
         ]
     manifest = _manifest(status.object, fields)

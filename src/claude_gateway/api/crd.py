@@ -108,11 +108,30 @@ _CREDENTIAL: Final[JsonSchema] = {
         },
     },
 }
+_BUDGET: Final[JsonSchema] = {
+    "type": "object",
+    "description": "What was spent of the budget; written at most once a minute, unless a threshold was passed.",
+    "required": ["spent", "amount", "usedPercent", "startedAt", "resetsAt", "updatedAt"],
+    "properties": {
+        "spent": {"type": "string", "description": "Spent in this period, in US dollars.", "maxLength": 32},
+        "amount": {"type": "string", "description": "The amount of this period, in US dollars.", "maxLength": 32},
+        "usedPercent": {
+            "type": "integer",
+            "description": "How much of the amount is spent, in percent.",
+            "format": "int64",
+            "minimum": 0,
+        },
+        "startedAt": {**_TIME, "description": "When this period began."},
+        "resetsAt": {**_TIME, "description": "When the next period begins."},
+        "updatedAt": {**_TIME, "description": "When this was counted."},
+    },
+}
 _MORE_STATUS: Final[dict[Kind, JsonSchema]] = {
     Kind.CLAUDE_CREDENTIAL: {"credential": _CREDENTIAL},
     Kind.GATEWAY_CLIENT: {
         "lastUsed": {**_TIME, "description": "When the client last called. A newer call replaces it after six hours."}
     },
+    Kind.BUDGET: {"budget": _BUDGET},
 }
 """What the status of a kind has beyond conditions, as a summary and for each release."""
 

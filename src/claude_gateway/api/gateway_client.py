@@ -1,6 +1,6 @@
 """GatewayClient: who may call the gateway, and which model names they may use."""
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from claude_gateway.api.base import (
     SecretKeyRef,
     Spec,
 )
+from claude_gateway.api.limits import Limits
 from claude_gateway.api.proof import ClaimName, ClaimValue, KeyHash, Text, Timestamp
 from claude_gateway.api.rule import Items, Rule
 
@@ -179,6 +180,16 @@ class GatewayClientSpec(Spec):
         description=(
             "Settings of Claude Code for the people of this client who sign in at the gateway (`claude auth login`), "
             "as JSON: the content of a `managed-settings.json`. Not a place for secrets. Default: none."
+        ),
+    )
+    limits: Limits | None = Field(
+        default=None, description="How much all requests of the client together may ask for. Default: no limits."
+    )
+    priority: Literal["Interactive", "Batch"] = Field(
+        default="Interactive",
+        description=(
+            "Whose requests come first where requests wait for a limit: those of `Interactive` clients, where people "
+            "wait for answers, before those of `Batch` clients. Default: `Interactive`."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_gateway.api.base import Spec
+from claude_gateway.api.budget import BudgetSpec
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.model_route import ModelRouteSpec
@@ -94,6 +95,7 @@ _ROUTES: Final = (
                     "contextWindow": 131072,
                     "supports": {"images": False, "documents": False, "tools": True, "thinking": False},
                     "priority": 1,
+                    "limits": {"inputTokensPerMinute": 200000, "concurrent": 8},
                     "prices": {
                         "input": "0.20",
                         "output": "0.80",
@@ -141,6 +143,7 @@ _ROUTES: Final = (
             "timeouts": {"firstToken": "60s", "idle": "2m", "total": "30m"},
             "safeguardsModel": "claude-haiku-5-5",
             "tokenCounts": "Estimate",
+            "limits": {"requestsPerMinute": 600, "outputTokensPerMinute": 400000},
             "allowedClients": {"from": "Namespaces", "namespaces": ["team-a", "team-b"]},
             "allowedRoutes": {"from": "All"},
             "gatewayRef": {"name": "cg-claude-gateway"},
@@ -232,6 +235,13 @@ _CLIENTS: Final = (
             "keys": [{"secretRef": {"name": "ci", "key": "old"}}, {"secretRef": {"name": "ci", "key": "new"}}],
             "models": ["claude-*", "smart"],
             "owner": "alice@example.com",
+            "limits": {
+                "requestsPerMinute": 60,
+                "inputTokensPerMinute": 2000000,
+                "outputTokensPerMinute": 400000,
+                "concurrent": 4,
+            },
+            "priority": "Batch",
             "claudeSettings": '{"env": {"CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1"}}',
             "gatewayRef": {"name": "cg-claude-gateway"},
         },
@@ -262,6 +272,26 @@ _CLIENTS: Final = (
                 },
                 {"secretRef": {"name": "old-tokens"}},
             ],
+        },
+    ),
+)
+_BUDGETS: Final = (
+    _example(Kind.BUDGET, "everyone", {"amount": "5000", "clients": ["*"]}),
+    _example(
+        Kind.BUDGET,
+        "blue",
+        {
+            "amount": "250.00",
+            "period": "Week",
+            "parent": "everyone",
+            "clients": ["ci", "team-a/nightly"],
+            "teams": ["blue"],
+            "groups": ["contractors"],
+            "perMember": "40.00",
+            "action": "Route",
+            "routeTo": "claude-haiku-5-5",
+            "contact": "ask for more at https://go.example.com/claude",
+            "gatewayRef": {"name": "cg-claude-gateway"},
         },
     ),
 )
@@ -321,6 +351,24 @@ KINDS: Final = (
             _AGE,
         ),
         examples=_CLIENTS,
+    ),
+    ObjectKind(
+        kind=Kind.BUDGET,
+        plural="budgets",
+        short_name="bud",
+        spec=BudgetSpec,
+        description="How much money may be spent in a period, by whom, and what happens then.",
+        columns=(
+            Column("Amount", ".spec.amount", "The most that may be spent in one period, in US dollars."),
+            Column("Period", ".spec.period", "How long the amount lasts; empty: a month."),
+            Column("Spent", ".status.budget.spent", "What was spent in this period, in US dollars."),
+            Column("Used", ".status.budget.usedPercent", "How much of the amount that is, in percent.", type="integer"),
+            Column("Resets", ".status.budget.resetsAt", "When the next period begins."),
+            Column("Parent", ".spec.parent", "The Budget that pays, too.", wide=True),
+            *_STATUS,
+            _AGE,
+        ),
+        examples=_BUDGETS,
     ),
 )
 """In the order of the documentation: routes first."""

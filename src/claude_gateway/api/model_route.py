@@ -18,6 +18,7 @@ from claude_gateway.api.base import (
     Spec,
     seconds,
 )
+from claude_gateway.api.limits import Limits
 from claude_gateway.api.route_match import RouteMatch
 from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.api.rule import Items, Rule, cel_string, matches
@@ -191,6 +192,9 @@ class ModelRouteSpec(Spec):
             "under `claude-*`; the most literal name then wins. Routes of its own namespace always may. "
             "Default: `from: Same`."
         ),
+    )
+    limits: Limits | None = Field(
+        default=None, description="How much all requests to the route together may ask for. Default: no limits."
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
 

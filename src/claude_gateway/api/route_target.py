@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from claude_gateway.api.base import BaseUrl, FormatName, ObjectName, Spec
+from claude_gateway.api.limits import Limits
 from claude_gateway.api.rule import Items, Rule, matches
 
 TARGET_MODEL: Final = r"^[a-z0-9_-]+/([*]|[@A-Za-z0-9][A-Za-z0-9._:/@+-]*)$"
@@ -219,6 +220,13 @@ class RouteTarget(Spec):
         ge=0,
         le=15,
         description="The lowest number is tried first, higher ones only after all lower ones failed. Default: `0`.",
+    )
+    limits: Limits | None = Field(
+        default=None,
+        description=(
+            "How much may be sent to this target. A request for which it has no room goes to the next one; where there "
+            "is none, it waits for this one. Default: no limits."
+        ),
     )
     parameters: ModelParameters = Field(
         default=ModelParameters(), description="Model settings used if a request has none of its own."

@@ -93,6 +93,8 @@ def children(
     certificate: Certificate | None,
     level: str,
     cors_origins: tuple[str, ...] = (),
+    spend_file: Path | None = None,
+    valkey: Address | None = None,
 ) -> tuple[Child, ...]:
     """Return the processes of one proxy, in the order in which they must be stopped."""
     shared = {**environment(os.environ), f"{_PREFIX}RUN_DIR": str(run_dir), f"{_PREFIX}LOG_LEVEL": level}
@@ -103,8 +105,12 @@ def children(
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
         gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
+    if spend_file is not None:
+        gateway.setdefault(f"{_PREFIX}SPEND_FILE", str(spend_file))
     if cors_origins:
         gateway[f"{_PREFIX}CORS_ORIGINS"] = ",".join(cors_origins)
+    if valkey is not None:
+        gateway[f"{_PREFIX}VALKEY_ADDRESS"] = str(valkey)
     agent = {
         **shared,
         f"{_PREFIX}SOURCE": "folder",

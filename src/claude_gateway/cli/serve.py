@@ -86,6 +86,12 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     help="Origin of a program in a browser that may call the gateway, such as http://localhost:8080; * for every one. "
     "Can be repeated. Default: none.",
 )
+@click.option(
+    "--valkey",
+    type=AddressType(free=False),
+    help="Valkey (or Redis) that counts limits together with other gateways. Default: this process counts alone. "
+    "TLS, user and password: CLAUDE_GATEWAY_VALKEY_* in the environment.",
+)
 @options.installation
 @click.option(
     "--log-format",
@@ -114,6 +120,7 @@ def serve(
     auth_listen: Address,
     state: Path | None,
     cors_origins: tuple[str, ...],
+    valkey: Address | None,
     no_loopback: bool,
     forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
@@ -135,6 +142,7 @@ def serve(
         certificate=certificate,
         scripted=scripted_model,
         cors_origins=cors_origins,
+        valkey=valkey,
         rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
         level=log_level,
         logins=Logins.at(state or ownlogins.default_folder(), auth_listen),

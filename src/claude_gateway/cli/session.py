@@ -1,6 +1,7 @@
 """One run of ``serve``: does the operator's work, and keeps the processes of one proxy running."""
 
 import asyncio
+import hashlib
 import os
 import secrets
 import signal
@@ -56,6 +57,7 @@ class ServeOptions:
     certificate: Certificate | None
     scripted: Address | None
     cors_origins: tuple[str, ...]
+    valkey: Address | None
     rules: Settings
     level: Level
     logins: Logins
@@ -272,7 +274,9 @@ class ServeSession:
             metrics=chosen.metrics,
             certificate=chosen.certificate,
             cors_origins=chosen.cors_origins,
+            valkey=chosen.valkey,
             level=chosen.level,
+            spend_file=_spend_file(chosen.logins.folder, chosen.sources),
         )
         return (*proxy, children.scripted(chosen.scripted)) if chosen.scripted else proxy
 
@@ -335,3 +339,9 @@ class ServeSession:
 
 def _url(address: str) -> str:
     return f"http://{addresses.parse(address).local}"
+
+
+def _spend_file(state: Path, sources: Sequence[Path]) -> Path:
+    """Return the file that keeps what was spent of the budgets in these sources, from one ``serve`` to the next."""
+    named = "\n".join(str(source.resolve()) for source in sources)
+    return state / "spend" / f"{hashlib.sha256(named.encode()).hexdigest()[:16]}.json"

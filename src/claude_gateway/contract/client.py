@@ -1,8 +1,11 @@
 """A client: who may call, which model names it may use, and what proves that a caller is it."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.limits import Limits
 
 
 class TokenRule(Contract):
@@ -36,11 +39,19 @@ class ClusterIssuer(Contract):
     keys: str
 
 
+class Priority(StrEnum):
+    """Whose requests come first where requests wait for a limit: people's before those of batch work."""
+
+    INTERACTIVE = "Interactive"
+    BATCH = "Batch"
+
+
 class Client(Contract):
     """Who may call, and which model names it may use (patterns like a route's).
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
     ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
+    ``limits`` are those of all its requests together, None without any.
     """
 
     name: str
@@ -48,6 +59,8 @@ class Client(Contract):
     settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    limits: Limits | None = None
+    priority: Priority = Priority.INTERACTIVE
 
     @property
     def entries(self) -> tuple[str, ...]:

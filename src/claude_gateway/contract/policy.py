@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.budget import Budget
 from claude_gateway.contract.client import Client, ClusterIssuer
 from claude_gateway.contract.route import Route
 
@@ -31,6 +32,7 @@ class Policy(Contract):
     namespace: str = ""
     routes: tuple[Route, ...] = ()
     clients: tuple[Client, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     client_keys: str | None = None
     cluster: ClusterIssuer | None = None
     egress: Egress = Egress()

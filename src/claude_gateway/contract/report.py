@@ -46,12 +46,32 @@ class ClientUse(Contract):
     at: float
 
 
+class BudgetUse(Contract):
+    """What one gateway spent of a budget in a window, in billionths of a dollar.
+
+    ``budget`` is the full name, ``window`` its ``Window.key``. ``used`` is ``spent`` together with what running
+    requests have reserved. ``lease`` is the lease that is in force, ``short`` what a request needed beyond it.
+    ``total`` is what all gateways spent, where a store counts for them; else None. With a ``member``, all this is about
+    one person's part.
+    """
+
+    budget: str
+    window: str
+    member: str = ""
+    spent: int
+    used: int
+    lease: int = 0
+    short: int = 0
+    total: int | None = None
+
+
 class ProcessReport(Contract):
     """``GET /status`` of the gateway and of the LiteLLM worker.
 
     ``revision`` is what serves now; ``refused`` is a newer revision that could not be loaded, ``error`` why. Of the
     gateway, ``credentials`` are those that were used, ``clients`` the clients that called, the latest last, and
-    ``ejected`` the targets that it tries last for longer than a minute.
+    ``ejected`` the targets that it tries last for longer than a minute. ``budgets`` is what it spent; it spends nothing
+    more once it is ``drained``.
     """
 
     revision: str | None = None
@@ -61,6 +81,8 @@ class ProcessReport(Contract):
     credentials: tuple[CredentialReport, ...] = ()
     clients: tuple[ClientUse, ...] = ()
     ejected: tuple[EjectedTarget, ...] = ()
+    budgets: tuple[BudgetUse, ...] = ()
+    drained: bool = False
 
     @property
     def ejections(self) -> frozenset[tuple[str, str]]:

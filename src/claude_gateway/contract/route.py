@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.target import Format, Target
 
 
@@ -94,7 +95,7 @@ class Route(Contract):
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where
     ``only_clients`` is set, only the clients with these full names may use it, and nobody else.
     ``routes_from`` are the namespaces whose routes may take names that this route's names cover. ``*`` is every
-    namespace.
+    namespace. ``limits`` are those of all requests to the route together.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Route(Contract):
     clients_from: tuple[str, ...] = ()
     only_clients: tuple[str, ...] | None = None
     routes_from: tuple[str, ...] = ()
+    limits: Limits | None = None
 
     @property
     def all_targets(self) -> tuple[Target, ...]:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.prices import Prices, Rates
 
 
@@ -186,8 +187,8 @@ class Target(Contract):
     ``context_window``, the most input, and ``max_output_tokens`` are in tokens; ``long_context_window`` is the window
     for clients that ask for a longer one. ``certain_window``: the window is known to be the upstream's own, so that a
     longer request need not be sent. ``has`` and ``lacks`` are the abilities that the route speaks of; ``unlisted`` are
-    those that the table of models does not list for this model. ``prices`` are those that the route states, None for
-    those of the table of models.
+    those that the table of models does not list for this model. ``limits`` are those of the requests sent to it.
+    ``prices`` are those that the route states, None for those of the table of models.
     """
 
     id: str
@@ -217,6 +218,7 @@ class Target(Contract):
     verbatim: bool = False
     translation: Translation = Translation()
     telemetry_provider: str | None = None
+    limits: Limits | None = None
 
     @property
     def entries(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 A bundle that fits is left alone. Otherwise ``litellm.yaml`` is left out first, which no process reads. If that is not
 enough, each namespace gets the same share of the room; what one does not need is divided between the others. A
-namespace that needs more than its share loses its newest routes and clients, whole, until it fits. So there always is
-a bundle, and a deleted route, client or key always disappears from it.
+namespace that needs more than its share loses its newest routes, clients and budgets, whole, until it fits. So there
+always is a bundle, and a deleted route, client, budget or key always disappears from it.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Final
 
 from claude_gateway.contract import client_keys
 from claude_gateway.contract.base import Contract
+from claude_gateway.contract.budget import Budget
 from claude_gateway.contract.bundle import (
     COMPRESS_ABOVE,
     SIZE_LIMIT,
@@ -67,15 +68,17 @@ class Content:
     secrets: Mapping[str, bytes] = field(repr=False)
     egress: Egress
     cluster: ClusterIssuer | None = None
+    budgets: tuple[Budget, ...] = ()
 
     def without(self, rejected: frozenset[ObjectRef]) -> "Content":
-        """Return the content without some routes and clients, and without the keys of these clients."""
+        """Return the content without some routes, clients and budgets, and without the keys of these clients."""
         clients = tuple(client for client in self.clients if _client(client.name) not in rejected)
         names = {client.name for client in clients}
         return replace(
             self,
             routes=tuple(route for route in self.routes if _route(route.name) not in rejected),
             clients=clients,
+            budgets=tuple(budget for budget in self.budgets if _budget(budget.name) not in rejected),
             keys={digest: holder for digest, holder in self.keys.items() if holder.client in names},
         )
 
@@ -98,7 +101,9 @@ class Fitted:
                 f"the objects of namespace {ref.namespace} need more room than the gateway has for them, "
                 "and the newest are left out"
             )
-            fix = f"Remove model names, targets, routes or clients that namespace {ref.namespace} does not need."
+            fix = (
+                f"Remove model names, targets, routes, clients or budgets that namespace {ref.namespace} does not need."
+            )
             yield Problem(ref, "spec", Reason.TOO_LARGE, message, fix)
 
 
@@ -113,7 +118,7 @@ class _Piece:
 
 
 def fit(content: Content, ages: Mapping[ObjectRef, Age]) -> Fitted:
-    """Return the bundle with everything that fits; ``ages`` has every route and client of the content.
+    """Return the bundle with everything that fits; ``ages`` has every route, client and budget of the content.
 
     Raises TooLargeError if what the installation allows, which no user writes, does not fit alone.
     """
@@ -133,7 +138,7 @@ def fit(content: Content, ages: Mapping[ObjectRef, Age]) -> Fitted:
         try:
             return Fitted(kept, policy, bundle, pack(bundle), rejected)
         except TooLargeError as error:
-            if not kept.routes and not kept.clients:
+            if not (kept.routes or kept.clients or kept.budgets):
                 raise
             # Costs are estimates: how well an object packs depends on what is packed before it.
             scale /= error.load * _TOO_MUCH
@@ -145,6 +150,7 @@ def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
         namespace=content.namespace,
         routes=content.routes,
         clients=content.clients,
+        budgets=content.budgets,
         client_keys=next(iter(keys), None),
         cluster=content.cluster,
         egress=content.egress,
@@ -156,7 +162,7 @@ def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
 
 
 def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_Piece]]:
-    """Return the objects of each namespace, the oldest first; of one age, clients come before routes."""
+    """Return the objects of each namespace, the oldest first; of one age, budgets, then clients, then routes."""
     rows: dict[str, list[str]] = {}
     for digest, holder in content.keys.items():
         rows.setdefault(holder.client, []).append(f"{client_keys.row(digest, holder)},")
@@ -167,6 +173,7 @@ def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_
         paid.update(new)
         keys = "".join(rows.get(client.name, ())).encode()
         found.append(_Piece(_client(client.name), _json(client, *new), rows=keys, entries=new))
+    found += [_Piece(_budget(budget.name), _json(budget)) for budget in content.budgets]
     routes = sorted(content.routes, key=lambda route: ages[_route(route.name)])
     for route in routes:
         entries = dict.fromkeys(entry for target in route.all_targets for entry in target.entries)
@@ -264,6 +271,10 @@ def _route(name: str) -> ObjectRef:
 
 def _client(name: str) -> ObjectRef:
     return _ref(Kind.GATEWAY_CLIENT, name)
+
+
+def _budget(name: str) -> ObjectRef:
+    return _ref(Kind.BUDGET, name)
 
 
 def _ref(kind: Kind, full_name: str) -> ObjectRef:

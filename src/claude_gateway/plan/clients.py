@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from claude_gateway.contract.client import Client
+from claude_gateway.contract.client import Client, Priority
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.plan import claude_settings, key_holders, service_accounts, token_rules
+from claude_gateway.plan import claude_settings, key_holders, rates, service_accounts, token_rules
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import World
@@ -52,6 +52,8 @@ def resolve(world: World, now: datetime) -> Clients:
                     settings=settings,
                     tokens=rules,
                     service_accounts=listed,
+                    limits=rates.of(item.spec.limits),
+                    priority=Priority(item.spec.priority),
                 )
             )
     return Clients(

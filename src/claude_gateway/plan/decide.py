@@ -14,6 +14,8 @@ from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan import (
     backend_callers,
     base_urls,
+    budget_status,
+    budgets,
     capacity,
     claims,
     clients,
@@ -23,6 +25,7 @@ from claude_gateway.plan import (
     judges,
     last_use,
     pricing,
+    rates,
     retirements,
     route_rules,
     service_accounts,
@@ -78,6 +81,7 @@ class _Routes:
     routes: tuple[Route, ...]
     acceptable: frozenset[ObjectRef]
     problems: tuple[Problem, ...]
+    served: judges.Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,12 @@ def decide(world: World, now: datetime) -> Plan:
     spent = credentials.resolve(world)
     callers = clients.resolve(world, now)
     routing = _routes(world, spent, now)
+    paying = budgets.resolve(world, served=routing.served, clients=callers.clients, holders=callers.holders)
     content = Content(
         namespace=world.settings.namespace,
         routes=routing.routes,
         clients=callers.clients,
+        budgets=paying.budgets,
         keys=callers.holders,
         secrets={
             **{entry: value for key in spent.keys.values() for entry, value in key.secrets.items()},
@@ -110,13 +116,13 @@ def decide(world: World, now: datetime) -> Plan:
         egress=subscriptions.egress(world.settings) if spent.uses_backend else world.settings.egress,
         cluster=service_accounts.issuer(world, callers.clients),
     )
-    served: tuple[Item[Any], ...] = (*world.routes, *world.clients)
+    served: tuple[Item[Any], ...] = (*world.routes, *world.clients, *world.budgets)
     fitted = capacity.fit(content, {item.ref: item.age for item in served})
     outside = backend_callers.resolve(world, spent.keys, clients=callers.holders)
-    parts = (spent, callers, outside, routing, fitted)
+    parts = (spent, callers, outside, routing, paying, fitted)
     found = (*world.problems, *base_urls.warnings(world), *(problem for part in parts for problem in part.problems))
     problems = ordered(found)
-    acceptable = (spent.acceptable | callers.acceptable | routing.acceptable) - fitted.rejected
+    acceptable = (spent.acceptable | callers.acceptable | routing.acceptable | paying.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys))
     statuses = _report(
         world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
@@ -128,6 +134,7 @@ def decide(world: World, now: datetime) -> Plan:
         statuses=statuses.every,
         events=statuses.events,
         problems=problems,
+        wake_at=budget_status.wake_at(world, now),
         changed=statuses.changed,
         slices=rollout.wanted if rollout else {},
         fleet=rollout.fleet if rollout else Fleet(),
@@ -156,8 +163,9 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
             problems.extend(pricing.warnings(item.ref, item.spec, route))
             problems.extend(route_rules.warnings(item.ref, route, clients=known, release=world.settings.namespace))
             acceptable.update([item.ref] if resolved.acceptable else [])
-    problems.extend(judges.problems(world.routes, routes, release=world.settings.namespace))
-    return _Routes(routes=tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems))
+    served = judges.Served(routes, release=world.settings.namespace)
+    problems.extend(judges.problems(world.routes, served))
+    return _Routes(tuple(routes), acceptable=frozenset(acceptable), problems=tuple(problems), served=served)
 
 
 def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
@@ -185,6 +193,7 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         clients_from=spec.allowed_clients.listed,
         only_clients=None if listed is None else tuple(f"{ref.namespace}/{name}" for name in listed),
         routes_from=spec.allowed_routes.listed,
+        limits=rates.of(spec.limits),
     )
 
 
@@ -212,7 +221,7 @@ def _report(
     changed = [] if release is None else list(_left(world, release, now))
     events: list[Event] = []
     uses = last_use.reported(world, now)
-    items: list[Item[Any]] = [*world.credentials, *world.clients, *world.routes]
+    items: list[Item[Any]] = [*world.credentials, *world.clients, *world.budgets, *world.routes]
     for item in items:
         before = item.status.of(release)
         found = _known(item, world, keys) if rollout else None
@@ -224,7 +233,7 @@ def _report(
             readable=item.spec is not None,
             acceptable=item.ref in acceptable,
             programmed=rollout.condition(item) if rollout else None,
-            of_kind=_of_kind(item, found, ejected=ejected, before=before, now=now) if rollout else {},
+            of_kind=_of_kind(item, found, ejected=ejected, before=before, world=world, now=now) if rollout else {},
             details=None
             if found is None
             else credential_status.details(found, None if before is None else before.credential),
@@ -236,7 +245,14 @@ def _report(
             used = None
             if item.ref.kind == Kind.GATEWAY_CLIENT:
                 used = last_use.shown(uses.get(_name(item.ref)), None if before is None else before.last_used)
-            entry = Entry(release, status.generation, status.conditions, status.credential, used)
+            entry = Entry(
+                release,
+                status.generation,
+                status.conditions,
+                status.credential,
+                used,
+                budget_status.details(item, world.spending, None if before is None else before.budget, now),
+            )
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
@@ -248,11 +264,14 @@ def _of_kind(
     *,
     ejected: ejections.Ejections,
     before: Entry | None,
+    world: World,
     now: datetime,
 ) -> dict[ConditionType, ConditionState]:
     """Return the conditions that only objects of this kind have."""
     if found is not None:
         return credential_status.states(found, now)
+    if item.ref.kind == Kind.BUDGET:
+        return budget_status.states(item, world.spending, now)
     if item.ref.kind != Kind.MODEL_ROUTE:
         return {}
     written = () if before is None else before.conditions

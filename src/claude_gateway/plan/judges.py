@@ -13,27 +13,35 @@ from claude_gateway.plan.problem import Problem
 from claude_gateway.plan.world import Item
 
 
-def problems(items: Iterable[Item[ModelRouteSpec]], routes: Iterable[Route], *, release: str) -> Iterator[Problem]:
+class Served:
+    """Which model names the routes serve, and to whom."""
+
+    def __init__(self, routes: Iterable[Route], *, release: str) -> None:
+        """Read the routes; ``release`` is the release's namespace."""
+        self._named: dict[str, tenancy.Namespaces] = {}
+        self._patterns: Patterns[tenancy.Namespaces] = Patterns()
+        for route in routes:
+            users = tenancy.users(route, release)
+            for name in (*route.models, *filter(None, (route.alias,))):
+                if STAR in name:
+                    self._patterns.add(name, users)
+                else:
+                    self._named[name] = users
+
+    def to(self, model: str, namespace: str) -> bool:
+        """Return whether a route serves a model to the clients of a namespace."""
+        serving = _serving(variants(model), self._named, self._patterns)
+        return any(tenancy.includes(users, namespace) for users in serving)
+
+
+def problems(items: Iterable[Item[ModelRouteSpec]], served: Served) -> Iterator[Problem]:
     """Yield a Problem for each ``safeguardsModel`` that no route serves to the namespace of the route that names it.
 
-    Such a route still serves, but tool calls that its targets cannot judge are not judged. ``release`` is the
-    release's namespace.
+    Such a route still serves, but tool calls that its targets cannot judge are not judged.
     """
-    named: dict[str, tenancy.Namespaces] = {}
-    patterns: Patterns[tenancy.Namespaces] = Patterns()
-    for route in routes:
-        users = tenancy.users(route, release)
-        for name in (*route.models, *filter(None, (route.alias,))):
-            if STAR in name:
-                patterns.add(name, users)
-            else:
-                named[name] = users
     for item in items:
         model = None if item.spec is None else item.spec.safeguards_model
-        if model is None:
-            continue
-        serving = _serving(variants(model), named, patterns)
-        if any(tenancy.includes(users, item.ref.namespace) for users in serving):
+        if model is None or served.to(model, item.ref.namespace):
             continue
         message = f"no route serves the model `{model}` to clients of namespace {item.ref.namespace}"
         fix = "Set a name that a route of this namespace serves, or have `spec.allowedClients` of its route admit it."

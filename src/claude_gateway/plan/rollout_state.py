@@ -76,9 +76,10 @@ def compare(world: World, fitted: Fitted, *, spendable: frozenset[ObjectRef]) ->
 
 
 def _serving(policy: Policy) -> Iterator[ObjectRef]:
-    """Yield the routes that have a target, and the clients."""
+    """Yield the routes that have a target, the clients, and the budgets."""
     named = [(Kind.MODEL_ROUTE, route.name) for route in policy.routes if route.all_targets]
     named += [(Kind.GATEWAY_CLIENT, client.name) for client in policy.clients]
+    named += [(Kind.BUDGET, budget.name) for budget in policy.budgets]
     for kind, full_name in named:
         namespace, _, name = full_name.partition("/")
         yield ObjectRef(kind=kind, namespace=namespace, name=name)

@@ -9,6 +9,7 @@ Name of the slice              What its digest covers
 ``route:<namespace>/<name>``   the route and its targets
 ``client:<namespace>/<name>``  the client and the hashes of its keys, and the keys of the cluster if it has
                                ServiceAccounts
+``budget:<namespace>/<name>``  the budget
 ``key:<ref>``                  one key of a Secret, and the addresses that it is sent to; ``<ref>`` is its entry in
                                the secret part without the hash of the value
 ``place:<region or project>``  the pods' own identity in one place of a cloud
@@ -40,6 +41,11 @@ Slices = Mapping[str, str]
 """Digests by the name of the slice."""
 
 
+_PREFIXES: Final[Mapping[str, str]] = {
+    Kind.MODEL_ROUTE: "route",
+    Kind.GATEWAY_CLIENT: "client",
+    Kind.BUDGET: "budget",
+}
 _GIVEN: Final = {"provider", "base_url", "secret", "login", "aws", "google", "federation"}
 """Fields of a target that come from its credential."""
 
@@ -62,6 +68,8 @@ def slices(policy: Policy, holders: Mapping[str, Holder]) -> Slices:
         if client.service_accounts and policy.cluster is not None:
             parts.append(policy.cluster.model_dump_json())
         found[f"client:{client.name}"] = _digest(parts)
+    for budget in policy.budgets:
+        found[f"budget:{budget.name}"] = _digest([budget.model_dump_json()])
     found.update((spent, _digest(sorted(ids))) for spent, ids in spending.items())
     return found
 
@@ -98,8 +106,7 @@ def name(item: Item[Any]) -> str | None:
     if isinstance(item.spec, ClaudeCredentialSpec):
         entry = entry_of(ref.namespace, item.spec)
         return f"key:{entry}" if entry is not None else _place(*place_of(item.spec), _federation(item.spec))
-    kind = "route" if ref.kind == Kind.MODEL_ROUTE else "client"
-    return f"{kind}:{ref.namespace}/{ref.name}"
+    return f"{_PREFIXES[ref.kind]}:{ref.namespace}/{ref.name}"
 
 
 def _federation(spec: ClaudeCredentialSpec) -> Federation | None:

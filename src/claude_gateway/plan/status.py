@@ -17,6 +17,7 @@ _ABOUT_REFERENCES: Final = frozenset(
         Reason.CREDENTIAL_NOT_USABLE,
         Reason.CREDENTIAL_MISMATCH,
         Reason.MODEL_NOT_FOUND,
+        Reason.PARENT_NOT_FOUND,
         Reason.SECRET_NOT_FOUND,
         Reason.SECRET_KEY_NOT_FOUND,
         Reason.SECRET_NOT_LABELLED,
@@ -103,7 +104,10 @@ def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | 
     Good news is one Event: that the object is live, or that a rejected credential is accepted again. Changes of
     ``Ready`` and to ``Unknown`` repeat other conditions.
     """
-    if kind in (ConditionType.TARGETS_EJECTED, ConditionType.WARNINGS) or reason is Reason.PARTIALLY_ACCEPTED:
+    if (
+        kind in (ConditionType.TARGETS_EJECTED, ConditionType.SPENT, ConditionType.WARNINGS)
+        or reason is Reason.PARTIALLY_ACCEPTED
+    ):
         return "Warning"
     if kind is ConditionType.EXPIRING_SOON:
         return "Warning" if state == "True" else None

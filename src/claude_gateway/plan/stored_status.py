@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.names import ConditionType, Reason
+from claude_gateway.plan.budget_details import BudgetDetails, read_budget
 from claude_gateway.plan.credential_details import CredentialDetails, read_details
 from claude_gateway.plan.problem import ObjectRef
 
 OURS: Final = tuple(str(kind) for kind in ConditionType)
 """The condition types of a summary, in their order; conditions of other types belong to other writers."""
 _RANKS: Final = {"False": 0, "Unknown": 1, "True": 2}
-_TROUBLE: Final = frozenset((ConditionType.EXPIRING_SOON, ConditionType.TARGETS_EJECTED, ConditionType.WARNINGS))
+_TROUBLE: Final = frozenset(
+    (ConditionType.EXPIRING_SOON, ConditionType.TARGETS_EJECTED, ConditionType.SPENT, ConditionType.WARNINGS)
+)
 """Conditions that are true if something is wrong."""
 
 
@@ -48,13 +51,14 @@ class Condition:
 class Summary:
     """The conditions on top of a status, and the generation that every release has seen.
 
-    ``last_used`` is when a client last called.
+    ``last_used`` is when a client last called, ``budget`` what was spent of a Budget.
     """
 
     generation: int
     conditions: tuple[Condition, ...]
     credential: CredentialDetails | None = None
     last_used: str | None = None
+    budget: BudgetDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Entry:
     conditions: tuple[Condition, ...]
     credential: CredentialDetails | None = None
     last_used: str | None = None
+    budget: BudgetDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class StoredStatus:
     version: str = ""
     credential: CredentialDetails | None = None
     last_used: str | None = None
+    budget: BudgetDetails | None = None
 
     def of(self, release: Release | None) -> Entry | None:
         """Return a release's entry."""
@@ -145,6 +151,7 @@ def read_status(manifest: Mapping[Any, Any]) -> StoredStatus:
         version=version,
         credential=read_details(status.get("credential")),
         last_used=_time(status.get("lastUsed")),
+        budget=read_budget(status.get("budget")),
     )
 
 
@@ -176,7 +183,9 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
         )
     details = next((entry.credential for entry in ordered if entry.credential is not None), None)
     used = max((entry.last_used for entry in ordered if entry.last_used is not None), default=None)
-    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details, used)
+    budgets = [entry.budget for entry in ordered if entry.budget is not None]
+    spent = max(budgets, key=lambda budget: budget.rank, default=None)
+    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details, used, spent)
 
 
 def _rank(condition: Condition) -> tuple[int, int, bool]:
@@ -197,7 +206,7 @@ def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: da
 def _same(stored: StoredStatus, summary: Summary) -> bool:
     ours = {condition for condition in stored.conditions if condition.type in OURS}
     same = stored.generation == summary.generation and stored.credential == summary.credential
-    same = same and stored.last_used == summary.last_used
+    same = same and stored.last_used == summary.last_used and stored.budget == summary.budget
     return same and ours == set(summary.conditions)
 
 
@@ -210,7 +219,8 @@ def _entries(raw: Iterable[object]) -> Iterator[Entry]:
             generation = _integer(entry.get("observedGeneration")) or 0
             conditions = tuple(_conditions(entry.get("conditions")))
             details, used = read_details(entry.get("credential")), _time(entry.get("lastUsed"))
-            yield Entry(Release(namespace, name), generation, conditions, details, used)
+            spent = read_budget(entry.get("budget"))
+            yield Entry(Release(namespace, name), generation, conditions, details, used, spent)
 
 
 def _conditions(raw: object) -> Iterator[Condition]:

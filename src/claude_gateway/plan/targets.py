@@ -11,7 +11,7 @@ from claude_gateway.api.route_target import RouteTarget
 from claude_gateway.contract.provider import PROVIDERS
 from claude_gateway.contract.target import Parameters, Target
 from claude_gateway.names import Kind, Reason
-from claude_gateway.plan import capabilities, clouds, forwarding, limits, pricing, subscriptions
+from claude_gateway.plan import capabilities, clouds, forwarding, limits, pricing, rates, subscriptions
 from claude_gateway.plan.credentials import Credentials, Key, address_problem, provider_problem
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
@@ -225,6 +225,7 @@ def _target(name: str, target: RouteTarget, key: Key | None, *, credential: Obje
         verbatim=bool(target.verbatim),
         translation=able.translation,
         telemetry_provider=PROVIDERS[provider].telemetry,
+        limits=rates.of(target.limits),
     )
     digest = hashlib.sha256(rendered.model_dump_json().encode()).hexdigest()
     return rendered.model_copy(update={"id": f"{name}.{digest[:8]}"})

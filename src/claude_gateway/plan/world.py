@@ -10,9 +10,11 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from claude_gateway.api.base import Metadata, ModelPattern, Spec
+from claude_gateway.api.budget import BudgetSpec
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
 from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.model_route import ModelRouteSpec
+from claude_gateway.contract.budget import Spending
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import API_VERSION, FORWARD_HOST, GROUP, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
@@ -31,6 +33,7 @@ _SPECS: Final[Mapping[str, type[Spec]]] = {
     Kind.MODEL_ROUTE: ModelRouteSpec,
     Kind.CLAUDE_CREDENTIAL: ClaudeCredentialSpec,
     Kind.GATEWAY_CLIENT: GatewayClientSpec,
+    Kind.BUDGET: BudgetSpec,
 }
 _TOP_LEVEL: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _SECRET_TOP_LEVEL: Final = ("apiVersion", "kind", "metadata", "data", "stringData", "type", "immutable")
@@ -140,13 +143,14 @@ class World:
     ``foreign`` are objects that this release does not serve, ``unreadable`` the namespaces whose Secrets may not be
     read. ``pods`` is the current state of the proxy pods; None outside of a cluster, where no ``Programmed`` condition
     is written. ``slices`` are the slices of each revision that a pod may serve. ``cluster`` is None where the keys of
-    the cluster's issuer are not known.
+    the cluster's issuer are not known. ``spending`` is what was spent of budgets, by their full names.
     """
 
     settings: Settings = field(default_factory=Settings)
     routes: tuple[Item[ModelRouteSpec], ...] = ()
     credentials: tuple[Item[ClaudeCredentialSpec], ...] = ()
     clients: tuple[Item[GatewayClientSpec], ...] = ()
+    budgets: tuple[Item[BudgetSpec], ...] = ()
     secrets: Mapping[ObjectRef, Secret] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     foreign: Mapping[ObjectRef, Foreign] = field(default_factory=dict)
@@ -154,6 +158,7 @@ class World:
     pods: tuple[PodState, ...] | None = None
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cluster: ClusterKeys | None = None
+    spending: Mapping[str, Spending] = field(default_factory=dict)
 
 
 def read(manifests: Iterable[object], settings: Settings) -> World:
@@ -186,6 +191,7 @@ class _Reader:
             routes=items[Kind.MODEL_ROUTE],
             credentials=items[Kind.CLAUDE_CREDENTIAL],
             clients=items[Kind.GATEWAY_CLIENT],
+            budgets=items[Kind.BUDGET],
             secrets=dict(sorted(self._secrets.items())),
             problems=ordered(self._problems),
             foreign=dict(sorted(self._foreign.items())),

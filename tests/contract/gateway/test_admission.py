@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -31,9 +30,12 @@ class _Noted(Grant):
         self.settled.append(usage)
 
 
-@dataclass
 class _Gate(Admission):
-    grants: list[_Noted] = field(default_factory=list)
+    """An admission that notes its grants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grants: list[_Noted] = []
 
     async def admit(self, call: Call) -> Grant:
         await super().admit(call)
@@ -45,10 +47,10 @@ class _Gate(Admission):
     ("reply", "usage"),
     [
         # 5 tokens at $5 and 7 at $25 per million.
-        (whole(_ANSWER), Usage(input_tokens=5, output_tokens=7, cost=200_000)),
+        (whole(_ANSWER), Usage(input_tokens=5, output_tokens=7, cost=200_000, answered=True)),
         (drop, Usage()),
         # An answer without counts costs what the request and the answer are estimated to have.
-        (whole(b"{}"), Usage(input_tokens=12, output_tokens=2, cost=110_000, certain=False)),
+        (whole(b"{}"), Usage(input_tokens=12, output_tokens=2, cost=110_000, certain=False, answered=True)),
     ],
 )
 async def test_a_request_is_settled_once_with_its_usage(reply: Reply, usage: Usage) -> None:
@@ -105,4 +107,4 @@ async def test_a_judges_request_passes_the_same_gate() -> None:
         ("c", False, 1),
         ("j", True, 1),
     ]
-    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30, cost=4_750_000)]
+    assert gate.grants[1].settled == [Usage(input_tokens=800, output_tokens=30, cost=4_750_000, answered=True)]

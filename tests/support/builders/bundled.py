@@ -17,6 +17,7 @@ from claude_gateway_proxy.agent import rights
 from claude_gateway_runtime.kube import Cluster
 
 NAME: Final = "cg-bundle"
+ALLOTMENT = "cg-allotment"
 ACCOUNT: Final = "cg-proxy"
 REPORT: Final = "report-token-of-the-test"
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -62,7 +63,7 @@ class Bundled:
     def account(self) -> str:
         """Make the ServiceAccount with its rights; returns a token of it."""
         rbac = f"/apis/{_RBAC}/v1/namespaces/{self.namespace}"
-        role = {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "rules": rights.rules(NAME)}
+        role = {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "rules": rights.rules(NAME, ALLOTMENT)}
         binding = {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "RoleBinding",

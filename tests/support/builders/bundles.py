@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+from claude_gateway.contract.budget import Budget
 from claude_gateway.contract.bundle import Bundle, secret_entry
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.policy import Egress, Policy
@@ -47,6 +48,7 @@ def bundle(
     secrets: Mapping[str, bytes] | None = None,
     egress: Egress | None = None,
     namespace: str = "ns",
+    budgets: Sequence[Budget] = (),
 ) -> Bundle:
     """A bundle whose ``keys`` map a client key, in plain, to the name of its client; None: no keys at all.
 
@@ -63,6 +65,7 @@ def bundle(
         routes=tuple(routes),
         clients=tuple(clients),
         client_keys=entry,
+        budgets=tuple(budgets),
         egress=egress or Egress(loopback=True),
     )
     return Bundle(gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"model_list: []\n", secrets=values)

@@ -98,6 +98,11 @@ def issuer(**fields: Any) -> Spec:
     return {"issuer": "https://login.example.com", "audiences": ["claude-gateway"], **fields}
 
 
+def budget(**fields: Any) -> Spec:
+    """A Budget's spec, with these changes."""
+    return {"amount": "250.00", "clients": ["*"], **fields}
+
+
 def _ending(text: str) -> Spec:
     return {"secretRef": {"name": "alice"}, "expiresAt": text}
 
@@ -109,9 +114,19 @@ _NO_TIME: Final = "not a time; write date, time and time zone"
 _NEEDS_ISSUER: Final = "set `issuer` and `audiences`, or `secretRef` for HS256"
 _NO_TEXT: Final = "not plain text; write printable ASCII without spaces at the ends"
 _NO_TEXT_VALUE: Final = f"{_NO_TEXT}; numbers in quotes"
+_NO_AMOUNT: Final = "not an amount in US dollars; write dollars and at most nine decimals, in quotes"
+_NO_CLIENT: Final = "neither the name of a GatewayClient nor `*`; write `name`"
 _ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GATEWAY_CLIENT
+_BUDGET: Final = Kind.BUDGET
 
 VALID: Final = (
+    Case("the shortest budget", _BUDGET, {"amount": "5"}),
+    Case("the largest budget", _BUDGET, budget(amount="9000000.000000", period="Hour")),
+    Case("a budget of a millionth", _BUDGET, budget(amount="0.000001", perMember="0.000001")),
+    Case("clients of a budget", _BUDGET, budget(clients=["ci", "a.b", "team-a/ci", "team-a/*", "*"])),
+    Case("teams and groups", _BUDGET, budget(teams=["blue", "R & D"], groups=["cn=eng,dc=example"])),
+    Case("a cheaper model", _BUDGET, budget(action="Route", routeTo="claude-haiku-5-5")),
+    Case("a pool with a parent", _BUDGET, {"amount": "10", "parent": "everyone", "action": "Warn"}),
     Case("the shortest route", _ROUTE, route()),
     Case("a pattern", _ROUTE, route(models=["*haiku*", "us.anthropic.claude-*", "claude-sonnet-5-5[1m]"])),
     Case("32 models", _ROUTE, route(models=[f"m{i}" for i in range(32)])),
@@ -160,6 +175,9 @@ VALID: Final = (
     ),
     Case("one format", _ROUTE, route({"formats": ["Responses"]})),
     Case("a judge and estimates", _ROUTE, route(safeguardsModel="claude-haiku-5-5", tokenCounts="Estimate")),
+    Case("limits of a route", _ROUTE, route(limits={"requestsPerMinute": 1, "inputTokensPerMinute": 10**9})),
+    Case("limits of a target", _ROUTE, route({"limits": {"outputTokensPerMinute": 1, "concurrent": 10**7}})),
+    Case("limits of a client", _CLIENT, client(limits={"concurrent": 1}, priority="Batch")),
     Case("agents stay together", _ROUTE, route(affinity="Agent")),
     Case("nothing stays together", _ROUTE, route(affinity="None")),
     Case("Bedrock with the pods' identity", _CREDENTIAL, bedrock()),
@@ -209,6 +227,28 @@ _NO_LENGTH = "write a duration above zero and at most `24h`"
 _NOT_REGION = "not an AWS region"
 
 INVALID: Final = (
+    Case("a budget without amount", _BUDGET, {"clients": ["*"]}, "amount"),
+    Case("an amount that is a number", _BUDGET, budget(amount=250), "amount"),
+    Case("an amount with a currency", _BUDGET, budget(amount="$250"), "amount", _NO_AMOUNT),
+    Case("a negative amount", _BUDGET, budget(amount="-1"), "amount", _NO_AMOUNT),
+    Case("an amount in powers", _BUDGET, budget(amount="1e3"), "amount", _NO_AMOUNT),
+    Case("ten decimals", _BUDGET, budget(amount="0.0000000001"), "amount", _NO_AMOUNT),
+    Case("an amount of nothing", _BUDGET, budget(amount="0.00"), "amount", "write an amount above zero"),
+    Case("too much money", _BUDGET, budget(amount="9000000.01"), "amount", "at most 9000000 dollars"),
+    Case("an unknown period", _BUDGET, budget(period="Year"), "period"),
+    Case("an unknown action", _BUDGET, budget(action="Ignore"), "action"),
+    Case("a parent of another namespace", _BUDGET, budget(parent="other/everyone"), "parent"),
+    Case("clients by half a pattern", _BUDGET, budget(clients=["ci-*"]), "clients", _NO_CLIENT),
+    Case("every namespace", _BUDGET, budget(clients=["*/ci"]), "clients", _NO_CLIENT),
+    Case("no client of a budget", _BUDGET, budget(clients=[]), "clients"),
+    Case("a team twice", _BUDGET, budget(teams=["a", "a"]), "teams"),
+    Case("257 groups", _BUDGET, budget(groups=[f"g{i}" for i in range(257)]), "groups"),
+    Case("more for one than for all", _BUDGET, budget(perMember="250.01"), "", "`perMember` is more than `amount`"),
+    Case("nothing to route to", _BUDGET, budget(action="Route"), "", "`action: Route` and `routeTo` belong together"),
+    Case("a route for nothing", _BUDGET, budget(routeTo="claude-haiku-5-5"), "", "set both, or neither"),
+    Case("a pattern to route to", _BUDGET, budget(action="Route", routeTo="claude-*"), "routeTo"),
+    Case("a contact of two lines", _BUDGET, budget(contact="ask\nme"), "contact", "not a text of one line"),
+    Case("too long a contact", _BUDGET, budget(contact="x" * 201), "contact"),
     Case(
         "both credential and address",
         _ROUTE,
@@ -529,6 +569,12 @@ INVALID: Final = (
     Case("no format", _ROUTE, route({"formats": []}), "targets[0].formats"),
     Case("a format twice", _ROUTE, route({"formats": ["Chat", "Chat"]}), "targets[0].formats"),
     Case("many judges", _ROUTE, route(safeguardsModel="claude-*"), "safeguardsModel", "not a single model name"),
+    Case("limits without one", _ROUTE, route(limits={}), "limits", "set at least one of `requestsPerMinute`"),
+    Case("a target's limits without one", _ROUTE, route({"limits": {}}), "targets[0].limits", "no limit is set"),
+    Case("a limit of nothing", _ROUTE, route(limits={"concurrent": 0}), "limits.concurrent"),
+    Case("a limit that is text", _CLIENT, client(limits={"concurrent": "8"}), "limits.concurrent"),
+    Case("too many tokens", _CLIENT, client(limits={"inputTokensPerMinute": 10**9 + 1}), "limits.inputTokensPerMinute"),
+    Case("a priority of another kind", _CLIENT, client(priority="Urgent"), "priority"),
     Case("affinity of another kind", _ROUTE, route(affinity="Cookie"), "affinity"),
     Case("affinity in small letters", _ROUTE, route(affinity="none"), "affinity"),
     Case("counts of another kind", _ROUTE, route(tokenCounts="Guess"), "tokenCounts"),

@@ -13,7 +13,7 @@ from tests.support.builders import scan
 from tests.support.kube import kindcluster as kubecluster
 from tests.support.kube.kubectl import CommandError, Kube
 
-_OURS: Final = "modelroutes,claudecredentials,gatewayclients"
+_OURS: Final = "modelroutes,claudecredentials,gatewayclients,budgets"
 _KINDS: Final = (
     "pods,deployments,replicasets,services,endpointslices,configmaps,leases,poddisruptionbudgets,networkpolicies,"
     "serviceaccounts,roles,rolebindings,jobs"

@@ -24,7 +24,7 @@ BUILT: Final = "e2e"
 LOGS: Final = "/var/log/kept"
 """Folder in the node with the log of every container that ever ran in it."""
 SYSTEM: Final = ("default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage")
-CRDS: Final = tuple(f"{kind}.{GROUP}" for kind in ("modelroutes", "claudecredentials", "gatewayclients"))
+CRDS: Final = tuple(f"{kind}.{GROUP}" for kind in ("modelroutes", "claudecredentials", "gatewayclients", "budgets"))
 
 _TOOLS: Final = {
     "docker": "https://docs.docker.com/engine/install/ (Debian: apt-get install docker.io)",

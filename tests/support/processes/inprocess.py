@@ -17,11 +17,16 @@ from tests.support.builders import bundles
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract import folder
+from claude_gateway.contract.budget import Budget
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.route import Route
 from claude_gateway.names import LITELLM_SOCKET
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.counters.counters import Counters
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -198,6 +203,12 @@ class Gateway:
         await until_async(ask, what="the gateway to be idle")
 
 
+def limited(*, seconds: float = 10, counters: Counters | None = None, required: bool = False) -> Admission:
+    """Return an admission by limits whose requests wait so long at most."""
+    limits = RateLimits(required=required)
+    return Admission([limits], targets=limits, counters=counters, patience=Patience(seconds=seconds))
+
+
 @contextlib.asynccontextmanager
 async def gateway(
     *routes: Route,
@@ -209,14 +220,21 @@ async def gateway(
     load: Load | None = None,
     token_file: Path | None = None,
     run: Path | None = None,
+    clients: Mapping[str, Client] | None = None,
+    budgets: Sequence[Budget] = (),
 ) -> AsyncIterator[Gateway]:
-    """Serve these routes to the holder of ``KEY``; ``secrets`` by entry name, as the targets name them.
+    """Serve these routes to ``clients`` by their keys, or to the holder of ``KEY``; ``secrets`` by entry name, as the
+    targets name them.
 
     ``token_file`` holds the ServiceAccount token. ``run`` is a run directory that the test keeps.
     """
     # Not pytest's folder: the path of a Unix socket may have 107 bytes.
     run_dir = run or Path(tempfile.mkdtemp(prefix="cgw-"))
-    bundle = bundles.bundle(routes, keys={KEY: "ns/dev"}, secrets=secrets, egress=egress)
+    callers = clients or {KEY: Client(name="ns/dev")}
+    keys = {key: client.name for key, client in callers.items()}
+    bundle = bundles.bundle(
+        routes, clients=tuple(callers.values()), keys=keys, secrets=secrets, egress=egress, budgets=budgets
+    )
     folder.write(run_dir / "bundle", bundle)
     live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
     await live.check()
@@ -227,7 +245,7 @@ async def gateway(
     identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
     dispatch = Dispatch(identities)
     lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
-    exchange = Exchange(lanes, admission=admission or Admission(), ping_seconds=ping_seconds)
+    exchange = Exchange(lanes, admission=admission or limited(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     app = App(
         live=live,

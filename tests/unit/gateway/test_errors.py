@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,6 +38,9 @@ _ARGUMENTS = {
     "seconds": 3.5,
     "status": 529,
     "obstacle": Obstacle.REFUSED,
+    "what": "the client 'ns/c' may use 3 requests per minute",
+    "retry_after": 12.3,
+    "more": [(b"anthropic-ratelimit-unified-status", b"rejected")],
 }
 # The whole table: function → status, Anthropic's error.type, x-should-retry.
 _TABLE: dict[str, tuple[int, str, bool | None]] = {
@@ -61,6 +65,9 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "no_websocket": (426, "invalid_request_error", False),
     "coded_body": (501, "not_supported_error", False),
     "further_model_not_allowed": (400, "invalid_request_error", False),
+    "rate_limited": (429, "rate_limit_error", True),
+    "budget_spent": (429, "billing_error", False),
+    "counters_unavailable": (503, "api_error", True),
     "overloaded": (529, "overloaded_error", True),
     "format_not_served": (400, "invalid_request_error", False),
     "not_ready": (503, "api_error", None),
@@ -79,12 +86,20 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
 }
 
 
+def _failure(function: Callable[..., Failure]) -> Failure:
+    """Make a failure of the values for its parameters."""
+    parameters = inspect.signature(function).parameters.values()
+    by_name = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    by_place = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    return function(*(_ARGUMENTS[name] for name in by_place), **{name: _ARGUMENTS[name] for name in by_name})
+
+
 def _every_failure() -> dict[str, Failure]:
     found = {}
     for name in errors.__all__:
         function = getattr(errors, name)
         if inspect.isfunction(function) and inspect.get_annotations(function)["return"] is Failure:
-            found[name] = function(*(_ARGUMENTS[each] for each in inspect.signature(function).parameters))
+            found[name] = _failure(function)
     return found
 
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders.examples import examples
-from tests.support.builders.objects import NOW, bedrock, client, credential, route, secret, target, vertex
+from tests.support.builders.objects import NOW, bedrock, budget, client, credential, route, secret, target, vertex
 
 from claude_gateway.contract.bundle import pack, unpack
 from claude_gateway.contract.policy import Egress, Policy
@@ -72,6 +72,9 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
     if kind is Kind.GATEWAY_CLIENT:
         keys = draw(st.lists(st.sampled_from(["api", "client", "gone"]), min_size=1, max_size=3))
         return client(name, secret=draw(NAMES), keys=keys, namespace=namespace, created=draw(TIMES))
+    if kind is Kind.BUDGET:
+        fields = draw(st.sampled_from([{}, {"parent": draw(NAMES)}, {"action": "Route", "routeTo": draw(MODELS)}]))
+        return budget(name, amount=draw(st.sampled_from(["5", "0.01", "x"])), namespace=namespace, **fields)
     extras: list[dict[str, Any]] = [{}, {}, {}, {"displayName": "X"}, {"nonsense": 1}, {"timeouts": {"idle": "1s"}}]
     extras += [{"allowedRoutes": {"from": "All"}}, {"allowedClients": {"from": "Namespaces", "namespaces": ["team"]}}]
     return route(

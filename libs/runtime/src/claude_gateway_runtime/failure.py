@@ -23,7 +23,8 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
 
     ``type`` is Anthropic's ``error.type``, by default that of the status; ``code`` is OpenAI's ``error.code``.
     ``retry`` becomes ``x-should-retry``; ``retry_after`` and ``allow`` are the headers of these names. ``close``: the
-    connection cannot be used for another request. ``request_id`` is the upstream's own id of the request.
+    connection cannot be used for another request. ``request_id`` is the upstream's own id of the request. ``more`` are
+    further headers.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
     allow: str | None = None
     close: bool = False
     request_id: str | None = None
+    more: Headers = ()
 
     def __post_init__(self) -> None:
         self.type = self.type or anthropic_type(self.status)
@@ -61,7 +63,7 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
             found.append((b"allow", self.allow.encode()))
         if self.close:
             found.append((b"connection", b"close"))
-        return found
+        return [*found, *self.more]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from claude_gateway_proxy.gateway.telemetry.record import Outcome, UpstreamError
         (By.GATEWAY, 404, "client_error"),
         (By.GATEWAY, 408, "client_error"),
         (By.GATEWAY, 413, "client_error"),
+        (By.GATEWAY, 429, "refused"),
         (By.GATEWAY, 501, "client_error"),
         (By.GATEWAY, 502, "upstream_error"),
         (By.GATEWAY, 503, "refused"),

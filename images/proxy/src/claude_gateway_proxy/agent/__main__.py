@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway_proxy.agent.allotment import AllotmentKeeper
 from claude_gateway_proxy.agent.app import Pages
 from claude_gateway_proxy.agent.keeper import Keeper
 from claude_gateway_proxy.agent.kubernetes import KubernetesSource, ReportToken
@@ -39,14 +40,15 @@ async def serve(settings: Settings) -> None:
     litellm = Process("litellm", settings.run_dir / LITELLM_SOCKET)
     keeper = Keeper(settings.run_dir / BUNDLE_DIR, changed=lambda: monitor.nudge(keeper.kept))
     monitor = Monitor(gateway=gateway, litellm=litellm, kept=keeper.kept)
-    source, report_token = _source(settings)
+    source, report_token, allotted = _source(settings)
     pages = Pages(keeper=keeper, monitor=monitor, processes=(gateway, litellm), report_token=report_token)
     runner = web.AppRunner(pages.app(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     work: list[asyncio.Task[object]] = []
     try:
         await _listen(runner, settings)
-        work = [asyncio.create_task(part) for part in (keeper.run(source), monitor.run(), stop.wait())]
+        parts = (keeper.run(source), monitor.run(), stop.wait(), *([] if allotted is None else [allotted.run()]))
+        work = [asyncio.create_task(part) for part in parts]
         ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
@@ -60,14 +62,26 @@ async def serve(settings: Settings) -> None:
     logs.emit(_log, "stopped")
 
 
-def _source(settings: Settings) -> tuple[Source, ReportToken | None]:
-    """Return the source, and the token for ``/status`` where the network reaches it. Raises OSError."""
+def _source(settings: Settings) -> tuple[Source, ReportToken | None, AllotmentKeeper | None]:
+    """Return the source, the token for ``/status`` where the network reaches it, and the keeper of the allotment.
+
+    Raises OSError.
+    """
     if settings.source_dir is not None and settings.source == "folder":
-        return FolderSource(settings.source_dir), None
+        return FolderSource(settings.source_dir), None, None
     cluster = Cluster(url=settings.apiserver_url, token_file=settings.token_file, ca_file=settings.ca_file)
     namespace = settings.namespace or settings.namespace_file.read_text(encoding="utf-8").strip()
     source = KubernetesSource(cluster, namespace=namespace, name=settings.bundle_name or "")
-    return source, source.report_token
+    if settings.allotment_name is None:
+        return source, source.report_token, None
+    allotted = AllotmentKeeper(
+        cluster,
+        namespace=namespace,
+        name=settings.allotment_name,
+        pod=settings.pod_name,
+        folder=settings.run_dir / BUNDLE_DIR,
+    )
+    return source, source.report_token, allotted
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:

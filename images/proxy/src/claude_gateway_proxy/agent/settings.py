@@ -22,6 +22,11 @@ class Settings(PodSettings):
     bundle_name: str | None = Field(
         default=None, description="Name of the ConfigMap and of the Secret; required for the source `kubernetes`."
     )
+    allotment_name: str | None = Field(
+        default=None,
+        description="Name of the ConfigMap that divides limits and budgets between pods. Default: nothing is divided.",
+    )
+    pod_name: str = Field(default="", description="Name of the pod, whose part of the allotment it is.")
     metrics_listen: Address = Field(
         default="0.0.0.0:9090",
         description="`host:port` that serves `/metrics`, `/status` and `/healthz`; port 0 takes a free one.",

@@ -33,7 +33,11 @@ def news(report: PodReport) -> News:
     """The parts of a report that are worth waking someone for: all but the requests in flight. Pure."""
     parts: list[object] = [report.live, report.wanted, report.error]
     for process in (report.gateway, report.litellm):
-        parts += [None] if process is None else [process.refused, process.error, process.verdicts, process.ejections]
+        if process is None:
+            parts.append(None)
+            continue
+        parts += [process.refused, process.error, process.verdicts, process.ejections]
+        parts += [process.budgets, process.drained]
     return tuple(parts)
 
 

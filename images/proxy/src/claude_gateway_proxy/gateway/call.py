@@ -26,7 +26,8 @@ class Call:
     the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is the
     same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is the
     one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a judge's)
-    helps to answer; None for a client's request.
+    helps to answer; None for a client's request. ``instead`` is the name of a model that serves in place of the
+    one that the body names.
 
     No field is ever replaced. Three of the values change while the request runs: ``record`` collects what happened,
     ``frames`` tracks the stream that it frames, and ``facts`` fills its cache.
@@ -46,6 +47,7 @@ class Call:
     route: Route
     record: Record
     origin: "Call | None" = field(default=None, repr=False)
+    instead: str | None = None
 
     @property
     def client(self) -> Client:
@@ -64,7 +66,7 @@ class Call:
         An alias of the route is replaced by the name that it stands for, and a provider in front is left out where
         the route has the name only without it.
         """
-        model = self.facts.body.model
+        model = self.instead or self.facts.body.model
         bare = without_context(model)
         if self.route.alias in (model, bare):
             return literal(self.route.models) or bare
@@ -75,7 +77,7 @@ class Call:
 
     def asked_of(self, target: Target) -> str:
         """Return the client's name of the model that is asked of a target; a verbatim one gets it as it was sent."""
-        model = self.facts.body.model
+        model = self.instead or self.facts.body.model
         return model if target.verbatim and model != self.route.alias else self.asked
 
     @property

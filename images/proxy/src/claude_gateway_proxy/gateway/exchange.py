@@ -7,19 +7,20 @@ broken, it gets the busy one's, because then a retry is worthwhile.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway import errors
-from claude_gateway_proxy.gateway.admission.admission import Admission, Usage
+from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
+from claude_gateway_proxy.gateway.instead import served_by
 from claude_gateway_proxy.gateway.lanes.lane import Lane
 from claude_gateway_proxy.gateway.naming import named
 from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
@@ -35,7 +36,7 @@ from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, U
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.unreachable import Obstacle
-from claude_gateway_runtime.asgi import Receive, Send
+from claude_gateway_runtime.asgi import Headers, Receive, Send
 
 Choose = Callable[[Call, Ledger], Choice]
 """Returns a call's candidates, in the order in which they are tried. Raises Failure where none can answer."""
@@ -76,23 +77,39 @@ class Exchange:
         Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
         closes the connection; so does one whose client left.
         """
-        grant = await self._admission.admit(call)
+        deadline = Deadline(receive, total=call.route.timeouts.total)
+        grant = Grant()
         try:
-            await self._answer(call, receive, send)
+            # A client that leaves while it waits for its turn waits no longer.
+            with deadline:
+                grant = await self._admission.admit(call)
+            call = call if grant.instead is None else served_by(call, grant.instead)
+            await self._answer(call, deadline, send, more=grant.headers)
+        except Ended as ended:
+            _end_waiting(ended.cause, call.record)
         finally:
+            deadline.stop()
             describe(call)
             grant.settle(Usage.of(call.record))
 
-    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
+    async def _answer(self, call: Call, deadline: Deadline, send: Send, *, more: Headers) -> None:
+        """Answer an admitted request; its answer gets ``more`` headers."""
         choice = self._choose(call, self.ledger)
         self.ledger.requested(choice)
         call.record.rule, call.record.why = choice.rule or "", choice.why.value
         upstreams = self._pool.lease(call.snapshot.egress)
-        deadline = Deadline(receive, total=call.route.timeouts.total)
         failed: AttemptFailed | None = None
+        tries = 0
         try:
-            for number, candidate in enumerate(choice.candidates, start=1):
-                _note_attempt(call.record, candidate, number)
+            for number, (candidate, waits) in enumerate(_in_turn(choice.candidates), start=1):
+                if waits and tries:
+                    break
+                with deadline:
+                    entered = await self._admission.enter(call, candidate.target, waits=waits)
+                if entered is None:
+                    continue
+                tries += 1
+                _note_attempt(call.record, candidate, tries)
                 try:
                     with self.ledger.trying(choice, candidate.target, call.asked), deadline:
                         failed = await self._try(
@@ -102,16 +119,20 @@ class Exchange:
                             upstreams=upstreams,
                             send=send,
                             deadline=deadline,
-                            more=number < len(choice.candidates),
+                            last=number >= len(choice.candidates),
                             earlier=failed,
+                            more=more,
                         )
                 except Ended as ended:
                     _end(ended.cause, call, candidate.target)
                     return
+                finally:
+                    entered.settle(Usage.of(call.record))
                 if failed is None:
                     return
+            if failed is not None:
+                await _respond_failed(failed, call=call, send=send, more=more)
         finally:
-            deadline.stop()
             self._pool.release(upstreams)
 
     async def close(self) -> None:
@@ -129,24 +150,25 @@ class Exchange:
         upstreams: Upstreams,
         send: Send,
         deadline: Deadline,
-        more: bool,
+        last: bool,
         earlier: AttemptFailed | None,
+        more: Headers,
     ) -> AttemptFailed | None:
         """Answer from one candidate, or with a failure; return the failure if the next candidate is to be tried."""
         target, timeouts = candidate.target, call.route.timeouts
         lane = self._lanes[candidate.lane]
         deadline.silence(timeouts.first_token if call.body.stream else timeouts.total)
         try:
-            answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=more)
+            answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=not last)
         except AttemptFailed as failed:
             self._note_failure(call, target, failed)
             if target.credential is not None and failed.verdict is not None:
                 asked = call.format.value
                 self.credentials.failed(target.credential, failed.verdict, asked=asked, answer=failed.said)
             worst = failed if earlier is None or failed.takes_precedence_over(earlier) else earlier
-            if failed.retry and more and self.ledger.may_try_another(choice):
+            if failed.retry and not last and self.ledger.may_try_another(choice):
                 return worst
-            await _respond_failed(worst, call=call, send=send)
+            await _respond_failed(worst, call=call, send=send, more=more)
             return None
         self.ledger.answered(choice, target, call.asked)
         if target.credential is not None:
@@ -156,7 +178,9 @@ class Exchange:
             answer = named(answer, call)
             if not lane.supports_safeguards:
                 answer = await guard(answer, call=call, upstream_done=deadline.resume, ask=self.answer)
-            await respond_answer(answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds)
+            await respond_answer(
+                answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds, more=more
+            )
         finally:
             # Cut off an answer that was not read to its end: nobody wants the rest, and it may cost money.
             answer.response.close()
@@ -202,10 +226,24 @@ class Exchange:
         )
 
 
+def _in_turn(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, bool]]:
+    """Yield the candidates, and whether a request may wait for room at them: at the first, if no other has any."""
+    if len(candidates) > 1:
+        yield from ((candidate, False) for candidate in candidates)
+    yield candidates[0], True
+
+
 def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:
     """Write into the record which target is tried; nothing reads it but the log line and the metrics."""
     record.attempts, record.lane = number, candidate.lane
     record.target, record.provider = candidate.target.id, candidate.target.provider
+
+
+def _end_waiting(cause: Cause, record: Record) -> None:
+    """Note that nothing was sent because the client left, or raise Failure where it still waits."""
+    if cause is not Cause.GONE:
+        raise errors.rate_limited("the limits left no room within the `timeouts.total` of the route", 1) from None
+    record.outcome, record.status = outcome(By.CLIENT), record.status or CLIENT_GONE
 
 
 def _end(cause: Cause, call: Call, target: Target) -> None:
@@ -221,12 +259,12 @@ def _end(cause: Cause, call: Call, target: Target) -> None:
         raise errors.stream_stalled(call.route.name, call.route.timeouts.total) from None
 
 
-async def _respond_failed(failed: AttemptFailed, *, call: Call, send: Send) -> None:
+async def _respond_failed(failed: AttemptFailed, *, call: Call, send: Send, more: Headers) -> None:
     """Answer with a failure, or with an estimate where the route allows it and the target cannot count tokens."""
     if call.format is Format.COUNT_TOKENS and call.route.estimate_tokens and failed.lacks_operation:
-        await respond_estimate(call, send)
+        await respond_estimate(call, send, more=more)
         return
     if isinstance(failed.reply, Failure):
         call.record.outcome = outcome(By.UPSTREAM, kind=failed.kind)
         raise failed.reply
-    await respond_error(failed.reply, call=call, send=send)
+    await respond_error(failed.reply, call=call, send=send, more=more)

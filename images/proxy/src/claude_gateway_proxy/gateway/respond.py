@@ -25,37 +25,40 @@ from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_runtime.asgi import Headers, Send
 
 _CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
+_LIMITS: Final = b"anthropic-ratelimit-"
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
 _AT_ONCE: Final = 256 * 1024
 """Bytes of a request up to which its tokens are estimated on the event loop, which takes some milliseconds."""
 
 
-async def respond_error(reply: Relayed, *, call: Call, send: Send) -> None:
-    """Send an upstream's own error, in the caller's envelope."""
+async def respond_error(reply: Relayed, *, call: Call, send: Send, more: Headers = ()) -> None:
+    """Send an upstream's own error, in the caller's envelope and with ``more`` headers."""
     record = call.record
     record.outcome = outcome(By.REPLY, status=reply.status)
     record.request_id = upstream_request_id(reply.headers) or record.request_id
     shown = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
-    await _send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body))
+    await _send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body), more=more)
     await _send_last(send, record, shown.body)
 
 
-async def respond_estimate(call: Call, send: Send) -> None:
-    """Send an estimate of a request's tokens, marked as one."""
+async def respond_estimate(call: Call, send: Send, *, more: Headers = ()) -> None:
+    """Send an estimate of a request's tokens, marked as one, with ``more`` headers."""
     body = call.body.raw
     few = len(body) <= _AT_ONCE
     tokens = estimate.tokens(body) if few else await asyncio.to_thread(estimate.tokens, body)
     answer = b'{"input_tokens":%d}' % tokens
     headers = [(b"content-type", b"application/json"), _ESTIMATED]
-    await _send_start(send, call.record, status=200, headers=headers, length=len(answer))
+    await _send_start(send, call.record, status=200, headers=headers, length=len(answer), more=more)
     await _send_last(send, call.record, answer)
 
 
-async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: Deadline, ping_seconds: float) -> None:
+async def respond_answer(
+    answer: Answer, *, call: Call, send: Send, deadline: Deadline, ping_seconds: float, more: Headers = ()
+) -> None:
     """Send an upstream's answer; if it breaks off, end it with an error event or a broken connection.
 
-    ``ping_seconds`` is the silence of a stream after which the client gets a ping, 0 for none. Raises Ended when the
-    client left.
+    ``ping_seconds`` is the silence of a stream after which the client gets a ping, 0 for none; ``more`` are headers of
+    the gateway's own. Raises Ended when the client left.
     """
     record = call.record
     response = answer.response
@@ -65,13 +68,13 @@ async def respond_answer(answer: Answer, *, call: Call, send: Send, deadline: De
         if answer.plain:
             usage.read(record, answer.head)
         charge(call, answer.target, Passed(sample=(answer.head,), size=len(body), ended=True, streamed=False))
-        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body))
+        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
         await _send_last(send, record, body)
         return
     length = None if answer.streamed else response.content_length
     if length is not None:
         length = None if answer.grown is None else length + answer.grown
-    await _send_start(send, record, status=response.status, headers=answer.headers, length=length)
+    await _send_start(send, record, status=response.status, headers=answer.headers, length=length, more=more)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:
@@ -113,11 +116,17 @@ def _failed(record: Record, target: Target, kind: UpstreamError) -> None:
     record.outcome = outcome(By.UPSTREAM, kind=kind)
 
 
-async def _send_start(send: Send, record: Record, *, status: int, headers: Headers, length: int | None) -> None:
+async def _send_start(
+    send: Send, record: Record, *, status: int, headers: Headers, length: int | None, more: Headers
+) -> None:
     record.request_id = upstream_request_id(headers) or record.request_id
     record.status = status
     found = response_headers(headers, request_id=record.request_id, length=length)
     found.append((_CLIENT, record.client.encode()))
+    if any(name.startswith(_LIMITS) for name, _ in more):
+        # What the gateway says of the caller's own budget must not stand beside what the upstream says of all callers.
+        found = [header for header in found if not header[0].startswith(_LIMITS)]
+    found.extend(more)
     await send({"type": "http.response.start", "status": status, "headers": found})
 
 

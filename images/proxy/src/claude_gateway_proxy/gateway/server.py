@@ -4,17 +4,27 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
-from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
 from claude_gateway_proxy.gateway.admission.admission import Admission
+from claude_gateway_proxy.gateway.admission.budgets import Budgets
+from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
+from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.admission.queue import Patience
+from claude_gateway_proxy.gateway.admission.shares import Shares
+from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.cors import Cors
+from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -58,10 +68,26 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._exchange = Exchange(lanes, admission=Admission(), ping_seconds=settings.ping_seconds)
+        self._valkey = None if settings.valkey_address is None else self._connect(settings.valkey_address)
+        alone = MemoryCounters()
+        self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
+        path = settings.spend_file or settings.run_dir / SPEND_JSON
+        self._till = Till(alone=alone, store=self._valkey, shares=self._shares, path=path)
+        self._budgets = Budgets(self._till)
+        limits = RateLimits(pods=self._counting, required=settings.when_valkey_unavailable == "reject")
+        admission = Admission(
+            [limits, self._budgets],
+            targets=limits,
+            counters=self._valkey,
+            alone=alone,
+            patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
+        )
+        self._metrics.watch_queue(lambda: admission.waiting)
+        self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds)
         self._issuers = Issuers(documents.fetch)
         self._metrics.watch_targets(self._exchange.ledger.ejected)
         self._metrics.watch_credentials(self._credentials)
+        self._metrics.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._app = App(
             live=self._live,
@@ -76,6 +102,7 @@ class Process:
             log_requests=settings.log_level in ("debug", "info"),
             verify_signatures=settings.sigv4 == "verify",
             sign_in=self._sign_in,
+            standings=self._standings,
         )
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
@@ -99,7 +126,9 @@ class Process:
             await listener.start()
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
-            work = [group.create_task(self._live.run()), group.create_task(self._tick())]
+            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._till.run())]
+            if self._valkey is not None:
+                work.append(group.create_task(self._valkey.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -108,8 +137,35 @@ class Process:
                 task.cancel()
         await self._app.close()
         await self._exchange.close()
+        if self._valkey is not None:
+            await self._valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _counting(self) -> int:
+        """Return how many processes count limits apart."""
+        return self._shares.current().pods if self._valkey is None else 1
+
+    def _connect(self, address: str) -> ValkeyCounters:
+        """Return the counters of all pods, whose connections are made later."""
+        settings = self._settings
+        server = Server(
+            address,
+            tls=settings.valkey_tls,
+            ca_file=settings.valkey_ca_file,
+            username=settings.valkey_username,
+            password_file=settings.valkey_password_file,
+        )
+        counters = ValkeyCounters(server, prefix=settings.valkey_prefix, changed=self._valkey_changed)
+        self._metrics.watch_valkey(address, lambda: counters.available)
+        return counters
+
+    def _valkey_changed(self, error: str | None) -> None:
+        if error is None:
+            emit(_log, "valkey_available")
+            return
+        policy = self._settings.when_valkey_unavailable
+        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -165,12 +221,24 @@ class Process:
             unix=time.time(),
         )
 
+    def _standings(self, principal: Principal) -> Sequence[Standing]:
+        """Return how a caller stands with its budgets."""
+        snapshot = self._live.current
+        return () if snapshot is None else self._budgets.standings(snapshot.payers, principal)
+
+    def _spent(self) -> Iterable[tuple[str, int, int]]:
+        """Return what was spent of each budget, and its amount."""
+        snapshot = self._live.current
+        return () if snapshot is None else self._budgets.spent(snapshot.payers.budgets)
+
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
         more = {
             "credentials": self._credentials(),
             "clients": self._app.uses.report(),
             "ejected": self._exchange.ledger.ejected_for_long(),
+            "budgets": self._till.report(),
+            "drained": self._app.draining and not self._app.in_flight,
         }
         return report.model_copy(update=more)
 

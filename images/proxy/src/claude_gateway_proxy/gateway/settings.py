@@ -48,6 +48,48 @@ class Settings(BaseSettings):
     max_in_flight_per_client: int = Field(
         default=1500, ge=1, description="How many of them may be one client's, so that others get an answer too."
     )
+    queue_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description=(
+            "How long a request that finds a limit reached may wait for its turn, in seconds; then, or at once if the "
+            "wait would be longer, it is answered 429 with `retry-after`. 0: requests never wait."
+        ),
+    )
+    max_queued_per_client: int = Field(
+        default=100, ge=0, description="How many requests of one client may wait for limits at one time."
+    )
+    valkey_address: str | None = Field(
+        default=None,
+        pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):\d{1,5}$",
+        description=(
+            "`host:port` of the Valkey, or Redis from version 6 on, that counts limits for all pods together. Default: "
+            "each process counts alone."
+        ),
+    )
+    valkey_tls: bool = Field(default=False, description="Whether to speak TLS with it; its certificate is verified.")
+    valkey_ca_file: Path | None = Field(
+        default=None, description="PEM file with the authorities of its certificate. Default: those of the system."
+    )
+    valkey_username: str | None = Field(default=None, description="The user's name there. Default: the default user.")
+    valkey_password_file: Path | None = Field(
+        default=None, description="File with the password; read again for each connection. Default: no password."
+    )
+    valkey_prefix: str = Field(
+        default="serve",
+        min_length=1,
+        max_length=320,
+        pattern=r"^[^\s{}]+$",
+        description="The name of this installation in the keys there, different from those that share it.",
+    )
+    when_valkey_unavailable: Literal["allow", "reject"] = Field(
+        default="allow",
+        description=(
+            "What happens to requests with limits while Valkey does not answer: `allow` lets them pass without limits, "
+            "`reject` answers 503."
+        ),
+    )
     max_buffered_bytes: int = Field(
         default=192 * 1024 * 1024,
         ge=1024,
@@ -126,6 +168,20 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/]+/?$",
         description="Address of the sign-in service, such as http://claude-auth:4200. With it, Claude Code signs in at "
         "the gateway (`/login`, or `forceLoginGatewayUrl` in its managed settings).",
+    )
+    leases: bool = Field(
+        default=False,
+        description=(
+            "Whether several gateways divide budgets: each then spends only what is leased to it, as the agent writes "
+            "it beside the bundle."
+        ),
+    )
+    spend_file: Path | None = Field(
+        default=None,
+        description=(
+            "File that keeps what was spent of budgets, so that a restart does not forget it. Default: "
+            "`gateway/spend.json` in the run directory."
+        ),
     )
     log_level: LogLevel = Field(
         default="info", description="The least severe log lines to write; the line of each request is `info`."

@@ -7,6 +7,7 @@ from claude_gateway.contract import client_keys
 from claude_gateway.contract.bundle import Bundle, BundleError
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
+from claude_gateway.contract.payers import Payers
 from claude_gateway.contract.policy import Egress, Policy
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.auth.callers import Callers
@@ -22,6 +23,7 @@ class Snapshot:
     ``secrets`` are by entry name; ``callers`` finds the client of a request. ``clients`` are all their names, ``rules``
     the names of all rules, and ``providers`` maps our names of providers to OpenTelemetry's. ``needs_worker``: a target
     may be called through the LiteLLM worker, as every one may that does not only forward its clients' own logins.
+    ``payers`` finds the budgets that pay for a caller.
     """
 
     revision: str
@@ -33,6 +35,7 @@ class Snapshot:
     rules: frozenset[str] = field(repr=False)
     providers: Mapping[str, str] = field(repr=False)
     needs_worker: bool
+    payers: Payers = field(repr=False)
 
 
 def build(bundle: Bundle) -> Snapshot:
@@ -66,6 +69,7 @@ def build(bundle: Bundle) -> Snapshot:
         rules=frozenset(rules),
         providers=providers,
         needs_worker=needs_worker,
+        payers=Payers(policy.budgets),
     )
 
 

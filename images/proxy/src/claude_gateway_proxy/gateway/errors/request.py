@@ -3,10 +3,12 @@
 No 401 may contain the words ``x-api-key``: Claude Code would show "Not logged in" in place of the message.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure, row
 
 _NAME_LIMIT: Final = 128
@@ -171,6 +173,33 @@ def encoded_body(encoding: str) -> str:
         f"request bodies with 'content-encoding: {_short(encoding)}' are not taken: send plain JSON, gzip, deflate, "
         "br or zstd"
     )
+
+
+def rate_limited(what: str, retry_after: float) -> Failure:
+    """A limit is reached, and the request waited in vain or not at all. ``what`` names the limit, for people.
+
+    ``retry_after`` is in seconds; the header has whole ones, rounded up.
+    """
+    seconds = max(1, math.ceil(retry_after))
+    return replace(_rate_limited(what, seconds), retry_after=str(seconds))
+
+
+def budget_spent(message: str, *, retry_after: int, more: Headers) -> Failure:
+    """A budget is spent; ``message`` is for the person, whose Claude Code shows nothing else of the answer.
+
+    ``retry_after`` are the seconds until there is money again, ``more`` the headers that say so to Claude Code.
+    """
+    return replace(_budget_spent(message), type="billing_error", retry_after=str(max(1, retry_after)), more=more)
+
+
+@row(429, "insufficient_quota", retry=False)
+def _budget_spent(message: str) -> str:
+    return message
+
+
+@row(429, "rate_limit_exceeded", retry=True)
+def _rate_limited(what: str, seconds: int) -> str:
+    return f"{what}; try again in {seconds} s"
 
 
 def _short(text: str) -> str:

@@ -27,6 +27,12 @@ def overloaded(reason: str) -> str:
     return f"the gateway is busy: {reason}; try again in a few seconds"
 
 
+@row(503, "limits_unavailable", retry=True, retry_after="5")
+def counters_unavailable() -> str:
+    """The service that counts for all pods cannot be reached, and the installation lets nothing pass without it."""
+    return "the gateway cannot check its limits at the moment: the service that counts requests is unavailable"
+
+
 @row(503, "no_targets", retry=False)
 def no_targets(route: str) -> str:
     """None of the route's targets could be resolved."""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from claude_gateway import names
 from claude_gateway.contract.login import Outcome
+from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Compared, Record
@@ -97,11 +98,24 @@ class Metrics:
             "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
             "proof",
         )
+        self._limited = counter(
+            names.METRIC_LIMITED, "Requests that a limit rejected, by the kind of limit", "client", "route", "limit"
+        )
+        self._waits = histogram(
+            names.METRIC_QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
+        )
+        self._valkey = Gauge(
+            names.METRIC_VALKEY_UP,
+            "Whether the Valkey that counts for all pods answered when it was last asked",
+            ("address",),
+            registry=registry,
+        )
+        self._queued = Gauge(names.METRIC_QUEUED, "Requests that wait for a limit", registry=registry)
         self._spend = Spend(counter)
         self._counters = (
             *self._spend.counters,
             *(self._requests, self._tokens, self._failed, self._failovers, self._rules, self._verdicts),
-            *(self._mirrored, self._mirror_tokens),
+            *(self._mirrored, self._mirror_tokens, self._limited),
         )
         self._duration = histogram(names.METRIC_DURATION, "Seconds from request to end of answer, by route")
         self._ttft = histogram(names.METRIC_TTFT, "Seconds from request to first byte of the answer, by route")
@@ -121,6 +135,14 @@ class Metrics:
             registry=registry,
         )
 
+        self._budgets: Callable[[], Iterable[tuple[str, int, int]]] = tuple
+        self._spent, self._limit = (
+            Gauge(name, text, ("budget",), registry=registry)
+            for name, text in (
+                (names.METRIC_BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known"),
+                (names.METRIC_BUDGET_LIMIT, "The amount of a budget"),
+            )
+        )
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
         self._valid = Gauge(
             names.METRIC_CREDENTIAL_VALID,
@@ -142,9 +164,21 @@ class Metrics:
         )
         self._counted: dict[str, int] = {}
 
+    def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
+        """Ask ``budgets`` at each scrape for each one's name, what is spent of it, and its amount, in nanodollars."""
+        self._budgets = budgets
+
     def watch_credentials(self, credentials: Callable[[], Iterable[CredentialReport]]) -> None:
         """Ask ``credentials`` at each scrape for what is known about the gateway's credentials."""
         self._credentials = credentials
+
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Ask ``waiting`` at each scrape how many requests wait for a limit."""
+        self._queued.set_function(waiting)
+
+    def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
+        """Ask ``available`` at each scrape whether the Valkey at ``address`` answers."""
+        self._valkey.labels(address).set_function(available)
 
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
         """Ask ``ejections`` at each scrape for the targets that are ejected."""
@@ -169,6 +203,10 @@ class Metrics:
             self._verdicts.of(client, route, verdict).inc()
         for repair, cause in record.repairs:
             self._repairs.labels(repair, cause).inc()
+        if record.limited:
+            self._limited.of(client, route, record.limited).inc()
+        if record.queued:
+            self._waits.of(route).observe(record.queued)
         if record.attempts > 1:
             self._failovers.of(route).inc(record.attempts - 1)
         if record.attempts:
@@ -215,7 +253,7 @@ class Metrics:
         }
         for counters in self._counters:
             counters.forget(known)
-        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft):
+        for histograms in (self._duration, self._ttft, self._mirror_duration, self._mirror_ttft, self._waits):
             histograms.forget(known)
 
     def refused(self) -> None:
@@ -226,6 +264,7 @@ class Metrics:
         """All metrics in Prometheus' text format; takes a while with thousands of label sets."""
         self._show_credentials()
         self._show_ejections()
+        self._show_budgets()
         return generate_latest(self._registry)
 
     def _show_ejections(self) -> None:
@@ -240,6 +279,14 @@ class Metrics:
         self._until.clear()
         for target, each in latest.items():
             self._until.labels(target, each.reason).set(each.until)
+
+    def _show_budgets(self) -> None:
+        """Set the gauges of the budgets, of those alone that exist."""
+        self._spent.clear()
+        self._limit.clear()
+        for budget, spent, limit in self._budgets():
+            self._spent.labels(budget).set(spent / NANODOLLARS)
+            self._limit.labels(budget).set(limit / NANODOLLARS)
 
     def _show_credentials(self) -> None:
         """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""

@@ -6,7 +6,7 @@ from typing import Final
 from claude_gateway_proxy.gateway.telemetry.record import Outcome, UpstreamError
 
 _TIMEOUTS: Final = frozenset({UpstreamError.FIRST_TOKEN, UpstreamError.STALLED})
-_NOT_LET_IN: Final = frozenset({401, 503, 529})
+_NOT_LET_IN: Final = frozenset({401, 429, 503, 529})
 _NOT_SUPPORTED: Final = 501
 _OF_LOAD: Final = frozenset({408, 429})
 

@@ -82,6 +82,8 @@ class Record:
     ``request_id`` may be replaced by the upstream's own before that. ``client`` and ``route`` are names. ``user``,
     ``team`` and ``proof`` are those of the caller, as far as known. ``rule`` is the
     rule of the route that matched, empty for its own targets; ``why`` says in one word why the first target came first.
+    ``queued`` are the seconds that it waited for limits,
+    and ``limited`` is the kind of limit that rejected it.
     ``error`` is the gateway's own message to the client. ``verdicts`` has one word for each tool call that was to be
     judged, ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are
     requests that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose
@@ -114,6 +116,8 @@ class Record:
     outcome: Outcome = "ok"
     error: str = ""
     attempts: int = 0
+    queued: float = 0.0
+    limited: str = ""
     upstream_errors: list[FailedTry] = field(default_factory=list)
     input_tokens: int = 0
     output_tokens: int = 0
@@ -179,6 +183,8 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.queued:
+            line["queued_ms"] = round(self.queued * 1000, 1)
         for name in _IF_ANY:
             value = getattr(self, name)
             if value:

@@ -1,0 +1,66 @@
+-- Takes all demands of a request, or nothing.
+-- KEYS: the holder's mark, then one key per demand. ARGV: the holder, the mark's life in milliseconds, the life of a
+-- slot and of a reservation, then four values per demand: its kind and three numbers. The reservations of a purse are
+-- in a set beside it, so that those of a pod that died count as spent.
+-- Returns 1 and what counted before, per demand; or 0, the index of the demand without room, and the wait for it in
+-- milliseconds. Every number is an integer below 2^53.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function whole(number) return string.format('%.0f', number) end
+
+local before, left, refused, wait = {}, {}, nil, -1
+for i = 2, #KEYS do
+  local at = 4 + (i - 2) * 4
+  local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local over = nil
+  if kind == 'bucket' then -- a: units per minute, b: ticks that may be in it, c: ticks to add
+    local found = redis.call('HMGET', KEYS[i], 'ticks', 'at')
+    local ticks = 0
+    if found[1] then ticks = math.max(0, found[1] - math.max(0, now - found[2]) * a) end
+    left[i] = ticks
+    before[i] = math.ceil(ticks / 60000)
+    if ticks > b then over = math.ceil((ticks - b) / a) end
+  elseif kind == 'slots' then -- a: how many there are
+    redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
+    before[i] = redis.call('ZCARD', KEYS[i])
+    if before[i] >= a then over = 0 end
+  else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends
+    local held = KEYS[i] .. ':held'
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
+      local lost = string.match(member, '%d+$')
+      redis.call('ZREM', held, member)
+      redis.call('HINCRBY', KEYS[i], 'reserved', '-' .. lost)
+      redis.call('HINCRBY', KEYS[i], 'spent', lost)
+    end
+    local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
+    before[i] = tonumber(found[1] or 0)
+    local reserved = tonumber(found[2] or 0)
+    -- Alone, a request may spend what is left although its reservation does not fit.
+    local fits = before[i] + reserved + b <= a or (reserved == 0 and before[i] < a)
+    if a >= 0 and not fits then over = math.max(0, c - now) end
+  end
+  if over and over > wait then refused, wait = i - 2, over end
+end
+if refused then return {0, refused, wait} end
+
+for i = 2, #KEYS do
+  local at = 4 + (i - 2) * 4
+  local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  if kind == 'bucket' then
+    local ticks = left[i] + c
+    redis.call('HSET', KEYS[i], 'ticks', whole(ticks), 'at', whole(now))
+    redis.call('PEXPIRE', KEYS[i], whole(math.ceil(ticks / a) + 60000))
+  elseif kind == 'slots' then
+    redis.call('ZADD', KEYS[i], whole(now + ARGV[3]), ARGV[1])
+    redis.call('PEXPIRE', KEYS[i], whole(2 * ARGV[3]))
+  else
+    redis.call('HINCRBY', KEYS[i], 'reserved', b)
+    redis.call('PEXPIREAT', KEYS[i], whole(c + 3600000))
+    redis.call('ZADD', KEYS[i] .. ':held', whole(now + ARGV[3]), ARGV[1] .. ' ' .. b)
+    redis.call('PEXPIREAT', KEYS[i] .. ':held', whole(c + 3600000))
+  end
+end
+redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])
+local answer = {1}
+for i = 2, #KEYS do answer[i] = before[i] end
+return answer

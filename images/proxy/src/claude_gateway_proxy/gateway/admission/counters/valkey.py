@@ -1,0 +1,183 @@
+"""Counters in Valkey, which all pods of a release share: exact, in one round trip per request."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from valkey.exceptions import ConnectionError as ConnectionLostError
+from valkey.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ValkeyError
+
+from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
+from claude_gateway_proxy.gateway.admission.counters.scripts import SLOT_SECONDS, Call, Calls
+from claude_gateway_proxy.gateway.admission.counters.server import SECONDS, Server
+from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
+
+PROBE_SECONDS: Final = 1.0
+"""While Valkey does not answer, how often it is asked; every other request is answered without it."""
+
+_RENEW_SECONDS: Final = SLOT_SECONDS / 4
+_AT_ONCE: Final = 128
+"""Calls that are sent together."""
+
+_MOST: Final = 50_000
+"""Settlements that are kept while Valkey does not answer; the oldest are given up beyond that."""
+
+
+_PASSING: Final = (ConnectionLostError, OutOfMemoryError, ReadOnlyError)
+"""Errors of single calls that are worth another try."""
+
+
+class ValkeyCounters:
+    """Counts for one release; ``run`` must run meanwhile. ``changed`` is called when Valkey stops to answer, with the
+    reason, and with None when it answers again.
+    """
+
+    def __init__(self, server: Server, *, prefix: str, changed: Callable[[str | None], None]) -> None:
+        self._client = server.client()
+        self._calls = Calls(prefix)
+        self._changed = changed
+        self._settlements: deque[Call] = deque(maxlen=_MOST)
+        self._held: dict[tuple[str, str], None] = {}
+        self._work = asyncio.Event()
+        self._failed_at: float | None = None
+        self._renewed_at = time.monotonic()
+
+    @property
+    def available(self) -> bool:
+        """Whether Valkey answered when it was last asked."""
+        return self._failed_at is None
+
+    async def take(self, demands: Sequence[Demand], *, holder: str) -> Taken | Refused:
+        """Take all demands or nothing. Raises UnavailableError."""
+        if self._failed_at is not None and time.monotonic() - self._failed_at < PROBE_SECONDS:
+            raise UnavailableError("Valkey did not answer a moment ago")
+        taking = asyncio.ensure_future(self._run(self._calls.take(demands, holder)))
+        try:
+            answer = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # Nobody knows whether Valkey has heard of it, so it is given back once it has.
+            taking.add_done_callback(lambda done: self._give_back(done, demands, holder))
+            raise
+        except UnavailableError:
+            self._give_back(None, demands, holder)
+            raise
+        if answer[0] == 0:
+            return Refused(int(answer[1]), int(answer[2]) / 1000)
+        for demand in demands:
+            if (held := self._calls.held(demand, holder)) is not None:
+                self._held[held] = None
+        return Taken(tuple(answer[1:]))
+
+    def settle(self, demands: Sequence[Demand], actual: Sequence[int], *, holder: str) -> None:
+        """Replace what was taken by what was used, soon and in the background."""
+        for demand in demands:
+            if (held := self._calls.held(demand, holder)) is not None:
+                self._held.pop(held, None)
+        self._settlements.append(self._calls.settle(demands, actual, holder))
+        self._work.set()
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return what is spent of purses. Raises UnavailableError."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hget(self._calls.key(key), "spent")
+        found = await self._answered(pipeline.execute)
+        return {key: int(value or 0) for key, value in zip(keys, found, strict=True)}
+
+    async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
+        """Let purses count at least what was spent of them. Raises UnavailableError."""
+        await self._run(self._calls.restore(purses, spent))
+
+    async def run(self) -> None:
+        """Send settlements, renew what is held, and look whether Valkey answers again, until cancelled."""
+        await self._probe()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await self._work.wait()
+            self._work.clear()
+            if self._failed_at is not None:
+                await asyncio.sleep(max(0.0, self._failed_at + PROBE_SECONDS - time.monotonic()))
+                await self._probe()
+            if self._failed_at is None:
+                with suppress(UnavailableError):
+                    await self._flush()
+                    await self._renew()
+
+    async def close(self) -> None:
+        """Send what is left, for a moment at most, and close the connections."""
+        with suppress(UnavailableError, TimeoutError):
+            async with asyncio.timeout(2 * SECONDS):
+                await self._flush()
+        with suppress(ValkeyError, OSError):
+            await self._client.aclose()
+
+    def _give_back(self, done: "asyncio.Future[Any] | None", demands: Sequence[Demand], holder: str) -> None:
+        if done is not None and not done.cancelled():
+            done.exception()  # it is nobody's any more
+        self.settle(demands, [0] * len(demands), holder=holder)
+
+    async def _probe(self) -> None:
+        with suppress(UnavailableError):
+            # It writes, as every request does: a replica that only reads, or a user who may not write, does not pass.
+            await self._run(self._calls.take((), "probe"))
+
+    async def _flush(self) -> None:
+        """Send all settlements. One that fails is sent again: the second time nothing happens."""
+        while self._settlements:
+            calls = [self._settlements.popleft() for _ in range(min(_AT_ONCE, len(self._settlements)))]
+            try:
+                await self._run_all(calls)
+            except BaseException:
+                self._settlements.extendleft(reversed(calls))
+                raise
+
+    async def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at < _RENEW_SECONDS:
+            return
+        self._renewed_at = time.monotonic()
+        held = list(self._held)
+        for start in range(0, len(held), _AT_ONCE):
+            await self._run(self._calls.renew(held[start : start + _AT_ONCE]))
+
+    async def _run(self, call: Call) -> Any:
+        """Run one script, which Valkey may not know yet. Raises UnavailableError."""
+        script, keys, values = call
+        try:
+            return await self._answered(lambda: self._client.evalsha(script.sha, len(keys), *keys, *values))
+        except NoScriptError:
+            return await self._answered(lambda: self._client.eval(script.text, len(keys), *keys, *values))
+
+    async def _run_all(self, calls: Sequence[Call]) -> None:
+        """Run scripts in one round trip. Raises UnavailableError."""
+        pipeline = self._client.pipeline(transaction=False)
+        for script, keys, values in calls:
+            pipeline.evalsha(script.sha, len(keys), *keys, *values)
+        found = await self._answered(lambda: pipeline.execute(raise_on_error=False))
+        for call, answer in zip(calls, found, strict=True):
+            if isinstance(answer, NoScriptError):
+                await self._run(call)
+            elif isinstance(answer, _PASSING):
+                self._note(f"{type(answer).__name__}: {answer}")
+                raise UnavailableError(str(answer))
+
+    async def _answered(self, ask: Callable[[], Any]) -> Any:
+        """Return an answer of Valkey, and note whether there is one. Raises UnavailableError, NoScriptError."""
+        try:
+            answer = await ask()
+        except NoScriptError:
+            raise
+        except (ValkeyError, OSError, TimeoutError) as error:
+            self._note(f"{type(error).__name__}: {error}")
+            raise UnavailableError(str(error)) from None
+        self._note(None)
+        return answer
+
+    def _note(self, error: str | None) -> None:
+        was = self._failed_at
+        self._failed_at = None if error is None else time.monotonic()
+        if (was is None) != (error is None):
+            self._changed(error)

@@ -1,0 +1,140 @@
+"""The limits of clients, routes and targets: what a request must take of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from claude_gateway.contract.limits import Limits
+from claude_gateway.contract.target import Format, Target
+from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
+from claude_gateway_proxy.gateway.admission.counters.counters import Refused
+from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Slots
+from claude_gateway_proxy.gateway.body import estimate
+from claude_gateway_proxy.gateway.body.facts import Facts
+from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.errors import Failure, rate_limited
+
+_BYTES_PER_TOKEN: Final = 3
+"""Of a body without pictures and documents. It is corrected when the request ends, so that it only has to be cheap."""
+
+
+def _one() -> int:
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Limited:
+    """What has limits: its kind, its ``name`` as it is counted, and its ``title`` for people."""
+
+    kind: str
+    name: str
+    title: str
+
+
+class RateLimits:
+    """Demands what the limits of a request's client, route and target say."""
+
+    def __init__(self, *, pods: Callable[[], int] = _one, required: bool = False) -> None:
+        """Divide each limit by ``pods()``: how many processes count apart; 1 where they count together.
+
+        ``required``: without the shared counters, what has limits is rejected.
+        """
+        self._pods = pods
+        self._required = required
+
+    def charges(self, call: Call, /) -> Sequence[Charge]:
+        """Return what a request must take of its client's and its route's limits."""
+        client, route = call.client, call.route
+        if client.limits is None and route.limits is None:
+            return ()
+        of_client = _Limited("client", client.name, f"the client '{client.name}'")
+        of_route = _Limited("route", route.name, f"the route '{route.name}'")
+        return (
+            *self._charges(call, client.limits, of_client, own=call.origin is not None),
+            *self._charges(call, route.limits, of_route),
+        )
+
+    def charges_of(self, target: Target, call: Call, *, waits: bool) -> Sequence[Charge]:
+        """Return what a request must take of a target's limits; ``waits``: it may queue for them."""
+        # Without its hash, so that an edit of the target does not empty its counters.
+        of_target = _Limited("target", target.id.rpartition(".")[0], f"a target of the route '{call.route.name}'")
+        return tuple(self._charges(call, target.limits, of_target, waits=waits))
+
+    def _charges(
+        self, call: Call, limits: Limits | None, limited: _Limited, *, own: bool = False, waits: bool = True
+    ) -> Iterator[Charge]:
+        """Yield the charges of one object. ``own``: it is no request of the client's, which only pays its tokens."""
+        if limits is None:
+            return
+        if limits.requests_per_minute is not None and not own:
+            yield self._rate(limited, "requests", limits.requests_per_minute, 1, _one_request, waits=waits)
+        if call.format is not Format.COUNT_TOKENS:
+            if limits.input_tokens_per_minute is not None:
+                units = _input_tokens(call.facts)
+                actual = _InputTokens(units)
+                yield self._rate(limited, "input_tokens", limits.input_tokens_per_minute, units, actual, waits=waits)
+            if limits.output_tokens_per_minute is not None:
+                most = limits.output_tokens_per_minute
+                yield self._rate(limited, "output_tokens", most, 1, _output_tokens, waits=waits)
+        # The gateway's own requests help to answer one that holds a slot already: they must not wait for it.
+        if limits.concurrent is not None and call.origin is None:
+            demand = Slots(f"{limited.kind}:{limited.name}:concurrent", self._share(limits.concurrent), waits=waits)
+            text = f"{limited.title} may have {limits.concurrent} requests in flight at one time"
+            yield self._charge(demand, limited, "concurrent", text, _nothing)
+
+    def _rate(
+        self,
+        limited: _Limited,
+        kind: str,
+        most: int,
+        units: int,
+        actual: Callable[[Usage], int],
+        *,
+        waits: bool,
+    ) -> Charge:
+        share = self._share(most)
+        demand = Bucket(f"{limited.kind}:{limited.name}:{kind}", share, burst=share, units=units, waits=waits)
+        words = kind.replace("_", " ")
+        return self._charge(demand, limited, kind, f"{limited.title} may use {most} {words} per minute", actual)
+
+    def _charge(
+        self, demand: Demand, limited: _Limited, kind: str, text: str, actual: Callable[[Usage], int]
+    ) -> Charge:
+        def refusal(refused: Refused) -> Failure:
+            return rate_limited(text, refused.retry_after)
+
+        label = f"{limited.kind}_{kind}"
+        return Charge(demand=demand, label=label, refusal=refusal, actual=actual, required=self._required)
+
+    def _share(self, limit: int) -> int:
+        return -(-limit // max(1, self._pods()))
+
+
+@dataclass(frozen=True, slots=True)
+class _InputTokens:
+    """Returns the input tokens that a request used: those reported, or those estimated where none were."""
+
+    estimated: int
+
+    def __call__(self, usage: Usage) -> int:
+        used = usage.input_tokens + usage.cache_creation_tokens
+        if used or usage.cache_read_tokens:
+            return used
+        return self.estimated if usage.answered else 0
+
+
+def _input_tokens(facts: Facts) -> int:
+    raw = facts.body.raw
+    return facts.input_tokens if estimate.at_most(raw) is None else len(raw) // _BYTES_PER_TOKEN
+
+
+def _output_tokens(usage: Usage) -> int:
+    return usage.output_tokens
+
+
+def _one_request(_: Usage) -> int:
+    return 1
+
+
+def _nothing(_: Usage) -> int:
+    return 0

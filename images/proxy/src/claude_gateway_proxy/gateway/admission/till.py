@@ -1,0 +1,169 @@
+"""The money of this process: what it spent of each budget, what it may spend, and what is known of all the others.
+
+Where a store counts for all pods, its purses have the whole amounts. Where none does, or it is away, each pod spends
+its leases of them. A process that is alone has it all.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from claude_gateway.contract.budget import Window
+from claude_gateway.contract.report import BudgetUse
+from claude_gateway_proxy.gateway.admission.counters.counters import Counters, UnavailableError
+from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
+from claude_gateway_proxy.gateway.admission.demand import Purse
+from claude_gateway_proxy.gateway.admission.ledger import Account, Ledger, part
+from claude_gateway_proxy.gateway.admission.shares import Shares
+from claude_gateway_runtime.logs import emit
+
+TICK_SECONDS: Final = 0.25
+"""How often the allotment is looked at."""
+ASK_SECONDS: Final = 1.0
+"""How often a store is asked for totals, and old accounts are forgotten."""
+PAUSE_SECONDS: Final = 0.05
+"""The shortest time between two writes of the file: what a process that is killed has not written yet is forgotten."""
+_WRITES: Final = 20
+"""How much longer than a write the pause after it is, where there are many accounts."""
+_MEMBERS: Final = 2000
+"""Members of budgets in a report: those that spent most."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Till:
+    """Holds the accounts; ``run`` keeps them up to date. Made once at start."""
+
+    def __init__(
+        self,
+        *,
+        alone: MemoryCounters,
+        store: Counters | None = None,
+        shares: Shares | None = None,
+        path: Path | None = None,
+        unix: Callable[[], float] = time.time,
+    ) -> None:
+        """``alone`` counts in this process, ``store`` for all of them; ``path`` is the file of what was spent."""
+        self.store: Final = store
+        self.unix: Final = unix
+        self.ledger: Final = Ledger(path, now=unix())
+        self._alone = alone
+        self._shares = shares or Shares(None)
+
+    def known(self, account: Account) -> int:
+        """Return what was spent by all processes, as far as this one knows."""
+        windows = self._shares.current().spent.get(part(account.budget, account.member), {})
+        return max(account.spent, account.total, windows.get(account.window.key, 0))
+
+    def own(self, account: Account, limit: int) -> int:
+        """Return the most that this process's own counters may count of a purse."""
+        if self._shares.leased:
+            others = max(0, self.known(account) - account.spent)
+            limit = limit - others if account.member else account.lease
+        # What an earlier process spent, and what a store counted, is not in these counters.
+        return limit - (account.spent - self._alone.spent(account.key))
+
+    def report(self) -> tuple[BudgetUse, ...]:
+        """Return what this process spent, for whoever divides the rest."""
+        now = self.unix()
+        accounts = [each for each in self.ledger.accounts.values() if each.window.ends_at > now]
+        whole = [account for account in accounts if not account.member]
+        people = [account for account in accounts if account.member] if self._shares.leased else []
+        people.sort(key=lambda account: -account.spent)
+        return tuple(self._use(account) for account in (*whole, *people[:_MEMBERS]))
+
+    async def run(self) -> None:
+        """Follow the allotment, ask the store for totals and keep the file current, until cancelled."""
+        asked = 0.0
+        try:
+            while True:
+                self._follow()
+                if time.monotonic() - asked >= ASK_SECONDS:
+                    asked = time.monotonic()
+                    self.ledger.sweep(self.unix())
+                    await self._ask_store()
+                began = time.monotonic()
+                document = self.ledger.document()
+                if document is not None:
+                    await asyncio.to_thread(self._save, document)
+                await asyncio.sleep(max(PAUSE_SECONDS, _WRITES * (time.monotonic() - began)))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await self.ledger.changed.wait()
+        finally:
+            document = self.ledger.document()
+            if document is not None:
+                self._save(document)
+
+    def _save(self, document: bytes) -> None:
+        """Write what was spent to the file; trouble with it is reported, and does not stop the gateway."""
+        try:
+            self.ledger.write(document)
+        except OSError as error:
+            emit(_log, "spend_not_written", level=logging.ERROR, error=str(error))
+
+    def _follow(self) -> None:
+        """Take note of a new allotment: which leases are in force is part of what is reported."""
+        self._shares.look()
+        if not self._shares.leased:
+            return
+        allotment = self._shares.current()
+        for name, windows in allotment.leases.items():
+            for key, lease in windows.items():
+                account = self.ledger.account(name, _window(key))
+                if lease > account.lease:
+                    account.short = 0
+                account.lease = lease
+
+    async def _ask_store(self) -> None:
+        """Tell the store what it missed while it was away, and ask it what was spent in all."""
+        accounts = self.ledger.accounts
+        if self.store is None or not accounts:
+            return
+        try:
+            for key, account in list(accounts.items()):
+                owed = self._alone.spent(key) - account.repaid
+                if owed > 0:
+                    purse = Purse(key, None, 0, account.window.ends_at)
+                    holder = f"repaid-{id(self)}-{key}-{account.repaid}"
+                    await self.store.take([purse], holder=holder)
+                    self.store.settle([purse], [owed], holder=holder)
+                    account.repaid += owed
+            await self._restore(await self.store.read(list(accounts)))
+        except UnavailableError:
+            return
+
+    async def _restore(self, found: Mapping[str, int]) -> None:
+        """Take note of the totals of the store, and raise those that it lost, such as with its memory."""
+        lost: dict[Purse, int] = {}
+        shared, now = self._shares.current(), self.unix()
+        for key, total in found.items():
+            account = self.ledger.accounts[key]
+            windows = shared.spent.get(part(account.budget, account.member), {}) if shared.counted else {}
+            least = max(account.total, windows.get(account.window.key, 0))
+            account.total = max(total, least)
+            if total < least and account.window.ends_at > now:
+                lost[Purse(key, None, 0, account.window.ends_at)] = least
+        if lost and self.store is not None:
+            await self.store.restore(list(lost), list(lost.values()))
+
+    def _use(self, account: Account) -> BudgetUse:
+        return BudgetUse(
+            budget=account.budget,
+            window=account.window.key,
+            member=account.member,
+            spent=account.spent,
+            used=account.spent + account.reserved,
+            lease=account.lease,
+            short=account.short,
+            total=None if self.store is None else account.total,
+        )
+
+
+def _window(key: str) -> Window:
+    begins, _, ends = key.partition("-")
+    return Window(int(begins), int(ends))

@@ -1,0 +1,137 @@
+"""Divides budgets between the proxy pods, in a ConfigMap that their agents follow; more often than it reconciles."""
+
+import asyncio
+import contextlib
+import gzip
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from claude_gateway.contract import allotment
+from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
+from claude_gateway.contract.budget import Budget, Spending
+from claude_gateway.contract.bundle import COMPRESS_ABOVE
+from claude_gateway.names import allotment_name
+from claude_gateway.plan.division import PodUse, divide, pod_use
+from claude_gateway_operator.owner import Owner
+from claude_gateway_operator.reports import Endpoint, Reports
+from claude_gateway_operator.settings import Settings
+from claude_gateway_runtime import kube
+from claude_gateway_runtime.kube import Kube, KubeError
+from claude_gateway_runtime.logs import emit
+
+if TYPE_CHECKING:
+    from claude_gateway.contract.report import ProcessReport
+
+PAUSE_SECONDS: Final = 0.5
+"""The shortest time between two divisions: what pods report in the meantime is divided together."""
+RETRY_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 30.0
+"""How long nothing is divided while no pod reports anything: windows end without a word."""
+_THRESHOLDS: Final = (75, 95, 100)
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Allotter:
+    """Divides the budgets of the last reconciliation between the pods that it saw.
+
+    ``spending`` is what was spent of each budget, for the statuses; empty before the first division.
+    """
+
+    def __init__(
+        self, connection: Kube, settings: Settings, owner: Owner, *, reports: Reports, ring: Callable[[], None]
+    ) -> None:
+        """Prepare without reading anything yet; ``ring`` asks for a reconciliation where a status should change."""
+        self.spending: Mapping[str, Spending] = {}
+        self._kube = connection
+        self._owner = owner
+        self._name = allotment_name(settings.release)
+        self._url = kube.path("configmaps", settings.namespace, self._name, api="v1")
+        self._reports = reports
+        self._ring = ring
+        self._news = asyncio.Event()
+        self._began = False
+        self._budgets: Sequence[Budget] = ()
+        self._pods: Sequence[Endpoint] = ()
+        self._known: Mapping[str, Spending] = {}
+        self._written: Allotments | None = None
+        self._last: dict[str, ProcessReport] = {}
+
+    def update(self, budgets: Iterable[Budget], pods: Iterable[Endpoint], known: Mapping[str, Spending]) -> None:
+        """Divide these budgets between these pods from now on; ``known`` is what statuses say was spent."""
+        self._budgets, self._pods, self._known = tuple(budgets), tuple(pods), known
+        self._began = True
+        self._news.set()
+
+    def heard(self) -> None:
+        """Divide again, because a pod reports something new about budgets."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Divide after each piece of news and from time to time, until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), AGAIN_SECONDS)
+            self._news.clear()
+            if self._began:
+                try:
+                    await self._divide(time.time())
+                except KubeError as error:
+                    emit(_log, "allotment_not_written", level=logging.WARNING, error=str(error))
+                    self._news.set()
+                    await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _divide(self, now: float) -> None:
+        before = self._written
+        if before is None:
+            before = self._written = await self._read()
+        division = divide(self._budgets, self._uses(before), before, now=now, known=self._known)
+        if division.allotments != before:
+            await self._write(division.allotments)
+            self._written = division.allotments
+        self._last = {name: report for name, report in self._last.items() if name in division.allotments.leases}
+        changed = any(_step(each, division.spending) != _step(each, self.spending) for each in self._budgets)
+        self.spending = division.spending
+        if changed:
+            self._ring()
+
+    def _uses(self, before: Allotments) -> list[PodUse]:
+        """Return what each pod reported last, also of those that are gone since they got their lease."""
+        states = list(self._reports.states(self._pods))
+        for state in states:
+            if state.report is not None and state.report.gateway is not None:
+                self._last[state.name] = state.report.gateway
+        there = {state.name for state in states}
+        gone = [name for name in before.leases if name not in there and name in self._last]
+        return [
+            *(pod_use(name, self._last.get(name)) for name in sorted(there)),
+            *(pod_use(name, self._last[name], there=False) for name in gone),
+        ]
+
+    async def _read(self) -> Allotments:
+        found = await self._kube.get(self._url)
+        entries = {} if found is None else kube.entries(found)
+        data = entries.get(ALLOTMENT_JSON)
+        if data is None and f"{ALLOTMENT_JSON}.gz" in entries:
+            data = gzip.decompress(entries[f"{ALLOTMENT_JSON}.gz"])
+        return (None if data is None else allotment.read(data)) or Allotments()
+
+    async def _write(self, allotments: Allotments) -> None:
+        data = allotments.model_dump_json(by_alias=True).encode()
+        parts: dict[str, object] = {"data": {ALLOTMENT_JSON: data.decode()}, "binaryData": {}}
+        if len(data) > COMPRESS_ABOVE:
+            packed = gzip.compress(data, mtime=0)
+            parts = {"data": {}, "binaryData": kube.encoded({f"{ALLOTMENT_JSON}.gz": packed})}
+        metadata = self._owner.metadata(self._name)
+        await self._kube.apply(self._url, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **parts})
+
+
+def _step(budget: Budget, spending: Mapping[str, Spending]) -> object:
+    """Return what a status must say at once: the window, and the thresholds that were passed in it."""
+    found = spending.get(budget.name)
+    if found is None:
+        return None
+    return found.window, sum(found.spent * 100 >= budget.amount * threshold for threshold in _THRESHOLDS)
