@@ -59,7 +59,7 @@ def test_the_series_of_all_pods_are_one_sum(tmp_path: Path) -> None:
 
 def test_the_queries_of_the_dashboard_are_valid(tmp_path: Path) -> None:
     values = {"__rate_interval": "5m", "__range": "1d"}
-    rules = []
+    rules: list[Manifest] = []
     for panel in json.loads(dashboard.render())["panels"]:
         for target in panel.get("targets", ()):
             query = re.sub(r"\$(\w+)", lambda found: values.get(found[1], ".*"), target["expr"])
