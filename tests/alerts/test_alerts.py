@@ -27,6 +27,9 @@ WELL = [
         'claude_gateway_operator_object_condition{kind="ClaudeCredential",name="c",condition="ExpiringSoon"}',
         "0+0x60",
     ),
+    ('claude_gateway_budget_spent_dollars{pod="a",budget="ai/b"}', "50+0x1600"),
+    ('claude_gateway_budget_spent_dollars{pod="b",budget="ai/b"}', "40+0x1600"),
+    ('claude_gateway_budget_limit_dollars{pod="a",budget="ai/b"}', "100+0x1600"),
     ('claude_gateway_requests_total{client="ai/a",route="ai/priced"}', "0+60x1600"),
     ('claude_gateway_cost_estimated_total{client="ai/a",route="ai/priced"}', "0+3x1600"),
     ('claude_gateway_prompt_cache_breaks_total{client="ai/a",route="ai/priced"}', "0+1x1600"),
@@ -67,6 +70,9 @@ TROUBLE = {
         'claude_gateway_cost_estimated_total{client="ai/a",route="ai/priced"}',
         "0+60x1600",
     ),
+    "ClaudeGatewayBudgetNearlySpent": ('claude_gateway_budget_spent_dollars{pod="a",budget="ai/b"}', "90+0x60"),
+    "ClaudeGatewayBudgetSpent": ('claude_gateway_budget_spent_dollars{pod="a",budget="ai/b"}', "100+0x60"),
+    "ClaudeGatewayBudgetOverspent": ('claude_gateway_budget_spent_dollars{pod="a",budget="ai/b"}', "120+0x60"),
     "ClaudeGatewayBundleNearlyFull": ('claude_gateway_operator_bundle_bytes{part="public"}', "900000+0x60"),
 }
 """Alert → the one series of it that is not well."""

@@ -95,6 +95,11 @@ def _saved(by: str = "", *, over: str, how: str = "increase") -> str:
     return f"{saved} - ({extra} or 0 * {saved})"
 
 
+def _most(metric: str) -> str:
+    """Return a gauge of budgets: every pod reports what it knows of all, so that the largest is right."""
+    return f"max by (budget) ({metric}{{{_RELEASE}}})"
+
+
 def _quantile(share: float, metric: str) -> Query:
     rate = f"sum by (le, gen_ai_request_model) (rate({metric}_bucket{{{_OTEL}}}[{_RATE}]))"
     return Query(f"histogram_quantile({share}, {rate})", f"{{{{gen_ai_request_model}}}} p{share * 100:g}")
@@ -147,6 +152,20 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
                 "Sessions and single agents are in the log: claude-gateway spend --by session,agent.",
             ),
             Panel("Top routes and models", "bargauge", [_top(names.METRIC_COST, "route, model")], "currencyUSD", 8),
+            Panel(
+                "Budgets: spent of the period",
+                "timeseries",
+                [Query(f"{_most(names.METRIC_BUDGET_SPENT)} / {_most(names.METRIC_BUDGET_LIMIT)}", "{{budget}}")],
+                "percentunit",
+                12,
+            ),
+            Panel(
+                "Budgets: dollars",
+                "timeseries",
+                [Query(_most(names.METRIC_BUDGET_SPENT), "{{budget}}")],
+                "currencyUSD",
+                12,
+            ),
         ),
     ),
     (
