@@ -77,7 +77,7 @@ AWS_PLACE = {"aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": "ht
 GOOGLE_PLACE = {"vertex_project": "p", "vertex_location": "global"}
 
 
-def in_cloud(secret: bytes | None, *, role: Role | None = None, **place: str) -> Target:
+def in_cloud(secret: bytes | None, place: Mapping[str, str], *, role: Role | None = None) -> Target:
     """A target in a cloud, as the control plane renders it."""
     entry = None if secret is None else secret_entry("cloud", secret)
     aws = Aws(region=place["aws_region_name"], role=role) if "aws_region_name" in place else None
@@ -95,7 +95,7 @@ def in_cloud(secret: bytes | None, *, role: Role | None = None, **place: str) ->
 
 
 def test_a_target_in_a_cloud_has_place_and_identity() -> None:
-    keys = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', **AWS_PLACE)
+    keys = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', AWS_PLACE)
     assert keys.api_key is None
     assert keys.cloud == {
         **AWS_PLACE,
@@ -104,20 +104,20 @@ def test_a_target_in_a_cloud_has_place_and_identity() -> None:
         "aws_session_token": "",
     }
     assert keys.dial == Dial("bedrock.example", 443)
-    token = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S","sessionToken":"T"}', **AWS_PLACE)
+    token = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S","sessionToken":"T"}', AWS_PLACE)
     assert token.cloud is not None
     assert token.cloud["aws_session_token"] == "T"
-    bearer = in_cloud(b'{"bearerToken":"B"}', **AWS_PLACE)
+    bearer = in_cloud(b'{"bearerToken":"B"}', AWS_PLACE)
     assert (bearer.api_key, bearer.cloud) == ("B", AWS_PLACE)
-    google = in_cloud(b'{"type":"service_account"}', **GOOGLE_PLACE)
+    google = in_cloud(b'{"type":"service_account"}', GOOGLE_PLACE)
     assert google.cloud == {**GOOGLE_PLACE, "vertex_credentials": {"type": "service_account"}}
-    assert in_cloud(None, **GOOGLE_PLACE).cloud == GOOGLE_PLACE
+    assert in_cloud(None, GOOGLE_PLACE).cloud == GOOGLE_PLACE
     assert all("secret" not in repr(found).lower() for found in (keys, token, bearer, google))
 
 
 def test_a_target_in_a_role_has_the_keys_that_each_request_brings() -> None:
     role = Role(arn="arn:aws:iam::123456789012:role/claude")
-    found = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', role=role, **AWS_PLACE)
+    found = in_cloud(b'{"accessKeyId":"A","secretAccessKey":"S"}', AWS_PLACE, role=role)
     assert found.cloud == AWS_PLACE, "those that assume the role call no model"
     spending = found.spending('["RA", "RS", "RT"]')
     assert spending.cloud == {
@@ -137,11 +137,11 @@ def test_a_target_in_a_role_has_the_keys_that_each_request_brings() -> None:
 @pytest.mark.parametrize("place", [AWS_PLACE, GOOGLE_PLACE])
 def test_what_is_no_identity_is_refused(secret: bytes, place: dict[str, str]) -> None:
     with pytest.raises(BundleError, match=r"cloud\.\w+"):
-        in_cloud(secret, **place)
+        in_cloud(secret, place)
 
 
 def test_an_open_target_in_a_cloud_takes_ids_of_its_own_region_only() -> None:
-    open_one = in_cloud(b'{"bearerToken":"B"}', **AWS_PLACE)
+    open_one = in_cloud(b'{"bearerToken":"B"}', AWS_PLACE)
     arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-5-5"
     for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", arn):
         assert open_one.resolved(model) == f"bedrock/{model}"
@@ -157,7 +157,7 @@ def test_an_open_target_in_a_cloud_takes_ids_of_its_own_region_only() -> None:
     ):
         with pytest.raises(ModelRefused):
             open_one.resolved(model)
-    vertex = in_cloud(None, **GOOGLE_PLACE)
+    vertex = in_cloud(None, GOOGLE_PLACE)
     assert vertex.resolved("claude-sonnet-4-5@20250929") == "vertex_ai/claude-sonnet-4-5@20250929"
     with pytest.raises(ModelRefused):
         vertex.resolved("agent_engine/x")
