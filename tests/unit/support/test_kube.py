@@ -22,8 +22,8 @@ def test_a_pod_that_goes_is_known_as_one() -> None:
         "status": {
             "podIP": "10.0.0.1",
             "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"restartCount": 1}],
-            "initContainerStatuses": [{"restartCount": 2}],
+            "containerStatuses": [{"name": "one", "containerID": "containerd://0a1b", "restartCount": 1}],
+            "initContainerStatuses": [{"name": "first", "restartCount": 2}],
         },
     }
     assert Pod.parse(item) == Pod(name="a", uid="u", ip="10.0.0.1", ready=True, leaving=True, restarts=3)
