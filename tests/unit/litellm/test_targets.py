@@ -1,6 +1,7 @@
 """Targets from a bundle, and what becomes of those that are no longer configured."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
