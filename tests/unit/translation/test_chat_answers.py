@@ -422,6 +422,7 @@ JUNK = st.recursive(
     )
 )
 @example(chunks=[{"choices": [{"delta": {"content": "\udc00\ud800"}, "finish_reason": "stop"}]}])
+@example(chunks=[{"choices": [{"reasoning": None, "finish_reason": "0", "stop_reason": "\ud83d"}]}])
 def test_no_chunk_crashes_the_reader(chunks: list[Any]) -> None:
     writer = Writer(OPTIONS)
     reader = ChatReader(writer)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin, Calls
 from claude_gateway_proxy.translation.chat.parts import said_of
-from claude_gateway_proxy.translation.decoding import Halves
+from claude_gateway_proxy.translation.decoding import Halves, whole
 from claude_gateway_proxy.translation.ends import is_reason, reason_of
 from claude_gateway_proxy.translation.messages.events import Usage
 from claude_gateway_proxy.translation.usage import usage_of
@@ -134,7 +134,7 @@ class Chunks:
         matched = choice.get("stop_reason")
         if isinstance(matched, str) and matched and not is_reason(matched):
             # vLLM names the stop sequence that it met.
-            self.stop_sequence = matched
+            self.stop_sequence = whole(matched)
 
     def _message(self, message: Mapping[str, Any], *, last: bool = False) -> Iterator[Piece]:
         """Return what a delta says, or a message. The ``last`` one may repeat what was streamed before it."""
