@@ -162,7 +162,7 @@ def test_it_holds_the_locked_packages_and_no_others(image: str) -> None:
     purelib = _run(image, "python", "-c", packages).strip()
 
     found = {name.lower().replace("_", "-") for name in _run(image, "python", "-c", listing % purelib).split()}
-    own = {"claude-gateway", "claude-gateway-proxy", "claude-gateway-scripted"}
+    own = {"claude-gateway", "claude-gateway-runtime", "claude-gateway-proxy", "claude-gateway-scripted"}
     assert own <= found
     assert found - own <= locked
     assert not found & {"litellm-enterprise", "pip", "setuptools", "uv", "kubernetes", "hatchling", "pytest"}
