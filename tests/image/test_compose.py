@@ -121,7 +121,6 @@ def _write(folder: Path, *models: str) -> None:
     ]
     scratch = folder / "all.yaml.new"
     scratch.write_text(yaml.safe_dump_all([{"apiVersion": API_VERSION, **document} for document in documents]))
-    # The container's user is nobody that this machine knows.
     scratch.chmod(0o644)
     scratch.rename(folder / "all.yaml")
 
@@ -129,12 +128,15 @@ def _write(folder: Path, *models: str) -> None:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     config = tmp_path_factory.mktemp("config")
+    state = tmp_path_factory.mktemp("state")
+    # The container's user is nobody that this machine knows.
     config.chmod(0o755)
+    state.chmod(0o777)
     _write(config, "first")
     name = f"claude-gateway-test-{uuid.uuid4().hex[:12]}"
     environment = {
         "CLAUDE_GATEWAY_CONFIG": str(config),
-        "CLAUDE_GATEWAY_STATE": str(tmp_path_factory.mktemp("state")),
+        "CLAUDE_GATEWAY_STATE": str(state),
         "CLAUDE_GATEWAY_PUBLISH": "127.0.0.1:0",
         "CLAUDE_GATEWAY_AUTH_PUBLISH": "127.0.0.1:0",
     }

@@ -189,6 +189,11 @@ _CREDENTIALS: Final = (
                 "secretRef": {"name": "aws"},
                 "baseURL": "https://vpce-0a1b2c3d-bedrock-runtime.us-east-1.vpce.amazonaws.com",
                 "attribution": ["Client", "Team"],
+                "assumeRole": {
+                    "arn": "arn:aws:iam::123456789012:role/claude",
+                    "externalID": "claude-gateway",
+                    "sessionTags": ["Client", "Team"],
+                },
             },
         },
     ),

@@ -63,6 +63,9 @@ def _alone(ref: ObjectRef, old: Plan, new: Plan) -> bool:
     if ref.kind == Kind.GATEWAY_CLIENT:
         clients = [[c for c in p.policy.clients if c.name == name] for p in (old, new)]
         return clients[0] == clients[1] and old.policy.client_keys == new.policy.client_keys
+    if ref.kind == Kind.BUDGET:
+        budgets = [[b for b in p.policy.budgets if b.name == name] for p in (old, new)]
+        return budgets[0] == budgets[1]
     routes = [[r for r in p.policy.routes if r.name == name] for p in (old, new)]
     return routes[0] == routes[1]
 
@@ -71,6 +74,7 @@ def _of_namespace(ref: ObjectRef, decided: Plan) -> list[Any]:
     return [r for r in decided.policy.routes if r.name.startswith(f"{ref.namespace}/")]
 
 
+PREFIXES = {Kind.MODEL_ROUTE: "route", Kind.GATEWAY_CLIENT: "client", Kind.BUDGET: "budget"}
 REPORTS = st.sampled_from(["old", "new", "mixed", "silent", "half"])
 
 
@@ -98,8 +102,7 @@ def test_it_is_never_true_unless_every_ready_pod_serves_just_that(
         assert ready
         assert not {"silent", "half"} & set(ready)
         if ref.kind != Kind.CLAUDE_CREDENTIAL:
-            prefix = "route" if ref.kind == Kind.MODEL_ROUTE else "client"
-            mine = f"{prefix}:{ref.namespace}/{ref.name}"
+            mine = f"{PREFIXES[ref.kind]}:{ref.namespace}/{ref.name}"
             revisions = {first} if set(ready) == {"old"} else {second} if set(ready) == {"new"} else {first, second}
             assert {held[revision].get(mine) for revision in revisions} == {held[second][mine]}
     for status_of in decided.statuses:
