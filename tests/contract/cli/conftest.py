@@ -39,7 +39,7 @@ def start(folder: Path) -> Iterator[Starter]:
     def begin(*arguments: str, text: bool = False, sources: tuple[Path, ...] = (), **environment: str) -> Serve:
         files = [part for source in (sources or (folder,)) for part in ("-f", str(source))]
         style = [] if text else ["--log-format", "json"]
-        own = {"XDG_RUNTIME_DIR": str(memory), "XDG_STATE_HOME": str(memory)}
+        own = {"XDG_RUNTIME_DIR": str(memory), "XDG_STATE_HOME": str(folder.parent / "state")}
         command = python("claude_gateway.cli", "serve", *files, "--listen", "127.0.0.1:0", *style, *arguments)
         process = Process(command, environment={**own, **environment})
         running.append(process)

@@ -57,7 +57,7 @@ def test_a_suspended_client_is_refused_until_it_is_resumed(scripted: Scripted) -
         assert "suspended" in refused.json["error"]["message"]
         assert "retry-after" not in refused.headers
         assert refused.headers[HEADER_GATEWAY_CLIENT] == "ns/dev"
-        assert gateway.requests(count=1, client="ns/dev", status=429)[0]["outcome"] == "client_error"
+        assert gateway.requests(count=1, client="ns/dev", status=429)[0]["outcome"] == "refused"
         assert ask(gateway, key=FREE).status == 200
         gateway.apply(policy(scripted))
         assert ask(gateway).status == 200

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.names import HEADER_LOGIN, HEADER_LOGIN_STATE, LOGIN_REJECTED
-from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure, row
 
 _NAME_LIMIT: Final = 128
@@ -13,14 +12,9 @@ _NAME_LIMIT: Final = 128
 
 @dataclass(eq=False, kw_only=True)
 class AnsweredFailure(Failure):
-    """A failure with further headers. ``rejects_login``: Anthropic does not accept the login."""
+    """A failure by Anthropic's answer. ``rejects_login``: Anthropic does not accept the login."""
 
-    more: Headers = ()
     rejects_login: bool = False
-
-    def headers(self) -> Headers:
-        """The headers of every failure, and its own."""
-        return [*super().headers(), *self.more]
 
 
 @row(401, retry=False)
