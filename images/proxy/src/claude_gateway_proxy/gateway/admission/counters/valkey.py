@@ -93,8 +93,10 @@ class ValkeyCounters:
 
     async def run(self) -> None:
         """Send settlements, renew what is held, and look whether Valkey answers again, until cancelled."""
+        task = asyncio.current_task()
         await self._probe()
-        while True:
+        # The client library may swallow a cancellation; the task then still knows that it was asked to end.
+        while task is None or not task.cancelling():
             with suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):
                     await self._work.wait()
