@@ -1,6 +1,7 @@
 """Fixtures of the whole tree: the scripted upstream and the data plane's real processes."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -10,6 +11,9 @@ from tests.support.processes.gateway import System
 from claude_gateway_scripted import Scripted
 
 load_profile()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a script it is ignored, and programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
