@@ -93,14 +93,21 @@ def federated(name: str = "anthropic", *, namespace: str = "default", **fields: 
     return manifest(Kind.CLAUDE_CREDENTIAL, name, {"workloadIdentity": {**ids, **fields}}, namespace=namespace)
 
 
-def budget(name: str = "everyone", *, amount: str = "250.00", namespace: str = "default", **fields: Any) -> Manifest:
+def budget(
+    name: str = "everyone",
+    *,
+    amount: str = "250.00",
+    namespace: str = "default",
+    created: str | None = None,
+    **fields: Any,
+) -> Manifest:
     """A Budget for every client of its namespace."""
     spec = {
         "amount": amount,
         **({} if {"clients", "teams", "groups"} & fields.keys() else {"clients": ["*"]}),
         **fields,
     }
-    return manifest(Kind.BUDGET, name, spec, namespace=namespace)
+    return manifest(Kind.BUDGET, name, spec, namespace=namespace, created=created)
 
 
 LOGIN_TOKEN: Final = "sk-ant-oat01-" + "a1" * 20

@@ -11,6 +11,7 @@ from claude_gateway.contract.budget import Period, Spending, Window, window
 from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan.budget_details import BudgetDetails, read_budget
+from claude_gateway.plan.budget_status import known
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.programmed import PodState
 from claude_gateway.plan.world import Settings, read
@@ -84,6 +85,24 @@ def test_a_status_that_somebody_else_wrote_is_replaced() -> None:
     status = _written(_decided(700 * _CENT))
     status["gateways"][0]["budget"]["updatedAt"] = "soon"
     assert _written(_decided(701 * _CENT, status=status))["budget"]["spent"] == "7.01"
+
+
+def _known(status: Any) -> dict[str, Spending]:
+    written = budget(amount="10", period="Day")
+    return known(read([written if status is None else {**written, "status": status}], _RULES))
+
+
+def test_what_a_status_says_is_known_to_an_operator_that_starts() -> None:
+    status = _written(_decided(250 * _CENT))
+    assert _known(status) == {"default/everyone": Spending(_DAY, 250 * _CENT)}
+    assert _known(None) == {}
+
+
+@pytest.mark.parametrize(("field", "value"), [("spent", "much"), ("startedAt", "soon"), ("resetsAt", "never")])
+def test_a_spend_that_somebody_else_wrote_is_not(field: str, value: str) -> None:
+    status = _written(_decided(250 * _CENT))
+    status["gateways"][0]["budget"][field] = value
+    assert _known(status) == {}
 
 
 def _condition(decided: Plan) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import (
     NOW,
+    budget,
     client,
     credential,
     plan,
@@ -92,9 +93,11 @@ def test_a_flood_costs_its_own_namespace_its_newest_objects(flood: Callable[[], 
         route("late", models=["claude-late"], namespace="team", targets=KEYLESS, created=NEW),
         secret(values={"client": "cgw_late-0123456789abcdef"}, namespace="team"),
         client("late", namespace="team", created=NEW),
+        budget("late", clients=["late"], namespace="team", created=NEW),
     ]
     decided = plan(*sound(), *flooding, *late)
     assert served(decided) >= {"default/sonnet", "default/alice", "team/late"}
+    assert [each.name for each in decided.policy.budgets] == ["team/late"]
     names = [m["metadata"]["name"] for m in flooding if m["kind"] in ("ModelRoute", "GatewayClient")]
     gone = left_out(decided)
     assert 0 < len(gone) < len(names)
