@@ -74,7 +74,7 @@ def _of_namespace(ref: ObjectRef, decided: Plan) -> list[Any]:
     return [r for r in decided.policy.routes if r.name.startswith(f"{ref.namespace}/")]
 
 
-PREFIXES = {Kind.MODEL_ROUTE: "route", Kind.GATEWAY_CLIENT: "client", Kind.BUDGET: "budget"}
+PREFIXES: dict[str, str] = {Kind.MODEL_ROUTE: "route", Kind.GATEWAY_CLIENT: "client", Kind.BUDGET: "budget"}
 REPORTS = st.sampled_from(["old", "new", "mixed", "silent", "half"])
 
 
