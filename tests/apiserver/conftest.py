@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.kube.apiserver import ApiServer
+from tests.support.kube.cluster import Cluster
+from tests.support.processes.fakeagent import FakeAgent
 from tests.support.processes.operator import namespace
 from tests.support.processes.waiting import until
 
@@ -38,3 +40,16 @@ def new_namespace(api: ApiServer) -> Callable[[], str]:
 def home(new_namespace: Callable[[], str]) -> str:
     """The namespace of a release."""
     return new_namespace()
+
+
+@pytest.fixture
+def cluster(api: ApiServer, home: str) -> Cluster:
+    """The namespace of the release."""
+    return Cluster(api, home)
+
+
+@pytest.fixture
+def agent() -> Iterator[FakeAgent]:
+    """The agent of every pod."""
+    with FakeAgent() as running:
+        yield running

@@ -2,9 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
 
-import pytest
 from tests.support.builders.objects import budget, sound
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster
@@ -19,19 +17,6 @@ from claude_gateway.names import ConditionType, Kind, Reason, allotment_name
 
 _BUDGET = Kind.BUDGET.value
 _DOLLAR = 1_000_000_000
-
-
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
-def agent() -> Iterator[FakeAgent]:
-    """The agent of every pod."""
-    with FakeAgent() as running:
-        yield running
 
 
 def _key() -> str:

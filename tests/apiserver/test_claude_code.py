@@ -31,12 +31,6 @@ CALLER = {"name": "notebook", "secretName": "notebook"}
 
 
 @pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
 def team(new_namespace: Callable[[], str]) -> str:
     """Another namespace that the release watches."""
     return new_namespace()

@@ -1,7 +1,6 @@
 """Credentials on a real API server: its own ServiceAccount tokens at Anthropic's stand-in, and truthful statuses."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +80,6 @@ async def test_a_token_for_another_audience_is_refused(api: ApiServer, home: str
 async def test_a_token_of_another_account_is_refused(api: ApiServer, home: str, account: str, tmp_path: Path) -> None:
     token = projected(api, home, account)
     assert await asked(token, vendor(api, home, "another"), tmp_path) == (502, [401])
-
-
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
-def agent() -> Iterator[FakeAgent]:
-    """The agent of the only pod."""
-    with FakeAgent() as running:
-        yield running
 
 
 def heard(cluster: Cluster, outcome: Outcome, answer: str, *, at: float = _AT) -> PodReport:

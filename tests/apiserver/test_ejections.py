@@ -1,8 +1,5 @@
 """A route's status says which targets the proxy pods have ejected, on a real API server."""
 
-from collections.abc import Iterator
-
-import pytest
 from tests.support.builders.objects import sound
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster
@@ -15,19 +12,6 @@ from claude_gateway.names import ConditionType, Kind, Reason
 
 _ROUTE = Kind.MODEL_ROUTE.value
 _UNTIL = 4_000_000_000.0
-
-
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
-def agent() -> Iterator[FakeAgent]:
-    """The agent of the only pod."""
-    with FakeAgent() as running:
-        yield running
 
 
 def ejected(cluster: Cluster) -> PodReport:

@@ -28,12 +28,6 @@ ROTATED = "sk-test-rotated-upstream-key-0123456789"
 
 
 @pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
 def operator(api: ApiServer, home: str) -> Iterator[Operator]:
     """A running operator with exactly the rights of ``rights.py``."""
     with Operator(api, home).install() as running:

@@ -19,19 +19,6 @@ ROTATED = "sk-test-rotated-upstream-key-0123456789"
 
 
 @pytest.fixture
-def agent() -> Iterator[FakeAgent]:
-    """A pod's agent."""
-    with FakeAgent() as running:
-        yield running
-
-
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
-@pytest.fixture
 def operator(api: ApiServer, home: str, agent: FakeAgent) -> Iterator[Operator]:
     """A running operator."""
     with Operator(api, home, AGENT_PORT=str(agent.port)).install() as running:

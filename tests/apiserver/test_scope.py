@@ -23,12 +23,6 @@ from claude_gateway_operator.rollout import ANNOTATION
 ROUTE, CREDENTIAL, CLIENT = Kind.MODEL_ROUTE.value, Kind.CLAUDE_CREDENTIAL.value, Kind.GATEWAY_CLIENT.value
 
 
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
-
-
 def created(api: ApiServer, cluster: Cluster, name: str) -> datetime:
     return datetime.fromisoformat(api.get(url(ROUTE, cluster.home, name))["metadata"]["creationTimestamp"])
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pytest
 from tests.support.builders.objects import credential, route, secret, sound, target
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster, url
@@ -16,12 +15,6 @@ from tests.support.processes.waiting import until
 from claude_gateway.names import Kind, Reason
 
 ROUTE = Kind.MODEL_ROUTE.value
-
-
-@pytest.fixture
-def cluster(api: ApiServer, home: str) -> Cluster:
-    """The namespace of the release."""
-    return Cluster(api, home)
 
 
 def get(cluster: Cluster, name: str = "sonnet") -> dict[str, Any]:

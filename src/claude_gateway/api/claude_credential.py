@@ -107,7 +107,7 @@ ExternalId = Annotated[
     ),
 ]
 Callers = Annotated[tuple[Literal["Client", "Team", "User"], ...], Items("part", most=3, unique=True)]
-"""What a cloud is told about the caller of a request."""
+"""What a cloud learns about the caller of a request."""
 
 
 class ApiKey(Spec):
@@ -139,7 +139,7 @@ class AssumeRole(Spec):
     session_tags: Callers | None = Field(
         default=None,
         description=(
-            "What AWS is told about each caller, as tags `client`, `team` and `user` of a session of their own. The "
+            "What AWS learns about each caller, as tags `client`, `team` and `user` of a session of their own. The "
             "role's trust policy must allow `sts:TagSession`. Default: nothing."
         ),
     )
@@ -167,7 +167,7 @@ class Bedrock(Spec):
     attribution: Callers | None = Field(
         default=None,
         description=(
-            "What AWS is told about each caller of a Claude model, as request metadata in its model invocation logs. "
+            "What AWS learns about each caller of a Claude model, as request metadata in its model invocation logs. "
             "Default: nothing."
         ),
     )
@@ -199,7 +199,7 @@ class Vertex(Spec):
     attribution: Callers | None = Field(
         default=None,
         description=(
-            "What Google is told about each caller of a Claude model, as labels on the bill. Default: nothing."
+            "What Google learns about each caller of a Claude model, as labels on the bill. Default: nothing."
         ),
     )
 

@@ -53,7 +53,7 @@ class Parameters(Contract):
 
 
 class Attribution(StrEnum):
-    """What a cloud is told about the caller of a request."""
+    """What a cloud learns about the caller of a request."""
 
     CLIENT = "Client"
     TEAM = "Team"
@@ -61,7 +61,7 @@ class Attribution(StrEnum):
 
 
 class Role(Contract):
-    """A role at AWS that is assumed for each caller; ``session_tags`` is what AWS is told about them."""
+    """A role at AWS that is assumed for each caller; ``session_tags`` is what AWS learns about them."""
 
     arn: str
     external_id: str | None = None
@@ -70,8 +70,8 @@ class Role(Contract):
 
 class Aws(Contract):
     """Where a Bedrock target is; its secret is JSON with ``accessKeyId``, ``secretAccessKey`` and, where there is one,
-    ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity. ``attribution`` is what AWS is
-    told about each caller with a request. ``role`` is assumed with that identity, and then calls the models.
+    ``sessionToken``, or with ``bearerToken`` alone. No secret: the pod's own identity. ``attribution`` is what AWS
+    learns about each caller with a request. ``role`` is assumed with that identity, and then calls the models.
     """
 
     region: str
@@ -82,7 +82,7 @@ class Aws(Contract):
 class Google(Contract):
     """Where a Vertex target is; its secret is a service account's key file. No secret: the pod's own identity.
 
-    ``attribution`` is what Google is told about each caller.
+    ``attribution`` is what Google learns about each caller.
     """
 
     project: str

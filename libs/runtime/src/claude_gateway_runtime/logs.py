@@ -10,8 +10,9 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
+
+from claude_gateway_runtime.clock import utc
 
 _FIELDS: Final = "fields"
 
@@ -60,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Render ``record``; the event's own fields come last and cannot hide the fixed ones."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time = utc(record.created)
         error = record.exc_info[1] if record.exc_info else None
         message = record.getMessage()
         if error is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from claude_gateway.contract import money
-from claude_gateway.contract.billing import price_of
+from claude_gateway.contract.billing import Price, price_of
 from claude_gateway.contract.prices import Tokens, cost, saved_by_cache
 from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.call import Call
@@ -45,11 +45,14 @@ def cost_of(call: Call, target: Target) -> Cost:
     """Return what the tokens in a call's record cost at the target that answered; a count of tokens costs nothing."""
     if call.format is Format.COUNT_TOKENS:
         return Cost()
-    price = price_of(target, call.asked_of(target))
+    return _cost_at(price_of(target, call.asked_of(target)), call)
+
+
+def _cost_at(price: Price, call: Call) -> Cost:
     tokens = tokens_of(call.record, modes=requested_modes(call))
     dollars = cost(price.prices, tokens)
     if dollars is None:  # pragma: no cover - a complete price has no gap
-        raise AssertionError(target.id)
+        raise AssertionError(price)
     saved, extra = saved_by_cache(price.prices, tokens)
     return Cost(
         nanodollars=money.nanodollars(dollars),
@@ -69,12 +72,17 @@ def charge(call: Call, target: Target, passed: Passed) -> None:
         return
     record = call.record
     estimated = _estimate(call, passed)
-    found = cost_of(call, target)
+    price = price_of(target, call.asked_of(target))
+    found = _cost_at(price, call)
     record.cost += found.nanodollars
     record.cost_certain = record.cost_certain and found.certain and not estimated
     record.saved, record.extra = found.saved, found.extra
-    listed = target.model != "*" or price_of(target, call.asked_of(target)).listed
-    record.billed_model = OTHER if not listed else call.asked_of(target) if target.model == "*" else target.model
+    record.billed_model = billed_model(call, target) if target.model != "*" or price.listed else OTHER
+
+
+def billed_model(call: Call, target: Target) -> str:
+    """Return the name by which the target's provider knows the model of a request."""
+    return call.asked_of(target) if target.model == "*" else target.model
 
 
 def describe(call: Call) -> None:

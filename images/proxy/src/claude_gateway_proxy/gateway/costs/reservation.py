@@ -12,7 +12,7 @@ from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.costs.cost import requested_modes
+from claude_gateway_proxy.gateway.costs.cost import billed_model, requested_modes
 from claude_gateway_proxy.operations import OPERATIONS
 
 DEFAULT_OUTPUT: Final = 32_000
@@ -62,8 +62,7 @@ def _prompt(facts: Facts) -> int:
 
 def _output(call: Call, target: Target) -> int:
     """Return the most tokens of one answer."""
-    model = call.asked_of(target) if target.model == "*" else target.model
-    known = models.find(target.provider, model)
+    known = models.find(target.provider, billed_model(call, target))
     limits = [call.body.limit(name) for name in OPERATIONS[call.format].output_limits]
     bounds = [*limits, target.max_output_tokens, None if known is None else known.output]
     return min((bound for bound in bounds if bound is not None), default=DEFAULT_OUTPUT)

@@ -6,7 +6,7 @@ a budget gets the spend of the current day, week from Monday, and month, in UTC.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +21,7 @@ from claude_gateway_proxy.gateway.costs.usage import HOUR, Standing, Standings, 
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_runtime.asgi import JSON, Scope, Send, send_document, send_whole
+from claude_gateway_runtime.clock import utc
 
 PATH: Final = "/v1/usage"
 OAUTH_PATH: Final = "/api/oauth/usage"
@@ -148,9 +149,7 @@ def _limit(each: Standing, *, active: bool) -> dict[str, Any]:
         "kind": "spend",
         "group": _GROUPS[each.period],
         "percent": percent,
-        "resets_at": datetime.fromtimestamp(each.ends_at, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
+        "resets_at": utc(each.ends_at),
         "severity": "normal" if percent < 75 else "warning" if percent < 100 else "critical",
         "is_active": active,
     }
@@ -173,4 +172,4 @@ def _shown(found: Sum) -> dict[str, Any]:
 
 
 def _iso(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+    return utc(moment, timespec="seconds")

@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+
+from claude_gateway_runtime.clock import utc
 
 _BATCH_SECONDS: Final = 0.02
 _HELD_LIMIT: Final = 8 * 1024 * 1024
@@ -96,5 +97,4 @@ class Journal:
 
 
 def _line(event: str, fields: Mapping[str, object], *, level: str) -> bytes:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return _encode({"time": now, "level": level, "event": event, **fields}) + b"\n"
+    return _encode({"time": utc(time.time()), "level": level, "event": event, **fields}) + b"\n"

@@ -1,10 +1,10 @@
 """What an event says of a request: who, where, how much and how it ended; never its content, and no secret."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.money import exact
 from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_runtime.clock import utc
 
 Event = dict[str, object]
 
@@ -16,7 +16,7 @@ def begun(record: Record, *, ident: str, unix: float) -> Event:
     """Return what is known of a request when it begins; the event itself where the process ends before the request."""
     return {
         "id": ident,
-        "started_at": _time(unix),
+        "started_at": utc(unix),
         "request_id": record.request_id,
         "client": record.client,
         "user": record.user,
@@ -33,7 +33,7 @@ def ended(record: Record, *, ident: str, unix: float, now: float) -> Event:
     """Return the event of a request that ended: at ``unix`` by the calendar, at ``now`` on the record's clock."""
     return {
         **begun(record, ident=ident, unix=unix - (now - record.started)),
-        "ended_at": _time(unix),
+        "ended_at": utc(unix),
         "duration_ms": round((now - record.started) * 1000, 1),
         "ttft_ms": None if record.first_byte is None else round((record.first_byte - record.started) * 1000, 1),
         "target": record.target,
@@ -58,7 +58,3 @@ def ended(record: Record, *, ident: str, unix: float, now: float) -> Event:
         "judges": "" if record.judges is None else record.judges.request_id,
         "mirrors": "" if record.mirrors is None else record.mirrors.request_id,
     }
-
-
-def _time(unix: float) -> str:
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
