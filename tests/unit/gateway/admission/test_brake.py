@@ -467,8 +467,9 @@ def sessions_of_work(draw: st.DrawFn) -> list[list[list[tuple[str, Any]]]]:
     return [draw(st.lists(st.lists(call, min_size=1, max_size=3), max_size=6)) for _ in range(50)]
 
 
+# At most 350 requests: with two minutes each, below the limit of twelve hours of work.
 @settings(max_examples=10, deadline=None)
-@given(sessions_of_work(), st.floats(0.5, 200.0), st.floats(0.0, 0.2))
+@given(sessions_of_work(), st.floats(0.5, 120.0), st.floats(0.0, 0.2))
 def test_a_normal_session_of_fifty_turns_is_never_stopped(
     work: list[list[list[tuple[str, Any]]]], step: float, cost: float
 ) -> None:
