@@ -161,11 +161,13 @@ async def test_keys_of_pod_identity_end_during_traffic(pod: pytest.MonkeyPatch, 
     cloud = Cloud(life=3.0)
     async with serving(cloud) as gw:
         file = pod_identity(pod, cloud, tmp_path)
+        statuses = [await ask(gw)]
+        # The kubelet replaces a token as a whole: nobody reads half of one.
+        (new := tmp_path / "eks-token.new").write_text("second")
+        new.replace(file)
         end = time.monotonic() + 8.0
-        statuses = []
         while time.monotonic() < end:
             statuses += await asyncio.gather(*(ask(gw) for _ in range(3)))
-            file.write_text("second")
             await asyncio.sleep(0.1)
         assert set(statuses) == {200}
         assert len(cloud.fetched) > 2
