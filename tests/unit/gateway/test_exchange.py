@@ -1,25 +1,19 @@
 """The exchange with a lane that it has never seen: candidates, failover, and who judges tool calls."""
 
 import asyncio
-import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from multidict import CIMultiDict
-from tests.support.builders import bundles
+from tests.support.builders import bundles, calls
 from tests.support.processes.inprocess import events, hang, stream, upstream, whole
 from yarl import URL
 
-from claude_gateway.contract.client import Client
 from claude_gateway.contract.route import Timeouts
 from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission
-from claude_gateway_proxy.gateway.auth.principal import Principal
-from claude_gateway_proxy.gateway.body.document import parse
-from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.exchange import Choose, Exchange
@@ -28,8 +22,7 @@ from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch
 from claude_gateway_proxy.gateway.lanes.lane import Sending
 from claude_gateway_proxy.gateway.lanes.relay.lane import RelayLane
 from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice, LaneName, Why
-from claude_gateway_proxy.gateway.snapshot import build
-from claude_gateway_proxy.gateway.telemetry.record import FailedTry, Record, UpstreamError
+from claude_gateway_proxy.gateway.telemetry.record import FailedTry, UpstreamError
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import NOTHING
 from claude_gateway_proxy.unreachable import Obstacle
@@ -76,22 +69,7 @@ class Caller:
 
 def _call(*targets: Target, timeouts: Timeouts | None = None, **more: object) -> Call:
     route = bundles.route("m", targets=targets, timeouts=timeouts or Timeouts())
-    body = parse(json.dumps({"model": "m", "stream": True, "messages": [], **more}).encode())
-    return Call(
-        wire=Wire.ANTHROPIC,
-        format=Format.MESSAGES,
-        path="/v1/messages",
-        query=b"",
-        headers=(),
-        login=(),
-        facts=Facts(body, ()),
-        frames=None,
-        raw=body.raw,
-        snapshot=build(bundles.bundle([route])),
-        principal=Principal(Client(name="ns/dev")),
-        route=route,
-        record=Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=time.monotonic()),
-    )
+    return calls.call(route, stream=True, **more)  # type: ignore[arg-type]
 
 
 def _target(name: str, url: str = "http://127.0.0.1:1") -> Target:

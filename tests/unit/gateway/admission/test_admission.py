@@ -1,26 +1,17 @@
 """What admission makes of the demands of its parts: taken together, settled once, refused in their owner's words."""
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from tests.support.builders import bundles
+from tests.support.builders.calls import call
 
-from claude_gateway.contract.client import Client
-from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.admission.admission import Admission, Charge, Usage, Watch
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Instead, Purse, Slots
 from claude_gateway_proxy.gateway.admission.queue import Patience
-from claude_gateway_proxy.gateway.auth.principal import Principal
-from claude_gateway_proxy.gateway.body.document import parse
-from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, rate_limited
-from claude_gateway_proxy.gateway.snapshot import build
-from claude_gateway_proxy.gateway.telemetry.record import Record
 
 _ENDS = 2**40
 _SLOT = Slots("s", most=1)
@@ -68,29 +59,9 @@ def _charge(demand: Demand, *, actual: Callable[[Usage], int] | None = None, **m
     return Charge(demand=demand, **values)  # type: ignore[arg-type]
 
 
-def _call() -> Call:
-    route = bundles.route("m")
-    body = parse(json.dumps({"model": "m", "messages": []}).encode())
-    return Call(
-        wire=Wire.ANTHROPIC,
-        format=Format.MESSAGES,
-        path="/v1/messages",
-        query=b"",
-        headers=(),
-        login=(),
-        facts=Facts(body, ()),
-        frames=None,
-        raw=body.raw,
-        snapshot=build(bundles.bundle([route])),
-        principal=Principal(Client(name="ns/dev")),
-        route=route,
-        record=Record(wire=Wire.ANTHROPIC, format=Format.MESSAGES, started=time.monotonic()),
-    )
-
-
 async def test_a_request_of_which_nothing_is_demanded_costs_nothing() -> None:
     admission = Admission([_Demands()])
-    first, second = await admission.admit(_call()), await admission.admit(_call())
+    first, second = await admission.admit(call()), await admission.admit(call())
     assert first is second
     assert (first.headers, first.instead) == ((), None)
     first.settle(Usage())
@@ -108,20 +79,20 @@ async def test_a_grant_is_settled_once_with_what_each_demand_says_was_used() -> 
         counters=counters,
         patience=Patience(seconds=0),
     )
-    grant = await admission.admit(_call())
+    grant = await admission.admit(call())
     with pytest.raises(Failure, match="s is full"):
-        await admission.admit(_call())
+        await admission.admit(call())
     usage = Usage(output_tokens=30)
     grant.settle(usage)
     grant.settle(Usage(output_tokens=5))
     assert await counters.read(["p"]) == {"p": 30}
     assert seen == [usage]
-    await admission.admit(_call())
+    await admission.admit(call())
 
 
 async def test_a_request_that_only_somebody_watches_is_heard_of_at_its_end() -> None:
     seen: list[Usage] = []
-    grant = await Admission([_Demands(Watch(seen.append))]).admit(_call())
+    grant = await Admission([_Demands(Watch(seen.append))]).admit(call())
     grant.settle(Usage(input_tokens=1))
     assert seen == [Usage(input_tokens=1)]
 
@@ -130,10 +101,10 @@ async def test_the_answer_says_what_counted_before_the_request() -> None:
     purse = Purse("p", amount=100, reserve=10, ends_at=_ENDS)
     charge = _charge(purse, actual=_used(40), headers=lambda spent: [(b"x-spent", b"%d" % spent)])
     admission = Admission([_Demands(charge)])
-    grant = await admission.admit(_call())
+    grant = await admission.admit(call())
     assert grant.headers == ((b"x-spent", b"0"),)
     grant.settle(Usage())
-    assert (await admission.admit(_call())).headers == ((b"x-spent", b"40"),)
+    assert (await admission.admit(call())).headers == ((b"x-spent", b"40"),)
 
 
 async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_counts() -> None:
@@ -141,7 +112,7 @@ async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_co
     purse = Purse("p", amount=0, reserve=10, ends_at=_ENDS)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
     charge = _charge(purse, actual=_used(7), instead=Instead("cheap", "ns"), overdrawn=overdrawn)
-    grant = await Admission([_Demands(charge, _charge(_SLOT))], counters=counters).admit(_call())
+    grant = await Admission([_Demands(charge, _charge(_SLOT))], counters=counters).admit(call())
     assert grant.instead == Instead("cheap", "ns")
     grant.settle(Usage())
     assert await counters.read(["p"]) == {"p": 7}
@@ -153,7 +124,7 @@ async def test_what_refuses_beside_an_empty_purse_still_refuses() -> None:
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
     charges = _Demands(_charge(purse, instead="cheap", overdrawn=overdrawn), _charge(other))
     with pytest.raises(Failure, match="q is full"):
-        await Admission([charges]).admit(_call())
+        await Admission([charges]).admit(call())
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -166,10 +137,10 @@ async def test_without_its_counters_a_process_counts_what_it_may_count_alone(req
     admission = Admission([charges], counters=_Away())
     if required:
         with pytest.raises(Failure) as caught:
-            await admission.admit(_call())
+            await admission.admit(call())
         assert (caught.value.status, caught.value.code) == (503, "limits_unavailable")
         return
-    grant = await admission.admit(_call())
+    grant = await admission.admit(call())
     grant.settle(Usage())
     with pytest.raises(Failure, match="p is full"):
-        await admission.admit(_call())
+        await admission.admit(call())

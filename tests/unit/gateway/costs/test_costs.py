@@ -1,28 +1,20 @@
 """What requests cost: by what was reported, by what passed of an answer that broke off, and at most beforehand."""
 
-import json
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import bundles
+from tests.support.builders import bundles, calls
 
 from claude_gateway.contract import money
-from claude_gateway.contract.client import Client
 from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.admission.admission import Usage
-from claude_gateway_proxy.gateway.auth.principal import Principal
-from claude_gateway_proxy.gateway.body.document import parse
-from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, cost_of, describe, tokens_of
 from claude_gateway_proxy.gateway.costs.passed import output_tokens
 from claude_gateway_proxy.gateway.costs.reservation import DEFAULT_OUTPUT, reservation
-from claude_gateway_proxy.gateway.snapshot import build
-from claude_gateway_proxy.gateway.telemetry.record import Record
 
 OPUS = "claude-opus-4-6"
 
@@ -39,22 +31,8 @@ def _call(
     **more: object,
 ) -> Call:
     route = bundles.route("m", targets=targets)
-    body = parse(json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], **more}).encode())
-    return Call(
-        wire=wire,
-        format=format,
-        path="/",
-        query=b"",
-        headers=headers,
-        login=(),
-        facts=Facts(body, headers),
-        frames=None,
-        raw=body.raw,
-        snapshot=build(bundles.bundle([route])),
-        principal=Principal(Client(name="ns/dev")),
-        route=route,
-        record=Record(wire=wire, format=format, started=time.monotonic()),
-    )
+    messages = [{"role": "user", "content": "hi"}]
+    return calls.call(route, wire=wire, format=format, headers=headers, **{"messages": messages, **more})
 
 
 ENDED = Passed(ended=True)
