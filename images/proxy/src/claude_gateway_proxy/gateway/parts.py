@@ -6,7 +6,6 @@ from typing import Final
 
 from claude_gateway.names import USAGE_DIR
 from claude_gateway_proxy.gateway.admission.counters.server import Server
-from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
@@ -17,28 +16,6 @@ from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
-
-
-def valkey(settings: Settings) -> ValkeyCounters | None:
-    """Return the counters of all pods, whose connections are made later; None where each pod counts alone."""
-    if settings.valkey_address is None:
-        return None
-    server = Server(
-        settings.valkey_address,
-        tls=settings.valkey_tls,
-        ca_file=settings.valkey_ca_file,
-        username=settings.valkey_username,
-        password_file=settings.valkey_password_file,
-    )
-
-    def changed(error: str | None) -> None:
-        if error is None:
-            emit(_log, "valkey_available")
-            return
-        policy = settings.when_valkey_unavailable
-        emit(_log, "valkey_unavailable", level=logging.WARNING, error=error, limited_requests=policy)
-
-    return ValkeyCounters(server, prefix=settings.valkey_prefix, changed=changed)
 
 
 def responses(settings: Settings) -> ResponseCache | None:

@@ -10,21 +10,14 @@ from contextlib import suppress
 from typing import Final
 
 from claude_gateway.contract.report import CredentialReport, Overview, ProcessReport
-from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET, SPEND_JSON
+from claude_gateway.names import ACCESS_TOKENS_DIR, BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 from claude_gateway_proxy.gateway import parts
-from claude_gateway_proxy.gateway.admission.admission import Admission
-from claude_gateway_proxy.gateway.admission.brake.brake import Brake
-from claude_gateway_proxy.gateway.admission.budgets import Budgets
-from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.limits import RateLimits
-from claude_gateway_proxy.gateway.admission.queue import Patience
-from claude_gateway_proxy.gateway.admission.shares import Shares
-from claude_gateway_proxy.gateway.admission.till import Till
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.costs.usage import Standing
+from claude_gateway_proxy.gateway.counting import Counting
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
 from claude_gateway_proxy.gateway.exchange import Exchange
@@ -74,34 +67,13 @@ class Process:
         )
         dispatch = Dispatch(self._identities)
         lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, self._identities))
-        self._valkey = parts.valkey(settings)
-        alone = MemoryCounters()
-        self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
-        path = settings.spend_file or settings.run_dir / SPEND_JSON
-        self._till = Till(alone=alone, store=self._valkey, shares=self._shares, path=path)
-        self._brake = Brake(time.monotonic)
-        self._budgets = Budgets(self._till)
-        limits = RateLimits(pods=self._counting, required=settings.when_valkey_unavailable == "reject")
-        admission = Admission(
-            [self._brake, limits, self._budgets],
-            targets=limits,
-            counters=self._valkey,
-            alone=alone,
-            patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
-        )
-        self._metrics.states.watch_queue(lambda: admission.waiting)
+        self._counting = Counting(settings)
+        admission = self._counting.admission
         self._events = parts.usage_events(settings)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._events)
         self._issuers = Issuers(documents.fetch)
-        self._metrics.states.watch_targets(self._exchange.ledger.ejected)
-        self._metrics.states.watch_credentials(self._credentials)
-        self._metrics.states.watch_budgets(self._spent)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._otlp = otlp.start(os.environ)
-        if self._valkey is not None:
-            self._metrics.states.watch_valkey(str(settings.valkey_address), self._valkey_up)
-        if self._events is not None:
-            self._metrics.states.watch_usage(self._events.state)
         self._records = Records(
             metrics=self._metrics,
             journal=journal if settings.log_level in ("debug", "info") else None,
@@ -115,7 +87,7 @@ class Process:
             used=self._records.used,
             verify_signatures=verify_signatures,
             sign_in=self._sign_in,
-            release=self._brake.release,
+            release=self._counting.brake.release,
             standings=self._standings,
         )
         self._app = App(
@@ -130,6 +102,7 @@ class Process:
             verify_signatures=verify_signatures,
             responses=parts.responses(settings),
         )
+        self._watch()
         self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         self._public = self._open()
         internal = InternalApp(
@@ -152,9 +125,9 @@ class Process:
             await listener.start()
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
-            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._till.run())]
-            if self._valkey is not None:
-                work.append(group.create_task(self._valkey.run()))
+            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._counting.till.run())]
+            if (valkey := self._counting.valkey) is not None:
+                work.append(group.create_task(valkey.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -167,17 +140,22 @@ class Process:
         await self._exchange.close()
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
-        if self._valkey is not None:
-            await self._valkey.close()
+        if valkey is not None:
+            await valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
 
-    def _valkey_up(self) -> bool:
-        return self._valkey is not None and self._valkey.available
-
-    def _counting(self) -> int:
-        """Return how many processes count limits apart."""
-        return self._shares.current().pods if self._valkey is None else 1
+    def _watch(self) -> None:
+        """Let the metrics ask the parts for their states at each scrape."""
+        states, counting = self._metrics.states, self._counting
+        states.watch_queue(lambda: counting.admission.waiting)
+        states.watch_targets(self._exchange.ledger.ejected)
+        states.watch_credentials(self._credentials)
+        states.watch_budgets(self._spent)
+        if (valkey := counting.valkey) is not None:
+            states.watch_valkey(str(self._settings.valkey_address), lambda: valkey.available)
+        if self._events is not None:
+            states.watch_usage(self._events.state)
 
     def _open(self) -> Sequence[Listener]:
         settings = self._settings
@@ -236,12 +214,12 @@ class Process:
     def _standings(self, principal: Principal) -> Sequence[Standing]:
         """Return how a caller stands with its budgets."""
         snapshot = self._live.current
-        return () if snapshot is None else self._budgets.standings(snapshot.payers, principal)
+        return () if snapshot is None else self._counting.budgets.standings(snapshot.payers, principal)
 
     def _spent(self) -> Iterable[tuple[str, int, int]]:
         """Return what was spent of each budget, and its amount."""
         snapshot = self._live.current
-        return () if snapshot is None else self._budgets.spent(snapshot.payers.budgets)
+        return () if snapshot is None else self._counting.budgets.spent(snapshot.payers.budgets)
 
     def _report(self) -> ProcessReport:
         report = self._live.report(in_flight=self._app.in_flight)
@@ -249,7 +227,7 @@ class Process:
             "credentials": self._credentials(),
             "clients": self._app.uses.report(),
             "ejected": self._exchange.ledger.ejected_for_long(),
-            "budgets": self._till.report(),
+            "budgets": self._counting.till.report(),
             "drained": self._app.draining and not self._app.in_flight,
         }
         return report.model_copy(update=more)
