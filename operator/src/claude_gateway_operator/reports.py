@@ -183,7 +183,7 @@ def _news(report: PodReport | None) -> object:
 
 
 def _spent(report: PodReport | None) -> object:
-    """Return the parts of a report that are about budgets; silence is no news of them."""
+    """Return the parts of a report that are about budgets; silence says nothing about them."""
     gateway = None if report is None else report.gateway
     return () if gateway is None else (gateway.budgets, gateway.drained)
 

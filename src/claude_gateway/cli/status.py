@@ -33,9 +33,9 @@ def status(
     ready = _gateway(url, decision)
     for each in decision.plan.statuses:
         false = [found for found in each.conditions if found.status == "False"]
-        accepted = next((found for found in each.conditions if found.type == ConditionType.ACCEPTED), None)
-        told = [*false, *(found for found in each.conditions if found.type == ConditionType.SUSPENDED)]
-        shown = "; ".join(f"{found.type}: {found.message}" for found in told) or (accepted.message if accepted else "")
+        notable = [*false, *(found for found in each.conditions if found.type == ConditionType.SUSPENDED)]
+        accepted = [found.message for found in each.conditions if found.type == ConditionType.ACCEPTED]
+        shown = "; ".join([f"{found.type}: {found.message}" for found in notable] or accepted[:1])
         click.echo(printable(f"{'not ok' if false else 'ok'}  {each.object}  {shown}".rstrip()))
     for finding in decision.findings:
         if not finding.is_error:

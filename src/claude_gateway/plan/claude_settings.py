@@ -7,7 +7,7 @@ from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 
 
 def canonical(owner: ObjectRef, text: str | None) -> tuple[str, Problem | None]:
-    """Return the settings as one line of JSON with sorted keys; empty, with a Problem, where they are no such object.
+    """Return the settings as one line of JSON with sorted keys; empty, with a Problem, if they are anything else.
 
     Claude Code computes a checksum of this form, to learn whether its settings are current. Source: the protocol that
     its own gateway documents at ``GET /protocol``.

@@ -247,8 +247,8 @@ def place_of(spec: ClaudeCredentialSpec) -> tuple[Aws | None, Google | None]:
     """Return the AWS region or Google project of a credential; both are None for an API key."""
     aws, google = None, None
     if spec.bedrock is not None:
-        told = _attribution(spec.bedrock.attribution)
-        aws = Aws(region=spec.bedrock.region, attribution=told, role=_role(spec.bedrock.assume_role))
+        attribution = _attribution(spec.bedrock.attribution)
+        aws = Aws(region=spec.bedrock.region, attribution=attribution, role=_role(spec.bedrock.assume_role))
     if spec.vertex is not None:
         named = _attribution(spec.vertex.attribution)
         google = Google(project=spec.vertex.project, location=spec.vertex.location, attribution=named)

@@ -48,7 +48,7 @@ def pod_use(pod: str, report: ProcessReport | None, *, there: bool = True) -> Po
 def divide(
     budgets: Iterable[Budget], pods: Sequence[PodUse], before: Allotments, *, now: float, known: Mapping[str, Spending]
 ) -> Division:
-    """Divide all budgets anew; pure.
+    """Divide all budgets again; pure.
 
     ``before`` is what was written last. ``known`` is what statuses say was spent, for windows of which ``before`` says
     nothing.

@@ -111,9 +111,9 @@ def test_prometheus_knows_the_sums_of_all_pods(prometheus: tuple[str, type[_Prom
     ("status", "document", "said"),
     [
         (400, {"status": "error", "error": "parse error"}, "Prometheus answered 400: parse error"),
-        (200, b"<html>", "what answers with 200 is no Prometheus"),
-        (200, [], "what answers with 200 is no Prometheus"),
-        (200, {"status": "success", "data": {"result": [{}]}}, "what answers with 200 is no Prometheus"),
+        (200, b"<html>", "the server that answers with 200 is not a Prometheus"),
+        (200, [], "the server that answers with 200 is not a Prometheus"),
+        (200, {"status": "success", "data": {"result": [{}]}}, "the server that answers with 200 is not a Prometheus"),
     ],
 )
 def test_what_prometheus_rejects_is_said(
@@ -129,7 +129,7 @@ def test_what_prometheus_rejects_is_said(
     ("arguments", "code", "said"),
     [
         (("--by", "clients"), 2, "--by: `clients` is unknown; choose from client"),
-        (("--since", "soon"), 2, "--since: `soon` is no time"),
+        (("--since", "soon"), 2, "--since: `soon` is not a time"),
         (("--until", "8d"), 2, "--since must be before --until"),
         (("--match", "a"), 2, "need --prometheus"),
         (("-", "--prometheus", "http://127.0.0.1:9"), 2, "cannot be used together"),

@@ -109,7 +109,7 @@ def _message(start: Json) -> Json:
 
 
 def _arguments(text: str) -> Any:
-    """The arguments of a call; those that ``max_tokens`` cut off are no JSON, and stay a text."""
+    """The arguments of a call; those that ``max_tokens`` cut off are not JSON, and stay text."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):

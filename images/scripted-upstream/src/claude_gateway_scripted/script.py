@@ -72,7 +72,7 @@ class Config:
     ``count_tokens`` and ``models`` are the statuses of those endpoints, ``headers`` are added to every reply,
     ``keys`` are the only credentials that are accepted (None: any or none), ``safeguards`` is the verdict on every
     tool call of a request that asks for one (None: the field is ignored), ``chunk_delay`` is in seconds. Asked to judge
-    tool calls, it finds those ``dangerous`` that contain this text (None: it echoes, which is no verdict). With
+    tool calls, it finds those ``dangerous`` that contain this text (None: it echoes, which is not a verdict). With
     ``plain_words`` above 0 each call is answered from bytes encoded beforehand, that many words long: nothing is
     parsed, scripted or recorded, for use under load. ``aws_keys`` (secret by access key id) are the only ones that
     may sign requests to Bedrock (None: anything goes); ``google_token`` is what a service account gets at ``/token``.

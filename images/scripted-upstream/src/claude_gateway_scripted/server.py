@@ -98,7 +98,7 @@ class Server:
         try:
             return await self._serve(request)
         except ConnectionError:
-            # The client left while it was being written to: nobody reads this, and it is no error of ours.
+            # The client left while it was being written to: nobody reads this, and the error is not ours.
             return web.Response()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -142,7 +142,7 @@ def _used(section: Section, key: str) -> dict[str, Any]:
         name, options = (each[0], each[1] if len(each) > 1 else {}) if isinstance(each, list) and each else (each, {})
         at = f"{key}[{index}]"
         if not isinstance(name, str):
-            section.lose(at, "the value is no name of a transformer", "Write its name, and import again.")
+            section.lose(at, "the value is not the name of a transformer", "Write its name, and import again.")
             continue
         found[name.lower()] = options if isinstance(options, dict) else {}
         _note(section, at, name, found[name.lower()])

@@ -56,9 +56,9 @@ def _value(line: Mapping[str, Any], name: str, at: datetime) -> str:
 
 
 def _sum(line: Mapping[str, Any]) -> Sum:
-    """Return the sum of one request. Raises ValueError where a count is no number."""
+    """Return the sum of one request. Raises ValueError where a count is not a number."""
     cost = money.parse(str(line["cost_usd"]))
     counts = {name: line.get(name, 0) for name in _TOKENS}
     if any(type(count) is not int or count < 0 for count in counts.values()):
-        raise ValueError("a count of tokens is no number")
+        raise ValueError("a count of tokens is not a number")
     return Sum(requests=1, cost=cost, estimated=cost if line.get("cost_estimated") is True else 0, **counts)

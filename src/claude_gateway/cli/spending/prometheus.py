@@ -79,7 +79,7 @@ def _read(answer: web.Answer, by: Sequence[str]) -> list[tuple[tuple[str, ...], 
             for each in document["data"]["result"]
         ]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, InvalidOperation):
-        raise Trouble(f"what answers with {answer.status} is no Prometheus", fix=fix) from None
+        raise Trouble(f"the server that answers with {answer.status} is not a Prometheus", fix=fix) from None
 
 
 def _token(path: Path) -> str:

@@ -96,5 +96,5 @@ def moment(text: str, *, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"`{text[:40]}` is no time; write `7d`, `24h`, or a date such as `2026-10-01`") from None
+        raise ValueError(f"`{text[:40]}` is not a time; write `7d`, `24h`, or a date such as `2026-10-01`") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

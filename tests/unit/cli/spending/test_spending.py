@@ -134,7 +134,7 @@ def test_times_are_read(text: str, expected: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "d", "7", "-7d", "7y", "99999d", "yesterday", "\u0667d"])
 def test_what_is_no_time_is_rejected(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; write `7d`"):
+    with pytest.raises(ValueError, match="is not a time; write `7d`"):
         moment(text, now=NOW)
 
 

@@ -20,7 +20,7 @@ class Account:
     """What was spent and is reserved of a budget in a window, or of a member's part of it, in nanodollars.
 
     ``lease`` is the lease that is in force, ``short`` what a request needed beyond it, and ``total`` what all processes
-    spent, as far as this one knows. ``repaid`` is what a store was told of the spend that it missed.
+    spent, as far as this one knows. ``repaid`` is what was reported to a store of the spend that it missed.
     """
 
     budget: str

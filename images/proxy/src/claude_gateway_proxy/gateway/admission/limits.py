@@ -57,7 +57,7 @@ class RateLimits:
     def _charges(
         self, call: Call, limits: Limits | None, limited: _Limited, *, own: bool = False, waits: bool = True
     ) -> Iterator[Charge]:
-        """Yield the charges of one object. ``own``: it is no request of the client's, which only pays its tokens."""
+        """Yield the charges of one object. ``own``: it is not a request of the client's, which only pays its tokens."""
         if limits is None:
             return
         if limits.requests_per_minute is not None and not own:

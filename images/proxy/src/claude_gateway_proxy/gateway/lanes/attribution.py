@@ -1,4 +1,4 @@
-"""Who a request is from, told to a cloud where the credential says so, so that the cloud's own bill splits.
+"""Names to a cloud who a request is from, where the credential says so, so that the cloud's own bill splits.
 
 Bedrock takes a JSON object in ``X-Amzn-Bedrock-Request-Metadata`` and notes it in its invocation logs; at most 16
 pairs of 256 characters. Vertex AI takes one in ``X-Vertex-AI-Labels``, in base64, and notes it on the bill; keys and

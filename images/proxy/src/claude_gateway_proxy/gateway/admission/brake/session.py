@@ -199,7 +199,7 @@ class _OfClient:
 
 
 def _key(ident: str) -> str:
-    """Return an id, or what stands for one that is so long that it is no id."""
+    """Return an id, or a short stand-in for one that is too long."""
     if len(ident) <= _LONGEST:
         return ident
     return blake2b(ident.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -19,7 +19,7 @@ NEWEST: Final = 64
 
 _FIELDS: Final = {Format.MESSAGES: "messages", Format.CHAT: "messages", Format.RESPONSES: "input"}
 _LONGEST: Final = 1024 * 1024
-"""Bytes of an item that is read; a longer one is no tool call that anybody repeats."""
+"""Bytes of an item that is read; nobody repeats a longer tool call."""
 _START: Final = 256
 """Bytes by which a line of conversation is known."""
 _REMINDER: Final = "<system-reminder>"
