@@ -1,7 +1,7 @@
 """LiteLLM's own functions, called directly: the floor of the LiteLLM lane.
 
 ``python -m tests.bench.litellm_direct FUNCTION BASE_URL COUNT`` prints the milliseconds of each call as a JSON list.
-``anthropic_messages`` takes and gives Messages as the lane does; ``acompletion`` is what the lane calls.
+``anthropic_messages`` takes and returns Messages as the lane does; ``acompletion`` is what the lane calls.
 """
 
 import asyncio

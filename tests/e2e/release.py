@@ -112,16 +112,16 @@ class Release:
         )
 
     def pods(self) -> list[Pod]:
-        """Give the proxy pods that are not being deleted."""
+        """Return the proxy pods that are not being deleted."""
         return self.kube.pods(namespace=self.namespace, selector=self.selector(self.proxy))
 
     def selector(self, deployment: str) -> str:
-        """Give what selects a Deployment's pods."""
+        """Return what selects a Deployment's pods."""
         found = self.kube.get("deployment", namespace=self.namespace, name=deployment)["spec"]["selector"]
         return ",".join(f"{key}={value}" for key, value in found["matchLabels"].items())
 
     def secret(self, name: str, entry: str) -> str:
-        """Give a value out of a Secret."""
+        """Return a value out of a Secret."""
         data = self.kube.get("secret", namespace=self.namespace, name=name)["data"]
         return base64.b64decode(data[entry]).decode()
 
@@ -175,11 +175,11 @@ class Gateway:
         return self.release.kube
 
     def load(self, *groups: Group) -> kubepods.Load:
-        """Give a load from the client pod."""
+        """Return a load from the client pod."""
         return kubepods.Load(self.kube, self.pod, groups)
 
     def streams(self, *groups: Group) -> kubepods.Load:
-        """Give long streams from the client pod, which are under way for a while before anything is answered."""
+        """Return long streams from the client pod, which are under way for a while before anything is answered."""
         return kubepods.Load(self.kube, self.pod, groups, answered=False)
 
     def rotate(self, key: str) -> None:
@@ -187,7 +187,7 @@ class Gateway:
         self.targets[0] = replace(self.targets[0], credential=digest(key))
 
     def steady(self) -> list[Group]:
-        """Give a load on both wires through the Service, over kept and over fresh connections."""
+        """Return a load on both wires through the Service, over kept and over fresh connections."""
         return [
             Group(f"{target}-{'fresh' if fresh else 'kept'}", self.release.url, target.model, fresh=fresh, pause=0.1)
             for target in self.targets
@@ -200,7 +200,7 @@ class Gateway:
 
 
 def new_client(release: Release, name: str, *, owner: str = "") -> str:
-    """Make a client and its key as the documentation says, and give the key; ``owner`` is the person behind it."""
+    """Make a client and its key as the documentation says, and return the key; ``owner`` is the person behind it."""
     file = ARTIFACTS / f"client-{release.name}-{name}.yaml"
     file.unlink(missing_ok=True)
     made = command.call("key", "new", name, *(("--owner", owner) if owner else ()), "-o", file)
@@ -222,7 +222,7 @@ def route(
     release: str | None = None,
     **target: str,
 ) -> Manifest:
-    """Give a route with one target; ``release`` is the one that it is for, where there are several."""
+    """Return a route with one target; ``release`` is the one that it is for, where there are several."""
     named = {} if release is None else {"gatewayRef": {"name": release}}
     spec = {"models": models, "targets": [{"model": model, **target}], **named}
     metadata = {"name": name, "labels": dict(labels or {})}

@@ -57,7 +57,7 @@ def test_claude_code_takes_a_tool_round(gateway: Gateway, upstream: kubepods.Ups
 
 
 def _claude(gateway: Gateway, target: Target, *arguments: str) -> list[dict[str, Any]]:
-    """Run one prompt with the genuine CLI in the client pod and give its events, the result last."""
+    """Run one prompt with the genuine CLI in the client pod and return its events, the result last."""
     stream = ("--output-format", "stream-json", "--verbose", "--include-partial-messages")
     printed = kubepods.run(
         gateway.kube, gateway.pod, "claude-newest", "-p", "--model", target.model, *stream, *arguments

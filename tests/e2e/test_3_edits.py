@@ -197,7 +197,7 @@ def test_five_hundred_routes_change_nothing_of_that(gateway: Gateway) -> None:
 
 
 def _transitions(gateway: Gateway) -> dict[str, list[tuple[str, str, str]]]:
-    """Give every condition of the objects that the release was furnished with, and since when it has been so."""
+    """Return every condition of the objects that the release was furnished with, and since when it has been so."""
     items = gateway.kube.items(
         "modelroutes,claudecredentials,gatewayclients,budgets", namespace=gateway.release.namespace
     )

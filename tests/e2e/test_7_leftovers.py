@@ -46,7 +46,7 @@ def test_an_uninstall_leaves_nothing_and_another_name_can_follow(gateway: Gatewa
 
 
 def _left(kube: Kube, release: Release) -> set[str]:
-    """Give all objects in the release's namespace, Events aside."""
+    """Return all objects in the release's namespace, Events aside."""
     kinds = kube.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
     wanted = ",".join(kind for kind in kinds if not kind.startswith("events"))
     items = json.loads(kube.kubectl("get", wanted, "-n", release.namespace, "-o", "json"))["items"]
@@ -54,7 +54,7 @@ def _left(kube: Kube, release: Release) -> set[str]:
 
 
 def _cluster_wide(kube: Kube, release: Release) -> list[str]:
-    """Give the release's objects outside of namespaces, the CRDs aside."""
+    """Return the release's objects outside of namespaces, the CRDs aside."""
     label = f"app.kubernetes.io/instance={release.name}"
     found = kube.kubectl("get", "clusterroles,clusterrolebindings", "-l", label, "-o", "name")
     return found.split()

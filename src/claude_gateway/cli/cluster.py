@@ -61,13 +61,19 @@ def overviews(module: str, *, context: str, namespace: str | None, release: str 
     selector = ",".join(f"{label}={value}" for label, value in labels.items())
     listed = kubectl("get", "pods", "-l", selector, *_RUNNING, "-o", "name", context=context, namespace=namespace)
     found: dict[str, Overview] = {}
+    trouble: Trouble | None = None
     for pod in listed.decode().split():
         command = ("exec", pod, "-c", "gateway", "--", "python", "-m", module)
         try:
             answer = kubectl(*command, context=context, namespace=namespace)
             found[pod.partition("/")[2]] = Overview.model_validate_json(answer)
+        except Trouble as error:
+            # One pod may be on its way out; the others are still shown.
+            trouble = error
         except ValidationError:
             continue
+    if not found and trouble is not None:
+        raise trouble
     if not found:
         raise Trouble(f"no pod of {name} answers", fix="Check --namespace and --release, and that its pods run.")
     return found

@@ -138,7 +138,7 @@ def conformance(
     name: str,
     **settings: Any,
 ) -> None:
-    """Check any gateway against the contract that Claude Code needs, and give a reason for each result.
+    """Check any gateway against the contract that Claude Code needs, and print a reason for each result.
 
     The gateway must use the scripted model (`python -m claude_gateway_scripted`) as its upstream. The suite controls
     its responses and reads what it received, so nothing else may use it. Checks run one after another and take a few

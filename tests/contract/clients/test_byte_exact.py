@@ -59,7 +59,7 @@ def tapped() -> Iterator[Stack]:
 
 
 def spliced(request: Message, model: str | None) -> bytes:
-    """Give a request's body with the upstream's model name, done by text so that nothing else can change."""
+    """Return a request's body with the upstream's model name, done by text so that nothing else can change."""
     if model is None:
         return request.body
     head, name, rest = request.body.partition(b'"model":"')
@@ -68,7 +68,7 @@ def spliced(request: Message, model: str | None) -> bytes:
 
 
 def own(headers: tuple[tuple[str, str], ...], without: set[str]) -> list[tuple[str, str]]:
-    """Give the headers that cross, in their order; names by their lower-case form, as HTTP compares them."""
+    """Return the headers that cross, in their order; names by their lower-case form, as HTTP compares them."""
     return [(name.lower(), value) for name, value in headers if name.lower() not in without]
 
 
@@ -79,7 +79,7 @@ def renamed(body: bytes, request: Message) -> bytes:
 
 
 def paired(front: Tap, back: Tap, model: str | None) -> list[tuple[Passed, Passed]]:
-    """Give what was asked on this side with what arrived on the other; parallel requests are told apart by bodies."""
+    """Return what was asked on this side with what arrived on the other; parallel requests are matched by body."""
     arrived = list(back.passed)
     pairs: list[tuple[Passed, Passed]] = []
     for asked in front.passed:

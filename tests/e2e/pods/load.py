@@ -116,7 +116,7 @@ async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> 
 
 
 async def _streamed(response: aiohttp.ClientResponse) -> tuple[str, int, str | None]:
-    """Give the model of a stream, the number of its events, and what is wrong with it."""
+    """Return the model of a stream, the number of its events, and what is wrong with it."""
     served, count, last = "", 0, ""
     try:
         async for line in response.content:

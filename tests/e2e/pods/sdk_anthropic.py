@@ -17,7 +17,7 @@ WEATHER: Any = {
 
 
 def text(message: anthropic.types.Message) -> str:
-    """Give the words of a message."""
+    """Return the words of a message."""
     return "".join(block.text for block in message.content if block.type == "text")
 
 

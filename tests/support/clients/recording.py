@@ -44,7 +44,7 @@ def record() -> str:
 
 
 def _session(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run each command as a person would, and give it with what it printed."""
+    """Run each command as a person would, and return it with what it printed."""
     shutil.copytree(ROOT / "examples" / "quickstart" / "scripted", folder / "gateway")
     listen, scripted = str(free_port()), str(free_port())
     for file in (folder / "gateway").glob("*.yaml"):

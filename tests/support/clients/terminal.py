@@ -98,7 +98,7 @@ class Terminal:
         return _solid(text) in _solid(self.screen)
 
     def shows(self, *texts: str, timeout: float = PATIENCE) -> str:
-        """Wait until one of the texts is on the screen, and give that one.
+        """Wait until one of the texts is on the screen, and return that one.
 
         Raises AssertionError, with the screen, when none comes or the program ends first.
         """

@@ -27,7 +27,7 @@ class Refused(AssertionError):  # noqa: N818 - named as what happened
 
 
 def helm(*arguments: str, text: str | None = None) -> str:
-    """Run helm and give what it printed. Raises Refused with what it complained about."""
+    """Run helm and return what it printed. Raises Refused with what it complained about."""
     if shutil.which("helm") is None:
         raise RuntimeError("helm is not on PATH; get it from https://helm.sh/docs/intro/install")
     done = subprocess.run(["helm", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)

@@ -33,7 +33,7 @@ def call(
     environment: Mapping[str, str] | None = None,
     timeout: float = PATIENCE,
 ) -> str:
-    """Run a command and give its output. Raises CommandError, with what it printed, when it fails."""
+    """Run a command and return its output. Raises CommandError, with what it printed, when it fails."""
     done = subprocess.run(
         command,
         input=text,
@@ -134,7 +134,7 @@ class Kube:
     def until_condition(
         self, resource: str, kind: str, *, namespace: str, name: str, status: str, reason: str = ""
     ) -> dict[str, Any]:
-        """Wait until a condition has this status (and reason), and give it."""
+        """Wait until a condition has this status (and reason), and return it."""
 
         def fits() -> dict[str, Any]:
             found = self.condition(resource, kind, namespace=namespace, name=name)

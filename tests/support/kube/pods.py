@@ -175,12 +175,12 @@ def job(name: str, *arguments: str, key: str) -> list[Manifest]:
 
 
 def run(kube: Kube, pod: str, *command: str, timeout: float = 120.0) -> str:
-    """Run a command in a client pod and give its output. Raises CommandError when it fails."""
+    """Run a command in a client pod and return its output. Raises CommandError when it fails."""
     return kube.kubectl("exec", "-n", CLIENTS, pod, "--", *command, timeout=timeout)
 
 
 def program(kube: Kube, pod: str, name: str, *arguments: str) -> dict[str, Any]:
-    """Run one of ``tests/e2e/pods`` and give what it printed last."""
+    """Run one of ``tests/e2e/pods`` and return what it printed last."""
     seen: dict[str, Any] = json.loads(run(kube, pod, "python", f"/programs/{name}", *arguments).splitlines()[-1])
     return seen
 
@@ -304,7 +304,7 @@ class Load:
         self.finish()
 
     def finish(self) -> list[Answer]:
-        """Wait until every request was answered, and give all answers."""
+        """Wait until every request was answered, and return all answers."""
         until(lambda: self._there("done"), timeout=ANSWER_SECONDS + 30, what=f"{self._name} to end")
         self.answers = self._read()
         return self.answers

@@ -77,7 +77,7 @@ class Process:
         return [line for line in found if event is None or line.get("event") == event]
 
     def listening(self, *, timeout: float = PATIENCE) -> str:
-        """Wait until it says where it listens, and give that address.
+        """Wait until it says where it listens, and return that address.
 
         Raises AssertionError, with its output, when it ends or stays silent.
         """
@@ -95,7 +95,7 @@ class Process:
         self._child.send_signal(number)
 
     def wait(self, *, timeout: float = PATIENCE) -> int:
-        """Wait for its end, and give the exit status."""
+        """Wait for its end, and return the exit status."""
         return self._child.wait(timeout)
 
     def stop(self) -> int:

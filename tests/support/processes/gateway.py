@@ -158,7 +158,7 @@ class System:
         return "".join(process.output for process in self.processes.values())
 
     def requests(self, *, count: int) -> list[dict[str, Any]]:
-        """Wait until the gateway logged so many requests, and give those lines."""
+        """Wait until the gateway logged so many requests, and return those lines."""
         until(lambda: len(self._requests()) >= count, what=f"{count} request lines")
         return self._requests()
 

@@ -121,7 +121,7 @@ class LoneGateway:
         return ProcessReport.model_validate_json(self.internal("/status"))
 
     def event(self, name: str) -> dict[str, Any]:
-        """Wait until this event is in the log, and give its first line."""
+        """Wait until this event is in the log, and return its first line."""
         return until(lambda: self.process.lines(name), what=name)[0]
 
     def requests(self, *, count: int, **fields: object) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ class Serve:
         return self.process.lines(event)
 
     def wait_for(self, event: str, *, count: int = 1) -> dict[str, Any]:
-        """Wait for the event of this number, and give it. Raises AssertionError when ``serve`` ends before."""
+        """Wait for the event of this number, and return it. Raises AssertionError when ``serve`` ends before."""
 
         def found() -> list[dict[str, Any]]:
             lines = self.events(event)

@@ -13,7 +13,7 @@ _PAUSE: Final = 0.02
 
 
 def until(ask: Callable[[], T], *, timeout: float = PATIENCE, what: str = "") -> T:
-    """Ask until the answer is true, and give it. Raises AssertionError, with the last answer, when it never is."""
+    """Ask until the answer is true, and return it. Raises AssertionError, with the last answer, when it never is."""
     end = time.monotonic() + timeout
     while not (answer := ask()):
         if time.monotonic() > end:

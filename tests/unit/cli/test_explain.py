@@ -150,6 +150,23 @@ def test_top_asks_each_pod_in_a_cluster(tmp_path: Path, monkeypatch: pytest.Monk
     assert "get pods -l a=b --field-selector status.phase=Running" in (tmp_path / "asked").read_text()
 
 
+def test_top_shows_the_pods_that_answer_and_says_why_if_none_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overview = json.dumps({"revision": "0123456789", "inFlight": 0, "requests": [], "targets": []})
+    deployment = json.dumps({"spec": {"selector": {"matchLabels": {"a": "b"}}}})
+    listed = {"get deployment": deployment, "get pods": "pod/leaving\npod/two\n"}
+    _kubectl(tmp_path / "one", monkeypatch, {**listed, "exec pod/two": overview})
+    outcome = call("top", "--context", "prod", "--release", "cg", "--once")
+    assert outcome.code == 0, outcome.stderr
+    assert "two  revision 01234567" in outcome.stdout
+    assert "leaving" not in outcome.stdout
+    _kubectl(tmp_path / "none", monkeypatch, listed)
+    outcome = call("top", "--context", "prod", "--release", "cg", "--once")
+    assert outcome.code == 1
+    assert "kubectl: Error from server (Forbidden)" in outcome.stderr
+
+
 def test_top_without_a_serve_says_how_to_get_one() -> None:
     outcome = call("top", "--once", "--url", "http://127.0.0.1:9")
     assert outcome.code == 1
@@ -159,7 +176,7 @@ def test_top_without_a_serve_says_how_to_get_one() -> None:
 def _kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> None:
     """Put a ``kubectl`` on the PATH that notes its arguments and answers by their beginning."""
     folder = tmp_path / "bin"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     cases = ""
     for number, (beginning, answer) in enumerate(answers.items()):
         (tmp_path / f"answer{number}").write_text(answer)

@@ -92,7 +92,7 @@ class Journal:
         return tuple(self._requests)
 
     def add(self, *, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes) -> Recorded:
-        """Keep a request, and give it so that its end can be noted."""
+        """Keep a request, and return it so that its end can be noted."""
         self._count += 1
         entry = Recorded(
             number=self._count,

@@ -48,7 +48,7 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 
 
 class FramedSend:
-    """An ASGI ``send`` that takes Messages and gives what a client of Bedrock reads."""
+    """An ASGI ``send`` that takes Messages and sends what a client of Bedrock reads."""
 
     def __init__(self, send: Send, *, format: Format) -> None:
         self._send = send
