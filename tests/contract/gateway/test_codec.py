@@ -160,6 +160,25 @@ async def test_a_stream_that_breaks_off_breaks_off_for_the_client_too() -> None:
         assert (await gw.records())[0]["upstream_errors"] == [f"{_target(up.url).id}: broken"]
 
 
+@pytest.mark.parametrize("last", [_STREAM[2], _STREAM[2] + _STREAM[5]], ids=["nothing", "[DONE]"])
+async def test_the_end_of_a_stream_without_a_finish_reason_is_no_end(last: bytes) -> None:
+    begun = asyncio.Event()
+
+    async def cut(_: Seen, writer: Any) -> None:
+        writer.write(head() + chunk(_STREAM[1]))
+        await begun.wait()
+        # The last text and the end in one read: the text is sent, and then the stream must not end as if all were well.
+        writer.write(chunk(last) + chunk(b""))
+
+    async with upstream(cut) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:
+        answer = await gw.post("/v1/messages", {**_ASKED, "stream": True})
+        await answer.content.readuntil(b"Hel")
+        begun.set()
+        with pytest.raises(ClientPayloadError):
+            await answer.read()
+        assert (await gw.records())[0]["upstream_errors"] == [f"{_target(up.url).id}: broken"]
+
+
 async def test_messages_are_sent_to_openai_as_responses() -> None:
     output = [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]
     usage = {"input_tokens": 3, "output_tokens": 2}

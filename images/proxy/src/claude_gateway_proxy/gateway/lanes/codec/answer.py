@@ -149,8 +149,10 @@ class Streamed:
                 break
         self._failure = documents.failure
         if translator.ended or (self._failure is None and (documents.done or not piece)):
-            self._ended, self._failure = True, None
+            self._failure = None
+            # Raises BadAnswer where the answer has no end: then what was translated is sent, and the stream breaks.
             parts.append(translator.end())
+            self._ended = True
 
     async def _linger(self) -> None:
         """Read the end of the upstream's body, so that its connection can serve the next request."""
