@@ -278,11 +278,11 @@ e2e-images: setup
 
 .PHONY: conformance
 conformance: setup ## Run the conformance suite against this tree; writes docs/conformance/ and docs/conformance.md
-	$(BIN)/python -m tests.peers claude-gateway
+	$(BIN)/python -m tests.peers claude-gateway claude-gateway-litellm
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: conformance-peers
-conformance-peers: setup setup-peer ## The same against the stock LiteLLM proxy and claude-code-router (needs node, npm)
+conformance-peers: setup .clients/litellm-proxy/.ready ## The same against the stock LiteLLM proxy and claude-code-router (needs node, npm)
 	$(BIN)/python -m tests.peers litellm claude-code-router
 	@$(MAKE) --no-print-directory generate
 

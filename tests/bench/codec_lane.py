@@ -39,7 +39,7 @@ async def rows(stack: Stack) -> list[Row]:
     return [
         ours,
         Row("The same through the LiteLLM lane", "", f"{litellm:,.0f} /s"),
-        Row(f"The same through {router.NAME}", "", f"{peer:,.0f} /s"),
+        Row(f"The same through {router.PEER.name}", "", f"{peer:,.0f} /s"),
         *await _waits(stack, _MESSAGES),
         await _rate(stack, _CHAT),
         *await _waits(stack, _CHAT),

@@ -7,12 +7,13 @@ gateway fails a check; what the others do is reported, not judged.
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 from tests.peers import litellm, ours, page, router
+from tests.peers.peer import Peer
 
-GATEWAYS: Final[dict[str, ModuleType]] = {"claude-gateway": ours, "litellm": litellm, "claude-code-router": router}
+OWN: Final = {"claude-gateway": ours.CODEC, "claude-gateway-litellm": ours.LITELLM}
+GATEWAYS: Final[dict[str, Peer]] = {**OWN, "litellm": litellm.PEER, "claude-code-router": router.PEER}
 
 _FOLDER: Final = re.compile(r"/[\w/.-]*/peer-\w+")
 
@@ -21,16 +22,16 @@ def main() -> int:
     """Run the suite against the gateways named on the command line."""
     failed = False
     for name in sys.argv[1:]:
-        module = GATEWAYS[name]
-        print(f"conformance: {module.NAME} ...", flush=True)
+        peer = GATEWAYS[name]
+        print(f"conformance: {peer.name} ...", flush=True)
         page.RESULTS.mkdir(exist_ok=True)
-        with module.running() as gateway:
-            done = gateway.run(*module.ARGUMENTS, "--name", module.NAME, "--json", page.results(name))
+        with peer.running() as gateway:
+            done = gateway.run(*peer.arguments, "--name", peer.name, "--json", page.results(name))
         _hide_folders(page.results(name))
         print(done.stdout, done.stderr, sep="\n", flush=True)
         if done.returncode not in (0, 1):
             return 2
-        failed |= module is ours and done.returncode == 1
+        failed |= name in OWN and done.returncode == 1
     return int(failed)
 
 

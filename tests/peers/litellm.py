@@ -1,6 +1,7 @@
 """The stock LiteLLM proxy (``litellm --config``) with the scripted model behind it, configured as its docs say."""
 
 import json
+import re
 import tempfile
 import time
 import urllib.error
@@ -11,18 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from tests.peers.peer import Peer
 from tests.support.processes.child import Process
 from tests.support.processes.ports import free_port
 from tests.support.processes.underway import KEY, Underway, scripted
 from tests.support.processes.waiting import until
 
-PROGRAM: Final = Path(__file__).resolve().parents[2] / ".venv-peer" / "bin" / "litellm"
-VERSION: Final = "1.106.2"
-NAME: Final = f"LiteLLM proxy {VERSION}"
-"""The version in locks/peer.txt."""
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_PROGRAM: Final = _ROOT / ".clients" / "litellm-proxy" / "bin" / "litellm"
+_LOCK: Final = _ROOT / "locks" / "litellm-proxy.txt"
 
 BEDROCK_ID: Final = "us.anthropic.claude-opus-4-5-20251101-v1:0"
-ARGUMENTS: Final = (
+_ARGUMENTS: Final = (
     *("--bedrock-base", "/bedrock", "--bedrock-prefix", "/bedrock", "--key-header", "x-litellm-api-key"),
     *("--estimate-model", "", "--judged-model", "", "--denied-model", ""),
     # Its Vertex pass-through goes to Google's own address, whatever is configured: it cannot be asked here.
@@ -36,9 +37,9 @@ _LOCAL: Final = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLI
 @contextmanager
 def running() -> Iterator[Underway]:
     """Start upstream and proxy."""
-    if not PROGRAM.exists():
-        raise SystemExit("the stock LiteLLM proxy is missing: make setup-peer")
-    with scripted() as upstream, started(PROGRAM, _config(upstream)) as url:
+    if not _PROGRAM.exists():
+        raise SystemExit("the stock LiteLLM proxy is missing: make .clients/litellm-proxy/.ready")
+    with scripted() as upstream, started(_PROGRAM, _config(upstream)) as url:
         _warm_up(url)
         yield Underway(url, upstream)
 
@@ -100,6 +101,13 @@ def _config(upstream: str) -> dict[str, Any]:
     }
 
 
+def _version() -> str:
+    """Return the version that is locked."""
+    found = re.search(r"^litellm==(\S+)", _LOCK.read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
 def _warm_up(url: str) -> None:
     """Ask once: the first answers take seconds, which is not what the suite is about."""
     body = {"model": "claude-opus-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "Say hello"}]}
@@ -117,3 +125,6 @@ def _ready(url: str, process: Process) -> bool:
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         time.sleep(0.2)
         return False
+
+
+PEER: Final = Peer(f"LiteLLM proxy {_version()}", _ARGUMENTS, running)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.peers.peer import Peer
 from tests.support.processes.child import Process
 from tests.support.processes.ports import free_port
 from tests.support.processes.underway import KEY, Underway, scripted
@@ -18,9 +19,8 @@ from tests.support.processes.waiting import until
 PACKAGE: Final = "@musistudio/claude-code-router"
 VERSION: Final = "2.0.0"
 """The newest that installs from npm alone: 3.1.1 names a package that the registry does not give."""
-NAME: Final = f"claude-code-router {VERSION}"
 
-ARGUMENTS: Final = (
+_ARGUMENTS: Final = (
     # It routes by `provider,model`.
     *("--claude-model", "anthropic,claude-opus-4-5-20251101", "--other-model", "openai,scripted-gpt"),
     *("--gemini-model", "gemini,gemini-3-pro", "--responses-model", "", "--embedding-model", ""),
@@ -85,3 +85,6 @@ def _config(upstream: str, port: int, *, key: str, model: str) -> dict[str, Any]
         ],
         "Router": {"default": "anthropic,claude-opus-4-5-20251101"},
     }
+
+
+PEER: Final = Peer(f"claude-code-router {VERSION}", _ARGUMENTS, running)

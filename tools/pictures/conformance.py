@@ -9,8 +9,8 @@ from tools.reference.conformance import COLUMNS, Column
 from claude_gateway.conformance.check import Outcome
 
 WIDTH: Final = 880
-_LEFT: Final = 210
-_BAR: Final = 500
+_LEFT: Final = 240
+_BAR: Final = 470
 _ROW: Final = 40
 
 

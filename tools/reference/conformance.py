@@ -15,9 +15,10 @@ from claude_gateway.conformance.checks import AREAS, CHECKS
 RESULTS: Final = Path(__file__).resolve().parents[2] / "docs" / "conformance"
 MARKS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "**✗**", Outcome.NOT_APPLICABLE: "n/a"}
 INTRO: Final = """\
-What Claude Code needs of a gateway, requirement by requirement, and what three gateways make of it. Each row is a
-check of `claude-gateway conformance`, which anyone can [point at any gateway](how-to/conformance.md); behind each of
-these stood the same [scripted model](../images/scripted-upstream/README.md).
+What Claude Code needs of a gateway, requirement by requirement, and what three gateways make of it, one of them on two
+lanes. Each row is a check of `claude-gateway conformance`, which anyone can
+[point at any gateway](how-to/conformance.md); behind each of these stood the same
+[scripted model](../images/scripted-upstream/README.md).
 
 ✓ the requirement is met; **✗** it is not, and [what failed](#what-failed) says what was seen; n/a the gateway does not
 claim the thing, or it cannot be seen from outside. The sources are Anthropic's published protocol for LLM gateways and
@@ -26,6 +27,8 @@ this project: rows of that kind are wishes of ours, which others never promised 
 COLUMNS: Final = {
     "claude-gateway": "`claude-gateway serve` with the configuration that `claude-gateway conformance --print-config` "
     "prints. Its pings were set to one second (`CLAUDE_GATEWAY_PING_SECONDS`), so that silences need not last.",
+    "claude-gateway-litellm": "The same, with `via: LiteLLM` in every target: LiteLLM translates what the gateway "
+    "would translate itself, as it does for all other providers.",
     "litellm": "The stock proxy, `litellm --config`, with a model list for all the same upstreams, `drop_params`, "
     "`modify_params`, no retries and no cooldowns, and client headers forwarded for one model, as its docs say for "
     "Claude Code. It ran without a database, so what concerns several keys, or unknown ones, is n/a. Google's sign-in "

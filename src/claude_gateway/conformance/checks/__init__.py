@@ -13,6 +13,7 @@ from claude_gateway.conformance.checks import (
     foundry,
     functions,
     identity,
+    irregular,
     messages,
     openai,
     refusals,
@@ -21,6 +22,7 @@ from claude_gateway.conformance.checks import (
     startup,
     streaming,
     translated,
+    unfinished,
     vertex,
 )
 
@@ -41,6 +43,8 @@ AREAS: Final = {
     "safeguards": "Auto mode (`safeguards`)",
     "dialect": "Claude Code with a model that is not Claude",
     "translated": "Errors of a model that is not Claude",
+    "unfinished": "Cut, failed and empty answers of a model that is not Claude",
+    "irregular": "Irregular answers of a model that is not Claude",
     "gemini": "Claude Code with a Gemini model",
     "responses-only": "Models that only speak Responses",
     "openai": "OpenAI's formats",
@@ -65,5 +69,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *dialect.CHECKS,
     *functions.CHECKS,
     *translated.CHECKS,
+    *unfinished.CHECKS,
+    *irregular.CHECKS,
     *openai.CHECKS,
 )
