@@ -207,7 +207,7 @@ test-newest-cli: setup setup-clients ## The tests of the Claude Code backend wit
 
 .PHONY: test-chart
 test-chart: setup ## The Helm chart: schema, manifests, rights, settings, snapshots (needs helm)
-	$(BIN)/python -m pytest tests/chart
+	$(BIN)/python -m pytest -n $(WORKERS) tests/chart
 
 .PHONY: test-alerts
 test-alerts: setup ## The chart's alerts, evaluated on series of metrics (needs helm, promtool)
