@@ -4,22 +4,38 @@ import asyncio
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.chaos.seen import Note
 from tests.soak.client import Client
 from tests.soak.edits import CLIENTS, Files
 from tests.soak.plans import Lane, Manner, Outcome, Plan, draw, unexplained
+from tests.support.builders.objects import budget
 from tests.support.processes.child import Process, python
 from tests.support.processes.gateway import System, documents
+
+from claude_gateway_scripted import Scripted
 
 DAY = 24 * 3600
 JUMPS = (DAY, -DAY, 366 * DAY, 0)
 """Seconds from the true time; the last one is the undoing."""
 STREAMS = 40
+PRICED = """
+apiVersion: claudegateway.io/v1alpha1
+kind: ModelRoute
+metadata: {{name: priced}}
+spec:
+  models: [claude-priced]
+  targets: [{{model: anthropic/priced, baseURL: "{url}", prices: {{input: "0", output: "100"}}}}]
+"""
+ASKED = {"model": "claude-priced", "max_tokens": 400, "messages": [{"role": "user", "content": "[[words 100]]"}]}
+"""A request that costs a cent."""
 
 
 @pytest.fixture
@@ -85,3 +101,42 @@ async def test_the_clock_jumps(tmp_path: Path, library: Path, upstream: str, see
     seen(f"{len(outcomes)} streams over days {', '.join(times)}, {len(wrong)} failed")
     assert len(set(times)) == len(JUMPS), f"the clock of the gateway did not jump: {times}"
     assert wrong == []
+
+
+def test_the_clock_jumps_while_a_budget_is_spent(library: Path, tmp_path: Path, scripted: Scripted, seen: Note) -> None:
+    """The clock jumps by a day, back by two, ahead by a year, and is set right, while clients spend a day's budget.
+
+    Each day has the whole amount and no more, to the cent, and a day that was begun goes on where it was.
+    """
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    environment = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_FILE": str(clock)}
+    with System(environment=environment) as system, httpx.Client(base_url=system.url, timeout=60) as client:
+        client.headers["x-api-key"] = system.key
+        system.apply(PRICED.format(url=scripted.url), budget("daily", amount="0.10", period="Day"))
+
+        def ask(times: int) -> int:
+            answers = [client.post("/v1/messages", json=ASKED).status_code for _ in range(times)]
+            assert set(answers) <= {200, 429}
+            return answers.count(200)
+
+        def standing() -> tuple[str, str]:
+            (found,) = client.get("/v1/usage").json()["budgets"]
+            return found["resets_at"], found["spent_usd"]
+
+        assert ask(5) == 5
+        today, spent = standing()
+        assert spent == "0.05"
+        served = {today: 5}
+        for jump in JUMPS:
+            clock.write_text(str(jump))
+            # Longer than it takes to look for what can be forgotten.
+            time.sleep(3)
+            count = ask(15)
+            day, spent = standing()
+            served[day] = served.get(day, 0) + count
+            assert Decimal(spent) == Decimal(served[day]) / 100
+        days = ", ".join(f"{day[:10]}: {count}" for day, count in served.items())
+        seen(f"answers of a cent for a budget of ten, by the day of its reset: {days}")
+        assert list(served.values()) == [10] * len(JUMPS)
+        assert next(iter(served)) == standing()[0] == today

@@ -220,7 +220,7 @@ def route(
     model: str,
     labels: Mapping[str, str] | None = None,
     release: str | None = None,
-    **target: str,
+    **target: str | Mapping[str, str],
 ) -> Manifest:
     """Return a route with one target; ``release`` is the one that it is for, where there are several."""
     named = {} if release is None else {"gatewayRef": {"name": release}}

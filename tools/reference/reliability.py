@@ -25,8 +25,7 @@ LIMITS: Final = """\
   network namespaces of the pods, which drop without a word.
 - All nodes of kind have the clock of their machine: clock jumps are tested with the processes alone, whose clock a
   small library moves.
-- With one node, its restart ends the load too: what is tested is that everything is served again without a hand.
-- A limit on shared counters (Valkey) is not part of these scenarios yet."""
+- With one node, its restart ends the load too: what is tested is that everything is served again without a hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,16 @@ async def test_what_was_spent_is_restored_in_a_valkey_that_lost_it(there: Valkey
             assert await client.pttl("{claude-gateway:ns/cg}:p") > 0
 
 
+async def test_a_purse_that_is_not_there_begins_with_what_a_pod_knows(there: ValkeyServer) -> None:
+    purse = Purse("p", amount=100, reserve=15, ends_at=_ENDS, known=80)
+    async with _pods(there, 2) as (one, other):
+        assert isinstance(await one.take(Purse("p", amount=100, reserve=15, ends_at=_ENDS, known=100)), Refused)
+        assert await one.take(purse, holder="a") == Taken((80,))
+        await one.settled([purse], 5, holder="a")
+        assert await other.take(Purse("p", amount=100, reserve=15, ends_at=_ENDS, known=99)) == Taken((85,))
+        assert await other.spent("p") == 85
+
+
 async def _until(condition: Callable[[], bool], what: str, *, meanwhile: _Pod) -> None:
     """Wait until something holds, and take from a bucket meanwhile."""
 

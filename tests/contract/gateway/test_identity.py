@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -21,7 +21,9 @@ from claude_gateway.contract.bundle import Bundle, secret_entry
 from claude_gateway.contract.client import Client, TokenRule
 from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.route import Route
 from claude_gateway.contract.target import Wire
+from claude_gateway_proxy.gateway.auth.claims import SKEW_SECONDS
 from claude_gateway_scripted.local import Scripted
 
 _CLOSED = "http://127.0.0.1:1"
@@ -33,8 +35,8 @@ def accepting(idp: IdentityProvider, *, models: tuple[str, ...] = ("*",), **rule
     return Client(name="ns/dev", models=models, tokens=(TokenRule.model_validate(found),))
 
 
-def served(*clients: Client, egress: Egress | None = None, **more: Any) -> Bundle:
-    routes = [route("claude-mine", targets=[target(base_url=_CLOSED)])]
+def served(*clients: Client, egress: Egress | None = None, routes: Sequence[Route] = (), **more: Any) -> Bundle:
+    routes = routes or [route("claude-mine", targets=[target(base_url=_CLOSED)])]
     return bundle(routes, clients=clients, egress=egress, **more)
 
 
@@ -178,7 +180,7 @@ def test_an_old_token_needs_neither_issuer_nor_audience() -> None:
         assert listed(gateway, shared(SECRET[:-1], user="bob")).status == 401
 
 
-def _ending(seconds: float) -> Bundle:
+def _ending(seconds: float, *, routes: Sequence[Route] = ()) -> Bundle:
     """Two keys, of which Alice's ends that many seconds from now."""
     table = client_keys.table(
         {
@@ -187,7 +189,10 @@ def _ending(seconds: float) -> Bundle:
         }
     )
     entry = secret_entry("clients", table)
-    policy = Policy(namespace="ns", clients=(Client(name="ns/team"),), client_keys=entry)
+    clients = (Client(name="ns/team"),)
+    policy = Policy(
+        namespace="ns", clients=clients, client_keys=entry, routes=tuple(routes), egress=Egress(loopback=True)
+    )
     return Bundle(gateway=policy.model_dump_json(by_alias=True).encode(), litellm=b"", secrets={entry: table})
 
 
@@ -199,6 +204,37 @@ def test_a_key_ends_at_its_moment_without_a_new_configuration() -> None:
         assert "expired" in listed(gateway, "cgw_of-alice").body.decode()
         assert listed(gateway, "cgw_of-bob").status == 200
         assert gateway.status().revision == revision
+
+
+_LIFE = 5
+"""Seconds that a credential is still valid when its answer begins."""
+
+
+@pytest.mark.parametrize("proof", ["jwt", "key"])
+def test_an_answer_that_began_in_time_is_completed_after_its_credential_ended(
+    idp: IdentityProvider, scripted: Scripted, proof: str
+) -> None:
+    scripted.script({"text": "word " * 130, "chunk_delay": 0.1})
+    routes = (route("claude-mine", targets=[target(base_url=scripted.url)]),)
+    with LoneGateway(served(accepting(idp))) as gateway:
+        if proof == "jwt":
+            gateway.apply(served(accepting(idp), routes=routes))
+            token = idp.token(exp=int(time.time() + _LIFE - SKEW_SECONDS))
+        else:
+            gateway.apply(_ending(_LIFE, routes=routes))
+            token = "cgw_of-alice"
+        connection = gateway.connect()
+        body = {**BODY, "model": "claude-mine", "max_tokens": 1000}
+        connection.request("POST", "/v1/messages", json.dumps(body), {"authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        assert response.status == 200
+        until(lambda: listed(gateway, token).status == 401, what="the end of the credential")
+        refused = gateway.call("POST", "/v1/messages", body=body, headers={"authorization": f"Bearer {token}"})
+        assert (refused.status, "expired" in refused.body.decode()) == (401, True)
+        (asked,) = scripted.requests
+        assert asked.ended is None, "the answer ended before the credential did: the test proved nothing"
+        assert b"message_stop" in response.read()
+        connection.close()
 
 
 def test_an_open_answer_of_a_deleted_client_is_completed_and_no_other_begins() -> None:

@@ -149,6 +149,24 @@ async def test_a_valkey_that_lost_its_memory_learns_again_what_was_spent(there: 
         await until_async(blocks, what="the budget to block again")
 
 
+async def test_a_valkey_that_lost_its_memory_counts_what_was_known_and_all_that_came_since(there: ValkeyServer) -> None:
+    async with _pods(there, budget=_budget(10_000)) as pods:
+        assert [await pods[number % 2].ask() for number in range(2)] == [200] * 2
+
+        async def known() -> bool:
+            return all(use.total == 2 * _COST for pod in pods for use in pod.till.report())
+
+        await until_async(known, what="the totals")
+        there.stop()
+        assert [await pods[number % 2].ask() for number in range(6)] == [200] * 6
+        there.start()
+        served = 8
+        while not await _purse(there):
+            served += [await pod.ask() for pod in pods].count(200)
+        served += [await pods[number % 2].ask() for number in range(8)].count(200)
+        await _until(there, lambda purse: purse == {"reserved": 0, "spent": served * _COST})
+
+
 async def test_what_a_pod_that_died_had_reserved_counts_as_spent(
     there: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ class Group:
     """``workers`` at once ask ``url`` for ``model``; ``fresh`` opens a connection for each request.
 
     ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop, at most for
-    ``seconds``.
+    ``seconds``. ``most`` is the number of tokens that an answer may have.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Group:
     rounds: int = 0
     prompt: str = "Turn"
     seconds: float = MOST_SECONDS
+    most: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> 
     started = time.time()
     body = {
         "model": group.model,
-        "max_tokens": 4096,
+        "max_tokens": group.most,
         "stream": stream,
         "messages": [{"role": "user", "content": f"{group.prompt} {started}"}],
     }

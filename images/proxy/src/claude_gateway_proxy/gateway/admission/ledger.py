@@ -12,7 +12,7 @@ from claude_gateway.contract.budget import Window
 from claude_gateway.contract.payers import PART
 
 KEPT_SECONDS: Final = 3600
-"""How long an account is kept after its window, for requests that end later, and for clocks that go back."""
+"""How long an account is kept once its window is over, for requests that end later, and for clocks that go back."""
 
 
 @dataclass(slots=True)
@@ -20,7 +20,8 @@ class Account:
     """What was spent and is reserved of a budget in a window, or of a member's part of it, in nanodollars.
 
     ``lease`` is the lease that is in force, ``short`` what a request needed beyond it, and ``total`` what all processes
-    spent, as far as this one knows. ``repaid`` is what was reported to a store of the spend that it missed.
+    spent, as far as this one knows. ``repaid`` is what was reported to a store of the spend that it missed. ``over_at``
+    is when the window was first seen to be over, by the clock that never jumps.
     """
 
     budget: str
@@ -32,6 +33,7 @@ class Account:
     short: int = 0
     total: int = 0
     repaid: int = 0
+    over_at: float | None = None
 
     @property
     def key(self) -> str:
@@ -59,15 +61,18 @@ class Ledger:
             found = self.accounts[name] = Account(budget, window, member)
         return found
 
-    def sweep(self, now: float) -> None:
-        """Forget the accounts of windows that are over."""
-        over = [
-            name
-            for name, account in self.accounts.items()
-            if account.window.ends_at + KEPT_SECONDS <= now and not account.reserved
-        ]
-        for name in over:
-            del self.accounts[name]
+    def sweep(self, *, unix: float, clock: float) -> None:
+        """Forget the accounts of windows that were over for long enough, however far the time of day jumped meanwhile.
+
+        ``clock`` is in seconds that never go back.
+        """
+        for name, account in list(self.accounts.items()):
+            if account.window.ends_at > unix:
+                account.over_at = None
+            elif account.over_at is None:
+                account.over_at = clock
+            elif clock - account.over_at >= KEPT_SECONDS and not account.reserved:
+                del self.accounts[name]
 
     def document(self) -> bytes | None:
         """Return what the file should hold; None if there is no file, or if it is current."""

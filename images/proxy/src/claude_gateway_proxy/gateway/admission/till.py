@@ -63,6 +63,12 @@ class Till:
         windows = self._shares.current().spent.get(part(account.budget, account.member), {})
         return max(account.spent, account.total, windows.get(account.window.key, 0))
 
+    def stored(self, account: Account) -> int:
+        """Return what the store counted for all processes, as far as this one knows, whether or not it still does."""
+        shared = self._shares.current()
+        windows = shared.spent.get(part(account.budget, account.member), {}) if shared.counted else {}
+        return max(account.total, windows.get(account.window.key, 0))
+
     def own(self, account: Account, limit: int) -> int:
         """Return the most that this process's own counters may count of a purse."""
         if self._shares.leased:
@@ -88,7 +94,7 @@ class Till:
                 self._follow()
                 if time.monotonic() - asked >= ASK_SECONDS:
                     asked = time.monotonic()
-                    self.ledger.sweep(self.unix())
+                    self.ledger.sweep(unix=self.unix(), clock=asked)
                     await self._ask_store()
                 began = time.monotonic()
                 document = self.ledger.document()
@@ -132,7 +138,7 @@ class Till:
             for key, account in list(accounts.items()):
                 owed = self._alone.spent(key) - account.repaid
                 if owed > 0:
-                    purse = Purse(key, None, 0, account.window.ends_at)
+                    purse = Purse(key, None, 0, account.window.ends_at, known=self.stored(account))
                     holder = f"repaid-{self._name}-{next(self._numbers)}"
                     if isinstance(await self.store.take([purse], holder=holder), Taken):
                         self.store.settle([purse], [owed], holder=holder)
@@ -144,11 +150,10 @@ class Till:
     async def _restore(self, found: Mapping[str, int]) -> None:
         """Take note of the totals of the store, and raise those that it lost, such as with its memory."""
         lost: dict[Purse, int] = {}
-        shared, now = self._shares.current(), self.unix()
+        now = self.unix()
         for key, total in found.items():
             account = self.ledger.accounts[key]
-            windows = shared.spent.get(part(account.budget, account.member), {}) if shared.counted else {}
-            least = max(account.total, windows.get(account.window.key, 0))
+            least = self.stored(account)
             account.total = max(total, least)
             if total < least and account.window.ends_at > now:
                 lost[Purse(key, None, 0, account.window.ends_at)] = least

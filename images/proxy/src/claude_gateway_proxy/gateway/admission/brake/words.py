@@ -100,4 +100,6 @@ _NOUNS: Final = {
 
 
 def _amount(unit: Unit, number: int) -> str:
-    return dollars(number) if unit is Unit.DOLLARS else f"{number} {_NOUNS[unit]}"
+    if unit is Unit.DOLLARS:
+        return dollars(number)
+    return f"{number} {_NOUNS[unit].removesuffix('s') if number == 1 else _NOUNS[unit]}"

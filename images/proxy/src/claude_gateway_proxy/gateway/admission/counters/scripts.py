@@ -52,12 +52,12 @@ class Calls:
         for each in demands:
             keys.append(self.key(each.key))
             if isinstance(each, Bucket):
-                values += ("bucket", str(each.per_minute), str(each.room), str(each.units * TICKS))
+                values += ("bucket", str(each.per_minute), str(each.room), str(each.units * TICKS), "0")
             elif isinstance(each, Slots):
-                values += ("slots", str(each.most), "0", "0")
+                values += ("slots", str(each.most), "0", "0", "0")
             else:
                 amount = -1 if each.amount is None else each.amount
-                values += ("purse", str(amount), str(each.reserve), str(each.ends_at * 1000))
+                values += ("purse", str(amount), str(each.reserve), str(each.ends_at * 1000), str(each.known))
         return TAKE, keys, values
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], holder: str) -> Call:

@@ -1,7 +1,8 @@
 -- Takes all demands of a request, or nothing.
 -- KEYS: the holder's mark, then one key per demand. ARGV: the holder, the mark's life in milliseconds, the life of a
--- slot and of a reservation, then four values per demand: its kind and three numbers. The reservations of a purse are
--- in a set beside it, so that those of a pod that died count as spent.
+-- slot and of a reservation, then five values per demand: its kind and four numbers. The reservations of a purse are
+-- in a set beside it, so that those of a pod that died count as spent. A purse always says what is spent; one that does
+-- not exist, which may have been lost, begins with what the caller knows.
 -- Returns 1 and what counted before, per demand; or 0, the index of the demand without room, and the wait for it in
 -- milliseconds. Every number is an integer below 2^53.
 local time = redis.call('TIME')
@@ -11,7 +12,7 @@ local function whole(number) return string.format('%.0f', number) end
 if redis.call('GET', KEYS[1]) == '0' then return {0, 0, 0} end -- its holder has given it up
 local before, left, refused, wait = {}, {}, nil, -1
 for i = 2, #KEYS do
-  local at = 4 + (i - 2) * 4
+  local at = 4 + (i - 2) * 5
   local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local over = nil
   if kind == 'bucket' then -- a: units per minute, b: ticks that may be in it, c: ticks to add
@@ -25,7 +26,7 @@ for i = 2, #KEYS do
     redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
     before[i] = redis.call('ZCARD', KEYS[i])
     if before[i] >= a then over = 0 end
-  else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends
+  else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends, the fourth: what is known to be spent
     local held = KEYS[i] .. ':held'
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
       local lost = string.match(member, '%d+$')
@@ -34,7 +35,7 @@ for i = 2, #KEYS do
       redis.call('HINCRBY', KEYS[i], 'spent', lost)
     end
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
-    local spent, reserved = tonumber(found[1] or 0), tonumber(found[2] or 0)
+    local spent, reserved = tonumber(found[1] or ARGV[at + 4]), tonumber(found[2] or 0)
     before[i] = spent
     local alone = reserved == 0 and spent < a -- the rest is spent one request at a time
     if a >= 0 and spent + reserved + b > a and not alone then over = math.max(0, c - now) end
@@ -44,7 +45,7 @@ end
 if refused then return {0, refused, wait} end
 
 for i = 2, #KEYS do
-  local at = 4 + (i - 2) * 4
+  local at = 4 + (i - 2) * 5
   local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   if kind == 'bucket' then
     local ticks = left[i] + c
@@ -54,6 +55,7 @@ for i = 2, #KEYS do
     redis.call('ZADD', KEYS[i], whole(now + ARGV[3]), ARGV[1])
     redis.call('PEXPIRE', KEYS[i], whole(2 * ARGV[3]))
   else
+    redis.call('HSETNX', KEYS[i], 'spent', ARGV[at + 4])
     redis.call('HINCRBY', KEYS[i], 'reserved', b)
     redis.call('PEXPIREAT', KEYS[i], whole(c + 3600000))
     redis.call('ZADD', KEYS[i] .. ':held', whole(now + ARGV[3]), ARGV[1] .. ' ' .. b)
