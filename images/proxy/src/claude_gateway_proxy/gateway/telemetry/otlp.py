@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from claude_gateway.names import TRACE_HEADERS
 from claude_gateway_proxy.gateway.telemetry.families import PER_TOKEN, TOKENS
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.operations import OPERATIONS
@@ -28,7 +29,7 @@ _ENDPOINTS: Final = {
 }
 _EXPORTERS: Final = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 _SERVICE: Final = "claude-gateway"
-_TRACE_HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
+_TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE_HEADERS)
 _MODEL: Final = 128
 """Characters of a model's name: clients write it."""
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
