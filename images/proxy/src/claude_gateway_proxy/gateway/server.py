@@ -73,12 +73,14 @@ class Process:
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._events)
         self._issuers = Issuers(documents.fetch)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
-        self._otlp = otlp.start(os.environ)
+        self._capture = parts.content(os.environ)
+        self._otlp = otlp.start(os.environ, content=self._capture is not None)
         self._records = Records(
             metrics=self._metrics,
             journal=journal if settings.log_level in ("debug", "info") else None,
             otlp=self._otlp,
             events=self._events,
+            capture=self._capture,
         )
         verify_signatures = settings.sigv4 == "verify"
         discovery = Discovery(
@@ -138,6 +140,8 @@ class Process:
         if self._events is not None:
             await asyncio.to_thread(self._events.close, seconds=_LAST_EVENTS)
         await self._exchange.close()
+        if self._capture is not None:
+            await asyncio.to_thread(self._capture.close)
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
         if valkey is not None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from multidict import CIMultiDict
@@ -130,9 +131,12 @@ def _mask(call: Call, target: Target) -> Mask:
     """What the worker sends as the target's key and login, or as its identity in a cloud."""
     if target.federation is not None or (target.aws is not None and target.aws.role is not None):
         return Mask()
-    if target.secret is None:
-        return NOTHING
-    secrets = call.snapshot.secrets
-    if target.aws is None and target.google is None:
-        return Mask(secrets[entry] for entry in target.entries)
-    return Mask(_IDENTITY.findall(secrets[target.secret]))
+    return NOTHING if target.secret is None else Mask(known_secrets(call.snapshot.secrets, target))
+
+
+def known_secrets(secrets: Mapping[str, str], target: Target) -> Sequence[str]:
+    """Return the key and the login of a target, or its identity in a cloud."""
+    if target.secret is None or (target.aws is None and target.google is None):
+        return [secrets[entry] for entry in target.entries]
+    found: list[str] = _IDENTITY.findall(secrets[target.secret])
+    return found
