@@ -1,12 +1,12 @@
 """The records of model requests: those that run, and where each goes when its answer has ended."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.content.capture import Capture, Content
-from claude_gateway_proxy.gateway.costs.usage import Used
 from claude_gateway_proxy.gateway.telemetry.journal import Journal
 from claude_gateway_proxy.gateway.telemetry.metrics import Metrics
 from claude_gateway_proxy.gateway.telemetry.otlp import Later, Otlp
@@ -19,8 +19,7 @@ from claude_gateway_runtime.asgi import Headers, Send
 class Records:
     """Knows every model request from its first byte to its end.
 
-    ``running`` are the records of the requests that are being answered, the oldest first, by their identity; ``used``
-    is what each caller used.
+    ``running`` are the records of the requests that are being answered, the oldest first, by their identity.
     """
 
     def __init__(
@@ -28,16 +27,17 @@ class Records:
         *,
         metrics: Metrics,
         journal: Journal | None,
+        used: Callable[[Record], None],
         otlp: Otlp | None = None,
         events: UsageEvents | None = None,
         capture: Capture | None = None,
     ) -> None:
         """Count each request in ``metrics``; ``journal`` gets a line, ``otlp`` a span and ``events`` an event of it.
 
-        With ``capture``, the span has the content of the request.
+        ``used`` adds it to what its caller used. With ``capture``, the span has the content of the request.
         """
         self.running: Final[dict[int, Record]] = {}
-        self.used: Final = Used(time.time)
+        self._used = used
         self._metrics = metrics
         self._journal = journal
         self._otlp = otlp
@@ -87,7 +87,7 @@ class Records:
         return None if content is None or capture is None else partial(capture.finish, content)
 
     def _write(self, record: Record, *, now: float) -> None:
-        self.used.note(record)
+        self._used(record)
         if self._events is not None:
             self._events.end(record, now=now)
         if self._journal is not None:

@@ -78,6 +78,7 @@ class Process:
         self._records = Records(
             metrics=self._metrics,
             journal=journal if settings.log_level in ("debug", "info") else None,
+            used=self._counting.note_used,
             otlp=self._otlp,
             events=self._events,
             capture=self._capture,
@@ -86,7 +87,7 @@ class Process:
         discovery = Discovery(
             issuers=self._issuers,
             worker_started=worker.started,
-            used=self._records.used,
+            find=self._counting.find,
             verify_signatures=verify_signatures,
             sign_in=self._sign_in,
             release=self._counting.brake.release,
@@ -130,6 +131,8 @@ class Process:
             work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._counting.till.run())]
             if (valkey := self._counting.valkey) is not None:
                 work.append(group.create_task(valkey.run()))
+            if (shared := self._counting.shared) is not None:
+                work.append(group.create_task(shared.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -144,6 +147,8 @@ class Process:
             await asyncio.to_thread(self._capture.close)
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
+        if shared is not None:
+            await shared.close()
         if valkey is not None:
             await valkey.close()
         if self._sign_in is not None:

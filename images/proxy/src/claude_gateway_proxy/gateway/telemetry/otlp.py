@@ -31,8 +31,10 @@ _ENDPOINTS: Final = {
 _EXPORTERS: Final = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 _SERVICE: Final = "claude-gateway"
 _TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE_HEADERS)
-_LARGE: Final = {"max_queue_size": 256, "max_export_batch_size": 16}
-"""For spans with content: what waits fits the pod's memory, and a batch what collectors take at one time (20 MiB)."""
+_LARGE: Final = (256, 16)
+"""Spans with content that wait, so that they fit the pod's memory, and that are sent at one time, as collectors take it
+(20 MiB).
+"""
 _MODEL: Final = 128
 """Characters of a model's name: clients write it."""
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -238,8 +240,10 @@ def _tracing(*, content: bool) -> Tracing:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    bounds = _LARGE if content else {}
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), **bounds))
+    queue, batch = _LARGE if content else (None, None)
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=queue, max_export_batch_size=batch)
+    )
     return Tracing(provider)
 
 
