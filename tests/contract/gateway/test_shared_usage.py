@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.client import Client, TokenRule
+from claude_gateway.contract.limits import Limits
 from claude_gateway.contract.spent import Sum
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.admission.counters.server import Server
@@ -121,11 +123,11 @@ def test_without_valkey_an_answer_says_that_it_covers_one_pod(scripted: Scripted
         there.stop()
         found = _usage(shared)
         assert (found["covers"]["scope"], found["total"]["requests"]) == ("pod", 1)
-        there.start()
-        shared.event("valkey_available")
         _ask(shared)
         shared.requests(count=2)
-        # A Valkey that forgot everything begins with what comes.
+        assert shared.event("usage_not_shared")["level"] == "warning"
+        there.start()
+        # A Valkey that forgot everything begins with what was not sent yet.
         until(lambda: _usage(shared)["covers"]["scope"] == "release", what="the usage of all")
         assert _usage(shared)["total"]["requests"] == 1
 
@@ -224,6 +226,31 @@ async def test_many_callers_and_models_add_up(there: ValkeyServer) -> None:
         assert _total(found).requests == 600
         assert {model for _, model, _ in found.rows} == {f"model {number}" for number in range(7)}
         assert _total(await other.find("ns/dev", "user-7")).requests == 2
+
+
+def test_a_user_with_rights_for_limits_alone_still_counts_them(scripted: Scripted, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("pa55")
+    rights = "limits on >pa55 ~* +@all -hincrby -hgetall -@admin"
+    with valkey("--user", *rights.split()) as server:
+        limited = Client(name="ns/dev", limits=Limits(requests_per_minute=2))
+        routes = [route("claude-opus-5-5", targets=[target(base_url=scripted.url)])]
+        made = bundle(routes, clients=[limited], keys={"cgw_key-of-dev": "ns/dev"})
+        with LoneGateway(
+            made,
+            valkey_address=server.address,
+            valkey_username="limits",
+            valkey_password_file=file,
+            when_valkey_unavailable="reject",
+            queue_seconds=0,
+        ) as gateway:
+            _ask(gateway)
+            _ask(gateway)
+            assert "hincrby" in gateway.event("usage_not_shared")["error"]
+            sent = {"authorization": "Bearer cgw_key-of-dev"}
+            assert gateway.call("POST", "/v1/messages", body=BODY, headers=sent).status == 429
+            assert _usage(gateway)["covers"]["scope"] == "pod"
+            assert not gateway.process.lines("valkey_unavailable")
 
 
 async def test_every_key_expires(there: ValkeyServer) -> None:

@@ -5,6 +5,7 @@ A caller's hours are kept for a day, and its days for as long as any usage is.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounter
 from claude_gateway_proxy.gateway.costs.usage import HOUR, KEPT, MODELS, Found, Row, Used, sum_of
 from claude_gateway_proxy.gateway.telemetry.bounded import Bounded
 from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_runtime.logs import emit
 
 FLUSH_SECONDS: Final = 1.0
 """How often sums are sent: a pod that is killed forgets what is younger."""
@@ -36,6 +38,7 @@ _MODEL: Final = 128
 _MARK_SECONDS: Final = str(25 * HOUR)
 _COUNTS: Final = tuple(field.name for field in fields(Sum))
 
+_log: Final = logging.getLogger(__name__)
 _Batch = tuple[Script, list[str], list[str]]
 
 
@@ -53,6 +56,7 @@ class SharedUsed:
         self._waiting: dict[tuple[str, str], dict[str, Sum]] = {}
         self._since = 0
         self._lost = False
+        self._failing = False
         self._batch: _Batch | None = None
         self._sending = asyncio.Lock()
 
@@ -77,8 +81,6 @@ class SharedUsed:
             *(("hour", begin) for begin in range(today, now + 1, HOUR)),
         ]
         keys = [self._key(period, f"{begin}:{caller}") for period, begin in begins]
-        if not self._counters.available:
-            return await self._alone.find(client, user)
         try:
             await self.flush()
             since, hashes = await self._counters.hashes(keys, number=self._calls.key("used:since"))
@@ -93,9 +95,12 @@ class SharedUsed:
         # The client library may swallow a cancellation; the task then still knows that it was asked to end.
         while task is None or not task.cancelling():
             await asyncio.sleep(FLUSH_SECONDS)
-            if self._counters.available:
-                with suppress(UnavailableError):
-                    await self.flush()
+            try:
+                await self.flush()
+            except UnavailableError as error:
+                self._failed(str(error))
+            else:
+                self._failing = False
 
     async def flush(self) -> None:
         """Send all that waits. Raises UnavailableError; what was not sent is sent the next time."""
@@ -103,7 +108,7 @@ class SharedUsed:
             while self._batch is not None or self._waiting:
                 if self._batch is None:
                     self._batch = self._next()
-                await self._counters.call(self._batch)
+                await self._counters.call(self._batch, counts=False)
                 self._batch = None
 
     async def close(self) -> None:
@@ -111,6 +116,12 @@ class SharedUsed:
         with suppress(UnavailableError, TimeoutError):
             async with asyncio.timeout(2 * SECONDS):
                 await self.flush()
+
+    def _failed(self, error: str) -> None:
+        """Log that nothing is sent, once while that lasts."""
+        if not self._failing:
+            emit(_log, "usage_not_shared", level=logging.WARNING, error=error)
+        self._failing = True
 
     def _add(self, key: tuple[str, str], model: str, found: Sum) -> None:
         models = self._waiting.get(key)

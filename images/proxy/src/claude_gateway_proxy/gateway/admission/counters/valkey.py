@@ -93,7 +93,7 @@ class ValkeyCounters:
         pipeline.get(number)
         for key in keys:
             pipeline.hgetall(key)
-        found, *hashes = await self._answered(pipeline.execute)
+        found, *hashes = await self._answered(pipeline.execute, counts=False)
         return None if found is None else int(found), hashes
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
@@ -154,13 +154,20 @@ class ValkeyCounters:
         for start in range(0, len(held), _AT_ONCE):
             await self.call(self._calls.renew(held[start : start + _AT_ONCE]))
 
-    async def call(self, call: Call) -> Any:
-        """Return the answer of one script, which Valkey may not know yet. Raises UnavailableError."""
+    async def call(self, call: Call, *, counts: bool = True) -> Any:
+        """Return the answer of one script, which Valkey may not know yet. Raises UnavailableError.
+
+        Without ``counts``, its failure does not mean that Valkey is away: the user there may have no right to it.
+        """
         script, keys, values = call
         try:
-            return await self._answered(lambda: self._client.evalsha(script.sha, len(keys), *keys, *values))
+            return await self._answered(
+                lambda: self._client.evalsha(script.sha, len(keys), *keys, *values), counts=counts
+            )
         except NoScriptError:
-            return await self._answered(lambda: self._client.eval(script.text, len(keys), *keys, *values))
+            return await self._answered(
+                lambda: self._client.eval(script.text, len(keys), *keys, *values), counts=counts
+            )
 
     async def _run_all(self, calls: Sequence[Call]) -> None:
         """Run scripts in one round trip. Raises UnavailableError."""
@@ -175,16 +182,18 @@ class ValkeyCounters:
                 self._note(f"{type(answer).__name__}: {answer}")
                 raise UnavailableError(str(answer))
 
-    async def _answered(self, ask: Callable[[], Any]) -> Any:
+    async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
         """Return an answer of Valkey, and note whether there is one. Raises UnavailableError, NoScriptError."""
         try:
             answer = await ask()
         except NoScriptError:
             raise
         except (ValkeyError, OSError, TimeoutError) as error:
-            self._note(f"{type(error).__name__}: {error}")
+            if counts:
+                self._note(f"{type(error).__name__}: {error}")
             raise UnavailableError(str(error)) from None
-        self._note(None)
+        if counts:
+            self._note(None)
         return answer
 
     def _note(self, error: str | None) -> None:
