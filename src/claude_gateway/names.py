@@ -238,6 +238,9 @@ HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
 HEADER_GATEWAY_CACHE: Final = "x-gateway-cache"
 """Says in an answer of a route with `cache` whether it was kept (`hit`) or is new (`miss`)."""
 
+TRACE_HEADERS: Final = ("traceparent", "tracestate")
+"""Headers that say which trace a request is part of. Source: W3C Trace Context."""
+
 # Headers between the gateway and the LiteLLM worker; the gateway drops those that clients send.
 INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"

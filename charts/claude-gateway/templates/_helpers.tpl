@@ -346,6 +346,9 @@ revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
 {{- if $otlp.traces }}
 - {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
 - {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $otlp.traceRatio | quote }}}
+{{- if $otlp.captureContent }}
+- {name: OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, value: SPAN_ONLY}
+{{- end }}
 {{- else }}
 - {name: OTEL_TRACES_EXPORTER, value: none}
 {{- end }}

@@ -32,6 +32,7 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
+from claude_gateway_proxy.gateway.costs.usage import Used
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.exchange import Exchange
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -253,13 +254,14 @@ async def gateway(
     exchange = Exchange(lanes, admission=admission or limited(), ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     issuers = Issuers(documents.fetch)
-    records = Records(metrics=metrics, journal=journal)
+    used = Used(time.time)
+    records = Records(metrics=metrics, journal=journal, used=used.note)
     app = App(
         live=live,
         exchange=exchange,
         issuers=issuers,
         records=records,
-        discovery=Discovery(issuers=issuers, worker_started=worker.started, used=records.used),
+        discovery=Discovery(issuers=issuers, worker_started=worker.started, find=used.find),
         load=load or Load(pod=_AMPLE, client=_AMPLE),
         max_body_bytes=32 * 1024**2,
         body_seconds=body_seconds,

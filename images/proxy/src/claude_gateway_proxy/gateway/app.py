@@ -155,7 +155,7 @@ class App:
                 route=route,
                 record=record,
             )
-            out = send if frames is None else frames
+            out = self._records.listen(call, send if frames is None else frames)
             ask = self._exchange.answer if route.mirror is None else self._mirrors.answer
             if route.cache is None or self._responses is None:
                 await ask(call, receive, out)

@@ -11,12 +11,15 @@ from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.counters.server import Server
+from claude_gateway_proxy.gateway.admission.counters.used import SharedUsed
 from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.costs.usage import Find, Used
 from claude_gateway_proxy.gateway.settings import Settings
+from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -25,13 +28,17 @@ _log: Final = logging.getLogger(__name__)
 class Counting:
     """The parts of admission that live as long as the process; made once at start.
 
-    ``valkey`` counts for all pods, and is None where each pod counts alone.
+    ``valkey`` counts for all pods, and ``shared`` what callers use; both are None where each pod counts alone.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Put the parts together; nothing runs yet, and no connection is made."""
         alone = MemoryCounters()
         self.valkey: Final = _valkey(settings)
+        self._used = Used(time.time)
+        self.shared: Final = (
+            None if self.valkey is None else SharedUsed(self.valkey, alone=self._used, prefix=settings.valkey_prefix)
+        )
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
         self.till: Final = Till(alone=alone, store=self.valkey, shares=self._shares, path=path)
@@ -45,6 +52,17 @@ class Counting:
             alone=alone,
             patience=Patience(seconds=settings.queue_seconds, requests=settings.max_queued_per_client),
         )
+
+    @property
+    def find(self) -> Find:
+        """Return what finds the usage of a caller: at all pods, where they count together."""
+        return self._used.find if self.shared is None else self.shared.find
+
+    def note_used(self, record: Record) -> None:
+        """Add a request that has ended to what its caller used."""
+        self._used.note(record)
+        if self.shared is not None:
+            self.shared.note(record)
 
     def _processes(self) -> int:
         """Return how many processes count limits apart."""

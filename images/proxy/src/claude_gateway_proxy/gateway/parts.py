@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from claude_gateway.names import USAGE_DIR
@@ -10,7 +11,9 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.caching.valkey import ValkeyStore
+from claude_gateway_proxy.gateway.content import capture
 from claude_gateway_proxy.gateway.settings import Settings
+from claude_gateway_proxy.gateway.telemetry import otlp
 from claude_gateway_proxy.gateway.usage.sinks import sink_of
 from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.logs import emit
@@ -32,6 +35,21 @@ def responses(settings: Settings) -> ResponseCache | None:
     if not settings.cache_bytes:
         return None
     return ResponseCache(Memory(limit=settings.cache_bytes, clock=time.monotonic), clock=time.time)
+
+
+def content(environ: Mapping[str, str]) -> capture.Capture | None:
+    """Return what collects the content of requests, where traces are sent and the environment asks for it."""
+    if not otlp.wanted("traces", environ):
+        return None
+    try:
+        if not capture.wanted(environ):
+            return None
+    except ValueError as error:
+        emit(_log, "content_not_captured", level=logging.WARNING, error=str(error))
+        return None
+    hint = "spans hold what people and models write: bound who can read the traces, and for how long they are kept"
+    emit(_log, "content_captured", level=logging.WARNING, hint=hint)
+    return capture.Capture()
 
 
 def usage_events(settings: Settings) -> UsageEvents | None:

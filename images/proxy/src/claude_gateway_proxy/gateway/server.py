@@ -73,18 +73,21 @@ class Process:
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._events)
         self._issuers = Issuers(documents.fetch)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
-        self._otlp = otlp.start(os.environ)
+        self._capture = parts.content(os.environ)
+        self._otlp = otlp.start(os.environ, content=self._capture is not None)
         self._records = Records(
             metrics=self._metrics,
             journal=journal if settings.log_level in ("debug", "info") else None,
+            used=self._counting.note_used,
             otlp=self._otlp,
             events=self._events,
+            capture=self._capture,
         )
         verify_signatures = settings.sigv4 == "verify"
         discovery = Discovery(
             issuers=self._issuers,
             worker_started=worker.started,
-            used=self._records.used,
+            find=self._counting.find,
             verify_signatures=verify_signatures,
             sign_in=self._sign_in,
             release=self._counting.brake.release,
@@ -128,6 +131,8 @@ class Process:
             work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._counting.till.run())]
             if (valkey := self._counting.valkey) is not None:
                 work.append(group.create_task(valkey.run()))
+            if (shared := self._counting.shared) is not None:
+                work.append(group.create_task(shared.run()))
             if self._certificate is not None:
                 work.append(group.create_task(self._certificate.run()))
             await self._stopping.wait()
@@ -138,8 +143,12 @@ class Process:
         if self._events is not None:
             await asyncio.to_thread(self._events.close, seconds=_LAST_EVENTS)
         await self._exchange.close()
+        if self._capture is not None:
+            await asyncio.to_thread(self._capture.close)
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close)
+        if shared is not None:
+            await shared.close()
         if valkey is not None:
             await valkey.close()
         if self._sign_in is not None:

@@ -66,8 +66,8 @@ class Settings(BaseSettings):
         default=None,
         pattern=_HOST_AND_PORT,
         description=(
-            "`host:port` of the Valkey, or Redis from version 6 on, that counts limits for all pods together. Default: "
-            "each process counts alone."
+            "`host:port` of the Valkey, or Redis from version 6 on, that counts limits, budgets and callers' usage for "
+            "all pods together. Default: each process counts alone."
         ),
     )
     valkey_tls: bool = Field(default=False, description="Whether to speak TLS with it; its certificate is verified.")

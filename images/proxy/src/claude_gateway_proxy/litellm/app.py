@@ -23,6 +23,7 @@ from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
 from claude_gateway_proxy.litellm.regular import Heard, heard
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
+from claude_gateway_proxy.litellm.tracing import trace_of, traced
 from claude_gateway_proxy.litellm.unsupported import check_fields
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.repair_log import learn
@@ -99,6 +100,7 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, format: Format) -> None:
         """Run the work until it is done or the caller leaves, whichever comes first."""
         headers = dict(scope["headers"])
+        traced.set(trace_of(scope["headers"]))
         body = await read_body(receive)
         work = asyncio.create_task(self._work(headers, body, send, format))
         leaving = asyncio.create_task(gone(receive))

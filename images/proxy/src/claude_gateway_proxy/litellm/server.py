@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from claude_gateway.names import BUNDLE_DIR, LITELLM_SOCKET
-from claude_gateway_proxy.litellm import bounds, guard
+from claude_gateway_proxy.litellm import bounds, guard, tracing
 from claude_gateway_proxy.litellm.app import App
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
@@ -39,6 +39,7 @@ class _Process:
     async def run(self) -> None:
         guard.install(lambda: self._live.egress, os.environ)
         bounds.install()
+        tracing.install()
         path = self._settings.run_dir / LITELLM_SOCKET
         bound = bind_unix(path)
         try:

@@ -1,9 +1,9 @@
 """What each caller used, by hour and model, for 31 days: the memory of one process, which ``GET /v1/usage`` reads."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from claude_gateway.contract.spent import Sum
 from claude_gateway_proxy.gateway.auth.principal import Principal
@@ -15,7 +15,8 @@ KEPT: Final = 31 * 24 * HOUR
 """Seconds that sums are kept."""
 _MOST: Final = 100_000
 """Sums that are kept, of all callers together; of more, the newest."""
-_MODELS: Final = 500
+MODELS: Final = 500
+"""Models that are told apart; more are counted as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,25 @@ def sum_of(record: Record) -> Sum:
 _Cell = tuple[int, str]
 """The hour, in Unix seconds, and the model."""
 
+Row = tuple[int, str, Sum]
+"""The Unix time at which an hour or a day began, the model, and what was used in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a caller used: at the ``pod`` that answers, or at all pods of the ``release``.
+
+    Everything from ``since`` on, in Unix seconds, is in ``rows``.
+    """
+
+    scope: Literal["pod", "release"]
+    since: int
+    rows: Sequence[Row]
+
+
+Find = Callable[[str, str], Awaitable[Found]]
+"""Returns what a person of a client used; without a user, the whole client."""
+
 
 class Used:
     """The memory of one process; ``clock`` returns Unix time."""
@@ -62,7 +82,7 @@ class Used:
         self._clock = clock
         self._most = most
         self._since = int(clock())
-        self._models = Bounded(_MODELS)
+        self._models = Bounded(MODELS)
         self._callers: dict[tuple[str, str], dict[_Cell, Sum]] = {}
         self._order: deque[tuple[tuple[str, str], _Cell]] = deque()
 
@@ -86,7 +106,11 @@ class Used:
             self._forget(now)
         found.add(sum_of(record))
 
-    def of(self, client: str, user: str = "") -> Iterator[tuple[int, str, Sum]]:
+    async def find(self, client: str, user: str) -> Found:
+        """Return what a person of a client used at this pod; without a user, the whole client."""
+        return Found("pod", self.since, list(self.of(client, user)))
+
+    def of(self, client: str, user: str = "") -> Iterator[Row]:
         """Yield the hour, the model and the sum of a person's requests; without a user, those of the whole client."""
         for (its_client, its_user), cells in self._callers.items():
             if its_client == client and user in ("", its_user):

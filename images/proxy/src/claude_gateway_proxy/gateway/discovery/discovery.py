@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
-from claude_gateway_proxy.gateway.costs.usage import Standings, Used, no_standings
+from claude_gateway_proxy.gateway.costs.usage import Find, Standings, no_standings
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
 from claude_gateway_proxy.gateway.discovery.managed import answer_settings
@@ -27,7 +27,7 @@ class Discovery:
         *,
         issuers: Issuers,
         worker_started: Callable[[], Awaitable[bool]],
-        used: Used,
+        find: Find,
         verify_signatures: bool = True,
         sign_in: SignIn | None = None,
         release: Release = lambda _principal, _session: False,
@@ -36,12 +36,12 @@ class Discovery:
         """Tell callers apart with ``issuers``.
 
         ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker. ``sign_in``: people sign in
-        here, too. ``release`` lets a session go on that was stopped. ``used`` is what callers used, and ``standings``
-        how they stand with their budgets.
+        here, too. ``release`` lets a session go on that was stopped. ``find`` returns what callers used, and
+        ``standings`` how they stand with their budgets.
         """
         self._issuers = issuers
         self._worker_started = worker_started
-        self._used = used
+        self._find = find
         self._verify_signatures = verify_signatures
         self._sign_in = sign_in
         self._release = release
@@ -73,7 +73,7 @@ class Discovery:
                     send,
                     snapshot=snapshot,
                     issuers=issuers,
-                    used=self._used,
+                    find=self._find,
                     standings=self._standings,
                     now=datetime.now(UTC),
                 )

@@ -17,7 +17,7 @@ from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
-from claude_gateway_proxy.gateway.costs.usage import HOUR, Standing, Standings, Used
+from claude_gateway_proxy.gateway.costs.usage import HOUR, Find, Found, Standing, Standings
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_runtime.asgi import JSON, Scope, Send, send_document, send_whole
@@ -28,6 +28,7 @@ OAUTH_PATH: Final = "/api/oauth/usage"
 PATHS: Final = frozenset({PATH, OAUTH_PATH})
 _METHODS: Final = ("GET", "HEAD")
 _CENT: Final = money.NANODOLLARS // 100
+_SCOPES: Final = {"pod": "the pod that answered", "release": "all pods of the release"}
 _WINDOWS: Final = ("hour", "day", "week", "month")
 _GROUPS: Final[Mapping[str, str]] = {"Hour": "daily", "Day": "daily", "Week": "weekly", "Month": "monthly"}
 """Periods of a budget, in Claude Code's words; it has none for an hour."""
@@ -39,7 +40,7 @@ async def answer_usage(
     *,
     snapshot: Snapshot | None,
     issuers: Issuers,
-    used: Used,
+    find: Find,
     standings: Standings,
     now: datetime,
 ) -> None:
@@ -60,27 +61,37 @@ async def answer_usage(
         status, shown, body = errors.render(failure, shape=shape, request_id=new_request_id())
         await send_whole(send, status=status, headers=shown, body=body)
         return
-    document = (oauth_usage if oauth else usage)(principal, used=used, standings=standings(principal), now=now)
+    used = await find(principal.client.name, principal.user)
+    stands = standings(principal)
+    if oauth:
+        document = oauth_usage(used, standings=stands, now=now)
+    else:
+        document = usage(principal, used=used, standings=stands, now=now)
     private = [(b"cache-control", b"no-store")]
     await send_document(send, status=200, kind=JSON, body=msgspec.json.encode(document), headers=private)
 
 
-def usage(principal: Principal, *, used: Used, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
+def usage(principal: Principal, *, used: Found, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
     """Return the document of ``GET /v1/usage``: by window and by model, with what of the time it covers."""
     sums, models, total = {name: Sum() for name in _WINDOWS}, dict[str, Sum](), Sum()
     starts = window_starts(now)
-    for hour, model, found in used.of(principal.client.name, principal.user):
+    for begin, model, found in used.rows:
         total.add(found)
         models.setdefault(model, Sum()).add(found)
         for name, start in starts.items():
-            if hour >= start:
+            if begin >= start:
                 sums[name].add(found)
     return {
         "object": "usage",
         "client": principal.client.name,
         "user": principal.user or None,
         "currency": "USD",
-        "covers": {"what": "the pod that answered", "since": _iso(used.since), "until": _iso(int(now.timestamp()))},
+        "covers": {
+            "scope": used.scope,
+            "what": _SCOPES[used.scope],
+            "since": _iso(used.since),
+            "until": _iso(int(now.timestamp())),
+        },
         "windows": {name: {"since": _iso(starts[name]), **_shown(found)} for name, found in sums.items()},
         "total": _shown(total),
         "models": [
@@ -100,7 +111,7 @@ def usage(principal: Principal, *, used: Used, standings: Sequence[Standing], no
     }
 
 
-def oauth_usage(principal: Principal, *, used: Used, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
+def oauth_usage(used: Found, *, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
     """Return the document that Claude Code reads: the caller's fullest budget, or the spend where there is none."""
     if standings:
         fullest = max(standings, key=lambda each: (_percent(each), each.ends_at))
@@ -114,9 +125,9 @@ def oauth_usage(principal: Principal, *, used: Used, standings: Sequence[Standin
         return {"extra_usage": extra, "limits": [_limit(each, active=each is fullest) for each in standings]}
     starts = window_starts(now)
     spent = dict.fromkeys(starts, 0)
-    for hour, _, found in used.of(principal.client.name, principal.user):
+    for begin, _model, found in used.rows:
         for name, start in starts.items():
-            spent[name] += found.cost if hour >= start else 0
+            spent[name] += found.cost if begin >= start else 0
     return {
         "extra_usage": {
             "is_enabled": True,

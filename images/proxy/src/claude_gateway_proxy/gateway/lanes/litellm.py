@@ -2,13 +2,21 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.target import Target, Wire
-from claude_gateway.names import HEADER_DETAIL, HEADER_MODEL, HEADER_OBSTACLE, HEADER_TARGET, HEADER_TOKEN
+from claude_gateway.names import (
+    HEADER_DETAIL,
+    HEADER_MODEL,
+    HEADER_OBSTACLE,
+    HEADER_TARGET,
+    HEADER_TOKEN,
+    TRACE_HEADERS,
+)
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request, unknown_path
 from claude_gateway_proxy.gateway.identities.clouds import Identities
@@ -20,12 +28,16 @@ from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.upstream.worker import Worker
+from claude_gateway_proxy.gateway.wire.headers import text_of
 from claude_gateway_proxy.gateway.wire.model_ids import name_at
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable
 
 _URLS: Final = {each.format: URL(f"http://litellm/v1{each.path}") for each in OPERATIONS.values()}
+
+_PASSED_ON: Final = {name.encode(): name for name in TRACE_HEADERS}
+"""Headers of the caller that the worker sends on to the upstream."""
 
 _OBSTACLE: Final = HEADER_OBSTACLE.encode()
 _DETAIL: Final = HEADER_DETAIL.encode()
@@ -57,6 +69,7 @@ class LiteLLMLane:
             raise unknown_path(call.path)
         body = body_of(call, target)
         headers = CIMultiDict({HEADER_TARGET: target.id, HEADER_MODEL: model, "content-type": "application/json"})
+        headers.extend((_PASSED_ON[name], text_of(value)) for name, value in call.headers if name in _PASSED_ON)
         headers["x-request-id"] = call.record.request_id
         headers["accept"] = "text/event-stream" if call.body.stream else "application/json"
         # The worker answers in the caller's format, without the frames of any cloud.
@@ -118,9 +131,12 @@ def _mask(call: Call, target: Target) -> Mask:
     """What the worker sends as the target's key and login, or as its identity in a cloud."""
     if target.federation is not None or (target.aws is not None and target.aws.role is not None):
         return Mask()
-    if target.secret is None:
-        return NOTHING
-    secrets = call.snapshot.secrets
-    if target.aws is None and target.google is None:
-        return Mask(secrets[entry] for entry in target.entries)
-    return Mask(_IDENTITY.findall(secrets[target.secret]))
+    return NOTHING if target.secret is None else Mask(known_secrets(call.snapshot.secrets, target))
+
+
+def known_secrets(secrets: Mapping[str, str], target: Target) -> Sequence[str]:
+    """Return the key and the login of a target, or its identity in a cloud."""
+    if target.secret is None or (target.aws is None and target.google is None):
+        return [secrets[entry] for entry in target.entries]
+    found: list[str] = _IDENTITY.findall(secrets[target.secret])
+    return found

@@ -1,13 +1,15 @@
 """Traces and metrics for an OTLP collector, where OpenTelemetry's own environment variables name one.
 
 Names of spans, attributes and metrics are those of OpenTelemetry's conventions for generative AI. Nothing of the
-conversation is in them. The SDK is imported only where it is wanted: it costs a quarter of a second and 20 MB.
+conversation is in them, unless the installation asks for it. The SDK is imported only where it is wanted: it costs a
+quarter of a second and 20 MB.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from claude_gateway.names import TRACE_HEADERS
 from claude_gateway_proxy.gateway.telemetry.families import PER_TOKEN, TOKENS
 from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.operations import OPERATIONS
@@ -28,12 +30,19 @@ _ENDPOINTS: Final = {
 }
 _EXPORTERS: Final = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 _SERVICE: Final = "claude-gateway"
-_TRACE_HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
+_TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE_HEADERS)
+_LARGE: Final = (256, 16)
+"""Spans with content that wait, so that they fit the pod's memory, and that are sent at one time, as collectors take it
+(20 MiB).
+"""
 _MODEL: Final = 128
 """Characters of a model's name: clients write it."""
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TO_FIRST: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The buckets that the conventions recommend."""
+
+Later = Callable[[Callable[[Mapping[str, str | bool]], None]], None]
+"""Calls what it is called with once it knows more attributes, in any thread."""
 
 _Attributes = dict[str, str | int | float | bool]
 
@@ -47,12 +56,12 @@ def wanted(signal: str, environ: Mapping[str, str]) -> bool:
     return bool(environ.get(_ENDPOINT) or environ.get(_ENDPOINTS[signal]))
 
 
-def start(environ: Mapping[str, str]) -> "Otlp | None":
-    """Return what sends traces and metrics; None where neither is wanted.
+def start(environ: Mapping[str, str], *, content: bool = False) -> "Otlp | None":
+    """Return what sends traces and metrics; None where neither is wanted. ``content``: spans are large.
 
     The SDK reads the endpoint, headers, sampler and intervals from the environment by itself.
     """
-    tracing = _tracing() if wanted("traces", environ) else None
+    tracing = _tracing(content=content) if wanted("traces", environ) else None
     metering = _metering() if wanted("metrics", environ) else None
     return None if tracing is None and metering is None else Otlp(tracing, metering)
 
@@ -87,8 +96,8 @@ class Tracing:
         onward = [header for header in headers if header[0] not in _TRACE_HEADERS]
         return [*onward, *((name.encode(), value.encode("latin-1")) for name, value in ours.items())]
 
-    def end(self, record: Record) -> None:
-        """End the span of a request, one that was refused early too."""
+    def end(self, record: Record, content: Later | None = None) -> None:
+        """End the span of a request, one that was refused early too; ``content`` has more attributes for it."""
         span = self._open.pop(id(record), None)
         if span is None:
             within = None if record.judges is None else self._open.get(id(record.judges))
@@ -100,7 +109,16 @@ class Tracing:
             span.set_attributes(_described(record))
             if record.outcome not in ("ok", "cancelled"):
                 span.set_status(self._api.StatusCode.ERROR, record.error[:200] or None)
-        span.end()
+        if content is None:
+            span.end()
+            return
+        ended = time.time_ns()
+
+        def end(attributes: Mapping[str, str | bool]) -> None:
+            span.set_attributes(attributes)
+            span.end(ended)
+
+        content(end)
 
     def _start(self, record: Record, parent: "Context | None") -> "Span":
         begun = time.time_ns() - round((time.monotonic() - record.started) * 1e9)
@@ -162,10 +180,10 @@ class Otlp:
         """Begin a request; return the headers with which upstreams are asked."""
         return headers if self._tracing is None else self._tracing.begin(record, headers)
 
-    def finished(self, record: Record, *, provider: str, now: float) -> None:
-        """Take one request at its end; ``now`` is on the record's clock."""
+    def finished(self, record: Record, *, provider: str, now: float, content: Later | None = None) -> None:
+        """Take one request at its end; ``now`` is on the record's clock, ``content`` shows what was said in it."""
         if self._tracing is not None:
-            self._tracing.end(record)
+            self._tracing.end(record, content)
         if self._metering is not None:
             self._metering.record(record, provider=provider, now=now)
 
@@ -216,13 +234,16 @@ def _resource() -> "Resource":
     return found if named else found.merge(Resource({"service.name": _SERVICE}))
 
 
-def _tracing() -> Tracing:
+def _tracing(*, content: bool) -> Tracing:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    queue, batch = _LARGE if content else (None, None)
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=queue, max_export_batch_size=batch)
+    )
     return Tracing(provider)
 
 

@@ -102,9 +102,9 @@ def request_headers(
                 continue
             text = name.decode("latin-1")
         if name not in named:
-            headers.add(text, _text(value))
+            headers.add(text, text_of(value))
     for name, value in login:
-        headers.add(name.decode("latin-1"), _text(value))
+        headers.add(name.decode("latin-1"), text_of(value))
     for key, text in always:
         headers[key] = text
     for key, text in missing:
@@ -149,8 +149,8 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     return frozenset()
 
 
-def _text(value: bytes) -> str:
-    """Header text that the client library writes as the same bytes: it encodes UTF-8."""
+def text_of(value: bytes) -> str:
+    """Return the header text that the client library writes as the same bytes: it encodes UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -31,6 +31,7 @@ TAKE: Final = Script("take")
 SETTLE: Final = Script("settle")
 RENEW: Final = Script("renew")
 RESTORE: Final = Script("restore")
+USE: Final = Script("use")
 
 Call = tuple[Script, Sequence[str], Sequence[str]]
 """A script, its keys and its arguments."""

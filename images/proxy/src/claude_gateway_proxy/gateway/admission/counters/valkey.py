@@ -54,7 +54,7 @@ class ValkeyCounters:
         """Take all demands or nothing. Raises UnavailableError."""
         if self._failed_at is not None and time.monotonic() - self._failed_at < PROBE_SECONDS:
             raise UnavailableError("Valkey did not answer a moment ago")
-        taking = asyncio.ensure_future(self._run(self._calls.take(demands, holder)))
+        taking = asyncio.ensure_future(self.call(self._calls.take(demands, holder)))
         try:
             answer = await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -87,9 +87,18 @@ class ValkeyCounters:
         found = await self._answered(pipeline.execute)
         return {key: int(value or 0) for key, value in zip(keys, found, strict=True)}
 
+    async def hashes(self, keys: Sequence[str], *, number: str) -> tuple[int | None, Sequence[Mapping[bytes, bytes]]]:
+        """Return a number, None where there is none, and whole hashes. Raises UnavailableError."""
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.get(number)
+        for key in keys:
+            pipeline.hgetall(key)
+        found, *hashes = await self._answered(pipeline.execute, counts=False)
+        return None if found is None else int(found), hashes
+
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
         """Let purses count at least what was spent of them. Raises UnavailableError."""
-        await self._run(self._calls.restore(purses, spent))
+        await self.call(self._calls.restore(purses, spent))
 
     async def run(self) -> None:
         """Send settlements, renew what is held, and look whether Valkey answers again, until cancelled."""
@@ -125,7 +134,7 @@ class ValkeyCounters:
     async def _probe(self) -> None:
         with suppress(UnavailableError):
             # It writes, as every request does: a replica that only reads, or a user who may not write, does not pass.
-            await self._run(self._calls.take((), "probe"))
+            await self.call(self._calls.take((), "probe"))
 
     async def _flush(self) -> None:
         """Send all settlements. One that fails is sent again: the second time nothing happens."""
@@ -143,15 +152,22 @@ class ValkeyCounters:
         self._renewed_at = time.monotonic()
         held = list(self._held)
         for start in range(0, len(held), _AT_ONCE):
-            await self._run(self._calls.renew(held[start : start + _AT_ONCE]))
+            await self.call(self._calls.renew(held[start : start + _AT_ONCE]))
 
-    async def _run(self, call: Call) -> Any:
-        """Run one script, which Valkey may not know yet. Raises UnavailableError."""
+    async def call(self, call: Call, *, counts: bool = True) -> Any:
+        """Return the answer of one script, which Valkey may not know yet. Raises UnavailableError.
+
+        Without ``counts``, its failure does not mean that Valkey is away: the user there may have no right to it.
+        """
         script, keys, values = call
         try:
-            return await self._answered(lambda: self._client.evalsha(script.sha, len(keys), *keys, *values))
+            return await self._answered(
+                lambda: self._client.evalsha(script.sha, len(keys), *keys, *values), counts=counts
+            )
         except NoScriptError:
-            return await self._answered(lambda: self._client.eval(script.text, len(keys), *keys, *values))
+            return await self._answered(
+                lambda: self._client.eval(script.text, len(keys), *keys, *values), counts=counts
+            )
 
     async def _run_all(self, calls: Sequence[Call]) -> None:
         """Run scripts in one round trip. Raises UnavailableError."""
@@ -161,21 +177,23 @@ class ValkeyCounters:
         found = await self._answered(lambda: pipeline.execute(raise_on_error=False))
         for call, answer in zip(calls, found, strict=True):
             if isinstance(answer, NoScriptError):
-                await self._run(call)
+                await self.call(call)
             elif isinstance(answer, _PASSING):
                 self._note(f"{type(answer).__name__}: {answer}")
                 raise UnavailableError(str(answer))
 
-    async def _answered(self, ask: Callable[[], Any]) -> Any:
+    async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
         """Return an answer of Valkey, and note whether there is one. Raises UnavailableError, NoScriptError."""
         try:
             answer = await ask()
         except NoScriptError:
             raise
         except (ValkeyError, OSError, TimeoutError) as error:
-            self._note(f"{type(error).__name__}: {error}")
+            if counts:
+                self._note(f"{type(error).__name__}: {error}")
             raise UnavailableError(str(error)) from None
-        self._note(None)
+        if counts:
+            self._note(None)
         return answer
 
     def _note(self, error: str | None) -> None:

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target, Wire
+from claude_gateway.names import TRACE_HEADERS
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.body import body_of
@@ -25,7 +26,7 @@ from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire import betas
-from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
+from claude_gateway_proxy.gateway.wire.headers import text_of, upstream_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
@@ -44,7 +45,7 @@ PAIRS: Final = {
 _AT_ONCE: Final = 512 * 1024
 """Bytes of a body up to which it is translated on the event loop, which takes some milliseconds."""
 
-_PASSED_ON: Final = {name.encode(): name for name in ("user-agent", "traceparent", "tracestate")}
+_PASSED_ON: Final = {name.encode(): name for name in ("user-agent", *TRACE_HEADERS)}
 """Headers of the caller that mean the same to an upstream of another format."""
 
 
@@ -126,7 +127,7 @@ def _prepared_aside(pair: Pair, body: bytes, target: Target, model: str) -> Prep
 def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to: Endpoint, model: str) -> Request:
     stream = call.body.stream
     headers: CIMultiDict[str] = CIMultiDict(
-        [(_PASSED_ON[name], value.decode("latin-1")) for name, value in call.headers if name in _PASSED_ON]
+        [(_PASSED_ON[name], text_of(value)) for name, value in call.headers if name in _PASSED_ON]
     )
     headers["accept"] = "text/event-stream" if stream else "application/json"
     headers.extend(to.missing)
