@@ -294,4 +294,8 @@ bench: setup setup-peer setup-envoy ## Measure goals against the direct call, En
 bench-operator: setup ## Measure the operator with 5,000 routes (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md
 	$(BIN)/python -m tests.bench.bench_operator
 
+.PHONY: bench-clients
+bench-clients: setup ## Measure one release with 10,000 clients (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md
+	$(BIN)/python -m tests.bench.bench_clients $(if $(NOTE),'$(NOTE)')
+
 include make/tools.mk $(filter-out make/tools.mk,$(wildcard make/*.mk))

@@ -54,7 +54,7 @@ LOCKS: Final = (
     Lock("locks/claude-auth.txt", CLAUDE_AUTH, part_of_joint=True),
     Lock("locks/operator.txt", OPERATOR, part_of_joint=True),
     Lock("locks/scripted.txt", ("images/scripted-upstream/pyproject.toml",), part_of_joint=True),
-    Lock("locks/e2e-clients.txt", ("locks/e2e-clients.in",), part_of_joint=True),
+    Lock("locks/e2e-clients.txt", ("locks/e2e-clients.in", "pyproject.toml"), part_of_joint=True),
     Lock("locks/uv.txt", ("locks/uv.in",), part_of_joint=True),
     Lock("locks/peer.txt", ("locks/peer.in",)),
     Lock("locks/instructor.txt", ("locks/instructor.in",), constrained=False),

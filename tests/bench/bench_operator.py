@@ -82,15 +82,15 @@ def measure() -> Measured:
             process.cpu_affinity(GATEWAY_CORES)
             cluster.pods(agent)
             _settle(cluster, agent)
-            until(partial(_quiet, operator), timeout=_PATIENCE, what="all statuses")
+            until(partial(quiet, operator, bench_decide.ROUTES), timeout=_PATIENCE, what="all statuses")
             passes, edits = [], []
             for number in range(_EDITS):
-                before = _spent(operator)
+                before = spent(operator)
                 edits.append(_edit(cluster, number))
                 _settle(cluster, agent, f"route-{number}")
-                after = _spent(operator)
+                after = spent(operator)
                 passes.append((after[0] - before[0]) / (after[1] - before[1]))
-            return Measured(passes=passes, edits=edits, peak=_peak(process))
+            return Measured(passes=passes, edits=edits, peak=peak(process))
 
 
 def filled(api: ApiServer, manifests: Iterable[Manifest]) -> Cluster:
@@ -131,24 +131,24 @@ def _programmed(cluster: Cluster, name: str) -> bool:
     return cluster.condition(Kind.MODEL_ROUTE, name, "Programmed") == ("True", Reason.PROGRAMMED)
 
 
-def _quiet(operator: Operator) -> bool:
-    """Whether nothing was written for a second."""
+def quiet(operator: Operator, objects: int) -> bool:
+    """Whether the statuses of so many objects were written, and none for a second."""
     written = 'writes_total{result="ok",what="status"}'
     before = operator.metric(written)
     time.sleep(1)
-    return before > bench_decide.ROUTES and operator.metric(written) == before
+    return before > objects and operator.metric(written) == before
 
 
 def _version(cluster: Cluster) -> str:
     return str((cluster.config() or {}).get("metadata", {}).get("resourceVersion"))
 
 
-def _spent(operator: Operator) -> tuple[float, float]:
+def spent(operator: Operator) -> tuple[float, float]:
     """Seconds in passes so far, and their number."""
     return operator.metric("reconcile_duration_seconds_sum"), operator.metric("reconcile_duration_seconds_count")
 
 
-def _peak(process: psutil.Process) -> float:
+def peak(process: psutil.Process) -> float:
     """The most memory that a process ever had, in MiB; only Linux remembers."""
     text = Path(f"/proc/{process.pid}/status").read_text()
     return int(next(line for line in text.splitlines() if line.startswith("VmHWM")).split()[1]) / 2**10

@@ -219,6 +219,18 @@ def test_claude_code_calls_the_outside_alone(part: str) -> None:
     assert not [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", ()) if "ipBlock" not in peer]
 
 
+@pytest.mark.parametrize(
+    ("issuer", "port"), [("https://login.example.com/realms/x", 443), ("https://idp.auth.svc:8443", 8443)]
+)
+def test_the_page_reaches_the_identity_provider_in_the_cluster_too(issuer: str, port: int) -> None:
+    oidc = {"issuer": issuer, "clientID": "page", "allowed": ["ada@example.com"]}
+    values: Manifest = {**CLAUDE, "claudeAuth": {"enabled": True, "oidc": oidc}}
+    policy = render(values).one("NetworkPolicy", "cg-claude-gateway-claude-auth")
+    assert allows(policy, "10.0.0.7", port)
+    assert not any(allows(policy, address, port) for address in METADATA)
+    assert {"namespaceSelector": {}} in [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", ())]
+
+
 def test_the_proxy_reaches_the_backend_without_a_rule_for_models_in_the_cluster() -> None:
     closed = {**CLAUDE, "networkPolicy": {"models": {"inCluster": False, "cidrs": []}}}
     rules = render(closed).one("NetworkPolicy", "cg-claude-gateway-proxy")["spec"]["egress"]

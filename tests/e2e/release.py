@@ -1,11 +1,15 @@
 """A release of the chart, and one that is furnished with credentials, routes and a client."""
 
 import base64
+import json
 import secrets
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import httpx
 import yaml
 from tests.e2e.pods.load import Group
 from tests.support.builders.certificates import self_signed
@@ -15,6 +19,8 @@ from tests.support.kube import pods as kubepods
 from tests.support.kube.kubectl import ARTIFACTS, Kube, Manifest, Pod
 from tests.support.processes import command
 from tests.support.processes.gateway import documents, secret
+from tests.support.processes.ports import free_port
+from tests.support.processes.waiting import until
 
 from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
 from claude_gateway_scripted import digest
@@ -119,6 +125,28 @@ class Release:
         """Return what selects a Deployment's pods."""
         found = self.kube.get("deployment", namespace=self.namespace, name=deployment)["spec"]["selector"]
         return ",".join(f"{key}={value}" for key, value in found["matchLabels"].items())
+
+    @contextmanager
+    def page(self) -> Iterator[str]:
+        """Forward a local port to the sign-in page, as the notes of the chart say, and yield its address."""
+        port = free_port()
+        service = f"svc/{self.fullname}-claude-auth"
+        with subprocess.Popen(
+            [*self.kube.command, "-n", self.namespace, "port-forward", service, f"{port}:4200"],
+            stdout=subprocess.DEVNULL,
+        ) as forward:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                until(lambda: _answers(url), timeout=60, what="the page")
+                yield url
+            finally:
+                forward.terminate()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the gateways of the pods that run now have logged of requests."""
+        pods = (self.kube.kubectl("logs", pod.name, "-n", self.namespace, "-c", "gateway") for pod in self.pods())
+        lines = (json.loads(line) for text in pods for line in text.splitlines() if line.startswith("{"))
+        return [line for line in lines if line["event"] == "request"]
 
     def secret(self, name: str, entry: str) -> str:
         """Return a value out of a Secret."""
@@ -227,6 +255,13 @@ def route(
     spec = {"models": models, "targets": [{"model": model, **target}], **named}
     metadata = {"name": name, "labels": dict(labels or {})}
     return {"apiVersion": API_VERSION, "kind": "ModelRoute", "metadata": metadata, "spec": spec}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/auth/static/style.css", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def _values(built: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,8 +15,8 @@ from tests.support.clients.anthropic_cloud import make_certificates
 from tests.support.clients.browser import PATIENCE, browser
 from tests.support.kube import dump as kubedump
 from tests.support.kube import pods as kubepods
-from tests.support.kube.kubectl import CONTEXT, Manifest
-from tests.support.processes.ports import free_port
+from tests.support.kube import standins
+from tests.support.kube.kubectl import Manifest
 from tests.support.processes.waiting import until
 
 from claude_gateway.names import API_VERSION
@@ -45,7 +44,7 @@ class Subscriptions:
         self.release = release
         self.kube = release.kube
         self.place = release.namespace
-        self.anthropic = kubepods.AnthropicHosts(release.kube)
+        self.anthropic = standins.AnthropicHosts(release.kube)
         self.keys: dict[str, str] = {}
 
     def furnish(self) -> None:
@@ -64,19 +63,9 @@ class Subscriptions:
 
     @contextmanager
     def page(self) -> Iterator[str]:
-        """Forward a local port to the page, as the notes of the chart say, and yield its address."""
-        port = free_port()
-        service = f"svc/{self.release.fullname}-claude-auth"
-        where = ("--kubeconfig", str(self.kube.kubeconfig), "--context", CONTEXT, "-n", self.place)
-        with subprocess.Popen(
-            ["kubectl", *where, "port-forward", service, f"{port}:4200"], stdout=subprocess.DEVNULL
-        ) as forward:
-            try:
-                url = f"http://127.0.0.1:{port}/auth/"
-                until(lambda: _answers(url), timeout=60, what="the page")
-                yield url
-            finally:
-                forward.terminate()
+        """Yield the address of the page, from here."""
+        with self.release.page() as url:
+            yield f"{url}/auth/"
 
     def login(self, name: str) -> dict[str, Any]:
         """Return a person's login as their Secret holds it."""
@@ -98,7 +87,7 @@ def own(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The release; removed afterwards, as the next file expects."""
     kube, folder = gateway.kube, tmp_path_factory.mktemp("anthropic")
     trusted = make_certificates(folder).read_text()
-    kube.apply(*kubepods.anthropic_hosts(folder))
+    kube.apply(*standins.anthropic_hosts(folder))
     kube.rolled("anthropic", namespace=kubepods.UPSTREAM)
     release = Release(kube, name="own", namespace="subscriptions")
     release.install(*SETTINGS, trusted=trusted)
@@ -231,10 +220,3 @@ def _objects(name: str) -> list[Manifest]:
         },
         {"apiVersion": API_VERSION, "kind": "ModelRoute", "metadata": {"name": name}, "spec": route},
     ]
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, follow_redirects=True, timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False

@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.contract.signin.test_devices import ADA, ISSUER, Browser, environment, pem
+from tests.contract.signin.test_devices import ADA, ISSUER, environment
 from tests.contract.signin.test_gateway_login import Machine
 from tests.support.builders.bundles import bundle, route, target
+from tests.support.builders.certificates import signing_key
 from tests.support.clients.anthropic_cloud import Cloud
+from tests.support.clients.device_login import Browser
 from tests.support.clients.oidc import provider
 from tests.support.clients.terminal import Terminal
 from tests.support.processes.lone_gateway import LoneGateway
@@ -31,13 +33,13 @@ def test_the_cli_warns_above_75_and_95_percent(
     row = [_BLUE.name, within.begins_at, within.ends_at, "", percent * 10 * _DOLLAR]
     spend.write_text(json.dumps({"spent": [row]}))
     key = tmp_path / "signing.pem"
-    key.write_text(pem())
+    key.write_text(signing_key())
     folder = tmp_path / "oidc"
     folder.mkdir()
     with (
         provider(folder) as organisation,
         signin(tmp_path / "service", environment(anthropic, organisation, key)) as service,
-        Browser(service, organisation) as browser,
+        Browser(service.url, organisation.confirm) as browser,
     ):
         organisation.claims = {"groups": ["platform"]}
         people = TokenRule(

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.support.builders.certificates import signing_key
 from tests.support.clients.anthropic_cloud import Cloud
+from tests.support.clients.device_login import Browser
 from tests.support.clients.oidc import CLIENT, Provider, provider
 from tests.support.processes.signin import SignInService, signin
 
@@ -19,11 +19,6 @@ PUBLIC = "http://auth.example.com"
 """Not https: the cookies of this test's browser would not come back over its plain connection."""
 ISSUER = f"{PUBLIC}/auth"
 ADA = "ada@example.com"
-
-
-def pem() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 @pytest.fixture
@@ -38,14 +33,15 @@ def organisation(tmp_path: Path) -> Iterator[Provider]:
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
     path = tmp_path / "signing.pem"
-    path.write_text(pem())
+    path.write_text(signing_key())
     return path
 
 
 def environment(anthropic: Cloud, organisation: Provider, key_file: Path) -> dict[str, str]:
     return {
         **anthropic.environment,
-        **organisation.environment,
+        # As the chart sets it.
+        "NODE_EXTRA_CA_CERTS": organisation.authority,
         "CLAUDE_GATEWAY_OIDC_ISSUER": organisation.issuer,
         "CLAUDE_GATEWAY_OIDC_CLIENT_ID": CLIENT,
         "CLAUDE_GATEWAY_PUBLIC_URL": PUBLIC,
@@ -59,48 +55,9 @@ def service(anthropic: Cloud, organisation: Provider, key_file: Path, tmp_path: 
         yield running
 
 
-class Browser:
-    """One person's browser, at the service; it cannot follow the way to the provider by itself."""
-
-    def __init__(self, service: SignInService, organisation: Provider) -> None:
-        self.client = httpx.Client(base_url=service.url, timeout=60)
-        self._organisation = organisation
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-
-    def csrf(self) -> str:
-        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.client.get("/auth/device").text)
-        assert found is not None
-        return found[1]
-
-    def enter(self, code: str) -> httpx.Response:
-        return self.client.post("/auth/device", data={"user_code": code, "csrf": self.csrf()})
-
-    def sign_in(self, code: str, email: str) -> httpx.Response:
-        """Go to the provider and come back."""
-        there = self.client.get("/auth/device/sign-in", params={"user_code": code})
-        assert there.status_code == 303, there.text
-        confirmed, state = self._organisation.confirm(there.headers["location"], email)
-        return self.client.get("/auth/oidc/callback", params={"code": confirmed, "state": state})
-
-    def decide(self, code: str, decision: str) -> httpx.Response:
-        form = {"user_code": code, "decision": decision, "csrf": self.csrf()}
-        return self.client.post("/auth/device/confirm", data=form)
-
-    def approve(self, code: str, email: str) -> None:
-        assert self.enter(code.lower()).status_code == 200
-        assert self.sign_in(code, email).status_code == 303
-        assert f"Sign in Claude Code as {email}?" in self.client.get(f"/auth/device/confirm?user_code={code}").text
-        assert f"Signed in as {email}" in self.decide(code, "approve").text
-
-
 @pytest.fixture
 def browser(service: SignInService, organisation: Provider) -> Iterator[Browser]:
-    with Browser(service, organisation) as running:
+    with Browser(service.url, organisation.confirm) as running:
         yield running
 
 
@@ -175,7 +132,7 @@ def test_only_the_browser_that_signed_in_can_approve(
     begun = begin(service)
     assert browser.decide(begun["user_code"], "approve").status_code == 410, "nobody signed in"
     assert browser.sign_in(begun["user_code"], ADA).status_code == 303
-    with Browser(service, organisation) as other:
+    with Browser(service.url, organisation.confirm) as other:
         assert other.decide(begun["user_code"], "approve").status_code == 410
     forged = browser.client.post("/auth/device/confirm", data={"user_code": begun["user_code"], "decision": "approve"})
     assert forged.status_code == 403
@@ -228,9 +185,9 @@ def test_sessions_outlive_a_restart_and_a_new_signing_key(
     anthropic: Cloud, organisation: Provider, key_file: Path, tmp_path: Path
 ) -> None:
     given = environment(anthropic, organisation, key_file)
-    with signin(tmp_path / "service", given) as service, Browser(service, organisation) as browser:
+    with signin(tmp_path / "service", given) as service, Browser(service.url, organisation.confirm) as browser:
         found = signed_in(service, browser)
-    key_file.write_text(pem() + key_file.read_text())
+    key_file.write_text(signing_key() + key_file.read_text())
     with signin(tmp_path / "service", given) as service:
         assert claims(service, found["access_token"])["email"] == ADA
         renewed = renew(service, found["refresh_token"]).json()

@@ -1,31 +1,29 @@
 """The genuine Claude Code signs in at the gateway: its settings arrive, it asks, and it signs out."""
 
 import json
-import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.signin.test_devices import ADA, ISSUER, Browser, environment, pem
+from tests.contract.signin.test_devices import ADA, ISSUER, environment
 from tests.support.builders.bundles import bundle, route, target
+from tests.support.builders.certificates import signing_key
 from tests.support.clients import cli, managed
 from tests.support.clients.anthropic_cloud import Cloud
+from tests.support.clients.device_login import Browser, sign_in
 from tests.support.clients.oidc import Provider, provider
 from tests.support.clients.tap import Tap
 from tests.support.clients.terminal import Terminal
 from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.signin import SignInService, signin
-from tests.support.processes.waiting import until
 
 from claude_gateway.contract.client import Client, TokenRule
 from claude_gateway_scripted import Scripted
 
 SETTINGS = {"env": {"CLAUDE_CODE_GATEWAY_HINT_HEADERS": "1"}}
-CODE = re.compile(r"[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}")
 
 
 @contextmanager
@@ -59,12 +57,7 @@ class Machine:
         """Sign in on the terminal; ``browse`` does in the browser what a person does with the code."""
         terminal = Terminal([*self.claude, "auth", "login"], environment=self.environment, cwd=self.home)
         try:
-            terminal.answer("Enter to connect")
-            _say_yes(terminal, "Trust gateway")
-            terminal.shows("confirm this code")
-            browse(until(lambda: "".join(CODE.findall(terminal.screen)[:1]), what="the code"))
-            _say_yes(terminal, f"Signed in to Cloud gateway as {ADA}")
-            terminal.shows("Connected to Cloud gateway")
+            sign_in(terminal, browse, email=ADA)
         finally:
             terminal.end()
 
@@ -86,15 +79,6 @@ class Machine:
         return dict(json.loads(path.read_text()).get("enterpriseGateway") or {}) if path.exists() else {}
 
 
-def _say_yes(terminal: Terminal, question: str) -> None:
-    """Answer a question in which "No" is preselected."""
-    terminal.shows(question)
-    while not terminal.has("\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT} Yes"):
-        terminal.press("up")
-        time.sleep(0.5)
-    terminal.answer(question)
-
-
 @pytest.fixture
 def organisation(tmp_path: Path) -> Iterator[Provider]:
     folder = tmp_path / "oidc"
@@ -108,12 +92,12 @@ def test_a_person_signs_in_works_and_signs_out(
     anthropic: Cloud, organisation: Provider, scripted: Scripted, tmp_path: Path
 ) -> None:
     key = tmp_path / "signing.pem"
-    key.write_text(pem())
+    key.write_text(signing_key())
     with (
         signin(tmp_path / "service", environment(anthropic, organisation, key)) as service,
         gateway(service, scripted) as running,
         Tap(running.url) as tap,
-        Browser(service, organisation) as browser,
+        Browser(service.url, organisation.confirm) as browser,
     ):
         machine = Machine(tmp_path / "ada", tap.url)
         machine.sign_in(lambda code: browser.approve(code, ADA))

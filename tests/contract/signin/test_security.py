@@ -115,7 +115,7 @@ def come_back(client: httpx.Client, organisation: Provider, email: str) -> httpx
 def test_people_of_an_organisation_see_what_is_theirs(anthropic: Cloud, organisation: Provider, tmp_path: Path) -> None:
     environment = {
         **anthropic.environment,
-        **organisation.environment,
+        "SSL_CERT_FILE": organisation.authority,
         "CLAUDE_GATEWAY_OIDC_ISSUER": organisation.issuer,
         "CLAUDE_GATEWAY_OIDC_CLIENT_ID": CLIENT,
         "CLAUDE_GATEWAY_OIDC_ALLOWED": "Alice@example.com, carol@example.com",

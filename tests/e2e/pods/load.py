@@ -6,6 +6,7 @@ pod's own, out of its environment.
 """
 
 import asyncio
+import hashlib
 import itertools
 import json
 import os
@@ -27,7 +28,8 @@ class Group:
     """``workers`` at once ask ``url`` for ``model``; ``fresh`` opens a connection for each request.
 
     ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop, at most for
-    ``seconds``. ``most`` is the number of tokens that an answer may have.
+    ``seconds``. ``most`` is the number of tokens that an answer may have. ``helper`` is a command that prints a key,
+    which is kept for ``ttl`` seconds.
     """
 
     name: str
@@ -41,11 +43,16 @@ class Group:
     prompt: str = "Turn"
     seconds: float = MOST_SECONDS
     most: int = 4096
+    helper: str = ""
+    ttl: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's outcome: which upstream model served it, and what was wrong (None for a whole answer)."""
+    """One request's outcome: which upstream model served it, and what was wrong (None for a whole answer).
+
+    ``key`` is the beginning of the SHA-256 of the key that it was sent with.
+    """
 
     group: str
     stream: bool
@@ -54,6 +61,35 @@ class Answer:
     served: str = ""
     events: int = 0
     problem: str | None = None
+    key: str = ""
+
+
+class Keys:
+    """The key of a group. One of a helper is kept as Claude Code keeps it.
+
+    Once it is too old, the next request still has it, and fetches another meanwhile.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._key = "" if group.helper else os.environ["ANTHROPIC_AUTH_TOKEN"]
+        self._fetched = 0.0
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def current(self) -> str:
+        """Return the key of the next request."""
+        if self._group.helper and self._fetching is None and time.monotonic() > self._fetched + self._group.ttl:
+            self._fetching = asyncio.create_task(self._fetch())
+        if not self._key and self._fetching is not None:
+            await asyncio.shield(self._fetching)
+        return self._key
+
+    async def _fetch(self) -> None:
+        program = await asyncio.create_subprocess_shell(self._group.helper, stdout=asyncio.subprocess.PIPE)
+        printed, _ = await program.communicate()
+        # Without a new key the old one stays; a helper that fails says why on standard error.
+        self._key = printed.decode().strip() or self._key
+        self._fetched, self._fetching = time.monotonic(), None
 
 
 class Run:
@@ -76,7 +112,8 @@ class Run:
     async def _group(self, group: Group) -> None:
         connector = aiohttp.TCPConnector(force_close=group.fresh, limit=0)
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        headers = {"x-api-key": os.environ["ANTHROPIC_AUTH_TOKEN"], "anthropic-version": "2023-06-01"}
+        headers = {"anthropic-version": "2023-06-01"}
+        keys = Keys(group)
         turns = itertools.cycle([True, False] if group.stream is None else [group.stream])
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as session:
 
@@ -85,13 +122,16 @@ class Run:
                     if self._over or (group.rounds and done >= group.rounds):
                         return
                     self._count += 1
-                    print(json.dumps(asdict(await ask(session, group, stream=next(turns)))), flush=True)
+                    print(
+                        json.dumps(asdict(await ask(session, group, key=await keys.current(), stream=next(turns)))),
+                        flush=True,
+                    )
                     await asyncio.sleep(group.pause)
 
             await asyncio.gather(*(work() for _ in range(group.workers)))
 
 
-async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> Answer:
+async def ask(session: aiohttp.ClientSession, group: Group, *, key: str, stream: bool) -> Answer:
     """Send one request and read its answer to the end."""
     started = time.time()
     body = {
@@ -102,7 +142,7 @@ async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> 
     }
     served, events, problem = "", 0, None
     try:
-        async with session.post(f"{group.url}/v1/messages", json=body) as response:
+        async with session.post(f"{group.url}/v1/messages", json=body, headers={"x-api-key": key}) as response:
             if response.status != 200:
                 problem = f"status {response.status}: {(await response.text())[:300]}"
             elif stream:
@@ -113,7 +153,12 @@ async def ask(session: aiohttp.ClientSession, group: Group, *, stream: bool) -> 
             served = response.headers.get("anthropic-served-model", served)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
         problem = f"{type(error).__name__}: {error}"
-    return Answer(group.name, stream, started, time.time(), served, events, problem)
+    return Answer(group.name, stream, started, time.time(), served, events, problem, mark(key))
+
+
+def mark(key: str) -> str:
+    """Return what tells one key from another without being one."""
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 async def _streamed(response: aiohttp.ClientResponse) -> tuple[str, int, str | None]:

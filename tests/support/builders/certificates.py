@@ -23,11 +23,11 @@ _SIGNS: Final = x509.KeyUsage(
 )
 
 
-def self_signed(host: str) -> tuple[bytes, bytes]:
-    """A certificate for a host or an IP address that is its own authority, good for a day, and its key; both in PEM."""
+def self_signed(*hosts: str) -> tuple[bytes, bytes]:
+    """A certificate for hosts or IP addresses that is its own authority, good for a day, and its key; both in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     # A common name has 64 characters at most.
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -37,15 +37,23 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([_named(host)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_named(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         # Both are asked of an authority by Python 3.13 and later.
         .add_extension(_SIGNS, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return certificate.public_bytes(Encoding.PEM), private
+    return certificate.public_bytes(Encoding.PEM), _pem(key)
+
+
+def signing_key() -> str:
+    """A private key on the curve P-256, in PEM, such as signs the tokens of people who sign in at the gateway."""
+    return _pem(ec.generate_private_key(ec.SECP256R1())).decode()
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _named(host: str) -> x509.GeneralName:

@@ -3,10 +3,9 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tests.support.kube.apiserver import ApiServer, Manifest
-from tests.support.processes.fakeagent import FakeAgent
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, unpack
@@ -22,6 +21,13 @@ def url(kind: str, namespace: str, name: str) -> str:
     if kind == "Secret":
         return f"/api/v1/namespaces/{namespace}/secrets/{name}"
     return f"/apis/{API_VERSION}/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
+
+
+class Listening(Protocol):
+    """An agent that can be asked: the address that an EndpointSlice has, and its port."""
+
+    address: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ class Cluster:
         status: Manifest = found.get("status", {})
         return status
 
-    def pods(self, agent: FakeAgent, ready: Sequence[bool] = (True,)) -> None:
+    def pods(self, agent: Listening, ready: Sequence[bool] = (True,)) -> None:
         """Say that there are pods, all with one agent."""
         service = agent_name(self.release)
         endpoints = [

@@ -62,8 +62,12 @@ class Kube:
 
     def kubectl(self, *arguments: str, text: str | None = None, timeout: float = PATIENCE) -> str:
         """Run kubectl."""
-        own = ("kubectl", "--kubeconfig", str(self.kubeconfig), "--context", self.context)
-        return call([*own, *arguments], text=text, timeout=timeout)
+        return call([*self.command, *arguments], text=text, timeout=timeout)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words with which each kubectl command about this cluster begins."""
+        return ("kubectl", "--kubeconfig", str(self.kubeconfig), "--context", self.context)
 
     def helm(self, *arguments: str, timeout: float = 2 * PATIENCE) -> str:
         """Run helm."""

@@ -3,18 +3,15 @@
 import base64
 import itertools
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlencode
 
-from tests.e2e.pods.anthropic_hosts import CONTROL_PORT, PROXY_PORT
 from tests.e2e.pods.load import ANSWER_SECONDS, Answer, Group
 from tests.support.builders.certificates import self_signed
-from tests.support.clients.anthropic_cloud import HOSTS
 from tests.support.kube import kindcluster as kubecluster
 from tests.support.kube.kubectl import CommandError, Kube, Manifest
 from tests.support.processes.waiting import until
@@ -25,12 +22,15 @@ CLIENTS: Final = "clients"
 UPSTREAM: Final = "upstream"
 UPSTREAM_HOST: Final = f"scripted.{UPSTREAM}.svc.cluster.local"
 UPSTREAM_URL: Final = f"http://{UPSTREAM_HOST}:4001"
+ANTHROPIC: Final = "api.anthropic.com"
+"""Anthropic's own host, for which its certificate is as well: a pod whose ``/etc/hosts`` says so takes it for that."""
 UPSTREAM_TLS_URL: Final = f"https://{UPSTREAM_HOST}:4444"
 """The same stand-in with TLS, as clients' own logins need it."""
 AUTHORITY: Final = "upstream-authority"
 """ConfigMap with what its certificate is trusted by, under ``ca.crt``."""
 VALKEY_ADDRESS: Final = f"valkey.{UPSTREAM}.svc.cluster.local:6379"
-PROGRAMS: Final = Path("tests/e2e/pods")
+PROGRAMS: Final = ((Path("tests/e2e/pods"), "*.py"), (Path("examples/key-helpers"), "*.sh"))
+"""What every client pod has in ``/programs``."""
 
 _numbers = itertools.count(1)
 
@@ -47,7 +47,7 @@ def authority(place: str, *, further: str = "") -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _named(AUTHORITY, place),
+        "metadata": named(AUTHORITY, place),
         "data": {"ca.crt": certificate + further},
     }
 
@@ -55,7 +55,7 @@ def authority(place: str, *, further: str = "") -> Manifest:
 @cache
 def _certificate() -> tuple[str, str]:
     """The scripted upstream's certificate in this run, and its key."""
-    certificate, key = self_signed(UPSTREAM_HOST)
+    certificate, key = self_signed(UPSTREAM_HOST, ANTHROPIC)
     return certificate.decode(), key.decode()
 
 
@@ -66,7 +66,7 @@ def upstream() -> list[Manifest]:
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _named("scripted", UPSTREAM),
+        "metadata": named("scripted", UPSTREAM),
         "type": "kubernetes.io/tls",
     }
     encrypted = ("--tls-listen", "0.0.0.0:4444", "--tls-cert", "/tls/tls.crt", "--tls-key", "/tls/tls.key")
@@ -79,17 +79,24 @@ def upstream() -> list[Manifest]:
         "readinessProbe": {"httpGet": {"path": "/__state", "port": 4001}, "periodSeconds": 1},
     }
     volumes = [{"name": "tls", "secret": {"secretName": "scripted"}}]
-    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "volumes": volumes}}
+    pod = {"metadata": {"labels": labels}, "spec": {**restricted(container), "volumes": volumes}}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
     return [
         namespace(UPSTREAM),
         {**secret, "stringData": {"tls.crt": certificate, "tls.key": key}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _named("scripted", UPSTREAM), "spec": spec},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named("scripted", UPSTREAM), "spec": spec},
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": _named("scripted", UPSTREAM),
-            "spec": {"selector": labels, "ports": [{"name": "http", "port": 4001}, {"name": "https", "port": 4444}]},
+            "metadata": named("scripted", UPSTREAM),
+            "spec": {
+                "selector": labels,
+                "ports": [
+                    {"name": "http", "port": 4001},
+                    {"name": "https", "port": 4444},
+                    {"name": "anthropic", "port": 443, "targetPort": 4444},
+                ],
+            },
         },
     ]
 
@@ -118,50 +125,64 @@ def valkey(*, keeps: bool = False) -> list[Manifest]:
         "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
     }
     own = {"terminationGracePeriodSeconds": 1, "volumes": [{"name": "data", "emptyDir": {}}]}
-    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), **own}}
+    pod = {"metadata": {"labels": labels}, "spec": {**restricted(container), **own}}
     deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
     service = {"selector": labels, "ports": [{"name": "valkey", "port": 6379}]}
-    metadata = _named("valkey", UPSTREAM)
+    metadata = named("valkey", UPSTREAM)
     return [
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
         {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
     ]
 
 
-def client(name: str, *, url: str, key: str) -> list[Manifest]:
-    """Return a pod with all the clients, set up for a gateway as its documentation says."""
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of a client pod and what is in it: a volume without its name."""
+
+    path: str
+    volume: Mapping[str, Any]
+
+
+def client(
+    name: str, *, url: str, key: str | None, account: str | None = None, mounts: Sequence[Mount] = ()
+) -> list[Manifest]:
+    """Return a pod with all the clients, set up for a gateway as its documentation says.
+
+    ``key`` None: it has no key. ``account`` is the ServiceAccount that it runs under.
+    """
     from_secret = {"valueFrom": {"secretKeyRef": {"name": name, "key": "key"}}}
+    keys = [] if key is None else [{"name": each, **from_secret} for each in ("ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY")]
     environment = [
         {"name": "ANTHROPIC_BASE_URL", "value": url},
-        {"name": "ANTHROPIC_AUTH_TOKEN", **from_secret},
         {"name": "OPENAI_BASE_URL", "value": f"{url}/v1"},
-        {"name": "OPENAI_API_KEY", **from_secret},
         {"name": "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "value": "1"},
         {"name": "HOME", "value": "/home/client"},
+        *keys,
+    ]
+    given = [
+        Mount("/home/client", {"emptyDir": {}}),
+        Mount("/tmp", {"emptyDir": {}}),
+        Mount("/programs", {"configMap": {"name": "programs"}}),
+        *mounts,
     ]
     container = {
         "name": "client",
         "image": kubecluster.reference_of("e2e-clients"),
         "env": environment,
         "workingDir": "/home/client",
-        "volumeMounts": [
-            {"name": "home", "mountPath": "/home/client"},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "programs", "mountPath": "/programs"},
-        ],
+        "volumeMounts": [{"name": f"v{number}", "mountPath": mount.path} for number, mount in enumerate(given)],
     }
-    volumes = [
-        {"name": "home", "emptyDir": {}},
-        {"name": "tmp", "emptyDir": {}},
-        {"name": "programs", "configMap": {"name": "programs"}},
-    ]
-    spec = {**_restricted(container), "volumes": volumes, "terminationGracePeriodSeconds": 1}
-    programs = {file.name: file.read_text() for file in sorted(PROGRAMS.glob("*.py"))}
+    volumes = [{"name": f"v{number}", **mount.volume} for number, mount in enumerate(given)]
+    spec = {**restricted(container), "volumes": volumes, "terminationGracePeriodSeconds": 1}
+    if account is not None:
+        spec["serviceAccountName"] = account
+    programs = {file.name: file.read_text() for folder, kind in PROGRAMS for file in sorted(folder.glob(kind))}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": named(name, CLIENTS), "stringData": {"key": key}}
     return [
         namespace(CLIENTS),
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("programs", CLIENTS), "data": programs},
-        {"apiVersion": "v1", "kind": "Secret", "metadata": _named(name, CLIENTS), "stringData": {"key": key}},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": _named(name, CLIENTS), "spec": spec},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named("programs", CLIENTS), "data": programs},
+        *([] if key is None else [secret]),
+        {"apiVersion": "v1", "kind": "Pod", "metadata": named(name, CLIENTS), "spec": spec},
     ]
 
 
@@ -174,13 +195,13 @@ def job(name: str, *arguments: str, key: str) -> list[Manifest]:
         "env": [{"name": "CLAUDE_GATEWAY_KEY", "valueFrom": {"secretKeyRef": {"name": name, "key": "key"}}}],
         "volumeMounts": [{"name": "home", "mountPath": "/run/claude-gateway"}],
     }
-    pod = {**_restricted(container), "restartPolicy": "Never", "volumes": [{"name": "home", "emptyDir": {}}]}
+    pod = {**restricted(container), "restartPolicy": "Never", "volumes": [{"name": "home", "emptyDir": {}}]}
     return [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": _named(name, CLIENTS), "stringData": {"key": key}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": named(name, CLIENTS), "stringData": {"key": key}},
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": _named(name, CLIENTS),
+            "metadata": named(name, CLIENTS),
             "spec": {"backoffLimit": 0, "template": {"spec": pod}},
         },
     ]
@@ -195,74 +216,6 @@ def program(kube: Kube, pod: str, name: str, *arguments: str) -> dict[str, Any]:
     """Run one of ``tests/e2e/pods`` and return what it printed last."""
     seen: dict[str, Any] = json.loads(run(kube, pod, "python", f"/programs/{name}", *arguments).splitlines()[-1])
     return seen
-
-
-def anthropic_hosts(folder: Path) -> list[Manifest]:
-    """Return the stand-in for Anthropic's sign-in hosts: Deployment, Service, and certificates from ``folder``."""
-    labels = {"app": "anthropic"}
-    certificates = {f"{host}.pem": (folder / f"{host}.pem").read_text() for host in HOSTS}
-    container = {
-        "name": "anthropic",
-        "image": kubecluster.reference_of("e2e-clients"),
-        "command": ["python", "/programs/tests/e2e/pods/anthropic_hosts.py", UPSTREAM_URL, "/certificates"],
-        "env": [{"name": "PYTHONPATH", "value": "/programs"}],
-        "ports": [{"containerPort": PROXY_PORT}, {"containerPort": CONTROL_PORT}],
-        "volumeMounts": [
-            {"name": "programs", "mountPath": "/programs", "readOnly": True},
-            {"name": "certificates", "mountPath": "/certificates", "readOnly": True},
-        ],
-        "readinessProbe": {"httpGet": {"path": "/state", "port": CONTROL_PORT}, "periodSeconds": 1},
-    }
-    sources = [Path("tests/e2e/pods/anthropic_hosts.py"), Path("tests/support/clients/anthropic_cloud.py")]
-    items = [{"key": source.name, "path": str(source)} for source in sources]
-    volumes = [
-        {"name": "programs", "configMap": {"name": "anthropic", "items": items}},
-        {"name": "certificates", "secret": {"secretName": "anthropic"}},
-    ]
-    pod = {"metadata": {"labels": labels}, "spec": {**_restricted(container), "volumes": volumes}}
-    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
-    ports = [{"name": "proxy", "port": PROXY_PORT}, {"name": "control", "port": CONTROL_PORT}]
-    metadata = _named("anthropic", UPSTREAM)
-    programs = {source.name: source.read_text() for source in sources}
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": programs},
-        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": certificates},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
-        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": labels, "ports": ports}},
-    ]
-
-
-class AnthropicHosts:
-    """The stand-in for Anthropic's sign-in hosts, driven through the API server."""
-
-    def __init__(self, kube: Kube) -> None:
-        self._kube = kube
-
-    def approve(self, link: str) -> str:
-        """Return the code for a link, as the person who approves there sees it."""
-        return str(self._get("approve", link=link))
-
-    def set(self, **values: int) -> None:
-        """Set the token endpoint's ``answer`` (a status) or the ``lifetime`` of access tokens in seconds."""
-        self._get("set", **values)
-
-    def login(self) -> dict[str, Any]:
-        """Return Claude Code's own file with another valid login."""
-        return dict(self._get("login"))
-
-    @property
-    def issued(self) -> list[str]:
-        """Every token and code that was ever made."""
-        return list(self._get("state")["issued"])
-
-    @property
-    def turns(self) -> list[tuple[str, str]]:
-        """The access token and the body of each request to a model."""
-        return [(token, body) for token, body in self._get("state")["turns"]]
-
-    def _get(self, path: str, **query: object) -> Any:
-        base = f"/api/v1/namespaces/{UPSTREAM}/services/anthropic:{CONTROL_PORT}/proxy/{path}"
-        return json.loads(self._kube.kubectl("get", "--raw", f"{base}?{urlencode(query)}"))
 
 
 class Upstream:
@@ -363,11 +316,12 @@ def _recorded(entry: dict[str, Any]) -> Recorded:
     return Recorded(**known, headers=headers, body=base64.b64decode(entry["body_base64"]))
 
 
-def _named(name: str, place: str) -> dict[str, str]:
+def named(name: str, place: str) -> dict[str, str]:
+    """Return the metadata of an object in a namespace."""
     return {"name": name, "namespace": place}
 
 
-def _restricted(container: dict[str, Any]) -> dict[str, Any]:
+def restricted(container: dict[str, Any]) -> dict[str, Any]:
     """Return a pod's spec with one container that restricted pod security lets in."""
     own = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     return {

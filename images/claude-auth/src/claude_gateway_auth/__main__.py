@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -27,6 +28,7 @@ from claude_gateway_auth.settings import Settings
 from claude_gateway_auth.store.cluster import ClusterStore
 from claude_gateway_auth.store.folder import FolderStore
 from claude_gateway_auth.store.store import Store, StoreError
+from claude_gateway_auth.trust import authorities
 from claude_gateway_auth.web.access import Access, session_secret
 from claude_gateway_auth.web.app import create
 from claude_gateway_auth.web.device import SignIns
@@ -53,7 +55,7 @@ async def run(settings: Settings) -> None:
         service = Service(keeper=keeper, desk=desk, refresher=refresher, homes=homes, cli=cli)
         key, client_secret = _secret(settings.auth_key_file), _secret(settings.oidc_client_secret_file)
         secret = session_secret(key, client_secret)
-        oidc = _oidc(settings, client_secret)
+        oidc = _oidc(settings, client_secret, authorities(cli.inherited))
         app = create(
             service=service,
             access=Access(key=key or None, secret=secret),
@@ -88,13 +90,14 @@ async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
     return ClusterStore(kube, settings.namespaces or (own,))
 
 
-def _oidc(settings: Settings, client_secret: str) -> Oidc | None:
+def _oidc(settings: Settings, client_secret: str, trust: ssl.SSLContext) -> Oidc | None:
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
     return Oidc(
         settings.oidc_issuer,
         client_id=settings.oidc_client_id,
         client_secret=client_secret or None,
+        trust=trust,
         groups_claim=settings.groups_claim,
     )
 

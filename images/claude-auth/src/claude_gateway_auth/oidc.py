@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import logging
 import secrets
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,9 @@ from urllib.parse import urlencode
 import aiohttp
 import jwt
 
+from claude_gateway_runtime.logs import unexpected
+
+_log: Final = logging.getLogger("claude_gateway_auth.oidc")
 _SECONDS: Final = 15.0
 _KEPT_SECONDS: Final = 3600.0
 _LONGEST_ANSWER: Final = 512 * 1024
@@ -57,11 +62,20 @@ class Begun:
 class Oidc:
     """One provider."""
 
-    def __init__(self, issuer: str, *, client_id: str, client_secret: str | None, groups_claim: str = "groups") -> None:
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        client_id: str,
+        client_secret: str | None,
+        trust: ssl.SSLContext,
+        groups_claim: str = "groups",
+    ) -> None:
         """``groups_claim`` is the claim with the groups of a person, a list or one text."""
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._client_secret = client_secret
+        self._trust = trust
         self._groups_claim = groups_claim
         self._found: tuple[float, Mapping[str, Any]] | None = None
 
@@ -122,7 +136,7 @@ class Oidc:
             await self._post("revocation_endpoint", {"token": identity.renewal, "token_type_hint": "refresh_token"})
 
     async def _verified(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-        _, keys = await _json("GET", str((await self._provider())["jwks_uri"]))
+        _, keys = await self._json("GET", str((await self._provider())["jwks_uri"]))
         return self._claims(str(answer.get("id_token") or ""), keys)
 
     def _identity(self, claims: Mapping[str, Any], answer: Mapping[str, Any]) -> Identity:
@@ -139,7 +153,7 @@ class Oidc:
         form = {**form, "client_id": self._client_id}
         if self._client_secret:
             form["client_secret"] = self._client_secret
-        return await _json("POST", str((await self._provider())[endpoint]), form=form)
+        return await self._json("POST", str((await self._provider())[endpoint]), form=form)
 
     def _claims(self, token: str, keys: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -160,7 +174,7 @@ class Oidc:
 
     async def _provider(self) -> Mapping[str, Any]:
         if self._found is None or time.monotonic() - self._found[0] > _KEPT_SECONDS:
-            _, found = await _json("GET", f"{self._issuer}/.well-known/openid-configuration")
+            _, found = await self._json("GET", f"{self._issuer}/.well-known/openid-configuration")
             if str(found.get("issuer", "")).rstrip("/") != self._issuer or not all(
                 name in found for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
             ):
@@ -168,20 +182,24 @@ class Oidc:
             self._found = (time.monotonic(), found)
         return self._found[1]
 
-
-async def _json(method: str, url: str, *, form: Mapping[str, str] | None = None) -> tuple[int, Mapping[str, Any]]:
-    """Return the status and the object of an answer. Raises OidcError where there is none."""
-    try:
-        async with (
-            aiohttp.ClientSession(trust_env=True, timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,
-            session.request(
-                method, url, data=form, headers={"accept": "application/json"}, allow_redirects=False
-            ) as response,
-        ):
-            text = await response.content.read(_LONGEST_ANSWER)
-            found, status = json.loads(text or b"{}"), response.status
-    except (TimeoutError, OSError, ValueError, RecursionError, aiohttp.ClientError):
-        raise OidcError(_NO_ANSWER) from None
-    if not isinstance(found, dict) or (method == "GET" and status != 200):
-        raise OidcError(_NO_ANSWER)
-    return status, found
+    async def _json(
+        self, method: str, url: str, *, form: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Return the status and the object of an answer. Raises OidcError where there is none."""
+        headers = {"accept": "application/json"}
+        try:
+            async with (
+                aiohttp.ClientSession(trust_env=True, timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,
+                session.request(
+                    method, url, data=form, headers=headers, ssl=self._trust, allow_redirects=False
+                ) as response,
+            ):
+                text = await response.content.read(_LONGEST_ANSWER)
+                found, status = json.loads(text or b"{}"), response.status
+        except (TimeoutError, OSError, ValueError, RecursionError, aiohttp.ClientError) as error:
+            # The person cannot repair it: whoever runs the service finds the reason in its log.
+            unexpected(_log, "identity_provider_failed", error)
+            raise OidcError(_NO_ANSWER) from None
+        if not isinstance(found, dict) or (method == "GET" and status != 200):
+            raise OidcError(_NO_ANSWER)
+        return status, found

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -21,6 +20,7 @@ from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.driver.login import run
 from claude_gateway_auth.home import Homes, Purpose, Record
 from claude_gateway_auth.keeper import clock
+from claude_gateway_auth.trust import authorities
 from claude_gateway_runtime.logs import unexpected
 
 _log: Final = logging.getLogger("claude_gateway_auth.probe")
@@ -45,7 +45,7 @@ class Prober:
     async def probe(self, login: OAuth | LongLivedToken, record: Record) -> Probed:
         """Return what Anthropic says about a login."""
         async with self._one:
-            shim = _Shim(_trust(self._cli))
+            shim = _Shim(authorities(self._cli.inherited))
             runner = web.AppRunner(shim.app(), access_log=None)
             await runner.setup()
             home = self._homes.make(record)
@@ -166,15 +166,6 @@ def _window(fields: Mapping[str, str]) -> Window | None:
         )
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _trust(cli: Cli) -> ssl.SSLContext:
-    """Trust what the CLI trusts: the system's authorities, and those of the company's proxy."""
-    context = ssl.create_default_context()
-    more = cli.inherited.get("NODE_EXTRA_CA_CERTS")
-    if more and Path(more).is_file():
-        context.load_verify_locations(more)
-    return context
 
 
 def _direct(cli: Cli) -> dict[str, str]:
