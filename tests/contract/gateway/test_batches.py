@@ -206,6 +206,22 @@ async def test_an_id_of_one_account_is_none_of_another() -> None:
         assert up.requests == ()
 
 
+async def test_batches_of_another_namespace_are_like_none_at_all() -> None:
+    clients = {KEY: Client(name="ns/dev"), OTHER: Client(name="stranger/c")}
+    hidden = lambda url: [route("hidden", name="owner/hidden", targets=[native(url)])]  # noqa: E731
+    async with serving(clients=clients, routes=hidden) as (gw, up):
+        ident = await created(gw, request(model="hidden"))
+        up.forget()
+        said = [(await create(gw, request(model=model), key=OTHER))[1]["error"] for model in ("hidden", "absent")]
+        assert said[0] == {**said[1], "message": said[1]["message"].replace("absent", "hidden")}
+        absent = seal.sealed("msgbatch_1", "absent", key=API_KEY, principal=_principal("stranger/c"))
+        own = seal.sealed("msgbatch_1", "hidden", key=API_KEY, principal=_principal("stranger/c"))
+        answers = [await ask(gw, "GET", f"{PATH}/{each}", key=OTHER) for each in (ident, absent, own)]
+        assert {status for status, _ in answers} == {404}
+        assert len({found["error"]["message"] for _, found in answers}) == 1
+        assert up.requests == ()
+
+
 async def test_who_may_not_use_the_model_any_more_loses_the_batch() -> None:
     limited_client = {KEY: Client(name="ns/dev", models=("d",))}
     ident = seal.sealed("msgbatch_1", "c", key=API_KEY, principal=_principal("ns/dev"))
@@ -263,6 +279,9 @@ async def test_one_request_at_fault_is_named(spoiled: dict[str, Any], said: str)
         ({"requests": [request()], "Requests": []}, "only by case"),
         (b'{"requests": [{"custom_id":"a","params":{"model":"c","model":"d"}}]}', "top-level key twice"),
         (b'{"requests": [', "not valid JSON"),
+        (b'{"requests": [{"custom_id":"\xff","params":{}}]}', "not valid JSON"),
+        (b'{"requests": [{"custom_id":"\\ud83d","params":{}}]}', "requests.0.custom_id: must be 1 to 64"),
+        (b'{"requests": [{"custom_id":"a","\xff":1,"params":{}}]}', "not valid JSON"),
         (b"[]", "must be a JSON object"),
     ],
 )

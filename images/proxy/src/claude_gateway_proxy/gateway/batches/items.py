@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway_proxy.gateway.body.document import parse
-from claude_gateway_proxy.gateway.errors import Failure, bad_request
+from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
 
 MOST: Final = 100_000
 """Requests of a batch at most, as at Anthropic (platform.claude.com, batch processing)."""
@@ -68,6 +68,8 @@ def _decoded(text: bytes) -> list[_Request]:
         found: list[_Request] = msgspec.json.decode(text, type=list[_Request], dec_hook=counted)
     except msgspec.ValidationError as error:
         raise bad_request(f"{_FIELD}: {str(error)[:_WORDS]}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise bad_json("it is not UTF-8") from None
     return found
 
 
