@@ -97,14 +97,14 @@ class _Order:
         key, ends_at = account.key, within.ends_at
         # What costs nothing, at no target of its route, needs no money.
         free = self._counted or budget.action is Action.WARN or not self.reserve
-        own = None if free else self._room(till.own(account, limit))
-        alone = Purse(key, own, self.reserve, ends_at)
-        shared = None if free else self._room(limit)
+        own = None if free else till.own(account, limit)
+        alone = Purse(key, own, self.reserve, ends_at, whole=self.whole)
+        shared = None if free else limit
         instead = None
         if not free and not self.whole and budget.route_to is not None:
             instead = Instead(budget.route_to, budget.name.partition("/")[0])
         return Charge(
-            demand=alone if till.store is None else Purse(key, shared, self.reserve, ends_at),
+            demand=alone if till.store is None else Purse(key, shared, self.reserve, ends_at, whole=self.whole),
             refusal=claim.refuse,
             actual=claim.settle,
             headers=claim.taken,
@@ -112,10 +112,6 @@ class _Order:
             overdrawn=None if instead is None else Purse(key, None, self.reserve, ends_at),
             alone=alone,
         )
-
-    def _room(self, amount: int) -> int:
-        """Return the amount of a purse: a batch must fit into what is left, even where it would get through alone."""
-        return amount - self.reserve + 1 if self.whole else amount
 
 
 class _Claim:

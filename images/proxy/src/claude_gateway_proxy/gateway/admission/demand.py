@@ -49,12 +49,15 @@ class Purse:
     can be spent to its end; it overdraws the purse by less than one reservation. When it ends, what it really cost
     replaces the reservation. ``key`` names the window as well, so that the next one begins empty. ``amount`` None: what
     is spent is only counted. A reservation that is never settled, because its pod died, counts as spent.
+
+    ``whole``: a request that does not fit is not let through alone either, because nobody can stop it at the amount.
     """
 
     key: str
     amount: int | None
     reserve: int
     ends_at: int
+    whole: bool = False
 
     @property
     def waits(self) -> bool:
