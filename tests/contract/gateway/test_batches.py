@@ -498,11 +498,19 @@ async def test_a_batch_that_may_have_been_created_is_charged() -> None:
         writer.close()
 
     prices = OwnPrices(input=Decimal(0), output=Decimal(1000))
-    for reply, cost in ((cut, "1"), (whole(b'{"error":{}}', status="529 Overloaded"), "0")):
+    replies = (
+        (cut, "1"),
+        (whole(b"<html>", status="504 Gateway Timeout"), "1"),
+        (whole(b'{"error":{}}', status="529 Overloaded"), "0"),
+        (whole(b'{"error":{}}', status="400 Bad Request"), "0"),
+        (whole(b'{"error":{}}', status="401 Unauthorized"), "0"),
+        (whole(b'{"id":""}'), "1"),
+    )
+    for reply, cost in replies:
         async with upstream(reply) as up:
             served = route("c", targets=[native(up.url, prices=prices)])
             async with gateway(served, clients=CLIENTS, secrets=SECRETS) as gw:
-                assert (await create(gw, request(max_tokens=1000)))[0] >= 500
+                assert (await create(gw, request(max_tokens=1000)))[0] >= 400
                 assert (await gw.records())[0]["cost_usd"] == cost
     async with gateway(
         route("c", targets=[native("http://127.0.0.1:1", prices=prices)]), clients=CLIENTS, secrets=SECRETS
@@ -526,6 +534,20 @@ async def test_a_budget_takes_a_batch_only_as_a_whole() -> None:
                 assert found[1]["error"]["type"] == "billing_error"
                 assert "may cost $5.00, and the budget 'blue' has $4.00 left" in found[1]["error"]["message"]
         assert len(up.requests) == 2
+
+
+async def test_the_answer_says_how_the_caller_stands_and_not_the_account() -> None:
+    alone = MemoryCounters()
+    fields = {
+        "admission": Admission((Budgets(Till(alone=alone)),), alone=alone),
+        "budgets": [Budget(name="ns/blue", amount=NANODOLLARS, clients=("*",))],
+    }
+    async with serving(**fields) as (gw, up):
+        up.configure(headers={"anthropic-ratelimit-requests-limit": "9"})
+        async with await gw.post(PATH, {"requests": [request()]}, headers={"authorization": f"Bearer {KEY}"}) as found:
+            names = {name.lower() for name in found.headers}
+        assert "anthropic-ratelimit-unified-status" in names
+        assert "anthropic-ratelimit-requests-limit" not in names
 
 
 async def test_what_is_asked_about_a_batch_needs_no_money() -> None:

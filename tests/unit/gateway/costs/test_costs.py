@@ -205,6 +205,22 @@ def test_a_request_of_a_batch_costs_half_at_the_target_that_takes_it() -> None:
     assert batched(_call(own, max_tokens=1000), own).cost == call.facts.input_tokens * 1000 + 1000 * 2000
 
 
+@pytest.mark.parametrize(
+    ("more", "most", "tokens"),
+    [
+        ({"max_tokens": 300_000}, None, 300_000),
+        ({"max_tokens": 300_000}, 100, 100),
+        ({"max_tokens": 0}, None, 1),
+        ({}, None, 128_000),
+        ({"max_tokens": None}, None, 128_000),
+    ],
+)
+def test_a_request_of_a_batch_may_write_what_it_says(more: dict[str, Any], most: int | None, tokens: int) -> None:
+    """A beta allows more than the table of models has."""
+    target = _target(max_output_tokens=most)
+    assert batched(_call(target, **more), target).output_tokens == tokens
+
+
 def test_a_request_of_a_batch_pays_for_its_mode() -> None:
     target = _target("claude-opus-4-6")
     usual = batched(_call(target, max_tokens=1000), target).cost

@@ -5,18 +5,16 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway.names import HEADER_GATEWAY_CLIENT
 from claude_gateway_proxy.gateway.answer import Answer
 from claude_gateway_proxy.gateway.batches.seal import PLAIN
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.deadline import Deadline
 from claude_gateway_proxy.gateway.errors import not_a_batch
+from claude_gateway_proxy.gateway.respond import send_start
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
-from claude_gateway_proxy.gateway.wire.headers import response_headers, upstream_request_id
 from claude_gateway_runtime.asgi import Headers, Send
 
-_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _DOCUMENT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RESULTS: Final = "results_url"
 
@@ -85,9 +83,4 @@ async def respond_results(answer: Answer, *, call: Call, send: Send, deadline: D
 async def _start(answer: Answer, *, call: Call, send: Send, length: int | None, more: Headers) -> None:
     record = call.record
     record.first_byte = time.monotonic()
-    record.request_id = upstream_request_id(answer.headers) or record.request_id
-    record.status = answer.response.status
-    headers = response_headers(answer.headers, request_id=record.request_id, length=length)
-    headers.append((_CLIENT, record.client.encode()))
-    headers.extend(more)
-    await send({"type": "http.response.start", "status": record.status, "headers": headers})
+    await send_start(send, record, status=answer.response.status, headers=answer.headers, length=length, more=more)

@@ -44,6 +44,10 @@ _MAYBE_SENT: Final = frozenset({Obstacle.CLOSED, Obstacle.BROKEN, Obstacle.OTHER
 """Obstacles after which an upstream may have the request."""
 
 
+_LOST_ANSWERS: Final = frozenset({502, 504, 520, 524})
+"""Statuses of a proxy that sent the request on, and did not get the answer."""
+
+
 class Batches:
     """Holds the connections on which batches are created and asked about; made once at start."""
 
@@ -161,8 +165,7 @@ class Batches:
     def _note_failure(self, request: Request, failed: AttemptFailed) -> None:
         """Note a failure, and charge nothing for a batch that the upstream cannot have."""
         call, target, record = request.call, request.target, request.call.record
-        unsure = failed.kind is UpstreamError.BROKEN or failed.obstacle in _MAYBE_SENT
-        if isinstance(failed.reply, Relayed) or not unsure:
+        if not _may_be_created(failed):
             record.input_tokens = record.output_tokens = record.cost = 0
             record.cost_certain, record.billed_model = True, ""
         record.outcome = outcome(By.UPSTREAM, kind=failed.kind)
@@ -175,6 +178,12 @@ class Batches:
             self._credentials.failed(target.credential, failed.verdict, asked=asked, answer=failed.said)
 
 
+def _may_be_created(failed: AttemptFailed) -> bool:
+    if isinstance(failed.reply, Relayed):
+        return failed.reply.status in _LOST_ANSWERS
+    return failed.kind is UpstreamError.BROKEN or failed.obstacle in _MAYBE_SENT
+
+
 def _charge(request: Request) -> None:
     """Write into the record what a batch may cost at most, before it is sent: from then on the upstream may run it."""
     call, target, record = request.call, request.target, request.call.record
@@ -182,6 +191,6 @@ def _charge(request: Request) -> None:
     if call.batch is None or not call.batch.generates:
         return
     record.input_tokens, record.output_tokens = call.batch.input_tokens, call.batch.output_tokens
-    record.cost, record.cost_certain = call.batch.cost, False
+    record.cost, record.cost_certain = call.batch.cost, not call.batch.cost
     listed = target.model != "*" or price_of(target, call.asked_of(target)).listed
     record.billed_model = billed_model(call, target) if listed else OTHER

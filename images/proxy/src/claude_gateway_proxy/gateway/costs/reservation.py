@@ -58,12 +58,20 @@ def batched(call: Call, target: Target) -> Batch:
     if call.facts.fetches:
         windows = (target.long_context_window, target.context_window, None if known is None else known.window)
         sent = max(sent, *(window or 0 for window in windows)) if any(windows) else max(sent, _MILLION)
-    written = _output(call, target)
+    written = _written(call, target)
     rates = price.prices.rates(sent)
     dearest = max(rates.output or 0, rates.reasoning or 0)
     factor = price.prices.factor((_BATCH,)) * _factor(price.prices, _modes(call))
     cost = money.nanodollars((sent * rates.highest + written * dearest) * factor / _MILLION)
     return Batch(input_tokens=sent, output_tokens=written, cost=cost)
+
+
+def _written(call: Call, target: Target) -> int:
+    """Return the most output of a request in a batch: as much as it says, as betas allow more than models have."""
+    asked = call.body.limit(OPERATIONS[Format.MESSAGES].output_limits[0])
+    if asked is None:
+        return _output(call, target)
+    return max(1, asked if target.max_output_tokens is None else min(asked, target.max_output_tokens))
 
 
 def _modes(call: Call) -> tuple[str, ...]:
