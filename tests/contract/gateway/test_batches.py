@@ -238,7 +238,12 @@ async def test_who_may_not_use_the_model_any_more_loses_the_batch() -> None:
         ({"fallbacks": ["forbidden"]}, "fallbacks: this client may not use the model 'forbidden'"),
         ({"tools": [{"type": "advisor_20260301", "model": "forbidden"}]}, "tools: this client may not use the model"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "'web_search_20250305' is run by the"),
-        ({"mcp_servers": [{"type": "url", "url": "https://x", "name": "x"}]}, "mcp_servers: what they cost"),
+        ({"mcp_servers": [{"type": "url", "url": "https://x", "name": "x"}]}, "mcp_servers: the upstream calls"),
+        ({"fallbacks": ["c"]}, "fallbacks: 'c' may answer instead"),
+        (
+            {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+            "context_management: the upstream compacts",
+        ),
         ({"stream": True}, "are not streamed"),
         ({"max_tokens": "many"}, "max_tokens: must be a whole number"),
         ({"model": "elsewhere"}, "is served elsewhere"),

@@ -12,6 +12,7 @@ from claude_gateway_proxy.gateway.batches.items import items
 from claude_gateway_proxy.gateway.batches.place import place
 from claude_gateway_proxy.gateway.body.document import parse, splice
 from claude_gateway_proxy.gateway.body.foreign import without_foreign_thinking
+from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.body.parameters import changes as route_changes
 from claude_gateway_proxy.gateway.call import Batch, Call
 from claude_gateway_proxy.gateway.costs.reservation import batched
@@ -21,6 +22,8 @@ from claude_gateway_proxy.gateway.routing.rules import first_match
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.reframe import model_text
 
+_COMPACTION: Final = b"compact"
+"""Part of the names of edits in ``context_management`` that ask a model once more."""
 _SLICE_SECONDS: Final = 0.005
 """How long requests of a batch are checked until every other request has its turn."""
 
@@ -90,14 +93,18 @@ def _checked(asking: Asking, params: bytes) -> tuple[Call, Target]:
 
 def _check_cost(call: Call) -> None:
     """Check that what a request may cost at most is known before: nobody counts afterwards. Raises Failure (400)."""
+    body = call.body
+    unknown = "what it costs cannot be known before a batch runs"
     if call.facts.server_tools:
-        kind = call.facts.server_tools[0][:64]
-        raise bad_request(
-            f"tools: '{kind}' is run by the upstream, and what it costs cannot be known before a batch runs"
-        )
-    servers = call.body.value("mcp_servers")
-    if servers is not None and servers not in (b"null", b"[]"):
-        raise bad_request("mcp_servers: what they cost cannot be known before a batch runs")
+        raise bad_request(f"tools: '{call.facts.server_tools[0][:64]}' is run by the upstream, and {unknown}")
+    if body.value("mcp_servers") not in (None, b"null", b"[]"):
+        raise bad_request(f"mcp_servers: the upstream calls them, and {unknown}")
+    if _COMPACTION in (body.value("context_management") or b""):
+        raise bad_request(f"context_management: the upstream compacts as often as it needs, and {unknown}")
+    further = next(further_models(body), None)
+    if further is not None:
+        field, model = further
+        raise bad_request(f"{field[:64]}: '{model[:64]}' may answer instead, and {unknown}")
 
 
 def _spliced(call: Call, target: Target) -> bytes:
