@@ -19,6 +19,7 @@ import claude_gateway_proxy
 import claude_gateway_runtime
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway.plan import judges
+from claude_gateway_proxy.gateway.batches.items import items
 from claude_gateway_proxy.gateway.body.document import parse, readable, splice
 from claude_gateway_proxy.gateway.body.estimate import tokens
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -107,7 +108,7 @@ def _read(raw: bytes) -> None:
         document(found, context={}, calls=[])
         splice(found, {"model": b'"x"', "k": None})
         facts = Facts(found)
-        assert (facts.images, facts.tools, facts.thinking, facts.effort) is not None
+        assert (facts.images, facts.fetches, facts.tools, facts.thinking, facts.effort) is not None
     except (Failure, msgspec.DecodeError):
         return
 
@@ -118,6 +119,34 @@ def test_a_body_is_read_in_linear_time(kind: str, read: Callable[[bytes], object
     def make(size: int) -> Run:
         raw = BODIES[kind](size)
         return lambda: read(raw)
+
+    assert steep(make, scale=4) is None
+
+
+BATCHES: Final[dict[str, Callable[[int], bytes]]] = {
+    "many requests": lambda size: b",".join(b'{"custom_id":"%d","params":{}}' % number for number in range(size)),
+    "one id again and again": lambda size: b",".join([b'{"custom_id":"a","params":{}}'] * size),
+    "one key again and again": lambda size: b'{"custom_id":"a"' + b',"params":{}' * size + b"}",
+    "no requests": lambda size: b",".join([b"1"] * size),
+    "a long id": lambda size: b'{"custom_id":"%s","params":{}}' % (b"a" * size),
+    "halves": lambda size: b'{"custom_id":"%s","params":{}}' % (rb"\ud83d" * size),
+    "depth": lambda size: b'{"custom_id":"a","params":' + b"[" * size + b"]" * size + b"}",
+}
+
+
+def _batch(raw: bytes) -> None:
+    try:
+        for _ in items(raw):
+            pass
+    except Failure:
+        return
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_a_batch_is_read_in_linear_time(kind: str) -> None:
+    def make(size: int) -> Run:
+        raw = b'{"requests":[%s]}' % BATCHES[kind](size)
+        return lambda: _batch(raw)
 
     assert steep(make, scale=4) is None
 

@@ -231,3 +231,26 @@ def test_pictures_are_seen(client: anthropic.Anthropic, upstream: Scripted, targ
     message = client.messages.create(model=target.model, max_tokens=99, messages=[{"role": "user", "content": content}])
     assert text(message) == "echo: what is it"
     assert picture.encode() in upstream.last.body
+
+
+def test_a_batch_is_created_and_its_results_are_read(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    params: Any = {"model": ANTHROPIC.model, "max_tokens": 9, "messages": user("hello")}
+    batch = client.messages.batches.create(requests=[{"custom_id": "one", "params": params}])
+    assert client.messages.batches.retrieve(batch.id).processing_status == "ended"
+    (line,) = client.messages.batches.results(batch.id)
+    assert (line.custom_id, line.result.type) == ("one", "succeeded")
+    assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
+    canceled = client.messages.batches.create(requests=[{"custom_id": "one", "params": params}])
+    assert client.messages.batches.cancel(canceled.id).processing_status == "canceling"
+    assert upstream.requests[0].json["requests"][0]["params"]["model"] == ANTHROPIC.upstream_model
+
+
+def test_what_takes_no_batches_is_not_found(client: anthropic.Anthropic, upstream: Scripted) -> None:
+    params: Any = {"model": OPENAI.model, "max_tokens": 9, "messages": user("hello")}
+    with pytest.raises(anthropic.NotFoundError, match="takes no batches"):
+        client.messages.batches.create(requests=[{"custom_id": "one", "params": params}])
+    with pytest.raises(anthropic.NotFoundError, match="not listed"):
+        client.messages.batches.list()
+    with pytest.raises(anthropic.NotFoundError, match="nothing is served"):
+        client.beta.files.list()
+    assert upstream.requests == ()

@@ -132,6 +132,13 @@ async def test_the_rest_of_a_purse_is_spent_one_request_at_a_time(there: ValkeyS
         assert isinstance(await one.take(purse), Refused)
 
 
+async def test_what_must_fit_as_a_whole_is_not_let_through_alone(there: ValkeyServer) -> None:
+    async with _pods(there, 1) as (one,):
+        for reserve, taken in ((101, False), (60, True), (41, False), (40, True), (1, False)):
+            purse = Purse("p", amount=100, reserve=reserve, ends_at=_ENDS, whole=True)
+            assert isinstance(await one.take(purse), Taken) is taken, reserve
+
+
 async def test_what_is_refused_takes_nothing(there: ValkeyServer) -> None:
     async with _pods(there) as (pod,):
         demands = (_bucket(), Slots("s", 1), Purse("p", amount=0, reserve=6, ends_at=_ENDS))
@@ -438,10 +445,11 @@ _DEMANDS = st.one_of(
     ),
     st.builds(lambda key, most: Slots(f"s{key}{most}", most), st.sampled_from(_KEYS), st.integers(1, 3)),
     st.builds(
-        lambda key, amount, reserve: Purse(f"p{key}", amount, reserve, ends_at=_ENDS),
+        lambda key, amount, reserve, whole: Purse(f"p{key}", amount, reserve, ends_at=_ENDS, whole=whole),
         st.sampled_from(_KEYS),
         st.one_of(st.none(), st.integers(0, 20)),
         st.integers(0, 9),
+        st.booleans(),
     ),
 )
 _STEPS = st.lists(

@@ -30,6 +30,7 @@ from claude_gateway_proxy.gateway.admission.load import Bounds, Load
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.batches.batches import Batches
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.costs.usage import Used
@@ -251,7 +252,8 @@ async def gateway(
     identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
     dispatch = Dispatch(identities)
     lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
-    exchange = Exchange(lanes, admission=admission or limited(), ping_seconds=ping_seconds)
+    admission = admission or limited()
+    exchange = Exchange(lanes, admission=admission, ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
     issuers = Issuers(documents.fetch)
     used = Used(time.time)
@@ -259,6 +261,7 @@ async def gateway(
     app = App(
         live=live,
         exchange=exchange,
+        batches=Batches(admission=admission, credentials=exchange.credentials),
         issuers=issuers,
         records=records,
         discovery=Discovery(issuers=issuers, worker_started=worker.started, find=used.find),

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from claude_gateway_scripted import (
     anthropic,
+    batches,
     clouds,
     control,
     embeddings,
@@ -51,6 +52,7 @@ class Server:
         self.script = Script()
         self.journal = Journal()
         self.streams = 0
+        self._batches = batches.Batches()
         self._listeners: list[asyncio.Server] = []
         self._web: web.Server | None = None
         self.config = config
@@ -141,6 +143,8 @@ class Server:
         google = gemini.PATH.search(request.path)
         if google is not None:
             return await self._answer_as_google(request, body, entry, model=google[1], method=google[2])
+        if batches.PATH.search(request.path):
+            return self._batch(request, body, stamp)
         if not endpoint:
             if request.path == "/" or request.path.endswith("/api/hello"):
                 return web.Response(text="ok")
@@ -164,6 +168,27 @@ class Server:
             return await self._speak(request, data, body, shape, stamp, entry)
         except InvalidRequestError as error:
             return _failed(Failure(400, str(error)), shape, stamp)
+
+    def _batch(self, request: web.BaseRequest, body: bytes, stamp: Stamp) -> web.Response:
+        """Answer a request about batches, under the account that its credential stands for."""
+        shape = anthropic.MESSAGES
+        if not self._accepts(request):
+            return _failed(Failure(401, "invalid x-api-key"), shape, stamp)
+        try:
+            found = self._batches.answer(
+                request.method,
+                request.path,
+                _object(body) if body else {},
+                account=request.headers.get("x-api-key", "") or request.headers.get("authorization", ""),
+                base=f"http://{request.host}",
+                config=self.config,
+            )
+        except InvalidRequestError as error:
+            return _failed(Failure(400, str(error)), shape, stamp)
+        except batches.RefusedError as error:
+            return _failed(error.failure, shape, stamp)
+        kind = "application/x-jsonl" if request.path.endswith("/results") else "application/json"
+        return web.Response(body=found, headers={**shape.headers(stamp), "content-type": kind, **self.config.headers})
 
     async def _answer_as_google(
         self, request: web.BaseRequest, body: bytes, entry: Recorded, *, model: str, method: str

@@ -51,6 +51,13 @@ def _purse(reserve: int, amount: int | None = 100, ends_at: int = 2000) -> Purse
     return Purse("p", amount=amount, reserve=reserve, ends_at=ends_at)
 
 
+def test_what_must_fit_as_a_whole_is_not_let_through_alone() -> None:
+    counted = _Counted()
+    for reserve, taken in ((101, False), (60, True), (41, False), (40, True), (1, False)):
+        purse = Purse("p", amount=100, reserve=reserve, ends_at=2000, whole=True)
+        assert isinstance(counted.take(purse, holder=str(reserve)), Taken) is taken, reserve
+
+
 def test_a_bucket_says_exactly_when_there_is_room() -> None:
     counted = _Counted()
     assert all(isinstance(counted.take(_bucket()), Taken) for _ in range(6))

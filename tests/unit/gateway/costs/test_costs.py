@@ -1,6 +1,7 @@
 """What requests cost: by what was reported, by what passed of an answer that broke off, and at most beforehand."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,12 +10,12 @@ from hypothesis import strategies as st
 from tests.support.builders import bundles, calls
 
 from claude_gateway.contract import money
-from claude_gateway.contract.target import Format, Target, Wire
+from claude_gateway.contract.target import Format, OwnPrices, Target, Wire
 from claude_gateway_proxy.gateway.admission.admission import Usage
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, cost_of, describe, tokens_of
 from claude_gateway_proxy.gateway.costs.passed import output_tokens
-from claude_gateway_proxy.gateway.costs.reservation import DEFAULT_OUTPUT, reservation
+from claude_gateway_proxy.gateway.costs.reservation import DEFAULT_OUTPUT, batched, reservation
 
 OPUS = "claude-opus-4-6"
 
@@ -192,6 +193,66 @@ def test_a_reservation_counts_every_answer_and_the_mode() -> None:
     assert reserved(service_tier="priority") > 1.9 * reserved()
     assert reserved(service_tier="flex") >= reserved() * 0.99
     assert reservation(_call(format=Format.CHAT)) == 0
+
+
+def test_a_request_of_a_batch_costs_half_at_the_target_that_takes_it() -> None:
+    target = _target()
+    call = _call(target, max_tokens=1000)
+    found = batched(call, target)
+    assert (found.input_tokens, found.output_tokens) == (call.facts.input_tokens, 1000)
+    assert found.cost == reservation(call) // 2
+    own = _target(prices=OwnPrices(input=Decimal(1), output=Decimal(2)))
+    assert batched(_call(own, max_tokens=1000), own).cost == call.facts.input_tokens * 1000 + 1000 * 2000
+
+
+@pytest.mark.parametrize(
+    ("more", "most", "tokens"),
+    [
+        ({"max_tokens": 300_000}, None, 300_000),
+        ({"max_tokens": 300_000}, 100, 100),
+        ({"max_tokens": 0}, None, 1),
+        ({}, None, 128_000),
+        ({"max_tokens": None}, None, 128_000),
+    ],
+)
+def test_a_request_of_a_batch_may_write_what_it_says(more: dict[str, Any], most: int | None, tokens: int) -> None:
+    """A beta allows more than the table of models has."""
+    target = _target(max_output_tokens=most)
+    assert batched(_call(target, **more), target).output_tokens == tokens
+
+
+def test_a_request_of_a_batch_pays_for_its_mode() -> None:
+    target = _target("claude-opus-4-6")
+    usual = batched(_call(target, max_tokens=1000), target).cost
+    there = batched(_call(target, max_tokens=1000, inference_geo="us"), target).cost
+    assert there == pytest.approx(1.1 * usual, rel=0.05)
+    unknown = batched(_call(target, max_tokens=1000, speed=5, service_tier="auto"), target).cost
+    assert unknown == pytest.approx(usual, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("source", "counted"),
+    [
+        ({"type": "url", "url": "https://example.com/a.pdf"}, True),
+        ({"type": "file", "file_id": "file_1"}, True),
+        ({"type": "text", "media_type": "text/plain", "data": "x"}, False),
+        ("x", False),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_document_elsewhere_counts_as_a_full_context(source: object, counted: bool, nested: bool) -> None:
+    block: dict[str, Any] = {"type": "document", "source": source}
+    if nested:
+        block = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
+    messages = [{"role": "user", "content": [block]}]
+    for target, window in (
+        (_target("claude-sonnet-4-5"), 200_000),
+        (_target("claude-sonnet-4-5", context_window=50_000), 200_000),
+        (_target("of-tomorrow"), 1_000_000),
+        (_target("of-tomorrow", context_window=300_000), 300_000),
+    ):
+        found = batched(_call(target, messages=messages, max_tokens=1), target).input_tokens
+        assert (found == window) is counted
 
 
 def test_a_long_request_is_not_read_for_its_reservation() -> None:

@@ -7,16 +7,19 @@ is known before its body is read, so that nobody without a key can make the gate
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
-from claude_gateway.contract.target import Wire
+from claude_gateway.contract.target import Format, Wire
 from claude_gateway.names import HEADER_GATEWAY_CLIENT, INTERNAL_HEADER_PREFIX
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.principal import Principal
+from claude_gateway_proxy.gateway.batches.asking import Asking
+from claude_gateway_proxy.gateway.batches.batches import Batches
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
@@ -31,7 +34,7 @@ from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, UNKNOWN, Record
 from claude_gateway_proxy.gateway.telemetry.uses import Uses
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
-from claude_gateway_proxy.gateway.wire.paths import ModelPath, model_path
+from claude_gateway_proxy.gateway.wire.paths import BatchPath, ModelPath, batch_path, model_path
 from claude_gateway_proxy.gateway.wire.reframe import read_body as read_wire_body
 from claude_gateway_runtime.asgi import ClientGone, Receive, Scope, Send, send_whole
 from claude_gateway_runtime.follower import Follower
@@ -40,6 +43,8 @@ from claude_gateway_runtime.logs import unexpected
 _log: Final = logging.getLogger(__name__)
 
 _CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
+_BATCHED: Final = ModelPath(Wire.ANTHROPIC, Format.MESSAGES)
+"""What a request about a batch is, as far as the record knows formats."""
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
@@ -51,6 +56,7 @@ class App:
         *,
         live: Follower[Snapshot],
         exchange: Exchange,
+        batches: Batches,
         issuers: Issuers,
         records: Records,
         discovery: Discovery,
@@ -69,6 +75,7 @@ class App:
         self.uses = Uses(time.time)
         self._live = live
         self._exchange = exchange
+        self._batches = batches
         self._issuers = issuers
         self._records = records
         self._discovery = discovery
@@ -87,20 +94,25 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = model_path(scope["path"], scope["raw_path"])
-        if path is None:
+        if path is not None:
+            record = self._records.begin(path)
+            answering = self._answer(path, record, scope, receive, send)
+        elif (about := batch_path(scope["raw_path"])) is not None:
+            record = self._records.begin(_BATCHED)
+            answering = self._answer_batch(about, record, scope, receive, send)
+        else:
             snapshot = self._live.current
             await self._discovery.answer(scope, receive, send, snapshot=snapshot, draining=self.draining)
             return
-        record = self._records.begin(path)
         try:
-            await self._guarded(path, record, scope, receive, send)
+            await self._guarded(answering, record, scope, send)
         finally:
             self._records.end(record)
 
-    async def _guarded(self, path: ModelPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _guarded(self, answering: Awaitable[None], record: Record, scope: Scope, send: Send) -> None:
         """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
         try:
-            await self._answer(path, record, scope, receive, send)
+            await answering
         except errors.Failure as failure:
             await self._refuse(record, failure, scope, send)
         except ClientGone:
@@ -119,18 +131,9 @@ class App:
             if _wants_websocket(scope):
                 raise errors.no_websocket()
             raise errors.wrong_method(scope["method"], "POST")
-        snapshot = self._live.current
-        if snapshot is None:
-            raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
-        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        principal = await snapshot.callers.identify(headers, self._issuers)
+        snapshot, principal = await self._identified(headers, record)
         client = principal.client
-        record.client = client.name
-        self.uses.note(client.name)
-        record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
-        if client.suspended:
-            raise errors.client_suspended()
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             body = read_wire_body(raw, path)
@@ -161,6 +164,41 @@ class App:
                 await ask(call, receive, out)
             else:
                 await self._responses.answer(call, receive, out, ask=ask)
+
+    async def _answer_batch(self, path: BatchPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        snapshot, principal = await self._identified(headers, record)
+        with self._load.enter(principal.client.name) as held:
+            raw = await self._read(headers, record, scope, receive, held=held)
+            # A batch is also held as it is sent on: in parts, and as a whole.
+            held.take(2 * len(raw))
+            scope["headers"] = self._records.trace(record, scope["headers"])
+            asking = Asking(
+                path=scope["path"],
+                query=scope["query_string"],
+                headers=scope["headers"],
+                login=snapshot.callers.own_login(scope["headers"]),
+                raw=raw,
+                snapshot=snapshot,
+                principal=principal,
+                record=record,
+            )
+            await self._batches.answer(path, scope["method"], asking, receive, send)
+
+    async def _identified(self, headers: Mapping[bytes, bytes], record: Record) -> tuple[Snapshot, Principal]:
+        """Return the configuration for a request, and its caller, who may make requests. Raises Failure."""
+        snapshot = self._live.current
+        if snapshot is None:
+            raise errors.not_ready("no configuration was loaded yet")
+        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        principal = await snapshot.callers.identify(headers, self._issuers)
+        client = principal.client
+        record.client = client.name
+        self.uses.note(client.name)
+        record.user, record.team, record.proof = principal.user, principal.team, principal.proof.value
+        if client.suspended:
+            raise errors.client_suspended()
+        return snapshot, principal
 
     async def _read(
         self, headers: Mapping[bytes, bytes], record: Record, scope: Scope, receive: Receive, *, held: Held
@@ -200,6 +238,7 @@ class App:
     async def close(self) -> None:
         """Cut off what the gateway asks for itself; clients' answers have ended before."""
         await self._mirrors.close()
+        await self._batches.close()
         if self._responses is not None:
             await self._responses.close()
 

@@ -18,6 +18,24 @@ from claude_gateway_proxy.gateway.wire.framed import FramedSend
 from claude_gateway_proxy.gateway.wire.paths import COMPACT
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a request about a batch counts for: so many ``requests``, and the most that they may use.
+
+    ``cost`` is in nanodollars. All is 0 but for the creation of one: what is asked about a batch costs nothing.
+    """
+
+    requests: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: int = 0
+
+    @property
+    def generates(self) -> bool:
+        """Whether models will write answers."""
+        return self.output_tokens > 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A request with its caller and its route.
@@ -27,7 +45,7 @@ class Call:
     same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is the
     one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a judge's)
     helps to answer; None for a client's request. ``instead`` is the name of a model that serves in place of the
-    one that the body names.
+    one that the body names. ``batch`` is set where the request is about a batch.
 
     No field is ever replaced. Three of the values change while the request runs: ``record`` collects what happened,
     ``frames`` tracks the stream that it frames, and ``facts`` fills its cache.
@@ -48,6 +66,7 @@ class Call:
     record: Record
     origin: "Call | None" = field(default=None, repr=False)
     instead: str | None = None
+    batch: Batch | None = None
 
     @property
     def client(self) -> Client:
@@ -88,6 +107,11 @@ class Call:
         """
         bare = without_context(self.facts.body.model)
         return plain_name(bare) if self.wire in (Wire.BEDROCK, Wire.VERTEX) else bare
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether tokens are paid for."""
+        return self.format is not Format.COUNT_TOKENS and (self.batch is None or self.batch.generates)
 
     @property
     def compacts(self) -> bool:

@@ -37,7 +37,7 @@ async def respond_error(reply: Relayed, *, call: Call, send: Send, more: Headers
     record.outcome = outcome(By.REPLY, status=reply.status)
     record.request_id = upstream_request_id(reply.headers) or record.request_id
     shown = errors.relayed(reply, shape=call.wire, route=call.route.name, request_id=record.request_id)
-    await _send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body), more=more)
+    await send_start(send, record, status=shown.status, headers=shown.headers, length=len(shown.body), more=more)
     await _send_last(send, record, shown.body)
 
 
@@ -48,7 +48,7 @@ async def respond_estimate(call: Call, send: Send, *, more: Headers = ()) -> Non
     tokens = estimate.tokens(body) if few else await asyncio.to_thread(estimate.tokens, body)
     answer = b'{"input_tokens":%d}' % tokens
     headers = [(b"content-type", b"application/json"), _ESTIMATED]
-    await _send_start(send, call.record, status=200, headers=headers, length=len(answer), more=more)
+    await send_start(send, call.record, status=200, headers=headers, length=len(answer), more=more)
     await _send_last(send, call.record, answer)
 
 
@@ -68,13 +68,13 @@ async def respond_answer(
         if answer.plain:
             usage.read(record, answer.head)
         charge(call, answer.target, Passed(sample=(answer.head,), size=len(body), ended=True, streamed=False))
-        await _send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
+        await send_start(send, record, status=response.status, headers=answer.headers, length=len(body), more=more)
         await _send_last(send, record, body)
         return
     length = None if answer.streamed else response.content_length
     if length is not None:
         length = None if answer.grown is None else length + answer.grown
-    await _send_start(send, record, status=response.status, headers=answer.headers, length=length, more=more)
+    await send_start(send, record, status=response.status, headers=answer.headers, length=length, more=more)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)
     if ping_seconds and answer.events and answer.plain:
@@ -116,9 +116,10 @@ def _failed(record: Record, target: Target, kind: UpstreamError) -> None:
     record.outcome = outcome(By.UPSTREAM, kind=kind)
 
 
-async def _send_start(
+async def send_start(
     send: Send, record: Record, *, status: int, headers: Headers, length: int | None, more: Headers
 ) -> None:
+    """Send the head of an answer: what may cross of an upstream's ``headers``, and ``more`` of the gateway's own."""
     record.request_id = upstream_request_id(headers) or record.request_id
     record.status = status
     found = response_headers(headers, request_id=record.request_id, length=length)

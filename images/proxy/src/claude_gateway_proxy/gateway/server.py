@@ -15,6 +15,7 @@ from claude_gateway_proxy.gateway import parts
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal
+from claude_gateway_proxy.gateway.batches.batches import Batches
 from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.counting import Counting
@@ -71,6 +72,7 @@ class Process:
         admission = self._counting.admission
         self._events = parts.usage_events(settings)
         self._exchange = Exchange(lanes, admission=admission, ping_seconds=settings.ping_seconds, events=self._events)
+        batches = Batches(admission=admission, credentials=self._exchange.credentials, events=self._events)
         self._issuers = Issuers(documents.fetch)
         self._sign_in = None if settings.sign_in_url is None else SignIn(settings.sign_in_url)
         self._capture = parts.content(os.environ)
@@ -96,6 +98,7 @@ class Process:
         self._app = App(
             live=self._live,
             exchange=self._exchange,
+            batches=batches,
             issuers=self._issuers,
             records=self._records,
             discovery=discovery,

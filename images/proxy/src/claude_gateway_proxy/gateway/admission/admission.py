@@ -163,7 +163,10 @@ _ANY: Final = "*"
 """The pattern of a client that may name every model."""
 
 
-def _check_further_models(call: Call) -> None:
+def check_further_models(call: Call) -> None:
+    """Check each further model that a request names against the client's list. Raises Failure (400)."""
+    if _ANY in call.client.models:
+        return
     for field, model in further_models(call.body):
         if not call.snapshot.routing.allowed(call.client, model):
             raise further_model_not_allowed(field, model)
@@ -204,8 +207,8 @@ class Admission:
         (``call.origin``): the owner of the route chose that model. Raises Failure for a request that must not be sent;
         then there is nothing to settle.
         """
-        if call.origin is None and _ANY not in call.client.models:
-            _check_further_models(call)
+        if call.origin is None:
+            check_further_models(call)
         found = [each for part in self._parts for each in part.charges(call)]
         return await self._granted(call, found) if found else _FREE
 

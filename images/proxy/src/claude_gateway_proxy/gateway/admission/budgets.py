@@ -6,7 +6,7 @@ from typing import Final
 
 from claude_gateway.contract.budget import Action, Budget, Window, window
 from claude_gateway.contract.payers import Payers, member
-from claude_gateway.contract.target import Format, Wire
+from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.admission import standing
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
@@ -35,7 +35,7 @@ class Budgets:
     def charges(self, call: Call) -> Sequence[Charge]:
         """Return the purses of a request, children before their parents; none where nobody's money is spent."""
         payers = call.snapshot.payers
-        if not payers or call.format is Format.COUNT_TOKENS:
+        if not payers or not call.uses_tokens:
             return ()
         principal = call.principal
         found = payers.of(principal.client.name, team=principal.team, groups=principal.groups)
@@ -80,6 +80,8 @@ class _Order:
         # What the gateway asks to complete an answer is paid for, but it cannot be refused any more.
         self._counted = call.origin is not None and call.record.mirrors is None
         self._member = member(call.client.name, call.principal.user)
+        # A batch runs on at the upstream, where nobody can stop it at the amount.
+        self.whole = call.batch is not None
 
     def of(self, budget: Budget) -> Iterator[Charge]:
         """Yield what is asked of a budget: of the caller's part first."""
@@ -97,11 +99,12 @@ class _Order:
         # What costs nothing, at no target of its route, needs no money.
         free = self._counted or budget.action is Action.WARN or not self.reserve
         own = None if free else till.own(account, limit)
-        demand = alone = Purse(key, own, self.reserve, ends_at)
+        demand = alone = Purse(key, own, self.reserve, ends_at, whole=self.whole)
         if till.store is not None:
-            demand = Purse(key, None if free else limit, self.reserve, ends_at, known=till.stored(account))
+            shared = None if free else limit
+            demand = Purse(key, shared, self.reserve, ends_at, known=till.stored(account), whole=self.whole)
         instead = None
-        if not free and budget.route_to is not None:
+        if not free and not self.whole and budget.route_to is not None:
             instead = Instead(budget.route_to, budget.name.partition("/")[0])
         return Charge(
             demand=demand,
@@ -147,6 +150,8 @@ class _Claim:
         found = self._standing(order.till.known(account))
         if found.spent >= self._limit:
             return standing.spent(found, unified=order.unified, now=order.now)
+        if order.whole and found.spent + order.reserve > self._limit:
+            return standing.too_large(found, order.reserve)
         account.short = max(account.short, order.reserve)
         return standing.busy(found, seconds=_BUSY_SECONDS)
 

@@ -50,6 +50,8 @@ class Purse:
     replaces the reservation. ``key`` names the window as well, so that the next one begins empty. ``amount`` None: what
     is spent is only counted. A reservation that is never settled, because its pod died, counts as spent. ``known`` is
     what was spent as far as the pod knows: shared counters that have no such purse, or lost it, begin with that.
+
+    ``whole``: a request that does not fit is not let through alone either, because nobody can stop it at the amount.
     """
 
     key: str
@@ -57,6 +59,7 @@ class Purse:
     reserve: int
     ends_at: int
     known: int = 0
+    whole: bool = False
 
     @property
     def waits(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.contract.limits import Limits
-from claude_gateway.contract.target import Format, Target
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
 from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Slots
@@ -62,16 +62,18 @@ class RateLimits:
             return
         if limits.requests_per_minute is not None and not own:
             most = limits.requests_per_minute
-            yield self._rate(limited, "requests", most=most, units=1, actual=_one_request, waits=waits)
-        if call.format is not Format.COUNT_TOKENS:
+            units = 1 if call.batch is None else call.batch.requests
+            yield self._rate(limited, "requests", most=most, units=units, actual=_Requests(units), waits=waits)
+        if call.uses_tokens:
             if limits.input_tokens_per_minute is not None:
                 # Corrected when the request ends, so that it only has to be cheap.
-                units, most = call.facts.rough_tokens, limits.input_tokens_per_minute
+                units = call.facts.rough_tokens if call.batch is None else call.batch.input_tokens
+                most = limits.input_tokens_per_minute
                 actual = _InputTokens(units)
                 yield self._rate(limited, "input_tokens", most=most, units=units, actual=actual, waits=waits)
             if limits.output_tokens_per_minute is not None:
-                most = limits.output_tokens_per_minute
-                yield self._rate(limited, "output_tokens", most=most, units=1, actual=_output_tokens, waits=waits)
+                units, most = 1 if call.batch is None else call.batch.output_tokens, limits.output_tokens_per_minute
+                yield self._rate(limited, "output_tokens", most=most, units=units, actual=_output_tokens, waits=waits)
         # The gateway's own requests help to answer one that holds a slot already: they must not wait for it.
         if limits.concurrent is not None and call.origin is None:
             demand = Slots(f"{limited.kind}:{limited.name}:concurrent", self._share(limits.concurrent), waits=waits)
@@ -100,6 +102,16 @@ class RateLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class _Requests:
+    """Returns how many requests were made: one, or those of a batch."""
+
+    number: int
+
+    def __call__(self, _: Usage) -> int:
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
 class _InputTokens:
     """Returns the input tokens that a request used: those reported, or those estimated where none were."""
 
@@ -118,10 +130,6 @@ def _counted(number: int, nouns: str) -> str:
 
 def _output_tokens(usage: Usage) -> int:
     return usage.output_tokens
-
-
-def _one_request(_: Usage) -> int:
-    return 1
 
 
 def _nothing(_: Usage) -> int:

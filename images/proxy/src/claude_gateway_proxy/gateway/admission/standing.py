@@ -80,6 +80,14 @@ def spent(standing: Standing, *, unified: bool, now: float) -> Failure:
     return errors.budget_spent(message, retry_after=left, more=_rejected(standing) if unified else ())
 
 
+def too_large(standing: Standing, cost: int) -> Failure:
+    """Return the failure of a batch that may cost more, in nanodollars, than a budget has left."""
+    name = standing.budget.name.rpartition("/")[2]
+    left = dollars(standing.limit - standing.spent)
+    message = f"this batch may cost {dollars(cost)}, and the budget '{name}' has {left} left: create a smaller one"
+    return errors.batch_too_expensive(message)
+
+
 def busy(standing: Standing, *, seconds: int) -> Failure:
     """Return the failure of a request that finds the rest of a budget reserved, by requests here or on other pods."""
     name = standing.budget.name.rpartition("/")[2]

@@ -103,6 +103,13 @@ class Facts:
         """Whether the conversation has documents or files, also those in the results of tools."""
         return self._may_have(_DOCUMENTS) and not _DOCUMENTS.isdisjoint(self._blocks)
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the conversation names documents, by URL or by file id, that the upstream reads itself."""
+        return self.documents and any(
+            _is_elsewhere(block) for name in _CONVERSATION for block in _blocks_of(self._value(name))
+        )
+
     @cached_property
     def tools(self) -> int:
         """How many tools the client defines, server tools included."""
@@ -227,16 +234,27 @@ class Facts:
 
 
 def _types(conversation: object) -> Iterator[str]:
-    """The types of the blocks in a conversation; only ``content`` is followed, never what a tool was called with."""
+    """The types of the blocks in a conversation."""
+    for block in _blocks_of(conversation):
+        kind = block.get("type")
+        if isinstance(kind, str):
+            yield kind
+
+
+def _blocks_of(conversation: object) -> Iterator[dict[str, Any]]:
+    """The blocks of a conversation; only ``content`` is followed, never what a tool was called with."""
     left = [conversation]
     while left:
         value = left.pop()
         if isinstance(value, list):
             left += value
         elif isinstance(value, dict):
-            kind = value.get("type")
-            if isinstance(kind, str):
-                yield kind
+            yield value
             left.append(value.get("content"))
-            if kind in ("function_call_output", "custom_tool_call_output"):
+            if value.get("type") in ("function_call_output", "custom_tool_call_output"):
                 left.append(value.get("output"))
+
+
+def _is_elsewhere(block: dict[str, Any]) -> bool:
+    source = block.get("source")
+    return block.get("type") == "document" and isinstance(source, dict) and source.get("type") in ("url", "file")

@@ -11,7 +11,7 @@ from claude_gateway.contract.prices import Prices
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.body import estimate
 from claude_gateway_proxy.gateway.body.facts import Facts
-from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.call import Batch, Call
 from claude_gateway_proxy.gateway.costs.cost import billed_model, requested_modes
 from claude_gateway_proxy.operations import OPERATIONS
 
@@ -23,6 +23,9 @@ _READ: Final = 32 * 1024
 _DENSE: Final = 2
 """Bytes per token that no usual text falls below."""
 _MILLION: Final = 1_000_000
+_BATCH: Final = "batch"
+_MODES: Final = ("speed", "service_tier", "inference_geo")
+"""Fields of Messages that change what tokens cost."""
 _MOST_CHOICES: Final = 128
 """Answers to one request that OpenAI's Chat Completions allow."""
 
@@ -32,6 +35,8 @@ def reservation(call: Call) -> int:
 
     It is that of the prompt, all at its dearest rate, and of as much output as the request or the model allows.
     """
+    if call.batch is not None:
+        return call.batch.cost
     if call.format is Format.COUNT_TOKENS:
         return 0
     sent = _prompt(call.facts)
@@ -39,6 +44,40 @@ def reservation(call: Call) -> int:
     modes = requested_modes(call)
     targets = (*call.route.targets, *(target for rule in call.route.rules for target in rule.targets))
     return max((_most(call, target, sent=sent, choices=choices, modes=modes) for target in targets), default=0)
+
+
+def batched(call: Call, target: Target) -> Batch:
+    """Return the most that one request of a batch may use and cost at a target.
+
+    What it names by URL or file id is not known, and counts as a full context. Nobody counts the real usage: the
+    answers come when the batch was paid for.
+    """
+    price = price_of(target, call.asked_of(target))
+    known = models.find(target.provider, billed_model(call, target))
+    sent = _prompt(call.facts)
+    if call.facts.fetches:
+        windows = (target.long_context_window, target.context_window, None if known is None else known.window)
+        sent = max(sent, *(window or 0 for window in windows)) if any(windows) else max(sent, _MILLION)
+    written = _written(call, target)
+    rates = price.prices.rates(sent)
+    dearest = max(rates.output or 0, rates.reasoning or 0)
+    factor = price.prices.factor((_BATCH,)) * _factor(price.prices, _modes(call))
+    cost = money.nanodollars((sent * rates.highest + written * dearest) * factor / _MILLION)
+    return Batch(input_tokens=sent, output_tokens=written, cost=cost)
+
+
+def _written(call: Call, target: Target) -> int:
+    """Return the most output of a request in a batch: as much as it says, as betas allow more than models have."""
+    asked = call.body.limit(OPERATIONS[Format.MESSAGES].output_limits[0])
+    if asked is None:
+        return _output(call, target)
+    return max(1, asked if target.max_output_tokens is None else min(asked, target.max_output_tokens))
+
+
+def _modes(call: Call) -> tuple[str, ...]:
+    """Return the modes that a request asks for, by the names that prices have for them."""
+    texts = (call.body.value(name) for name in _MODES)
+    return tuple(text.strip(b'"').decode("utf-8", "replace") for text in texts if text is not None)
 
 
 def _most(call: Call, target: Target, *, sent: int, choices: int, modes: tuple[str, ...]) -> int:

@@ -112,6 +112,39 @@ def _session_stopped(message: str) -> str:
     return message
 
 
+@row(404, "batches_not_supported", retry=False)
+def batches_not_served(route: str) -> str:
+    """No target of the route keeps batches."""
+    return (
+        f"the route '{route}' takes no batches: that needs a target at Anthropic with an API key, or with the "
+        "client's own login"
+    )
+
+
+@row(404, "batches_not_supported", retry=False)
+def batches_ambiguous(route: str) -> str:
+    """Several credentials of the route could keep a batch, which nobody would find again."""
+    return (
+        f"the route '{route}' takes no batches: it has several credentials at Anthropic, and a batch belongs to one; "
+        "use a model of a route that has one"
+    )
+
+
+@row(404, "batches_not_listed", retry=False)
+def batches_not_listed() -> str:
+    """The upstream's list has the batches of all clients that share the credential."""
+    return (
+        "batches are not listed here: the list of the upstream has those of other clients too. Keep the id that the "
+        "answer to the creation has"
+    )
+
+
+@row(404, "batch_not_found", retry=False)
+def unknown_batch() -> str:
+    """The id is none of this caller's batches, or its credential has changed since."""
+    return "no batch of yours has this id, or the credential that it was created with is not in use any more"
+
+
 @row(404, "session_not_found", retry=False)
 def unknown_session(session: str) -> str:
     """No request of this caller named the session, as far as this pod remembers."""
@@ -218,6 +251,11 @@ def budget_spent(message: str, *, retry_after: int, more: Headers) -> Failure:
 @row(429, "insufficient_quota", retry=False)
 def _budget_spent(message: str) -> str:
     return message
+
+
+def batch_too_expensive(message: str) -> Failure:
+    """A batch may cost more than a budget has left; ``message`` says how much."""
+    return replace(_budget_spent(message), type="billing_error")
 
 
 @row(429, "rate_limit_exceeded", retry=True)

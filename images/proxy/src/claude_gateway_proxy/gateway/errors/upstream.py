@@ -75,6 +75,12 @@ def identity_missing(route: str) -> str:
     return f"the gateway has no usable identity at the cloud of the route '{route}'; its owner must mend the credential"
 
 
+@row(502, "upstream_broken", retry=False)
+def not_a_batch(route: str) -> str:
+    """The upstream answered well, but not with a batch: the gateway cannot say which one it is."""
+    return f"the upstream of the route '{route}' did not answer with a message batch"
+
+
 @row(502, "upstream_redirected", retry=False)
 def upstream_redirected(route: str) -> str:
     """The upstream answered with a redirect, which is never followed: it could lead a key anywhere."""

@@ -96,11 +96,11 @@ class Record:
     empty for its own targets; ``why`` says in one word why the first target came first. ``trace_id`` is that of its
     span, where one is recorded. ``queued`` are the seconds that it waited for limits, and ``limited`` is the kind of
     limit that rejected it. ``error`` is the gateway's own message to the client; ``braked`` says by what the session
-    was stopped. ``event`` is the id of its usage event, where one was begun. ``verdicts`` has one word for each tool
-    call that was to be judged, ``repairs`` the name and the cause of each change to the request that an upstream
-    needed. ``asides`` are requests that the gateway made by itself to answer this one, and ``judges`` is, in such a
-    record, the request whose tool calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the
-    request that was copied.
+    was stopped. ``batch`` says what was asked about a batch, such as ``create``; empty otherwise. ``event`` is the id
+    of its usage event, where one was begun. ``verdicts`` has one word for each tool call that was to be judged,
+    ``repairs`` the name and the cause of each change to the request that an upstream needed. ``asides`` are requests
+    that the gateway made by itself to answer this one, and ``judges`` is, in such a record, the request whose tool
+    calls are judged. ``mirrors`` is, in the record of a copy for a candidate, the request that was copied.
 
     Of the counts of tokens, ``gateway.wire.usage`` says what they hold. ``cost`` is in nanodollars; ``cost_certain`` is
     False where a price or a count that it comes from is an estimate. ``saved`` and ``extra`` are, in nanodollars, what
@@ -131,6 +131,7 @@ class Record:
     outcome: Outcome = "ok"
     error: str = ""
     braked: BrakedBy | None = None
+    batch: str = ""
     event: str = ""
     attempts: int = 0
     queued: float = 0.0
@@ -229,6 +230,8 @@ class Record:
             line["trace_id"] = self.trace_id
         if self.cache:
             line["cache"] = self.cache
+        if self.batch:
+            line["batch"] = self.batch
         if self.queued:
             line["queued_ms"] = round(self.queued * 1000, 1)
         for name in _IF_ANY:

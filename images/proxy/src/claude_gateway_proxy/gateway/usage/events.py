@@ -25,6 +25,7 @@ def begun(record: Record, *, ident: str, unix: float) -> Event:
         "format": record.format.value,
         "model": record.model[:_TEXT],
         "session": record.session[:_TEXT],
+        "batch": record.batch,
         "outcome": "interrupted",
     }
 

@@ -19,6 +19,7 @@ _VERTEX: Final = re.compile(
 )
 _PROFILES: Final = re.compile(_BASE + rb"/inference-profiles(?:/(.{1,2048}))?/?")
 _PREFIX: Final = re.compile(r"/(?:anthropic|bedrock|vertex|openai)(?=/|$)")
+_BATCHES: Final = re.compile(rb"(?:/anthropic)?(?:/v1){0,2}/messages/batches(?:/([^/]{1,2048}+)(/results|/cancel)?)?/?")
 _AZURE: Final = re.compile(rb"(?:/openai)?/deployments/([^/]{1,2048})(/[a-z/]{1,64}?)/?")
 
 
@@ -30,6 +31,14 @@ class ModelPath:
     format: Format
     model: str | None = None
     stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPath:
+    """The path of a request about batches: all of them, one by its ``ident``, or what is ``below`` it."""
+
+    ident: str = ""
+    below: str = ""
 
 
 COMPACT: Final = "/compact"
@@ -52,6 +61,12 @@ def model_path(path: str, raw_path: bytes) -> ModelPath | None:
     ``raw_path`` is as it was sent: an ARN has slashes of its own there, as ``%2F``.
     """
     return _FIXED.get(path) or _FIXED.get(path.removesuffix("/")) or _azure(raw_path) or _cloud(raw_path)
+
+
+def batch_path(raw_path: bytes) -> BatchPath | None:
+    """Parse the path of a request about batches; None for every other path."""
+    match = _BATCHES.fullmatch(raw_path)
+    return None if match is None else BatchPath(_text(match[1] or b""), (match[2] or b"").decode())
 
 
 def profile(raw_path: bytes) -> str | None:

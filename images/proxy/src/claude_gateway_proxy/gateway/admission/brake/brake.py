@@ -88,20 +88,23 @@ class Brake:
         """
         if call.origin is not None or call.client.brake is None or not OPERATIONS[call.format].generates:
             return ()
+        if call.batch is not None and not call.batch.generates:
+            return ()
         found = self.enter(call.principal, call.facts, call.format)
         if isinstance(found, Stopped):
             call.record.braked = BrakedBy(found.limit_name, "soft" if found.soft else "hard")
             raise session_stopped(found.message)
-        return () if found is None else (Watch(partial(self._ended, found)),)
+        requests = 1 if call.batch is None else call.batch.requests
+        return () if found is None else (Watch(partial(self._ended, found, requests)),)
 
-    def _ended(self, seat: Seat, usage: Usage) -> None:
-        self.leave(seat, usage.cost)
+    def _ended(self, seat: Seat, requests: int, usage: Usage) -> None:
+        self.leave(seat, usage.cost, requests=requests)
 
-    def leave(self, seat: Seat, dollars: int) -> None:
-        """Charge what a request cost, in nanodollars."""
+    def leave(self, seat: Seat, dollars: int, *, requests: int = 1) -> None:
+        """Charge what a request cost, in nanodollars; a batch has several ``requests``."""
         now = self._clock()
         for account in seat.accounts:
-            account.end(dollars, began=seat.began, now=now)
+            account.end(dollars, began=seat.began, now=now, requests=requests)
 
     def release(self, principal: Principal, ident: str) -> bool:
         """Release a session of the caller's; return whether it is known."""

@@ -56,9 +56,12 @@ class Used:
             self.seconds += now - self._at
         self._at = now
 
-    def end(self, dollars: int, *, began: float, now: float) -> None:
-        """Count a request at its end: what it cost, in nanodollars, and its time, as far as nobody counted it yet."""
-        self.requests += 1
+    def end(self, dollars: int, *, began: float, now: float, requests: int = 1) -> None:
+        """Count a request at its end: what it cost, in nanodollars, and its time, as far as nobody counted it yet.
+
+        A batch counts as all its ``requests``.
+        """
+        self.requests += requests
         self.dollars += dollars
         self.seconds += now - max(began, began if self._at is None else self._at)
         self._at = now

@@ -116,7 +116,7 @@ class MemoryCounters:
         spent, reserved = (0, 0) if account is None else (account.spent, account.reserved)
         if demand.amount is None or spent + reserved + demand.reserve <= demand.amount:
             return spent, None
-        if not reserved and spent < demand.amount:
+        if not demand.whole and not reserved and spent < demand.amount:
             return spent, None
         return spent, max(0.0, demand.ends_at - self._unix())
 

@@ -58,7 +58,8 @@ class Calls:
                 values += ("slots", str(each.most), "0", "0", "0")
             else:
                 amount = -1 if each.amount is None else each.amount
-                values += ("purse", str(amount), str(each.reserve), str(each.ends_at * 1000), str(each.known))
+                kind = "whole" if each.whole else "purse"
+                values += (kind, str(amount), str(each.reserve), str(each.ends_at * 1000), str(each.known))
         return TAKE, keys, values
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], holder: str) -> Call:

@@ -26,7 +26,8 @@ for i = 2, #KEYS do
     redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
     before[i] = redis.call('ZCARD', KEYS[i])
     if before[i] >= a then over = 0 end
-  else -- a purse: a: the amount, below 0 for any, b: to reserve, c: when it ends, the fourth: what is known to be spent
+  else -- a purse, or one that takes a request as a whole: a: the amount, below 0 for any, b: to reserve, c: when it ends,
+    -- the fourth: what is known to be spent
     local held = KEYS[i] .. ':held'
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
       local lost = string.match(member, '%d+$')
@@ -37,7 +38,7 @@ for i = 2, #KEYS do
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
     local spent, reserved = tonumber(found[1] or ARGV[at + 4]), tonumber(found[2] or 0)
     before[i] = spent
-    local alone = reserved == 0 and spent < a -- the rest is spent one request at a time
+    local alone = kind ~= 'whole' and reserved == 0 and spent < a -- the rest is spent one request at a time
     if a >= 0 and spent + reserved + b > a and not alone then over = math.max(0, c - now) end
   end
   if over and over > wait then refused, wait = i - 2, over end
