@@ -17,6 +17,7 @@ from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.body.encodings import content_encoding, decompressed
 from claude_gateway_proxy.gateway.body.facts import SESSION_HEADER, Facts
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
@@ -124,7 +125,7 @@ class App:
             raise errors.not_ready("no configuration was loaded yet")
         headers = dict(scope["headers"])
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        principal = await snapshot.callers.identify(headers, self._issuers)
+        principal = await snapshot.callers.identify(headers, self._issuers, shown=presented(scope))
         client = principal.client
         record.client = client.name
         self.uses.note(client.name)

@@ -15,7 +15,6 @@ from claude_gateway_proxy.gateway import parts
 from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal
-from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.counting import Counting
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
@@ -103,7 +102,11 @@ class Process:
             responses=parts.responses(settings),
         )
         self._watch()
-        self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
+        self._certificate = (
+            None
+            if settings.certificate is None
+            else Certificate(*settings.certificate, client_ca_file=settings.tls_client_ca_file)
+        )
         self._public = self._open()
         internal = InternalApp(
             report=self._report,
@@ -129,7 +132,7 @@ class Process:
             if (valkey := self._counting.valkey) is not None:
                 work.append(group.create_task(valkey.run()))
             if self._certificate is not None:
-                work.append(group.create_task(self._certificate.run()))
+                work.append(group.create_task(self._certificate.run(distrusted=self._distrusted)))
             await self._stopping.wait()
             await self._drain()
             for task in work:
@@ -164,12 +167,18 @@ class Process:
             connections=settings.max_connections,
             connections_per_address=settings.max_connections_per_address,
         )
-        app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
+        app = parts.public(settings, self._app)
         plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
         return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
+
+    def _distrusted(self) -> None:
+        """End connections whose clients were identified by authorities that may be trusted no more."""
+        for listener in self._public:
+            if listener.tls:
+                listener.retire()
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
