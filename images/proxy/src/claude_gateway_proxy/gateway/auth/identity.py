@@ -4,6 +4,7 @@ Nothing is verified here: whoever ended the client's TLS connection, the gateway
 """
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -41,10 +42,13 @@ def read_der(der: bytes) -> Identity:
     if len(der) > LONGEST:
         raise ValueError(f"it has more than {LONGEST} bytes")
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        until = certificate.not_valid_after_utc.timestamp()
-        common = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-        found = _alternatives(certificate)
+        with warnings.catch_warnings():
+            # The library warns about odd certificates on the standard error output, which strangers could fill.
+            warnings.simplefilter("ignore")
+            certificate = x509.load_der_x509_certificate(der)
+            until = certificate.not_valid_after_utc.timestamp()
+            common = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+            found = _alternatives(certificate)
     except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise ValueError(_UNREADABLE) from None
     # Several common names: nobody can say which of them the authority checked.
