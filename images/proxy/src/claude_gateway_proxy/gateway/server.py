@@ -266,6 +266,9 @@ class Process:
         if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+        if snapshot.callers.certificates and not self._settings.takes_certificates:
+            hint = "set CLAUDE_GATEWAY_TLS_CLIENT_CA_FILE, or CLAUDE_GATEWAY_CLIENT_CERT_FORMAT for a proxy in front"
+            emit(_log, "no_certificates", level=logging.WARNING, hint=hint)
 
 
 def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> CredentialReport:

@@ -329,6 +329,11 @@ class Settings(BaseSettings):
         return replace(usual, name=(self.client_cert_header or usual.name).lower())
 
     @property
+    def takes_certificates(self) -> bool:
+        """Whether any client certificate can be verified, here or by a proxy in front."""
+        return self.tls_client_ca_file is not None or self.client_cert_format is not None
+
+    @property
     def certificate(self) -> tuple[Path, Path] | None:
         """Certificate and key file, if HTTPS is wanted."""
         if self.tls_cert_file is None or self.tls_key_file is None:
