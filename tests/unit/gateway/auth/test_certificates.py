@@ -68,7 +68,7 @@ def xfcc(text: str | bytes) -> Presented:
         ("email", "Alice@example.com", "Alice@example.com"),
         ("dns", "a.example.com", "a.example.com"),
         ("commonName", "Alice", "Alice"),
-        ("fingerprint", _ALICE.fingerprint, _ID),
+        pytest.param("fingerprint", _ALICE.fingerprint, _ID, id="fingerprint"),
     ],
 )
 def test_each_name_identifies_the_client_that_lists_it(kind: str, value: str, user: str) -> None:
@@ -168,20 +168,20 @@ def test_a_certificate_is_read_once_for_all_requests() -> None:
 
 def test_what_is_remembered_is_bounded_and_the_longest_unused_goes_first() -> None:
     certificates = Certificates.of([client(("dns", "x"))])
-    certificates.identify(xfcc("Hash=0;DNS=x"))
+    certificates.identify(xfcc("DNS=x;DNS=0"))
     for number in range(1, MOST_KEPT + 5):
-        certificates.identify(xfcc("Hash=0;DNS=x"))
-        certificates.identify(xfcc(f"Hash={number};DNS=x"))
+        certificates.identify(xfcc("DNS=x;DNS=0"))
+        certificates.identify(xfcc(f"DNS=x;DNS={number}"))
     assert len(certificates.kept) == MOST_KEPT
     before = set(certificates.kept)
-    certificates.identify(xfcc("Hash=0;DNS=x"))
+    certificates.identify(xfcc("DNS=x;DNS=0"))
     assert set(certificates.kept) == before
 
 
 def test_what_was_refused_is_not_remembered() -> None:
     certificates = Certificates.of([client(("dns", "x"))])
     for number in range(5):
-        refusal(certificates, xfcc(f"Hash={number};DNS=y"))
+        refusal(certificates, xfcc(f"DNS=y;DNS={number}"))
     assert not certificates.kept
 
 
@@ -193,7 +193,7 @@ _FORMS = {
     "pem without lines": Presented(Form.PEM, escaped(b64encode(_ALICE.der))),
     "xfcc": xfcc(f'By=spiffe://x/gw;Hash={_ALICE.fingerprint[7:]};Cert="{escaped(_ALICE.pem).decode()}"'),
     "xfcc with all": xfcc(
-        f'Hash=00;Subject="CN=eve,O=\\"x\\"; y";URI=spiffe://x/eve;DNS=eve;Cert="{escaped(_ALICE.pem).decode()}"'
+        f'Hash={_ALICE.fingerprint[7:].upper()};Subject="CN=eve,O=\\"x\\"; y";URI=spiffe://x/eve;DNS=eve;Cert="{escaped(_ALICE.pem).decode()}"'
     ),
 }
 
@@ -212,7 +212,7 @@ def test_every_form_says_the_same(form: str) -> None:
         (f'uri="{_ID}"', _ID),
         (f"Subject=;URI={_ID};", _ID),
         ("DNS=A.Example.com;DNS=b.example.com", "a.example.com"),
-        (f"Hash={_ALICE.fingerprint[7:]}", ""),
+        pytest.param(f"Hash={_ALICE.fingerprint[7:]}", "", id="hash"),
     ],
 )
 def test_the_names_that_envoy_lists(text: str, user: str) -> None:
@@ -230,14 +230,19 @@ _PEM = escaped(_ALICE.pem).decode()
         (xfcc(f"URI=spiffe://x/gateway,URI={_ID}"), "several elements"),
         (xfcc(f'Cert="{_PEM}",Cert="{_PEM}"'), "several elements"),
         (xfcc(f"URI={_ID},"), "several elements"),
-        (xfcc(f'Cert="{_PEM}";Cert="{_PEM}"'), "two certificates"),
+        (xfcc(f'Hash={_ALICE.fingerprint[7:]};Cert="{_PEM}";Cert="{_PEM}"'), "two certificates"),
         (xfcc(f"URI={_ID};URI=spiffe://x/b"), "beside another URI"),
         (xfcc(f'URI="{_ID}'), "not XFCC"),
         (xfcc(f'URI="{_ID}"x'), "not XFCC"),
         (xfcc(f",URI={_ID}"), "not XFCC"),
         (xfcc(f'Subject="\\";URI={_ID}'), "not XFCC"),
         (xfcc(f'Subject="x\\";URI={_ID}"'), "no GatewayClient"),
-        (xfcc("Hash=" + "A" * 63), "no GatewayClient"),
+        (xfcc("Hash=" + "A" * 63), "one hash"),
+        (xfcc(f"Hash={'a' * 64};URI={_ID};Hash={'a' * 64}"), "one hash"),
+        (xfcc(f'Hash={"a" * 64};URI=https://y/;Cert="{_PEM}"'), "without its hash"),
+        (xfcc(f'URI=https://y/;Cert="{_PEM}"'), "without its hash"),
+        (xfcc(f'Hash={"a" * 64};URI=https://y/;Cert="{_PEM}";Hash={_ALICE.fingerprint[7:]}'), "one hash"),
+        (xfcc(f"URI={_ID.replace('-', '%2D')}"), "no GatewayClient"),
         (xfcc(""), "no GatewayClient"),
         (xfcc('Cert=""'), "not one certificate"),
         (rfc9440(b""), "not a certificate"),

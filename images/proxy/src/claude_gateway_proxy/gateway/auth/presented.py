@@ -10,8 +10,9 @@ from binascii import Error
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from claude_gateway.contract.certificate_name import NameKind
 from claude_gateway_proxy.gateway.auth import identity
@@ -98,19 +99,23 @@ def _decoded(text: bytes) -> bytes:
 def _xfcc(value: bytes) -> Identity:
     """Read the one element of XFCC: its certificate if it has that, else the names that it lists.
 
-    A second element is what a proxy appends to a header that it was sent, which its client may have written.
+    A second element is what a proxy appends to a header that it was sent, which its client may have written. Envoy
+    writes URIs as they are, so that one may look like further pairs: the hash, which comes before, tells whether a
+    certificate is the client's.
     """
     pairs = list(_pairs(value.decode("latin-1")))
-    whole = [text for name, text in pairs if name == "cert"]
-    if len(whole) > 1:
-        raise ValueError("its header has two certificates")
-    if whole:
-        return identity.read_der(_pem(whole[0].encode("latin-1")))
     hashes = [text.lower() for name, text in pairs if name == "hash"]
-    found = [(NameKind.URI, unquote(text)) for name, text in pairs if name == "uri"]
+    if len(hashes) > 1 or not all(_FINGERPRINT.fullmatch(each) for each in hashes):
+        raise ValueError("its header does not have one hash, the SHA-256 of the certificate")
+    whole = [text for name, text in pairs if name == "cert"]
+    if whole:
+        der = _pem(whole[0].encode("latin-1"))
+        if len(whole) > 1 or hashes != [sha256(der).hexdigest()]:
+            raise ValueError("its header has two certificates, or one without its hash")
+        return identity.read_der(der)
+    found = [(NameKind.URI, text) for name, text in pairs if name == "uri"]
     found += [(NameKind.DNS, text) for name, text in pairs if name == "dns"]
-    usable = len(hashes) == 1 and _FINGERPRINT.fullmatch(hashes[0]) is not None
-    return identity.identity(found, fingerprint=hashes[0] if usable else None)
+    return identity.identity(found, fingerprint=hashes[0] if hashes else None)
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
