@@ -9,6 +9,10 @@ from claude_gateway.contract.base import Contract
 STAR: Final = "*"
 """Ends a URI that stands for every URI that begins like it."""
 
+SPIFFE: Final = "spiffe://"
+NAMESPACE: Final = "ns"
+"""The path segment before a namespace. Source: SPIFFE IDs as Istio, Linkerd and SPIRE issue them in Kubernetes."""
+
 _AUTHORITY: Final = "://"
 
 
@@ -47,3 +51,13 @@ def patterns(uri: str) -> Iterator[str]:
     while slash >= 0:
         yield f"{text[: slash + 1]}{STAR}"
         slash = text.find("/", slash + 1)
+
+
+def namespace_of_pods(uri: str) -> str | None:
+    """Return the namespace whose pods have a SPIFFE ID; None for every other URI."""
+    if not uri.startswith(SPIFFE):
+        return None
+    match uri.removeprefix(SPIFFE).split("/", 3):
+        case [_, segment, namespace, *_] if segment == NAMESPACE:
+            return namespace
+    return None

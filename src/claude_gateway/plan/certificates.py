@@ -8,16 +8,19 @@ one certificate the release's own come first, then the oldest.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from claude_gateway.contract.certificate_name import STAR, CertificateName, NameKind, patterns, spelled
+from claude_gateway.contract.certificate_name import (
+    NAMESPACE,
+    SPIFFE,
+    STAR,
+    CertificateName,
+    NameKind,
+    patterns,
+    spelled,
+)
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem
 from claude_gateway.plan.world import World
-
-_SPIFFE: Final = "spiffe://"
-_NAMESPACE: Final = "ns"
-"""The path segment before a namespace. Source: SPIFFE IDs as Istio, Linkerd and SPIRE issue them in Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,19 @@ def resolve(world: World) -> Certificates:
 
 def _foreign(ref: ObjectRef, name: CertificateName, *, at: str) -> Problem | None:
     """Return a Problem for a SPIFFE ID that is, or for a pattern that may match, one of another namespace's pods."""
-    if name.kind is not NameKind.URI or not name.value.startswith(_SPIFFE):
+    if name.kind is not NameKind.URI or not name.value.startswith(SPIFFE):
         return None
-    _, *path = name.value.removeprefix(_SPIFFE).split("/")
+    _, *path = name.value.removeprefix(SPIFFE).split("/")
     begin = path[:2]
     # A pattern for the whole trust domain, or for all namespaces of it, has its star among the first two segments.
-    everybody = begin in ([STAR], [_NAMESPACE, STAR])
-    if not everybody and (begin[:1] != [_NAMESPACE] or begin[1:] == [ref.namespace]):
+    everybody = begin in ([STAR], [NAMESPACE, STAR])
+    if not everybody and (begin[:1] != [NAMESPACE] or begin[1:] == [ref.namespace]):
         return None
     message = (
         f"a client in namespace {ref.namespace} may not list `{name.value}`: pods of other namespaces have such IDs"
     )
     fix = (
-        f"List IDs that begin with `{_SPIFFE}DOMAIN/{_NAMESPACE}/{ref.namespace}/`, or ask the operators of the "
+        f"List IDs that begin with `{SPIFFE}DOMAIN/{NAMESPACE}/{ref.namespace}/`, or ask the operators of the "
         "gateway for a GatewayClient in the release's namespace."
     )
     return Problem(ref, at, Reason.CERTIFICATE_NOT_ALLOWED, message, fix)

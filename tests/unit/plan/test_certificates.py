@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders.objects import manifest, plan
 
-from claude_gateway.contract.certificate_name import CertificateName, NameKind, patterns
+from claude_gateway.contract.certificate_name import CertificateName, NameKind, namespace_of_pods, patterns
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan
 
@@ -166,3 +166,18 @@ def test_a_client_with_certificates_alone_is_usable_and_one_whose_names_are_all_
 )
 def test_the_patterns_that_match_a_uri(uri: str, expected: list[str]) -> None:
     assert list(patterns(uri)) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (_ID, "team-a"),
+        ("spiffe://example.org/ns/team-a", "team-a"),
+        ("spiffe://example.org/ns", None),
+        ("spiffe://example.org/build/ns/team-a", None),
+        ("spiffe://example.org", None),
+        ("https://example.org/ns/team-a/sa/ci", None),
+    ],
+)
+def test_the_namespace_whose_pods_have_an_id(uri: str, expected: str | None) -> None:
+    assert namespace_of_pods(uri) == expected

@@ -3,6 +3,7 @@
 import re
 import time
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import quote
@@ -34,6 +35,10 @@ _PLAIN = _AUTHORITY.issue()
 def client(*names: tuple[str, str], name: str = "ns/dev", rank: int = 0) -> Client:
     listed = tuple(CertificateName(kind=NameKind(kind), value=value) for kind, value in names)
     return Client(name=name, certificates=listed, certificate_rank=rank)
+
+
+def of(clients: Iterable[Client]) -> Certificates:
+    return Certificates.of(clients, release="ns")
 
 
 def der(issued: Issued) -> Presented:
@@ -73,7 +78,7 @@ def xfcc(text: str | bytes) -> Presented:
 )
 def test_each_name_identifies_the_client_that_lists_it(kind: str, value: str, user: str) -> None:
     known = client((kind, value))
-    assert Certificates.of([known]).identify(der(_ALICE)) == Principal(known, Proof.CERTIFICATE, user=user)
+    assert of([known]).identify(der(_ALICE)) == Principal(known, Proof.CERTIFICATE, user=user)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_each_name_identifies_the_client_that_lists_it(kind: str, value: str, us
     ],
 )
 def test_another_name_does_not(kind: str, value: str) -> None:
-    assert "no GatewayClient lists" in refusal(Certificates.of([client((kind, value))]), der(_ALICE))
+    assert "no GatewayClient lists" in refusal(of([client((kind, value))]), der(_ALICE))
 
 
 def test_of_two_clients_the_lower_rank_wins_whatever_the_kind_of_name() -> None:
@@ -100,18 +105,32 @@ def test_of_two_clients_the_lower_rank_wins_whatever_the_kind_of_name() -> None:
     for first in names:
         clients = [client(name, name=f"ns/{name[1]}", rank=0 if name == first else 7) for name in names]
         for order in (clients, clients[::-1]):
-            assert Certificates.of(order).identify(der(_ALICE)).client.name == f"ns/{first[1]}"
+            assert of(order).identify(der(_ALICE)).client.name == f"ns/{first[1]}"
+
+
+@pytest.mark.parametrize(
+    "name", [("email", "Alice@example.com"), ("dns", "a.example.com"), ("commonName", "Alice"), ("uri", _ID)]
+)
+def test_the_certificate_of_pods_is_of_no_other_namespace_by_whatever_name(name: tuple[str, str]) -> None:
+    stranger = client(name, name="team-b/older", rank=0)
+    assert "no GatewayClient lists" in refusal(of([stranger]), der(_ALICE))
+    for namespace in ("team-a", "ns"):
+        own = client(("uri", _ID), name=f"{namespace}/younger", rank=1)
+        listed = [stranger, own] if name[0] != "uri" else [own]
+        assert of(listed).identify(der(_ALICE)).client == own
+    plain = _AUTHORITY.issue(uri("spiffe://example.org/build/7"), dns("a.example.com"))
+    assert of([client(("dns", "a.example.com"), name="team-b/x")]).identify(der(plain)).client.name == "team-b/x"
 
 
 def test_a_name_that_two_clients_list_is_of_the_lower_rank() -> None:
     clients = [client(("uri", _ID), name=f"ns/{rank}", rank=rank) for rank in (2, 1, 3)]
-    assert Certificates.of(clients).identify(der(_ALICE)).client.name == "ns/1"
+    assert of(clients).identify(der(_ALICE)).client.name == "ns/1"
 
 
 def test_a_certificate_without_names_is_known_by_its_fingerprint() -> None:
     bare = _AUTHORITY.issue(common=())
     known = client(("fingerprint", bare.fingerprint))
-    assert Certificates.of([known]).identify(der(bare)).user == ""
+    assert of([known]).identify(der(bare)).user == ""
 
 
 @pytest.mark.parametrize(
@@ -126,12 +145,12 @@ def test_a_certificate_without_names_is_known_by_its_fingerprint() -> None:
     ],
 )
 def test_names_that_may_be_read_in_two_ways_identify_nobody(issued: Issued) -> None:
-    certificates = Certificates.of([client(("commonName", "Alice"), ("uri", _ID), ("uri", "spiffe://example.org/*"))])
+    certificates = of([client(("commonName", "Alice"), ("uri", _ID), ("uri", "spiffe://example.org/*"))])
     assert "no GatewayClient lists" in refusal(certificates, der(issued))
 
 
 def test_a_spiffe_id_is_the_only_uri() -> None:
-    certificates = Certificates.of([client(("uri", _ID), ("uri", "https://x/a"))])
+    certificates = of([client(("uri", _ID), ("uri", "https://x/a"))])
     for names in ((uri(_ID), uri("https://x/a")), (uri("https://x/a"), uri("SPIFFE://x/b"))):
         assert "beside another URI" in refusal(certificates, der(_AUTHORITY.issue(*names)))
     two = _AUTHORITY.issue(uri("https://x/b"), uri("https://x/a"))
@@ -139,19 +158,19 @@ def test_a_spiffe_id_is_the_only_uri() -> None:
 
 
 def test_names_are_bounded() -> None:
-    certificates = Certificates.of([client(("dns", "h0"))])
+    certificates = of([client(("dns", "h0"))])
     assert certificates.identify(der(_AUTHORITY.issue(*(dns(f"h{n}") for n in range(63))))).user == "h0"
     assert "more than 64 names" in refusal(certificates, der(_AUTHORITY.issue(*(dns(f"h{n}") for n in range(64)))))
 
 
 @pytest.mark.parametrize("form", Form)
 def test_what_is_long_is_not_read(form: Form) -> None:
-    certificates = Certificates.of([client(("dns", "a"))])
+    certificates = of([client(("dns", "a"))])
     assert f"more than {LONGEST} bytes" in refusal(certificates, Presented(form, b"x" * (LONGEST + 1)))
 
 
 def test_an_ended_certificate_identifies_nobody_even_when_it_was_known() -> None:
-    certificates = Certificates.of([client(("commonName", "alice"))])
+    certificates = of([client(("commonName", "alice"))])
     assert "expired" in refusal(certificates, der(_AUTHORITY.issue(days=(-2, -1))))
     certificates.identify(der(_PLAIN))
     ((digest, kept),) = certificates.kept.items()
@@ -161,13 +180,13 @@ def test_an_ended_certificate_identifies_nobody_even_when_it_was_known() -> None
 
 
 def test_a_certificate_is_read_once_for_all_requests() -> None:
-    certificates = Certificates.of([client(("commonName", "Alice"))])
+    certificates = of([client(("commonName", "Alice"))])
     first = certificates.identify(der(_ALICE))
     assert certificates.identify(Presented(Form.DER, bytes(bytearray(_ALICE.der)))) is first
 
 
 def test_what_is_remembered_is_bounded_and_the_longest_unused_goes_first() -> None:
-    certificates = Certificates.of([client(("dns", "x"))])
+    certificates = of([client(("dns", "x"))])
     certificates.identify(xfcc("DNS=x;DNS=0"))
     for number in range(1, MOST_KEPT + 5):
         certificates.identify(xfcc("DNS=x;DNS=0"))
@@ -179,7 +198,7 @@ def test_what_is_remembered_is_bounded_and_the_longest_unused_goes_first() -> No
 
 
 def test_what_was_refused_is_not_remembered() -> None:
-    certificates = Certificates.of([client(("dns", "x"))])
+    certificates = of([client(("dns", "x"))])
     for number in range(5):
         refusal(certificates, xfcc(f"DNS=y;DNS={number}"))
     assert not certificates.kept
@@ -201,7 +220,7 @@ _FORMS = {
 @pytest.mark.parametrize("form", list(_FORMS))
 def test_every_form_says_the_same(form: str) -> None:
     known = client(("uri", _ID))
-    assert Certificates.of([known]).identify(_FORMS[form]) == Principal(known, Proof.CERTIFICATE, user=_ID)
+    assert of([known]).identify(_FORMS[form]) == Principal(known, Proof.CERTIFICATE, user=_ID)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +236,7 @@ def test_every_form_says_the_same(form: str) -> None:
 )
 def test_the_names_that_envoy_lists(text: str, user: str) -> None:
     known = client(("uri", _ID), ("dns", "a.example.com"), ("fingerprint", _ALICE.fingerprint))
-    assert Certificates.of([known]).identify(xfcc(text)) == Principal(known, Proof.CERTIFICATE, user=user)
+    assert of([known]).identify(xfcc(text)) == Principal(known, Proof.CERTIFICATE, user=user)
 
 
 _PEM = escaped(_ALICE.pem).decode()
@@ -264,20 +283,20 @@ _PEM = escaped(_ALICE.pem).decode()
 )
 def test_a_header_that_may_be_read_in_two_ways_identifies_nobody(shown: Presented, reason: str) -> None:
     everybody = client(("uri", _ID), ("uri", "spiffe://x/*"), ("commonName", "Alice"))
-    message = refusal(Certificates.of([everybody]), shown)
+    message = refusal(of([everybody]), shown)
     assert reason in message
     assert not [part for part in (_ID, b64encode(_ALICE.der)[:32].decode()) if part in message], "nothing is repeated"
 
 
 @given(data=st.binary(max_size=300), form=st.sampled_from(Form))
 def test_any_bytes_identify_nobody(data: bytes, form: Form) -> None:
-    refusal(Certificates.of([client(("commonName", "Alice"))]), Presented(form, data))
+    refusal(of([client(("commonName", "Alice"))]), Presented(form, data))
 
 
 @given(at=st.integers(0, len(_ALICE.der) - 1), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_broken_certificate_is_a_refusal_and_never_another_client(at: int, byte: int, cut: bool) -> None:
     broken = _ALICE.der[:at] if cut else _ALICE.der[:at] + bytes([byte]) + _ALICE.der[at + 1 :]
-    certificates = Certificates.of([client(("uri", _ID))])
+    certificates = of([client(("uri", _ID))])
     try:
         found = certificates.identify(Presented(Form.DER, broken))
     except Failure as failure:
@@ -294,7 +313,7 @@ _NAMES = st.sampled_from(["a", "b", "a/b", "a/b/c", "b/c", ""])
 def test_the_client_is_the_first_whose_pattern_matches(listed: list[tuple[str, bool]], held: str) -> None:
     patterns = [f"https://x/{name}/*" if star else f"https://x/{name}" for name, star in listed]
     clients = [client(("uri", each), name=f"ns/{rank}", rank=rank) for rank, each in enumerate(patterns)]
-    certificates = Certificates.of(clients)
+    certificates = of(clients)
     name = f"https://x/{held}"
     expected = next(
         (rank for rank, each in enumerate(patterns) if re.fullmatch(re.escape(each).replace(r"\*", ".*"), name)), None
@@ -314,7 +333,7 @@ KEY = "cgw_test-key-of-bob-0123456789ab"
 
 def callers() -> Callers:
     keys = {sha256(KEY.encode()).hexdigest(): Client(name="ns/bob")}
-    return Callers(keys=keys, certificates=Certificates.of([client(("commonName", "Alice"))]))
+    return Callers(keys=keys, certificates=of([client(("commonName", "Alice"))]))
 
 
 async def who(sent: dict[str, str], shown: Presented | None) -> str:
@@ -361,5 +380,5 @@ def test_the_word_in_place_of_a_key_is_not_withheld_from_upstreams() -> None:
 
 
 def test_certificates_alone_are_callers() -> None:
-    assert Callers(keys={}, certificates=Certificates.of([client(("dns", "a"))]))
-    assert not Callers(keys={}, certificates=Certificates.of([Client(name="ns/x")]))
+    assert Callers(keys={}, certificates=of([client(("dns", "a"))]))
+    assert not Callers(keys={}, certificates=of([Client(name="ns/x")]))

@@ -65,7 +65,9 @@ def build(bundle: Bundle) -> Snapshot:
         egress=policy.egress,
         routing=Routing(refs, policy.clients),
         secrets=secrets,
-        callers=Callers(keys=keys, tokens=tokens, certificates=Certificates.of(policy.clients)),
+        callers=Callers(
+            keys=keys, tokens=tokens, certificates=Certificates.of(policy.clients, release=policy.namespace)
+        ),
         clients=frozenset(client.name for client in policy.clients),
         rules=frozenset(rules),
         providers=providers,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from claude_gateway.contract.certificate_name import NameKind, patterns
+from claude_gateway.contract.certificate_name import NameKind, namespace_of_pods, patterns
 from claude_gateway.contract.client import Client
+from claude_gateway_proxy.gateway.auth.identity import Identity
 from claude_gateway_proxy.gateway.auth.presented import Presented
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_certificate
@@ -31,16 +32,21 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """The certificates that one snapshot accepts: clients by the names that they list; ``kept`` are those that came."""
+    """The certificates that one snapshot accepts: clients by the names that they list; ``kept`` are those that came.
+
+    ``release`` is the release's own namespace.
+    """
 
     clients: Mapping[tuple[NameKind, str], Client] = field(default_factory=dict)
+    release: str = ""
     kept: OrderedDict[bytes, Kept] = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
-    def of(cls, clients: Iterable[Client]) -> "Certificates":
+    def of(cls, clients: Iterable[Client], *, release: str) -> "Certificates":
         """Index the names of all clients; a name that two list is of the one with the lower rank."""
         ordered = sorted(clients, key=lambda client: -client.certificate_rank)
-        return cls({(name.kind, name.value): client for client in ordered for name in client.certificates})
+        names = {(name.kind, name.value): client for client in ordered for name in client.certificates}
+        return cls(names, release)
 
     def __bool__(self) -> bool:
         """Whether any certificate is accepted at all."""
@@ -67,13 +73,28 @@ class Certificates:
             identity = shown.read()
         except ValueError as error:
             raise bad_certificate(str(error)) from None
-        matches = [(name, client) for name in identity.names for client in self._listing(*name)]
+        allowed = self._allowed(identity)
+        matches = [
+            (name, client)
+            for name in identity.names
+            for client in self._listing(*name)
+            if allowed is None or client.name.partition("/")[0] in allowed
+        ]
         if not matches:
             raise bad_certificate("no GatewayClient lists a name of it")
         # Of the names of one client, min() takes the first.
         (kind, value), client = min(matches, key=lambda match: match[1].certificate_rank)
         user = identity.user if kind is NameKind.FINGERPRINT else value
         return Kept(Principal(client, Proof.CERTIFICATE, user=user), identity.until)
+
+    def _allowed(self, identity: Identity) -> frozenset[str] | None:
+        """Return the namespaces whose clients a certificate may identify; None: all.
+
+        That of pods has more names than their SPIFFE ID. By one of them, another namespace could claim it.
+        """
+        owners = [namespace_of_pods(value) for kind, value in identity.names if kind is NameKind.URI]
+        owner = next((each for each in owners if each is not None), None)
+        return None if owner is None else frozenset({owner, self.release})
 
     def _listing(self, kind: NameKind, value: str) -> Iterator[Client]:
         for each in (value, *(patterns(value) if kind is NameKind.URI else ())):

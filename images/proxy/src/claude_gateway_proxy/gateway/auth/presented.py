@@ -25,9 +25,9 @@ FORWARDED: Final = "forwarded_certificate"
 _ITEM: Final = re.compile(rb":([A-Za-z0-9+/]*={0,2}):")
 """A byte sequence. Source: RFC 8941, 3.3.5."""
 
-_PEM: Final = re.compile(
-    rb"\s*(?:-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----|([A-Za-z0-9+/=\s]+))\s*"
-)
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_END: Final = b"-----END CERTIFICATE-----"
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/=]+")
 _PAIR: Final = re.compile(r"([A-Za-z]{1,16})=(?:\"((?:[^\"\\]|\\.)*)\"|([^\",;]*))([,;]|$)")
 _ESCAPED: Final = re.compile(r"\\(.)")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
@@ -83,10 +83,14 @@ def _item(value: bytes) -> bytes:
 
 
 def _pem(value: bytes) -> bytes:
-    match = _PEM.fullmatch(unquote_to_bytes(value))
-    if match is None:
+    """Return the DER of one certificate in PEM, which may be without its first and last line."""
+    text = unquote_to_bytes(value).strip()
+    if text.startswith(_BEGIN) and text.endswith(_END):
+        text = text[len(_BEGIN) : -len(_END)]
+    text = b"".join(text.split())
+    if _BASE64.fullmatch(text) is None:
         raise ValueError("its header is not one certificate in PEM, with percent encoding")
-    return _decoded(b"".join((match[1] or match[2]).split()))
+    return _decoded(text)
 
 
 def _decoded(text: bytes) -> bytes:
