@@ -105,6 +105,10 @@ class Reason(StrEnum):
     """The ServiceAccount already belongs to another GatewayClient."""
     SERVICE_ACCOUNT_NOT_ALLOWED = "ServiceAccountNotAllowed"
     """Clients may name ServiceAccounts of their own namespace only, unless they are in the release's."""
+    CERTIFICATE_TAKEN = "CertificateTaken"
+    """All certificates with the name identify another GatewayClient already."""
+    CERTIFICATE_NOT_ALLOWED = "CertificateNotAllowed"
+    """The name in certificates is, or may be, that of another namespace's pods."""
     TOO_MANY_SECRETS = "TooManySecrets"
     """More secrets of HS256 are in use than a token can be tried with."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"
@@ -231,6 +235,10 @@ No other provider's keys are among them.
 # Headers of clients.
 HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 """Carries the client's gateway key if ``authorization`` holds the client's login at the upstream."""
+HEADER_PROXY_SECRET: Final = "x-gateway-proxy-secret"  # noqa: S105 - the name of a header
+"""Where a proxy in front shows the secret that proves who passes the client's certificate."""
+CERTIFICATE_KEY: Final = "certificate"
+"""What a client with a certificate sends where it cannot send no key at all; too short to be a key."""
 
 HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
 """Says in every answer as which client, ``<namespace>/<name>``, its caller was recognized."""

@@ -31,6 +31,14 @@ def _cache_valkey(**more: Any) -> Manifest:
     return nested("proxy.gateway.cacheValkey", {"address": "v:6379", **more})
 
 
+def _tls(**authorities: str) -> Manifest:
+    return nested("tls", {"secretName": "s", "clientCA": authorities})
+
+
+def _proxies(**more: Any) -> Manifest:
+    return nested("clients.proxyCertificates", {"format": "xfcc", "networks": ["10.0.0.0/8", "fd00::/8"], **more})
+
+
 # Process → setting → values that change it, and what it then is.
 REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
     "operator": {
@@ -62,6 +70,14 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "tls_listen": (nested("tls.secretName", "s"), ":4443"),
         "tls_cert_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.crt"),
         "tls_key_file": (nested("tls.secretName", "s"), "/etc/claude-gateway/tls/tls.key"),
+        "tls_client_ca_file": (_tls(secretName="c", key="a.pem"), "/etc/claude-gateway/client-ca/a.pem"),
+        "client_cert_format": (_proxies(), "xfcc"),
+        "client_cert_header": (_proxies(header="X-Cert"), "X-Cert"),
+        "client_cert_networks": (_proxies(), "10.0.0.0/8,fd00::/8"),
+        "client_cert_secret_file": (
+            _proxies(secretRef={"name": "p"}),
+            "/etc/claude-gateway/proxy-secret/secret",
+        ),
         "identity_token_file": (nested("proxy.workloadIdentity.enabled", True), "/var/run/secrets/anthropic.com"),
         "sign_in_url": (
             {

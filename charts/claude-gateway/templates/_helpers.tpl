@@ -506,6 +506,25 @@ manifest can be without has its default again. Each template begins with this; i
 {{- if and .Values.claudeCode.autoscaling.enabled (gt (int .Values.claudeCode.autoscaling.minReplicas) (int .Values.claudeCode.autoscaling.maxReplicas)) -}}
 {{- fail "claudeCode.autoscaling.minReplicas: not above maxReplicas" -}}
 {{- end -}}
+{{- with .Values.tls -}}
+{{- if and .clientCA.secretName .clientCA.configMapName -}}
+{{- fail "tls.clientCA: name a secretName or a configMapName, not both" -}}
+{{- end -}}
+{{- if and (or .clientCA.secretName .clientCA.configMapName) (not .secretName) -}}
+{{- fail "tls.clientCA: needs tls.secretName, the gateway's own certificate" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.clients.proxyCertificates -}}
+{{- if and .format (not (or .networks .secretRef.name)) -}}
+{{- fail "clients.proxyCertificates: trust networks, a secretRef, or both" -}}
+{{- end -}}
+{{- if and (eq .format "pem") (not .header) -}}
+{{- fail "clients.proxyCertificates.header: the format pem has no usual header, name one" -}}
+{{- end -}}
+{{- if and (not .format) (or .header .networks .secretRef.name) -}}
+{{- fail "clients.proxyCertificates.format: set it, or leave out header, networks and secretRef" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts: name at least one host" -}}
 {{- end -}}

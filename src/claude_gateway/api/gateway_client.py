@@ -16,6 +16,7 @@ from claude_gateway.api.base import (
     Spec,
 )
 from claude_gateway.api.brake import Brake
+from claude_gateway.api.certificate import Certificate
 from claude_gateway.api.limits import Limits
 from claude_gateway.api.proof import ClaimName, ClaimValue, KeyHash, Text, Timestamp
 from claude_gateway.api.rule import Items, Rule
@@ -163,6 +164,13 @@ class GatewayClientSpec(Spec):
         default=None,
         description="Signed tokens that identify the client, such as those of the company's identity provider.",
     )
+    certificates: Annotated[tuple[Certificate, ...], Items("certificate", most=64)] | None = Field(
+        default=None,
+        description=(
+            "Client certificates that identify the client, where the gateway verifies them or a proxy in front does. "
+            "Outside of the release's namespace, SPIFFE IDs of pods only of the client's own namespace."
+        ),
+    )
     models: Annotated[tuple[ModelPattern, ...], Items("model", most=64, unique=True)] = Field(
         default=("*",),
         description="Model names that the client may use; `*` matches any run of characters. Default: `*`, all models.",
@@ -210,17 +218,17 @@ class GatewayClientSpec(Spec):
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.keys) || has(self.serviceAccounts) || has(self.jwt)",
-            holds=lambda spec: not (spec.keys is None and spec.service_accounts is None and spec.jwt is None),
+            cel="has(self.keys) || has(self.serviceAccounts) || has(self.jwt) || has(self.certificates)",
+            holds=lambda spec: spec.keys is not None or _without_keys(spec),
             wrong="nothing says how the client identifies itself",
-            fix="list at least one of `keys`, `serviceAccounts` and `jwt`",
+            fix="list at least one of `keys`, `serviceAccounts`, `jwt` and `certificates`",
         ),
         Rule(
-            cel="!has(self.owner) || (!has(self.serviceAccounts) && !has(self.jwt) && "
+            cel="!has(self.owner) || (!has(self.serviceAccounts) && !has(self.jwt) && !has(self.certificates) && "
             "(!has(self.keys) || self.keys.all(k, !has(k.hashesFrom))))",
             holds=lambda spec: spec.owner is None or not _for_several(spec),
             wrong="a client of one person identifies itself with that person's keys only",
-            fix="remove `owner`, or `serviceAccounts`, `jwt` and `hashesFrom`",
+            fix="remove `owner`, or `serviceAccounts`, `jwt`, `certificates` and `hashesFrom`",
         ),
     )
 
@@ -234,5 +242,9 @@ class GatewayClientSpec(Spec):
 
 def _for_several(spec: GatewayClientSpec) -> bool:
     """Whether several people or programs may be the client."""
-    lists = any(key.hashes_from is not None for key in spec.keys or ())
-    return lists or spec.service_accounts is not None or spec.jwt is not None
+    return _without_keys(spec) or any(key.hashes_from is not None for key in spec.keys or ())
+
+
+def _without_keys(spec: GatewayClientSpec) -> bool:
+    """Whether anything but a key identifies the client."""
+    return spec.service_accounts is not None or spec.jwt is not None or spec.certificates is not None

@@ -289,6 +289,13 @@ _CLIENTS: Final = (
                 },
                 {"secretRef": {"name": "old-tokens"}},
             ],
+            "certificates": [
+                {"uri": "spiffe://example.org/ns/ci/*"},
+                {"email": "bob@example.com"},
+                {"dns": "build.example.com"},
+                {"commonName": "bob"},
+                {"fingerprint": f"sha256:{'fedcba9876543210' * 4}"},
+            ],
         },
     ),
 )

@@ -65,11 +65,12 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The HTTPS listen address, and the files of the certificate and its key."""
+    """The HTTPS listen address, and the files: of the certificate, of its key, of the authorities of clients."""
 
     listen: Address
     certificate: Path
     key: Path
+    client_ca: Path | None = None
 
 
 def environment(ambient: Mapping[str, str]) -> dict[str, str]:
@@ -118,6 +119,8 @@ def children(
         gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
         gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
         gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
+        if certificate.client_ca is not None:
+            gateway[f"{_PREFIX}TLS_CLIENT_CA_FILE"] = str(certificate.client_ca)
     if spend_file is not None:
         gateway.setdefault(f"{_PREFIX}SPEND_FILE", str(spend_file))
     sink = gateway.get(f"{_PREFIX}USAGE_SINK")

@@ -46,6 +46,12 @@ from claude_gateway.cli.session import Level, ServeOptions, ServeSession
     help="The certificate's private key (PEM).",
 )
 @click.option(
+    "--tls-client-ca",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="Authorities (PEM) whose client certificates identify clients over HTTPS. Reloaded when the file changes.",
+)
+@click.option(
     "--tls-listen",
     type=AddressType(free=False),
     default="127.0.0.1:4443",
@@ -114,6 +120,7 @@ def serve(
     listen: Address,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tls_client_ca: Path | None,
     tls_listen: Address,
     metrics_listen: Address,
     scripted_model: Address | None,
@@ -133,7 +140,9 @@ def serve(
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key must be used together")
-    certificate = Certificate(tls_listen, tls_cert, tls_key) if tls_cert and tls_key else None
+    if tls_client_ca and not tls_cert:
+        raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
+    certificate = Certificate(tls_listen, tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     chosen = ServeOptions(
         sources=sources,
         env_file=env_file,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from claude_gateway.contract.base import Contract
 from claude_gateway.contract.brake import Brake
+from claude_gateway.contract.certificate_name import CertificateName
 from claude_gateway.contract.limits import Limits
 
 
@@ -51,9 +52,10 @@ class Client(Contract):
     """Who may call, and which model names it may use (patterns like a route's).
 
     ``tokens`` are the signed tokens that identify it, beside its keys, ``service_accounts`` the ServiceAccounts, as
-    ``<namespace>/<name>``. ``settings`` are those of Claude Code for its people, as canonical JSON; empty without any.
-    ``suspended``: its requests are refused. ``limits`` are those of all its requests together, None without any.
-    ``brake`` says how far its sessions may go; None: as far as they like.
+    ``<namespace>/<name>``, and ``certificates`` the names in client certificates. A certificate with names of two
+    clients belongs to the one with the lower ``certificate_rank``. ``settings`` are those of Claude Code for its
+    people, as canonical JSON; empty without any. ``suspended``: its requests are refused. ``limits`` are those of all
+    its requests together, None without any. ``brake`` says how far its sessions may go; None: as far as they like.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Client(Contract):
     settings: str = ""
     tokens: tuple[TokenRule, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    certificates: tuple[CertificateName, ...] = ()
+    certificate_rank: int = 0
     suspended: bool = False
     brake: Brake | None = None
     limits: Limits | None = None

@@ -1,4 +1,4 @@
-"""Clients that may call the gateway, and what each proves itself with: keys, signed tokens, ServiceAccounts."""
+"""Clients that may call the gateway, and what each proves itself with: keys, tokens, certificates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from claude_gateway.contract.client import Client, Priority
 from claude_gateway.contract.client_keys import Holder
-from claude_gateway.plan import brakes, claude_settings, key_holders, rates, service_accounts, token_rules
+from claude_gateway.plan import brakes, certificates, claude_settings, key_holders, rates, service_accounts, token_rules
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.status import about_references
 from claude_gateway.plan.world import World
@@ -32,7 +32,8 @@ def resolve(world: World, now: datetime) -> Clients:
     keys = key_holders.resolve(world, now)
     tokens = token_rules.resolve(world)
     accounts = service_accounts.resolve(world)
-    problems = (*keys.problems, *tokens.problems, *accounts.problems)
+    named = certificates.resolve(world)
+    problems = (*keys.problems, *tokens.problems, *accounts.problems, *named.problems)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     clients: list[Client] = []
     acceptable = {problem.object for problem in errors if about_references(problem)}
@@ -41,7 +42,7 @@ def resolve(world: World, now: datetime) -> Clients:
         if item.spec is None:
             continue
         rules, listed = tokens.rules.get(item.ref, ()), accounts.listed.get(item.ref, ())
-        if item.ref in keys.clients or rules or listed:
+        if item.ref in keys.clients or rules or listed or item.ref in named.names:
             acceptable.add(item.ref)
             settings, problem = claude_settings.canonical(item.ref, item.spec.claude_settings)
             warnings.extend([problem] if problem else [])
@@ -52,6 +53,8 @@ def resolve(world: World, now: datetime) -> Clients:
                     settings=settings,
                     tokens=rules,
                     service_accounts=listed,
+                    certificates=named.names.get(item.ref, ()),
+                    certificate_rank=named.ranks.get(item.ref, 0),
                     suspended=bool(item.spec.suspend),
                     limits=rates.of(item.spec.limits),
                     priority=Priority(item.spec.priority),

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from tests.contract.gateway.test_tls import certify, ec_key
 from tests.support.builders import objects as builders
+from tests.support.builders.certificates import Authority, dns
 from tests.support.processes.command import write
 from tests.support.processes.serve import Starter, command
 from tests.support.processes.waiting import until
@@ -261,13 +263,34 @@ def test_doctor_does_without_the_variables_of_serve(start: Starter, folder: Path
     assert "PASS  route default/sonnet, prompt to claude-sonnet-5-5: " in run.stdout
 
 
-def test_it_serves_https_with_a_certificate(start: Starter, tmp_path: Path) -> None:
+def test_it_serves_https_with_a_certificate(start: Starter, folder: Path, tmp_path: Path) -> None:
     certificate, key = certify(tmp_path, "127.0.0.1", ec_key())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    serve = start("--tls-cert", str(certificate), "--tls-key", str(key), "--tls-listen", f"127.0.0.1:{port}")
+    authority, authorities = Authority(), tmp_path / "ca.pem"
+    authorities.write_bytes(authority.pem)
+    write(
+        folder / "people.yaml", builders.manifest("GatewayClient", "people", {"certificates": [{"dns": "a.example"}]})
+    )
+    files = ("--tls-cert", str(certificate), "--tls-key", str(key), "--tls-client-ca", str(authorities))
+    serve = start(*files, "--tls-listen", f"127.0.0.1:{port}")
     assert serve.url.startswith("http://")
     assert httpx.get(f"https://127.0.0.1:{port}/readyz", verify=False).status_code == 200
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(*authority.issue(dns("a.example")).files(tmp_path))
+    assert httpx.get(f"https://127.0.0.1:{port}/v1/models", verify=context).status_code == 200
+
+
+def test_authorities_need_a_certificate(folder: Path) -> None:
+    run = subprocess.run(
+        command("serve", "-f", folder, "--tls-client-ca", folder / "base.yaml"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "--tls-client-ca needs --tls-cert and --tls-key" in run.stderr
 
 
 def test_doctor_says_that_nothing_answers(folder: Path) -> None:

@@ -119,6 +119,42 @@ _NO_CLIENT: Final = "neither the name of a GatewayClient nor `*`; write `name`"
 _ROUTE, _CREDENTIAL, _CLIENT = Kind.MODEL_ROUTE, Kind.CLAUDE_CREDENTIAL, Kind.GATEWAY_CLIENT
 _BUDGET: Final = Kind.BUDGET
 
+_URIS: Final = (
+    "spiffe://example.org/ns/team-a/sa/ci",
+    "spiffe://example.org/ns/team-a/*",
+    "spiffe://example.org/*",
+    "spiffe://example.org",
+    "https://example.com:8443/a?b=c#d",
+    "urn:example:device:7",
+    f"a:{'x' * 254}",
+)
+_NOT_URIS: Final = (
+    "example.org/x",
+    "Spiffe://x",
+    "spiffe://example.org*",
+    "spiffe://*",
+    "spiffe:///*",
+    "spiffe://a*/b",
+    "spiffe://x/*/b",
+    "spiffe://x/**",
+    "spiffe://x/a*",
+    "*:x",
+    "a:b c",
+    "a:ü",
+)
+_NOT_NAMES: Final = (
+    ("uri", "not a URI; write it as certificates have it", _NOT_URIS),
+    ("uri", "", ("a:", f"a:{'x' * 255}")),
+    ("email", "not an e-mail address; write one address", ("alice", "a@b@c", "a b@c", "a@b_c", "a@-b")),
+    ("email", "", ("@b", "a@", f"{'a' * 253}@b")),
+    ("dns", "not a DNS name; write one name without `*`", ("*.example.com", "a b", "-a", "a.")),
+    ("dns", "", ("", "a." * 127)),
+    ("commonName", "not plain text; write", (" a", "a\n", "Jörg")),
+    ("commonName", "", ("", "x" * 65)),
+    ("fingerprint", "not the hash of a key; write", ("0" * 71, HASH.upper())),
+)
+_ONE_NAME: Final = "the certificates are not named in exactly one way; set one of"
+
 VALID: Final = (
     Case("the shortest budget", _BUDGET, {"amount": "5"}),
     Case("the largest budget", _BUDGET, budget(amount="9000000.000000", period="Hour")),
@@ -249,6 +285,21 @@ VALID: Final = (
         {"jwt": [issuer(jwksURL="https://x.example/keys", claims={"https://x/groups": ["a b", "c"]}, userClaim="upn")]},
     ),
     Case("old tokens", _CLIENT, {"jwt": [{"secretRef": SECRET}, {"secretRef": SECRET, "issuer": "https://old"}]}),
+    Case("certificates by URI", _CLIENT, {"certificates": [{"uri": uri} for uri in _URIS]}),
+    Case(
+        "certificates by other names",
+        _CLIENT,
+        {
+            "certificates": [
+                {"email": "Alice.O'Hara+x@mail.Example.com"},
+                {"dns": "_build.Example.com"},
+                {"commonName": "Alice B. (ops)"},
+                {"fingerprint": HASH},
+                {"uri": None, "dns": "a"},
+            ]
+        },
+    ),
+    Case("64 certificates", _CLIENT, {"certificates": [{"commonName": "x" * 64}] * 64}),
     Case("a client for one release", _CLIENT, client(gatewayRef={"name": "cg"})),
     Case("a client with all", _CLIENT, client(keys=[{"secretRef": SECRET}] * 16, models=["*", "claude-*"])),
 )
@@ -671,7 +722,7 @@ INVALID: Final = (
     Case("a release in capitals", _CREDENTIAL, {**credential(), "gatewayRef": {"name": "CG"}}, "gatewayRef.name"),
     Case("a release that is text", _CLIENT, client(gatewayRef="cg"), "gatewayRef"),
     Case("no keys", _CLIENT, client(keys=[]), "keys"),
-    Case("no proof", _CLIENT, {"models": ["*"]}, "", "list at least one of `keys`, `serviceAccounts` and `jwt`"),
+    Case("no proof", _CLIENT, {"models": ["*"]}, "", "list at least one of `keys`, `serviceAccounts`, `jwt` and"),
     Case("two places of a key", _CLIENT, client(keys=[{"secretRef": SECRET, "hash": HASH}]), "keys[0]", _ONE_PLACE),
     Case("no place of a key", _CLIENT, client(keys=[{"user": "bob"}]), "keys[0]", _ONE_PLACE),
     Case(
@@ -694,6 +745,22 @@ INVALID: Final = (
         client(keys=[_ending("1999-01-31T00:00:00Z")]),
         "keys[0].expiresAt",
         "no calendar has this time; write",
+    ),
+    Case("no certificates", _CLIENT, {"certificates": []}, "certificates"),
+    Case("65 certificates", _CLIENT, {"certificates": [{"dns": "a"}] * 65}, "certificates"),
+    Case("certificates of nobody", _CLIENT, {"certificates": [{}]}, "certificates[0]", _ONE_NAME),
+    Case("two names at once", _CLIENT, {"certificates": [{"dns": "a", "uri": "a:b"}]}, "certificates[0]", _ONE_NAME),
+    *(
+        Case(f"{text!r:.20} as {field}", _CLIENT, {"certificates": [{field: text}]}, f"certificates[0].{field}", wrong)
+        for field, wrong, texts in _NOT_NAMES
+        for text in texts
+    ),
+    Case(
+        "an owner with certificates",
+        _CLIENT,
+        client(owner="alice@example.com", certificates=[{"dns": "a"}]),
+        "",
+        "a client of one person identifies itself with that person's keys only",
     ),
     Case("no ServiceAccounts", _CLIENT, {"serviceAccounts": []}, "serviceAccounts"),
     Case(

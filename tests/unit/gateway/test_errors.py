@@ -45,6 +45,7 @@ _ARGUMENTS = {
 }
 # The whole table: function → status, Anthropic's error.type, x-should-retry.
 _TABLE: dict[str, tuple[int, str, bool | None]] = {
+    "bad_certificate": (401, "authentication_error", False),
     "bad_key": (401, "authentication_error", False),
     "no_keys": (401, "authentication_error", False),
     "bad_signature": (401, "authentication_error", False),

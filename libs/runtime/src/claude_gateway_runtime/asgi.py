@@ -10,6 +10,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
+PEER_CERTIFICATE: Final = "peer_certificate"
+"""Where a scope of our own server has the certificate of the client, verified in the handshake, as DER bytes."""
+
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 

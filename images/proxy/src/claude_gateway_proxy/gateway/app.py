@@ -17,6 +17,7 @@ from claude_gateway_proxy.gateway.admission.load import Held, Load
 from claude_gateway_proxy.gateway.asgi import check_transfer_coding, read_body
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.batches.asking import Asking
 from claude_gateway_proxy.gateway.batches.batches import Batches
@@ -132,7 +133,7 @@ class App:
                 raise errors.no_websocket()
             raise errors.wrong_method(scope["method"], "POST")
         headers = dict(scope["headers"])
-        snapshot, principal = await self._identified(headers, record)
+        snapshot, principal = await self._identified(headers, record, scope)
         client = principal.client
         with self._load.enter(client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
@@ -167,7 +168,7 @@ class App:
 
     async def _answer_batch(self, path: BatchPath, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        snapshot, principal = await self._identified(headers, record)
+        snapshot, principal = await self._identified(headers, record, scope)
         with self._load.enter(principal.client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
             # A batch is also held as it is sent on: in parts, and as a whole.
@@ -185,13 +186,15 @@ class App:
             )
             await self._batches.answer(path, scope["method"], asking, receive, send)
 
-    async def _identified(self, headers: Mapping[bytes, bytes], record: Record) -> tuple[Snapshot, Principal]:
+    async def _identified(
+        self, headers: Mapping[bytes, bytes], record: Record, scope: Scope
+    ) -> tuple[Snapshot, Principal]:
         """Return the configuration for a request, and its caller, who may make requests. Raises Failure."""
         snapshot = self._live.current
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
         record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        principal = await snapshot.callers.identify(headers, self._issuers)
+        principal = await snapshot.callers.identify(headers, self._issuers, shown=presented(scope))
         client = principal.client
         record.client = client.name
         self.uses.note(client.name)

@@ -8,17 +8,32 @@ from typing import Final
 from claude_gateway.names import USAGE_DIR
 from claude_gateway_proxy.gateway.admission.counters.server import Server
 from claude_gateway_proxy.gateway.admission.load import Bounds, Load
+from claude_gateway_proxy.gateway.auth.proxies import Proxies
+from claude_gateway_proxy.gateway.auth.proxy_secret import ProxySecret
 from claude_gateway_proxy.gateway.caching.cache import ResponseCache
 from claude_gateway_proxy.gateway.caching.store import Memory
 from claude_gateway_proxy.gateway.caching.valkey import ValkeyStore
 from claude_gateway_proxy.gateway.content import capture
+from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.telemetry import otlp
 from claude_gateway_proxy.gateway.usage.sinks import sink_of
 from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.server.protocol import App
 
 _log: Final = logging.getLogger(__name__)
+
+
+def public(settings: Settings, app: App) -> App:
+    """Return what answers clients: ``app``, behind what browsers and proxies in front need. Raises OSError."""
+    if settings.cors_origins:
+        app = Cors(app, origins=settings.cors_origins)
+    header, secret_file = settings.certificate_header, settings.client_cert_secret_file
+    if header is None:
+        return app
+    secret = None if secret_file is None else ProxySecret(secret_file)
+    return Proxies(app, header=header, networks=settings.client_cert_networks, secret=secret)
 
 
 def responses(settings: Settings) -> ResponseCache | None:

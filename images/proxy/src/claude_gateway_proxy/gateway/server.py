@@ -16,7 +16,6 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.batches.batches import Batches
-from claude_gateway_proxy.gateway.cors import Cors
 from claude_gateway_proxy.gateway.costs.usage import Standing
 from claude_gateway_proxy.gateway.counting import Counting
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
@@ -109,7 +108,11 @@ class Process:
             responses=parts.responses(settings),
         )
         self._watch()
-        self._certificate = None if settings.certificate is None else Certificate(*settings.certificate)
+        self._certificate = (
+            None
+            if settings.certificate is None
+            else Certificate(*settings.certificate, client_ca_file=settings.tls_client_ca_file)
+        )
         self._public = self._open()
         internal = InternalApp(
             report=self._report,
@@ -137,7 +140,7 @@ class Process:
             if (shared := self._counting.shared) is not None:
                 work.append(group.create_task(shared.run()))
             if self._certificate is not None:
-                work.append(group.create_task(self._certificate.run()))
+                work.append(group.create_task(self._certificate.run(distrusted=self._distrusted)))
             await self._stopping.wait()
             await self._drain()
             for task in work:
@@ -176,12 +179,18 @@ class Process:
             connections=settings.max_connections,
             connections_per_address=settings.max_connections_per_address,
         )
-        app = Cors(self._app, origins=settings.cors_origins) if settings.cors_origins else self._app
+        app = parts.public(settings, self._app)
         plain = Listener(app, bind(*host_and_port(self._settings.listen)), limits=limits)
         if self._certificate is None:
             return [plain]
         bound = bind(*host_and_port(self._settings.tls_listen))
         return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
+
+    def _distrusted(self) -> None:
+        """End connections whose clients were identified by authorities that may be trusted no more."""
+        for listener in self._public:
+            if listener.tls:
+                listener.retire()
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
@@ -269,6 +278,9 @@ class Process:
         if not snapshot.callers:
             hint = "every request is refused: make a key with `claude-gateway key new` and name it in a GatewayClient"
             emit(_log, "no_client_keys", level=logging.WARNING, hint=hint)
+        if snapshot.callers.certificates and not self._settings.takes_certificates:
+            hint = "set CLAUDE_GATEWAY_TLS_CLIENT_CA_FILE, or CLAUDE_GATEWAY_CLIENT_CERT_FORMAT for a proxy in front"
+            emit(_log, "no_certificates", level=logging.WARNING, hint=hint)
 
 
 def _joined(answer: CredentialReport | None, renewal: CredentialReport) -> CredentialReport:

@@ -11,6 +11,7 @@ from claude_gateway.contract.payers import Payers
 from claude_gateway.contract.policy import Egress, Policy
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.auth.certificates import Certificates
 from claude_gateway_proxy.gateway.auth.keys import PersonalKey
 from claude_gateway_proxy.gateway.auth.tokens import Tokens
 from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
@@ -64,7 +65,9 @@ def build(bundle: Bundle) -> Snapshot:
         egress=policy.egress,
         routing=Routing(refs, policy.clients),
         secrets=secrets,
-        callers=Callers(keys=keys, tokens=tokens),
+        callers=Callers(
+            keys=keys, tokens=tokens, certificates=Certificates.of(policy.clients, release=policy.namespace)
+        ),
         clients=frozenset(client.name for client in policy.clients),
         rules=frozenset(rules),
         providers=providers,

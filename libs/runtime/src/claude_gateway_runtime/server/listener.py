@@ -57,6 +57,10 @@ class Listener:
         """Close the socket; each connection ends with its next answer, or in a pause."""
         for server in self._server.servers:
             server.close()
+        self.retire()
+
+    def retire(self) -> None:
+        """End each connection that is open now with its next answer, or in a pause."""
         for connection in self._server.server_state.connections:
             if isinstance(connection, Protocol):
                 connection.finish()

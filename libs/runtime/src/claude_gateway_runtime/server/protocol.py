@@ -11,7 +11,7 @@ from typing import Protocol as Shape
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_gateway.names import INTERNAL_HEADER_PREFIX
-from claude_gateway_runtime.asgi import Incoming, Outgoing, Receive, Scope, Send
+from claude_gateway_runtime.asgi import PEER_CERTIFICATE, Incoming, Outgoing, Receive, Scope, Send
 from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
@@ -80,10 +80,14 @@ class Protocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._lost = False
         self._watcher: Callable[[], None] | None = None
+        self._certificate: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timers of the first head and of the age; make room where there are too many connections."""
         super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        # None unless the client showed one and the handshake verified it.
+        self._certificate = None if tls is None else tls.getpeercert(binary_form=True)
         self._start_timer()
         if self._limits.age_seconds:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
@@ -105,6 +109,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count the head from here."""
         super().on_message_begin()
+        if self._certificate is not None:
+            self.scope[PEER_CERTIFICATE] = self._certificate  # type: ignore[typeddict-unknown-key]
         self._in_head = self._in_message = True
         self._overhead = 0
 

@@ -1,4 +1,4 @@
-"""Everybody who may call, in whatever way they prove who they are: a client key, or a signed token."""
+"""Everybody who may call, in whatever way they prove who they are: a key, a token or a certificate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,14 @@ from hashlib import sha256
 
 from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.auth import jws, keys
+from claude_gateway_proxy.gateway.auth.certificates import Certificates
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.keys import Headers, PersonalKey
+from claude_gateway_proxy.gateway.auth.presented import Presented
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
 from claude_gateway_proxy.gateway.auth.tokens import Tokens
-from claude_gateway_proxy.gateway.errors import bad_key, no_keys
+from claude_gateway_proxy.gateway.errors import bad_certificate, bad_key, no_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,28 @@ class Callers:
 
     keys: Mapping[str, Client | PersonalKey] = field(repr=False)
     tokens: Tokens = field(default_factory=Tokens, repr=False)
+    certificates: Certificates = field(default_factory=Certificates, repr=False)
 
     def __bool__(self) -> bool:
         """Whether anybody can call at all."""
-        return bool(self.keys) or bool(self.tokens)
+        return bool(self.keys) or bool(self.tokens) or bool(self.certificates)
 
-    async def identify(self, headers: Mapping[bytes, bytes], issuers: Issuers) -> Principal:
-        """Return who sent a request with these headers (lower-case names).
+    async def identify(
+        self, headers: Mapping[bytes, bytes], issuers: Issuers, *, shown: Presented | None = None
+    ) -> Principal:
+        """Return who sent a request with these headers (lower-case names) and the certificate that was ``shown``.
 
-        Keys are looked up by SHA-256, so that no comparison sees a key's own bytes. Raises Failure: 401 for a stranger,
-        503 if the keys that verify a token cannot be fetched.
+        A key or token goes before a certificate, so that a wrong one is never overlooked. Keys are looked up by
+        SHA-256, so that no comparison sees a key's own bytes. Raises Failure: 401 for a stranger, 503 if the keys that
+        verify a token cannot be fetched.
         """
         if not self:
             raise no_keys()
         sent = keys.sent_key(headers)
+        if shown is not None and (not sent or sent == keys.CERTIFICATE):
+            return self.certificates.identify(shown)
+        if sent == keys.CERTIFICATE:
+            raise bad_certificate("it came without one that the gateway, or a proxy that it trusts, has verified")
         if not sent or len(sent) > jws.LONGEST:
             raise bad_key()
         digest = sha256(sent).hexdigest()
@@ -60,4 +70,4 @@ class Callers:
 
     def holds_key(self, value: bytes, *, headers: Headers) -> bool:
         """Whether a value holds a key of this gateway: that of the request with these ``headers``, or another's."""
-        return holds_key(value, sent=keys.sent_key(dict(headers)), keys=self)
+        return holds_key(value, sent=keys.secret_key(dict(headers)), keys=self)

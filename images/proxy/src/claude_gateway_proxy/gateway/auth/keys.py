@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_gateway.contract.client import Client
-from claude_gateway.names import HEADER_GATEWAY_KEY
+from claude_gateway.names import CERTIFICATE_KEY, HEADER_GATEWAY_KEY
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
@@ -16,6 +16,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 LONGEST_KEY: Final = 4096
 """Bytes of a key at most; a longer one is rejected unread."""
+
+CERTIFICATE: Final = CERTIFICATE_KEY.encode()
+"""Stands for a key in requests whose certificate says who they are from."""
 
 _BEARER: Final = b"bearer "
 _GATEWAY_KEY: Final = HEADER_GATEWAY_KEY.encode()
@@ -57,6 +60,12 @@ def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
     return _bearer(shown) or headers.get(b"x-api-key", b"").strip() or headers.get(b"api-key", b"").strip()
 
 
+def secret_key(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the key or token that a request shows, which must not leave the gateway; not a word in its place."""
+    sent = sent_key(headers)
+    return b"" if sent == CERTIFICATE else sent
+
+
 def own_login(headers: Headers, keys: Container[str]) -> Headers:
     """Return the headers with the caller's own login at the upstream, as sent; none without ``x-gateway-key``.
 
@@ -65,7 +74,7 @@ def own_login(headers: Headers, keys: Container[str]) -> Headers:
     """
     if all(name != _GATEWAY_KEY for name, _ in headers):
         return ()
-    sent = sent_key(dict(headers))
+    sent = secret_key(dict(headers))
     return tuple(
         (name, value)
         for name, value in headers

@@ -12,6 +12,7 @@ class Proof(StrEnum):
     KEY = "key"
     JWT = "jwt"
     SERVICE_ACCOUNT = "serviceAccount"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Principal:
     """A caller: the client, and the person or program within it, as far as the proof names one.
 
     ``user``, ``team`` and ``groups`` come from a verified token or from the table of keys, and are empty where neither
-    has them. ``user`` of a ServiceAccount is ``system:serviceaccount:<namespace>:<name>``.
+    has them. ``user`` of a ServiceAccount is ``system:serviceaccount:<namespace>:<name>``, that of a certificate the
+    name in it that the client lists.
     """
 
     client: Client

@@ -7,6 +7,7 @@ from typing import Final
 from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.discovery import models
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
@@ -94,7 +95,7 @@ async def _models(scope: Scope, snapshot: Snapshot | None, issuers: Issuers, *, 
     if snapshot is None:
         raise errors.not_ready("no configuration was loaded yet")
     headers = dict(scope["headers"])
-    client = (await snapshot.callers.identify(headers, issuers)).client
+    client = (await snapshot.callers.identify(headers, issuers, shown=presented(scope))).client
     if client.suspended:
         raise errors.client_suspended()
     shape = _shape(headers)

@@ -12,6 +12,7 @@ import msgspec
 from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_runtime.asgi import JSON, Scope, Send, send_document, send_whole
@@ -44,7 +45,7 @@ async def _settings(scope: Scope, snapshot: Snapshot | None, issuers: Issuers) -
         raise errors.wrong_method(scope["method"], ", ".join(_METHODS))
     if snapshot is None:
         raise errors.not_ready("no configuration was loaded yet")
-    client = (await snapshot.callers.identify(dict(scope["headers"]), issuers)).client
+    client = (await snapshot.callers.identify(dict(scope["headers"]), issuers, shown=presented(scope))).client
     if not client.settings:
         raise errors.unknown_path(PATH)
     return client.settings

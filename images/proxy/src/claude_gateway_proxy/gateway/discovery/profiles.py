@@ -16,6 +16,7 @@ from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
@@ -49,8 +50,9 @@ async def _body(scope: Scope, snapshot: Snapshot, issuers: Issuers, *, wanted: s
     if scope["method"] not in _METHODS:
         raise errors.wrong_method(scope["method"], ", ".join(_METHODS))
     headers = dict(scope["headers"])
-    principal = await snapshot.callers.identify(headers, issuers) if _LOGINS & headers.keys() else None
-    client = None if principal is None else principal.client
+    shown, client = presented(scope), None
+    if shown is not None or _LOGINS & headers.keys():
+        client = (await snapshot.callers.identify(headers, issuers, shown=shown)).client
     if client is not None and verify:
         sigv4.check(scope, b"")
     if client is not None and client.suspended:

@@ -10,6 +10,7 @@ import msgspec
 from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
@@ -37,7 +38,7 @@ async def answer_release(
             raise errors.wrong_method(scope["method"], "POST")
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
-        principal = await snapshot.callers.identify(dict(scope["headers"]), issuers)
+        principal = await snapshot.callers.identify(dict(scope["headers"]), issuers, shown=presented(scope))
         if not release(principal, session):
             raise errors.unknown_session(session)
     except errors.Failure as failure:

@@ -16,6 +16,7 @@ from claude_gateway.contract.spent import Sum
 from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
+from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.costs.usage import HOUR, Find, Found, Standing, Standings
 from claude_gateway_proxy.gateway.snapshot import Snapshot
@@ -52,7 +53,7 @@ async def answer_usage(
             raise errors.wrong_method(scope["method"], ", ".join(_METHODS))
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
-        principal = await snapshot.callers.identify(headers, issuers)
+        principal = await snapshot.callers.identify(headers, issuers, shown=presented(scope))
         if oauth and (principal.proof is not Proof.JWT or not principal.user):
             # Only people sign in at the gateway; for all others Claude Code shows nothing, as it does without one.
             raise errors.unknown_path(OAUTH_PATH)

@@ -5,6 +5,7 @@ from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
     ability_missing,
+    bad_certificate,
     bad_json,
     bad_key,
     bad_request,
@@ -63,6 +64,7 @@ __all__ = [
     "Relayed",
     "ability_missing",
     "address_refused",
+    "bad_certificate",
     "bad_json",
     "bad_key",
     "bad_request",

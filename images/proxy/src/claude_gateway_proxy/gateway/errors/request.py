@@ -36,6 +36,12 @@ def bad_token(reason: str) -> str:
     return f"the token of this request was refused: {reason}"
 
 
+@row(401, "invalid_certificate", retry=False)
+def bad_certificate(reason: str) -> str:
+    """A client certificate identifies nobody; ``reason`` says why and repeats nothing of it."""
+    return f"the client certificate of this request was refused: {reason}"
+
+
 @row(503, "issuer_unavailable", retry=True, retry_after="2")
 def issuer_unavailable(issuer: str) -> str:
     """The keys of an issuer are not known yet, and could not be fetched."""

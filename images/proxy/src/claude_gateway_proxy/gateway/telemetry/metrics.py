@@ -50,7 +50,8 @@ class Metrics:
         )
         self._callers = counter(
             names.METRIC_CALLERS,
-            "Requests by how their callers proved who they are (key, jwt, serviceAccount; unknown: not at all)",
+            "Requests by how their callers proved who they are (key, jwt, serviceAccount, certificate; unknown: not at "
+            "all)",
             "proof",
         )
         self._limited = counter(
