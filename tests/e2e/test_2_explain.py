@@ -15,11 +15,11 @@ _STREAM = "[[words 20]] [[pace 0.5]]"
 def test_explain_decides_on_what_is_live_in_the_cluster(gateway: Gateway, tmp_path: Path) -> None:
     target = gateway.targets[0]
     (body := tmp_path / "body.json").write_text(json.dumps({"model": target.model, "max_tokens": 9, "messages": []}))
-    client = f"{gateway.release.namespace}/{gateway.pod}"
-    explained = _asked(gateway, "explain", "--request", str(body), "--client", client)
+    question = ("explain", "--request", str(body), "--client", f"{gateway.release.namespace}/{gateway.pod}")
+    explained = _asked(gateway, *question)
     assert (explained["route"], explained["targets"][0]["lane"]) == ("gateway/anthropic", "relay")
     body.write_text(json.dumps({"model": "nobody-serves-this", "max_tokens": 9, "messages": []}))
-    assert _asked(gateway, "explain", "--request", str(body), code=1)["refused"]["status"] == 404
+    assert _asked(gateway, *question, code=1)["refused"]["status"] == 404
 
 
 def test_top_shows_what_runs_on_each_pod(gateway: Gateway) -> None:
