@@ -18,6 +18,9 @@ ASKED_FOR = {
     "autoscaling.targetCPU": "set it, or name a metric",
     "claudeCode.autoscaling.targetCPU": "set it, or name a metric",
     "claudeAuth.ingress.hosts": "name at least one host",
+    "clients.proxyCertificates.format": "set it, or leave out header, networks and secretRef",
+    "clients.proxyCertificates.header": "the format pem has no usual header",
+    "tls.secretName": "name the gateway's own certificate",
 }
 """Values without which a part cannot work, and what the chart then asks for."""
 PROBES = [

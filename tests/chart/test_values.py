@@ -113,7 +113,7 @@ CONTRADICTIONS: list[tuple[Manifest, str]] = [
     ({"metrics": {"podMonitor": {"enabled": True, "lingerSeconds": 46}}}, "lingerSeconds . 10, which is 661"),
     ({"metrics": {kind: {"enabled": True} for kind in ("podMonitor", "serviceMonitor")}}, "metrics: .* not both"),
     ({"tls": {"secretName": "s", "clientCA": {"secretName": "a", "configMapName": "b"}}}, "tls.clientCA: .* not both"),
-    ({"tls": {"clientCA": {"secretName": "a"}}}, "tls.clientCA: needs tls.secretName"),
+    ({"tls": {"clientCA": {"secretName": "a"}}}, "tls.secretName: name the gateway.s own certificate"),
     (nested("clients.proxyCertificates.format", "nginx"), "clients.proxyCertificates: trust networks, a secretRef"),
     (
         nested("clients.proxyCertificates", {"format": "pem", "networks": ["10.0.0.0/8"]}),
