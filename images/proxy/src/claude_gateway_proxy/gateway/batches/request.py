@@ -1,7 +1,6 @@
 """What is asked of the upstream about a batch: at which target, under which id, with which headers."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 from yarl import URL
 
@@ -14,10 +13,10 @@ from claude_gateway_proxy.gateway.call import Batch, Call
 from claude_gateway_proxy.gateway.errors import Failure, login_needed, route_suspended, unknown_batch
 from claude_gateway_proxy.gateway.lanes.endpoint import endpoint
 from claude_gateway_proxy.gateway.lanes.lane import Sending
+from claude_gateway_proxy.gateway.lanes.relay.request import headers_for
 from claude_gateway_proxy.gateway.routing.choice import find_route
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.wire import betas
-from claude_gateway_proxy.gateway.wire.headers import request_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +38,7 @@ class Request:
         headers = call.headers
         if not target.verbatim:
             headers = betas.with_context(headers, None, context=self.context)
-        sent = request_headers(
-            headers,
-            wire=Wire.ANTHROPIC,
-            withheld=partial(call.snapshot.callers.holds_key, headers=call.headers),
-            login=call.login if target.forward_client_token else (),
-            always=to.always,
-            missing=to.missing,
-            hints=to.hints,
-        )
+        sent = headers_for(headers, call=call, target=target, to=to)
         response = upstreams.send(to.address(call.query), headers=sent, body=self.body, method=self.method)
         return Sending(response, wire=Wire.ANTHROPIC, mask=to.mask)
 

@@ -51,7 +51,7 @@ def sealed(plain: str, model: str, *, key: str | None, principal: Principal) -> 
 
 
 def opened(ident: str) -> Sealed | None:
-    """Take an id apart; None for what is no id of a batch here."""
+    """Take an id apart; None for anything else than the id of a batch here."""
     found = _SEALED.fullmatch(ident)
     if found is None:
         return None

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from multidict import CIMultiDict
 from yarl import URL
 
 from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target, Wire
@@ -16,6 +17,7 @@ from claude_gateway_proxy.gateway.wire.headers import request_headers
 from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.paths import COMPACT
 from claude_gateway_proxy.gateway.wire.reframe import Changes, counted, model_text, reframed
+from claude_gateway_runtime.asgi import Headers
 
 
 def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None = None) -> Request:
@@ -40,16 +42,21 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
         changes["model"] = model_text(model)
     return Request(
         url=_url(call, to, model),
-        headers=request_headers(
-            headers,
-            wire=to.wire,
-            withheld=partial(call.snapshot.callers.holds_key, headers=call.headers),
-            login=call.login if target.forward_client_token else (),
-            always=to.always,
-            missing=to.missing,
-            hints=to.hints,
-        ),
+        headers=headers_for(headers, call=call, target=target, to=to),
         body=_body(call, changes, to=to.wire),
+    )
+
+
+def headers_for(headers: Headers, *, call: Call, target: Target, to: Endpoint) -> CIMultiDict[str]:
+    """Return what a target gets of a caller's ``headers``, and its credential."""
+    return request_headers(
+        headers,
+        wire=to.wire,
+        withheld=partial(call.snapshot.callers.holds_key, headers=call.headers),
+        login=call.login if target.forward_client_token else (),
+        always=to.always,
+        missing=to.missing,
+        hints=to.hints,
     )
 
 
