@@ -139,8 +139,8 @@ def test_claude_code_signs_in_at_the_gateway_and_gets_its_settings(
     assert {(line["user"], line["proof"], line.get("model")) for line in lines} == {(ADA, "jwt", PUSHED["model"])}
     pushed = json.dumps(PUSHED, sort_keys=True, separators=(",", ":"))
     checksum = f"sha256:{hashlib.sha256(pushed.encode()).hexdigest()}"
-    told = {(each.header("x-claude-code-managed-settings-checksum"), each.credential) for each in upstream.requests}
-    assert told == {(checksum, digest(who.secrets[0]))}
+    sent = {(each.header("x-claude-code-managed-settings-checksum"), each.credential) for each in upstream.requests}
+    assert sent == {(checksum, digest(who.secrets[0]))}
 
     kubepods.run(who.kube, "laptop", *CLAUDE, "auth", "logout")
     assert session not in who.idp.sessions

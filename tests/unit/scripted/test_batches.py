@@ -1,24 +1,11 @@
 """Message batches of the scripted Anthropic, as Anthropic's own SDK sees them: what it keeps, and what it refuses."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
 import pytest
 
 from claude_gateway_scripted import Scripted
-
-
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
-def client(upstream: Scripted) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=upstream.url, api_key="secret-1", max_retries=0) as running:
-        yield running
 
 
 def request(ident: str = "a", **params: Any) -> Any:

@@ -1,7 +1,6 @@
 """The Messages wire as Anthropic's own SDK and a raw socket see it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -9,18 +8,6 @@ import httpx
 import pytest
 
 from claude_gateway_scripted import Scripted, digest
-
-
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
-def client(upstream: Scripted) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=upstream.url, api_key="secret-1", max_retries=0) as running:
-        yield running
 
 
 def ask(client: anthropic.Anthropic, content: Any, **more: Any) -> anthropic.types.Message:

@@ -16,12 +16,6 @@ TOOL: Any = {"type": "function", "function": {"name": "f", "parameters": {"type"
 
 
 @pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
 def client(upstream: Scripted) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=upstream.openai_url, api_key="secret-2", max_retries=0) as running:
         yield running

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -17,12 +16,6 @@ from claude_gateway_scripted.script import ScriptError
 
 BODY: dict[str, Any] = {"model": "m", "max_tokens": 99, "messages": [{"role": "user", "content": "a b c"}]}
 STREAMED = {**BODY, "stream": True}
-
-
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
 
 
 def post(upstream: Scripted, body: Any = BODY, **more: Any) -> httpx.Response:
