@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.builders.objects import CLIENT_KEY, client, credential, route, secret, sound, target
 from tests.support.kube.apiserver import ApiServer
-from tests.support.kube.cluster import Cluster
+from tests.support.kube.cluster import Cluster, url
 from tests.support.processes.fakeagent import FakeAgent, serving
 from tests.support.processes.operator import Operator
 from tests.support.processes.waiting import until
@@ -109,6 +109,21 @@ def test_old_entries_go_once_the_pods_serve_the_new_ones(
     until(lambda: len(cluster.entries()) == len(old), what="the old key's end")
     assert cluster.revision() == after
     assert ROTATED in {value.decode() for value in cluster.bundle().secrets.values()}  # type: ignore[union-attr]
+
+
+def test_a_pod_that_is_several_edits_late_changes_no_other_object(
+    operator: Operator, cluster: Cluster, agent: FakeAgent
+) -> None:
+    written = [live(cluster, agent)]
+    before = cluster.api.get(url(ROUTE, cluster.home, "sonnet"))
+    for name in ("first", "second", "third"):
+        cluster.put(route(name, models=[name]))
+        written.append(until(lambda: cluster.revision() if cluster.revision() not in written else None))
+    agent.report(serving(written[1]))
+    until(lambda: answer(cluster, "first") == ("True", Reason.PROGRAMMED))
+    assert answer(cluster, "third") == ("False", Reason.PENDING)
+    after = cluster.api.get(url(ROUTE, cluster.home, "sonnet"))
+    assert after["status"] == before["status"]
 
 
 def test_a_restarted_operator_knows_what_the_pods_serve(

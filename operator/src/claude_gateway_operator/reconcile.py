@@ -13,7 +13,6 @@ from claude_gateway.names import API_VERSION, Reason, agent_name, bundle_name
 from claude_gateway.plan import budget_status
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.slices import Slices
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import rollout, status_writer
 from claude_gateway_operator.allotter import Allotter
@@ -23,6 +22,7 @@ from claude_gateway_operator.gather import Gatherer
 from claude_gateway_operator.metrics import Metrics
 from claude_gateway_operator.object_watch import SERVICE_LABEL, SLICES_API
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints
+from claude_gateway_operator.revisions import Revisions
 from claude_gateway_operator.settings import Settings
 from claude_gateway_operator.status_writer import StatusWriter
 from claude_gateway_operator.store import Store
@@ -43,11 +43,10 @@ _log: Final = logging.getLogger(__name__)
 class Memory:
     """State that one reconciliation passes to the next.
 
-    ``slices`` are those of each revision that a pod may serve; ``revision`` is the one written last.
+    ``began`` says that one reconciliation has read what is stored, ``full`` that the bundle had no room for an object.
     """
 
-    slices: dict[str, Slices] = field(default_factory=dict)
-    revision: str | None = None
+    revisions: Revisions = field(default_factory=Revisions)
     began: bool = False
     full: bool = False
 
@@ -79,12 +78,12 @@ class Reconciler:
             self.reports.follow(pods, stored.token)
             await self.reports.settle(ASK_SECONDS)
         if not self.memory.began and (found := stored.slices()) is not None:
-            self.memory.slices[found[0]] = found[1]
+            self.memory.revisions.found(*found)
         self.memory.began = True
         world = replace(
             world,
             pods=tuple(self.reports.states(pods)),
-            slices=dict(self.memory.slices),
+            slices=self.memory.revisions.known(),
             spending=self.allotter.spending,
         )
         now = datetime.now(UTC)
@@ -117,15 +116,10 @@ class Reconciler:
         return endpoints(await self.connection.list(collection, label=label))
 
     def _remember(self, revision: str, plan: Plan) -> None:
-        """Keep the slices of the revisions that pods may serve: those that pods serve now, and the newest two."""
-        memory = self.memory
-        if revision != memory.revision:
-            emit(_log, "bundle_written", revision=revision, before=memory.revision, problems=len(plan.problems))
-        kept = {known: parts for known, parts in memory.slices.items() if known in plan.fleet.served}
-        if memory.revision is not None and memory.revision in memory.slices:
-            kept[memory.revision] = memory.slices[memory.revision]
-        memory.slices = {**kept, revision: plan.slices}
-        memory.revision = revision
+        revisions = self.memory.revisions
+        if revision != revisions.newest:
+            emit(_log, "bundle_written", revision=revision, before=revisions.newest, problems=len(plan.problems))
+        revisions.wrote(revision, plan.slices, served=plan.fleet.served)
 
     def _events(self, world: World, plan: Plan, now: datetime) -> list[Manifest]:
         """Return the Events to write, warnings first; includes one if the bundle just became full."""
