@@ -282,7 +282,8 @@ def document(
         "metadata": {**secret, "labels": {LABEL_CREDENTIAL: "true"}},
         "stringData": {"key": key},
     }
-    return str(yaml.safe_dump_all([client, holder], sort_keys=False))
+    # The Secret first: `kubectl apply` keeps the order, and the client would be without a key for a moment.
+    return str(yaml.safe_dump_all([holder, client], sort_keys=False))
 
 
 def _write(path: Path, text: str) -> None:

@@ -52,7 +52,8 @@ def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
     expires = None if order.lifetime is None else now + order.lifetime
     listed = keylist.added(before, keys, today=now.date(), expires=expires)
     try:
-        _save(order.output, client, {**secret, "stringData": {KEY: listed}})
+        # The Secret first: `kubectl apply` keeps the order, and the client would be without keys for a moment.
+        _save(order.output, {**secret, "stringData": {KEY: listed}}, client)
     except Trouble:
         handouts.discard(written)
         raise

@@ -24,7 +24,7 @@ NO_KEY = {"CLAUDE_GATEWAY_KEY": None, "CLAUDE_GATEWAY_URL": None}
 def test_a_new_key_is_printed_as_objects_that_lint_accepts(tmp_path: Path) -> None:
     outcome = call("key", "new", "alice", "--models", "claude-*", "--namespace", "team-a")
     assert outcome.code == 0
-    client, secret = yaml.safe_load_all(outcome.stdout)
+    secret, client = yaml.safe_load_all(outcome.stdout)
     assert client["kind"] == Kind.GATEWAY_CLIENT
     assert client["spec"]["models"] == ["claude-*"]
     assert client["metadata"] == {"name": "alice", "namespace": "team-a"}
@@ -37,7 +37,7 @@ def test_a_new_key_is_printed_as_objects_that_lint_accepts(tmp_path: Path) -> No
 
 
 def test_a_client_of_one_person_names_its_owner() -> None:
-    client, _ = yaml.safe_load_all(call("key", "new", "alice", "--owner", "alice@example.com").stdout)
+    _, client = yaml.safe_load_all(call("key", "new", "alice", "--owner", "alice@example.com").stdout)
     assert client["spec"]["owner"] == "alice@example.com"
     refused = call("key", "new", "alice", "--owner", "alice and bob")
     assert refused.code == 2
