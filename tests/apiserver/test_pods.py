@@ -118,7 +118,7 @@ def test_a_pod_that_is_several_edits_late_changes_no_other_object(
     before = cluster.api.get(url(ROUTE, cluster.home, "sonnet"))
     for name in ("first", "second", "third"):
         cluster.put(route(name, models=[name]))
-        written.append(until(lambda: cluster.revision() if cluster.revision() not in written else None))
+        written.append(until(lambda: cluster.revision() if cluster.revision() not in written else None) or "")
     agent.report(serving(written[1]))
     until(lambda: answer(cluster, "first") == ("True", Reason.PROGRAMMED))
     assert answer(cluster, "third") == ("False", Reason.PENDING)
