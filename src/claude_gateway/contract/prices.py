@@ -1,6 +1,6 @@
 """What an answer costs at list price: a pure function of its tokens and of a model's prices."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -71,9 +71,11 @@ class Prices:
         """Return these prices, with the ``other``'s usual rates for input, output and searches that are not known."""
 
         def whole(rates: Rates) -> Rates:
-            own = {each.name: getattr(rates, each.name) for each in fields(Rates)}
-            missing = {name: getattr(other.usual, name) for name in ("input", "output") if own[name] is None}
-            return Rates(**{**own, **missing})
+            return replace(
+                rates,
+                input=other.usual.input if rates.input is None else rates.input,
+                output=other.usual.output if rates.output is None else rates.output,
+            )
 
         return Prices(
             usual=whole(self.usual),
