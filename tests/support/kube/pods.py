@@ -61,7 +61,6 @@ def _certificate() -> tuple[str, str]:
 
 def upstream() -> list[Manifest]:
     """Return the scripted upstream: a Deployment, its certificate and its Service."""
-    labels = {"app": "scripted"}
     certificate, key = _certificate()
     secret = {
         "apiVersion": "v1",
@@ -70,34 +69,48 @@ def upstream() -> list[Manifest]:
         "type": "kubernetes.io/tls",
     }
     encrypted = ("--tls-listen", "0.0.0.0:4444", "--tls-cert", "/tls/tls.crt", "--tls-key", "/tls/tls.key")
-    container = {
-        "name": "scripted",
-        "image": kubecluster.reference_of("scripted-upstream"),
-        "args": ["--listen", "0.0.0.0:4001", *encrypted],
-        "ports": [{"containerPort": 4001}, {"containerPort": 4444}],
-        "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
-        "readinessProbe": {"httpGet": {"path": "/__state", "port": 4001}, "periodSeconds": 1},
-    }
-    volumes = [{"name": "tls", "secret": {"secretName": "scripted"}}]
-    pod = {"metadata": {"labels": labels}, "spec": {**restricted(container), "volumes": volumes}}
-    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    ports = [
+        {"name": "http", "port": 4001},
+        {"name": "https", "port": 4444},
+        {"name": "anthropic", "port": 443, "targetPort": 4444},
+    ]
     return [
         namespace(UPSTREAM),
         {**secret, "stringData": {"tls.crt": certificate, "tls.key": key}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named("scripted", UPSTREAM), "spec": spec},
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": named("scripted", UPSTREAM),
-            "spec": {
-                "selector": labels,
-                "ports": [
-                    {"name": "http", "port": 4001},
-                    {"name": "https", "port": 4444},
-                    {"name": "anthropic", "port": 443, "targetPort": 4444},
-                ],
-            },
-        },
+        *_scripted("scripted", encrypted, ports, [Mount("/tls", {"secret": {"secretName": "scripted"}})]),
+    ]
+
+
+def target(name: str) -> list[Manifest]:
+    """Return one more scripted upstream, without TLS, at the address of ``target_url``."""
+    return _scripted(name, (), [{"name": "http", "port": 4001}], [])
+
+
+def target_url(name: str) -> str:
+    """Return the address of a scripted upstream in the cluster."""
+    return f"http://{name}.{UPSTREAM}.svc.cluster.local:4001"
+
+
+def _scripted(
+    name: str, options: Sequence[str], ports: Sequence[Manifest], mounts: Sequence["Mount"]
+) -> list[Manifest]:
+    labels = {"app": name}
+    container = {
+        "name": "scripted",
+        "image": kubecluster.reference_of("scripted-upstream"),
+        "args": ["--listen", "0.0.0.0:4001", *options],
+        "volumeMounts": [
+            {"name": f"v{number}", "mountPath": mount.path, "readOnly": True} for number, mount in enumerate(mounts)
+        ],
+        "readinessProbe": {"httpGet": {"path": "/__state", "port": 4001}, "periodSeconds": 1},
+    }
+    volumes = [{"name": f"v{number}", **mount.volume} for number, mount in enumerate(mounts)]
+    pod = {"metadata": {"labels": labels}, "spec": {**restricted(container), "volumes": volumes}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    metadata = named(name, UPSTREAM)
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": labels, "ports": ports}},
     ]
 
 
@@ -219,11 +232,11 @@ def program(kube: Kube, pod: str, name: str, *arguments: str) -> dict[str, Any]:
 
 
 class Upstream:
-    """The scripted upstream, driven through the API server."""
+    """A scripted upstream, driven through the API server."""
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, name: str = "scripted") -> None:
         self._kube = kube
-        self._base = f"/api/v1/namespaces/{UPSTREAM}/services/scripted:4001/proxy"
+        self._base = f"/api/v1/namespaces/{UPSTREAM}/services/{name}:4001/proxy"
 
     @property
     def requests(self) -> list[Recorded]:
@@ -238,6 +251,12 @@ class Upstream:
     def forget(self) -> None:
         """Clear journal and script."""
         self._raw("delete", "__log")
+
+    def script(self, *steps: Mapping[str, Any]) -> None:
+        """Answer the next requests by these steps (see ``claude_gateway_scripted.script.Step``)."""
+        self._kube.kubectl(
+            "create", "--raw", f"{self._base}/__script", "-f", "-", text=json.dumps({"steps": list(steps)})
+        )
 
     def _raw(self, verb: str, path: str) -> str:
         return self._kube.kubectl(verb, "--raw", f"{self._base}/{path}")
