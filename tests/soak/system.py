@@ -126,9 +126,9 @@ class Serve:
         """Return how many requests gateway and worker are answering."""
         return sum(values.get("in_flight", 0.0) for values in self._metrics().values())
 
-    def until_applied(self, seen: Mapping[str, int], *, sound: bool, seconds: float) -> bool:
+    def until_applied(self, seen: Mapping[str, int], *, valid: bool, seconds: float) -> bool:
         """Wait until an edit is live, and its mistake reported; ``seen`` are the events before the edit."""
-        wanted = ("config_live",) if sound else ("config_live", "problem")
+        wanted = ("config_live",) if valid else ("config_live", "problem")
         end = time.monotonic() + seconds
         while any(self.log.events[event] <= seen.get(event, 0) for event in wanted):
             if time.monotonic() > end:

@@ -64,7 +64,7 @@ def push(chart: Path, *, registry: str) -> str:
     said = done.stdout + done.stderr
     print(said, flush=True)
     if done.returncode or not (digest := _PUSHED.search(said)):
-        raise ValueError(f"helm push gave {done.returncode} and no digest")
+        raise ValueError(f"helm push exited with {done.returncode} and printed no digest")
     return digest[1]
 
 

@@ -1,4 +1,4 @@
-"""Manifests as users write them, made short: each builder gives a sound object, keywords change it."""
+"""Manifests as users write them, made short: each builder returns a valid object, and keywords change it."""
 
 import json
 from collections.abc import Mapping, Sequence

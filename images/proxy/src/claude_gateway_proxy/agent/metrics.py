@@ -19,10 +19,10 @@ AGENT: Final = "agent"
 
 
 def own_families(*, keeper: Keeper, report: PodReport, up: Mapping[str, bool]) -> Iterable[Metric]:
-    """The agent's families; ``up`` says by name which process gave its metrics just now."""
+    """The agent's families; ``up`` says for each process by name whether its metrics could be read."""
     labels = [exposition.LABEL]
     running = GaugeMetricFamily(
-        names.METRIC_PROCESS_UP, "Whether the process gave its metrics for this page.", labels=labels
+        names.METRIC_PROCESS_UP, "Whether the metrics of the process could be read for this page.", labels=labels
     )
     for name, answered in {AGENT: True, **up}.items():
         running.add_metric([name], float(answered))

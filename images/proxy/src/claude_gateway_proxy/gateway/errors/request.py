@@ -238,7 +238,7 @@ def encoded_body(encoding: str) -> str:
 
 
 def rate_limited(what: str, retry_after: float) -> Failure:
-    """A limit is reached, and the request waited in vain or not at all. ``what`` names the limit, for people.
+    """A limit is reached, and the request waited too long or could not wait. ``what`` names the limit, for people.
 
     ``retry_after`` is in seconds; the header has whole ones, rounded up.
     """

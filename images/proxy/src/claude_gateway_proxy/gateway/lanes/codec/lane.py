@@ -105,7 +105,7 @@ class CodecLane:
 
 
 def _pair(call: Call) -> Pair:
-    """The translation for a call. Raises Failure (400) for a compaction that is to be streamed, which none is."""
+    """The translation for a call. Raises Failure (400) for a streamed compaction: compactions are not streamed."""
     if not call.compacts:
         return PAIRS[call.format]
     if call.body.stream:
