@@ -18,7 +18,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import METRIC_IN_FLIGHT, METRIC_TASKS
+from claude_gateway import metric_names
 
 _LOUD: Final = frozenset({"warning", "error", "critical"})
 _KEPT: Final = 200
@@ -140,7 +140,7 @@ class Serve:
         with urlopen(f"{self.log.ready['metrics']}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         found: dict[str, dict[str, float]] = {}
-        short = {METRIC_TASKS: "tasks", METRIC_IN_FLIGHT: "in_flight"}
+        short = {metric_names.TASKS: "tasks", metric_names.IN_FLIGHT: "in_flight"}
         for family in text_string_to_metric_families(text):
             if family.name in short:
                 for sample in family.samples:

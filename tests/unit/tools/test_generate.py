@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tools import generate
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.names import ConditionType, Reason
 
 FILES = generate.generated()
@@ -69,5 +69,5 @@ def test_the_settings_page_has_every_variable_of_every_process() -> None:
 
 def test_the_metrics_page_has_every_metric_that_has_a_name() -> None:
     page = FILES["docs/reference/metrics.md"]
-    named = {value for name, value in vars(names).items() if name.startswith("METRIC_")}
+    named = {value for name, value in vars(metric_names).items() if name.isupper()}
     assert [name for name in sorted(named) if f"| `{name}` |" not in page and f"| `{name}_total` |" not in page] == []
