@@ -174,7 +174,7 @@ def _credential_problem(
     key = credentials.keys.get(ref)
     if key is not None:
         if key.provider == provider or provider not in PROVIDERS:
-            # Of a provider that does not exist, the model's own Problem says all there is to say.
+            # If the provider does not exist, the Problem of the model already says so.
             return None
         message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
         field = PROVIDERS[provider].credential

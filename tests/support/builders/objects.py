@@ -15,7 +15,7 @@ CLIENT_KEY: Final = "cgw_test-key-of-alice-0123456789"
 API_KEY: Final = "sk-test-upstream-key-0123456789"
 
 PRIVATE_KEY: Final = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
-"""Looks like one, and is none."""
+"""Looks like a private key, but is not one."""
 
 Manifest = dict[str, Any]
 

@@ -147,7 +147,7 @@ def batches_not_listed() -> str:
 
 @row(404, "batch_not_found", retry=False)
 def unknown_batch() -> str:
-    """The id is none of this caller's batches, or its credential has changed since."""
+    """No batch of this caller has the id, or its credential has changed since."""
     return "no batch of yours has this id, or the credential that it was created with is not in use any more"
 
 
