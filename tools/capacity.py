@@ -19,10 +19,10 @@ INPUTS: Final = Path(__file__).resolve().parents[1] / "docs" / "capacity.json"
 SECTIONS: Final = ("measured", "benchmarks", "assumed")
 FEWEST_PODS: Final = 2
 ENDLESS: Final = 2**30
-"""A number of objects that no bound broke at."""
+"""A number of objects at which no bound was reached."""
 _BASE64: Final = 4 / 3
 _SECRET_BYTES: Final = 900
-"""Of a Secret with one key as an API server lists it; nearly all of it is metadata."""
+"""The size of a Secret with one key as an API server lists it; nearly all of it is metadata."""
 _WRITES_PER_EDIT: Final = 5
 """Secret, ConfigMap, the Secret pruned, and the object's status twice: not yet programmed, programmed."""
 

@@ -78,7 +78,7 @@ def stale(root: Path) -> dict[str, str]:
 
 
 def check(root: Path) -> int:
-    """Name the files that are not current; give the exit status."""
+    """Name the files that are not current; return the exit status."""
     outdated = stale(root)
     for path, difference in outdated.items():
         print(f"{path} is not current; run: {COMMAND}\n{difference}", file=sys.stderr)
@@ -86,7 +86,7 @@ def check(root: Path) -> int:
 
 
 def write(root: Path) -> int:
-    """Write all files; give the exit status."""
+    """Write all files; return the exit status."""
     for path, text in generated().items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")

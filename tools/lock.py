@@ -109,7 +109,7 @@ def problems(texts: dict[str, str]) -> list[str]:
 
 
 def check() -> int:
-    """Print what is wrong with the files; give the exit status."""
+    """Print what is wrong with the files; return the exit status."""
     absent = [lock.path for lock in LOCKS if not (ROOT / lock.path).is_file()]
     wrong = [f"{path}: is missing" for path in absent]
     wrong += [] if absent else problems({lock.path: (ROOT / lock.path).read_text() for lock in LOCKS})

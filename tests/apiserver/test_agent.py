@@ -197,7 +197,7 @@ async def test_an_agent_that_starts_while_the_api_server_is_away_keeps_what_it_h
             await _live(agent, release.publish(bundle("b", key=FIRST)))
 
 
-async def test_a_token_that_was_replaced_is_read_anew(release: Bundled) -> None:
+async def test_a_token_that_was_replaced_is_read_again(release: Bundled) -> None:
     async with Relay(release.api.port) as relay, release.agent(port=relay.port) as agent:
         await _live(agent, release.publish(bundle("a", key=FIRST)))
         token = release.renew_account()

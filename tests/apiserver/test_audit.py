@@ -25,7 +25,7 @@ def test_each_change_names_its_fields_and_its_manager(api: ApiServer, home: str)
     cluster.put(*sound())
     with Operator(api, home).install() as operator:
         until(lambda: cluster.routes())
-        assert lines(operator) == [], "what there was is no change"
+        assert lines(operator) == [], "objects that existed before are not changes"
         edited = route(models=["claude-sonnet-5-5", "private-name"], displayName="x")
         edited["metadata"]["namespace"] = home
         api.apply(url("ModelRoute", home, "sonnet"), edited, manager="kubectl-edit")
@@ -39,5 +39,5 @@ def test_each_change_names_its_fields_and_its_manager(api: ApiServer, home: str)
         assert (line["object"], line["by"]) == (f"{home}/keys", "test")
         cluster.drop("ModelRoute", "sonnet")
         until(some(operator, action="deleted", object=f"{home}/sonnet"))
-        told = json.dumps(lines(operator))
-    assert not [value for value in ("private-name", API_KEY, CLIENT_KEY, "another-key") if value in told]
+        logged = json.dumps(lines(operator))
+    assert not [value for value in ("private-name", API_KEY, CLIENT_KEY, "another-key") if value in logged]

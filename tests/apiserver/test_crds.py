@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.builders.specs import INVALID, VALID, Case
+from tests.support.builders.specs import INVALID, VALID
+from tests.support.builders.specs.case import Case
 from tests.support.kube.apiserver import ApiError, ApiServer
 
 from claude_gateway.api.crd import crd_documents

@@ -28,7 +28,7 @@ def run(api: ApiServer, tmp_path: Path) -> Key:
 
 @pytest.fixture
 def people(api: ApiServer, home: str, run: Key, tmp_path: Path) -> str:
-    """A client with a list of two people, applied as it was written; gives the namespace."""
+    """A client with a list of two people, applied as it was written; returns the namespace."""
     (tmp_path / "people.csv").write_text("email,team\nalice@example.com,platform\nbob@example.com,data\n")
     output = tmp_path / "developers.yaml"
     given = ("--from", tmp_path / "people.csv", "-o", output, "--handouts", tmp_path / "handouts", "--namespace", home)

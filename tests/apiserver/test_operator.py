@@ -59,11 +59,11 @@ def test_no_secret_is_anywhere_but_in_the_secret_part(operator: Operator, cluste
     cluster.put(*sound(), route("bad", models=["bad"], targets=[target(credential="gone")]))
     until(lambda: cluster.routes())
     until(lambda: events(cluster))
-    told = [str(cluster.config()), str(cluster.api.get(f"/api/v1/namespaces/{cluster.home}/events")), operator.lines()]
-    told += [str(cluster.api.get(url(kind, cluster.home, "").rstrip("/"))) for kind in (ROUTE, CREDENTIAL, CLIENT)]
+    texts = [str(cluster.config()), str(cluster.api.get(f"/api/v1/namespaces/{cluster.home}/events")), operator.lines()]
+    texts += [str(cluster.api.get(url(kind, cluster.home, "").rstrip("/"))) for kind in (ROUTE, CREDENTIAL, CLIENT)]
     values = [API_KEY, CLIENT_KEY, cluster.token()]
     values += [base64.b64encode(value.encode()).decode() for value in values]
-    assert not [value for value in values for text in told if value in text]
+    assert not [value for value in values for text in texts if value in text]
     assert CLIENT_KEY not in str({k: base64.b64decode(v) for k, v in (cluster.secret() or {})["data"].items()})
 
 

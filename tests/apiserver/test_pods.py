@@ -26,7 +26,7 @@ def operator(api: ApiServer, home: str, agent: FakeAgent) -> Iterator[Operator]:
 
 
 def live(cluster: Cluster, agent: FakeAgent) -> str:
-    """Put one of each, let a pod serve it, and wait until all are told so; gives the revision."""
+    """Put one of each, wait until a pod serves it and every status says so, and return the revision."""
     cluster.put(*sound())
     until(lambda: cluster.routes() and cluster.clients(), what="the bundle")
     revision = cluster.revision()

@@ -74,7 +74,7 @@ def rows() -> list[Row]:
 
 
 def measure() -> Measured:
-    """Let one operator take over everything, then edit one route after the other."""
+    """Wait until one operator has taken over everything, then edit one route after the other."""
     with tempfile.TemporaryDirectory(prefix="cgw-bench-") as home, ApiServer(Path(home)) as api, FakeAgent() as agent:
         cluster = filled(api, bench_decide.manifests())
         with Operator(api, cluster.home, AGENT_PORT=str(agent.port)).install() as operator:

@@ -14,7 +14,7 @@ import time
 async def main(function: str, base_url: str, count: int) -> list[float]:
     """Call one function of LiteLLM's again and again; the first calls warm it up."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    # Otherwise each call looks for LiteLLM's proxy server in vain, which costs 0.1 s: the floor is without that.
+    # Otherwise each call looks for a LiteLLM proxy server, which costs 0.1 s; the floor is without that.
     sys.modules["litellm.proxy.proxy_server"] = None  # type: ignore[assignment]
     import litellm
 

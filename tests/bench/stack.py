@@ -126,7 +126,7 @@ def environment(run_dir: Path) -> dict[str, str]:
 
 
 def wait_ready(port: int) -> float:
-    """Wait until ``/readyz`` says 200; give the moment (``time.perf_counter``)."""
+    """Wait until ``/readyz`` says 200; return the moment (``time.perf_counter``)."""
 
     def ask() -> bool:
         try:

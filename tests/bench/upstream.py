@@ -9,11 +9,11 @@ header passes the lanes that translate. Below the path ``/busy`` every answer is
 
 import asyncio
 import json
-import signal
 from collections.abc import Mapping
 from typing import Final, cast
 
 import uvloop
+from tests.support.processes.listener import serve_until_terminated
 
 _RATE: Final = 50
 _HELD_TICKS: Final = 3
@@ -190,15 +190,9 @@ class Ticker:
 
 async def main() -> None:
     """Serve on an ephemeral loopback port until SIGTERM."""
-    loop = asyncio.get_running_loop()
     ticker = Ticker()
-    server = await loop.create_server(lambda: Upstream(ticker), "127.0.0.1", 0, backlog=4096)
-    host, port = server.sockets[0].getsockname()[:2]
-    print(json.dumps({"event": "listening", "address": f"{host}:{port}"}), flush=True)
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    ticking = loop.create_task(ticker.run())
-    await stop.wait()
+    ticking = asyncio.create_task(ticker.run())
+    await serve_until_terminated(lambda: Upstream(ticker))
     ticking.cancel()
 
 

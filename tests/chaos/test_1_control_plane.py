@@ -12,7 +12,7 @@ from claude_gateway.names import ConditionType
 
 
 def edit(gateway: Gateway) -> None:
-    """Let the edited model be served by ``late``."""
+    """Edit the route so that ``late`` serves the model."""
     patch = {"spec": {"targets": [{"model": "anthropic/late", "credential": "anthropic"}]}}
     place = ("-n", gateway.release.namespace, "--type=merge")
     gateway.kube.kubectl("patch", "modelroute", "edited", *place, "-p", json.dumps(patch))

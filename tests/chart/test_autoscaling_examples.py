@@ -8,7 +8,7 @@ import yaml
 from tests.chart.test_manifests import supported, validate
 from tests.support.kube.chart import Manifest, render
 
-from claude_gateway.names import METRIC_IN_FLIGHT
+from claude_gateway import metric_names
 
 METRIC_QUEUE: Final = "claude_gateway_claude_code_queue"
 FOLDER = Path("examples/autoscaling")
@@ -72,14 +72,15 @@ def test_keda_scales_the_deployment_and_the_chart_leaves_the_number_to_it() -> N
     assert "replicas" not in deployment["spec"]
     assert rendered.all("HorizontalPodAutoscaler") == []
     assert (
-        f'{METRIC_IN_FLIGHT}{{namespace="ai",process="gateway"}}' in scaled["spec"]["triggers"][0]["metadata"]["query"]
+        f'{metric_names.IN_FLIGHT}{{namespace="ai",process="gateway"}}'
+        in scaled["spec"]["triggers"][0]["metadata"]["query"]
     )
 
 
 def test_the_adapter_serves_the_metric_that_the_autoscaler_asks_for() -> None:
     rule, _ = example("prometheus-adapter")["rules"]["custom"]
     jsonschema.validate(rule, RULE)
-    assert rule["seriesQuery"].startswith(METRIC_IN_FLIGHT)
+    assert rule["seriesQuery"].startswith(metric_names.IN_FLIGHT)
     (scaler,) = render(example("prometheus-adapter-values")).all("HorizontalPodAutoscaler")
     validate(scaler, supported()[-1])
     cpu, requests = scaler["spec"]["metrics"]

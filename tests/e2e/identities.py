@@ -96,7 +96,7 @@ class Identities:
         self.kube.kubectl("delete", f"deployment/{standins.IDP}", f"service/{standins.IDP}", "-n", kubepods.UPSTREAM)
 
     def call(self, pod: str, file: str, model: str = HAIKU) -> tuple[int, str, str]:
-        """Ask with the token in a file of a pod; gives the status, the client, and what is wrong."""
+        """Ask with the token in a file of a pod; return the status, the client, and what is wrong."""
         seen = kubepods.program(self.kube, pod, "call.py", file, model)
         return seen["status"], seen["client"] or "", seen["message"]
 
@@ -107,7 +107,7 @@ class Identities:
         self.secrets.append(value)
 
     def ask(self, pod: str, helper: str, model: str = HAIKU) -> str:
-        """Say hello by the genuine Claude Code with a key helper, and give the answer."""
+        """Say hello by the genuine Claude Code with a key helper, and return the answer."""
         given = json.dumps({"apiKeyHelper": helper})
         return kubepods.run(
             self.kube, pod, "claude-newest", "-p", "--settings", given, "--model", model, "hello"

@@ -27,7 +27,7 @@ def stale(edits: Sequence[Edit], answers: Iterable[Answer]) -> list[str]:
     ]
 
 
-def told(what: str, edits: Sequence[Edit], answers: Iterable[Answer]) -> str:
+def summary(what: str, edits: Sequence[Edit], answers: Iterable[Answer]) -> str:
     """Return seconds from calling kubectl to the first answer of each pod that the edit served, and to Programmed."""
     found = list(answers)
     groups = sorted({answer.group for answer in found})

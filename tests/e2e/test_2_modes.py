@@ -26,7 +26,7 @@ WAYS: Final = tuple(
 NOTE: Final = "/home/client/mode.txt"
 AUTHORITY: Final = "/home/client/ca.crt"
 GOOGLE_TOKEN: Final = "ya29.scripted"
-"""What a service account gets at the scripted upstream's token server, unless it is told otherwise."""
+"""What a service account gets at the scripted upstream's token server by default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tests.e2e.measure import Edit, stale, told
+from tests.e2e.measure import Edit, stale, summary
 from tests.e2e.pods.load import Group
 from tests.e2e.release import Gateway, route
 from tests.support.kube import pods as kubepods
@@ -73,7 +73,7 @@ def edit_under_load(gateway: Gateway, what: str) -> None:
     assert load.problems() == []
     direct = [answer for answer in load.answers if answer.group in {group.name for group in groups}]
     assert stale(edits, direct) == []
-    print(told(what, edits, direct))
+    print(summary(what, edits, direct))
 
 
 @pytest.mark.usefixtures("edited", "same_pods")

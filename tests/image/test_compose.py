@@ -33,7 +33,7 @@ def _run(*arguments: str, environment: dict[str, str] | None = None, check: bool
         arguments, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=180
     )
     if check and done.returncode != 0:
-        raise AssertionError(f"{shlex.join(arguments)} gave {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(f"{shlex.join(arguments)} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
 
 

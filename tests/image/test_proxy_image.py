@@ -44,7 +44,9 @@ except OSError as error:
 def _docker(*arguments: str, check: bool = True) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
     if check and done.returncode != 0:
-        raise AssertionError(f"docker {' '.join(arguments[:3])} gave {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(
+            f"docker {' '.join(arguments[:3])} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
     return done.stdout
 
 

@@ -54,7 +54,7 @@ def docker(*arguments: str) -> str:
         timeout=PATIENCE,
         check=False,
     )
-    assert done.returncode == 0, f"docker {arguments[0]} gave {done.returncode}:\n{done.stdout}"
+    assert done.returncode == 0, f"docker {arguments[0]} exited with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
 

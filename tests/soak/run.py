@@ -97,8 +97,8 @@ class Soak:
         self.result.stale += client.stale
 
     def _note(self, plan: Plan, outcome: Outcome) -> None:
-        told = (plan.lane.value, plan.manner.value, plan.fault.value if plan.fault else "", outcome.ending.value)
-        self.result.outcomes[told] += 1
+        kind = (plan.lane.value, plan.manner.value, plan.fault.value if plan.fault else "", outcome.ending.value)
+        self.result.outcomes[kind] += 1
         wrong = unexplained(plan, outcome)
         if wrong is not None:
             self.result.fail(
@@ -108,11 +108,11 @@ class Soak:
     async def _edits(self) -> None:
         while not await self._paused(EDIT_SECONDS):
             seen = Counter(self._serve.log.events)
-            sound = await asyncio.to_thread(self._files.edit)
-            if not await asyncio.to_thread(self._serve.until_applied, seen, sound=sound, seconds=_LIVE_SECONDS):
+            valid = await asyncio.to_thread(self._files.edit)
+            if not await asyncio.to_thread(self._serve.until_applied, seen, valid=valid, seconds=_LIVE_SECONDS):
                 self.result.fail("an edit that is not live", f"edit {self._files.edits} was not taken")
             self._files.settle()
-            self.result.mistakes += not sound
+            self.result.mistakes += not valid
         self.result.edits, self.result.rotations = self._files.edits, self._files.rotations
 
     async def _samples(self) -> None:
@@ -136,7 +136,7 @@ class Soak:
         return True
 
     async def _drained(self, before: dict[str, dict[str, float]]) -> None:
-        """Look whether all that the streams held was given back."""
+        """Check that the streams left nothing behind."""
         end = time.monotonic() + _DRAIN_SECONDS
         while True:
             left = await asyncio.to_thread(self._left, before)

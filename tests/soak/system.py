@@ -18,7 +18,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import METRIC_IN_FLIGHT, METRIC_TASKS
+from claude_gateway import metric_names
 
 _LOUD: Final = frozenset({"warning", "error", "critical"})
 _KEPT: Final = 200
@@ -126,9 +126,9 @@ class Serve:
         """Return how many requests gateway and worker are answering."""
         return sum(values.get("in_flight", 0.0) for values in self._metrics().values())
 
-    def until_applied(self, seen: Mapping[str, int], *, sound: bool, seconds: float) -> bool:
+    def until_applied(self, seen: Mapping[str, int], *, valid: bool, seconds: float) -> bool:
         """Wait until an edit is live, and its mistake reported; ``seen`` are the events before the edit."""
-        wanted = ("config_live",) if sound else ("config_live", "problem")
+        wanted = ("config_live",) if valid else ("config_live", "problem")
         end = time.monotonic() + seconds
         while any(self.log.events[event] <= seen.get(event, 0) for event in wanted):
             if time.monotonic() > end:
@@ -140,7 +140,7 @@ class Serve:
         with urlopen(f"{self.log.ready['metrics']}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         found: dict[str, dict[str, float]] = {}
-        short = {METRIC_TASKS: "tasks", METRIC_IN_FLIGHT: "in_flight"}
+        short = {metric_names.TASKS: "tasks", metric_names.IN_FLIGHT: "in_flight"}
         for family in text_string_to_metric_families(text):
             if family.name in short:
                 for sample in family.samples:

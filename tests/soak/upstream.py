@@ -7,12 +7,12 @@ requests came, and how many of them were left by their client.
 
 import asyncio
 import json
-import signal
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import uvloop
 from tests.soak.plans import BEFORE_THE_ANSWER, Fault, Plan, read
+from tests.support.processes.listener import serve_until_terminated
 
 _STREAM: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _USAGE: Final = {"input_tokens": 11, "output_tokens": 20}
@@ -175,14 +175,8 @@ class Connection(asyncio.Protocol):
 
 async def main() -> None:
     """Serve on an ephemeral loopback port until SIGTERM."""
-    loop = asyncio.get_running_loop()
     counts = Counts()
-    server = await loop.create_server(lambda: Connection(counts), "127.0.0.1", 0, backlog=4096)
-    host, port = server.sockets[0].getsockname()[:2]
-    print(json.dumps({"event": "listening", "address": f"{host}:{port}"}), flush=True)
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    await stop.wait()
+    await serve_until_terminated(lambda: Connection(counts))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every example is sound, renders, lets Claude Code's own model names in, and tells how to use it."""
+"""Every example is valid, renders, serves Claude Code's own model names, and says how to use it."""
 
 import json
 import re

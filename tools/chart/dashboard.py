@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.cli.spending.prometheus import grown
 
 PATH: Final = "charts/claude-gateway/files/dashboard.json"
@@ -84,14 +84,14 @@ def _sum(metric: str, by: str = "", *, of: str, over: str, how: str = "increase"
 
 
 def _hits(by: str = "", *, over: str) -> str:
-    read = _sum(names.METRIC_TOKENS, by, of=f'{_BOTH},type="cache_read"', over=over)
-    sent = _sum(names.METRIC_TOKENS, by, of=f'{_BOTH},type!="output"', over=over)
+    read = _sum(metric_names.TOKENS, by, of=f'{_BOTH},type="cache_read"', over=over)
+    sent = _sum(metric_names.TOKENS, by, of=f'{_BOTH},type!="output"', over=over)
     return f"{read} / {sent}"
 
 
 def _saved(by: str = "", *, over: str, how: str = "increase") -> str:
-    saved = _sum(names.METRIC_CACHE_SAVED, by, of=_BOTH, over=over, how=how)
-    extra = _sum(names.METRIC_CACHE_EXTRA, by, of=_BOTH, over=over, how=how)
+    saved = _sum(metric_names.CACHE_SAVED, by, of=_BOTH, over=over, how=how)
+    extra = _sum(metric_names.CACHE_EXTRA, by, of=_BOTH, over=over, how=how)
     return f"{saved} - ({extra} or 0 * {saved})"
 
 
@@ -111,30 +111,30 @@ def _top(metric: str, by: str, *, of: str = _BOTH) -> Query:
 
 
 def _hourly(by: str) -> Query:
-    return Query(f"3600 * {_sum(names.METRIC_COST, by, of=_BOTH, over=_RATE, how='rate')}", f"{{{{{by}}}}}")
+    return Query(f"3600 * {_sum(metric_names.COST, by, of=_BOTH, over=_RATE, how='rate')}", f"{{{{{by}}}}}")
 
 
-_FAILED: Final = _sum(names.METRIC_REQUESTS, of=f'{_BOTH},status=~"5..|429"', over=_RANGE)
-_REQUESTS: Final = _sum(names.METRIC_REQUESTS, of=_BOTH, over=_RANGE)
+_FAILED: Final = _sum(metric_names.REQUESTS, of=f'{_BOTH},status=~"5..|429"', over=_RANGE)
+_REQUESTS: Final = _sum(metric_names.REQUESTS, of=_BOTH, over=_RANGE)
 
 ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
     (
         "Spend",
         (
-            Panel("Spend", "stat", [Query(_sum(names.METRIC_COST, of=_BOTH, over=_RANGE))], "currencyUSD", 4),
+            Panel("Spend", "stat", [Query(_sum(metric_names.COST, of=_BOTH, over=_RANGE))], "currencyUSD", 4),
             Panel("Saved by prompt caches", "stat", [Query(_saved(over=_RANGE))], "currencyUSD", 4),
             Panel("Prompts read from the cache", "stat", [Query(_hits(over=_RANGE))], "percentunit", 4),
             Panel(
                 "Prompt caches that broke",
                 "stat",
-                [Query(f"{_sum(names.METRIC_CACHE_BREAKS, of=_BOTH, over=_RANGE)} or vector(0)")],
+                [Query(f"{_sum(metric_names.CACHE_BREAKS, of=_BOTH, over=_RANGE)} or vector(0)")],
                 "short",
                 4,
             ),
             Panel(
                 "Requests with an estimated cost",
                 "stat",
-                [Query(f"({_sum(names.METRIC_COST_ESTIMATED, of=_BOTH, over=_RANGE)} or vector(0)) / {_REQUESTS}")],
+                [Query(f"({_sum(metric_names.COST_ESTIMATED, of=_BOTH, over=_RANGE)} or vector(0)) / {_REQUESTS}")],
                 "percentunit",
                 4,
                 "No price is known, or the answer broke off or had no counts.",
@@ -142,27 +142,27 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
             Panel("Failed requests", "stat", [Query(f"({_FAILED} or vector(0)) / {_REQUESTS}")], "percentunit", 4),
             Panel("Dollars per hour, by client", "timeseries", [_hourly("client")], "currencyUSD", 12),
             Panel("Dollars per hour, by model", "timeseries", [_hourly("model")], "currencyUSD", 12),
-            Panel("Top clients", "bargauge", [_top(names.METRIC_COST, "client")], "currencyUSD", 8),
+            Panel("Top clients", "bargauge", [_top(metric_names.COST, "client")], "currencyUSD", 8),
             Panel(
                 "Top agents",
                 "bargauge",
-                [_top(names.METRIC_AGENT_COST, "client, agent_type, request_class", of=_CLIENT)],
+                [_top(metric_names.AGENT_COST, "client, agent_type, request_class", of=_CLIENT)],
                 "currencyUSD",
                 8,
                 "Sessions and single agents are in the log: claude-gateway spend --by session,agent.",
             ),
-            Panel("Top routes and models", "bargauge", [_top(names.METRIC_COST, "route, model")], "currencyUSD", 8),
+            Panel("Top routes and models", "bargauge", [_top(metric_names.COST, "route, model")], "currencyUSD", 8),
             Panel(
                 "Budgets: spent of the period",
                 "timeseries",
-                [Query(f"{_most(names.METRIC_BUDGET_SPENT)} / {_most(names.METRIC_BUDGET_LIMIT)}", "{{budget}}")],
+                [Query(f"{_most(metric_names.BUDGET_SPENT)} / {_most(metric_names.BUDGET_LIMIT)}", "{{budget}}")],
                 "percentunit",
                 12,
             ),
             Panel(
                 "Budgets: dollars",
                 "timeseries",
-                [Query(_most(names.METRIC_BUDGET_SPENT), "{{budget}}")],
+                [Query(_most(metric_names.BUDGET_SPENT), "{{budget}}")],
                 "currencyUSD",
                 12,
             ),
@@ -183,7 +183,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
             Panel(
                 "Broken prompt caches, by client",
                 "timeseries",
-                [Query(_sum(names.METRIC_CACHE_BREAKS, "client", of=_BOTH, over=_RATE))],
+                [Query(_sum(metric_names.CACHE_BREAKS, "client", of=_BOTH, over=_RATE))],
                 "short",
                 8,
                 "Conversations that went on and paid again for what they had in the cache.",
@@ -196,15 +196,15 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
             Panel(
                 "Time to first token",
                 "timeseries",
-                [_quantile(0.5, names.METRIC_TTFT), _quantile(0.95, names.METRIC_TTFT)],
+                [_quantile(0.5, metric_names.TTFT), _quantile(0.95, metric_names.TTFT)],
                 "s",
                 8,
             ),
-            Panel("Duration, p95", "timeseries", [_quantile(0.95, names.METRIC_DURATION)], "s", 8),
+            Panel("Duration, p95", "timeseries", [_quantile(0.95, metric_names.DURATION)], "s", 8),
             Panel(
                 "Requests per second, by status",
                 "timeseries",
-                [Query(_sum(names.METRIC_REQUESTS, "status", of=_BOTH, over=_RATE, how="rate"))],
+                [Query(_sum(metric_names.REQUESTS, "status", of=_BOTH, over=_RATE, how="rate"))],
                 "reqps",
                 8,
             ),
@@ -213,7 +213,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
                 "timeseries",
                 [
                     Query(
-                        _sum(names.METRIC_UPSTREAM_ERRORS, "route, provider, kind", of=_ROUTE, over=_RATE, how="rate"),
+                        _sum(metric_names.UPSTREAM_ERRORS, "route, provider, kind", of=_ROUTE, over=_RATE, how="rate"),
                         "{{route}} · {{provider}} · {{kind}}",
                     )
                 ],
@@ -223,14 +223,14 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
             Panel(
                 "Tries at a further target per second",
                 "timeseries",
-                [Query(_sum(names.METRIC_FAILOVERS, "route", of=_ROUTE, over=_RATE, how="rate"))],
+                [Query(_sum(metric_names.FAILOVERS, "route", of=_ROUTE, over=_RATE, how="rate"))],
                 "reqps",
                 8,
             ),
             Panel(
                 "Requests in flight",
                 "timeseries",
-                [Query(f"sum by (pod) ({names.METRIC_IN_FLIGHT}{{{_RELEASE}}})")],
+                [Query(f"sum by (pod) ({metric_names.IN_FLIGHT}{{{_RELEASE}}})")],
                 "short",
                 8,
             ),
@@ -242,7 +242,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
 
 def _variables() -> Iterator[Json]:
     yield {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "hide": 0}
-    cost = f"{names.METRIC_REQUESTS}_total"
+    cost = f"{metric_names.REQUESTS}_total"
     for name, label, metric, values in (
         ("namespace", "Namespace", cost, "namespace"),
         ("release", "Release", f'{cost}{{namespace=~"$namespace"}}', "app_kubernetes_io_instance"),

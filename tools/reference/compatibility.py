@@ -32,8 +32,8 @@ NOTES: Final[Mapping[str, str]] = {
 ABSENT: Final = """\
 ## What could not be run
 
-- **Goose**: no package of npm, PyPI or crates.io contains its program. It is distributed as a download of its own.
-  Packages of that name there are other projects."""
+- **Goose**: its program is only available as a download from its releases, in no package registry. Packages of that
+  name are other projects."""
 
 
 SERVERS: Final = """\

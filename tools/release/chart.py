@@ -25,7 +25,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 def pinned_values(values: str, *, registry: str, digests: Mapping[str, str]) -> str:
     """Return values.yaml with the registry and the images' digests (image → digest) filled in.
 
-    Raises ValueError if a place to fill is not there exactly once, or a digest is none.
+    Raises ValueError if a place to fill is not there exactly once, or a digest is not valid.
     """
     found = _once(values, r'(?m)^  registry: ""$', f"  registry: {registry}")
     for image, digest in digests.items():
@@ -64,7 +64,7 @@ def push(chart: Path, *, registry: str) -> str:
     said = done.stdout + done.stderr
     print(said, flush=True)
     if done.returncode or not (digest := _PUSHED.search(said)):
-        raise ValueError(f"helm push gave {done.returncode} and no digest")
+        raise ValueError(f"helm push exited with {done.returncode} and printed no digest")
     return digest[1]
 
 

@@ -33,5 +33,5 @@ if not model:
 prompt = {"model": model, "max_tokens": 64, "messages": [{"role": "user", "content": "Say hello."}]}
 answer = ask("POST", "/v1/messages", prompt)
 if answer.get("type") != "message" or not answer.get("content"):
-    sys.exit(f"{model} gave no message: {json.dumps(answer)[:500]}")
+    sys.exit(f"{model} sent no message: {json.dumps(answer)[:500]}")
 print(f"{model} completed, stop reason {answer.get('stop_reason')}")

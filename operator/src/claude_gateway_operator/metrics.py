@@ -7,7 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.plan.decide import Plan
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -19,45 +19,45 @@ class Metrics:
     def __init__(self) -> None:
         """Register all metrics in a registry of their own."""
         self.registry = registry = CollectorRegistry()
-        self.reconciles = Counter(names.METRIC_RECONCILES, "Reconciliations, by result.", ["result"], registry=registry)
+        self.reconciles = Counter(metric_names.RECONCILES, "Reconciliations, by result.", ["result"], registry=registry)
         self.seconds = Histogram(
-            names.METRIC_RECONCILE_DURATION,
+            metric_names.RECONCILE_DURATION,
             "Duration of completed reconciliations.",
             buckets=_BUCKETS,
             registry=registry,
         )
         self.completed = Gauge(
-            names.METRIC_RECONCILE_COMPLETED,
+            metric_names.RECONCILE_COMPLETED,
             "When the last reconciliation was completed (Unix time).",
             registry=registry,
         )
         self.writes = Counter(
-            names.METRIC_WRITES, "Objects written, by kind of write and result.", ["what", "result"], registry=registry
+            metric_names.WRITES, "Objects written, by kind of write and result.", ["what", "result"], registry=registry
         )
         self.objects = Gauge(
-            names.METRIC_OBJECTS,
+            metric_names.OBJECTS,
             "Objects, by kind, condition type and condition status.",
             ["kind", "type", "status"],
             registry=registry,
         )
         self.object = Gauge(
-            names.METRIC_CONDITION,
+            metric_names.CONDITION,
             "Whether a condition of an object is true (1) or not (0).",
             ["kind", "namespace", "name", "condition"],
             registry=registry,
         )
         self.expiry = Gauge(
-            names.METRIC_OPERATOR_EXPIRY,
+            metric_names.OPERATOR_EXPIRY,
             "When the key, token or login of a ClaudeCredential ends (Unix time), where that is known.",
             ["namespace", "name"],
             registry=registry,
         )
-        self.problems = Gauge(names.METRIC_PROBLEMS, "Mistakes found, by reason.", ["reason"], registry=registry)
+        self.problems = Gauge(metric_names.PROBLEMS, "Mistakes found, by reason.", ["reason"], registry=registry)
         self.bundle = Gauge(
-            names.METRIC_BUNDLE_BYTES, "Size of the bundle as stored, by part.", ["part"], registry=registry
+            metric_names.BUNDLE_BYTES, "Size of the bundle as stored, by part.", ["part"], registry=registry
         )
         self.pods = Gauge(
-            names.METRIC_PODS, "Ready proxy pods, and whether all serve one revision.", ["is"], registry=registry
+            metric_names.PODS, "Ready proxy pods, and whether all serve one revision.", ["is"], registry=registry
         )
 
     def wrote(self, what: str, well: bool) -> None:

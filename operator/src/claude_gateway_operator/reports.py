@@ -189,4 +189,4 @@ def _spent(report: PodReport | None) -> object:
 
 
 def _nobody() -> None:
-    """Tell nobody."""
+    """Do nothing."""

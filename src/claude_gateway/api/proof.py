@@ -18,7 +18,7 @@ _YEARS: Final = range(2000, 9000)
 
 
 def moment(text: str) -> datetime | None:
-    """Return a time in RFC 3339's form with seconds; None for a text that is none, or that no calendar has."""
+    """Return a time in RFC 3339's form with seconds; None for a text that is not a time, or that no calendar has."""
     if not _TIMESTAMP.fullmatch(text):
         return None
     try:

@@ -116,16 +116,12 @@ def children(
     gateway = {**calling, **telemetry(os.environ), f"{_PREFIX}LISTEN": str(listen)}
     gateway.setdefault(_SHUTDOWN_VARIABLE, str(SHUTDOWN_SECONDS))
     if certificate is not None:
-        gateway[f"{_PREFIX}TLS_LISTEN"] = str(certificate.listen)
-        gateway[f"{_PREFIX}TLS_CERT_FILE"] = str(certificate.certificate)
-        gateway[f"{_PREFIX}TLS_KEY_FILE"] = str(certificate.key)
-        if certificate.client_ca is not None:
-            gateway[f"{_PREFIX}TLS_CLIENT_CA_FILE"] = str(certificate.client_ca)
+        gateway |= _https(certificate)
     if spend_file is not None:
         gateway.setdefault(f"{_PREFIX}SPEND_FILE", str(spend_file))
     sink = gateway.get(f"{_PREFIX}USAGE_SINK")
     if sink and state_dir is not None:
-        # One for each sink: what a process left for one of them is nothing for another.
+        # One folder for each sink: events that wait for one sink must not go to another.
         spool = state_dir / "usage" / hashlib.sha256(sink.encode()).hexdigest()[:16]
         gateway.setdefault(f"{_PREFIX}USAGE_SPOOL_DIR", str(spool))
     if cors_origins:
@@ -154,6 +150,13 @@ def children(
             listens=f"{_PREFIX}METRICS_LISTEN",
         ),
     )
+
+
+def _https(certificate: Certificate) -> dict[str, str]:
+    """Return the gateway's variables for HTTPS."""
+    files = {"CERT": certificate.certificate, "KEY": certificate.key, "CLIENT_CA": certificate.client_ca}
+    named = {f"{_PREFIX}TLS_{name}_FILE": str(file) for name, file in files.items() if file is not None}
+    return {f"{_PREFIX}TLS_LISTEN": str(certificate.listen), **named}
 
 
 def scripted(listen: Address) -> Child:

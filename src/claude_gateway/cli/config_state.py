@@ -48,11 +48,11 @@ def load(sources: Sequence[Path], variables: Mapping[str, str], last: LastValid,
     plan = decision.plan
     if served != [document.manifest for document in gathered.documents]:
         plan = decide(read(served, rules), datetime.now(UTC))
-    sound = {ref: m for m in served if (ref := config.ref(m)) not in bad or ref in last.objects}
+    valid = {ref: m for m in served if (ref := config.ref(m)) not in bad or ref in last.objects}
     return LoadResult(
         decision=decision,
         plan=plan,
-        last=LastValid(files=files, objects=sound),
+        last=LastValid(files=files, objects=valid),
         kept=kept,
         kept_files=tuple(p for p, documents in files.items() if p in last.files and _kept(p, documents, gathered)),
     )

@@ -35,7 +35,7 @@ class Order:
 
 
 def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
-    """Give everybody in the CSV file a key who has none yet, or with ``rotate`` one more; return what was done.
+    """Make a key for everybody in the CSV file without one, or with ``rotate`` for everybody; return what was done.
 
     ``client`` and ``secret`` are the objects without the list. The hand-outs are written first: a hash without its key
     could never be handed out. Raises Trouble.

@@ -139,7 +139,7 @@ def listed(cluster: Cluster, *, today: date) -> Iterator[str]:
 
 
 def text_of(secret: Mapping[str, Any], key: str) -> str:
-    """Return the list in a Secret; empty if it is none."""
+    """Return the list in a Secret; empty if there is none."""
     try:
         return base64.b64decode((secret.get("data") or {}).get(key, "")).decode()
     except ValueError:

@@ -1,4 +1,4 @@
-"""``release``: lets a session go on that the brake stopped."""
+"""``release``: continues a session that the brake stopped."""
 
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ _TRIES: Final = 8
 
 
 @click.command(
-    short_help="Let a session go on that the brake stopped.",
+    short_help="Continue a session that the brake stopped.",
     epilog=options.epilog(
         "claude-gateway release 0b8f1c2e-5d1a-4c53-9f0e-2f6a1f6f2f10 -f gateway",
         "claude-gateway release 0b8f1c2e-5d1a-4c53-9f0e-2f6a1f6f2f10 --url https://gateway.example.com",

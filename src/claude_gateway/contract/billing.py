@@ -65,7 +65,7 @@ def _price(provider: str, model: str, *, own: OwnPrices | None, free: bool, own_
 
 
 def _safe(provider: str, *, elsewhere: bool) -> Rates:
-    """Return the price of a provider's unknown model: its dearest known one's, at most ``SAFE``.
+    """Return the price of a provider's unknown model: its most expensive known one's, at most ``SAFE``.
 
     Compatible servers elsewhere sell other models under OpenAI's names. Of some resellers the table has prices that
     are wrong by orders of magnitude, and a few models of the past cost many times what all others do.

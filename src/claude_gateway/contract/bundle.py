@@ -1,6 +1,6 @@
 """The bundle: everything that crosses from control plane to data plane, versioned, checked and whole.
 
-``pack`` gives the entries of a ConfigMap and of a Secret; ``unpack`` takes them back or says why not. There are no
+``pack`` returns the entries of a ConfigMap and of a Secret; ``unpack`` reads them, or says why not. There are no
 torn sets: an entry of the secret part is named by its content (``<ref>.<hash8>``), and ``unpack`` refuses a bundle
 when one entry that it needs is absent, so a reader keeps what it had.
 """

@@ -30,7 +30,7 @@ class Capabilities:
 
 
 def of(target: RouteTarget, key: Key | None) -> Capabilities:
-    """A sound target's capabilities; with a key, the key's address is the only one that counts."""
+    """Return a valid target's capabilities; with a key, the key's address is the only one that counts."""
     found = _by_provider(target, key)
     if target.via is None and found.wire is not None:
         return found

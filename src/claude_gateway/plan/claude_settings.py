@@ -24,6 +24,6 @@ def canonical(owner: ObjectRef, text: str | None) -> tuple[str, Problem | None]:
 
 
 def _problem(owner: ObjectRef, why: str) -> Problem:
-    """The client works without them, so that nobody is cut off by a comma."""
+    """Report settings that cannot be read; the client works without them, so that a comma cuts nobody off."""
     fix = "Write the content of a `managed-settings.json`; until then its people get no settings."
     return Problem(owner, "spec.claudeSettings", Reason.INVALID, why, fix, severity=Severity.WARNING)

@@ -41,7 +41,7 @@ _LONGEST: Final = 256
 class Known:
     """What is known about one credential: its last answer, its end and, for a login, its subscription.
 
-    ``soon`` is how long before ``ends`` its owner should hear of it; None: it is renewed by itself.
+    ``soon`` is how long before ``ends`` its owner should be warned; None: it is renewed by itself.
     """
 
     answer: LastAnswer | None = None

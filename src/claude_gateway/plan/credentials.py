@@ -75,7 +75,7 @@ class _Spent(TypedDict, total=False):
 class Credentials:
     """The usable keys by credential. ``known`` credentials exist, ``acceptable`` ones have a valid spec.
 
-    ``suspended`` credentials have no key, although they may be sound. ``people`` are the owners of subscriptions and of
+    ``suspended`` credentials have no key, although they may be valid. ``people`` are the owners of subscriptions and of
     clients.
     """
 

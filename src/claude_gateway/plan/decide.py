@@ -256,14 +256,8 @@ def _report(
             used = None
             if item.ref.kind == Kind.GATEWAY_CLIENT:
                 used = last_use.shown(uses.get(_name(item.ref)), None if before is None else before.last_used)
-            entry = Entry(
-                release,
-                status.generation,
-                status.conditions,
-                status.credential,
-                used,
-                budget_status.details(item, world.spending, None if before is None else before.budget, now),
-            )
+            budget = budget_status.details(item, world.spending, None if before is None else before.budget, now)
+            entry = Entry(release, status.generation, status.conditions, status.credential, used, budget)
             write = stored_status.serve(item.ref, item.status, entry, now)
             changed.extend([write] if write else [])
     return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))

@@ -127,7 +127,7 @@ def _gone(
     names = {account.pod for account in accounts}
     lost = before.gone.get(budget, {}).get(each.key)
     if lost is None and not before.leases:
-        # Nothing is known of the pods before these but the total.
+        # Only the total of the pods before these is known.
         found = known.get(budget)
         total = found.spent if found is not None and found.window == each else 0
         lost = max(0, total - sum(account.spent for account in accounts))

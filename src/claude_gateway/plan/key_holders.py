@@ -103,7 +103,7 @@ def _wrong(owner: ObjectRef, key: str, at: str) -> Problem | None:
         message = f"the key has fewer than {SHORTEST_KEY} characters"
         return Problem(owner, at, Reason.KEY_TOO_SHORT, message, _NEW_KEY)
     if key.startswith(_PREFIX):
-        message = "the key begins like the hash of a key, and is none"
+        message = "the key looks like the hash of a key, but is not one"
         fix = "Write `sha256:` and 64 hexadecimal digits in lower case, or store the key itself."
         return Problem(owner, at, Reason.KEY_NOT_ALLOWED, message, fix)
     if key.lower().startswith("sk-ant-"):

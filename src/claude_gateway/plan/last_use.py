@@ -1,4 +1,4 @@
-"""When a GatewayClient was last used, from what the proxy pods report; written seldom: nobody needs the minute."""
+"""When a GatewayClient was last used, from what the proxy pods report; written at most every six hours."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -82,7 +82,7 @@ def about_references(problem: Problem) -> bool:
 
 
 def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
-    """Return an object's conditions, and an Event for each transition that its owner should hear of."""
+    """Return an object's conditions, and an Event for each transition that its owner should know of."""
     before = {condition.type: condition for condition in standing.before}
     conditions: list[Condition] = []
     events: list[Event] = []

@@ -20,7 +20,7 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A route's targets that can serve, whether one of all is sound in itself, and the Problems of the others.
+    """Return a route's targets that can serve, whether any of all is valid in itself, and the others' Problems.
 
     ``targets`` are by the name of their rule; those of the route itself are under None. ``mirror`` is None where the
     route has none, or one with a Problem: the route then serves without it.
@@ -174,7 +174,7 @@ def _credential_problem(
     key = credentials.keys.get(ref)
     if key is not None:
         if key.provider == provider or provider not in PROVIDERS:
-            # Of a provider that does not exist, the model's own Problem says all there is to say.
+            # If the provider does not exist, the Problem of the model already says so.
             return None
         message = f"{ref} is for provider `{key.provider}`, but the target's model is of provider `{provider}`"
         field = PROVIDERS[provider].credential
@@ -210,7 +210,7 @@ def _credential(owner: ObjectRef, name: str) -> ObjectRef:
 
 
 def _target(name: str, target: RouteTarget, key: Key | None, *, credential: ObjectRef | None) -> Target:
-    """Render a sound target; with a credential, the credential's address is the only one that counts."""
+    """Render a valid target; with a credential, the credential's address is the only one that counts."""
     provider, _, model = target.model.partition("/")
     able = capabilities.of(target, key)
     rendered = Target(

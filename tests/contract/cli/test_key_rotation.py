@@ -67,7 +67,7 @@ def test_no_request_fails_while_keys_rotate(start: Starter, folder: Path, tmp_pa
     (folder / "people.csv").write_text("name\nrobot\n")
 
     def rotated() -> str:
-        """Give the robot one more key, and return it."""
+        """Make one more key for the robot, and return it."""
         given = ("--from", folder / "people.csv", "-o", folder / "robots.yaml", "--handouts", tmp_path / "handouts")
         assert call("key", "new", "robots", *given, "--rotate").code == 0
         handout = tmp_path / "handouts" / "robot.key"

@@ -32,7 +32,7 @@ ADDRESS: Final = re.compile(r"127\.0\.0\.1:\d+")
 class Row:
     """What the upstream answers, ``times`` over, and a part of what the newest CLI then says.
 
-    ``same`` is off where the gateway must say it in its own words, as the upstream's are no message.
+    ``same`` is off where the gateway must use its own words, because the upstream sent no message.
     """
 
     name: str
@@ -122,7 +122,7 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.fixture(autouse=True)
-def _anew(lines: Lines) -> None:
+def _restarted(lines: Lines) -> None:
     for upstream in (lines.plain, lines.behind):
         upstream.forget()
     for tap in (lines.direct, lines.through):
@@ -130,7 +130,7 @@ def _anew(lines: Lines) -> None:
 
 
 def ask(tap: Tap, key: str, row: Row, release: cli.Release) -> tuple[int, str, list[Any]]:
-    """Say hello; gives exit status, what was said, and the requests that were made for it."""
+    """Say hello; return exit status, what was said, and the requests that were made for it."""
     environment = {"CLAUDE_CODE_MAX_RETRIES": "1", **row.environment}
     arguments = ["-p", *row.arguments, "--output-format", "json", "hello"]
     done = cli.run(arguments, url=tap.url, key=key, release=release, environment=environment)

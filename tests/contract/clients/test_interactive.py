@@ -27,7 +27,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture(params=[ANTHROPIC, OPENAI], ids=str)
 def target(request: pytest.FixtureRequest) -> Target:
-    """The relay lane and the LiteLLM lane; what the latter speaks upstream is no matter here."""
+    """The relay lane and the LiteLLM lane; the upstream format of the latter does not matter here."""
     chosen: Target = request.param
     return chosen
 

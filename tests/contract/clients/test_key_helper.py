@@ -29,28 +29,22 @@ def stack() -> Iterator[System]:
         assert system.leaks(FIRST, SECOND) == []
 
 
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
 def holder(*keys: str) -> list[Manifest]:
-    """Give a client with these keys, as it is while a key is being replaced."""
+    """Apply a client with these keys, as it is while a key is being replaced."""
     names = [f"dev-{number}" for number, _ in enumerate(keys)]
     spec = {"keys": [{"secretRef": {"name": name}} for name in names], "models": ["*"]}
     resource = {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": {"name": "dev"}, "spec": spec}
     return [resource, *(secret(name, key) for name, key in zip(names, keys, strict=True))]
 
 
-def serve(stack: System, upstream: Scripted, *keys: str) -> None:
-    routes = ROUTES.format(url=upstream.url)
+def serve(stack: System, scripted: Scripted, *keys: str) -> None:
+    routes = ROUTES.format(url=scripted.url)
     others = (secret(name, ANTHROPIC_KEY) for name in ("openai", "google"))
     stack.apply(routes, secret("anthropic", ANTHROPIC_KEY), *others, *holder(*keys))
 
 
 def ask(stack: System, home: Path, release: cli.Release, *keys: str) -> tuple[cli.Result, int]:
-    """Say hello with a helper that gives these keys one after another; gives also how often it was asked."""
+    """Say hello with a helper that prints these keys one after another; return also how often it was called."""
     (home / "keys").write_text("".join(f"{key}\n" for key in keys))
     (home / "asked").unlink(missing_ok=True)
     helper = home / "helper"
@@ -72,32 +66,32 @@ def ask(stack: System, home: Path, release: cli.Release, *keys: str) -> tuple[cl
 
 @pytest.mark.parametrize("release", cli.RELEASES)
 def test_a_helpers_key_is_taken_and_replaced_with_a_grace_time(
-    stack: System, upstream: Scripted, tmp_path: Path, release: cli.Release
+    stack: System, scripted: Scripted, tmp_path: Path, release: cli.Release
 ) -> None:
-    serve(stack, upstream, FIRST)
+    serve(stack, scripted, FIRST)
     done, _ = ask(stack, tmp_path, release, FIRST)
     assert (done.rc, done.result["result"]) == (0, "echo: hello")
     # While both are accepted, it does not matter which one a running session still holds.
-    serve(stack, upstream, FIRST, SECOND)
+    serve(stack, scripted, FIRST, SECOND)
     for key in (FIRST, SECOND):
         done, _ = ask(stack, tmp_path, release, key)
         assert (done.rc, done.result["result"]) == (0, "echo: hello")
-    serve(stack, upstream, SECOND)
+    serve(stack, scripted, SECOND)
     done, _ = ask(stack, tmp_path, release, SECOND)
     assert done.rc == 0
-    assert all(ANTHROPIC.saw(request) for request in upstream.requests)
+    assert all(ANTHROPIC.saw(request) for request in scripted.requests)
 
 
-def test_a_key_that_ended_is_asked_for_again(stack: System, upstream: Scripted, tmp_path: Path) -> None:
-    serve(stack, upstream, SECOND)
+def test_a_key_that_ended_is_asked_for_again(stack: System, scripted: Scripted, tmp_path: Path) -> None:
+    serve(stack, scripted, SECOND)
     done, asked = ask(stack, tmp_path, "newest", FIRST, SECOND)
     assert (done.rc, done.result["result"], asked) == (0, "echo: hello", 2)
 
 
-def test_the_old_cli_needs_the_grace_time(stack: System, upstream: Scripted, tmp_path: Path) -> None:
-    serve(stack, upstream, SECOND)
+def test_the_old_cli_needs_the_grace_time(stack: System, scripted: Scripted, tmp_path: Path) -> None:
+    serve(stack, scripted, SECOND)
     done, asked = ask(stack, tmp_path, "old", FIRST, SECOND)
     # It takes `x-should-retry: false` as the last word, which keeps it from three minutes of retries with a bad key.
     assert (done.rc, asked) == (1, 1)
     assert "does not know this key" in done.result["result"]
-    assert upstream.requests == ()
+    assert scripted.requests == ()

@@ -40,12 +40,6 @@ def stack(idp: TokenEndpoint) -> Iterator[System]:
 
 
 @pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
 def server(tmp_path: Path) -> Iterator[Vault]:
     with vault(tmp_path) as running:
         yield running
@@ -55,20 +49,20 @@ def client(**spec: Any) -> Manifest:
     return {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": {"name": "dev"}, "spec": spec}
 
 
-def serve(stack: System, upstream: Scripted, *more: Manifest) -> None:
+def serve(stack: System, scripted: Scripted, *more: Manifest) -> None:
     others = (secret(name, ANTHROPIC_KEY) for name in ("anthropic", "openai", "google"))
-    stack.apply(ROUTES.format(url=upstream.url), *others, *more)
+    stack.apply(ROUTES.format(url=scripted.url), *others, *more)
 
 
-def accept(stack: System, upstream: Scripted, *keys: str) -> None:
-    """Let the gateway accept these keys and no others."""
+def accept(stack: System, scripted: Scripted, *keys: str) -> None:
+    """Configure the gateway to accept these keys and no others."""
     holders = [secret(f"dev-{number}", key) for number, key in enumerate(keys)]
     refs = [{"secretRef": {"name": each["metadata"]["name"]}} for each in holders]
-    serve(stack, upstream, client(keys=refs), *holders)
+    serve(stack, scripted, client(keys=refs), *holders)
 
 
 class Session:
-    """One running CLI that is told one thing after another."""
+    """One running CLI that receives one prompt after another."""
 
     def __init__(self, stack: System, home: Path, helper: str, release: cli.Release, more: Mapping[str, str]) -> None:
         self._stack, self._home = stack, home
@@ -156,9 +150,9 @@ def all_went_well(stack: System, before: int, *, count: int) -> None:
 
 
 @pytest.mark.parametrize("release", cli.RELEASES)
-def test_vault(stack: System, upstream: Scripted, server: Vault, tmp_path: Path, release: cli.Release) -> None:
+def test_vault(stack: System, scripted: Scripted, server: Vault, tmp_path: Path, release: cli.Release) -> None:
     before = len(stack.requests(count=0))
-    accept(stack, upstream, KEYS[0])
+    accept(stack, scripted, KEYS[0])
     server.put("cg/alice", {"key": KEYS[0]})
     # Not the mount of a real installation: the policy in the tests is for cg.
     script = (EXAMPLES / "vault.sh").read_text().replace("claude-gateway/${", "cg/${")
@@ -169,7 +163,7 @@ def test_vault(stack: System, upstream: Scripted, server: Vault, tmp_path: Path,
     with Session(stack, tmp_path, recorded(tmp_path, str(helper)), release, known) as session:
         assert session.say("hello 0") == "echo: hello 0"
         for number, (old, new) in enumerate(pairwise(KEYS), start=1):
-            accept(stack, upstream, old, new)
+            accept(stack, scripted, old, new)
             server.put("cg/alice", {"key": new})
             # The first request after the TTL still has the old key, and fetches the new one meanwhile.
             assert session.say(f"hello {number}") == f"echo: hello {number}"
@@ -178,16 +172,16 @@ def test_vault(stack: System, upstream: Scripted, server: Vault, tmp_path: Path,
 
 
 @pytest.mark.parametrize("release", cli.RELEASES)
-def test_a_rotating_file(stack: System, upstream: Scripted, tmp_path: Path, release: cli.Release) -> None:
+def test_a_rotating_file(stack: System, scripted: Scripted, tmp_path: Path, release: cli.Release) -> None:
     before = len(stack.requests(count=0))
-    accept(stack, upstream, KEYS[0])
+    accept(stack, scripted, KEYS[0])
     path = tmp_path / "key"
     path.write_text(KEYS[0])
     helper = recorded(tmp_path, str(EXAMPLES / "rotating-file.sh"))
     with Session(stack, tmp_path, helper, release, {"GATEWAY_KEY_FILE": str(path)}) as session:
         assert session.say("hello 0") == "echo: hello 0"
         for number, (old, new) in enumerate(pairwise(KEYS), start=1):
-            accept(stack, upstream, old, new)
+            accept(stack, scripted, old, new)
             path.write_text(new)
             assert session.say(f"hello {number}") == f"echo: hello {number}"
             fetched(tmp_path, new)
@@ -195,10 +189,10 @@ def test_a_rotating_file(stack: System, upstream: Scripted, tmp_path: Path, rele
 
 
 @pytest.mark.parametrize("release", cli.RELEASES)
-def test_jwt(stack: System, upstream: Scripted, idp: TokenEndpoint, tmp_path: Path, release: cli.Release) -> None:
+def test_jwt(stack: System, scripted: Scripted, idp: TokenEndpoint, tmp_path: Path, release: cli.Release) -> None:
     before = len(stack.requests(count=0))
     issuer = {"issuer": idp.issuer, "jwksURL": f"{idp.issuer}/keys", "audiences": [AUDIENCE]}
-    serve(stack, upstream, client(jwt=[issuer]))
+    serve(stack, scripted, client(jwt=[issuer]))
     (tmp_path / "client-secret").write_text(SECRET)
     known = {"IDP_TOKEN_URL": idp.url, "IDP_CLIENT_ID": CLIENT, "IDP_SECRET_FILE": str(tmp_path / "client-secret")}
     helper = recorded(tmp_path, f"{EXAMPLES / 'jwt.sh'} --ca-file {idp.ca}")
@@ -215,8 +209,8 @@ def test_jwt(stack: System, upstream: Scripted, idp: TokenEndpoint, tmp_path: Pa
     assert {line["user"] for line in stack.requests(count=before)[before:]} == {"alice"}
 
 
-def test_the_setup_script(stack: System, upstream: Scripted, tmp_path: Path) -> None:
-    accept(stack, upstream, KEYS[0])
+def test_the_setup_script(stack: System, scripted: Scripted, tmp_path: Path) -> None:
+    accept(stack, scripted, KEYS[0])
     path = tmp_path / "key"
     path.write_text(KEYS[0])
     path.chmod(0o600)

@@ -113,7 +113,7 @@ def test_a_gateway_key_that_is_refused_says_so_at_once(stack: System, running: t
 def test_without_a_gateway_key_the_login_is_not_asked_for_one(
     stack: System, running: tuple[System, Scripted, Tap]
 ) -> None:
-    """A login alone is no key of the gateway: it is refused, and no upstream sees it."""
+    """A login alone is not a key of the gateway: it is refused, and no upstream sees it."""
     done = cli.run(
         ["-p", "hello"],
         url=stack.url,

@@ -19,7 +19,7 @@ FACES = ("anthropic", "openai", "responses")
 
 
 def calls(stack: System, target: Target, face: str, folder: Path) -> dict[str, Any]:
-    """Make all calls with one provider of the SDK; gives what each returned."""
+    """Make all calls with one provider of the SDK; return what each returned."""
     installed = cli.CLIENTS / "vercel-ai" / "node_modules"
     assert installed.is_dir(), "the Vercel AI SDK is not installed: make setup-clients (needs npm)"
     node = shutil.which("node")

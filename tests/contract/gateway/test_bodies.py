@@ -14,7 +14,7 @@ _HEAD = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r
 
 
 def _body(size: int) -> bytes:
-    """A sound body of exactly so many bytes."""
+    """Return a valid body of exactly so many bytes."""
     frame = b'{"model":"c","messages":[{"role":"user","content":"%s"}]}'
     return frame % (b"x" * (size - len(frame) + 2))
 

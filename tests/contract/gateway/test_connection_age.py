@@ -3,9 +3,7 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 
-import pytest
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.lone_gateway import LoneGateway, heard, reply
 from tests.support.processes.waiting import until
@@ -18,27 +16,21 @@ BODY = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content":
 AGE = 1.0
 
 
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as scripted:
-        yield scripted
-
-
-def _gateway(upstream: Scripted, *, age: float) -> LoneGateway:
-    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+def _gateway(scripted: Scripted, *, age: float) -> LoneGateway:
+    policy = bundle([route("m", targets=[target(base_url=scripted.url)])], keys={KEY: "ns/dev"})
     return LoneGateway(policy, max_connection_age_seconds=age)
 
 
 def _ask(connection: http.client.HTTPConnection) -> str | None:
-    """One small request; gives what the answer says of the connection."""
+    """Send a small request and return the ``connection`` header of the answer."""
     connection.request("GET", "/healthz")
     answer = reply(connection.getresponse())
     assert answer.status == 200
     return answer.headers.get("connection")
 
 
-def test_a_busy_connection_is_told_to_end_and_the_next_one_works(upstream: Scripted) -> None:
-    with _gateway(upstream, age=AGE) as gateway:
+def test_a_busy_connection_ends_after_an_answer_says_so_and_the_next_one_works(scripted: Scripted) -> None:
+    with _gateway(scripted, age=AGE) as gateway:
         connection = gateway.connect()
         said = [_ask(connection)]
         assert said == [None]
@@ -52,33 +44,33 @@ def test_a_busy_connection_is_told_to_end_and_the_next_one_works(upstream: Scrip
         connection.close()
 
 
-def test_an_idle_connection_is_closed(upstream: Scripted) -> None:
-    with _gateway(upstream, age=AGE) as gateway, gateway.dial() as idle:
+def test_an_idle_connection_is_closed(scripted: Scripted) -> None:
+    with _gateway(scripted, age=AGE) as gateway, gateway.dial() as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         answer = heard(idle)
         assert (answer.status, answer.headers.get("connection")) == (200, None)
         assert idle.recv(1) == b""
 
 
-def test_a_connection_that_grows_old_within_a_stream_ends_after_it(upstream: Scripted) -> None:
+def test_a_connection_that_grows_old_within_a_stream_ends_after_it(scripted: Scripted) -> None:
     words = " ".join(["word"] * 12)
-    upstream.script({"text": words, "chunk_delay": 0.2})
-    with _gateway(upstream, age=0.5) as gateway:
+    scripted.script({"text": words, "chunk_delay": 0.2})
+    with _gateway(scripted, age=0.5) as gateway:
         connection = gateway.connect()
         connection.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
         response = connection.getresponse()
         assert (response.status, response.headers.get("connection")) == (200, None)
         assert response.read().count(b"text_delta") == len(words.split())
-        # It was not told so far, so that this request is no surprise, and answered.
+        # No response said so yet: the client may send this request, and it is answered.
         assert _ask(connection) == "close"
         assert connection.sock is None
         line = gateway.requests(count=1, outcome="ok")[0]
         assert line["status"] == 200
 
 
-def test_an_answer_that_begins_late_says_so(upstream: Scripted) -> None:
-    upstream.script({"text": "late", "delay": 1.5})
-    with _gateway(upstream, age=0.5) as gateway:
+def test_an_answer_that_begins_late_says_so(scripted: Scripted) -> None:
+    scripted.script({"text": "late", "delay": 1.5})
+    with _gateway(scripted, age=0.5) as gateway:
         connection = gateway.connect()
         connection.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
         response = connection.getresponse()
@@ -86,8 +78,8 @@ def test_an_answer_that_begins_late_says_so(upstream: Scripted) -> None:
         assert b"message_stop" in response.read()
 
 
-def test_a_request_that_arrives_in_pieces_is_not_cut(upstream: Scripted) -> None:
-    with _gateway(upstream, age=0.3) as gateway, gateway.dial() as slow:
+def test_a_request_that_arrives_in_pieces_is_not_cut(scripted: Scripted) -> None:
+    with _gateway(scripted, age=0.3) as gateway, gateway.dial() as slow:
         slow.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         assert heard(slow).headers.get("connection") is None
         slow.sendall(b"GET /healthz HTTP/1.1\r\n")
@@ -97,8 +89,8 @@ def test_a_request_that_arrives_in_pieces_is_not_cut(upstream: Scripted) -> None
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
-def test_a_request_behind_another_is_answered_by_the_next_connection(upstream: Scripted) -> None:
-    with _gateway(upstream, age=0.3) as gateway, gateway.dial() as pipelined:
+def test_a_request_behind_another_is_answered_by_the_next_connection(scripted: Scripted) -> None:
+    with _gateway(scripted, age=0.3) as gateway, gateway.dial() as pipelined:
         pipelined.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         assert heard(pipelined).status == 200
         _two_lifetimes(gateway)
@@ -108,8 +100,8 @@ def test_a_request_behind_another_is_answered_by_the_next_connection(upstream: S
         assert answers.count(b"HTTP/1.1 200") == answers.count(b"connection: close") == 1
 
 
-def test_without_a_limit_connections_stay(upstream: Scripted) -> None:
-    with _gateway(upstream, age=0) as gateway, _gateway(upstream, age=0.2) as aging:
+def test_without_a_limit_connections_stay(scripted: Scripted) -> None:
+    with _gateway(scripted, age=0) as gateway, _gateway(scripted, age=0.2) as aging:
         connection = gateway.connect()
         assert _ask(connection) is None
         _two_lifetimes(aging)

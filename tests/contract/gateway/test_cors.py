@@ -31,7 +31,7 @@ def test_a_browser_may_ask_and_read_from_an_origin_that_is_allowed(allowing: Lon
     assert asked.headers["access-control-allow-headers"] == "authorization,content-type"
     assert "POST" in asked.headers["access-control-allow-methods"]
     assert "access-control-allow-credentials" not in asked.headers
-    # Errors too must be readable, or the program shows its user a riddle.
+    # Errors must be readable too, or the program cannot show its user what is wrong.
     answer = allowing.call("POST", path, body=b"{}", headers={"origin": ORIGIN})
     assert answer.status in (401, 404, 405)
     assert (allowed(answer.headers), answer.headers["vary"]) == (ORIGIN, "Origin")

@@ -20,17 +20,11 @@ SLOW = {"text": "one two three four five six seven eight nine ten", "chunk_delay
 BODY = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "x"}], "stream": True}
 
 
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as scripted:
-        yield scripted
-
-
 @contextmanager
-def streaming(upstream: Scripted, **settings: object) -> Iterator[tuple[LoneGateway, http.client.HTTPResponse]]:
+def streaming(scripted: Scripted, **settings: object) -> Iterator[tuple[LoneGateway, http.client.HTTPResponse]]:
     """A gateway and a slow answer that has begun."""
-    upstream.script(SLOW)
-    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+    scripted.script(SLOW)
+    policy = bundle([route("m", targets=[target(base_url=scripted.url)])], keys={KEY: "ns/dev"})
     with LoneGateway(policy, **settings) as gateway:
         connection = gateway.connect()
         connection.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
@@ -40,8 +34,8 @@ def streaming(upstream: Scripted, **settings: object) -> Iterator[tuple[LoneGate
         connection.close()
 
 
-def test_a_running_stream_is_completed_after_sigterm(upstream: Scripted) -> None:
-    with streaming(upstream) as (gateway, response):
+def test_a_running_stream_is_completed_after_sigterm(scripted: Scripted) -> None:
+    with streaming(scripted) as (gateway, response):
         waiting = gateway.connect()
         with gateway.worker():
             waiting.request("GET", "/readyz")
@@ -60,8 +54,8 @@ def test_a_running_stream_is_completed_after_sigterm(upstream: Scripted) -> None
         assert not gateway.process.lines("answers_cut")
 
 
-def test_what_the_last_answer_used_can_be_scraped_after_its_end(upstream: Scripted) -> None:
-    with streaming(upstream, linger_seconds=60) as (gateway, response):
+def test_what_the_last_answer_used_can_be_scraped_after_its_end(scripted: Scripted) -> None:
+    with streaming(scripted, linger_seconds=60) as (gateway, response):
         gateway.process.send(signal.SIGTERM)
         assert b"message_stop" in response.read()
         until(lambda: gateway.process.lines("lingering"), what="the end of all answers")
@@ -74,8 +68,8 @@ def test_what_the_last_answer_used_can_be_scraped_after_its_end(upstream: Script
         assert gateway.process.wait() == 0
 
 
-def test_a_request_on_a_kept_connection_is_still_answered_while_draining(upstream: Scripted) -> None:
-    with streaming(upstream) as (gateway, response):
+def test_a_request_on_a_kept_connection_is_still_answered_while_draining(scripted: Scripted) -> None:
+    with streaming(scripted) as (gateway, response):
         kept = gateway.connect()
         kept.request("GET", "/healthz")
         assert reply(kept.getresponse()).status == 200
@@ -88,8 +82,8 @@ def test_a_request_on_a_kept_connection_is_still_answered_while_draining(upstrea
         assert gateway.process.wait() == 0
 
 
-def test_a_client_between_two_requests_gets_its_next_answer(upstream: Scripted) -> None:
-    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+def test_a_client_between_two_requests_gets_its_next_answer(scripted: Scripted) -> None:
+    policy = bundle([route("m", targets=[target(base_url=scripted.url)])], keys={KEY: "ns/dev"})
     with LoneGateway(policy) as gateway:
         kept = gateway.connect()
         for again in (False, True):
@@ -104,9 +98,9 @@ def test_a_client_between_two_requests_gets_its_next_answer(upstream: Scripted) 
         assert gateway.process.wait() == 0
 
 
-def test_a_connection_whose_stream_ends_while_draining_has_one_more_answer(upstream: Scripted) -> None:
-    upstream.script(SLOW)
-    policy = bundle([route("m", targets=[target(base_url=upstream.url)])], keys={KEY: "ns/dev"})
+def test_a_connection_whose_stream_ends_while_draining_has_one_more_answer(scripted: Scripted) -> None:
+    scripted.script(SLOW)
+    policy = bundle([route("m", targets=[target(base_url=scripted.url)])], keys={KEY: "ns/dev"})
     with LoneGateway(policy) as gateway:
         kept = gateway.connect()
         kept.request("POST", "/v1/messages", body=json.dumps(BODY), headers=AUTH)
@@ -122,8 +116,8 @@ def test_a_connection_whose_stream_ends_while_draining_has_one_more_answer(upstr
         assert gateway.process.wait() == 0
 
 
-def test_a_second_signal_cuts_the_stream(upstream: Scripted) -> None:
-    with streaming(upstream) as (gateway, response):
+def test_a_second_signal_cuts_the_stream(scripted: Scripted) -> None:
+    with streaming(scripted) as (gateway, response):
         gateway.process.send(signal.SIGTERM)
         until(lambda: gateway.process.lines("draining"), what="the drain")
         gateway.process.send(signal.SIGINT)
@@ -131,11 +125,11 @@ def test_a_second_signal_cuts_the_stream(upstream: Scripted) -> None:
             response.read()
         assert gateway.process.wait() == 0
         assert gateway.requests(count=1)[0]["outcome"] == "cancelled"
-        until(lambda: upstream.open_streams == 0, what="the upstream stream to end")
+        until(lambda: scripted.open_streams == 0, what="the upstream stream to end")
 
 
-def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Scripted) -> None:
-    with streaming(upstream, shutdown_seconds=0.2) as (gateway, response):
+def test_a_stream_that_outlasts_the_grace_period_is_cut(scripted: Scripted) -> None:
+    with streaming(scripted, shutdown_seconds=0.2) as (gateway, response):
         gateway.process.send(signal.SIGTERM)
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             response.read()

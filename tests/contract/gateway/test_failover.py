@@ -1,4 +1,4 @@
-"""Which failures another target may mend, and what the caller gets when none does."""
+"""Which failures are retried at another target, and what the caller gets when all targets fail."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def _failing(status: str, body: bytes = _ERROR, *, kind: str = "application/json
 
 
 def _two(first: Upstream, second: Upstream) -> Route:
-    """A route that asks ``first``, and ``second`` only then."""
+    """A route that asks ``first``, and ``second`` when ``first`` failed."""
     return route("c", targets=[_target(first.url, 0), _target(second.url, 1)])
 
 

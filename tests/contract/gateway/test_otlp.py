@@ -1,6 +1,5 @@
 """Traces and metrics at a collector that reads the real protobuf, and trace headers on every lane."""
 
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -17,18 +16,6 @@ SAMPLED, UNSAMPLED = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
 SECRET_WORDS = "the conversation itself"
 MODELS = ("claude-a", "gpt-a")
 SERVER = 2
-
-
-@pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def serving(scripted: Scripted, **environment: str) -> LoneGateway:

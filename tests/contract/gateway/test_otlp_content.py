@@ -1,7 +1,6 @@
 """Content in spans: only where it is asked for, without keys, bounded, and the same answer for the client."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -19,18 +18,6 @@ CAPTURE: Final = "INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 MODELS: Final = ("claude-a", "gpt-a")
 CONTENT: Final = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
 CUT: Final = "claude_gateway.content.cut"
-
-
-@pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def serving(scripted: Scripted, **environment: str) -> LoneGateway:

@@ -14,6 +14,7 @@ from aiohttp import web
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.inprocess import KEY, Gateway, gateway
 from tests.support.processes.lone_gateway import LoneGateway
+from tests.support.processes.served import served
 
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.target import Aws, Google, Wire
@@ -112,15 +113,8 @@ async def clouds(cloud: Cloud) -> AsyncIterator[None]:
     app.router.add_get("/agent", cloud.agent)
     app.router.add_post("/", cloud.sts)
     app.router.add_post("/model/{rest:.*}", cloud.bedrock)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app) as cloud.url:
         yield
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

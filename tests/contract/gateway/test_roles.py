@@ -30,7 +30,7 @@ DENIED = (
 
 
 def session(name: str) -> Reply:
-    """What the token service answers: keys with this name, for an hour."""
+    """Return what the token service answers: keys with this name, for an hour."""
     ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     body = (
         '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
@@ -114,8 +114,8 @@ async def test_a_role_that_cannot_be_assumed_is_an_error_without_the_words_of_aw
 
 
 async def test_the_keys_of_a_session_are_masked_where_an_upstream_repeats_them() -> None:
-    told = whole(b'{"message": "token-A of AKIDSESSIONA is odd"}', status="400 Bad Request")
-    async with serving((session("A"),), told) as (gw, _, _):
+    answer = whole(b'{"message": "token-A of AKIDSESSIONA is odd"}', status="400 Bad Request")
+    async with serving((session("A"),), answer) as (gw, _, _):
         status, text = await ask(gw)
     assert status == 400
     assert "token-A" not in text

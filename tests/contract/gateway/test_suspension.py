@@ -1,7 +1,6 @@
 """A suspended client or route: a clear refusal that logs nobody out, live with the next bundle."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -19,12 +18,6 @@ from claude_gateway_scripted.local import Scripted
 
 KEY, FREE = "cgw_key-of-the-suspended", "cgw_key-of-another"
 TURN = {"max_tokens": 64, "messages": [{"role": "user", "content": "x"}]}
-
-
-@pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    with Scripted() as running:
-        yield running
 
 
 def policy(scripted: Scripted, *, client: bool = False, closed: bool = False) -> Bundle:

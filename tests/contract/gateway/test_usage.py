@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pytest
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.forked import ForkedGateway, Life
 from tests.support.processes.lone_gateway import LoneGateway
@@ -32,9 +31,8 @@ CLIENT_KEY: Final = "cgw_usage-0123456789abcdef"
 BODY: Final = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "the secret of the house"}]}
 
 
-class Collector:
-    """A server that takes events; while it is ``away`` it answers 503, and while it is ``mute`` it takes them
-    and does not answer."""
+class Sink:
+    """A server that takes events: while it is ``away`` it answers 503, while it is ``mute`` it takes them silently."""
 
     def __init__(self) -> None:
         self.away = self.mute = False
@@ -64,27 +62,22 @@ class Collector:
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
-    found = Collector()
+def events_sink() -> Iterator[Sink]:
+    """Run a sink on a free port."""
+    sink = Sink()
     try:
-        yield found
+        yield sink
     finally:
-        found.server.shutdown()
-        found.server.server_close()
+        sink.server.shutdown()
+        sink.server.server_close()
 
 
-@pytest.fixture
-def upstream() -> Iterator[Scripted]:
-    with Scripted() as scripted:
-        yield scripted
+def configuration(scripted: Scripted) -> Bundle:
+    return bundle([route("m", targets=[target(base_url=scripted.url)])], keys={CLIENT_KEY: "ns/dev"})
 
 
-def configuration(upstream: Scripted) -> Bundle:
-    return bundle([route("m", targets=[target(base_url=upstream.url)])], keys={CLIENT_KEY: "ns/dev"})
-
-
-def serving(upstream: Scripted, **settings: object) -> LoneGateway:
-    return LoneGateway(configuration(upstream), **settings)
+def serving(scripted: Scripted, **settings: object) -> LoneGateway:
+    return LoneGateway(configuration(scripted), **settings)
 
 
 def ask(gateway: LoneGateway | Life, session: str = "5e55") -> str:
@@ -143,9 +136,9 @@ class Traffic:
         assert all("cost_usd" in event for event in events if event["session"] not in interrupted)
 
 
-def test_over_fifty_kills_each_request_is_one_event(upstream: Scripted) -> None:
+def test_over_fifty_kills_each_request_is_one_event(scripted: Scripted) -> None:
     traffic = Traffic(seed=50)
-    with collector() as sink, ForkedGateway(configuration(upstream), usage_sink=sink.url) as gateway:
+    with events_sink() as sink, ForkedGateway(configuration(scripted), usage_sink=sink.url) as gateway:
         for number in range(KILLS):
             # Every so often the server is away, or takes events and its acknowledgement is lost.
             sink.away, sink.mute = number % 5 == 1, number % 5 == 3
@@ -165,9 +158,9 @@ def test_over_fifty_kills_each_request_is_one_event(upstream: Scripted) -> None:
     traffic.check(list(events.values()))
 
 
-def test_over_kills_a_file_has_each_request_once(upstream: Scripted, tmp_path: Path) -> None:
+def test_over_kills_a_file_has_each_request_once(scripted: Scripted, tmp_path: Path) -> None:
     traffic, sink = Traffic(seed=8), tmp_path / "events.jsonl"
-    with ForkedGateway(configuration(upstream), usage_sink=f"file://{sink}") as gateway:
+    with ForkedGateway(configuration(scripted), usage_sink=f"file://{sink}") as gateway:
         for _ in range(KILLS // 5):
             with gateway.life() as life:
                 traffic.until_killed(life)
@@ -176,8 +169,8 @@ def test_over_kills_a_file_has_each_request_once(upstream: Scripted, tmp_path: P
     traffic.check(lines(sink))
 
 
-def test_an_event_says_who_where_and_how_much_and_nothing_of_the_content(upstream: Scripted) -> None:
-    with collector() as sink, serving(upstream, usage_sink=f"{sink.url}/in?x=1") as gateway:
+def test_an_event_says_who_where_and_how_much_and_nothing_of_the_content(scripted: Scripted) -> None:
+    with events_sink() as sink, serving(scripted, usage_sink=f"{sink.url}/in?x=1") as gateway:
         ident = ask(gateway)
         (event,) = until(lambda: sink.events, what="an event")
         assert event["request_id"] == ident
@@ -193,16 +186,16 @@ def test_an_event_says_who_where_and_how_much_and_nothing_of_the_content(upstrea
         assert CLIENT_KEY.encode() not in sink.posts[0][1]
 
 
-def test_a_caller_who_is_not_known_is_in_no_event(upstream: Scripted) -> None:
-    with collector() as sink, serving(upstream, usage_sink=sink.url) as gateway:
+def test_a_caller_who_is_not_known_is_in_no_event(scripted: Scripted) -> None:
+    with events_sink() as sink, serving(scripted, usage_sink=sink.url) as gateway:
         assert httpx.post(f"{gateway.url}/v1/messages", json=BODY).status_code == 401
         ask(gateway)
         until(lambda: sink.events, what="an event")
         assert len(sink.events) == 1
 
 
-def test_a_sink_that_is_away_holds_up_nothing_and_gets_all_events_later(upstream: Scripted) -> None:
-    with collector() as sink, serving(upstream, usage_sink=sink.url) as gateway:
+def test_a_sink_that_is_away_holds_up_nothing_and_gets_all_events_later(scripted: Scripted) -> None:
+    with events_sink() as sink, serving(scripted, usage_sink=sink.url) as gateway:
         sink.away = True
         asked = [ask(gateway) for _ in range(20)]
         assert gateway.event("usage_not_delivered")["error"] == "127.0.0.1 answered 503"
@@ -211,10 +204,10 @@ def test_a_sink_that_is_away_holds_up_nothing_and_gets_all_events_later(upstream
         assert [each["request_id"] for each in sink.events] == asked
 
 
-def test_a_full_spool_drops_events_and_no_request(upstream: Scripted) -> None:
+def test_a_full_spool_drops_events_and_no_request(scripted: Scripted) -> None:
     with (
-        collector() as sink,
-        serving(upstream, usage_sink=sink.url, usage_spool_bytes=65536) as gateway,
+        events_sink() as sink,
+        serving(scripted, usage_sink=sink.url, usage_spool_bytes=65536) as gateway,
     ):
         sink.away = True
         for _ in range(120):
@@ -233,19 +226,19 @@ def test_a_full_spool_drops_events_and_no_request(upstream: Scripted) -> None:
         assert 0 < gateway.event("usage_dropped")["count"] <= count
 
 
-def test_a_folder_that_cannot_be_written_keeps_no_gateway_from_serving(upstream: Scripted, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_keeps_no_gateway_from_serving(scripted: Scripted, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with serving(upstream, usage_sink="http://127.0.0.1:9/", usage_spool_dir=tmp_path / "file") as gateway:
+    with serving(scripted, usage_sink="http://127.0.0.1:9/", usage_spool_dir=tmp_path / "file") as gateway:
         assert gateway.event("usage_unavailable")["level"] == "error"
         ask(gateway)
 
 
-def test_an_opentelemetry_collector_gets_logs_with_headers_of_a_file(upstream: Scripted, tmp_path: Path) -> None:
+def test_an_opentelemetry_collector_gets_logs_with_headers_of_a_file(scripted: Scripted, tmp_path: Path) -> None:
     headers = tmp_path / "headers"
     headers.write_text("Authorization: Bearer sink-token-0123\nX-Team: red\n")
     with (
-        collector() as sink,
-        serving(upstream, usage_sink=f"otlp+{sink.url}/v1/logs", usage_sink_headers_file=headers) as gateway,
+        events_sink() as sink,
+        serving(scripted, usage_sink=f"otlp+{sink.url}/v1/logs", usage_sink_headers_file=headers) as gateway,
     ):
         ident = ask(gateway)
         sent, body = until(lambda: sink.posts, what="a post")[0]

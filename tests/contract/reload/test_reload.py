@@ -148,11 +148,11 @@ def test_what_only_litellm_refuses_is_reported_and_the_pod_is_not_live(system: S
     good = system.apply(*_routes(pair.alpha))
     with Traffic(_load(system)) as traffic:
         traffic.wait_for_more(4)
-        sound = bundle([*client("tests", system.key), *_routes(pair.alpha)])
-        document = json.loads(sound.gateway)
+        valid = bundle([*client("tests", system.key), *_routes(pair.alpha)])
+        document = json.loads(valid.gateway)
         # Only the worker finds its targets by id.
         document["routes"][0]["targets"] *= 2
-        broken = replace(sound, gateway=json.dumps(document).encode())
+        broken = replace(valid, gateway=json.dumps(document).encode())
         revision = folder.write(system.folder / "source", broken)
 
         def refused() -> bool:

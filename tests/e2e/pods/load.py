@@ -27,7 +27,7 @@ ANSWER_SECONDS: Final = 200.0
 class Group:
     """``workers`` at once ask ``url`` for ``model``; ``fresh`` opens a connection for each request.
 
-    ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until told to stop, at most for
+    ``stream``: always, never, or in turn (None). ``rounds`` requests per worker, 0: until it is stopped, at most for
     ``seconds``. ``most`` is the number of tokens that an answer may have. ``helper`` is a command that prints a key,
     which is kept for ``ttl`` seconds.
     """
@@ -102,7 +102,7 @@ class Run:
         self._count = 0
 
     async def run(self) -> None:
-        """Ask until told to stop."""
+        """Ask until it is stopped."""
         await asyncio.gather(*(self._group(group) for group in self._groups))
 
     @property

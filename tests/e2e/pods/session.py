@@ -1,4 +1,4 @@
-"""Runs in a pod: one session of Claude Code with a key helper, which is told one thing after another.
+"""Runs in a pod: one session of Claude Code with a key helper, which receives one prompt after another.
 
 ``session.py MODEL HELPER TTL_MS COUNT PAUSE`` prints the answers as a JSON list; an error is one of them.
 """

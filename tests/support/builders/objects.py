@@ -1,4 +1,4 @@
-"""Manifests as users write them, made short: each builder gives a sound object, keywords change it."""
+"""Manifests as users write them, made short: each builder returns a valid object, and keywords change it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ CLIENT_KEY: Final = "cgw_test-key-of-alice-0123456789"
 API_KEY: Final = "sk-test-upstream-key-0123456789"
 
 PRIVATE_KEY: Final = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
-"""Looks like one, and is none."""
+"""Looks like a private key, but is not one."""
 
 Manifest = dict[str, Any]
 

@@ -32,7 +32,7 @@ class Signer:
 
     @classmethod
     def of(cls, algorithm: str, key_id: str = "k1") -> "Signer":
-        """A signer of an algorithm; equal arguments give the same key."""
+        """Return a signer of an algorithm; equal arguments make the same key."""
         return cls(key_id, algorithm, _private(_KINDS.get(algorithm[:2], algorithm), key_id))
 
     def jwk(self, **more: object) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Records the README's terminal: the real commands and the real Claude Code on the scripted model.
 
 ``python -m tests.support.clients.recording`` writes docs/images/quickstart.cast. What the commands print is real; when
-it appears is made up, so that the same output gives the same bytes. What differs from run to run is replaced.
+it appears is made up, so that the same output makes the same bytes. What differs from run to run is replaced.
 """
 
 import json

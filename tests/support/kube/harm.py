@@ -14,7 +14,7 @@ from tests.support.kube.kubectl import CommandError, Kube, Pod
 from tests.support.processes.waiting import until
 
 _MANIFEST: Final = "/etc/kubernetes/manifests/kube-apiserver.yaml"
-_ASIDE: Final = "/root/kube-apiserver.yaml"
+_ASIDE: Final = "/etc/kubernetes/kube-apiserver.yaml"
 _PATIENCE: Final = 180.0
 
 
@@ -31,7 +31,7 @@ def api_server_away(kube: Kube) -> Iterator[None]:
 
 
 def answers(kube: Kube) -> bool:
-    """Tell whether the API server is ready."""
+    """Return whether the API server is ready."""
     try:
         return kube.kubectl("get", "--raw", "/readyz", "--request-timeout=5s") == "ok"
     except CommandError:
@@ -40,10 +40,10 @@ def answers(kube: Kube) -> bool:
 
 @contextmanager
 def unreachable(pods: Sequence[Pod], *, address: str = "", port: int = 0) -> Iterator[None]:
-    """Drop, without a word, all that these pods exchange with an address or with a port of any.
+    """Silently drop all packets between these pods and an address, or a port of any address.
 
-    Connections that are open stay so on both sides: neither hears from the other again. Raises AssertionError if there
-    was nothing to drop, for then nothing was tested.
+    Open connections stay open on both sides, without another packet. Raises AssertionError if nothing was dropped,
+    because then nothing was tested.
     """
     with ExitStack() as undo:
         for pod in pods:

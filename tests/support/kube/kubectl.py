@@ -44,7 +44,7 @@ def call(
         check=False,
     )
     if done.returncode != 0:
-        raise CommandError(f"{' '.join(command)[:300]} gave {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise CommandError(f"{' '.join(command)[:300]} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
 
 

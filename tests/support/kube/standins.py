@@ -1,7 +1,6 @@
 """Stand-ins for other people's services, as pods beside the scripted upstream, driven through the API server.
 
-Each is a program of ``tests/e2e/pods`` in the clients' image. Its control port answers GET alone, which is all that the
-API server's proxy to a Service offers a test.
+Each is a program of ``tests/e2e/pods`` in the clients' image.
 """
 
 import json
@@ -11,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from tests.e2e.pods import anthropic_hosts as hosts
+from tests.e2e.pods import control
 from tests.e2e.pods import identity_provider as provider
 from tests.support.clients.anthropic_cloud import HOSTS
 from tests.support.kube import kindcluster as kubecluster
@@ -30,7 +30,7 @@ def anthropic_hosts(folder: Path) -> list[Manifest]:
         UPSTREAM_URL,
         sources=[Path("tests/support/clients/anthropic_cloud.py")],
         certificates={f"{host}.pem": (folder / f"{host}.pem").read_text() for host in HOSTS},
-        ports={"proxy": hosts.PROXY_PORT, "control": hosts.CONTROL_PORT},
+        ports={"proxy": hosts.PROXY_PORT, "control": control.PORT},
     )
 
 
@@ -42,7 +42,7 @@ def identity_provider(certificate: str, key: str) -> list[Manifest]:
         ISSUER,
         sources=[Path("tests/support/clients/oidc.py")],
         certificates={"tls.pem": certificate + key},
-        ports={"https": provider.PORT, "control": provider.CONTROL_PORT},
+        ports={"https": provider.PORT, "control": control.PORT},
     )
 
 
@@ -69,7 +69,7 @@ def _stand_in(
         ],
         "readinessProbe": {"httpGet": {"path": "/state", "port": ports["control"]}, "periodSeconds": 1},
     }
-    files = [program, *sources]
+    files = [program, Path("tests/e2e/pods/control.py"), *sources]
     volumes = [
         {
             "name": "programs",
@@ -119,7 +119,7 @@ class AnthropicHosts:
         return [(token, body) for token, body in self._get("state")["turns"]]
 
     def _get(self, path: str, **query: object) -> Any:
-        return _ask(self._kube, "anthropic", hosts.CONTROL_PORT, path, **query)
+        return _ask(self._kube, "anthropic", control.PORT, path, **query)
 
 
 class IdentityProvider:
@@ -147,7 +147,7 @@ class IdentityProvider:
         return list(self._get("state"))
 
     def _get(self, path: str, **query: object) -> Any:
-        return _ask(self._kube, IDP, provider.CONTROL_PORT, path, **query)
+        return _ask(self._kube, IDP, control.PORT, path, **query)
 
 
 def _ask(kube: Kube, service: str, port: int, path: str, **query: object) -> Any:

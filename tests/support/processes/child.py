@@ -118,7 +118,7 @@ class Process:
 
 @contextmanager
 def _heeding_hangups() -> Iterator[None]:
-    """Let a child start with SIGHUP as usual, also where the tests themselves run under ``nohup``.
+    """Start a child with SIGHUP as usual, also where the tests themselves run under ``nohup``.
 
     Only the main thread may say so; what another one starts is as the tests are.
     """

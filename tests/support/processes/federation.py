@@ -14,6 +14,7 @@ from typing import Any, Final
 import jwt
 from aiohttp import web
 from tests.support.builders.service_accounts import AUDIENCE, ISSUER, SUBJECT
+from tests.support.processes.served import served
 
 from claude_gateway.contract.target import Federation
 
@@ -136,12 +137,5 @@ async def anthropic(vendor: Anthropic) -> AsyncIterator[Anthropic]:
     app = web.Application()
     app.router.add_post("/v1/oauth/token", vendor.exchange)
     app.router.add_post("/v1/messages", vendor.messages)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app) as vendor.url:
         yield vendor
-    finally:
-        await runner.cleanup()

@@ -5,10 +5,9 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -235,59 +234,84 @@ async def gateway(
 
     ``token_file`` holds the ServiceAccount token. ``run`` is a run directory that the test keeps.
     """
-    # Not pytest's folder: the path of a Unix socket may have 107 bytes.
-    run_dir = run or Path(tempfile.mkdtemp(prefix="cgw-"))
     callers = clients or {KEY: Client(name="ns/dev")}
     keys = {key: client.name for key, client in callers.items()}
     bundle = bundles.bundle(
         routes, clients=tuple(callers.values()), keys=keys, secrets=secrets, egress=egress, budgets=budgets
     )
-    folder.write(run_dir / "bundle", bundle)
-    live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
-    await live.check()
-    log = run_dir / "log"
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT)
-    journal = Journal(fd)
-    worker = Worker(str(run_dir / LITELLM_SOCKET))
-    identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
-    dispatch = Dispatch(identities)
-    lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
     admission = admission or limited()
-    exchange = Exchange(lanes, admission=admission, ping_seconds=ping_seconds)
     metrics = Metrics(in_flight=lambda: 0)
-    issuers = Issuers(documents.fetch)
-    used = Used(time.time)
-    records = Records(metrics=metrics, journal=journal, used=used.note)
-    app = App(
-        live=live,
-        exchange=exchange,
-        batches=Batches(admission=admission, credentials=exchange.credentials),
-        issuers=issuers,
-        records=records,
-        discovery=Discovery(issuers=issuers, worker_started=worker.started, find=used.find),
-        load=load or Load(pod=_AMPLE, client=_AMPLE),
-        max_body_bytes=32 * 1024**2,
-        body_seconds=body_seconds,
-        responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.time),
-    )
-    listener = Listener(app, bind("127.0.0.1", 0))
-    await listener.start()
-    connector = aiohttp.TCPConnector(limit=0)
-    client = aiohttp.ClientSession(
-        connector=connector, auto_decompress=False, skip_auto_headers=["Accept", "User-Agent"]
-    )
+    with _run_dir(run) as run_dir, _journal(run_dir / "log") as journal:
+        folder.write(run_dir / "bundle", bundle)
+        live = Follower(run_dir / "bundle", build=build, on_change=lambda _: None)
+        await live.check()
+        worker = Worker(str(run_dir / LITELLM_SOCKET))
+        identities = Identities(token_file=token_file, folder=run_dir / "access-tokens")
+        dispatch = Dispatch(identities)
+        lanes = (RelayLane(dispatch), CodecLane(dispatch), LiteLLMLane(worker, identities))
+        exchange = Exchange(lanes, admission=admission, ping_seconds=ping_seconds)
+        issuers = Issuers(documents.fetch)
+        used = Used(time.time)
+        app = App(
+            live=live,
+            exchange=exchange,
+            batches=Batches(admission=admission, credentials=exchange.credentials),
+            issuers=issuers,
+            records=Records(metrics=metrics, journal=journal, used=used.note),
+            discovery=Discovery(issuers=issuers, worker_started=worker.started, find=used.find),
+            load=load or Load(pod=_AMPLE, client=_AMPLE),
+            max_body_bytes=32 * 1024**2,
+            body_seconds=body_seconds,
+            responses=ResponseCache(Memory(limit=2**20, clock=time.monotonic), clock=time.time),
+        )
+        try:
+            async with _listening(app) as url, _client() as client:
+                yield Gateway(url, run_dir, client, run_dir / "log", app, metrics, exchange)
+        finally:
+            await app.close()
+            await exchange.close()
+
+
+@contextlib.contextmanager
+def _run_dir(kept: Path | None) -> Iterator[Path]:
+    """The run directory: one that the test keeps, or one of the gateway's own."""
+    if kept is not None:
+        yield kept
+        return
+    # Not pytest's folder: the path of a Unix socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="cgw-") as made:
+        yield Path(made)
+
+
+@contextlib.contextmanager
+def _journal(path: Path) -> Iterator[Journal]:
+    """A log in a file."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+    journal = Journal(fd)
     try:
-        yield Gateway(f"http://{listener.address}", run_dir, client, log, app, metrics, exchange)
+        yield journal
     finally:
-        await client.close()
-        listener.stop_accepting()
-        await listener.end(at_once=True)
-        await app.close()
-        await exchange.close()
         journal.close()
         os.close(fd)
-        if run is None:
-            shutil.rmtree(run_dir)
+
+
+@contextlib.asynccontextmanager
+async def _listening(app: App) -> AsyncIterator[str]:
+    """Serve an app on a free loopback port; yields its URL."""
+    listener = Listener(app, bind("127.0.0.1", 0))
+    await listener.start()
+    try:
+        yield f"http://{listener.address}"
+    finally:
+        listener.stop_accepting()
+        await listener.end(at_once=True)
+
+
+def _client() -> aiohttp.ClientSession:
+    """Return a client that shows bodies and headers as they came."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, skip_auto_headers=["Accept", "User-Agent"]
+    )
 
 
 def events(*names: str) -> Sequence[bytes]:

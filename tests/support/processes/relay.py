@@ -48,7 +48,7 @@ class Relay:
         return len(self._mute & self._open.keys())
 
     def hush(self) -> None:
-        """Leave every connection open, and let nothing more through them; new ones work."""
+        """Leave every connection open and pass nothing more through them; new ones work."""
         self._mute.update(*self._open.items())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

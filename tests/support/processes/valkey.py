@@ -41,7 +41,7 @@ class ValkeyServer:
             self.child = None
 
     def pause(self) -> None:
-        """Let it hang: it takes connections and answers nothing."""
+        """Stop the process: it takes connections and answers nothing."""
         if self.child is not None:
             self.child.send(signal.SIGSTOP)
 

@@ -1,7 +1,7 @@
 """Vault for tests: a stand-in that refuses what Vault refuses, or with CLAUDE_GATEWAY_VAULT a real one.
 
 ``make test-vault`` builds the real one of its Go module, in memory, and runs the same tests against it. The stand-in's
-answers are those that Vault 1.14 gave.
+answers are those of Vault 1.14.
 """
 
 import contextlib

@@ -17,7 +17,7 @@ def until(ask: Callable[[], T], *, timeout: float = PATIENCE, what: str = "") ->
     end = time.monotonic() + timeout
     while not (answer := ask()):
         if time.monotonic() > end:
-            raise AssertionError(f"waited {timeout:g} s in vain{f' for {what}' if what else ''}; last: {answer!r}")
+            raise AssertionError(f"waited {timeout:g} s{f' for {what}' if what else ''}; last answer: {answer!r}")
         time.sleep(_PAUSE)
     return answer
 
@@ -27,7 +27,7 @@ async def until_async(ask: Callable[[], Awaitable[T]], *, what: str = "") -> T:
     end = time.monotonic() + PATIENCE
     while not (answer := await ask()):
         if time.monotonic() > end:
-            raise AssertionError(f"waited {PATIENCE:g} s in vain{f' for {what}' if what else ''}; last: {answer!r}")
+            raise AssertionError(f"waited {PATIENCE:g} s{f' for {what}' if what else ''}; last answer: {answer!r}")
         await asyncio.sleep(_PAUSE)
     return answer
 

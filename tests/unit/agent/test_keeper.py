@@ -175,7 +175,7 @@ async def test_the_last_good_one_outlives_the_agent(tmp_path: Path) -> None:
         assert desk.keeper.refusals == 0
 
 
-async def test_a_damaged_bundle_of_an_earlier_run_is_written_anew(tmp_path: Path) -> None:
+async def test_a_damaged_bundle_of_an_earlier_run_is_written_again(tmp_path: Path) -> None:
     revision = folder.write(tmp_path, _bundle("a"))
     (tmp_path / "revisions" / revision / "config" / "gateway.json").write_bytes(b"{")
 

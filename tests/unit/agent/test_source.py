@@ -48,7 +48,7 @@ async def test_a_folder_that_appears_later_is_found(tmp_path: Path) -> None:
         assert (await offer()).error is None
 
 
-async def test_a_damaged_revision_is_an_error_and_offered_again_once_written_anew(tmp_path: Path) -> None:
+async def test_a_damaged_revision_is_an_error_and_offered_again_once_written_again(tmp_path: Path) -> None:
     revision = folder.write(tmp_path, _bundle("1"))
     home = tmp_path / "revisions" / revision
     shutil.rmtree(home / "config")

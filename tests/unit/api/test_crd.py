@@ -1,4 +1,4 @@
-"""The CRDs: sound for an API server, taught by their descriptions, and the committed files are current."""
+"""The CRDs: valid for an API server and described field by field, and the committed files are current."""
 
 import copy
 import re

@@ -1,10 +1,13 @@
-"""Every rule of the API: what obeys it is accepted, what breaks it is told the field and the fix."""
+"""Every rule of the API: what obeys it is accepted; what breaks it is rejected with the field and the fix."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.support.builders.specs import INVALID, VALID, Case, bedrock, credential, keyless, route, subscription, vertex
+from tests.support.builders.specs import INVALID, VALID
+from tests.support.builders.specs.case import Case, route
+from tests.support.builders.specs.credentials import bedrock, credential, subscription, vertex
+from tests.support.builders.specs.targets import keyless
 
 from claude_gateway.api.base import Spec, json_name, seconds
 from claude_gateway.api.claude_credential import ClaudeCredentialSpec
@@ -34,8 +37,8 @@ def test_refuses_what_breaks_a_rule_and_names_field_and_fix(case: Case) -> None:
     with pytest.raises(ValidationError) as caught:
         MODELS[case.kind].model_validate(case.spec)
     errors = [(path(error["loc"]), error["msg"]) for error in caught.value.errors()]
-    told = [message for field, message in errors if case.field in field or case.field.split("[")[0] == field]
-    assert any(case.message in message for message in told), errors
+    messages = [message for field, message in errors if case.field in field or case.field.split("[")[0] == field]
+    assert any(case.message in message for message in messages), errors
 
 
 def test_one_mistake_is_told_once() -> None:

@@ -16,24 +16,24 @@ from claude_gateway.cli.pricing import priced
     ],
 )
 def test_a_known_model_has_a_cost(model: str, tokens: tuple[int | None, int | None], known: bool) -> None:
-    told = {
+    request = {
         "model": "claude-opus-4-5",
         "inputTokens": tokens[0],
         "outputTokens": tokens[1],
         "targets": [{"model": model}],
     }
-    cost = priced(told)["targets"][0]["cost"]
+    cost = priced(request)["targets"][0]["cost"]
     assert (cost is not None) is known
     assert not known or float(cost) > 0
 
 
 def test_the_cost_is_that_of_input_and_output() -> None:
-    told = {
+    request = {
         "model": "m",
         "inputTokens": 1_000_000,
         "outputTokens": 0,
         "targets": [{"model": "anthropic/claude-opus-4-5"}],
     }
-    more = {**told, "outputTokens": 10_000}
-    first, second = (float(priced(each)["targets"][0]["cost"]) for each in (told, more))
+    more = {**request, "outputTokens": 10_000}
+    first, second = (float(priced(each)["targets"][0]["cost"]) for each in (request, more))
     assert 0 < first < second

@@ -81,7 +81,7 @@ def test_what_a_crash_left_is_cleared_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "lost", "more", "no secrets"])
-def test_a_damaged_revision_is_written_anew_even_if_it_is_current(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_revision_is_written_again_even_if_it_is_current(tmp_path: Path, damage: str) -> None:
     revision = folder.write(tmp_path, bundle(1))
     home = tmp_path / "revisions" / revision
     match damage:
@@ -150,7 +150,7 @@ def test_a_reader_sees_whole_revisions_only_while_a_writer_swaps(tmp_path: Path)
             try:
                 packed = folder.read(tmp_path, revision)
             except BundleError as error:
-                # It fell behind by two revisions, which it is told; anything else is torn.
+                # The reader fell behind by two revisions, as the error says; anything else is torn.
                 torn.extend([] if "no longer in the folder" in str(error) else [str(error)])
                 continue
             if unpack(packed).meta.revision != revision:

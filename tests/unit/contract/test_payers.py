@@ -25,7 +25,7 @@ def test_teams_and_groups_count_in_their_namespace_or_everywhere() -> None:
     assert of(here, there, every, team="blue") == ["a/here", "gw/every"]
     assert of(here, there, every, groups=("ops", "eng")) == ["a/here", "gw/every"]
     assert of(here, there, every, team="red", groups=("ops",)) == []
-    assert of(Budget(name="a/odd", amount=1, teams=("",))) == [], "nobody's team is no team"
+    assert of(Budget(name="a/odd", amount=1, teams=("",))) == [], "an empty name is not a team"
 
 
 def test_parents_pay_too_once_and_after_all_of_their_children() -> None:

@@ -1,4 +1,4 @@
-"""What clouds are told about callers: only what the credential asks for, in the form that each cloud takes."""
+"""What clouds learn about callers: only what the credential asks for, in the form that each cloud takes."""
 
 import json
 import re

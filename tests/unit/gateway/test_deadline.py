@@ -9,7 +9,7 @@ from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 
 
 class Client:
-    """The receiving end of ASGI: stays until it is told to leave."""
+    """The receiving end of ASGI: stays until ``left`` is set."""
 
     def __init__(self) -> None:
         self.left = asyncio.Event()
@@ -43,7 +43,7 @@ async def test_the_limit_that_is_over_first_ends_the_work(total: float, silence:
     assert ended.value.cause is cause
 
 
-async def test_after_one_limit_the_next_one_counts_anew() -> None:
+async def test_after_one_limit_the_next_one_starts_at_zero() -> None:
     deadline = Deadline(Client().receive, total=60)
     for limit in (0.02, 0.01, 0.02):
         deadline.silence(limit)

@@ -123,7 +123,7 @@ def test_the_table_has_every_failure() -> None:
     assert table == _TABLE
 
 
-def _told(body: Any, shape: Wire) -> Any:
+def _message(body: Any, shape: Wire) -> Any:
     """The message in an envelope, which must have exactly the shape of its wire."""
     if shape is Wire.BEDROCK:
         assert set(body) == {"message"}
@@ -150,7 +150,7 @@ def test_every_failure_has_the_envelope_and_the_headers_of_its_shape(failure: Fa
     assert found.get(b"x-should-retry") == {None: None, True: b"true", False: b"false"}[failure.retry]
     assert (b"x-amzn-errortype" in found) == (shape is Wire.BEDROCK)
     answer = json.loads(body)
-    assert _told(answer, shape) == failure.message
+    assert _message(answer, shape) == failure.message
     if shape in (Wire.ANTHROPIC, Wire.VERTEX):
         assert (answer["error"]["type"], answer["request_id"]) == (failure.type, "req_1")
 
@@ -262,11 +262,11 @@ def test_any_other_error_gets_the_envelope_and_keeps_status_wording_and_headers(
 ) -> None:
     if shape is Wire.OPENAI and body.startswith(b'{"error"'):
         return  # that is one of its own
-    told = relayed(Relayed(429, headers=_HEADERS, body=body), shape=shape, route="ns/r", request_id="req_1")
-    assert told.status == 429
-    said = _told(json.loads(told.body), shape)
+    answer = relayed(Relayed(429, headers=_HEADERS, body=body), shape=shape, route="ns/r", request_id="req_1")
+    assert answer.status == 429
+    said = _message(json.loads(answer.body), shape)
     assert said == message or (message is None and "status 429" in said)
-    headers = dict(told.headers)
+    headers = dict(answer.headers)
     assert headers[b"content-type"] == b"application/json"
     assert {name.lower() for name in headers} >= {b"retry-after", b"retry-after-ms", b"x-should-retry"}
     assert headers[b"anthropic-ratelimit-unified-reset"] == b"1791000000"
@@ -278,16 +278,16 @@ def test_any_other_error_gets_the_envelope_and_keeps_status_wording_and_headers(
 def test_an_openai_like_error_behind_the_anthropic_wire_gets_anthropics_type_and_keeps_the_wording(status: int) -> None:
     wording = "This model's maximum context length is 8192 tokens"
     body = json.dumps({"error": {"message": wording, "type": "BadRequestError", "code": status}}).encode()
-    told = relayed(Relayed(status, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
-    error = json.loads(told.body)["error"]
+    answer = relayed(Relayed(status, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
+    error = json.loads(answer.body)["error"]
     assert error["message"] == wording
     assert error["type"] == anthropic_type(status)
 
 
 def test_a_type_that_anthropic_has_is_kept_whatever_the_status() -> None:
     body = b'{"error":{"type":"overloaded_error","message":"busy"}}'
-    told = relayed(Relayed(500, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
-    assert json.loads(told.body)["error"] == {"type": "overloaded_error", "message": "busy"}
+    answer = relayed(Relayed(500, headers=(), body=body), shape=Wire.ANTHROPIC, route="r", request_id="req_1")
+    assert json.loads(answer.body)["error"] == {"type": "overloaded_error", "message": "busy"}
 
 
 _JSON = st.recursive(
@@ -303,10 +303,10 @@ _JSON = st.recursive(
 @given(_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60), st.sampled_from(list(Wire)))
 def test_whatever_an_upstream_says_the_caller_can_read_it(body: bytes, shape: Wire) -> None:
     upstream = Relayed(500, headers=((b"a", b"b"),), body=body)
-    told = relayed(upstream, shape=shape, route="ns/r", request_id="req_1")
-    assert (told.status, told.headers[0]) == (500, (b"a", b"b"))
-    if told is not upstream:
-        assert isinstance(_told(json.loads(told.body), shape), str)
+    answer = relayed(upstream, shape=shape, route="ns/r", request_id="req_1")
+    assert (answer.status, answer.headers[0]) == (500, (b"a", b"b"))
+    if answer is not upstream:
+        assert isinstance(_message(json.loads(answer.body), shape), str)
     else:
         assert isinstance(json.loads(body), dict)
 

@@ -316,7 +316,7 @@ STREAM = [
 
 
 async def read(data: bytes, *, sizes: list[int]) -> tuple[list[bytes], list[tuple[ToolCall, ...]]]:
-    """Read a stream in chunks of these sizes; gives what came, and what was to be judged after how much of it."""
+    """Read a stream in chunks of these sizes; return what came, and what was to be judged after how much of it."""
     chunks = []
     for size in sizes:
         chunks.append(data[:size])

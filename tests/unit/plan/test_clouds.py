@@ -50,7 +50,7 @@ def spent(found: Plan) -> dict[str, Any]:
     return held
 
 
-def told(found: Plan, kind: str = "ClaudeCredential") -> list[tuple[str, str]]:
+def problems_of(found: Plan, kind: str = "ClaudeCredential") -> list[tuple[str, str]]:
     return [(p.field, p.reason) for p in found.problems if p.object.kind == kind]
 
 
@@ -134,14 +134,14 @@ def test_another_address_is_the_credentials_to_name() -> None:
     other = decided(target("vertex_ai/gemini-2.5-pro", "vertex"), others=(at_vertex,))
     assert only(other).base_url == litellm(other)["api_base"] == "https://psc.example"
     inside = decided(target("bedrock/*", "bedrock"), others=(bedrock(baseURL="http://169.254.169.254"),))
-    assert told(inside) == [("spec.bedrock.baseURL", Reason.ADDRESS_NOT_ALLOWED)]
+    assert problems_of(inside) == [("spec.bedrock.baseURL", Reason.ADDRESS_NOT_ALLOWED)]
 
 
 def test_an_address_with_a_path_is_for_claude_alone() -> None:
     relay = vertex(baseURL="https://relay.example/vertex/v1")
     assert only(decided(target("vertex_ai/*", "vertex"), others=(relay,))).base_url == "https://relay.example/vertex"
     found = decided(target("vertex_ai/gemini-2.5-pro", "vertex"), others=(relay,))
-    assert told(found, "ModelRoute") == [("spec.targets[0].model", Reason.CREDENTIAL_MISMATCH)]
+    assert problems_of(found, "ModelRoute") == [("spec.targets[0].model", Reason.CREDENTIAL_MISMATCH)]
     assert found.policy.routes[0].targets == ()
 
 
@@ -167,7 +167,7 @@ def test_a_role_is_assumed_by_keys_and_not_by_an_api_key() -> None:
     told_aws = (Attribution.CLIENT, Attribution.TEAM)
     assert found.aws.role == Role(arn=arn, external_id="outside", session_tags=told_aws)
     refused = decided(asked, others=(aws_keys(**keys, AWS_BEARER_TOKEN_BEDROCK="b"), assuming))
-    assert told(refused, "ClaudeCredential") == [("spec.bedrock.secretRef", Reason.SECRET_VALUE_INVALID)]
+    assert problems_of(refused, "ClaudeCredential") == [("spec.bedrock.secretRef", Reason.SECRET_VALUE_INVALID)]
 
 
 def test_a_key_file_is_cut_down_to_what_is_of_use() -> None:
@@ -222,8 +222,8 @@ def test_litellm_is_told_place_and_identity() -> None:
 )
 def test_an_aws_identity_that_cannot_be_had(values: dict[str, str], field: str, reason: Reason) -> None:
     found = decided(target("bedrock/*", "bedrock"), others=(aws_keys(**values),))
-    assert told(found) == [(field, reason)]
-    assert told(found, "ModelRoute") == [("spec.targets[0].credential", Reason.CREDENTIAL_NOT_USABLE)]
+    assert problems_of(found) == [(field, reason)]
+    assert problems_of(found, "ModelRoute") == [("spec.targets[0].credential", Reason.CREDENTIAL_NOT_USABLE)]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_an_aws_identity_that_cannot_be_had(values: dict[str, str], field: str, 
 )
 def test_a_key_file_that_is_not_used(fields: dict[str, Any], wrong: str) -> None:
     found = decided(target("vertex_ai/*", "vertex"), others=(key_file(**fields),))
-    assert told(found) == [("spec.vertex.secretRef.key", Reason.SECRET_VALUE_INVALID)]
+    assert problems_of(found) == [("spec.vertex.secretRef.key", Reason.SECRET_VALUE_INVALID)]
     assert any(wrong in problem.message for problem in found.problems)
     assert found.policy.routes[0].targets == ()
 
@@ -250,14 +250,14 @@ def test_a_key_file_that_is_not_used(fields: dict[str, Any], wrong: str) -> None
 @pytest.mark.parametrize("value", ["", "{", "[]", "[" * 5000, '"' + "x" * 20_000 + '"'])
 def test_a_key_file_that_is_none(value: str) -> None:
     found = decided(target("vertex_ai/*", "vertex"), others=(secret("google", {"key": value}),))
-    assert told(found) == [("spec.vertex.secretRef.key", Reason.SECRET_VALUE_INVALID)]
+    assert problems_of(found) == [("spec.vertex.secretRef.key", Reason.SECRET_VALUE_INVALID)]
 
 
 @pytest.mark.parametrize("given", [bedrock(secret="nope"), vertex(secret="nope"), vertex(secret="aws")])
 def test_a_secret_that_is_not_there(given: dict[str, Any]) -> None:
     name = given["metadata"]["name"]
     found = decided(target("bedrock/*" if name == "bedrock" else "vertex_ai/*", name), others=(given,))
-    (problem,) = told(found)
+    (problem,) = problems_of(found)
     assert problem[1] in (Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_NOT_FOUND)
 
 
@@ -290,7 +290,7 @@ def test_tokens_may_come_from_where_the_installation_allows(egress: Egress) -> N
 )
 def test_targets_that_cannot_be(written: dict[str, Any], field: str, reason: Reason, hint: str) -> None:
     found = decided(written)
-    assert told(found, "ModelRoute") == [(f"spec.targets[0].{field}", reason)]
+    assert problems_of(found, "ModelRoute") == [(f"spec.targets[0].{field}", reason)]
     assert hint in found.problems[0].fix
 
 

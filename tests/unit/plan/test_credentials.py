@@ -15,7 +15,7 @@ def decided(*manifests: Any, egress: Egress | None = None) -> Plan:
     return plan(route(), *manifests, egress=egress)
 
 
-def told(found: Plan) -> list[tuple[str, str]]:
+def problems_of(found: Plan) -> list[tuple[str, str]]:
     return [(p.field, p.reason) for p in found.problems if p.object.kind == "ClaudeCredential"]
 
 
@@ -67,7 +67,7 @@ def test_white_space_around_a_value_is_cut_off() -> None:
 )
 def test_a_key_that_cannot_be_had(manifests: list[Any], field: str, reason: Reason) -> None:
     found = decided(credential(), *manifests)
-    assert told(found) == [(field, reason)]
+    assert problems_of(found) == [(field, reason)]
     assert conditions(found) == {
         ConditionType.ACCEPTED: ("True", Reason.ACCEPTED),
         ConditionType.RESOLVED_REFS: ("False", reason),
@@ -89,7 +89,7 @@ def test_a_key_that_cannot_be_had(manifests: list[Any], field: str, reason: Reas
 )
 def test_a_spec_that_makes_no_sense(fields: dict[str, Any], field: str, reason: Reason, hint: str) -> None:
     found = decided(secret(), credential(**fields))
-    assert told(found) == [(field, reason)]
+    assert problems_of(found) == [(field, reason)]
     assert hint in next(p.fix for p in found.problems if p.object.kind == "ClaudeCredential")
     assert conditions(found)[ConditionType.ACCEPTED] == ("False", reason)
     assert conditions(found)[ConditionType.RESOLVED_REFS] == ("True", Reason.RESOLVED)
@@ -141,7 +141,7 @@ def test_no_two_keys_share_an_entry() -> None:
     assert entry_ref("team-a", "keys", "API_KEY") == "team-a.keys.API_KEY"
 
 
-def test_a_missing_key_is_told_with_those_that_are_there() -> None:
+def test_a_missing_key_is_reported_with_those_that_exist() -> None:
     (problem,) = plan(secret(), credential(key="token")).problems
     assert problem.message == "Secret default/keys has no key token; it has api, client"
     (problem,) = plan(secret(values={}), credential(key="token")).problems

@@ -42,9 +42,9 @@ TIMES = st.sampled_from(["1ms", "30s", "24h", "0s", "99999h", "9" * 20 + "h"])
 NUMBERS = st.one_of(st.floats(), st.integers(-3, 10**400), st.sampled_from([0, 1, 0.5, 1e-300]))
 
 
-def mostly(sound: Any, odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Something sound in most examples: one object with many odd values has only Problems, and then nothing loads."""
-    return st.one_of(st.just(sound), st.just(sound), st.just(sound), odd)
+def mostly(usual: Any, odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The usual value in most examples: one object with many odd values has only Problems, and then nothing loads."""
+    return st.one_of(st.just(usual), st.just(usual), st.just(usual), odd)
 
 
 @st.composite

@@ -91,7 +91,7 @@ def test_a_revision_that_nobody_knows_counts_as_not_serving() -> None:
     assert answer(look(world(*sound()), pod(serving("0" * 16)))) == ("False", Reason.PENDING)
 
 
-def test_a_refusal_is_told_with_pod_process_and_reason() -> None:
+def test_a_refusal_is_reported_with_pod_process_and_reason() -> None:
     old = decide(world(*sound()), NOW)
     edited = [secret(), credential(), client(), route(targets=[target(weight=3)])]
     new = revision_of(decide(world(*edited), NOW))
@@ -101,11 +101,11 @@ def test_a_refusal_is_told_with_pod_process_and_reason() -> None:
         "gateway: litellm.yaml cannot be read": serving(revision_of(old), gateway=refused),
         "litellm: no reason given": serving(revision_of(old), litellm_report={"refused": new}),
     }
-    for told, report in reports.items():
+    for message, report in reports.items():
         decided = look(world(*edited), pod(report, "p3"), before=[old])
         condition = conditions(decided, "sonnet")[ConditionType.PROGRAMMED]
         assert (condition.status, condition.reason) == ("False", Reason.REFUSED)
-        assert condition.message == f"Pod p3 could not load the new configuration: {told}"
+        assert condition.message == f"Pod p3 could not load the new configuration: {message}"
         assert answer(decided, "alice", Kind.GATEWAY_CLIENT) == ("True", Reason.PROGRAMMED)
         assert ("Warning", Reason.REFUSED) in [(e.type, e.reason) for e in decided.events]
 

@@ -55,7 +55,7 @@ def targets(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def objects(draw: st.DrawFn) -> dict[str, Any]:
-    """An object as somebody might write it: mostly sound, of few names, so that they meet."""
+    """An object as somebody might write it: mostly valid, with few names, so that objects refer to each other."""
     name, namespace = draw(NAMES), draw(NAMESPACES)
     kind = draw(st.sampled_from(list(Kind)))
     if kind is Kind.SECRET:
@@ -147,7 +147,7 @@ JUNK = st.recursive(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> Any:
-    """A sound object with junk in one of its places."""
+    """A valid object with junk in one of its places."""
     manifest = json.loads(json.dumps(draw(objects())))
     node: Any = manifest
     while True:
@@ -238,8 +238,8 @@ def test_a_bad_object_never_changes_what_others_get(manifests: list[Any], bad: l
     assert after.policy.clients == before.policy.clients
     assert after.policy.client_keys == before.policy.client_keys
     assert after.bundle.secrets == before.bundle.secrets
-    told = {status.object: status for status in after.statuses}
-    assert all(told[status.object] == status for status in before.statuses)
+    reported = {status.object: status for status in after.statuses}
+    assert all(reported[status.object] == status for status in before.statuses)
 
 
 @given(WORLDS)

@@ -24,7 +24,7 @@ def decided(*rules: dict[str, Any], others: tuple[Any, ...] = (), **fields: Any)
     return plan(secret(), credential(), credential("openai", provider="openai"), written, *others)
 
 
-def told(found: Plan) -> list[tuple[str, str]]:
+def problems_of(found: Plan) -> list[tuple[str, str]]:
     assert all(problem.severity is Severity.WARNING for problem in found.problems)
     return [(problem.field, problem.reason) for problem in found.problems]
 
@@ -77,7 +77,7 @@ def test_a_rule_reaches_the_data_plane() -> None:
         "default/sonnet/one.1",
     ]
     assert only.targets[0].secret in found.bundle.secrets
-    assert told(found) == [("spec.rules[0].match.clients[0]", Reason.CLIENT_NOT_FOUND)]
+    assert problems_of(found) == [("spec.rules[0].match.clients[0]", Reason.CLIENT_NOT_FOUND)]
 
 
 def test_a_problem_of_a_rules_target_leaves_out_that_target_alone() -> None:
@@ -107,7 +107,7 @@ def test_warnings_of_a_target_name_its_rule() -> None:
         rule("one", {"images": True}, target("anthropic/claude-sonnet-4-5")),
         rule("two", {"tools": True}, target("hosted_vllm/x", baseURL="http://vllm:8000/v1/chat/completions")),
     )
-    assert told(found) == [
+    assert problems_of(found) == [
         ("spec.rules[0].targets[0].model", Reason.MODEL_RETIRING),
         ("spec.rules[1].targets[0].baseURL", Reason.BASE_URL_UNUSUAL),
     ]
@@ -142,7 +142,7 @@ _ENABLED = {"thinking": "Enabled"}
 )
 def test_a_rule_that_no_request_reaches_is_warned_of(matches: list[dict[str, Any]], reason: Reason, word: str) -> None:
     found = decided(*(rule(f"r{number}", match) for number, match in enumerate(matches)))
-    assert told(found) == [(f"spec.rules[{len(matches) - 1}].match", reason)]
+    assert problems_of(found) == [(f"spec.rules[{len(matches) - 1}].match", reason)]
     assert word in found.problems[0].message
     assert found.problems[0].fix
     assert accepted(found) == ("True", Reason.ACCEPTED)
@@ -163,7 +163,7 @@ def test_a_rule_that_no_request_reaches_is_warned_of(matches: list[dict[str, Any
     ],
 )
 def test_a_rule_that_some_request_reaches_is_not(matches: list[dict[str, Any]]) -> None:
-    assert told(decided(*(rule(f"r{number}", match) for number, match in enumerate(matches)))) == []
+    assert problems_of(decided(*(rule(f"r{number}", match) for number, match in enumerate(matches)))) == []
 
 
 def test_what_would_take_too_long_to_look_at_counts_as_reachable() -> None:
@@ -188,7 +188,7 @@ def test_a_client_that_may_not_use_the_route_is_warned_of_whether_it_exists_or_n
 
 def test_a_client_of_the_same_namespace_must_exist() -> None:
     match = {"clients": ["ci", "default/ci"]}
-    assert told(decided(rule("one", match))) == [
+    assert problems_of(decided(rule("one", match))) == [
         ("spec.rules[0].match.clients[0]", Reason.CLIENT_NOT_FOUND),
         ("spec.rules[0].match.clients[1]", Reason.CLIENT_NOT_FOUND),
     ]

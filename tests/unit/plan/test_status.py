@@ -1,4 +1,4 @@
-"""Conditions and events: truthful, stable, and told once."""
+"""Conditions and events: truthful, stable, and written once."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -142,9 +142,9 @@ def test_only_what_differs_is_to_be_told() -> None:
     written[1]["status"]["conditions"].append(audited)
     assert decide(world(secret(), *written), LATER).changed == ()
     written[1]["metadata"]["generation"] = 2
-    (told,) = decide(world(secret(), *written), LATER).changed
-    assert told.object.name == "sonnet"
+    (changed,) = decide(world(secret(), *written), LATER).changed
+    assert changed.object.name == "sonnet"
     written[1]["metadata"]["generation"] = 1
     written[1]["status"]["conditions"] = [audited]
-    (told,) = decide(world(secret(), *written), LATER).changed
-    assert told.object.name == "sonnet"
+    (changed,) = decide(world(secret(), *written), LATER).changed
+    assert changed.object.name == "sonnet"

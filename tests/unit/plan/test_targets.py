@@ -16,7 +16,7 @@ def decided(*targets: dict[str, Any], others: tuple[Any, ...] = ()) -> Plan:
     return plan(secret(), credential(), credential("openai", provider="openai"), route(targets=targets), *others)
 
 
-def told(found: Plan) -> list[tuple[str, str]]:
+def problems_of(found: Plan) -> list[tuple[str, str]]:
     return [(p.field, p.reason) for p in found.problems]
 
 
@@ -123,7 +123,7 @@ def test_a_target_is_named_by_content() -> None:
 def test_a_bad_target_is_left_out_and_the_good_ones_serve() -> None:
     found = decided(target(credential="nobody"), target())
     assert [only.id.rpartition(".")[0] for only in served(found)] == ["default/sonnet/1"]
-    assert told(found) == [("spec.targets[0].credential", Reason.CREDENTIAL_NOT_FOUND)]
+    assert problems_of(found) == [("spec.targets[0].credential", Reason.CREDENTIAL_NOT_FOUND)]
     assert conditions(found) == {
         ConditionType.ACCEPTED: ("True", Reason.ACCEPTED),
         ConditionType.RESOLVED_REFS: ("False", Reason.CREDENTIAL_NOT_FOUND),
@@ -150,7 +150,7 @@ def test_a_route_without_any_target_left_keeps_its_names() -> None:
 )
 def test_targets_that_cannot_serve(written: dict[str, Any], field: str, reason: Reason) -> None:
     found = decided(target(), written)
-    assert (f"spec.targets[1].{field}", reason) in told(found)
+    assert (f"spec.targets[1].{field}", reason) in problems_of(found)
     assert len(served(found)) == 1
 
 

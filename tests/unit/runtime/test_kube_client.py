@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.support.processes.served import served
 
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Cluster, Kube, KubeError
@@ -59,13 +60,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     token_file = tmp_path / "token"
     token_file.write_text("first\n")
     made = Server(token_file)
-    runner = web.ServerRunner(web.Server(made.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with served(web.Server(made.answer)) as made.url:
+        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tools import generate
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.names import ConditionType, Reason
 
 FILES = generate.generated()
@@ -23,12 +23,12 @@ def test_the_first_line_says_that_and_by_what_a_file_is_generated(path: str) -> 
     assert generate.COMMAND in first
 
 
-def test_a_second_run_gives_the_same() -> None:
+def test_a_second_run_returns_the_same() -> None:
     assert generate.generated() == FILES
 
 
-@pytest.mark.parametrize("word", ["/work", "/root", "/home", "0x"])
-def test_nothing_of_this_machine_stands_in_a_page(word: str) -> None:
+@pytest.mark.parametrize("word", [str(generate.ROOT), str(Path.home()), "/home/", "0x"])
+def test_a_page_contains_nothing_of_this_machine(word: str) -> None:
     assert [path for path, text in FILES.items() if word in text] == []
 
 
@@ -47,12 +47,12 @@ def test_changed_missing_and_leftover_files_are_named_with_what_to_run(
     (tmp_path / "crds/oldkinds.yaml").write_text("")
     capsys.readouterr()
     assert generate.check(tmp_path) == 1
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for path in ("crds/modelroutes.yaml", "docs/reference/crds.md", "crds/oldkinds.yaml"):
-        assert f"{path} is not current; run: make generate\n" in told
-    assert told.count("is not current") == 3
-    assert "-other" in told
-    assert "no model makes this file; remove it" in told
+        assert f"{path} is not current; run: make generate\n" in printed
+    assert printed.count("is not current") == 3
+    assert "-other" in printed
+    assert "no model makes this file; remove it" in printed
 
 
 def test_the_reasons_page_has_words_for_every_reason_and_condition() -> None:
@@ -69,5 +69,5 @@ def test_the_settings_page_has_every_variable_of_every_process() -> None:
 
 def test_the_metrics_page_has_every_metric_that_has_a_name() -> None:
     page = FILES["docs/reference/metrics.md"]
-    named = {value for name, value in vars(names).items() if name.startswith("METRIC_")}
+    named = {value for name, value in vars(metric_names).items() if name.isupper()}
     assert [name for name in sorted(named) if f"| `{name}` |" not in page and f"| `{name}_total` |" not in page] == []

@@ -1,4 +1,4 @@
-"""The bytes of an upstream's answer as documents: framing, whatever the content type says, and what is no answer."""
+"""The bytes of an upstream's answer as documents: framing, wrong content types, and bytes that are not an answer."""
 
 import itertools
 import json

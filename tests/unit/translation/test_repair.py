@@ -52,7 +52,7 @@ OTHERS = (Model("t", "openai/other"), Model("other", "openai/m"))
 
 
 def learn(repairs: Repairs, model: Model, refused: Refusal) -> str | None:
-    """Let a request be refused once and taken then; return what is new."""
+    """Return what changes in a request that is refused once and then taken."""
     found = repairs.after(refused, {**LONG, "max_tokens": 10_000})
     assert found is not None
     return repairs.learn(model, refused, found[1])

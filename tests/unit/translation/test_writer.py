@@ -165,7 +165,7 @@ def test_a_call_without_a_name_is_a_broken_answer() -> None:
 def test_odd_answers(chunks: list[dict[str, Any]], expected: list[Any] | None) -> None:
     events = chat(*chunks)
     if expected is None:
-        # Cut in the middle of a call: the SDK cannot parse it either, but it is told why.
+        # Cut in the middle of a call: the SDK cannot parse it either, but learns why.
         assert as_json(events[-2])["delta"]["stop_reason"] == "max_tokens"
         assert as_json(assembled(events))["content"][0]["input"] == {"arguments": '{"x'}
         return

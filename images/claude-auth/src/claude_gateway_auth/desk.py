@@ -144,7 +144,7 @@ class Desk:
         self._set(running, flow.link_shown(running.state, found, clock()))
 
     async def _exchange(self, running: _Running, code: str) -> None:
-        """Give the code to Claude Code and store the login; never cancelled, since a code can be used once."""
+        """Pass the code to Claude Code and store the login; never cancelled, since a code can be used once."""
         found: bytes | Trouble = Trouble.CLI
         try:
             if running.conversation is not None:

@@ -68,7 +68,7 @@ class Keeper:
     async def note(
         self, credential: Credential, say: Callable[[LoginState], LoginState], *, before: str | None = None
     ) -> bool:
-        """Change the state alone; nothing, if there is no login, or another one than ``before``. Raises StoreError."""
+        """Change only the state; do nothing if there is no login or it is not ``before``. Raises StoreError."""
 
         def change(stored: Stored) -> Mapping[str, bytes] | None:
             found = of(credential, stored)
@@ -79,7 +79,7 @@ class Keeper:
         return await self.change(credential, change)
 
     async def not_refreshed(self, credential: Credential, outcome: Outcome, message: str, *, before: str) -> None:
-        """Note that a refresh gave no new login. Raises StoreError."""
+        """Note that a refresh returned no new login. Raises StoreError."""
         now = clock()
         await self.note(credential, lambda state: states.not_refreshed(state, outcome, message, now), before=before)
 

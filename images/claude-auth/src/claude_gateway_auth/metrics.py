@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, ProcessCollector, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.contract.login import Outcome
 from claude_gateway_auth.credential import Ref
 
@@ -20,7 +20,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._refreshes = Counter(
-            names.METRIC_LOGIN_REFRESHES,
+            metric_names.LOGIN_REFRESHES,
             "Refreshes of a login by outcome: `ok`, `rejected` (somebody has to sign in again) or `unavailable`.",
             [*LABELS, "outcome"],
             registry=self.registry,
@@ -33,7 +33,7 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the seconds left of each login now."""
         family = GaugeMetricFamily(
-            names.METRIC_LOGIN_EXPIRY,
+            metric_names.LOGIN_EXPIRY,
             "Seconds until the login's access token ends; negative after that.",
             labels=LABELS,
         )

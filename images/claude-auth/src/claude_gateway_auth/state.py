@@ -41,7 +41,7 @@ def signed_in(login: OAuth | LongLivedToken, *, by: str, now: datetime) -> Login
 
 
 def refreshed(state: LoginState, login: OAuth, now: datetime) -> LoginState:
-    """Return the state after a refresh that gave a new login."""
+    """Return the state after a refresh that returned a new login."""
     return state.model_copy(
         update={
             "refreshed_at": now,
@@ -54,7 +54,7 @@ def refreshed(state: LoginState, login: OAuth, now: datetime) -> LoginState:
 
 
 def not_refreshed(state: LoginState, outcome: Outcome, message: str, now: datetime) -> LoginState:
-    """Return the state after a refresh that gave no new login."""
+    """Return the state after a refresh that returned no new login."""
     return state.model_copy(update={"refresh": Refresh(at=now, outcome=outcome, message=message)})
 
 

@@ -24,7 +24,7 @@ class Usage:
     """The token counts of a call, from its first and last events."""
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
+        """Start without counts."""
         self.counts: dict[str, int] = {}
         self.model: str | None = None
         self.stop_reason: str | None = None

@@ -5,7 +5,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from claude_gateway import names
+from claude_gateway import metric_names
 
 _SECONDS: Final = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -17,37 +17,37 @@ class Metrics:
         """Count in a registry of its own."""
         self.registry = CollectorRegistry()
         gauges: Mapping[str, tuple[str, Callable[[], int]]] = {
-            names.METRIC_BACKEND_RUNNING: ("Requests that a Claude Code process is answering.", running),
-            names.METRIC_BACKEND_QUEUE: ("Requests that wait for their turn.", waiting),
-            names.METRIC_BACKEND_READY: ("Claude Code processes that wait for a request.", ready),
+            metric_names.BACKEND_RUNNING: ("Requests that a Claude Code process is answering.", running),
+            metric_names.BACKEND_QUEUE: ("Requests that wait for their turn.", waiting),
+            metric_names.BACKEND_READY: ("Claude Code processes that wait for a request.", ready),
         }
         for name, (text, value) in gauges.items():
             Gauge(name, text, registry=self.registry).set_function(value)
         self._requests = Counter(
-            names.METRIC_BACKEND_REQUESTS,
+            metric_names.BACKEND_REQUESTS,
             "Requests by caller and HTTP status; 499 for a client that left.",
             ("caller", "status"),
             registry=self.registry,
         )
         self._tokens = Counter(
-            names.METRIC_BACKEND_TOKENS, "Tokens of all answers, by kind.", ("kind",), registry=self.registry
+            metric_names.BACKEND_TOKENS, "Tokens of all answers, by kind.", ("kind",), registry=self.registry
         )
         self.starts = Counter(
-            names.METRIC_BACKEND_STARTS, "Claude Code processes started.", ("outcome",), registry=self.registry
+            metric_names.BACKEND_STARTS, "Claude Code processes started.", ("outcome",), registry=self.registry
         )
         self.first_event = Histogram(
-            names.METRIC_BACKEND_FIRST_EVENT,
+            metric_names.BACKEND_FIRST_EVENT,
             "Time from a request's turn to the first event of its answer.",
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.calls_refused = Counter(
-            names.METRIC_BACKEND_CALLS_REFUSED,
+            metric_names.BACKEND_CALLS_REFUSED,
             "Further calls of Claude Code that were not passed on to Anthropic.",
             registry=self.registry,
         )
         self.egress_refused = Counter(
-            names.METRIC_BACKEND_EGRESS_REFUSED,
+            metric_names.BACKEND_EGRESS_REFUSED,
             "Connections of Claude Code to hosts that are not allowed.",
             registry=self.registry,
         )

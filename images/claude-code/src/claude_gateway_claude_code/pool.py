@@ -130,7 +130,7 @@ class Pool:
                 self.end(session)
 
     def _shortest(self) -> tuple[bytes, _Shelf] | None:
-        """The login that lacks most; none while a request itself waits for a process to start."""
+        """Return the login with the fewest ready sessions; None while a request waits for a process to start."""
         if self._wanted or not self._shelves:
             return None
         digest, shelf = min(self._shelves.items(), key=lambda item: len(item[1].ready))

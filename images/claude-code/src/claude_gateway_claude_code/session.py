@@ -145,7 +145,7 @@ class Session:
         await self._child.remove()
 
     async def _prepare(self, turn: Turn, model: str, *, limit: Json | None = None, more: str = "") -> None:
-        """Say all that comes before the last message."""
+        """Send everything that comes before the last message."""
         system = [text for text in (turn.system, more) if text]
         begun = await self._control({"subtype": "initialize", "systemPrompt": system, "hooks": _HOOKS})
         environment = {"CLAUDE_CODE_EFFORT_LEVEL": "unset", "ANTHROPIC_BETAS": ",".join(turn.betas)}
@@ -166,7 +166,7 @@ class Session:
                 )
 
     async def _say(self, message: Json, *, now: bool) -> None:
-        """Say the user's turn, and wait until one that asks nothing yet is noted."""
+        """Send the user's turn; without ``now``, ask no answer, and wait until the CLI has taken it in."""
         # ``client_composed``: without it, `@path` would read a file and `/name` run a command.
         said = {"type": "user", "parent_tool_use_id": None, "client_composed": True, "message": message}
         await self._send(said if now else {**said, "shouldQuery": False})

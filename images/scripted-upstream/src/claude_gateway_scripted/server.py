@@ -334,7 +334,7 @@ def _stamp() -> Stamp:
 
 
 def _shape(endpoint: str, request: web.BaseRequest) -> Format:
-    """Return the format whose envelope an answer has; paths that two vendors share are told apart as they do."""
+    """Return the format whose envelope an answer has; where two vendors share a path, a header decides."""
     if endpoint in _FORMATS:
         return _FORMATS[endpoint]
     anthropics = endpoint.startswith("/messages") or "anthropic-version" in request.headers

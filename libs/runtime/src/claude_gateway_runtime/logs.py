@@ -1,7 +1,7 @@
 """Log lines of every process: one JSON object a line on standard output, written through standard ``logging``.
 
 Fields: ``time`` (RFC 3339, UTC), ``level``, ``event`` (what happened, a few fixed words), ``logger``, then the event's
-own. Nothing is redacted: callers name every field that they log, and none may be content or a secret. Of an unexpected
+own. Nothing is redacted: callers name every field that they log, and none may be content or a secret. For an unexpected
 exception, also one that a library logs, only the type and the place are written: its message could quote its input.
 """
 

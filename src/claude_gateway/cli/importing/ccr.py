@@ -73,7 +73,7 @@ def convert(config: Mapping[Any, Any], report: Report, *, vault: Vault) -> Draft
 
 
 def _variables(top: Section, vault: Vault) -> None:
-    """Let the values that providers refer to, and that are in the file itself, be found."""
+    """Make the values of the file itself known to the vault, because providers refer to them."""
     for ours, theirs in (
         ("GOOGLE_CLOUD_PROJECT", "VERTEX_AI_PROJECT_ID"),
         ("GOOGLE_CLOUD_LOCATION", "VERTEX_AI_LOCATION"),

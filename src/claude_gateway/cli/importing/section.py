@@ -79,7 +79,7 @@ class Section:
         return self._take(key)
 
     def left(self) -> list[str]:
-        """Return the keys that nobody has asked for; every setting that is known is asked for."""
+        """Return the keys that were not read; every known setting is read."""
         names = (str(key) for key, value in self._value.items() if value is not None)
         return [name for name in names if name not in self._taken]
 

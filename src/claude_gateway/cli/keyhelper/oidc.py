@@ -1,4 +1,4 @@
-"""A token from an OpenID Connect provider's token endpoint, or signed here with a key of one's own."""
+"""Tokens for the key helper: from an OpenID Connect provider's token endpoint, or signed here with a local key."""
 
 import base64
 import json
@@ -93,7 +93,7 @@ def _refused(answer: Answer, grant: Grant) -> Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token that is signed here says."""
+    """The claims of a token that is signed here; ``lifetime`` is in seconds, ``more`` are further claims."""
 
     issuer: str
     subject: str
@@ -107,7 +107,10 @@ def sign(key_file: Path, claims: Claims, *, algorithm: str, key_id: str | None) 
     try:
         import jwt
     except ImportError:
-        raise Trouble("PyJWT is not installed, which signs the token", fix=_INSTALL) from None
+        raise Trouble("PyJWT, which signs the token, is not installed", fix=_INSTALL) from None
+    if algorithm not in jwt.algorithms.get_default_algorithms():
+        # PyJWT alone has only algorithms with a shared secret.
+        raise Trouble(f"cryptography, which {algorithm} needs, is not installed", fix=_INSTALL)
     now = time.time()
     secret = smallfiles.read(key_file, what="the signing key", fix="Check --sign-with.")
     payload = {
@@ -122,7 +125,7 @@ def sign(key_file: Path, claims: Claims, *, algorithm: str, key_id: str | None) 
     }
     try:
         token = jwt.encode(payload, secret, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
-    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):
+    except (jwt.PyJWTError, ValueError, TypeError):
         raise Trouble(
             f"{key_file} cannot sign with {algorithm}",
             fix="RS256 needs an RSA key, ES256 an EC key on P-256, EdDSA an Ed25519 key, each in PEM; see --algorithm.",
@@ -139,5 +142,5 @@ def claim(text: str) -> tuple[str, str]:
 
 
 def shown(claims: Claims) -> str:
-    """Return what makes two ways to sign different, for the cache's file name."""
+    """Return the claims as text: part of the name of the cache file, so that other claims have another file."""
     return json.dumps([claims.issuer, claims.subject, claims.audience, claims.lifetime, sorted(claims.more.items())])

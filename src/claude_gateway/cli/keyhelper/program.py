@@ -111,7 +111,7 @@ def _read(child: "subprocess.Popen[bytes]", *, deadline: float, limit: int) -> t
                 if not piece:
                     selector.unregister(key.fileobj)
                 pieces[key.fd] += piece
-                # Of what it prints, the start is the key; of what it complains about, the end says why it failed.
+                # The start of standard output is the key; the end of standard error says why it failed.
                 del pieces[second][:-_LARGEST]
     if len(pieces[first]) <= limit:
         try:

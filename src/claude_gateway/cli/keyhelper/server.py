@@ -22,7 +22,7 @@ _SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status and the JSON object of an answer; empty if it was no object. It may hold a key."""
+    """The status and the JSON object of an answer; empty if it was not an object. It may hold a key."""
 
     status: int
     value: Mapping[str, Any] = field(repr=False)

@@ -68,7 +68,7 @@ _STDIN: Final = Path("-")
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="table: for people, the dearest 50 groups. json: all groups, for programs.",
+    help="table: for people, the 50 most expensive groups. json: all groups, for programs.",
 )
 def spend(
     *,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.cli import web
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.spending.totals import Period, Totals
@@ -16,8 +16,8 @@ from claude_gateway.contract.spent import Sum
 
 _SECONDS: Final = 60.0
 _METRICS: Final = (
-    (names.METRIC_COST, ("client", "route", "provider", "model")),
-    (names.METRIC_AGENT_COST, ("client", "agent_type", "request_class")),
+    (metric_names.COST, ("client", "route", "provider", "model")),
+    (metric_names.AGENT_COST, ("client", "agent_type", "request_class")),
 )
 """The metrics of money, with their labels."""
 

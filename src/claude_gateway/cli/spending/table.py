@@ -16,7 +16,7 @@ _TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_c
 
 
 def lines(totals: Totals, period: Period, *, source: str) -> Iterator[str]:
-    """Yield the lines of a table: the dearest groups, then the total; ``*`` marks costs that are partly estimates."""
+    """Yield the lines of a table: the most expensive groups, then the total; ``*`` marks costs with estimates."""
     yield printable(f"{_time(period.since)} to {_time(period.until)} UTC, from {source}")
     groups, total = totals.ordered(), totals.total
     if not groups:

@@ -72,7 +72,7 @@ class Totals:
         return found
 
     def ordered(self) -> Sequence[tuple[tuple[str, ...], Sum]]:
-        """Return the groups, the dearest first."""
+        """Return the groups, the most expensive first."""
         return sorted(self.groups.items(), key=lambda item: (-item[1].cost, item[0]))
 
 

@@ -43,7 +43,7 @@ def expect_stream(reply: Reply) -> list[sse.Event]:
     return found
 
 
-@check("bedrock.invoke", "`POST /model/{id}/invoke` gives a message as one JSON document", Need.BEDROCK)
+@check("bedrock.invoke", "`POST /model/{id}/invoke` returns a message as one JSON document", Need.BEDROCK)
 def invoke_whole(bench: Bench) -> str:
     reply = invoke(bench, bench.models.bedrock_id).expect(200)
     expect(reply.json.get("type") == "message" and text_of(reply.json), str(reply))

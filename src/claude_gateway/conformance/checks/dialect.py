@@ -38,7 +38,7 @@ def offered(seen: Seen) -> list[str]:
 
 @check(
     "dialect.answer",
-    "A Messages request to a model that is not Claude gives a message",
+    "A Messages request to a model that is not Claude returns a message",
     Need.OTHER,
     source=Source.PROJECT,
 )

@@ -1,6 +1,7 @@
 """Complete answers in irregular form, as OpenAI-compatible servers send them: nothing of them is lost."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from claude_gateway.conformance import chat, sse
@@ -12,6 +13,7 @@ from claude_gateway.conformance.requirement import Need, Source, expect
 _TOOLS: Final = [
     {"name": name, "description": f"The tool {name}", "input_schema": {"type": "object"}} for name in ("Read", "Grep")
 ]
+_STOP: Final = (chat.chunk(finish="stop"), chat.DONE)
 _END: Final = (chat.chunk(finish="tool_calls"), chat.DONE)
 _SEPARATORS: Final = "a\u2028b\u2029c\u0085d"
 
@@ -22,9 +24,21 @@ def _events(bench: Bench, *pieces: str) -> list[sse.Event]:
     return bench.stream(to_other(bench, tools=_TOOLS), timeout=60)
 
 
-def _calls(events: list[sse.Event]) -> list[tuple[str, Any]]:
-    """Return name and input of each tool call of a stream."""
-    return [(block["name"], block["input"]) for block in sse.blocks(events) if block.get("type") == "tool_use"]
+def _text(bench: Bench, expected: str, *pieces: str) -> str:
+    """Return the text of a stream for which the server sends these pieces. Raises Failed if it is not as expected."""
+    found = sse.text(_events(bench, *pieces))
+    expect(found == expected, f"arrived as {found!r}")
+    return found
+
+
+def _calls(blocks: Iterable[dict[str, Any]]) -> list[tuple[str, Any]]:
+    """Return name and input of each tool call among the blocks of an answer."""
+    return [(block["name"], block["input"]) for block in blocks if block.get("type") == "tool_use"]
+
+
+def _streamed_calls(bench: Bench, *pieces: str) -> list[tuple[str, Any]]:
+    """Return the tool calls of a stream for which the server sends these pieces, and its end."""
+    return _calls(sse.blocks(_events(bench, *pieces, *_END)))
 
 
 @check(
@@ -35,9 +49,7 @@ def _calls(events: list[sse.Event]) -> list[tuple[str, Any]]:
     source=Source.PROJECT,
 )
 def line_separators(bench: Bench) -> str:
-    events = _events(bench, chat.text(_SEPARATORS), chat.chunk(finish="stop"), chat.DONE)
-    expect(sse.text(events) == _SEPARATORS, f"arrived as {sse.text(events)!r}")
-    return repr(sse.text(events))
+    return repr(_text(bench, _SEPARATORS, chat.text(_SEPARATORS), *_STOP))
 
 
 @check(
@@ -50,11 +62,8 @@ def line_separators(bench: Bench) -> str:
 def lines(bench: Bench) -> str:
     first = "\ufeff" + chat.text("one ").replace("\n", "\r\n")
     head, _, rest = chat.text("two ").partition(", ")
-    events = _events(
-        bench, first, ": a comment\n\n", f"{head},\ndata: {rest}", chat.text("three"), chat.chunk(finish="stop")
-    )
-    expect(sse.text(events) == "one two three", f"arrived as {sse.text(events)!r}")
-    return sse.text(events)
+    pieces = [first, ": a comment\n\n", f"{head},\ndata: {rest}", chat.text("three"), chat.chunk(finish="stop")]
+    return _text(bench, "one two three", *pieces)
 
 
 @check(
@@ -72,9 +81,7 @@ def chunks(bench: Bench) -> str:
         chat.chunk({"content": None}),
         chat.chunk({"content": [{"type": "text", "text": "two "}]}),
     ]
-    events = _events(bench, chat.text("one "), *odd, chat.text("three"), chat.chunk(finish="stop"), chat.DONE)
-    expect(sse.text(events) == "one two three", f"arrived as {sse.text(events)!r}")
-    return sse.text(events)
+    return _text(bench, "one two three", chat.text("one "), *odd, chat.text("three"), *_STOP)
 
 
 @check(
@@ -85,9 +92,7 @@ def chunks(bench: Bench) -> str:
     source=Source.PROJECT,
 )
 def whole_for_stream(bench: Bench) -> str:
-    events = _events(bench, chat.whole("all at once"))
-    expect(sse.text(events) == "all at once", f"arrived as {sse.text(events)!r}")
-    return sse.text(events)
+    return _text(bench, "all at once", chat.whole("all at once"))
 
 
 @check(
@@ -102,7 +107,7 @@ def calls_one_index(bench: Bench) -> str:
     for index in (0, None):
         first = chat.call('{"a": 1}', index=index, ident="call_1", name="Read")
         second = chat.call('{"b": 2}', index=index, ident="call_2", name="Grep")
-        found = _calls(_events(bench, first, second, *_END))
+        found = _streamed_calls(bench, first, second)
         expect(found == expected, f"with index {index}: {found}")
     return json.dumps(expected)
 
@@ -116,7 +121,7 @@ def calls_one_index(bench: Bench) -> str:
 )
 def calls_repeated(bench: Bench) -> str:
     pieces = [chat.call('{"a": ', ident="call_1", name="Read"), chat.call("1}")]
-    found = _calls(_events(bench, *pieces, chat.call('{"a": 1}', ident="call_1", name="Read"), *_END))
+    found = _streamed_calls(bench, *pieces, chat.call('{"a": 1}', ident="call_1", name="Read"))
     expect(found == [("Read", {"a": 1})], f"{found}")
     return json.dumps(found)
 
@@ -129,12 +134,12 @@ def calls_repeated(bench: Bench) -> str:
     source=Source.PROJECT,
 )
 def calls_object(bench: Bench) -> str:
-    found = _calls(_events(bench, chat.call({"a": 1}, ident="call_1", name="Read"), *_END))
+    found = _streamed_calls(bench, chat.call({"a": 1}, ident="call_1", name="Read"))
     expect(found == [("Read", {"a": 1})], f"streamed: {found}")
     made = {"id": "call_1", "type": "function", "function": {"name": "Read", "arguments": {"a": 1}}}
     bench.script(raw=[chat.whole(None, finish="tool_calls", tool_calls=[made])])
     message = bench.answer(to_other(bench, tools=_TOOLS))
-    calls = [(block["name"], block["input"]) for block in message["content"] if block.get("type") == "tool_use"]
+    calls = _calls(message["content"])
     expect(calls == [("Read", {"a": 1})], f"not streamed: {calls}")
     return json.dumps(calls)
 
@@ -151,7 +156,7 @@ def refusal(bench: Bench) -> str:
     bench.script(raw=[chat.whole(None, refusal=said)])
     message = bench.answer(to_other(bench))
     expect(said in text_of(message), f"{message['content']}")
-    events = _events(bench, chat.chunk({"refusal": said}), chat.chunk(finish="stop"), chat.DONE)
+    events = _events(bench, chat.chunk({"refusal": said}), *_STOP)
     expect(said in sse.text(events), f"streamed: {sse.text(events)!r}")
     return f"{message['stop_reason']}, {said}"
 

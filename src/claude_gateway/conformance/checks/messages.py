@@ -14,7 +14,7 @@ COUNTS: Final = 27
 MEGABYTES: Final = 32
 
 
-@check("messages.answer", "`POST /v1/messages` gives a message: type, role, content, stop_reason and usage")
+@check("messages.answer", "`POST /v1/messages` returns a message: type, role, content, stop_reason and usage")
 def answer(bench: Bench) -> str:
     message = bench.answer(bench.body())
     expect(message.get("role") == "assistant", f"role {message.get('role')!r}")

@@ -1,4 +1,4 @@
-"""Answers of a model that is not Claude that broke off, failed or hold nothing: none may look like a complete one."""
+"""Broken, failed and empty answers of a model that is not Claude: none may look like a complete one."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from claude_gateway.conformance.requirement import Need, Source, expect, shorten
 _FAILED: Final = ("error", "abort", "network_error", "insufficient_system_resource", "malformed_function_call")
 """Reasons with which Chat Completions servers end an answer that failed."""
 _LENGTH: Final = ("length", "model_length", "model_context_window_exceeded")
-"""Reasons with which they end an answer for which there was no more room."""
+"""Reasons with which they end an answer that is cut off for lack of room."""
 _HTML: Final = "<!DOCTYPE html><html><head><title>Service Unavailable</title></head><body>busy</body></html>"
 _ERROR: Final = {"error": {"message": "The engine is overloaded", "type": "server_error", "code": 503}}
 _TOOL: Final = {"name": "Read", "description": "Reads a file", "input_schema": {"type": "object"}}

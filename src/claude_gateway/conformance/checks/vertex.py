@@ -32,7 +32,7 @@ def predict(bench: Bench, model: str, *, stream: bool = False, auth: Headers | N
     return bench.post(path(bench, model, action), body(bench, **({"stream": True} if stream else {})), auth=auth)
 
 
-@check("vertex.raw-predict", "`:rawPredict` gives a message as one JSON document", Need.VERTEX)
+@check("vertex.raw-predict", "`:rawPredict` returns a message as one JSON document", Need.VERTEX)
 def raw_predict(bench: Bench) -> str:
     reply = predict(bench, bench.models.vertex_id).expect(200)
     expect(reply.json.get("type") == "message" and text_of(reply.json), str(reply))

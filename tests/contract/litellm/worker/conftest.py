@@ -18,7 +18,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Scripted]:
-    """A scripted upstream, forgetful between tests by ``fresh``."""
+    """A scripted upstream; ``fresh`` empties it between tests."""
     with Scripted() as scripted:
         yield scripted
 

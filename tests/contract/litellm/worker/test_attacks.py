@@ -108,7 +108,7 @@ STRUCTURES: Final = {
 
 
 def attacks(url: str) -> dict[str, Any]:
-    """Every keyword of LiteLLM's that I know to steer a call, set to something that would show."""
+    """Every known keyword of LiteLLM's that steers a call, set to something that would show."""
     return {
         **dict.fromkeys(NAMES, CANARY),
         **dict.fromkeys(ADDRESSES, url),

@@ -197,8 +197,8 @@ def test_a_stream_goes_to_the_streaming_path(cloud: Cloud, private_key: str) -> 
         worker.apply(bundle)
         (only,) = json.loads(bundle.gateway)["routes"][0]["targets"]
         with worker.stream("/v1/messages", only["id"], {**HELLO, "stream": True}) as response:
-            told = events(response.read().decode())
-    assert "hello from Vertex" in json.dumps(told)
+            received = events(response.read().decode())
+    assert "hello from Vertex" in json.dumps(received)
     assert [seen.path.partition("?")[0] for seen in cloud.model_requests()] == [f"{GEMINI_PATH}:streamGenerateContent"]
 
 

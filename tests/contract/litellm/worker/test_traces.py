@@ -1,6 +1,6 @@
 """Trace headers from a caller, or from the gateway's span, to what LiteLLM asks: every format, whole and streamed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
@@ -31,12 +31,6 @@ ASKED: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "responses, streamed": ("/v1/responses", {"model": "mistral-large", "input": "hello", "stream": True}),
     "embeddings": ("/v1/embeddings", {"model": "mistral-large", "input": "hello"}),
 }
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The order in which requests that wait for limits are let in, and who is not let wait."""
+"""The order in which requests that wait for limits are admitted, and which ones may not wait."""
 
 import asyncio
 from collections.abc import Sequence

@@ -433,7 +433,7 @@ _NAMES = st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "groups", "t
 
 @given(claims=st.dictionaries(_NAMES, _VALUES, max_size=8), keep=st.booleans())
 async def test_any_claims_are_accepted_or_refused_in_words(claims: dict[str, Any], keep: bool) -> None:
-    """Whoever is let in has the issuer, the audience and the group that the rule wants, and a time that is not over."""
+    """Every accepted token has the issuer, the audience and the group that the rule wants, and has not expired."""
     rule = _RULE.model_copy(update={"claims": {"groups": ("platform",)}})
     door = _door(Signer.of("ES256"), rule=rule)
     said = {**(valid(groups=["platform"]) if keep else {}), **claims}

@@ -1,4 +1,4 @@
-"""A body is read without being written anew: what is not changed stays byte for byte."""
+"""A body is read without being serialised again: what is not changed stays byte for byte."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A cloud's credential is fetched once for all who wait, renewed before its end, and not asked for in vain."""
+"""A cloud's credential is fetched once for all who wait, renewed before its end, and not fetched without need."""
 
 import asyncio
 import threading

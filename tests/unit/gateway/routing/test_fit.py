@@ -97,15 +97,15 @@ def test_thinking_is_left_out_rather_than_rejected(how: str) -> None:
     assert _fit(_facts("hi", thinking={"type": "disabled"}), plain, thinker) == ["plain", "thinker"]
 
 
-def test_of_a_target_that_takes_any_model_the_table_is_asked() -> None:
+def test_the_table_of_models_decides_for_a_target_that_takes_any_model() -> None:
     def any_model(provider: str, **more: Any) -> Target:
         return target(id=f"ns/m/{provider}", base_url="http://a", provider=provider, model="*", **more)
 
     seen = _facts(_IMAGE)
     assert _fit(seen, any_model("openai"), any_model("gemini"), asked="o3-mini") == ["gemini"]
     assert _fit(seen, any_model("openai"), any_model("gemini"), asked="gpt-5") == ["openai", "gemini"]
-    told = any_model("openai", has=(Ability.IMAGES, Ability.DOCUMENTS))
-    assert _fit(seen, told, any_model("gemini"), asked="o3-mini") == ["openai", "gemini"]
+    declared = any_model("openai", has=(Ability.IMAGES, Ability.DOCUMENTS))
+    assert _fit(seen, declared, any_model("gemini"), asked="o3-mini") == ["openai", "gemini"]
     old = any_model("anthropic", wire=Wire.BEDROCK)
     assert _fit(_long(45_000), old, _named("other"), asked="claude-haiku-4-5") == ["other"]
     assert _fit(_long(45_000), old, _named("other"), asked="claude-haiku-5-5") == ["anthropic", "other"]

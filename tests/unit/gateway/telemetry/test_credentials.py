@@ -50,7 +50,7 @@ _ABOUT_THE_REQUEST: dict[str, tuple[int, dict[str, str], bytes]] = {
     "a rate limit": (429, {}, anthropic("rate_limit_error", "Your account is suspended")),
     "a bad request": (400, {}, anthropic("authentication_error", "m")),
     "an odd document": (403, {}, b'{"error": {"type": ["permission_error"], "message": 7}}'),
-    "a message that is no text": (403, {}, b'{"error": {"type": "permission_error", "message": 7}}'),
+    "a message that is not text": (403, {}, b'{"error": {"type": "permission_error", "message": 7}}'),
     "not an object": (403, {}, b"[]"),
     "a huge document": (403, {}, anthropic("authentication_error", "x" * 100_000)),
 }

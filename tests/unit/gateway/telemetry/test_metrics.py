@@ -60,7 +60,7 @@ def test_a_request_is_counted_with_its_tokens_and_times() -> None:
     labels = "gen_ai_operation_name=chat,gen_ai_provider_name=aws.bedrock,gen_ai_request_model=ns/a"
     assert found[f"gen_ai_client_token_usage_sum{{{labels},gen_ai_token_type=input}}"] == 20, "with those of the cache"
     assert f"gen_ai_client_token_usage_sum{{{labels},gen_ai_token_type=output}}" not in found
-    assert f"gen_ai_server_time_per_output_token_seconds_sum{{{labels}}}" not in found, "it was no stream"
+    assert f"gen_ai_server_time_per_output_token_seconds_sum{{{labels}}}" not in found, "it was not a stream"
     assert found["claude_gateway_upstream_errors_total{kind=overloaded,provider=openai,reason=,route=ns/a}"] == 2
     assert found["claude_gateway_failovers_total{route=ns/a}"] == 2
     assert found["claude_gateway_requests_in_flight{}"] == 3

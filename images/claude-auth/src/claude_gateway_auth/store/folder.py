@@ -39,7 +39,7 @@ class FolderStore:
             raise StoreError(f"another process writes the logins in {folder}: a login has one writer") from None
 
     def close(self) -> None:
-        """Let another process have the folder."""
+        """Release the folder for another process."""
         os.close(self._lock)
 
     async def credentials(self) -> tuple[Credential, ...]:

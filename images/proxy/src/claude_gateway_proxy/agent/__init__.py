@@ -1,1 +1,1 @@
-"""The agent: takes the bundle from a source, verifies it, swaps it into the run directory and tells what is live."""
+"""The agent: takes the bundle from a source, verifies it, swaps it into the run directory and reports what is live."""

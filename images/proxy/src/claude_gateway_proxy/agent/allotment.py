@@ -25,7 +25,7 @@ class AllotmentKeeper:
     def __init__(
         self, access: Access, *, namespace: str, name: str, pod: str, folder: Path, watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        """Nothing is asked before ``run``."""
+        """Send no request before ``run``."""
         self._pod, self._path = pod, folder / ALLOTMENT_JSON
         self._news = asyncio.Event()
         named = Named(kind="ConfigMap", resource="configmaps", namespace=namespace, name=name)

@@ -77,7 +77,7 @@ class Follower:
         self._failures = 0
 
     async def run(self) -> None:
-        """Get once, then watch, until cancelled: a lost watch resumes, one that cannot begins with another get.
+        """Get once, then watch, until cancelled. A lost watch resumes; where it cannot resume, get again.
 
         A watch after a get begins with what is there, not at the version of the object: an API server that started
         after the object's last change would call that too old each time.

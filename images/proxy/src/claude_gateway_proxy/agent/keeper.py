@@ -123,7 +123,7 @@ class Keeper:
             emit(_log, "bundle_refused", level=logging.ERROR, revision=wanted, kept=kept, error=error)
 
     def _without(self, *, wanted: str | None, error: str) -> None:
-        """Report that the source has nothing to judge, as before its first bundle."""
+        """Report that the source has no bundle, as before its first one."""
         if self._fault(wanted=wanted, error=error):
             emit(_log, "bundle_missing", kept=self.kept.revision, error=error)
 

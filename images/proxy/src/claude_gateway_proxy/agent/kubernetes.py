@@ -21,14 +21,14 @@ _GZIP: Final = 31
 
 
 class ReportToken:
-    """What a reader of ``/status`` has to show; nobody may read before it is known."""
+    """The bearer token that a reader of ``/status`` must present."""
 
     def __init__(self) -> None:
-        """Not known yet."""
+        """Start without a token, which admits nobody."""
         self._value = b""
 
     def put(self, value: bytes | None) -> None:
-        """From now on it is this one."""
+        """Replace the token; None and an empty one admit nobody."""
         self._value = (value or b"").strip()
 
     def admits(self, authorization: str | None) -> bool:
@@ -42,7 +42,7 @@ class KubernetesSource:
     """Watches the two objects named ``name``; ``report_token`` is kept up to date beside the bundle."""
 
     def __init__(self, access: Access, *, namespace: str, name: str, watch_seconds: int = WATCH_SECONDS) -> None:
-        """Nothing is asked before ``run``."""
+        """Send no request before ``run``."""
         self.report_token = ReportToken()
         self._name = f"{namespace}/{name}"
         self._news = asyncio.Event()

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.contract.report import PodReport
 from claude_gateway_proxy.agent import exposition
 from claude_gateway_proxy.agent.keeper import Keeper
@@ -19,32 +19,32 @@ AGENT: Final = "agent"
 
 
 def own_families(*, keeper: Keeper, report: PodReport, up: Mapping[str, bool]) -> Iterable[Metric]:
-    """The agent's families; ``up`` says by name which process gave its metrics just now."""
+    """The agent's families; ``up`` says for each process by name whether its metrics could be read."""
     labels = [exposition.LABEL]
     running = GaugeMetricFamily(
-        names.METRIC_PROCESS_UP, "Whether the process gave its metrics for this page.", labels=labels
+        metric_names.PROCESS_UP, "Whether the metrics of the process could be read for this page.", labels=labels
     )
     for name, answered in {AGENT: True, **up}.items():
         running.add_metric([name], float(answered))
     yield running
     if keeper.kept.revision is not None:
         info = GaugeMetricFamily(
-            names.METRIC_CONFIG_INFO, "Always 1; the revision that the process holds.", labels=[*labels, "revision"]
+            metric_names.CONFIG_INFO, "Always 1; the revision that the process holds.", labels=[*labels, "revision"]
         )
         info.add_metric([AGENT, keeper.kept.revision], 1)
         yield info
     yield GaugeMetricFamily(
-        names.METRIC_CONFIG_IN_SYNC,
+        metric_names.CONFIG_IN_SYNC,
         "Whether gateway and LiteLLM worker both serve the newest revision that the source offered.",
         value=float(report.live is not None and report.live == report.wanted),
     )
-    swaps = CounterMetricFamily(names.METRIC_CONFIG_SWAPS, "Bundles swapped into the run directory.", labels=labels)
+    swaps = CounterMetricFamily(metric_names.CONFIG_SWAPS, "Bundles swapped into the run directory.", labels=labels)
     swaps.add_metric([AGENT], keeper.swaps)
     yield swaps
-    errors = CounterMetricFamily(names.METRIC_CONFIG_ERRORS, "Bundles refused.", labels=labels)
+    errors = CounterMetricFamily(metric_names.CONFIG_ERRORS, "Bundles refused.", labels=labels)
     errors.add_metric([AGENT], keeper.refusals)
     yield errors
-    tasks = GaugeMetricFamily(names.METRIC_TASKS, "Unfinished asyncio tasks of the process.", labels=labels)
+    tasks = GaugeMetricFamily(metric_names.TASKS, "Unfinished asyncio tasks of the process.", labels=labels)
     tasks.add_metric([AGENT], running_tasks())
     yield tasks
 

@@ -1,4 +1,4 @@
-"""What is live in the pod: asks its processes, keeps the newest report and wakes who waits for news."""
+"""What is live in the pod: asks its processes, keeps the newest report, and wakes those who wait for news."""
 
 import asyncio
 from typing import Final
@@ -12,7 +12,7 @@ IDLE_SECONDS: Final = 1.0
 SWAP_SECONDS: Final = 0.05
 """The same while a new bundle is on its way into the processes."""
 SWAP_ROUNDS: Final = 400
-"""Quick rounds after a change; a process that has not loaded it by then is asked at leisure again."""
+"""Quick rounds after a change; a process that has not loaded it by then is asked at the usual pace again."""
 
 News = tuple[object, ...]
 
@@ -45,7 +45,7 @@ class Monitor:
     """Holds the pod's newest report; ``run`` keeps it new."""
 
     def __init__(self, *, gateway: Process, litellm: Process, kept: Kept) -> None:
-        """Nothing is asked before ``run``."""
+        """Ask no process before ``run`` or ``ask``."""
         self.report = pod_report(kept=kept, gateway=None, litellm=None)
         self._processes = (gateway, litellm)
         self._kept = kept
@@ -73,7 +73,7 @@ class Monitor:
                 continue
 
     async def ask(self) -> PodReport:
-        """Ask both processes now; gives the report and wakes those who wait if it has news."""
+        """Ask both processes now and return the report; wake those who wait if it has news."""
         gateway, litellm = await asyncio.gather(*(process.report() for process in self._processes))
         report = pod_report(kept=self._kept, gateway=gateway, litellm=litellm)
         turned = news(report) != news(self.report)

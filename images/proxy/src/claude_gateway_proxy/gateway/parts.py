@@ -20,6 +20,7 @@ from claude_gateway_proxy.gateway.telemetry import otlp
 from claude_gateway_proxy.gateway.usage.sinks import sink_of
 from claude_gateway_proxy.gateway.usage.usage import UsageEvents
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.server.certificate import Certificate
 from claude_gateway_runtime.server.protocol import App
 
 _log: Final = logging.getLogger(__name__)
@@ -34,6 +35,13 @@ def public(settings: Settings, app: App) -> App:
         return app
     secret = None if secret_file is None else ProxySecret(secret_file)
     return Proxies(app, header=header, networks=settings.client_cert_networks, secret=secret)
+
+
+def certificate(settings: Settings) -> Certificate | None:
+    """Return the certificate of HTTPS; None without one. Raises OSError."""
+    if settings.certificate is None:
+        return None
+    return Certificate(*settings.certificate, client_ca_file=settings.tls_client_ca_file)
 
 
 def responses(settings: Settings) -> ResponseCache | None:

@@ -38,7 +38,6 @@ from claude_gateway_proxy.gateway.upstream import documents
 from claude_gateway_proxy.gateway.upstream.worker import Worker
 from claude_gateway_runtime.follower import Follower, Loaded, Refused
 from claude_gateway_runtime.logs import emit
-from claude_gateway_runtime.server.certificate import Certificate
 from claude_gateway_runtime.server.drain import drain
 from claude_gateway_runtime.server.listener import Listener, bind
 from claude_gateway_runtime.server.protocol import Limits
@@ -84,35 +83,21 @@ class Process:
             events=self._events,
             capture=self._capture,
         )
-        verify_signatures = settings.sigv4 == "verify"
-        discovery = Discovery(
-            issuers=self._issuers,
-            worker_started=worker.started,
-            find=self._counting.find,
-            verify_signatures=verify_signatures,
-            sign_in=self._sign_in,
-            release=self._counting.brake.release,
-            standings=self._standings,
-        )
         self._app = App(
             live=self._live,
             exchange=self._exchange,
             batches=batches,
             issuers=self._issuers,
             records=self._records,
-            discovery=discovery,
+            discovery=self._discovery(worker),
             load=parts.load(settings),
             max_body_bytes=settings.max_body_bytes,
             body_seconds=settings.body_seconds,
-            verify_signatures=verify_signatures,
+            verify_signatures=settings.sigv4 == "verify",
             responses=parts.responses(settings),
         )
         self._watch()
-        self._certificate = (
-            None
-            if settings.certificate is None
-            else Certificate(*settings.certificate, client_ca_file=settings.tls_client_ca_file)
-        )
+        self._certificate = parts.certificate(settings)
         self._public = self._open()
         internal = InternalApp(
             report=self._report,
@@ -159,6 +144,18 @@ class Process:
             await valkey.close()
         if self._sign_in is not None:
             await self._sign_in.close()
+
+    def _discovery(self, worker: Worker) -> Discovery:
+        """Return what answers questions about the gateway itself."""
+        return Discovery(
+            issuers=self._issuers,
+            worker_started=worker.started,
+            find=self._counting.find,
+            verify_signatures=self._settings.sigv4 == "verify",
+            sign_in=self._sign_in,
+            release=self._counting.brake.release,
+            standings=self._standings,
+        )
 
     def _watch(self) -> None:
         """Let the metrics ask the parts for their states at each scrape."""

@@ -128,7 +128,7 @@ def output_item(item: Any) -> Document:
 
 
 def chat_usage(usage: Any) -> Document | None:
-    """Token counts as OpenAI gives them; None where there are none."""
+    """Return token counts as OpenAI writes them; None where there are none."""
     return _usage(usage, _CHAT_USAGE, _CHAT_DETAILS)
 
 

@@ -27,7 +27,7 @@ class DownloadRefused(Exception):  # noqa: N818 - a verdict on an address
 
 
 def install() -> None:
-    """Let LiteLLM download nothing from now on; needs its import to be done, and cannot be undone."""
+    """Forbid LiteLLM every download; needs its import to be done, and cannot be undone."""
     from litellm.litellm_core_utils import url_utils
     from litellm.llms.custom_httpx import http_handler
 

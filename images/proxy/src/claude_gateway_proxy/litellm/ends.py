@@ -16,7 +16,7 @@ It misses the one of Cohere, and those of Bedrock's older models.
 
 
 def install() -> None:
-    """Let a stream that ends without its provider's reason fail with Broken; cannot be undone."""
+    """Make a stream fail with Broken if it ends without its provider's reason; cannot be undone."""
     _no_default_at_the_end()
     _no_default_in_geminis_chunks()
 

@@ -1,4 +1,4 @@
-"""What LiteLLM finds in its environment: settings of ours that keep it quiet and offline, and nothing of anybody's.
+"""What LiteLLM finds in its environment: settings of ours that keep it quiet and offline, and nothing else.
 
 LiteLLM reads provider keys, organisations and addresses from dozens of variables wherever a target leaves one open.
 On a laptop that would send ``OPENAI_API_KEY`` to whatever server a keyless target names, so they are removed. Those

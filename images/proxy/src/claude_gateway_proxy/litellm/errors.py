@@ -12,7 +12,7 @@ UNREACHABLE: Final = "upstream_unreachable"
 """The code of a failure of the connection, not of the upstream."""
 
 BROKEN: Final = "upstream_broken"
-"""The code of an answer that is none, or not a complete one."""
+"""The code for an answer that is unreadable or incomplete."""
 
 
 @row(400, retry=False)

@@ -128,7 +128,7 @@ def _too_long(failure: Failure, *, format: Format) -> Failure:
 
 
 def of_bad_answer(error: BadAnswer, *, target: Target, format: Format) -> Failure:
-    """What an answer means that came with a status of success and is none."""
+    """Return the failure for an answer that has a status of success but cannot be used."""
     if not isinstance(error, Reported):
         return errors.broken(_clean(str(error), target))
     failure = Failure(status=error.status, message=_clean(str(error), target))

@@ -82,7 +82,7 @@ def allowed(document: Document, *, format: Format) -> Document:
 
 
 def _without_state(document: Document) -> Document:
-    """Nothing is kept here that a request could refer to."""
+    """Return a document without fields that refer to stored responses, which do not exist here. Raises Failure."""
     for name in _STATEFUL:
         if document.get(name) is not None:
             raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")

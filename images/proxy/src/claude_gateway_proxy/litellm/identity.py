@@ -21,7 +21,7 @@ class Aws:
     """AWS's default chain: environment, web identity, container, instance; botocore renews what it found."""
 
     def __init__(self) -> None:
-        """Nothing is looked for before ``keys``."""
+        """Search no credentials before ``keys``."""
         self._found: Any = None
 
     def keys(self) -> dict[str, str]:

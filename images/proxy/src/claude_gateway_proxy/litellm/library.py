@@ -102,7 +102,7 @@ def import_litellm() -> Any:
 
 
 def _stream_unknown_models(litellm: Any) -> None:
-    """Let a model of the Responses API that LiteLLM does not know stream by itself.
+    """Make LiteLLM stream from models of the Responses API that it does not know.
 
     It would be asked for its whole answer, which then is cut up into a stream; that is right for those known not to.
     """

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway_runtime.tasks import running_tasks
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -18,19 +18,19 @@ class Metrics:
         """Define the metrics; ``in_flight`` is asked at each scrape."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
-        self._info = Gauge(names.METRIC_CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
-        self._loaded = Gauge(names.METRIC_CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
-        self._errors = Counter(names.METRIC_CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
+        self._info = Gauge(metric_names.CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
+        self._loaded = Gauge(metric_names.CONFIG_LOADED, "Unix time when the revision was loaded", registry=registry)
+        self._errors = Counter(metric_names.CONFIG_ERRORS, "Revisions that could not be loaded", registry=registry)
         self._repairs = Counter(
-            names.METRIC_REPAIRS,
+            metric_names.REPAIRS,
             "Requests sent without something that the model refuses, by what was changed, and whether the upstream "
             "had refused this request (refused) or an earlier one to this model (known)",
             ("repair", "cause"),
             registry=registry,
         )
-        running = Gauge(names.METRIC_IN_FLIGHT, "Requests that are being answered", registry=registry)
+        running = Gauge(metric_names.IN_FLIGHT, "Requests that are being answered", registry=registry)
         running.set_function(in_flight)
-        tasks = Gauge(names.METRIC_TASKS, "Unfinished asyncio tasks of the process", registry=registry)
+        tasks = Gauge(metric_names.TASKS, "Unfinished asyncio tasks of the process", registry=registry)
         tasks.set_function(running_tasks)
 
     def loaded(self, *, revision: str, now: float) -> None:

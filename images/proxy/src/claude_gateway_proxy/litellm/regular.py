@@ -1,7 +1,7 @@
 """What upstreams of OpenAI's formats answer, made regular before LiteLLM and OpenAI's SDK read it.
 
 They split lines at characters that are text, lose irregular chunks and calls, invent the end and the counts of an
-answer, and take what is none for an empty one. So each answer is read by the translation's own readers first, and they
+answer, and take a web page for an empty one. So each answer is read by the translation's own readers first, and they
 get it as OpenAI itself would write it.
 """
 

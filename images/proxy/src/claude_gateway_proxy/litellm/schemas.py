@@ -20,7 +20,7 @@ def current() -> Budget:
 
 
 def install() -> None:
-    """Let LiteLLM unfold by our function from now on; needs its import to be done, and cannot be undone."""
+    """Replace LiteLLM's function by ours; needs its import to be done, and cannot be undone."""
     from litellm.litellm_core_utils.prompt_templates import common_utils
     from litellm.llms.vertex_ai import common_utils as vertex
     from litellm.llms.vertex_ai.gemini import vertex_and_google_ai_studio_gemini as gemini

@@ -25,7 +25,7 @@ def trace_of(headers: Headers) -> Headers:
 
 
 def install() -> None:
-    """Let every httpx client of this process send the trace of the request at hand; cannot be undone."""
+    """Make every httpx client of this process send the trace of the current request; cannot be undone."""
     client: Any = httpx.Client
     async_client: Any = httpx.AsyncClient
     sent, async_sent = client.send, async_client.send

@@ -96,7 +96,7 @@ def _status(value: object) -> int | None:
 
 
 def _error(document: Mapping[str, Any]) -> object:
-    """Return what of a document is an error; None where it is none."""
+    """Return the error in a document; None where it has none."""
     error = document.get("error")
     if error and error is not True and _says(error):
         return error

@@ -86,7 +86,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Takes nothing, and gets the usage of a request once, when it ends."""
+    """Demands nothing, and is called once with the usage of a request, when it ends."""
 
     ended: Callable[[Usage], None]
 

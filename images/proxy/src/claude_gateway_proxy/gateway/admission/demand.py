@@ -63,7 +63,7 @@ class Purse:
 
     @property
     def waits(self) -> bool:
-        """Nobody queues for money."""
+        """Return False: no request waits in a queue for money."""
         return False
 
 

@@ -51,7 +51,7 @@ class Line:
         return None
 
     def add(self, waiter: Waiter) -> None:
-        """Let a request wait behind those of its client."""
+        """Add a request behind those of its client."""
         self._turns(waiter).setdefault(waiter.client, {})[waiter] = None
 
     def remove(self, waiter: Waiter, *, served: bool) -> None:
@@ -65,7 +65,7 @@ class Line:
                 turns[waiter.client] = waiting
 
     def wake(self) -> None:
-        """Let the first look whether there is room."""
+        """Wake the first request, which looks whether there is room."""
         if (head := self.head) is not None:
             head.turn.set()
 

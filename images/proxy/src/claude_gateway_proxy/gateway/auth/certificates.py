@@ -82,7 +82,7 @@ class Certificates:
         ]
         if not matches:
             raise bad_certificate("no GatewayClient lists a name of it")
-        # Of the names of one client, min() takes the first.
+        # If several names belong to one client, min() takes the first of them.
         (kind, value), client = min(matches, key=lambda match: match[1].certificate_rank)
         user = identity.user if kind is NameKind.FINGERPRINT else value
         return Kept(Principal(client, Proof.CERTIFICATE, user=user), identity.until)

@@ -34,7 +34,7 @@ def check_times(claims: Claims, *, now: float) -> float:
 
 
 def mismatch(claims: Claims, rule: TokenRule) -> str | None:
-    """Return why a token is none that a rule accepts; None if it is one."""
+    """Return why a rule rejects a token; None if the rule accepts it."""
     if rule.issuer is not None and claims.get("iss") != rule.issuer:
         return "no client accepts tokens of its issuer"
     if not for_audience(claims, rule.audiences):

@@ -1,6 +1,6 @@
-"""What a client certificate says about who has it: its names, read within bounds.
+"""The names in a client certificate, read within bounds.
 
-Nothing is verified here: whoever ended the client's TLS connection, the gateway itself or a proxy in front, did that.
+Nothing is verified here: where the client's TLS connection ended, in the gateway or a proxy in front, it was verified.
 """
 
 import math
@@ -26,14 +26,14 @@ _UNREADABLE: Final = "it is not a certificate that can be read"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The names of a certificate as the gateway compares them, its fingerprint, and when it ends, in Unix time."""
+    """A certificate's names as the gateway compares them, its fingerprint among them; ``until`` is in Unix time."""
 
     names: tuple[tuple[NameKind, str], ...]
     until: float = math.inf
 
     @property
     def user(self) -> str:
-        """The first name, for a certificate that its fingerprint identifies; empty where it has none."""
+        """Who has the certificate, where only its fingerprint identifies the client: the first name, or empty."""
         return next((value for kind, value in self.names if kind is not NameKind.FINGERPRINT), "")
 
 
@@ -51,7 +51,7 @@ def read_der(der: bytes) -> Identity:
             found = _alternatives(certificate)
     except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise ValueError(_UNREADABLE) from None
-    # Several common names: nobody can say which of them the authority checked.
+    # With several common names it is unknown which of them the authority checked.
     found += [(NameKind.COMMON_NAME, name) for name in common if len(common) == 1]
     return identity(found, fingerprint=sha256(der).hexdigest(), until=until)
 

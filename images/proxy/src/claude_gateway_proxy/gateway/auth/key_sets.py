@@ -90,5 +90,5 @@ def _public(entry: dict[str, Any]) -> tuple[object, frozenset[str]]:
             edwards = OKPAlgorithm.from_jwk(entry)
             return edwards, frozenset(("EdDSA",) if isinstance(edwards, Ed25519PublicKey) else ())
         case _:
-            # Above all "oct": a secret in a public document is none.
+            # Above all "oct": a secret in a public document is not secret.
             return None, frozenset()

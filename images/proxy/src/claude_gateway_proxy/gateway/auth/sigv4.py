@@ -57,7 +57,7 @@ class Signed:
 
 
 def read(authorization: bytes) -> Signature | None:
-    """The signature in an ``authorization`` header; None where it is none that can be read."""
+    """Return the signature in an ``authorization`` header; None where it cannot be read."""
     match = _AUTHORIZATION.fullmatch(authorization.strip())
     if match is None:
         return None

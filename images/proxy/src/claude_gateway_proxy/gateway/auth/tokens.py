@@ -130,7 +130,7 @@ class Tokens:
         mine = self.shared.get(issuer, ()) if isinstance(issuer, str) else ()
         signed = [rules for key, rules in (*mine, *self.shared.get(None, ())) if key.verifies(token)]
         if not signed:
-            raise bad_token("its signature is not valid, or of nobody whom a client accepts")
+            raise bad_token("no client has a secret for which its signature is valid")
         return _matched(token, [bound for rules in signed for bound in rules])
 
     def _of_cluster(self, token: Token) -> Principal | None:

@@ -31,9 +31,9 @@ _MOST_CHOICES: Final = 128
 
 
 def reservation(call: Call) -> int:
-    """Return the highest plausible cost of a request in nanodollars, at the dearest target of its route.
+    """Return the highest plausible cost of a request in nanodollars, at the most expensive target of its route.
 
-    It is that of the prompt, all at its dearest rate, and of as much output as the request or the model allows.
+    It is that of the prompt, all at its highest rate, and of as much output as the request or the model allows.
     """
     if call.batch is not None:
         return call.batch.cost

@@ -16,7 +16,7 @@ KEPT: Final = 31 * 24 * HOUR
 _MOST: Final = 100_000
 """Sums that are kept, of all callers together; of more, the newest."""
 MODELS: Final = 500
-"""Models that are told apart; more are counted as one."""
+"""Models that are counted each by itself; all others are counted together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def batches_not_listed() -> str:
 
 @row(404, "batch_not_found", retry=False)
 def unknown_batch() -> str:
-    """The id is none of this caller's batches, or its credential has changed since."""
+    """No batch of this caller has the id, or its credential has changed since."""
     return "no batch of yours has this id, or the credential that it was created with is not in use any more"
 
 
@@ -238,7 +238,7 @@ def encoded_body(encoding: str) -> str:
 
 
 def rate_limited(what: str, retry_after: float) -> Failure:
-    """A limit is reached, and the request waited in vain or not at all. ``what`` names the limit, for people.
+    """A limit is reached, and the request waited too long or could not wait. ``what`` names the limit, for people.
 
     ``retry_after`` is in seconds; the header has whole ones, rounded up.
     """

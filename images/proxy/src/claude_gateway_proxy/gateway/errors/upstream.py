@@ -72,7 +72,7 @@ def upstream_refused_key(route: str, status: int) -> str:
 @row(502, "identity_missing", retry=False)
 def identity_missing(route: str) -> str:
     """The gateway has no identity at the target's cloud; the log says why."""
-    return f"the gateway has no usable identity at the cloud of the route '{route}'; its owner must mend the credential"
+    return f"the gateway has no usable identity at the cloud of the route '{route}'; its owner must fix the credential"
 
 
 @row(502, "upstream_broken", retry=False)

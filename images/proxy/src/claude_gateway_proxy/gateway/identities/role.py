@@ -44,7 +44,7 @@ class Roles:
     """Assumes roles. Its methods block, and may be called from several threads."""
 
     def __init__(self) -> None:
-        """Nothing is imported or asked before ``assume``."""
+        """Import botocore and call AWS only in ``assume``."""
         self._lock = Lock()
         self._session: Any = None
         self._clients: OrderedDict[tuple[str | None, str], Any] = OrderedDict()

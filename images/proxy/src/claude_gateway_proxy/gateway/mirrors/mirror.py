@@ -32,7 +32,7 @@ BYTES: Final = 32 * 1024 * 1024
 """Bytes that the bodies of these copies have together at most."""
 
 _NOT_COPIED: Final = frozenset({b"idempotency-key", b"x-client-request-id", b"traceparent", b"tracestate"})
-"""Headers that mean one request of the client's, of which a copy is none."""
+"""Headers that are only about the client's own request, and are left out of a copy."""
 
 Answer = Callable[[Call, Receive, Send], Awaitable[None]]
 """Answers a routed request: ``Exchange.answer``."""

@@ -16,7 +16,7 @@ _RUN_UPSTREAM: Final = ("mcp_servers", "container", "background", "previous_resp
 def sampled(call: Call, percent: float) -> bool:
     """Return whether a request is in the share that is copied.
 
-    Requests of one session are all in it or none, on every pod, so that conversations stay whole. Of a request without
+    Requests of one session are all in it or none, on every pod, so that conversations stay whole. For a request without
     a session, its body decides.
     """
     session = call.facts.agent.session.encode("latin-1") or call.raw

@@ -1,6 +1,6 @@
 """The metrics of requests that a mirror copied: original and copy, side by side."""
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway_proxy.gateway.telemetry.families import Families
 from claude_gateway_proxy.gateway.telemetry.record import Compared
 
@@ -11,18 +11,18 @@ class Comparisons:
     def __init__(self, families: Families) -> None:
         """Define the metrics."""
         self._mirrored = families.counter(
-            names.METRIC_MIRRORED, "Requests copied to the candidate of a route's mirror", "route", "result"
+            metric_names.MIRRORED, "Requests copied to the candidate of a route's mirror", "route", "result"
         )
         self._tokens = families.counter(
-            names.METRIC_MIRROR_TOKENS,
+            metric_names.MIRROR_TOKENS,
             "Tokens that upstreams reported for requests with a copy, of the original (not counted again) and the copy",
             *("client", "route", "side", "type"),
         )
         self._duration = families.histogram(
-            names.METRIC_MIRROR_DURATION, "Seconds to the end of answers that have a copy, by side", "route", "side"
+            metric_names.MIRROR_DURATION, "Seconds to the end of answers that have a copy, by side", "route", "side"
         )
         self._ttft = families.histogram(
-            names.METRIC_MIRROR_TTFT, "Seconds to the first byte of answers that have a copy, by side", "route", "side"
+            metric_names.MIRROR_TTFT, "Seconds to the first byte of answers that have a copy, by side", "route", "side"
         )
 
     def count(self, compared: Compared) -> None:

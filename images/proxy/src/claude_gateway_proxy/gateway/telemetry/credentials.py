@@ -25,7 +25,7 @@ _AMAZON: Final = re.compile(
     r"UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature"
     r"|MissingAuthenticationToken|InvalidToken|AuthFailure|NotSignedUp|OptInRequired"
 )
-"""AWS's errors about who signs; AccessDenied is none of them, because it may be about one model."""
+"""AWS's errors about who signs. AccessDenied is not among them, because it may be about one model."""
 
 _WORDS: Final = frozenset(
     (

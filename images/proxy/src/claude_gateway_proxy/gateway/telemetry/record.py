@@ -194,8 +194,14 @@ class Record:
         self.upstream_errors.append(FailedTry(target, provider, kind, obstacle))
 
     def fields(self, *, now: float) -> dict[str, object]:
-        """The fields of the request's log line at its end; client-sent text is cut to a bound."""
-        line: dict[str, object] = {
+        """Return the fields of the request's log line at its end; client-sent text is cut to a bound."""
+        line = self._common_fields(now)
+        self._add_optional_fields(line)
+        return line
+
+    def _common_fields(self, now: float) -> dict[str, object]:
+        """Return the fields that every line has."""
+        return {
             "request_id": self.request_id,
             "client": self.client,
             "user": self.user,
@@ -226,6 +232,9 @@ class Record:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+
+    def _add_optional_fields(self, line: dict[str, object]) -> None:
+        """Add the fields that a line has only where they are not empty."""
         if self.trace_id:
             line["trace_id"] = self.trace_id
         if self.cache:
@@ -258,7 +267,6 @@ class Record:
             line["judges"] = self.judges.request_id
         if self.mirrors is not None:
             line["mirrors"] = self.mirrors.request_id
-        return line
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway_proxy.gateway.telemetry.bounded import Bounded
 from claude_gateway_proxy.gateway.telemetry.caches import PromptCaches
@@ -36,28 +36,28 @@ class Spend(Generic[_Family]):
     def __init__(self, counter: Callable[..., _Family]) -> None:
         """Define the metrics with ``counter(name, text, *labels)``."""
         self._cost = counter(
-            names.METRIC_COST,
+            metric_names.COST,
             "Dollars that requests cost at list price or the route's own",
             *("client", "route", "provider", "model"),
         )
         self._estimated = counter(
-            names.METRIC_COST_ESTIMATED,
+            metric_names.COST_ESTIMATED,
             "Requests whose cost is an estimate, because no price is known, or the answer broke off or had no counts",
             *("client", "route"),
         )
         self._agents = counter(
-            names.METRIC_AGENT_COST,
+            metric_names.AGENT_COST,
             "Dollars that requests of Claude Code cost, by the type of the agent and what the request was for",
             *("client", "agent_type", "request_class"),
         )
         self._saved = counter(
-            names.METRIC_CACHE_SAVED, "Dollars that reading from prompt caches saved", "client", "route"
+            metric_names.CACHE_SAVED, "Dollars that reading from prompt caches saved", "client", "route"
         )
         self._extra = counter(
-            names.METRIC_CACHE_EXTRA, "Dollars that writing to prompt caches cost on top of input", "client", "route"
+            metric_names.CACHE_EXTRA, "Dollars that writing to prompt caches cost on top of input", "client", "route"
         )
         self._breaks = counter(
-            names.METRIC_CACHE_BREAKS,
+            metric_names.CACHE_BREAKS,
             "Requests that went on with a conversation and read less than half of what it had in the prompt cache",
             *("client", "route"),
         )

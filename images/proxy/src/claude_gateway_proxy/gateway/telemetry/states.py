@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from claude_gateway import names
+from claude_gateway import metric_names
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway.contract.report import CredentialReport, EjectedTarget
@@ -25,44 +25,44 @@ class States:
         """Define the metrics."""
         gauge = families.gauge
         self._ejections: Callable[[], Iterable[EjectedTarget]] = tuple
-        self._ejected = gauge(names.METRIC_TARGETS_EJECTED, "Targets ejected after failures, tried last")
+        self._ejected = gauge(metric_names.TARGETS_EJECTED, "Targets ejected after failures, tried last")
         self._until = gauge(
-            names.METRIC_EJECTED_UNTIL,
+            metric_names.EJECTED_UNTIL,
             "Unix time until which a target is ejected, and the kind of its last failure",
             *("target", "reason"),
         )
         self._budgets: Callable[[], Iterable[tuple[str, int, int]]] = tuple
         self._spent = gauge(
-            names.METRIC_BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known", "budget"
+            metric_names.BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known", "budget"
         )
-        self._amount = gauge(names.METRIC_BUDGET_LIMIT, "The amount of a budget", "budget")
+        self._amount = gauge(metric_names.BUDGET_LIMIT, "The amount of a budget", "budget")
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
         self._valid = gauge(
-            names.METRIC_CREDENTIAL_VALID,
+            metric_names.CREDENTIAL_VALID,
             "Whether the upstream accepted the credential when it was last used",
             "credential",
         )
         self._expiry = gauge(
-            names.METRIC_CREDENTIAL_EXPIRY, "Unix time when the access token of the credential ends", "credential"
+            metric_names.CREDENTIAL_EXPIRY, "Unix time when the access token of the credential ends", "credential"
         )
         self._refreshes = families.counter(
-            names.METRIC_CREDENTIAL_FAILURES, "Renewals of the credential's access token that failed", "credential"
+            metric_names.CREDENTIAL_FAILURES, "Renewals of the credential's access token that failed", "credential"
         )
         self._counted: dict[str, int] = {}
         self._usage: Callable[[], UsageState] = UsageState
         self._shown = UsageState()
         self._usage_events = families.counter(
-            names.METRIC_USAGE_EVENTS,
+            metric_names.USAGE_EVENTS,
             "Usage events, by what became of them: delivered, or dropped because the spool was full",
             "result",
         )
-        self._usage_bytes = gauge(names.METRIC_USAGE_BYTES, "Bytes of the usage events that are on disk")
+        self._usage_bytes = gauge(metric_names.USAGE_BYTES, "Bytes of the usage events that are on disk")
         self._valkey = gauge(
-            names.METRIC_VALKEY_UP,
+            metric_names.VALKEY_UP,
             "Whether the Valkey that counts for all pods answered when it was last asked",
             "address",
         )
-        self._queued = gauge(names.METRIC_QUEUED, "Requests that wait for a limit")
+        self._queued = gauge(metric_names.QUEUED, "Requests that wait for a limit")
 
     def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
         """Ask ``budgets`` for each one's name, what is spent of it, and its amount, in nanodollars."""

@@ -60,11 +60,11 @@ class FramedSend:
         self._known: deque[tuple[bytes, bytes]] = deque(maxlen=_MEMORY)
 
     def remember(self, event: bytes, raw: bytes) -> None:
-        """``raw`` are the frames in which ``event`` came; an empty event stands for the end of the stream."""
+        """Keep an event with ``raw``, the frames in which it came; an empty event stands for the end of the stream."""
         self._known.append((event, raw))
 
     def forget(self) -> None:
-        """What was remembered is of a try that gave no answer."""
+        """Drop what was remembered: it belongs to an attempt that failed before its answer began."""
         self._known.clear()
 
     async def __call__(self, message: Message) -> None:

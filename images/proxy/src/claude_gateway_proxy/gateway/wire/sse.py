@@ -59,7 +59,7 @@ class Boundary:
 
 
 def opening(data: bytes) -> Opening | int:
-    """Judge the first bytes of a stream: an error that another target may not have gives the status it stands for.
+    """Judge the first bytes of a stream; an error that another target may not have is returned as its HTTP status.
 
     Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other.
     """

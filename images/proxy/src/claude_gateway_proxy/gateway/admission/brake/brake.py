@@ -33,7 +33,7 @@ _MINUTE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A request that was let in: the accounts that are charged for it, and when it began."""
+    """A request that was admitted: the accounts that are charged for it, and when it began."""
 
     accounts: tuple[Used, ...]
     began: float
@@ -58,7 +58,7 @@ class Brake:
         self._sessions = Sessions() if sessions is None else sessions
 
     def enter(self, principal: Principal, facts: Facts, format_: Format) -> Seat | Stopped | None:
-        """Let a request in, or say by what it is stopped; None where the client has no brake, or names no session."""
+        """Admit a request, or return what stops it; None where the client has no brake, or names no session."""
         limits = principal.client.brake
         ident = "" if limits is None else session_of(facts)
         if limits is None or not ident:
@@ -82,7 +82,7 @@ class Brake:
         return Seat(accounts, now)
 
     def charges(self, call: Call) -> Sequence[Watch]:
-        """Let a request in, and watch what it costs. Raises Failure (429) for one that is stopped.
+        """Admit a request, and watch what it costs. Raises Failure (429) for one that is stopped.
 
         What the gateway asks by itself (``call.origin``), and what generates nothing, is neither stopped nor counted.
         """

@@ -45,7 +45,7 @@ class Counters(Protocol):
         """Return what is spent of purses, without reservations; 0 of unknown ones. Raises UnavailableError."""
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Let purses count at least what was spent of them, after it was lost. Raises UnavailableError."""
+        """Raise what purses count to at least what was spent, after it was lost. Raises UnavailableError."""
 
     async def close(self) -> None:
         """Finish what is under way, and close connections."""

@@ -24,7 +24,7 @@ class _Level:
     per_minute: int = 1
 
     def drain(self, now: int, per_minute: int) -> int:
-        """Let out what drained until ``now``, and return what is left."""
+        """Remove what drained until ``now``, and return what is left."""
         self.ticks = max(0, self.ticks - max(0, now - self.at) * per_minute)
         self.at, self.per_minute = now, per_minute
         return self.ticks
@@ -88,7 +88,7 @@ class MemoryCounters:
         return {key: accounts[key].spent if key in accounts else 0 for key in keys}
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Let purses count at least what was spent of them."""
+        """Raise what purses count to at least what was spent of them."""
         for purse, least in zip(purses, spent, strict=True):
             account = self._state.accounts.setdefault(purse.key, _Account(purse.ends_at))
             account.spent = max(account.spent, least)
@@ -99,7 +99,7 @@ class MemoryCounters:
         return 0 if account is None else account.spent
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
     def _room(self, demand: Demand, now: int) -> tuple[int, float | None]:
         """Return what counts already, and the seconds until there is room; None if there is."""

@@ -88,7 +88,7 @@ class Calls:
         return RENEW, [key for key, _ in held], [_SLOT_MILLISECONDS, *(member for _, member in held)]
 
     def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> Call:
-        """Return the call that lets purses count at least what was spent of them."""
+        """Return the call that raises what purses count to at least what was spent of them."""
         values = [text for purse, least in zip(purses, spent, strict=True) for text in _restored(purse, least)]
         return RESTORE, [self.key(purse.key) for purse in purses], values
 

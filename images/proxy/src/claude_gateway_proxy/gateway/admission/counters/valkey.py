@@ -97,7 +97,7 @@ class ValkeyCounters:
         return None if found is None else int(found), hashes
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Let purses count at least what was spent of them. Raises UnavailableError."""
+        """Raise what purses count to at least what was spent of them. Raises UnavailableError."""
         await self.call(self._calls.restore(purses, spent))
 
     async def run(self) -> None:

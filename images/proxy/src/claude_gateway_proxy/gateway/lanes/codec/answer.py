@@ -41,7 +41,7 @@ class Whole:
         return body
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the upstream's answer was read to its end."""
 
 
 class Streamed:

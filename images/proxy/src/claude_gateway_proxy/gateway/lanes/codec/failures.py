@@ -1,4 +1,4 @@
-"""What an answer that is none means for the caller."""
+"""The failures that stand for upstream answers which are unreadable or incomplete."""
 
 from typing import Final
 

@@ -105,7 +105,7 @@ class CodecLane:
 
 
 def _pair(call: Call) -> Pair:
-    """The translation for a call. Raises Failure (400) for a compaction that is to be streamed, which none is."""
+    """The translation for a call. Raises Failure (400) for a streamed compaction: compactions are not streamed."""
     if not call.compacts:
         return PAIRS[call.format]
     if call.body.stream:
@@ -144,7 +144,7 @@ def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to
 
 
 async def _read(response: HttpAnswer, translator: Translator, *, call: Call, to: Endpoint, mask: Mask) -> Response:
-    """Read an answer until the model has said something, or to its end. Raises BadAnswer where it is none."""
+    """Read an answer until the model has said something, or to its end. Raises BadAnswer where it cannot be used."""
     read, headers = reader_of(response, to.wire), _headers(response)
     if not call.body.stream:
         return Whole(translator.whole(await documents_of(read)), headers=headers)
