@@ -90,6 +90,9 @@ class Session:
             allowed.close()
             emit(_log, "process_not_started", level=logging.ERROR, error=str(error))
             raise failures.not_started() from None
+        except BaseException:
+            allowed.close()
+            raise
         session = cls(child, allowed)
         try:
             await session._control(_READY)
