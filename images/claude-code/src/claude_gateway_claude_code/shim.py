@@ -139,7 +139,7 @@ class Shim:
                 if response.status != 200:
                     await self._fail(found, response, send)
                 else:
-                    await self._relay(found, response, send)
+                    await self._relay(found, response, send, streamed=kind == "messages")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             reason = type(error).__name__
             emit(_log, "upstream_unreachable", level=logging.WARNING, error=reason)
@@ -151,7 +151,7 @@ class Shim:
         found.fail(failure_of(response.status, response.headers, body))
         await send_document(send, status=response.status, kind=JSON, body=body, headers=[(b"x-should-retry", b"false")])
 
-    async def _relay(self, found: Pass, response: aiohttp.ClientResponse, send: Send) -> None:
+    async def _relay(self, found: Pass, response: aiohttp.ClientResponse, send: Send, *, streamed: bool) -> None:
         back = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
         kept = [pair for pair in back if pair[0].decode() in _BACK or pair[0].startswith(b"anthropic-")]
         await send({"type": "http.response.start", "status": 200, "headers": kept})
@@ -165,7 +165,7 @@ class Shim:
             if (error := _ERROR.search(tail)) is not None:
                 found.fail(failure_of_event(error[1], response.headers))
                 return
-        if not found.complete:
+        if streamed and not found.complete:
             # Before the process sees the end: it would make up the rest of the answer.
             found.fail(failures.broken_off())
         await send({"type": "http.response.body", "body": b""})
