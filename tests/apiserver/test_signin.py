@@ -127,7 +127,7 @@ def test_a_login_in_a_secret_from_sign_in_to_sign_out(installed: Installed, anth
 
 
 def test_a_secret_with_another_writer_is_left_alone(installed: Installed, anthropic: Cloud) -> None:
-    login = anthropic.login(seconds=60)
+    login = anthropic.login(seconds=-60)
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -139,11 +139,28 @@ def test_a_secret_with_another_writer_is_left_alone(installed: Installed, anthro
         shown = client.get("/alice").json()
         assert (shown["state"], "another-tool" in shown["message"]) == ("Two writers", True)
         assert client.post("/alice/sign-in").status_code == 409
+        checked = client.post("/alice/check")
+        assert (checked.status_code, "another-tool" in checked.text) == (409, True)
         assert client.post("/alice/import", json=anthropic.login()).status_code == 503
         assert installed.login() == login["claudeAiOauth"]
         assert anthropic.asked == []
         installed.api.delete(installed.secret)
         assert client.post("/alice/import", json=anthropic.login()).json()["state"] == "Signed in"
+
+
+def test_a_token_that_was_stored_by_hand_is_checked_and_left_alone(installed: Installed, anthropic: Cloud) -> None:
+    spec = {"subscription": {"owner": "alice@example.com", "method": "SetupToken", "secretName": "alice-login"}}
+    body = {"apiVersion": API_VERSION, "kind": "ClaudeCredential", "metadata": {"name": "by-hand"}, "spec": spec}
+    installed.api.create(f"/apis/{API_VERSION}/namespaces/{installed.namespace}/claudecredentials", body)
+    token = base64.b64encode(b"\xef\xbb\xbf" + anthropic.pair()[0].encode() + b"\r\n").decode()
+    metadata = {"name": "alice-login", "labels": {LABEL_CREDENTIAL: "true"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"token": token}}
+    installed.api.apply(installed.secret, secret, manager="another-tool")
+    with installed.service(anthropic) as client:
+        assert client.get("/by-hand").json()["state"] == "Signed in"
+        checked = client.post("/by-hand/check").json()
+        assert (checked["outcome"], checked["message"]) == ("ok", "")
+    assert installed.api.get(installed.secret)["data"] == {"token": token}
 
 
 def test_a_secret_without_the_label_is_neither_read_nor_written(installed: Installed, anthropic: Cloud) -> None:

@@ -5,12 +5,13 @@
 value, or one clause that says what is wrong with the text; the clause never quotes the text.
 """
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from claude_gateway.contract.base import Contract
 
@@ -21,12 +22,30 @@ STATE_KEY: Final = "state.json"
 LONGEST: Final = 65_536
 """Bytes of a key's value that are read; a real value has a few thousand at most."""
 
+_MARK: Final = b"\xef\xbb\xbf"
+"""What editors on Windows write before UTF-8."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MOMENT: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, which is the last year that a ``datetime`` can hold."""
 _TOKEN: Final = re.compile(r"[!-~]{16,8192}")
 
-Millis = Annotated[int, Field(ge=0, le=_LAST_MOMENT)]
+
+def _absent(value: object) -> object:
+    """Read an empty text as nothing: people empty a token by hand."""
+    return None if value == "" else value
+
+
+def _whole(value: object) -> object:
+    """Read a fraction of a millisecond, which JavaScript can write, as the whole one before it."""
+    return math.floor(value) if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _words(value: object) -> object:
+    """Read scopes as OAuth writes them, in one text, and null as none."""
+    return () if value is None else value.split() if isinstance(value, str) else value
+
+
+Millis = Annotated[int, Field(ge=0, le=_LAST_MOMENT), BeforeValidator(_whole)]
 ShortText = Annotated[str, Field(max_length=256)]
 Sentence = Annotated[str, Field(max_length=1024)]
 Token = Annotated[str, Field(pattern=r"^[!-~]{16,8192}$")]
@@ -42,10 +61,10 @@ class OAuth(_Shown):
     """The login in ``.credentials.json``; times are Unix milliseconds. A login without refresh token just ends."""
 
     access_token: Token = Field(repr=False)
-    refresh_token: Token | None = Field(default=None, repr=False)
+    refresh_token: Annotated[Token | None, BeforeValidator(_absent)] = Field(default=None, repr=False)
     expires_at: Millis | None = None
     refresh_token_expires_at: Millis | None = None
-    scopes: Annotated[tuple[ShortText, ...], Field(max_length=64)] = ()
+    scopes: Annotated[tuple[ShortText, ...], Field(max_length=64), BeforeValidator(_words)] = ()
     subscription_type: ShortText | None = None
     rate_limit_tier: ShortText | None = None
     account_uuid: ShortText | None = None
@@ -134,7 +153,7 @@ def parse_credentials(value: bytes) -> OAuth | str:
     if len(value) > LONGEST:
         return _too_long(CREDENTIALS_KEY)
     try:
-        return CredentialsFile.model_validate_json(value).claude_ai_oauth
+        return CredentialsFile.model_validate_json(value.removeprefix(_MARK)).claude_ai_oauth
     except ValidationError as error:
         return _wrong(CREDENTIALS_KEY, error)
 
@@ -143,7 +162,7 @@ def parse_token(value: bytes) -> LongLivedToken | str:
     """Return the token in a ``token`` key, without the white space around it, or what is wrong with it."""
     if len(value) > LONGEST:
         return _too_long(TOKEN_KEY)
-    text = value.decode("ascii", errors="replace").strip()
+    text = value.removeprefix(_MARK).decode("ascii", errors="replace").strip()
     if _TOKEN.fullmatch(text):
         return LongLivedToken(access_token=text)
     return f"`{TOKEN_KEY}` is not one word of 16 to 8192 characters of printable ASCII"
@@ -154,7 +173,7 @@ def parse_state(value: bytes) -> LoginState | str:
     if len(value) > LONGEST:
         return _too_long(STATE_KEY)
     try:
-        return LoginState.model_validate_json(value)
+        return LoginState.model_validate_json(value.removeprefix(_MARK))
     except ValidationError as error:
         return _wrong(STATE_KEY, error)
 

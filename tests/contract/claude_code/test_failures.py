@@ -2,8 +2,10 @@
 
 import json
 import time
+from typing import Final
 
 import httpx
+import pytest
 from tests.support.processes.backend import OTHER_LOGIN, Backend
 from tests.support.processes.waiting import until
 
@@ -65,6 +67,42 @@ def test_a_cut_stream_is_no_whole_answer(backend: Backend, upstream: Scripted) -
     answer = backend.ask()
     assert answer.status_code == 502
     assert "broke off" in answer.json()["error"]["message"]
+
+
+BEGUN: Final = 'event: message_start\ndata: {"type": "message_start", "message": {"role": "assistant"}}\n\n'
+
+
+@pytest.mark.parametrize("raw", [BEGUN, "", "<html>a proxy</html>", '{"type": "message"}', "event: ping\ndata: {}\n\n"])
+def test_an_answer_without_its_end_is_no_whole_answer(backend: Backend, upstream: Scripted, raw: str) -> None:
+    """Claude Code itself would make up the end of an answer that ends in good order."""
+    upstream.script({"raw": [raw]})
+    answer = backend.ask()
+    assert answer.status_code == 502
+    assert "broke off" in answer.json()["error"]["message"]
+    assert len(upstream.requests) == 1
+
+
+def event(kind: str, message: str) -> str:
+    """An error in place of an answer's events."""
+    return f'event: error\ndata: {{"type": "error", "error": {{"type": "{kind}", "message": "{message}"}}}}\n\n'
+
+
+@pytest.mark.parametrize("kind", ["authentication_error", "permission_error"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_login_that_is_rejected_in_the_stream_is_rejected(
+    backend: Backend, upstream: Scripted, kind: str, stream: bool
+) -> None:
+    upstream.script({"raw": [event(kind, "OAuth token has been revoked")]})
+    answer = backend.ask(stream=stream)
+    assert (answer.status_code, answer.headers[HEADER_LOGIN_STATE]) == (502, "rejected")
+
+
+def test_a_limit_in_the_stream_says_when_it_ends(backend: Backend, upstream: Scripted) -> None:
+    reset = {"anthropic-ratelimit-unified-reset": str(int(time.time()) + 3600)}
+    upstream.script({"raw": [event("rate_limit_error", "no more")], "headers": reset})
+    answer = backend.ask(stream=True)
+    assert answer.status_code == 429
+    assert 3500 < int(answer.headers["retry-after"]) <= 3600
 
 
 def test_a_rejected_login_loses_its_processes(backend: Backend, upstream: Scripted) -> None:

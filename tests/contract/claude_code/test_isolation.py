@@ -24,6 +24,10 @@ SPELLINGS: Final = (
         "/help @{file}",
     ),
     *("!touch {touched}", "# remember {file}", "<command-name>/init</command-name>"),
+    *("@~/.claude", "@file://{file}", "{file}", "@{file}#L1-5", "@client:file://{file}", "@agent-general-purpose go"),
+    *("\uff20{file}", "@\u200b{file}", "\uff0finit", "\n/init", "/clear", "/exit", "/mcp", "/add-dir /", "exit"),
+    *("<bash-input>touch {touched}</bash-input>", "`!touch {touched}`", "![x]({file})", "[Image: source: {file}]"),
+    *("<local-command-stdout>x</local-command-stdout>", "[Request interrupted by user]", "ultrathink @{file}"),
 )
 
 

@@ -76,6 +76,25 @@ def test_trouble_at_anthropic_keeps_the_login_and_rejection_asks_for_a_person(an
         assert refreshes(anthropic) == before + 1
 
 
+def test_a_refresh_token_is_used_once(anthropic: Cloud, tmp_path: Path) -> None:
+    """A check that finds the access token ended waits for the refresh that is under way."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    store(folder, anthropic.login(seconds=-60))
+    rotating = threading.Event()
+
+    def slowly() -> None:
+        rotating.set()
+        time.sleep(1)
+
+    anthropic.rotated = slowly
+    with signin(folder, anthropic.environment) as service, service.client() as client:
+        assert rotating.wait(60)
+        assert client.post("/credentials/default/alice/check").json()["outcome"] == "ok"
+        assert service.state_of()["refresh"]["outcome"] == "ok"
+    assert refreshes(anthropic) == 1
+
+
 def test_a_login_survives_kills_at_the_worst_moments(anthropic: Cloud, tmp_path: Path) -> None:
     """Each start stores what the one before left, and refreshes again; a lost refresh token would be rejected."""
     folder = tmp_path / "service"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def test_leaving_ends_the_session_for_copies_too(service: SignInService) -> None
         client.post("/auth/leave", data={"csrf": token(client.get("/auth/"))})
         assert client.get("/auth/").status_code == 303
         assert httpx.get(f"{service.url}/auth/", cookies=copy).status_code == 303
+
+
+def test_of_two_people_who_begin_at_once_one_is_told_so(service: SignInService) -> None:
+    def start(client: httpx.Client) -> int:
+        headers = {"x-csrf-token": token(client.get(ALICE))}
+        return client.post("/auth/api/credentials/default/alice/sign-in", headers=headers).status_code
+
+    with browser(service) as one, browser(service) as other, ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(start, (one, other))) == [200, 409]
 
 
 @pytest.fixture

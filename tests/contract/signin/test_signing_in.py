@@ -1,9 +1,12 @@
 """Signing in with the genuine CLI: the whole way, and everything that can go wrong on it."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psutil
 from tests.support.clients.anthropic_cloud import Cloud
-from tests.support.processes.signin import KEY, LOGIN, TOKEN, SignInService
+from tests.support.processes.signin import KEY, LOGIN, TOKEN, SignInService, homes
 
 ALICE = "/credentials/default/alice"
 BOB = "/credentials/default/bob"
@@ -88,6 +91,49 @@ def test_a_sign_in_can_be_cancelled_and_started_again(service: SignInService, an
         assert len({first["link"], second["link"], third["link"]}) == 3
         code = anthropic.approve(third["link"])
         assert client.post(f"{ALICE}/code", json={"id": third["id"], "code": code}).json()["phase"] == "stored"
+
+
+def test_sign_ins_that_begin_at_once_leave_one(service: SignInService, anthropic: Cloud) -> None:
+    """All but the last are replaced, and nothing of theirs goes on."""
+
+    def start(_: int) -> dict[str, Any]:
+        with service.client() as client:
+            return dict(client.post(f"{ALICE}/sign-in").json())
+
+    with ThreadPoolExecutor(4) as threads:
+        started = list(threads.map(start, range(4)))
+    with service.client() as client:
+        current = client.get(ALICE).json()["signIn"]
+        assert [one["phase"] for one in started if one["id"] != current["id"]] == ["failed"] * 3
+        assert len(homes(service.folder)) == 1
+        assert len(psutil.Process(service.process.pid).children()) == 1
+        body = {"id": current["id"], "code": anthropic.approve(current["link"])}
+        assert client.post(f"{ALICE}/code", json=body).json()["phase"] == "stored"
+
+
+def test_a_code_is_used_once_however_often_it_is_sent(service: SignInService, anthropic: Cloud) -> None:
+    with service.client() as client:
+        started = client.post(f"{ALICE}/sign-in").json()
+    body = {"id": started["id"], "code": anthropic.approve(started["link"])}
+
+    def send(_: int) -> str:
+        with service.client() as client:
+            return str(client.post(f"{ALICE}/code", json=body).json()["phase"])
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(send, range(3))) == ["stored"] * 3
+    assert anthropic.asked.count("POST platform.claude.com/v1/oauth/token") == 1
+
+
+def test_a_check_refreshes_a_token_that_ended_before_its_time(service: SignInService, anthropic: Cloud) -> None:
+    """As with a clock that is wrong here or there."""
+    login = anthropic.login()
+    with service.client() as client:
+        client.post(f"{ALICE}/import", json=login)
+        anthropic.accesses.clear()
+        assert client.post(f"{ALICE}/check").json()["outcome"] == "ok"
+        assert client.get(ALICE).json()["state"] == "Signed in"
+    assert service.login()["accessToken"] in anthropic.accesses
 
 
 def test_sign_out_check_and_import(service: SignInService, anthropic: Cloud) -> None:

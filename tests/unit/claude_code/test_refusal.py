@@ -77,5 +77,17 @@ def test_a_limit_says_when_it_ends(headers: dict[str, str], after: str | None, r
     ],
 )
 def test_an_error_in_a_stream_has_a_status(data: bytes, status: int, kind: str) -> None:
-    failure = failure_of_event(data)
+    failure = failure_of_event(data, {})
     assert (failure.status, failure.type) == (status, kind)
+
+
+@pytest.mark.parametrize("kind", ["authentication_error", "permission_error"])
+def test_a_login_is_rejected_in_a_stream_too(kind: str) -> None:
+    failure = failure_of_event(error(kind, "OAuth token has been revoked"), {})
+    assert failure.status == 502
+    assert (HEADER_LOGIN_STATE.encode(), b"rejected") in failure.headers()
+
+
+def test_a_limit_in_a_stream_says_when_it_ends() -> None:
+    failure = failure_of_event(error("rate_limit_error", "no more"), {RESET: str(NOW + 3600)}, now=NOW)
+    assert (failure.status, failure.retry_after, failure.retry) == (429, "3600", False)

@@ -137,6 +137,19 @@ def test_tools_that_a_search_found_can_be_called() -> None:
     assert turn(tools=[hosted, *deferred]).body["tools"] == [hosted, *deferred]
 
 
+@pytest.mark.parametrize("data", ["iVBORw0KGgoAAAA", "/9j/4AAQ", "R0lGODlhAQAB", "UklGRiQAAABXRUJQ"])
+def test_an_image_is_passed_on(data: str) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    linked = {"type": "image", "source": {"type": "url", "url": "https://x.example/x.png"}}
+    assert turn(said([image, linked])).messages[0]["content"] == [image, linked]
+
+
+@pytest.mark.parametrize("data", ["/etc/passwd", "Qk0AAAAA", "data:image/png;base64,iVBORw0KGgo", "", None])
+def test_what_claude_code_would_replace_by_words_is_refused(data: str | None) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    assert refusal(said([{"type": "text", "text": "see"}, image])).startswith("messages.0.content.1.source.data: ")
+
+
 @pytest.mark.parametrize("place", ["output_config", "output_format"])
 def test_a_schema_is_asked_for_with_its_beta(place: str) -> None:
     wanted = {"type": "json_schema", "schema": {}}

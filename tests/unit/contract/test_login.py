@@ -51,6 +51,37 @@ def test_a_login_needs_no_more_than_a_token() -> None:
     assert (login.refresh_token, login.expires, login.refresh_expires, login.scopes) == (None, None, None, ())
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n \n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_reads_what_editors_write_around_it(mark: bytes, end: bytes) -> None:
+    login = parse_credentials(mark + written(LOGIN) + end)
+    assert isinstance(login, OAuth)
+    assert login.access_token == ACCESS
+    assert parse_token(mark + ACCESS.encode() + end) == LongLivedToken(access_token=ACCESS)
+    assert parse_state(mark + b"{}" + end) == LoginState()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "read"),
+    [
+        ("refreshToken", "", None),
+        ("refreshToken", None, None),
+        ("scopes", None, ()),
+        ("scopes", "user:inference user:profile", ("user:inference", "user:profile")),
+        ("expiresAt", 1_796_000_000_000.75, 1_796_000_000_000),
+        ("expiresAt", "1796000000000", 1_796_000_000_000),
+        ("expiresAt", None, None),
+        ("subscriptionType", None, None),
+        ("isMax", True, None),
+    ],
+)
+def test_reads_older_and_hand_written_forms(field: str, value: object, read: object) -> None:
+    login = parse_credentials(written({**LOGIN, field: value}))
+    assert isinstance(login, OAuth)
+    found = {"refreshToken": login.refresh_token, "scopes": login.scopes, "expiresAt": login.expires_at}
+    assert found.get(field) == read
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [

@@ -47,6 +47,13 @@ def test_failures_wait_twice_as_long_each_time_up_to_a_bound() -> None:
     assert waits[-1] == 900
 
 
+def test_a_clock_that_was_set_back_makes_no_failure_wait_longer() -> None:
+    attempts = Attempts().failed(NOW)
+    earlier = NOW - timedelta(days=1)
+    assert not due(login(seconds=-90_000), False, attempts, early=HOUR, now=NOW)
+    assert due(login(seconds=-90_000), False, attempts, early=HOUR, now=earlier)
+
+
 def test_only_the_cli_s_own_blanks_are_a_rejection() -> None:
     assert states.blank(b'{"claudeAiOauth": {"accessToken": "", "refreshToken": ""}}')
     for other in (b"", b"{}", b"[]", b'{"claudeAiOauth": {"accessToken": "sk"}}'):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Desk:
         self._cli = cli
         self._running: dict[Ref, _Running] = {}
         self._changed: dict[Ref, asyncio.Event] = {}
+        self._begins: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def current(self, ref: Ref) -> SignIn | None:
         """Return the newest sign-in of a credential."""
@@ -83,19 +85,25 @@ class Desk:
         The same session may begin again; another session needs ``take_over``. Raises BusyError, TooManyError,
         StoreError.
         """
+        # Of two people who begin at the same moment, the second one must see the first.
+        async with self._begins[credential.ref]:
+            running = await self._begin(credential, by=by, session=session, take_over=take_over)
+        return await self._until(running, lambda state: state.phase is not Phase.STARTING, seconds=_LINK_SECONDS)
+
+    async def _begin(self, credential: Credential, *, by: str, session: str, take_over: bool) -> _Running:
         earlier = self._running.get(credential.ref)
         if earlier and not earlier.state.phase.is_over:
             if earlier.state.session != session and not take_over:
                 raise BusyError(earlier.state)
             await self._end(earlier, lambda state: flow.failed(state, Trouble.REPLACED, clock()))
+        before = of(credential, await self._keeper.store.read(credential))
         if sum(not running.state.phase.is_over for running in self._running.values()) >= MOST:
             raise TooManyError
-        before = of(credential, await self._keeper.store.read(credential))
         state = flow.begin(credential, identifier=secrets.token_hex(8), by=by, session=session, now=clock())
         running = _Running(credential, state, before)
         self._running[credential.ref] = running
         running.task = asyncio.create_task(self._open(running))
-        return await self._until(running, lambda state: state.phase is not Phase.STARTING, seconds=_LINK_SECONDS)
+        return running
 
     async def submit(self, ref: Ref, identifier: str, pasted: str) -> SignIn | None:
         """Take the code that a person pasted, and wait for what comes of it; None if the sign-in is gone."""

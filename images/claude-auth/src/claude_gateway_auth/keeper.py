@@ -40,7 +40,7 @@ class Keeper:
         parsed = states.parse(login, credential.method)
         if isinstance(parsed, str):
             raise StoreError(parsed)
-        kept = login if credential.method is Method.LOGIN else login.strip()
+        kept = login if credential.method is Method.LOGIN else parsed.access_token.encode()
         entries = {credential.method.key: kept, **states.written(states.signed_in(parsed, by=by, now=clock()))}
 
         def change(stored: Stored) -> Mapping[str, bytes] | None:

@@ -7,6 +7,7 @@ it, and the home is removed only when the login is in its Secret.
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,7 +56,8 @@ def due(login: OAuth, state_says_rejected: bool, attempts: Attempts, *, early: t
     """Whether a login is to be refreshed now."""
     if login.refresh_token is None or login.expires is None or state_says_rejected:
         return False
-    if attempts.not_before is not None and now < attempts.not_before:
+    # Longer than the longest wait: the clock was set back meanwhile.
+    if attempts.not_before is not None and now < attempts.not_before <= now + _LONGEST_WAIT:
         return False
     return login.expires - early <= now
 
@@ -72,6 +74,7 @@ class Refresher:
         self._metrics = metrics
         self._attempts: dict[Ref, Attempts] = {}
         self._looks: dict[Ref, datetime] = {}
+        self._locks: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
         """Refresh until cancelled; a refresh that runs then is completed."""
@@ -117,7 +120,7 @@ class Refresher:
         repeat = self._attempts.get(ref, Attempts()).not_before
         if ref in self._keeper.changed or (repeat is not None and repeat <= now):
             self._keeper.changed.discard(ref)
-        elif now < self._looks.get(ref, now):
+        elif now < self._looks.get(ref, now) <= now + _LOOK_EVERY:
             return False
         self._looks[ref] = now + _LOOK_EVERY
         return True
@@ -134,14 +137,23 @@ class Refresher:
         attempts = self._attempts.get(credential.ref, Attempts())
         if not due(parsed, rejected, attempts, early=self._early, now=clock()):
             return
-        if stored.foreign:
-            self._attempts[credential.ref] = attempts.failed(clock())
-            self._metrics.refreshed(credential.ref, Outcome.UNAVAILABLE)
-            raise StoreError(other_writer(credential, stored.foreign))
         await self.refresh(credential, login)
 
     async def refresh(self, credential: Credential, login: bytes) -> Outcome:
-        """Refresh one login now. Raises StoreError if its outcome cannot be stored yet, and OSError."""
+        """Refresh one login now, unless it was replaced meanwhile: a refresh token can be used once.
+
+        Raises StoreError if its outcome cannot be stored, and OSError.
+        """
+        async with self._locks[credential.ref]:
+            stored = await self._keeper.store.read(credential)
+            if stored.entries.get(credential.method.key) != login:
+                return Outcome.OK
+            if stored.foreign:
+                self._note(credential.ref, Outcome.UNAVAILABLE)
+                raise StoreError(other_writer(credential, stored.foreign))
+            return await self._refresh(credential, login)
+
+    async def _refresh(self, credential: Credential, login: bytes) -> Outcome:
         ref = credential.ref
         record = Record(Purpose.REFRESH, ref.namespace, ref.name, before=digest(login))
         home = self._homes.make(record)

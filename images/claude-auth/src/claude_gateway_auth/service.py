@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from claude_gateway.contract.login import OAuth, Probe
+from claude_gateway.contract.login import LongLivedToken, OAuth, Outcome, Probe
 from claude_gateway_auth import probe as probes
 from claude_gateway_auth import state as states
 from claude_gateway_auth.credential import Credential, Method, Ref
@@ -19,7 +19,7 @@ from claude_gateway_auth.flow import SignIn
 from claude_gateway_auth.home import Homes, Purpose, Record
 from claude_gateway_auth.keeper import Keeper, clock, of
 from claude_gateway_auth.refresh import Refresher
-from claude_gateway_auth.store.store import StoreError
+from claude_gateway_auth.store.store import Stored, StoreError
 from claude_gateway_auth.web.access import Person
 from claude_gateway_auth.web.rate import Rate
 from claude_gateway_auth.web.view import View, out_of_reach, view
@@ -140,19 +140,31 @@ class Service:
     async def probe(self, credential: Credential) -> Probe:
         """Probe a login and note the answer. Raises RefusedError and StoreError."""
         stored = await self.keeper.store.read(credential)
-        login = stored.entries.get(credential.method.key)
-        if not login:
-            raise RefusedError("Nobody is signed in. Sign in first.")
-        parsed = states.parse(login, credential.method)
-        if isinstance(parsed, OAuth) and parsed.refresh_token and parsed.expires and parsed.expires <= clock():
-            await self._refresher.refresh(credential, login)
-            stored = await self.keeper.store.read(credential)
-            parsed = states.parse(stored.entries.get(credential.method.key, b""), credential.method)
-        if isinstance(parsed, str):
-            raise RefusedError(f"The login cannot be read: {parsed}. Sign in again.")
-        found, windows = await self._prober.probe(parsed, probes.record(credential.namespace, credential.name))
-        await self.keeper.probed(credential, found, windows, before=of(credential, stored))
+        parsed = _login(credential, stored)
+        if _refreshes(parsed) and _has_ended(parsed):
+            stored, parsed = await self._renewed(credential, stored)
+        found, windows = await self._ask(credential, parsed)
+        before = stored.state().probe
+        known = before is not None and before.outcome is Outcome.REJECTED
+        if found.outcome is Outcome.REJECTED and not known and not stored.foreign and _refreshes(parsed):
+            # The token may have ended before the clock here says so; a refresh is the way to know.
+            stored, parsed = await self._renewed(credential, stored)
+            found, windows = await self._ask(credential, parsed)
+        if not stored.foreign:
+            await self.keeper.probed(credential, found, windows, before=of(credential, stored))
         return found
+
+    async def _renewed(self, credential: Credential, stored: Stored) -> tuple[Stored, OAuth | LongLivedToken]:
+        """Refresh a login and return what is stored then. Raises RefusedError and StoreError."""
+        if stored.foreign:
+            # Its next token could not be stored, and the one in the Secret would be worth nothing.
+            raise RefusedError(f"The login cannot be refreshed: {_other(credential, stored.foreign)}.")
+        await self._refresher.refresh(credential, stored.entries[credential.method.key])
+        stored = await self.keeper.store.read(credential)
+        return stored, _login(credential, stored)
+
+    async def _ask(self, credential: Credential, login: OAuth | LongLivedToken) -> probes.Probed:
+        return await self._prober.probe(login, probes.record(credential.namespace, credential.name))
 
     async def probing(self, every: float) -> None:
         """Probe every login now and then, until cancelled."""
@@ -182,6 +194,25 @@ class Service:
             await run(self._cli, home, "auth", "logout", seconds=_LOGOUT_SECONDS)
         finally:
             await asyncio.to_thread(home.remove)
+
+
+def _login(credential: Credential, stored: Stored) -> OAuth | LongLivedToken:
+    """Return the login in a Secret. Raises RefusedError."""
+    login = stored.entries.get(credential.method.key)
+    if not login:
+        raise RefusedError("Nobody is signed in. Sign in first.")
+    parsed = states.parse(login, credential.method)
+    if isinstance(parsed, str):
+        raise RefusedError(f"The login cannot be read: {parsed}. Sign in again.")
+    return parsed
+
+
+def _has_ended(login: OAuth | LongLivedToken) -> bool:
+    return isinstance(login, OAuth) and login.expires is not None and login.expires <= clock()
+
+
+def _refreshes(login: OAuth | LongLivedToken) -> bool:
+    return isinstance(login, OAuth) and login.refresh_token is not None
 
 
 def record(action: str, credential: Credential, person: Person, outcome: str) -> None:

@@ -92,17 +92,21 @@ class Command:
         """Start a CLI that uses this login and asks at ``base_url``. Raises OSError."""
         home = self._homes / secrets.token_hex(8)
         (home / "tmp").mkdir(mode=0o700, parents=True)
-        process = await asyncio.create_subprocess_exec(
-            self.cli,
-            *_ARGUMENTS,
-            cwd=self._empty,
-            env=self._environment(home, login=login, base_url=base_url),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            limit=_LINE_LIMIT,
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self.cli,
+                *_ARGUMENTS,
+                cwd=self._empty,
+                env=self._environment(home, login=login, base_url=base_url),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                limit=_LINE_LIMIT,
+                start_new_session=True,
+            )
+        except BaseException:  # also a client that left meanwhile
+            shutil.rmtree(home, ignore_errors=True)
+            raise
         return Child(process, home)
 
     async def version(self) -> str:

@@ -23,6 +23,8 @@ _BLOCKS: Final = {
 }
 _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 """How Claude Code itself writes system messages for models that know none."""
+_PICTURES: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")
+"""How PNG, JPEG, GIF and WebP begin in base64. Claude Code would replace anything else by a sentence about it."""
 _ATTRIBUTION: Final = "x-anthropic-billing-header:"
 """The first words of the block in which a Claude Code client names itself; the process sends what is its own."""
 
@@ -107,6 +109,8 @@ def _block(block: Any, role: str, at: str) -> Json:
         raise failures.invalid(f"{at}.type", f"a message of the {role} cannot have this block")
     if kind == "text":
         _text(block, at)
+    if kind == "image":
+        _check_picture(block.get("source"), at)
     if kind == "tool_result" and isinstance(block.get("content"), list):
         block = {**block, "content": [_part(part, f"{at}.content") for part in block["content"]]}
     return without_marks(block)
@@ -118,6 +122,12 @@ def _part(part: Any, at: str) -> Json:
     if part.get("type") == "tool_reference":
         return {"type": "text", "text": f"The tool {part.get('tool_name')} can be called now."}
     return without_marks(part)
+
+
+def _check_picture(source: Any, at: str) -> None:
+    here = isinstance(source, dict) and source.get("type") == "base64"
+    if here and not str(source.get("data")).startswith(_PICTURES):
+        raise failures.invalid(f"{at}.source.data", "must be a PNG, JPEG, GIF or WebP image in base64")
 
 
 def _text(block: Any, at: str) -> str:

@@ -35,12 +35,27 @@ class _Envelope(msgspec.Struct):
 
 def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> Failure:
     """Return what an answer of Anthropic's other than 200 is for the caller; ``now`` is Unix time."""
-    error = _read(body)
+    return _failure(status, headers, _read(body), now=time.time() if now is None else now)
+
+
+def failure_of_event(data: bytes, headers: Mapping[str, str], *, now: float | None = None) -> Failure:
+    """Return what an error event in the middle of a stream is; of anything else, that the answer broke off.
+
+    ``headers`` are those of the stream.
+    """
+    error = _read(data)
+    if not error.type:
+        return failures.broken_off()
+    status = _STATUSES.get(error.type, 502)
+    return _failure(status, headers, error, now=time.time() if now is None else now)
+
+
+def _failure(status: int, headers: Mapping[str, str], error: _Error, *, now: float) -> Failure:
     message = error.message or f"Anthropic answered with status {status}"
     if status == 401 or (status == 403 and _LOGIN.search(message)):
         return failures.login_rejected(message)
     if status == 429:
-        return _limited(message, headers, now=time.time() if now is None else now)
+        return _limited(message, headers, now=now)
     if not 400 <= status < 600:
         status = 502
     return AnsweredFailure(
@@ -51,14 +66,6 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, now: flo
         retry_after=headers.get("retry-after"),
         request_id=headers.get("request-id"),
     )
-
-
-def failure_of_event(data: bytes) -> Failure:
-    """Return what an error event in the middle of a stream is; of anything else, that the answer broke off."""
-    error = _read(data)
-    if not error.type:
-        return failures.broken_off()
-    return Failure(status=_STATUSES.get(error.type, 502), message=error.message or error.type, type=error.type)
 
 
 def _limited(message: str, headers: Mapping[str, str], *, now: float) -> Failure:

@@ -29,6 +29,8 @@ _READY: Final = {"subtype": "mcp_status"}
 _HOOKS: Final = {"PreToolUse": [{"matcher": None, "hookCallbackIds": ["never"]}]}
 _DEFER: Final = {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "defer"}}
 _TOO_LONG: Final = "Prompt is too long"
+_TOO_LARGE: Final = "Image base64 size"
+"""How Claude Code begins its refusal of an image in the result of a tool that is larger than the API takes."""
 _NO_RAW: Final = msgspec.Raw()
 
 Event = tuple[str, bytes]
@@ -40,7 +42,7 @@ class _Line(msgspec.Struct):
 
     type: str
     event: msgspec.Raw = _NO_RAW
-    request_id: str = ""
+    request_id: str | None = None  # also null: in messages about an answer that has no id
     request: msgspec.Raw = _NO_RAW
     response: msgspec.Raw = _NO_RAW
     result: msgspec.Raw = _NO_RAW
@@ -88,6 +90,9 @@ class Session:
             allowed.close()
             emit(_log, "process_not_started", level=logging.ERROR, error=str(error))
             raise failures.not_started() from None
+        except BaseException:
+            allowed.close()
+            raise
         session = cls(child, allowed)
         try:
             await session._control(_READY)
@@ -245,4 +250,6 @@ def _said(line: _Line) -> Failure:
         said = msgspec.json.decode(line.result, type=str) if bytes(line.result) else ""
     except msgspec.DecodeError:
         said = ""
-    return failures.too_long() if said.startswith(_TOO_LONG) else failures.refused_by_cli(said)
+    if said.startswith(_TOO_LONG):
+        return failures.too_long()
+    return failures.invalid("messages", said) if said.startswith(_TOO_LARGE) else failures.refused_by_cli(said)

@@ -34,9 +34,8 @@ _HOP: Final = frozenset(
 )
 _BACK: Final = frozenset({"content-type", "request-id", "retry-after", "x-should-retry"})
 _FACTS: Final = ("request-id", "anthropic-ratelimit-")
-_END: Final = b"\nevent: message_stop"
-_ERROR: Final = b"\nevent: error"
-_ERROR_EVENT: Final = re.compile(rb"\nevent: error\r?\ndata: ?([^\r\n]*)\r?\n")
+_END: Final = re.compile(rb"\nevent: ?message_stop\r?\n")
+_ERROR: Final = re.compile(rb"\nevent: ?error\r?\ndata: ?([^\r\n]*)\r?\n")
 
 
 class Pass:
@@ -120,7 +119,7 @@ class Shim:
         elif not found.admits(kind):
             # A second call: the answer to the first has been, whole or not.
             self._refused()
-            found.fail(failure_of_event(b"") if kind == "messages" else failures.ended())
+            found.fail(failures.broken_off() if kind == "messages" else failures.ended())
             await _refuse(send, 400, "this request has had its one call")
         else:
             await self._forward(found, kind, scope, receive, send)
@@ -140,7 +139,7 @@ class Shim:
                 if response.status != 200:
                     await self._fail(found, response, send)
                 else:
-                    await self._relay(found, response, send)
+                    await self._relay(found, response, send, streamed=kind == "messages")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             reason = type(error).__name__
             emit(_log, "upstream_unreachable", level=logging.WARNING, error=reason)
@@ -152,7 +151,7 @@ class Shim:
         found.fail(failure_of(response.status, response.headers, body))
         await send_document(send, status=response.status, kind=JSON, body=body, headers=[(b"x-should-retry", b"false")])
 
-    async def _relay(self, found: Pass, response: aiohttp.ClientResponse, send: Send) -> None:
+    async def _relay(self, found: Pass, response: aiohttp.ClientResponse, send: Send, *, streamed: bool) -> None:
         back = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
         kept = [pair for pair in back if pair[0].decode() in _BACK or pair[0].startswith(b"anthropic-")]
         await send({"type": "http.response.start", "status": 200, "headers": kept})
@@ -161,11 +160,14 @@ class Shim:
             tail = (tail + piece)[-_TAIL:]
             # Noted before it is passed on: the process may be closed as soon as it has read this. The text of an answer
             # has no bare line ends, so it cannot contain either line.
-            found.complete = _END in tail
+            found.complete = _END.search(tail) is not None
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if _ERROR in tail and (error := _ERROR_EVENT.search(tail)) is not None:
-                found.fail(failure_of_event(error[1]))
+            if (error := _ERROR.search(tail)) is not None:
+                found.fail(failure_of_event(error[1], response.headers))
                 return
+        if streamed and not found.complete:
+            # Before the process sees the end: it would make up the rest of the answer.
+            found.fail(failures.broken_off())
         await send({"type": "http.response.body", "body": b""})
 
 
