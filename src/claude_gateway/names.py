@@ -109,6 +109,8 @@ class Reason(StrEnum):
     """All certificates with the name identify another GatewayClient already."""
     CERTIFICATE_NOT_ALLOWED = "CertificateNotAllowed"
     """The name in certificates is, or may be, that of another namespace's pods."""
+    CERTIFICATES_UNVERIFIED = "CertificatesUnverified"
+    """A warning: the client lists certificates, but nothing in the installation verifies any."""
     TOO_MANY_SECRETS = "TooManySecrets"
     """More secrets of HS256 are in use than a token can be tried with."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"

@@ -86,3 +86,20 @@ def test_a_status_says_when_its_client_was_last_used(api: ApiServer, home: str) 
         assert cluster.status(_CLIENT, "alice")["lastUsed"] == "2026-11-18T11:06:40Z"
         assert cluster.status(_CLIENT, "alice")["gateways"][0]["lastUsed"] == "2026-11-18T11:06:40Z"
         assert operator.metric('writes_total{result="error",what="status"}') == 0
+
+
+def test_a_status_warns_of_certificates_that_nobody_verifies(api: ApiServer, home: str) -> None:
+    cluster = Cluster(api, home)
+    cluster.put(manifest(Kind.GATEWAY_CLIENT, "people", {"certificates": [{"email": "alice@example.com"}]}))
+
+    def warned() -> bool:
+        return cluster.condition(_CLIENT, "people", "Warnings") == ("True", "CertificatesUnverified")
+
+    with Operator(api, home).install():
+        until(warned)
+        assert cluster.condition(_CLIENT, "people", "Accepted")[0] == "True"
+        said = cluster.message(_CLIENT, "people", "Warnings")
+        assert said.startswith("spec.certificates: nothing verifies client certificates here")
+        assert "`tls.clientCA` or `clients.proxyCertificates`" in said
+    with Operator(api, home, CLIENT_CERTIFICATES="true"):
+        until(lambda: not any(each["type"] == "Warnings" for each in cluster.status(_CLIENT, "people")["conditions"]))

@@ -51,6 +51,7 @@ REACHED: dict[str, dict[str, tuple[Manifest, str]]] = {
         "identity_namespaces": (nested("operator.identityNamespaces", ["team-a", "team-b"]), "team-a,team-b"),
         "identity_token": (nested("proxy.workloadIdentity.enabled", True), "true"),
         "service_account_audience": (nested("clients.serviceAccountAudience", "llm"), "llm"),
+        "client_certificates": (_proxies(), "true"),
         "forward_hosts": (nested("egress.forwardClientTokenTo", ["relay.example", "h"]), "relay.example,h"),
         "claude_code_url": (nested("claudeCode.enabled", True), "http://cg-claude-gateway-claude-code.ai.svc:4100"),
         "claude_auth_enabled": ({"claudeCode": ON, "claudeAuth": ON}, "true"),
@@ -234,6 +235,12 @@ def test_the_process_takes_what_it_is_given(
         text = value if isinstance(value, str) else "from-the-cluster"
         monkeypatch.setenv(name, text.replace("$(POD_IP)", "10.244.0.7"))
     settings()
+
+
+@pytest.mark.parametrize("values", [_tls(secretName="ca"), _tls(configMapName="ca"), _proxies()])
+def test_the_operator_knows_who_verifies_certificates(values: Manifest) -> None:
+    assert OperatorSettings.model_fields["client_certificates"].default is False
+    assert variables(render(values), "operator")["CLAUDE_GATEWAY_OPERATOR_CLIENT_CERTIFICATES"] == "true"
 
 
 @pytest.mark.parametrize("process", ["gateway", "litellm"])

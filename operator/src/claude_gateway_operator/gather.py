@@ -85,6 +85,7 @@ class Gatherer:
             claude_auth_url=settings.claude_auth_url,
             caller_secrets=frozenset(settings.caller_secrets),
             audience=settings.audience,
+            client_certificates=settings.client_certificates,
         )
 
     async def gather(self, *, claude_code_key: bytes = b"") -> World:

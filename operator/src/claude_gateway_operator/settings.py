@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         description="What tokens of ServiceAccounts must be for, if they are to identify a client. Default: "
         "`claude-gateway/NAMESPACE/RELEASE`.",
     )
+    client_certificates: bool = Field(
+        default=False,
+        description="Whether certificates of clients are verified, by the gateway or by a proxy that it trusts. "
+        "Default: a warning about GatewayClients that list `certificates`.",
+    )
     claude_code_url: Url | None = Field(
         default=None,
         description="Address of the Claude Code backend, for people's own subscriptions. Default: none, and every "

@@ -57,6 +57,7 @@ def settings(
     forward_to: Sequence[str] = (FORWARD_HOST,),
     claude_code_url: str = CLAUDE_CODE_URL,
     claude_code_key: bytes = b"",
+    client_certificates: bool = False,
 ) -> Settings:
     """Return how to read files: strictly, and by default with targets on this machine and a Claude Code backend."""
     return Settings(
@@ -65,6 +66,7 @@ def settings(
         strict=True,
         claude_code_url=claude_code_url,
         claude_code_key=claude_code_key,
+        client_certificates=client_certificates,
     )
 
 

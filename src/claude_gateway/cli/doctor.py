@@ -48,6 +48,7 @@ _NO_LOGIN: Final = "its targets use the client's own login, which doctor does no
 )
 @click.option("--no-prompts", is_flag=True, help="Send no prompts, so that nothing is billed.")
 @options.installation
+@options.client_certificates
 def doctor(
     *,
     sources: tuple[Path, ...],
@@ -59,13 +60,15 @@ def doctor(
     no_prompts: bool,
     no_loopback: bool,
     forward_to: tuple[str, ...],
+    client_certificates: bool,
 ) -> None:
     """Check config, gateway, keys and live revision, then send one real prompt and one tool call per route.
 
     Prints one line per check with PASS, FAIL, WARN or SKIP, and below it how to fix it. The prompts cost a few tokens.
     """
     variables = options.variables(env_file)
-    decision = config.load(sources, variables, rules=config.settings(loopback=not no_loopback, forward_to=forward_to))
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
+    decision = config.load(sources, variables, rules=rules)
     results = [*reported(_config(decision))]
     reachable = [*reported(_gateway(url))]
     results += reachable

@@ -37,6 +37,7 @@ from claude_gateway.plan import targets
     help="Report unset variables as warnings, for CI without keys.",
 )
 @options.installation
+@options.client_certificates
 def lint(
     *,
     sources: tuple[Path, ...],
@@ -45,9 +46,10 @@ def lint(
     allow_unset: bool,
     no_loopback: bool,
     forward_to: tuple[str, ...],
+    client_certificates: bool,
 ) -> None:
     """Check YAML files and report every mistake with file, line and fix. Warnings do not fail the command."""
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     milder = _of_logins(decision) | ({VARIABLE_NOT_SET} if allow_unset else set())
     found = [findings.as_warning(f) if {f.reason, f.message} & milder else f for f in decision.findings]

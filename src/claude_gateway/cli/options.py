@@ -1,7 +1,7 @@
 """Options that several commands share, and the layout of their help."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_URL: Final = "http://127.0.0.1:4000"
 URL_VARIABLE: Final = "CLAUDE_GATEWAY_URL"
 KEY_VARIABLE: Final = "CLAUDE_GATEWAY_KEY"
+_VERIFYING: Final = ("CLAUDE_GATEWAY_TLS_CLIENT_CA_FILE", "CLAUDE_GATEWAY_CLIENT_CERT_FORMAT")
 
 EXIT_CODES: Final = "Exit codes: 0 success, 1 problems found, 2 wrong usage, 130 interrupted by Ctrl-C."
 
@@ -98,6 +99,22 @@ def installation(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def client_certificates(command: F) -> F:
+    """``--client-certificates``: the files are for an installation that verifies certificates of clients."""
+    return click.option(
+        "--client-certificates",
+        is_flag=True,
+        callback=lambda _ctx, _param, value: value or verifies_certificates(os.environ),
+        help="Do not warn of `certificates`: the gateway or a proxy in front verifies them, as `serve --tls-client-ca` "
+        "does.",
+    )(command)
+
+
+def verifies_certificates(ambient: Mapping[str, str]) -> bool:
+    """Return whether the gateway's own settings in the environment have certificates of clients verified."""
+    return any(ambient.get(name) for name in _VERIFYING)
 
 
 def variables(env_file: Path | None) -> dict[str, str]:

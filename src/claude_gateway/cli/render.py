@@ -35,6 +35,7 @@ from claude_gateway.names import META_JSON
     help="Write the whole bundle including secret values (files 0600), in the layout that the agent watches. Needs -o.",
 )
 @options.installation
+@options.client_certificates
 def render(
     *,
     sources: tuple[Path, ...],
@@ -43,6 +44,7 @@ def render(
     with_secrets: bool,
     no_loopback: bool,
     forward_to: tuple[str, ...],
+    client_certificates: bool,
 ) -> None:
     """Show the bundle that the files produce: gateway.json, litellm.yaml and meta.json.
 
@@ -51,7 +53,7 @@ def render(
     """
     if with_secrets and output is None:
         raise click.UsageError("--with-secrets needs -o DIR: secret values are never printed")
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     for finding in decision.findings:
         click.echo(findings.text(finding), err=True)

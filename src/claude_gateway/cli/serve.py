@@ -1,6 +1,7 @@
 """``serve``: runs everything on one machine, from YAML files, without a cluster."""
 
 import asyncio
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -143,6 +144,7 @@ def serve(
     if tls_client_ca and not tls_cert:
         raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
     certificate = Certificate(tls_listen, tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
+    verified = tls_client_ca is not None or options.verifies_certificates(os.environ)
     chosen = ServeOptions(
         sources=sources,
         env_file=env_file,
@@ -152,7 +154,7 @@ def serve(
         scripted=scripted_model,
         cors_origins=cors_origins,
         valkey=valkey,
-        rules=config.settings(loopback=not no_loopback, forward_to=forward_to),
+        rules=config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=verified),
         level=log_level,
         logins=Logins.at(state or ownlogins.default_folder(), auth_listen),
     )

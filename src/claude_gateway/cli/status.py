@@ -20,15 +20,22 @@ from claude_gateway.names import ConditionType
 @options.env_file()
 @options.url()
 @options.installation
+@options.client_certificates
 def status(
-    *, sources: tuple[Path, ...], env_file: Path | None, url: str, no_loopback: bool, forward_to: tuple[str, ...]
+    *,
+    sources: tuple[Path, ...],
+    env_file: Path | None,
+    url: str,
+    no_loopback: bool,
+    forward_to: tuple[str, ...],
+    client_certificates: bool,
 ) -> None:
     """Show the gateway's readiness, the live revision, each object's conditions, and the last failure of each target.
 
     Sends no request to a model. Revision and failures are known only of your own `serve` on this machine. The exit code
     is 1 if the gateway is not ready or an object has an error.
     """
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
+    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
     decision = config.load(sources, options.variables(env_file), rules=rules)
     ready = _gateway(url, decision)
     for each in decision.plan.statuses:

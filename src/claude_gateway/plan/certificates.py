@@ -19,7 +19,7 @@ from claude_gateway.contract.certificate_name import (
     spelled,
 )
 from claude_gateway.names import Reason
-from claude_gateway.plan.problem import ObjectRef, Problem
+from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World
 
 
@@ -55,7 +55,28 @@ def resolve(world: World) -> Certificates:
         if found:
             names[item.ref] = tuple(found)
             holders.update({name: item.ref for name in found if name not in holders})
+            problems.extend(_unverified(item.ref, world))
     return Certificates(names=names, ranks={ref: rank for rank, ref in enumerate(names)}, problems=tuple(problems))
+
+
+def _unverified(ref: ObjectRef, world: World) -> list[Problem]:
+    """Warn that the client is never recognized by its certificates, because nobody verifies any."""
+    if world.settings.client_certificates:
+        return []
+    message = (
+        "nothing verifies client certificates here, neither the gateway nor a proxy that it trusts, so they identify "
+        "nobody"
+    )
+    fix = (
+        "Start `serve` with --tls-client-ca, or set CLAUDE_GATEWAY_CLIENT_CERT_FORMAT for a proxy in front. Check "
+        "files of an installation that verifies them with --client-certificates."
+    )
+    if world.settings.release is not None:
+        fix = (
+            "Ask the operators of the gateway to set `tls.clientCA` or `clients.proxyCertificates` in the values of "
+            "the chart, or list `keys` or `jwt` instead."
+        )
+    return [Problem(ref, "spec.certificates", Reason.CERTIFICATES_UNVERIFIED, message, fix, severity=Severity.WARNING)]
 
 
 def _foreign(ref: ObjectRef, name: CertificateName, *, at: str) -> Problem | None:

@@ -73,6 +73,7 @@ class Settings:
     that this backend accepts. ``claude_auth_url`` is where people sign in (None: wherever the command says).
     ``caller_secrets`` are the Secrets, as ``<namespace>/<name>``, that the operator may create for programs that ask
     the backend directly. ``audience`` is what tokens of ServiceAccounts must be for (None: not in a cluster).
+    ``client_certificates``: certificates of clients are verified, by the gateway or by a proxy that it trusts.
     ``scope``: the namespaces that the release serves (None: all); objects in others are ignored.
     """
 
@@ -88,6 +89,7 @@ class Settings:
     claude_auth_url: str | None = None
     caller_secrets: frozenset[str] = frozenset()
     audience: str | None = None
+    client_certificates: bool = True
     scope: frozenset[str] | None = None
 
     @property

@@ -280,6 +280,19 @@ def test_it_serves_https_with_a_certificate(start: Starter, folder: Path, tmp_pa
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(*authority.issue(dns("a.example")).files(tmp_path))
     assert httpx.get(f"https://127.0.0.1:{port}/v1/models", verify=context).status_code == 200
+    assert "nothing verifies" not in serve.process.output
+
+
+def test_it_warns_of_certificates_that_it_does_not_verify(start: Starter, folder: Path) -> None:
+    people = builders.manifest("GatewayClient", "people", {"certificates": [{"dns": "a.example"}]})
+    write(folder / "people.yaml", people)
+    serve = start(text=True)
+    output = until(lambda: serve.process.output if "ready:" in serve.process.output else "", timeout=60)
+    assert "GatewayClient default/people: spec.certificates: nothing verifies client certificates" in output
+    trusting = start(CLAUDE_GATEWAY_CLIENT_CERT_FORMAT="xfcc", CLAUDE_GATEWAY_CLIENT_CERT_NETWORKS="127.0.0.1/32")
+    said = f"By=x;Hash={'0' * 64};DNS=a.example"
+    assert httpx.get(f"{trusting.url}/v1/models", headers={"x-forwarded-client-cert": said}).status_code == 200
+    assert "nothing verifies" not in trusting.process.output
 
 
 def test_authorities_need_a_certificate(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders.certificates import signing_key
 from tests.support.clients.anthropic_cloud import Cloud
 from tests.support.clients.device_login import Browser
-from tests.support.clients.oidc import CLIENT, Provider, provider
+from tests.support.clients.oidc import CLIENT, Provider
 from tests.support.processes.signin import SignInService, signin
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -19,22 +19,6 @@ PUBLIC = "http://auth.example.com"
 """Not https: the cookies of this test's browser would not come back over its plain connection."""
 ISSUER = f"{PUBLIC}/auth"
 ADA = "ada@example.com"
-
-
-@pytest.fixture
-def organisation(tmp_path: Path) -> Iterator[Provider]:
-    folder = tmp_path / "oidc"
-    folder.mkdir()
-    with provider(folder) as running:
-        running.claims = {"groups": ["platform", "everyone"]}
-        yield running
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "signing.pem"
-    path.write_text(signing_key())
-    return path
 
 
 def environment(anthropic: Cloud, organisation: Provider, key_file: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -30,7 +30,8 @@ class Provider:
     """The running provider; ``claims`` changes what its identity tokens say, ``people`` what those of one person say.
 
     ``authority`` is a file with what its certificate is trusted by. ``key`` signs in place of the known key.
-    ``removed`` are addresses of people whose sessions have ended. ``broken``: it answers 500.
+    ``removed`` are addresses of people whose sessions have ended. ``broken``: it answers 500. ``visitor`` is who is
+    signed in in every browser that comes; None cancels.
     """
 
     issuer: str
@@ -44,6 +45,7 @@ class Provider:
     renewals: dict[str, str] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     broken: bool = False
+    visitor: str | None = None
 
     def confirm(self, url: str, email: str) -> tuple[str, str]:
         """Return the code and the state with which the browser comes back."""
@@ -52,6 +54,14 @@ class Provider:
         code = secrets.token_hex(8)
         self.codes[code] = {**query, "email": email}
         return code, query["state"]
+
+    def back(self, url: str) -> str:
+        """Return the address to which a browser is sent back."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        if self.visitor is None:
+            return f"{query['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
+        code, state = self.confirm(url, self.visitor)
+        return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': state})}"
 
     def sign_in(self, email: str, **claims: Any) -> str:
         """Return the refresh token of a program in which a person signed in; tokens of that person have the claims."""
@@ -128,6 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
             ends = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
             ends["revocation_endpoint"] = "revoke"
             self._json(200, {"issuer": issuer, **{name: f"{issuer}/{path}" for name, path in ends.items()}})
+        elif self.path.startswith("/authorize?"):
+            self.send_response(303)
+            self.send_header("location", self.provider.back(self.path))
+            self.send_header("content-length", "0")
+            self.end_headers()
         else:
             public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.provider.known.public_key()))
             self._json(200, {"keys": [{**public, "kid": "1", "use": "sig", "alg": "RS256"}]})

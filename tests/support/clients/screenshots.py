@@ -1,4 +1,4 @@
-"""Takes the screenshots of the documentation: the real page, the real CLI, a stand-in for Anthropic."""
+"""Takes the screenshots of the documentation: the real page, the real CLI, stand-ins for Anthropic and a provider."""
 
 import sys
 import tempfile
@@ -6,9 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Page, ViewportSize
-from tests.support.clients.anthropic_cloud import cloud
+import httpx
+from playwright.sync_api import Browser, Page, ViewportSize
+from tests.support.builders.certificates import signing_key
+from tests.support.clients.anthropic_cloud import Cloud, cloud
 from tests.support.clients.browser import browser
+from tests.support.clients.oidc import CLIENT, provider
+from tests.support.processes.ports import free_port
 from tests.support.processes.signin import KEY, LOGIN, TOKEN, signin, store
 
 from claude_gateway_scripted import Scripted
@@ -44,7 +48,33 @@ def main() -> int:
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_label("Paste the code that Claude shows").wait_for()
         _take(page, "sign-in-code")
+        _device(stack, chromium, folder, anthropic)
     return 0
+
+
+def _device(stack: ExitStack, chromium: Browser, folder: Path, anthropic: Cloud) -> None:
+    """Take the page on which a person signs a terminal in."""
+    organisation = stack.enter_context(provider(folder))
+    organisation.visitor = "ada@example.com"
+    (folder / "signing.pem").write_text(signing_key())
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        **anthropic.environment,
+        "NODE_EXTRA_CA_CERTS": organisation.authority,
+        "CLAUDE_GATEWAY_LISTEN": address,
+        "CLAUDE_GATEWAY_PUBLIC_URL": f"http://{address}",
+        "CLAUDE_GATEWAY_OIDC_ISSUER": organisation.issuer,
+        "CLAUDE_GATEWAY_OIDC_CLIENT_ID": CLIENT,
+        "CLAUDE_GATEWAY_SIGNING_KEY_FILE": str(folder / "signing.pem"),
+    }
+    service = stack.enter_context(signin(folder / "devices", environment))
+    begun = httpx.post(f"{service.url}/oauth/device_authorization").json()
+    page = chromium.new_page(viewport={**_SIZE, "height": 380}, ignore_https_errors=True)
+    page.goto(begun["verification_uri_complete"])
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("link", name="Continue to your organisation's sign-in").click()
+    page.get_by_role("button", name="This was not me").wait_for()
+    _take(page, "sign-in-device")
 
 
 def _take(page: Page, name: str) -> None:

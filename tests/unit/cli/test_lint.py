@@ -256,3 +256,22 @@ def test_a_login_that_is_still_missing_is_a_warning_and_everything_else_is_check
     outcome = call("lint", "-f", tmp_path)
     assert outcome.code == 1
     assert "[SubscriptionShared]" in outcome.stdout
+
+
+@pytest.mark.parametrize("command", ["lint", "render"])
+def test_certificates_that_nobody_verifies_are_a_warning(good: Path, command: str) -> None:
+    people = builders.manifest("GatewayClient", "people", {"certificates": [{"email": "alice@example.com"}]})
+    write(good / "people.yaml", people)
+    outcome = call(command, "-f", good)
+    assert outcome.code == 0
+    warned = f"{good}/people.yaml:8:3: warning: GatewayClient default/people: spec.certificates: nothing verifies"
+    assert warned in outcome.stdout + outcome.stderr
+    assert "--tls-client-ca" in outcome.stdout + outcome.stderr
+    quiet = call(command, "-f", good, "--client-certificates")
+    assert "warning:" not in quiet.stdout + quiet.stderr
+    for name, value in (
+        ("CLAUDE_GATEWAY_CLIENT_CERT_FORMAT", "xfcc"),
+        ("CLAUDE_GATEWAY_TLS_CLIENT_CA_FILE", "ca.pem"),
+    ):
+        told = call(command, "-f", good, environment={name: value})
+        assert "warning:" not in told.stdout + told.stderr, name

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.support.builders.objects import manifest, plan
+from tests.support.builders.objects import NOW, manifest, plan, sound
 
 from claude_gateway.contract.certificate_name import CertificateName, NameKind, namespace_of_pods, patterns
-from claude_gateway.names import Kind, Reason
-from claude_gateway.plan.decide import Plan
+from claude_gateway.names import ConditionType, Kind, Reason
+from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.problem import Severity
+from claude_gateway.plan.world import Settings, read
 
 _ID = "spiffe://example.org/ns/team-a/sa/ci"
 
@@ -152,6 +154,47 @@ def test_a_client_with_certificates_alone_is_usable_and_one_whose_names_are_all_
         for day, name in enumerate(("old", "young"), 1)
     ]
     assert [client.name for client in plan(*clients).policy.clients] == ["default/old"]
+
+
+def unverified(*manifests: dict[str, Any], **settings: Any) -> Plan:
+    """What is decided where nobody verifies certificates."""
+    return decide(read(manifests, Settings(client_certificates=False, **settings)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        ({"release": "cg"}, ("`tls.clientCA`", "`clients.proxyCertificates`")),
+        ({}, ("--tls-client-ca", "CLAUDE_GATEWAY_CLIENT_CERT_FORMAT", "--client-certificates")),
+    ],
+    ids=["in a cluster", "for files"],
+)
+def test_a_client_with_certificates_is_warned_where_nobody_verifies_them(
+    settings: dict[str, Any], fix: tuple[str, ...]
+) -> None:
+    decided = unverified(listing({"dns": "a"}, {"dns": "b"}), **settings)
+    (problem,) = decided.problems
+    assert (problem.severity, problem.reason) == (Severity.WARNING, Reason.CERTIFICATES_UNVERIFIED)
+    assert str(problem).startswith("GatewayClient default/dev: spec.certificates: nothing verifies client certificates")
+    assert all(setting in problem.fix for setting in fix)
+    (status,) = decided.statuses
+    found = {condition.type: condition for condition in status.conditions}
+    assert found[ConditionType.ACCEPTED].status == "True", "it is no mistake of the client's author"
+    warned = found[ConditionType.WARNINGS]
+    assert (warned.status, warned.reason) == ("True", Reason.CERTIFICATES_UNVERIFIED)
+    assert warned.message == f"spec.certificates: {problem.message}. {problem.fix}"
+    assert [client.name for client in decided.policy.clients] == ["default/dev"], "a proxy may come later"
+
+
+def test_nobody_else_is_warned_about_certificates() -> None:
+    old = listing({"dns": "a"}, created="2025-01-01T00:00:00Z")
+    young = listing({"dns": "a"}, name="young", created="2025-02-01T00:00:00Z")
+    assert [problem.reason for problem in unverified(*sound()).problems] == []
+    decided = unverified(old, young)
+    assert [(problem.object.name, problem.reason) for problem in decided.problems] == [
+        ("dev", Reason.CERTIFICATES_UNVERIFIED),
+        ("young", Reason.CERTIFICATE_TAKEN),
+    ], "one whose names are all taken has another problem"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ _BEGUN: Final = 120
 _TRIED: Final = 10
 """Codes that one address may try in a minute (RFC 8628, 5.1)."""
 _LONGEST: Final = 32 * 1024
-_PAGE: Final = "/auth/device"
 
 Code = Annotated[str, Form(max_length=64)]
 
@@ -91,7 +90,7 @@ async def begin(request: Request, called: Called) -> Response:
         begun = sign_ins.devices.begin()
     except FullError:
         return _answer(refusal(503, "temporarily_unavailable", "too many devices wait for their sign-in"))
-    uri = f"{_base(request)}{_PAGE}"
+    uri = f"{_base(request)}{way.DEVICE}"
     return _answer(
         Granted(
             200,
@@ -120,7 +119,7 @@ async def revoke(request: Request) -> Response:
     return _answer(Granted(200, {}))
 
 
-@router.get(_PAGE)
+@router.get(way.DEVICE)
 async def ask(request: Request, called: Called, user_code: str = "") -> Response:
     """Ask for the code of a device; one that is in the address is shown and not sent."""
     _sign_ins(request)
@@ -129,7 +128,7 @@ async def ask(request: Request, called: Called, user_code: str = "") -> Response
     return response
 
 
-@router.post(_PAGE)
+@router.post(way.DEVICE)
 async def enter(request: Request, called: Called, doors: Doors, user_code: Code = "", csrf: Token = "") -> Response:
     """Take the code of a device.
 
@@ -143,7 +142,7 @@ async def enter(request: Request, called: Called, doors: Doors, user_code: Code 
     return page(request, "device_continue.html", called.session, code=waiting.user_code)
 
 
-@router.get(f"{_PAGE}/sign-in")
+@router.get(f"{way.DEVICE}/sign-in")
 async def sign_in(request: Request, called: Called, user_code: str = "") -> Response:
     """Lead to the identity provider; nothing is approved yet when the browser comes back."""
     waiting = _tried(request, called, user_code)
@@ -158,12 +157,12 @@ def came_back(request: Request, called: Caller, *, user_code: str, identity: Ide
     if waiting is None:
         return _gone(request)
     waiting.identity, waiting.session = identity, called.session.id
-    response = RedirectResponse(f"{_PAGE}/confirm?user_code={quote(waiting.user_code)}", status_code=303)
+    response = RedirectResponse(f"{way.DEVICE}/confirm?user_code={quote(waiting.user_code)}", status_code=303)
     remember(response, called.session, request)
     return response
 
 
-@router.get(f"{_PAGE}/confirm")
+@router.get(f"{way.DEVICE}/confirm")
 async def confirm(request: Request, called: Called, user_code: str = "") -> Response:
     """Show who would be signed in, and on which code."""
     waiting = _own(request, called, user_code)
@@ -172,7 +171,7 @@ async def confirm(request: Request, called: Called, user_code: str = "") -> Resp
     return page(request, "device_confirm.html", called.session, code=waiting.user_code, email=waiting.identity.email)
 
 
-@router.post(f"{_PAGE}/confirm")
+@router.post(f"{way.DEVICE}/confirm")
 async def decide(
     request: Request,
     called: Called,

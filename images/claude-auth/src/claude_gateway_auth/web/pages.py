@@ -13,6 +13,7 @@ from claude_gateway_auth.credential import Ref
 from claude_gateway_auth.desk import BusyError
 from claude_gateway_auth.flow import SENTENCES, Phase, Trouble
 from claude_gateway_auth.service import Service
+from claude_gateway_auth.web import way
 from claude_gateway_auth.web.access import Access, Person, Session
 from claude_gateway_auth.web.requests import (
     BlockedError,
@@ -82,7 +83,9 @@ def page(request: Request, name: str, session: Session, *, status: int = 200, **
 def message(request: Request, *, status: int, title: str, text: str, session: Session | None = None) -> HTMLResponse:
     """Render a page that says one thing."""
     who = session or caller(request, access(request)).session
-    return page(request, "message.html", who, status=status, title=title, text=text)
+    # Whoever signs a device in may not see the list.
+    device = request.url.path.startswith(way.DEVICE) or way.is_for_a_device(request)
+    return page(request, "message.html", who, status=status, title=title, text=text, device=device)
 
 
 @router.get("")

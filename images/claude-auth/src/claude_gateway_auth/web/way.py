@@ -13,6 +13,7 @@ from claude_gateway_auth.oidc import Identity, Oidc, OidcError
 
 COOKIE: Final = "claude-gateway-auth-oidc"
 PATH: Final = "/auth/oidc"
+DEVICE: Final = "/auth/device"
 _SECONDS: Final = 600
 
 
@@ -54,6 +55,14 @@ async def back(request: Request, *, code: str, state: str) -> Back:
         return Back(identity, str(kept["device"]))
     except (BadData, KeyError, TypeError, json.JSONDecodeError):
         raise OidcError("This sign-in took too long or was begun in another browser. Start again.") from None
+
+
+def is_for_a_device(request: Request) -> bool:
+    """Return whether the browser is on its way for a device, and not for the page itself."""
+    try:
+        return bool(_serializer(request).loads(request.cookies.get(COOKIE, ""), max_age=_SECONDS)["device"])
+    except (BadData, KeyError, TypeError, json.JSONDecodeError):
+        return False
 
 
 def _serializer(request: Request) -> URLSafeTimedSerializer:
