@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors import stream_stalled
-from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, opening
+from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, LongPrompt, Opening, opening
 from claude_gateway_proxy.operations import OPERATIONS
 
 _START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
@@ -104,9 +104,41 @@ def test_an_error_that_another_target_may_not_have_has_a_status(data: bytes, sta
     assert opening(data) == status
 
 
+_LONG = "prompt is too long: 5000 tokens > 4096 maximum"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            _START
+            + b'event: error\ndata: {"type":"error","error":{"type":"invalid_request_error","message":"%s"}}\n\n',
+            _LONG,
+        ),
+        (b'data: {"error":{"message":"%s","type":"BadRequestError","code":400}}\n\n', _LONG),
+        (b'data: {"error":"%s"}\n\n', _LONG),
+        (b'event: error\ndata: {"type":"error","code":"context_length_exceeded","message":"%s"}\n\n', "too much"),
+        (
+            b'event: response.failed\ndata: {"type":"response.failed","response":{"error":'
+            b'{"code":"context_length_exceeded","message":"%s"}}}\n\n',
+            "too much",
+        ),
+    ],
+)
+def test_a_prompt_that_is_too_long_has_the_upstreams_words(data: bytes, words: str) -> None:
+    assert opening(data.replace(b"%s", words.encode())) == LongPrompt(words)
+
+
+def test_a_response_that_failed_has_the_status_of_its_error() -> None:
+    said = b'{"type":"response.failed","response":{"error":{"code":"%s","message":"x"}}}'
+    for code, status in (("rate_limit_exceeded", 429), ("server_error", 500), ("invalid_prompt", Opening.ANSWER)):
+        event = b"event: response.failed\ndata: " + said.replace(b"%s", code.encode()) + b"\n\n"
+        assert opening(event) == status
+
+
 @given(st.binary(max_size=200))
 def test_any_beginning_is_judged(data: bytes) -> None:
-    assert isinstance(opening(data), Opening | int)
+    assert isinstance(opening(data), Opening | LongPrompt | int)
 
 
 @pytest.mark.parametrize("format_", list(Format))

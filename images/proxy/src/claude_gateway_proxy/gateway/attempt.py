@@ -20,7 +20,9 @@ from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
+from claude_gateway_proxy.gateway.wire.error_events import reports_error
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.translation.limits import TooLong
 from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
@@ -39,6 +41,9 @@ ERROR_LIMIT: Final = 256 * 1024
 _AT_ONCE: Final = 16 * 1024
 """Bytes of an error up to which keys are looked for on the event loop, which takes at most some milliseconds."""
 
+_WORDS_MOST: Final = 4_000
+"""Characters of an error within a stream that are passed on."""
+
 _CREDENTIAL: Final = frozenset({401, 403})
 _KINDS: Final = {
     408: UpstreamError.STATUS,
@@ -56,7 +61,8 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
 
     ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
     ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
-    ``verdict`` is what this says about the gateway's credential, if anything.
+    ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set where the request is
+    longer than the target takes: one that takes more may answer it.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         obstacle: Obstacle | None = None,
         said: str = "",
         verdict: Outcome | None = None,
+        too_long: TooLong | None = None,
     ) -> None:
         super().__init__(kind)
         self.reply = reply
@@ -76,15 +83,17 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         self.obstacle = obstacle
         self.said = said
         self.verdict = verdict
+        self.too_long = too_long
 
     @property
     def lacks_operation(self) -> bool:
         """Whether the upstream reports that it does not have the operation, such as a count of tokens."""
         return isinstance(self.reply, Relayed) and self.reply.status in _ABSENT
 
-    def takes_precedence_over(self, earlier: "AttemptFailed") -> bool:
-        """Whether the client gets this failure rather than an ``earlier`` one of the same request."""
-        return earlier.kind not in _BUSY or self.kind in _BUSY or self.kind is None
+    @property
+    def busy(self) -> bool:
+        """Whether the target may well answer in a while."""
+        return self.kind in _BUSY
 
 
 async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> Answer:
@@ -138,8 +147,11 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
         head, complete = await _gather(read, head, limit=WHOLE_LIMIT)
         if wire is Wire.BEDROCK and call.frames is None and call.format is Format.COUNT_TOKENS:
             head = bedrock.count(head)
-    elif hold and events and plain:
-        head = await _hold(read, head, call)
+    elif events and plain:
+        if hold:
+            head = await _hold(read, head, call, sending.mask)
+        elif reports_error(head):
+            _raise_unknown_words(head, call, sending.mask)
     return Answer(
         target,
         response=response,
@@ -167,17 +179,35 @@ async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
-async def _hold(read: Read, head: bytes, call: Call) -> bytes:
+async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
     while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
         head += chunk
+    if isinstance(opening, sse.LongPrompt):
+        raise _too_long(opening.words, call, mask)
     if isinstance(opening, int):
         failure = errors.upstream_error(call.route.name, opening)
         raise AttemptFailed(failure, kind=_KINDS.get(opening, UpstreamError.STATUS), retry=True)
     return head
+
+
+def _raise_unknown_words(head: bytes, call: Call, mask: Mask) -> None:
+    """Raise AttemptFailed for a stream that begins with a "too long" in words at which Claude Code does not compact."""
+    if call.format is not Format.MESSAGES:
+        return
+    opening = sse.opening(head)
+    if isinstance(opening, sse.LongPrompt) and not errors.is_known(opening.words):
+        raise _too_long(opening.words, call, mask)
+
+
+def _too_long(words: str, call: Call, mask: Mask) -> AttemptFailed:
+    """A prompt is too long, as the upstream says within its stream."""
+    words = mask.text(words)[:_WORDS_MOST]
+    reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
+    return AttemptFailed(reply, kind=None, retry=False, too_long=errors.refuses_length(reply) or TooLong())
 
 
 async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
@@ -188,7 +218,8 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if not 400 <= status < 600:
         return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     reply = await _wording(response, mask)
-    if status in _OF_THE_REQUEST and not is_anthropic(target.base_url):
+    too_long = errors.refuses_length(reply) if status in _OF_THE_REQUEST else None
+    if too_long is not None and not is_anthropic(target.base_url):
         reply = errors.in_known_words(reply, format=call.format, request_id=call.record.request_id)
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
@@ -205,7 +236,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict)
+    return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict, too_long=too_long)
 
 
 async def _wording(response: Response, mask: Mask) -> Relayed:

@@ -4,10 +4,14 @@ Nothing here builds events from the bytes of a whole stream: a stream is passed 
 """
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 import msgspec
+
+from claude_gateway_proxy.translation.limits import too_long
+from claude_gateway_proxy.translation.words import words_of
 
 HOLD_LIMIT: Final = 64 * 1024
 """Bytes of a stream's beginning that are held back at most."""
@@ -20,6 +24,9 @@ END_BYTES: Final = 4
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )
+_FAILED: Final = frozenset({b"error", b"response.failed"})
+_ERRORS: Final = (b'{"error"', b'{"type":"error"', b'{"type":"response.failed"')
+_TOO_LONG: Final = "context_length_exceeded"
 _ERROR_STATUS: Final = {
     "overloaded_error": 529,
     "rate_limit_error": 429,
@@ -40,6 +47,13 @@ class Opening(Enum):
     ANSWER = "an answer"
 
 
+@dataclass(frozen=True, slots=True)
+class LongPrompt:
+    """A stream that begins with the error that the prompt is too long; ``words`` are the upstream's own."""
+
+    words: str
+
+
 class Boundary:
     """Tells whether what was passed on so far ends where an event ends."""
 
@@ -58,10 +72,11 @@ class Boundary:
         return not self._last or self._last.endswith(_ENDS)
 
 
-def opening(data: bytes) -> Opening | int:
+def opening(data: bytes) -> Opening | LongPrompt | int:
     """Judge the first bytes of a stream: an error that another target may not have gives the status it stands for.
 
-    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other.
+    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for a
+    prompt that is too long.
     """
     if len(data) >= HOLD_LIMIT:
         return Opening.ANSWER
@@ -74,7 +89,7 @@ def opening(data: bytes) -> Opening | int:
     return Opening.UNDECIDED
 
 
-def _event(text: bytes) -> Opening | int:
+def _event(text: bytes) -> Opening | LongPrompt | int:
     name, data = b"", b""
     for line in text.splitlines():
         field, _, value = line.partition(b":")
@@ -84,22 +99,26 @@ def _event(text: bytes) -> Opening | int:
             data += value.strip()
     if not data or name in _PRELUDE:
         return Opening.UNDECIDED
-    if name == b"error" or data.startswith((b'{"error"', b'{"type":"error"')):
+    if name in _FAILED or data.startswith(_ERRORS):
         return _status(data)
     return Opening.ANSWER
 
 
-def _status(data: bytes) -> Opening | int:
+def _status(data: bytes) -> Opening | LongPrompt | int:
     try:
         event = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Opening.ANSWER
-    error = event.get("error", event) if isinstance(event, dict) else None
+    found = event.get("response", event) if isinstance(event, dict) else None
+    error = found.get("error", found) if isinstance(found, dict) else None
+    words = words_of(error)
     if not isinstance(error, dict):
-        return 500
+        return LongPrompt(words) if words is not None and too_long(words) is not None else 500
     for key in ("type", "code"):
         status = _ERROR_STATUS.get(str(error.get(key)))
         if status is not None:
             return status
+    if words is not None and (error.get("code") == _TOO_LONG or too_long(words) is not None):
+        return LongPrompt(words)
     code = error.get("code")
     return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else Opening.ANSWER
