@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from claude_gateway.contract.login import Outcome
@@ -22,6 +24,7 @@ from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.gateway.wire.error_events import reports_error
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.resets import retry_after
 from claude_gateway_proxy.translation.limits import TooLong
 from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
@@ -52,6 +55,7 @@ _KINDS: Final = {
     529: UpstreamError.OVERLOADED,
 }
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})
+_TIMES: Final = frozenset({b"retry-after", b"retry-after-ms"})
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
@@ -62,7 +66,8 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
     ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
     ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
     ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set where the request is
-    longer than the target takes: one that takes more may answer it.
+    longer than the target takes: one that takes more may answer it. ``retry_after`` are the seconds after which the
+    upstream wants to be asked again.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         said: str = "",
         verdict: Outcome | None = None,
         too_long: TooLong | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(kind)
         self.reply = reply
@@ -84,6 +90,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         self.said = said
         self.verdict = verdict
         self.too_long = too_long
+        self.retry_after = retry_after
 
     @property
     def lacks_operation(self) -> bool:
@@ -186,28 +193,29 @@ async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
         head += chunk
-    if isinstance(opening, sse.LongPrompt):
-        raise _too_long(opening.words, call, mask)
-    if isinstance(opening, int):
-        failure = errors.upstream_error(call.route.name, opening)
-        raise AttemptFailed(failure, kind=_KINDS.get(opening, UpstreamError.STATUS), retry=True)
+    if isinstance(opening, sse.Reported):
+        raise _reported(opening, call, mask)
     return head
 
 
 def _raise_unknown_words(head: bytes, call: Call, mask: Mask) -> None:
     """Raise AttemptFailed for a stream that begins with a "too long" in words at which Claude Code does not compact."""
-    if call.format is not Format.MESSAGES:
-        return
-    opening = sse.opening(head)
-    if isinstance(opening, sse.LongPrompt) and not errors.is_known(opening.words):
-        raise _too_long(opening.words, call, mask)
+    opening = sse.opening(head) if call.format is Format.MESSAGES else None
+    if isinstance(opening, sse.Reported) and opening.status == 400 and not errors.is_known(opening.words):
+        raise _reported(opening, call, mask)
 
 
-def _too_long(words: str, call: Call, mask: Mask) -> AttemptFailed:
-    """A prompt is too long, as the upstream says within its stream."""
-    words = mask.text(words)[:_WORDS_MOST]
-    reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
-    return AttemptFailed(reply, kind=None, retry=False, too_long=errors.refuses_length(reply) or TooLong())
+def _reported(opening: sse.Reported, call: Call, mask: Mask) -> AttemptFailed:
+    """What an upstream reports within its stream before an answer began."""
+    status = opening.status
+    if status == 400:
+        words = mask.text(opening.words)[:_WORDS_MOST]
+        reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
+        return AttemptFailed(reply, kind=None, retry=False, too_long=errors.refuses_length(reply) or TooLong())
+    seconds = retry_after(status, (), opening.words, now=datetime.now(UTC))
+    failure = errors.upstream_error(call.route.name, status)
+    failure.retry_after = None if seconds is None else str(math.ceil(seconds))
+    return AttemptFailed(failure, kind=_KINDS.get(status, UpstreamError.STATUS), retry=True, retry_after=seconds)
 
 
 async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
@@ -236,7 +244,23 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict, too_long=too_long)
+    seconds = retry_after(status, reply.headers, reply.body, now=datetime.now(UTC)) if retry else None
+    return AttemptFailed(
+        _with_time(reply, seconds),
+        kind=kind,
+        retry=retry,
+        said=said,
+        verdict=verdict,
+        too_long=too_long,
+        retry_after=seconds,
+    )
+
+
+def _with_time(reply: Relayed, seconds: float | None) -> Relayed:
+    """Name the time in a header that every client reads, where the upstream named it only elsewhere."""
+    if seconds is None or any(name.lower() in _TIMES for name, _ in reply.headers):
+        return reply
+    return replace(reply, headers=[*reply.headers, (b"retry-after", b"%d" % math.ceil(seconds))])
 
 
 async def _wording(response: Response, mask: Mask) -> Relayed:

@@ -8,7 +8,6 @@ the budget, which is for outages.
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.target import Format, Target
@@ -19,7 +18,7 @@ from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
-from claude_gateway_proxy.gateway.errors import Failure, Relayed
+from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.instead import served_by
 from claude_gateway_proxy.gateway.lanes.lane import Lane
 from claude_gateway_proxy.gateway.naming import named
@@ -27,7 +26,6 @@ from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, 
 from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice
 from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL
 from claude_gateway_proxy.gateway.routing.ledger import Ledger, model_of
-from claude_gateway_proxy.gateway.routing.resets import retry_after
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.credentials import Credentials
 from claude_gateway_proxy.gateway.telemetry.failures import Failures
@@ -229,11 +227,10 @@ class Exchange:
             # What happens with one client's login says nothing about the next one's, and our worker nothing about
             # the target.
             return
-        headers = failed.reply.headers if isinstance(failed.reply, Relayed) else ()
         self.ledger.health.failed(
             target.id,
             EVERY_MODEL if failed.kind in _OF_ALL_MODELS else model_of(target, call.asked),
-            retry_after=retry_after(headers, now=datetime.now(UTC)),
+            retry_after=failed.retry_after,
             reason=failed.kind.value,
         )
 

@@ -137,7 +137,7 @@ def too_long(text: str) -> TooLong | None:
     Where prompt and output share a context, it is the request as it was sent that does not fit.
     """
     output = most_output(text)
-    if (output is not None and output.of_model) or not is_too_long(text):
+    if output.of_model if output is not None else not is_too_long(text):
         return None
     found = _found(_PROMPT, text)
     if found is not None and found["sent"] > found["most"]:

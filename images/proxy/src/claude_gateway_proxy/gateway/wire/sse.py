@@ -4,9 +4,10 @@ Nothing here builds events from the bytes of a whole stream: a stream is passed 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -48,9 +49,13 @@ class Opening(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class LongPrompt:
-    """A stream that begins with the error that the prompt is too long; ``words`` are the upstream's own."""
+class Reported:
+    """A stream that begins with an error which another target may not have; ``words`` are the upstream's own.
 
+    ``status`` is what the error stands for: 400, the prompt is too long, or 429 and 5xx.
+    """
+
+    status: int
     words: str
 
 
@@ -72,8 +77,8 @@ class Boundary:
         return not self._last or self._last.endswith(_ENDS)
 
 
-def opening(data: bytes) -> Opening | LongPrompt | int:
-    """Judge the first bytes of a stream: an error that another target may not have gives the status it stands for.
+def opening(data: bytes) -> Opening | Reported:
+    """Judge the first bytes of a stream.
 
     Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for a
     prompt that is too long.
@@ -89,7 +94,7 @@ def opening(data: bytes) -> Opening | LongPrompt | int:
     return Opening.UNDECIDED
 
 
-def _event(text: bytes) -> Opening | LongPrompt | int:
+def _event(text: bytes) -> Opening | Reported:
     name, data = b"", b""
     for line in text.splitlines():
         field, _, value = line.partition(b":")
@@ -100,25 +105,31 @@ def _event(text: bytes) -> Opening | LongPrompt | int:
     if not data or name in _PRELUDE:
         return Opening.UNDECIDED
     if name in _FAILED or data.startswith(_ERRORS):
-        return _status(data)
+        return _error(data)
     return Opening.ANSWER
 
 
-def _status(data: bytes) -> Opening | LongPrompt | int:
+def _error(data: bytes) -> Opening | Reported:
     try:
         event = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Opening.ANSWER
     found = event.get("response", event) if isinstance(event, dict) else None
     error = found.get("error", found) if isinstance(found, dict) else None
-    words = words_of(error)
+    words = words_of(error) or ""
     if not isinstance(error, dict):
-        return LongPrompt(words) if words is not None and too_long(words) is not None else 500
+        return Reported(400 if too_long(words) is not None else 500, words)
+    status = _status_of(error)
+    if status is None and (error.get("code") == _TOO_LONG or too_long(words) is not None):
+        status = 400
+    return Opening.ANSWER if status is None else Reported(status, words)
+
+
+def _status_of(error: Mapping[str, Any]) -> int | None:
+    """The status that an error stands for which the request is not to blame for."""
     for key in ("type", "code"):
         status = _ERROR_STATUS.get(str(error.get(key)))
         if status is not None:
             return status
-    if words is not None and (error.get("code") == _TOO_LONG or too_long(words) is not None):
-        return LongPrompt(words)
     code = error.get("code")
-    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else Opening.ANSWER
+    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else None
