@@ -75,6 +75,11 @@ async def test_a_copy_is_sent_compared_and_charged_apart() -> None:
         assert await _metric(gw, name, **labels, side="original", type="input") == 3
         assert await _metric(gw, name, **labels, side="copy", type="input") == 5
         assert await _metric(gw, "claude_gateway_tokens_total", **labels, type="input") == 3
+        model = {"provider": "anthropic", "model": "candidate"}
+        spent = await _metric(gw, "claude_gateway_mirror_cost_dollars_total", **labels, **model, side="copy")
+        assert spent == pytest.approx(float(second["cost_usd"]))
+        assert spent > 0
+        assert await _metric(gw, "claude_gateway_cost_dollars_total", **labels, **model) == 0
         assert await _metric(gw, "claude_gateway_mirror_duration_seconds_count", route="ns/c", side="copy") == 1
     assert json.loads(up.seen[0].body)["messages"] == json.loads(other.seen[0].body)["messages"]
     assert json.loads(other.seen[0].body)["model"] == "candidate"

@@ -2,7 +2,14 @@
 
 import pytest
 
-from claude_gateway_proxy.translation.limits import MostOutput, is_too_long, most_output, prompt_too_long
+from claude_gateway_proxy.translation.limits import (
+    MostOutput,
+    TooLong,
+    is_too_long,
+    most_output,
+    prompt_too_long,
+    too_long,
+)
 
 TOO_LONG = {
     "This model's maximum context length is 128000 tokens. However, your messages resulted in 140000 tokens "
@@ -59,6 +66,10 @@ def test_a_prompt_that_is_too_long(words: str, numbers: tuple[int, int] | None) 
     if numbers is not None:
         expected = "prompt is too long: {} tokens > {} maximum".format(*numbers)
     assert prompt_too_long(words) == expected
+    found = too_long(words)
+    assert found is not None
+    if numbers is not None:
+        assert found == TooLong(*numbers)
 
 
 OUTPUT = {
@@ -113,9 +124,17 @@ OUTPUT = {
 @pytest.mark.parametrize(("words", "expected"), OUTPUT.items())
 def test_more_output_than_there_can_be(words: str, expected: MostOutput) -> None:
     assert most_output(words) == expected
+    assert (too_long(words) is None) is expected.of_model, "only another request, or a larger context, can help"
+
+
+def test_where_prompt_and_output_share_a_context_its_size_is_known() -> None:
+    claude = "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length"
+    kimi = "Invalid request: Your request exceeded model token limit: 131072 (requested: 140000)"
+    assert (too_long(claude), too_long(kimi)) == (TooLong(None, 200000), TooLong(140000, 131072))
 
 
 @pytest.mark.parametrize("words", ["messages: too few", "Rate limit reached for 30000 tokens per minute", ""])
 def test_other_words(words: str) -> None:
     assert most_output(words) is None
     assert not is_too_long(words)
+    assert too_long(words) is None

@@ -25,6 +25,7 @@ _UNNECESSARY: Final = {
     "CLAUDE_PATH": "`claude-gateway run -- claude` starts Claude Code",
     "NON_INTERACTIVE_MODE": "the gateway asks nobody",
     "StatusLine": "Claude Code has its own status line",
+    "metadata": "it describes the file",
     "forceUseImageAgent": "a rule sends every request with an image to the model that can see",
     "VERTEX_AI_PROJECT_ID": "it is read where a provider refers to it",
     "VERTEX_AI_LOCATION": "it is read where a provider refers to it",
@@ -38,6 +39,8 @@ _LOST: Final = {
         "Check whether the model needs it: the gateway translates by itself.",
     ),
     "plugins": _CODE,
+    "ModelMapping": ("names of models are routes here", "Write a ModelRoute for each name, or add it to a route."),
+    "Concurrency": ("limits are set where they hold", "Set `limits.concurrent` of clients, routes and targets."),
     "REWRITE_SYSTEM_PROMPT": ("prompts are not rewritten", "Use `--append-system-prompt` of Claude Code."),
     "VERTEX_AI_SERVICE_ACCOUNT_PATH": (
         "the key of the service account is not read",

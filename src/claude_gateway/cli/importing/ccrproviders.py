@@ -26,6 +26,7 @@ _TRANSFORMERS: Final = {
     "vertex-claude": _TRANSLATED,
     "vertex-openai": _TRANSLATED,
     "vertex-ai": _TRANSLATED,
+    "openai-response": _TRANSLATED,
     "tooluse": "calls of tools work without it",
     "enhancetool": "arguments of tools that are not valid JSON are repaired",
     "reasoning": "reasoning is translated for every provider",
@@ -42,6 +43,12 @@ _BY_TRANSFORMER: Final = {
     "vertex-claude": "vertex_ai",
     "vertex-ai": "vertex_ai",
 }
+
+
+_LOGINS: Final = frozenset({"gemini-cli", "qwen-cli", "codex-cli", "rovo-cli", "copilot"})
+"""Transformers that sign in as another program does."""
+_PLACE: Final = frozenset({"projectId", "location", "useStreaming"})
+"""Options of ``vertex-ai`` that are a credential here, or that the client decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,24 @@ def read(entry: Section, draft: Draft, vault: Vault) -> Upstream | None:
         entry.lose("api_base_url", "the address is in a variable that is not set", fix)
         return None
     used = dict(_transformers(entry.section("transformer")))
+    logins = [name for names in used.values() for name in names if name in _LOGINS]
+    if logins:
+        entry.lose("transformer", f"`{logins[0]}` uses another program's login", "Use a key of the provider's API.")
+        return None
     limits = {model: most for model, names in used.items() if (most := _limit(names)) is not None}
     provider = _provider(plain, used.get("", {}))
     entry.settle(unnecessary={"nativeFormat": "native requests are relayed as they are"}, lost={}, of="a provider")
     try:
-        access = _access(entry, provider, draft=draft, vault=vault, name=name, raw=raw, address=plain)
+        access = _access(
+            entry,
+            provider,
+            draft=draft,
+            vault=vault,
+            name=name,
+            raw=raw,
+            address=plain,
+            options=used.get("", {}).get("vertex-ai", {}),
+        )
     except NotAccepted as refused:
         entry.lose("api_base_url", f"{refused.field}: {refused}", "Correct the value, and import again.")
         return None
@@ -100,12 +120,20 @@ def _provider(address: str, used: Mapping[str, Any]) -> str:
 
 
 def _access(
-    entry: Section, provider: str, *, draft: Draft, vault: Vault, name: str, raw: str, address: str
+    entry: Section,
+    provider: str,
+    *,
+    draft: Draft,
+    vault: Vault,
+    name: str,
+    raw: str,
+    address: str,
+    options: Mapping[str, Any],
 ) -> Json | None:
     if PROVIDERS[provider].credential == "vertex":
-        return _vertex(entry, draft, vault)
+        return _vertex(entry, draft, vault, options)
     base_url = upstreams.base_url(provider, address)
-    if base_url is not None and is_placeholder(raw):
+    if base_url is not None and is_placeholder(raw) and upstreams.needs_no_key(base_url):
         entry.drop("api_key", "the server needs no key, so none is sent")
         return {"baseURL": base_url}
     usual = f"{name}_API_KEY"
@@ -118,8 +146,9 @@ def _access(
     return {"credential": draft.credential(name, spec, {"key": variable})}
 
 
-def _vertex(entry: Section, draft: Draft, vault: Vault) -> Json | None:
-    project, location = vault.value("GOOGLE_CLOUD_PROJECT"), vault.value("GOOGLE_CLOUD_LOCATION")
+def _vertex(entry: Section, draft: Draft, vault: Vault, options: Mapping[str, Any]) -> Json | None:
+    project = vault.plain(str(options.get("projectId", ""))) or vault.value("GOOGLE_CLOUD_PROJECT")
+    location = vault.plain(str(options.get("location", ""))) or vault.value("GOOGLE_CLOUD_LOCATION")
     if not project or not location:
         fix = "Set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION with --env-file, and import again."
         entry.lose("api_base_url", "Vertex AI needs a project and a location", fix)
@@ -151,12 +180,12 @@ def _used(section: Section, key: str) -> dict[str, Any]:
 
 def _note(section: Section, at: str, name: str, options: Mapping[str, Any]) -> None:
     why = _TRANSFORMERS.get(name.lower())
-    if name.lower() in ("maxtoken", "maxcompletiontokens"):
+    if name.lower() in ("maxtoken", "maxcompletiontokens") or name.lower() in _LOGINS:
         return
     if why is None:
         fix = "Check whether the model needs it: the gateway translates by itself, and runs no code of yours."
         section.lose(at, f"`{name[:40]}` is not a transformer that this import knows", fix)
-    elif options or not why:
+    elif not why or (options and not (name.lower() == "vertex-ai" and options.keys() <= _PLACE)):
         fix = "Let the client ask for it, or set `parameters` of the target."
         section.lose(at, f"the options of `{name[:40]}` are not carried over", fix)
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from claude_gateway.api.route_target import RouteTarget
-from claude_gateway.cli.importing import subscription, upstreams
+from claude_gateway.cli.importing import costs, subscription, upstreams
 from claude_gateway.cli.importing.draft import Draft, Json, NotAccepted, checked
 from claude_gateway.cli.importing.secrets import Vault, is_placeholder, reference
 from claude_gateway.cli.importing.section import Section
@@ -29,14 +29,19 @@ _UNNECESSARY: Final = {
     "merge_reasoning_content_in_choices": "reasoning is translated for every client",
     "cache_control_injection_points": "cache marks of the client are passed on",
 }
-_LIMITED: Final = ("limits of a deployment are not known here", "Limit requests at the provider.")
+_NOT_SERVED: Final = ("only chat and embedding models are served", "Keep this model where it is.")
+_LIMITS: Final = {"rpm": "requestsPerMinute", "tpm": "inputTokensPerMinute"}
+"""Our limits that are nearest to what LiteLLM also draws by."""
+
 _OUTSIDE: Final = ("it counts only inside `litellm_params`", "Move it there, and import again.")
-_PRICED: Final = ("prices are not known here", "Take costs from the metrics and the provider's prices.")
+_PRICED: Final = ("prices are per token here", "Set `prices` of the target, or take the list price.")
+_OF_TEST: Final = ("failures are not simulated", "Try it with the scripted upstream.")
 _LOST: Final = {
-    "max_parallel_requests": _LIMITED,
-    "input_cost_per_token": _PRICED,
-    "output_cost_per_token": _PRICED,
     "input_cost_per_second": _PRICED,
+    "output_cost_per_second": _PRICED,
+    "region_name": ("there is no choice by region", "Name the region in the address, or in the credential of a cloud."),
+    "mock_response": _OF_TEST,
+    "mock_timeout": _OF_TEST,
     "extra_headers": ("headers are not added to requests", "Let the client send them: safe headers are passed on."),
     "organization": ("OpenAI's organization is not sent", "Use a key of that organization's project."),
     "tags": ("there is no routing by tags", "Make a route of its own, or a rule that matches a header."),
@@ -83,7 +88,10 @@ def read(entry: Section, sources: Sources) -> Deployment | None:
         )
         return None
     if info.text("mode") in _NO_CHAT:
-        info.lose("mode", "only chat and embedding models are served", "Keep this model where it is.")
+        info.lose("mode", *_NOT_SERVED)
+        return None
+    if upstreams.is_no_chat(model.rpartition("/")[2]):
+        params.lose("model", *_NOT_SERVED)
         return None
     entry.settle(unnecessary={}, lost=dict.fromkeys(SHARES, _OUTSIDE), of="an entry")
     try:
@@ -124,14 +132,18 @@ def _deployment(group: str, model: str, params: Section, info: Section, sources:
     if "*" in name and group in (model, name):
         # The name that the client sent is passed on, of which the route's own pattern takes the same ones.
         name = "*"
-    target = {"model": f"{provider}/{name}", **access, **_settings(params, info)}
+    target = {"model": f"{provider}/{name}", **access, **_settings(params, info), **costs.prices(params, info)}
+    concurrent = params.number("max_parallel_requests")
+    if concurrent:
+        target["limits"] = {"concurrent": int(concurrent)}
     shares = {name: share for name in SHARES if (share := params.number(name)) is not None}
     order = params.number("order")
     if order is not None:
         target["priority"] = int(order)
     timeouts = _timeouts(params)
-    for name in shares.keys() - {"weight"}:
-        params.lose(name, "it is a weight here, and no limit", "Limit requests at the provider.")
+    for name in sorted(shares.keys() - {"weight"}):
+        fix = f"To limit the target, set its `limits.{_LIMITS[name]}: {int(shares[name])}`."
+        params.lose(name, "it is a weight here, and no limit", fix)
     params.settle(unnecessary=_UNNECESSARY, lost=_LOST, of="a deployment")
     at = params.path("model")
     return Deployment(group, checked(RouteTarget, target), at, timeouts, shares, provider == CLAUDE_CODE)
@@ -183,7 +195,7 @@ def _api_key(provider: str, params: Section, sources: Sources) -> Json | None:
     if PROVIDERS[provider].needs_base_url and base_url is None:
         params.lose("api_base", f"`{provider}` needs an address", "Write `api_base`, and import again.")
         return None
-    if base_url is not None and (not raw or is_placeholder(raw)):
+    if base_url is not None and upstreams.needs_no_key(base_url) and (not raw or is_placeholder(raw)):
         if raw:
             params.drop("api_key", "the server needs no key, so none is sent")
         return {"baseURL": base_url}

@@ -33,6 +33,7 @@ _OF_GOOGLE: Final = ("gemini-",)
 _NAMES: Final = {
     "openai": ("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*"),
     "gemini": ("gemini-*",),
+    "anthropic": ("anthropic/*",),
 }
 """Names of other models that clients may send, by the provider whose key is in the file."""
 _SERVER: Final = "`serve --listen HOST:PORT`, or the chart's values, say where the gateway listens"
@@ -63,6 +64,7 @@ _LOST: Final = {
     "REFERRER_URL": ("headers are not added to requests", "Let the client send them: safe headers are passed on."),
     "APP_NAME": ("headers are not added to requests", "Let the client send them: safe headers are passed on."),
 }
+_HEADER: Final = "CUSTOM_HEADER_"
 _KEYS: Final = ("OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY")
 
 
@@ -93,6 +95,10 @@ def convert(variables: Mapping[str, str], report: Report, *, vault: Vault) -> Dr
     _timeouts(reader)
     for name in ("GOOGLE_API_KEY", "OPENAI_BASE_URL", *_KEYS):
         top.raw(name)
+    for name in top.left():
+        if name.startswith(_HEADER):
+            top.raw(name)
+            top.lose(name, *_LOST["OPENAI_HEADERS"])
     top.settle(unnecessary=_UNNECESSARY, lost=_LOST, of="claude-code-proxy")
     return reader.draft
 
@@ -194,7 +200,7 @@ def _access(reader: _Reader, provider: str) -> Json | None:
     address = top.text("OPENAI_BASE_URL") if variable == "OPENAI_API_KEY" else top.text(f"{provider.upper()}_BASE_URL")
     base_url = upstreams.base_url(provider, address) if address else None
     key = top.text(variable)
-    if base_url is not None and is_placeholder(key):
+    if base_url is not None and is_placeholder(key) and upstreams.needs_no_key(base_url):
         return {"baseURL": base_url}
     if provider == "anthropic" and is_placeholder(key):
         top.lose("ANTHROPIC_API_KEY", "there is no key, so clients send their own login on", roles.FORWARD_FIX)
@@ -236,7 +242,9 @@ def _others(reader: _Reader, report: Report) -> None:
         return
     for provider, names in _NAMES.items():
         variable = upstreams.key_variable(provider)
-        if is_placeholder(reader.top.text(variable)):
+        # Without a preferred provider, this key is that of the clients.
+        is_clients = provider == "anthropic" and not reader.top.text("PREFERRED_PROVIDER")
+        if is_clients or is_placeholder(reader.top.text(variable)):
             continue
         access = _access(reader, provider)
         if access is not None:

@@ -35,6 +35,10 @@ _UNNECESSARY: Final = {
     "redis_url": _STATE,
     "cache_responses": _STATE,
     "disable_spend_logs": _STATE,
+    "use_redis_transaction_buffer": _STATE,
+    "proxy_budget_rescheduler_min_time": _STATE,
+    "proxy_budget_rescheduler_max_time": _STATE,
+    "include_cost_in_streaming_usage": "the log, the metrics and `claude-gateway spend` have what each request costs",
     "forward_client_headers_to_llm_api": "headers that are safe are passed on",
     "use_chat_completions_url_for_anthropic_messages": "requests are translated into what the target supports",
     "max_fallbacks": "all targets of a route are tried, in the order of their priority",
@@ -43,15 +47,24 @@ _UNNECESSARY: Final = {
     "background_health_checks": "the health of targets is what their answers say",
     "health_check_interval": "the health of targets is what their answers say",
 }
-_METRICS: Final = ("there are no callbacks", "Metrics are at :9090/metrics, and each request has a line in the log.")
-_BUDGET: Final = ("there are no budgets", "Set limits at the provider.")
+_METRICS: Final = ("there are no callbacks", "Use traces over OTLP, usage events, the metrics, or the log.")
+_BUDGET: Final = ("budgets are objects of their own", "Write a Budget with this amount and period.")
+_CACHE: Final = (
+    "answers are kept where a route says so, and never for agents",
+    "Set `cache` of the ModelRoutes that need it.",
+)
+_KINDS: Final = "keys, tokens of an issuer (`jwt`), ServiceAccounts or certificates"
+_SEARCH: Final = ("searches are the model's own", "Use a model that searches, or a tool of the client.")
 _LOST: Final = {
     "success_callback": _METRICS,
     "failure_callback": _METRICS,
     "callbacks": _METRICS,
     "alerting": ("the gateway sends no alerts", "Use the chart's alerts for Prometheus: `metrics.prometheusRule`."),
-    "cache": ("responses are not cached", "Prompt caches of the providers are kept."),
-    "cache_params": ("responses are not cached", "Prompt caches of the providers are kept."),
+    "cache": _CACHE,
+    "cache_params": _CACHE,
+    "default_team_settings": ("teams have no settings of their own", "Make a GatewayClient for each team."),
+    "search_tools": _SEARCH,
+    "websearch_interception_params": _SEARCH,
     "max_budget": _BUDGET,
     "budget_duration": _BUDGET,
     "provider_budget_config": _BUDGET,
@@ -60,8 +73,9 @@ _LOST: Final = {
         "virtual keys, teams and spend in the database are not read",
         "Make a GatewayClient for each key: `claude-gateway key new NAME --models PATTERN`.",
     ),
-    "custom_auth": ("there is no custom authentication", "Make a GatewayClient for each client."),
-    "enable_jwt_auth": ("sign-on tokens are not accepted from this file", "Make a GatewayClient for each client."),
+    "custom_auth": ("code of your own is not run", f"Make a GatewayClient for each client: it has {_KINDS}."),
+    "enable_jwt_auth": ("the issuer is not in this file", "Set `jwt` of a GatewayClient."),
+    "litellm_jwtauth": ("claims are named by the client", "Set `jwt` of a GatewayClient."),
     "pass_through_endpoints": ("other endpoints are not passed on", "Send those requests to the provider."),
     "key_management_system": (
         "secrets are not read from a key manager",

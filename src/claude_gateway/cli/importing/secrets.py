@@ -31,7 +31,7 @@ class Vault:
         self._values: dict[str, str] = {}
         self._own: dict[str, str] = {}
         self._reserved: set[str] = set()
-        self._by_value: dict[str, str] = {}
+        self._by_value: dict[tuple[str, str], str] = {}
         self._numbers: dict[str, int] = {}
         self._used: dict[str, None] = {}
 
@@ -96,18 +96,21 @@ class Vault:
         return raw if name is None else self.value(name).strip() or None
 
     def _free(self, name: str, value: str) -> str:
-        """Return the name that a value already has, else a free one like ``name``."""
-        known = self._by_value.get(value)
+        """Return a free name like ``name``, or the one of these that the value already has.
+
+        Two providers never share a variable: examples have one word for all keys, and a key goes to one vendor.
+        """
+        name = variable_name(name)
+        known = self._by_value.get((name, value))
         if known is not None:
             return known
-        name = variable_name(name)
         number = self._numbers.get(name, 1)
         found = name if number == 1 else f"{name}_{number}"
         while found in self._reserved or found in self._values or self._variables.get(found, value) != value:
             number += 1
             found = f"{name}_{number}"
         self._numbers[name] = number
-        self._by_value[value] = found
+        self._by_value[name, value] = found
         return found
 
 

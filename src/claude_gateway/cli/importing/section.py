@@ -6,6 +6,10 @@ from typing import Any, Final
 from claude_gateway.cli.importing.report import Report
 
 _SHOWN: Final = 64
+_EMPTY: Final[tuple[Any, ...]] = ("", [], {})
+_COMMENTS: Final = ("//", "#", "_comment", "$schema")
+"""Where people write comments in JSON, which has none."""
+
 _MOST: Final = 1e12
 
 
@@ -79,9 +83,9 @@ class Section:
         return self._take(key)
 
     def left(self) -> list[str]:
-        """Return the keys that were not read; every known setting is read."""
-        names = (str(key) for key, value in self._value.items() if value is not None)
-        return [name for name in names if name not in self._taken]
+        """Return the keys that were not read, without those that say nothing: comments and empty values."""
+        names = (str(key) for key, value in self._value.items() if value is not None and value not in _EMPTY)
+        return [name for name in names if name not in self._taken and not name.startswith(_COMMENTS)]
 
     def over(self, defaults: Mapping[Any, Any]) -> "Section":
         """Return this section with the values of another one where it has none of its own."""

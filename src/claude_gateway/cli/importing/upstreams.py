@@ -32,6 +32,7 @@ _BEGINNINGS: Final = (
     ("gemini-", "vertex_ai"),
     ("command-", "cohere_chat"),
 )
+_NO_CHAT: Final = ("dall-e", "gpt-image", "imagen", "whisper", "tts-", "rerank", "stable-diffusion")
 _VARIABLES: Final[Mapping[str, str]] = {
     "anthropic": "ANTHROPIC_API_KEY",
     "openai": "OPENAI_API_KEY",
@@ -53,6 +54,16 @@ def of_bare_model(model: str) -> str | None:
     """Return the provider that LiteLLM takes for a model name without one."""
     lower = model.lower()
     return next((provider for beginning, provider in _BEGINNINGS if lower.startswith(beginning)), None)
+
+
+def needs_no_key(address: str) -> bool:
+    """Return whether a server may need no key: any but a vendor's own."""
+    return of_host(address) is None
+
+
+def is_no_chat(model: str) -> bool:
+    """Return whether a model, named without its provider, only makes images or sounds, or orders documents."""
+    return model.lower().startswith(_NO_CHAT)
 
 
 def refusal(provider: str) -> tuple[str, str] | None:
@@ -81,7 +92,8 @@ def base_url(provider: str, address: str) -> str | None:
     bare = next((bare.removesuffix(ending) for ending in _ENDPOINTS if bare.endswith(ending)), bare)
     if provider == "azure":
         # LiteLLM adds the path of the deployment, which is the model's name.
-        bare = bare.partition("/openai")[0]
+        parts = urlsplit(bare)
+        bare = f"{parts.scheme}://{parts.netloc}{parts.path.partition('/openai')[0]}"
     if provider == "anthropic":
         bare = bare.removesuffix("/v1")
     own = PROVIDERS[provider].base_url if provider in PROVIDERS else None

@@ -50,7 +50,13 @@ def expression(by: Sequence[str], *, seconds: int, matchers: str = "") -> str:
         choice = " or ".join(", ".join(labels) for _, labels in _METRICS)
         fix = f"Choose from {choice}; for all others read the logs, which also know sessions and users."
         raise Trouble(f"Prometheus has no cost by {', '.join(by)}", fix=fix)
-    return f"sum by ({', '.join(by)}) ({grown(f'{metric}_total{{{matchers}}}', over=f'{seconds}s')})"
+    over = f"{seconds}s"
+    spent = grown(f"{metric}_total{{{matchers}}}", over=over)
+    if metric == names.METRIC_COST:
+        # What copies of a mirror cost is in a metric of its own, whose label ``side`` keeps the series apart.
+        copies = ",".join(filter(None, (matchers, 'side="copy"')))
+        spent = f"({spent}) or ({grown(f'{names.METRIC_MIRROR_COST}_total{{{copies}}}', over=over)})"
+    return f"sum by ({', '.join(by)}) ({spent})"
 
 
 def grown(series: str, *, over: str) -> str:

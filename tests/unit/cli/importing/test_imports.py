@@ -66,6 +66,9 @@ def ccr() -> Outcome:
         (("env",), "thinker.env", {}),
         (("env",), "middle.env", {}),
         (("ccr",), "ccr.json", CCR),
+        (("litellm",), "litellm-proxy.yaml", LITELLM),
+        (("ccr",), "ccr-providers.json", {"AZURE_API_KEY": "azure-0123456789abcdef"}),
+        (("env",), "preferred.env", {}),
     ],
 )
 def test_the_output_passes_lint_and_no_secret_is_printed(
@@ -434,3 +437,106 @@ def test_objects_with_the_same_name_are_numbered(tmp_path: Path) -> None:
         "openai-3",
         "openai-4",
     ]
+
+
+@pytest.fixture
+def published() -> Outcome:
+    return call("import", "litellm", DATA / "litellm-proxy.yaml", environment=LITELLM)
+
+
+def test_the_published_shapes_of_litellm(published: Outcome) -> None:
+    objects = manifests(published)
+    assert [each["model"] for each in route(objects, "chat")["targets"]] == [
+        "openai/gpt-3.5-turbo",
+        "azure/chat-deployment",
+    ]
+    # A host that begins like the path of a deployment.
+    assert objects["ClaudeCredential", "azure"]["apiKey"]["baseURL"] == "https://openai-east.openai.azure.com"
+    assert route(objects, "embed")["targets"] == [{"model": "azure/embed-deployment", "credential": "azure"}]
+    priced = route(objects, "priced")["targets"][0]
+    assert priced["prices"] == {"input": "3", "output": "15", "cacheRead": "0.3"}
+    assert priced["limits"] == {"concurrent": 10}
+    assert "prices" not in route(objects, "half-priced")["targets"][0]
+    assert not any(
+        model in spec["models"] for spec in objects.values() for model in ("pictures", "order") if "models" in spec
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("model_list[0].rpm", "only inside `litellm_params`"),
+        ("model_list[1].litellm_params.tpm", "a weight here"),
+        ("model_list[2].litellm_params.api_base", "query"),
+        ("model_list[4].litellm_params.input_cost_per_token", "input and output"),
+        ("model_list[4].litellm_params.region_name", "no choice by region"),
+        ("model_list[4].litellm_params.mock_timeout", "not simulated"),
+        ("model_list[5].litellm_params.model", "only chat"),
+        ("model_list[6].litellm_params.model", "only chat"),
+        ("litellm_settings.cache", "where a route says so"),
+        ("litellm_settings.callbacks", "no callbacks"),
+        ("litellm_settings.max_budget", "objects of their own"),
+        ("litellm_settings.default_team_settings", "teams"),
+        ("search_tools", "the model's own"),
+        ("guardrails", "no guardrails"),
+        ("general_settings.master_key", "fewer than 16"),
+        ("general_settings.custom_auth", "not run"),
+        ("general_settings.enable_jwt_auth", "issuer"),
+        ("general_settings.use_redis_transaction_buffer", "no database"),
+    ],
+)
+def test_what_the_published_shapes_lose_is_named_with_what_to_do(published: Outcome, setting: str, said: str) -> None:
+    assert said in note(published, setting)
+    assert "that this import knows" not in published.stderr
+    assert "failure_callback" not in published.stderr, "an empty value says nothing"
+
+
+def test_the_published_shapes_of_ccr() -> None:
+    outcome = call("import", "ccr", DATA / "ccr-providers.json")
+    objects = manifests(outcome)
+    keys = {name: spec["key"] for (kind, name), spec in objects.items() if kind == "Secret"}
+    assert keys == {"deepseek": "$DEEPSEEK_API_KEY", "silicon": "$SILICON_API_KEY", "cloud": "$AZURE_API_KEY"}
+    assert route(objects, "cloud/gpt-4")["targets"] == [{"model": "azure/gpt-4", "credential": "cloud"}]
+    assert objects["ClaudeCredential", "vertex"]["vertex"] == {"project": "my-project", "location": "europe-west4"}
+    assert [rule["name"] for rule in route(objects, "*")["rules"]] == ["long-context"]
+    for setting, said in (
+        ("Providers[2].api_key", "need a key"),
+        ("Providers[4].transformer", "another program's login"),
+        ("Router.webSearch", "not a `provider,model`"),
+        ("APIKEY", "there is none"),
+        ("ModelMapping", "routes here"),
+        ("Concurrency", "where they hold"),
+        ("metadata", "describes the file"),
+    ):
+        assert said in note(outcome, setting)
+    for silent in ("//", "PROXY_URL", "CUSTOM_ROUTER_PATH", " transformers", "that this import knows"):
+        assert silent not in outcome.stderr
+
+
+def test_a_preferred_provider_leaves_the_other_keys_their_names(tmp_path: Path) -> None:
+    outcome = call("import", "env", DATA / "preferred.env")
+    objects = manifests(outcome)
+    assert route(objects, "claude-*")["targets"][0]["model"] == "openai/gpt-4.1"
+    assert route(objects, "anthropic/*")["targets"] == [{"model": "anthropic/*", "credential": "anthropic"}]
+    assert objects["Secret", "anthropic"] == {"key": "$ANTHROPIC_API_KEY"}
+    assert "headers are not added" in note(outcome, "CUSTOM_HEADER_X_CLIENT_ID")
+    source = tmp_path / ".env"
+    source.write_text("ANTHROPIC_API_KEY=a-key-of-the-clients-0123\nOPENAI_API_KEY=sk-0\nBIG_MODEL=gpt-5\n")
+    assert "anthropic/*" not in call("import", "env", source).stdout, "it is the key of the clients"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input_cost_per_token: free, output_cost_per_token: 1", "no price in dollars"),
+        ("input_cost_per_token: -1, output_cost_per_token: 0.1", "no price in dollars"),
+        ("output_cost_per_token: .nan", "no price in dollars"),
+        ("input_cost_per_token: 0.1", "input and output"),
+    ],
+)
+def test_prices_that_are_none(text: str, said: str, tmp_path: Path) -> None:
+    source = tmp_path / "config.yaml"
+    source.write_text(f"model_list: [{{model_name: m, litellm_params: {{model: gpt-5, {text}}}}}]\n")
+    outcome = call("import", "litellm", source)
+    assert "prices" not in route(manifests(outcome), "m")["targets"][0]
+    assert said in outcome.stderr

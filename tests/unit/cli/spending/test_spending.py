@@ -212,6 +212,9 @@ def test_prometheus_is_asked_for_labels_that_it_has() -> None:
     assert 'agent_cost_dollars_total{namespace="ai"}' in prometheus.expression(
         ("agent_type",), seconds=60, matchers='namespace="ai"'
     )
+    with_copies = prometheus.expression(("model",), seconds=60, matchers='namespace="ai"')
+    assert 'claude_gateway_mirror_cost_dollars_total{namespace="ai",side="copy"}[60s]' in with_copies
+    assert 'claude_gateway_mirror_cost_dollars_total{side="copy"}' in prometheus.expression(("model",), seconds=60)
     with pytest.raises(Trouble, match="Prometheus has no cost by session"):
         prometheus.expression(("session",), seconds=60)
 

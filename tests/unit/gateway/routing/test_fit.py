@@ -15,7 +15,8 @@ from claude_gateway.contract.target import Ability, Format, Target, Wire
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.routing.fit import fitting
+from claude_gateway_proxy.gateway.routing.fit import fitting, roomier
+from claude_gateway_proxy.translation.limits import TooLong
 
 _IMAGE: Final = {"type": "image", "source": {"type": "url", "url": "https://example.com/x.png"}}
 _DOCUMENT: Final = {"type": "document", "source": {"type": "url", "url": "https://example.com/x.pdf"}}
@@ -126,6 +127,27 @@ def test_near_the_limit_the_upstream_with_the_most_room_decides() -> None:
     assert facts.least_tokens < 5500 < facts.input_tokens
     assert _fit(facts, _window("less", 5400), _window("more", 5500)) == ["more"]
     assert _fit(facts, _window("one", 5500)) == ["one"]
+
+
+@given(
+    than=st.one_of(st.none(), st.integers(1, 9)),
+    windows=st.lists(st.one_of(st.none(), st.integers(1, 9)), max_size=5),
+    said=st.builds(TooLong, st.one_of(st.none(), st.integers(1, 9)), st.one_of(st.none(), st.integers(1, 9))),
+)
+def test_what_was_too_long_for_one_target_goes_to_those_that_take_more(
+    than: int | None, windows: list[int | None], said: TooLong
+) -> None:
+    others = [_window(str(at), tokens) for at, tokens in enumerate(windows)]
+    asked = Asked(route("m"), _facts("hi"))
+    found = roomier(asked, others, than=_window("than", than), said=said)
+    most = than if said.most is None else said.most
+    larger = [each for each in others if most is None or each.context_window is None or each.context_window > most]
+    assert all(each in larger for each in found)
+    assert list(found) == [each for each in others if each in found], "their order is kept"
+    assert bool(found) is bool(larger), "the largest decides, whatever was counted"
+    if any(said.tokens is None or (each.context_window or 9) >= said.tokens for each in larger):
+        assert all(each.context_window is None or each.context_window >= (said.tokens or 0) for each in found)
+    assert not roomier(asked, [_window("than", None)], than=_window("than", than), said=said), "it would say the same"
 
 
 @pytest.mark.parametrize("windows", [[1000], [1000, 1000], [500, 1000], [1000, 4000]])

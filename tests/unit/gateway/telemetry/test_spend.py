@@ -66,11 +66,23 @@ def test_words_of_clients_do_not_become_labels_without_end() -> None:
     assert len(_samples(metrics, "claude_gateway_agent_cost_dollars_total")) == AGENT_TYPES + 1
 
 
-def test_what_a_copy_cost_was_spent() -> None:
+def test_what_a_copy_cost_is_no_spend_of_clients() -> None:
     metrics = Metrics(in_flight=lambda: 0)
-    metrics.compared(Compared(_record(), _record(cost=10**9), "same_tools"))
-    metrics.compared(Compared(_record(), None, "dropped"))
-    assert sum(_samples(metrics, "claude_gateway_cost_dollars_total").values()) == 1.0
+    original = _record(cost=3 * 10**9, session="s")
+    copy = _record(cost=10**9, mirrors=original, session="s", provider="openai", billed_model="gpt-5")
+    metrics.finished(original, now=11.0)
+    for compared in (Compared(original, copy, "same_tools"), Compared(original, None, "dropped")):
+        metrics.compared(compared)
+    free = _record(cost=10**9, mirrors=original, billed_model="")
+    metrics.compared(Compared(original, free, "same_tools"))
+    assert _samples(metrics, "claude_gateway_mirror_cost_dollars_total") == {
+        ("ns/dev", "claude-opus-4-6", "anthropic", "ns/r", "original"): 6.0,
+        ("ns/dev", "gpt-5", "openai", "ns/r", "copy"): 1.0,
+    }
+    assert _samples(metrics, "claude_gateway_cost_dollars_total") == {
+        ("ns/dev", "claude-opus-4-6", "anthropic", "ns/r"): 3.0
+    }
+    assert _samples(metrics, "claude_gateway_agent_cost_dollars_total") == {("", "ns/dev", ""): 3.0}
 
 
 def test_a_copy_breaks_no_cache_of_the_conversation() -> None:

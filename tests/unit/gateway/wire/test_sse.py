@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors import stream_stalled
-from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, opening
+from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, Reported, opening
 from claude_gateway_proxy.operations import OPERATIONS
 
 _START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
@@ -45,7 +45,7 @@ _PARTS = st.sampled_from(
 def test_a_judgement_does_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
     """As it is asked: again and again of all that came so far, until it says something."""
     so_far = b""
-    verdict: Opening | int = Opening.UNDECIDED
+    verdict: Opening | Reported = Opening.UNDECIDED
     for chunk in _chunks(data, cuts):
         so_far += chunk
         verdict = opening(so_far)
@@ -101,12 +101,50 @@ def test_content_and_faults_of_the_request_are_an_answer(data: bytes) -> None:
     ],
 )
 def test_an_error_that_another_target_may_not_have_has_a_status(data: bytes, status: int) -> None:
-    assert opening(data) == status
+    found = opening(data)
+    assert isinstance(found, Reported)
+    assert found.status == status
+
+
+_LONG = "prompt is too long: 5000 tokens > 4096 maximum"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            _START
+            + b'event: error\ndata: {"type":"error","error":{"type":"invalid_request_error","message":"%s"}}\n\n',
+            _LONG,
+        ),
+        (b'data: {"error":{"message":"%s","type":"BadRequestError","code":400}}\n\n', _LONG),
+        (b'data: {"error":"%s"}\n\n', _LONG),
+        (b'event: error\ndata: {"type":"error","code":"context_length_exceeded","message":"%s"}\n\n', "too much"),
+        (
+            b'event: response.failed\ndata: {"type":"response.failed","response":{"error":'
+            b'{"code":"context_length_exceeded","message":"%s"}}}\n\n',
+            "too much",
+        ),
+    ],
+)
+def test_a_prompt_that_is_too_long_has_the_upstreams_words(data: bytes, words: str) -> None:
+    assert opening(data.replace(b"%s", words.encode())) == Reported(400, words)
+
+
+def test_a_response_that_failed_has_the_status_of_its_error() -> None:
+    said = b'{"type":"response.failed","response":{"error":{"code":"%s","message":"x"}}}'
+    for code, found in (
+        ("rate_limit_exceeded", Reported(429, "x")),
+        ("server_error", Reported(500, "x")),
+        ("invalid_prompt", Opening.ANSWER),
+    ):
+        event = b"event: response.failed\ndata: " + said.replace(b"%s", code.encode()) + b"\n\n"
+        assert opening(event) == found
 
 
 @given(st.binary(max_size=200))
 def test_any_beginning_is_judged(data: bytes) -> None:
-    assert isinstance(opening(data), Opening | int)
+    assert isinstance(opening(data), Opening | Reported)
 
 
 @pytest.mark.parametrize("format_", list(Format))

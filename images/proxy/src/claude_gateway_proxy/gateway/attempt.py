@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from claude_gateway.contract.login import Outcome
@@ -20,7 +22,10 @@ from claude_gateway_proxy.gateway.upstream.encoding import unpacked
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
+from claude_gateway_proxy.gateway.wire.error_events import reports_error
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_proxy.resets import retry_after
+from claude_gateway_proxy.translation.limits import TooLong
 from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
@@ -39,6 +44,9 @@ ERROR_LIMIT: Final = 256 * 1024
 _AT_ONCE: Final = 16 * 1024
 """Bytes of an error up to which keys are looked for on the event loop, which takes at most some milliseconds."""
 
+_WORDS_MOST: Final = 4_000
+"""Characters of an error within a stream that are passed on."""
+
 _CREDENTIAL: Final = frozenset({401, 403})
 _KINDS: Final = {
     408: UpstreamError.STATUS,
@@ -47,6 +55,7 @@ _KINDS: Final = {
     529: UpstreamError.OVERLOADED,
 }
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})
+_TIMES: Final = frozenset({b"retry-after", b"retry-after-ms"})
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
@@ -56,7 +65,9 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
 
     ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
     ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
-    ``verdict`` is what this says about the gateway's credential, if anything.
+    ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set where the request is
+    longer than the target takes: one that takes more may answer it. ``retry_after`` are the seconds after which the
+    upstream wants to be asked again.
     """
 
     def __init__(
@@ -68,6 +79,8 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         obstacle: Obstacle | None = None,
         said: str = "",
         verdict: Outcome | None = None,
+        too_long: TooLong | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(kind)
         self.reply = reply
@@ -76,15 +89,18 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
         self.obstacle = obstacle
         self.said = said
         self.verdict = verdict
+        self.too_long = too_long
+        self.retry_after = retry_after
 
     @property
     def lacks_operation(self) -> bool:
         """Whether the upstream reports that it does not have the operation, such as a count of tokens."""
         return isinstance(self.reply, Relayed) and self.reply.status in _ABSENT
 
-    def takes_precedence_over(self, earlier: "AttemptFailed") -> bool:
-        """Whether the client gets this failure rather than an ``earlier`` one of the same request."""
-        return earlier.kind not in _BUSY or self.kind in _BUSY or self.kind is None
+    @property
+    def busy(self) -> bool:
+        """Whether the target may well answer in a while."""
+        return self.kind in _BUSY
 
 
 async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> Answer:
@@ -138,8 +154,11 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
         head, complete = await _gather(read, head, limit=WHOLE_LIMIT)
         if wire is Wire.BEDROCK and call.frames is None and call.format is Format.COUNT_TOKENS:
             head = bedrock.count(head)
-    elif hold and events and plain:
-        head = await _hold(read, head, call)
+    elif events and plain:
+        if hold:
+            head = await _hold(read, head, call, sending.mask)
+        elif reports_error(head):
+            _raise_unknown_words(head, call, sending.mask)
     return Answer(
         target,
         response=response,
@@ -167,17 +186,36 @@ async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
-async def _hold(read: Read, head: bytes, call: Call) -> bytes:
+async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
     while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
         head += chunk
-    if isinstance(opening, int):
-        failure = errors.upstream_error(call.route.name, opening)
-        raise AttemptFailed(failure, kind=_KINDS.get(opening, UpstreamError.STATUS), retry=True)
+    if isinstance(opening, sse.Reported):
+        raise _reported(opening, call, mask)
     return head
+
+
+def _raise_unknown_words(head: bytes, call: Call, mask: Mask) -> None:
+    """Raise AttemptFailed for a stream that begins with a "too long" in words at which Claude Code does not compact."""
+    opening = sse.opening(head) if call.format is Format.MESSAGES else None
+    if isinstance(opening, sse.Reported) and opening.status == 400 and not errors.is_known(opening.words):
+        raise _reported(opening, call, mask)
+
+
+def _reported(opening: sse.Reported, call: Call, mask: Mask) -> AttemptFailed:
+    """What an upstream reports within its stream before an answer began."""
+    status = opening.status
+    if status == 400:
+        words = mask.text(opening.words)[:_WORDS_MOST]
+        reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
+        return AttemptFailed(reply, kind=None, retry=False, too_long=errors.refuses_length(reply) or TooLong())
+    seconds = retry_after(status, (), opening.words, now=datetime.now(UTC))
+    failure = errors.upstream_error(call.route.name, status)
+    failure.retry_after = None if seconds is None else str(math.ceil(seconds))
+    return AttemptFailed(failure, kind=_KINDS.get(status, UpstreamError.STATUS), retry=True, retry_after=seconds)
 
 
 async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
@@ -188,7 +226,8 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if not 400 <= status < 600:
         return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     reply = await _wording(response, mask)
-    if status in _OF_THE_REQUEST and not is_anthropic(target.base_url):
+    too_long = errors.refuses_length(reply) if status in _OF_THE_REQUEST else None
+    if too_long is not None and not is_anthropic(target.base_url):
         reply = errors.in_known_words(reply, format=call.format, request_id=call.record.request_id)
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
@@ -205,7 +244,23 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     retry = status in (408, 429) or status >= 500
     # What an upstream does not have (501) is not missing because it failed; another target may have it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
-    return AttemptFailed(reply, kind=kind, retry=retry, said=said, verdict=verdict)
+    seconds = retry_after(status, reply.headers, reply.body, now=datetime.now(UTC)) if retry else None
+    return AttemptFailed(
+        _with_time(reply, seconds),
+        kind=kind,
+        retry=retry,
+        said=said,
+        verdict=verdict,
+        too_long=too_long,
+        retry_after=seconds,
+    )
+
+
+def _with_time(reply: Relayed, seconds: float | None) -> Relayed:
+    """Name the time in a header that every client reads, where the upstream named it only elsewhere."""
+    if seconds is None or any(name.lower() in _TIMES for name, _ in reply.headers):
+        return reply
+    return replace(reply, headers=[*reply.headers, (b"retry-after", b"%d" % math.ceil(seconds))])
 
 
 async def _wording(response: Response, mask: Mask) -> Relayed:

@@ -2,13 +2,12 @@
 
 Another candidate is tried only while nothing was sent to the client, and only after a failure that another target may
 not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The route's retry
-budget bounds how often. The client gets the last failure, with one exception: if a target was busy and a later one is
-broken, it gets the busy one's, because then a retry is worthwhile.
+budget bounds how often. A request that is too long for a target goes on to those that take more, whatever is left of
+the budget, which is for outages.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from claude_gateway.contract.target import Format, Target
@@ -19,7 +18,7 @@ from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
-from claude_gateway_proxy.gateway.errors import Failure, Relayed
+from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.instead import served_by
 from claude_gateway_proxy.gateway.lanes.lane import Lane
 from claude_gateway_proxy.gateway.naming import named
@@ -27,12 +26,12 @@ from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, 
 from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice
 from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL
 from claude_gateway_proxy.gateway.routing.ledger import Ledger, model_of
-from claude_gateway_proxy.gateway.routing.resets import retry_after
 from claude_gateway_proxy.gateway.safeguards.guard import guard
 from claude_gateway_proxy.gateway.telemetry.credentials import Credentials
 from claude_gateway_proxy.gateway.telemetry.failures import Failures
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Record, UpstreamError
+from claude_gateway_proxy.gateway.turns import Turns
 from claude_gateway_proxy.gateway.upstream.pool import UpstreamPool
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.gateway.usage.usage import UsageEvents
@@ -109,29 +108,26 @@ class Exchange:
         self.ledger.requested(choice)
         call.record.rule, call.record.why = choice.rule or "", choice.why.value
         upstreams = self._pool.lease(call.snapshot.egress)
-        failed: AttemptFailed | None = None
-        tries = 0
+        turns = Turns(call, choice.candidates)
         try:
-            for number, (candidate, waits) in enumerate(_in_turn(choice.candidates), start=1):
-                if waits and tries:
-                    break
+            while (turn := turns.next()) is not None:
+                candidate, waits = turn
                 with deadline:
                     entered = await self._admission.enter(call, candidate.target, waits=waits)
                 if entered is None:
                     continue
-                tries += 1
-                _note_attempt(call.record, candidate, tries)
+                turns.try_(candidate)
+                _note_attempt(call.record, candidate, turns.tries)
                 try:
                     with self.ledger.trying(choice, candidate.target, call.asked), deadline:
-                        failed = await self._try(
+                        answered = await self._try(
                             call,
                             candidate,
                             choice=choice,
                             upstreams=upstreams,
                             send=send,
                             deadline=deadline,
-                            last=number >= len(choice.candidates),
-                            earlier=failed,
+                            turns=turns,
                             more=more,
                         )
                 except Ended as ended:
@@ -139,10 +135,10 @@ class Exchange:
                     return
                 finally:
                     entered.settle(Usage.of(call.record))
-                if failed is None:
+                if answered:
                     return
-            if failed is not None:
-                await _respond_failed(failed, call=call, send=send, more=more)
+            if turns.failed is not None:
+                await _respond_failed(turns.failed, call=call, send=send, more=more)
         finally:
             self._pool.release(upstreams)
 
@@ -161,26 +157,29 @@ class Exchange:
         upstreams: Upstreams,
         send: Send,
         deadline: Deadline,
-        last: bool,
-        earlier: AttemptFailed | None,
+        turns: Turns,
         more: Headers,
-    ) -> AttemptFailed | None:
-        """Answer from one candidate, or with a failure; return the failure if the next candidate is to be tried."""
+    ) -> bool:
+        """Answer from one candidate; return False if it failed and another one is to be tried."""
         target, timeouts = candidate.target, call.route.timeouts
         lane = self._lanes[candidate.lane]
         deadline.silence(timeouts.first_token if call.body.stream else timeouts.total)
         try:
-            answer = await self._begin(call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=not last)
+            answer = await self._begin(
+                call, target, lane=lane, upstreams=upstreams, deadline=deadline, hold=not turns.last
+            )
         except AttemptFailed as failed:
             self._note_failure(call, target, failed)
             if target.credential is not None and failed.verdict is not None:
                 asked = call.format.value
                 self.credentials.failed(target.credential, failed.verdict, asked=asked, answer=failed.said)
-            worst = failed if earlier is None or failed.takes_precedence_over(earlier) else earlier
-            if failed.retry and not last and self.ledger.may_try_another(choice):
-                return worst
-            await _respond_failed(worst, call=call, send=send, more=more)
-            return None
+            turns.fail(target, failed)
+            if not turns.last and (
+                failed.too_long is not None or (failed.retry and self.ledger.may_try_another(choice))
+            ):
+                return False
+            await _respond_failed(turns.failed or failed, call=call, send=send, more=more)
+            return True
         self.ledger.answered(choice, target, call.asked)
         if target.credential is not None:
             self.credentials.accepted(target.credential, asked=call.format.value)
@@ -195,7 +194,7 @@ class Exchange:
         finally:
             # Cut off an answer that was not read to its end: nobody wants the rest, and it may cost money.
             answer.response.close()
-        return None
+        return True
 
     async def _begin(
         self, call: Call, target: Target, *, lane: Lane, upstreams: Upstreams, deadline: Deadline, hold: bool
@@ -228,20 +227,12 @@ class Exchange:
             # What happens with one client's login says nothing about the next one's, and our worker nothing about
             # the target.
             return
-        headers = failed.reply.headers if isinstance(failed.reply, Relayed) else ()
         self.ledger.health.failed(
             target.id,
             EVERY_MODEL if failed.kind in _OF_ALL_MODELS else model_of(target, call.asked),
-            retry_after=retry_after(headers, now=datetime.now(UTC)),
+            retry_after=failed.retry_after,
             reason=failed.kind.value,
         )
-
-
-def _in_turn(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, bool]]:
-    """Yield the candidates, and whether a request may wait for room at them: at the first, if no other has any."""
-    if len(candidates) > 1:
-        yield from ((candidate, False) for candidate in candidates)
-    yield candidates[0], True
 
 
 def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:

@@ -5,9 +5,11 @@ LiteLLM wraps an upstream's error into a text with its own class names; the upst
 """
 
 import ast
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.contract.target import Format
@@ -17,6 +19,7 @@ from claude_gateway_proxy.litellm.downloads import REFUSAL, DownloadRefused
 from claude_gateway_proxy.litellm.guard import AddressRefused
 from claude_gateway_proxy.litellm.masking import mask_of, without_tokens
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.resets import retry_after
 from claude_gateway_proxy.translation import limits
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
 from claude_gateway_proxy.translation.words import is_page, words_within
@@ -35,6 +38,8 @@ _TEXT_MOST: Final = 20 * 1024
 _PAGE: Final = "the upstream answered with a web page"
 
 _CHAIN_LIMIT: Final = 16
+_OF_LITELLM: Final = "llm_provider-"
+"""What LiteLLM puts before the names of an upstream's headers."""
 
 _STATUSES: Final = {
     "overloaded_error": 529,
@@ -52,7 +57,7 @@ _TAILS: Final = re.compile(
     r"|Traceback \(most recent call.*",
     re.DOTALL,
 )
-_BYTES: Final = re.compile(r"""\bb(?:'\{[^'\\]*(?:\\.[^'\\]*)*'|"\{[^"\\]*(?:\\.[^"\\]*)*")""")
+_BYTES: Final = re.compile(r"""\bb(?:'[\[{][^'\\]*(?:\\.[^'\\]*)*'|"[\[{][^"\\]*(?:\\.[^"\\]*)*")""")
 _CLASS: Final = re.compile(r"\blitellm\.(?=[A-Z])")
 _URL: Final = re.compile(r"(?P<scheme>https?://)(?P<rest>[^\s'\"]*)")
 _CONNECTION: Final = re.compile(
@@ -94,7 +99,7 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
     failure = Failure(
         status=status,
         message=text,
-        retry_after=_header(chain, ("retry-after",)),
+        retry_after=_retry_after(status, chain),
         request_id=_header(chain, ("request-id", "x-request-id")),
     )
     named = status == 400 and _named(chain, "ContextWindowExceededError")
@@ -226,8 +231,38 @@ def _upstream_words(text: str) -> str | None:
     return words_within(text)
 
 
+def _retry_after(status: int, chain: list[BaseException]) -> str | None:
+    """When to ask again: in the upstream's own words, else in whole seconds from wherever it says so."""
+    said = _header(chain, ("retry-after",))
+    if said is not None:
+        return said
+    headers = [
+        (name.lower().removeprefix(_OF_LITELLM).encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for found in _headers(chain)
+        for name, value in found.items()
+        if isinstance(value, str)
+    ]
+    # The outermost exception that has a header has the last word; LiteLLM copies some of them inwards.
+    seconds = retry_after(status, reversed(headers), _told(chain), now=datetime.now(UTC))
+    return None if seconds is None else str(math.ceil(seconds))
+
+
+def _told(chain: list[BaseException]) -> str:
+    return "\n".join(dict.fromkeys(_text(each)[:_MESSAGE_MOST] for each in chain))
+
+
 def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:
     """A header of the upstream's answer, if it may be passed on."""
+    for headers in _headers(chain):
+        for name in names:
+            value = headers.get(name)
+            if isinstance(value, str) and is_header_value(value):
+                return value
+    return None
+
+
+def _headers(chain: list[BaseException]) -> Iterator[Mapping[str, Any]]:
+    """Yield the headers of upstreams' answers, wherever LiteLLM keeps them."""
     for each in chain:
         response = getattr(each, "response", None)
         for headers in (
@@ -235,11 +270,8 @@ def _header(chain: list[BaseException], names: tuple[str, ...]) -> str | None:
             getattr(response, "headers", None),
             getattr(each, "headers", None),
         ):
-            for name in names:
-                value = None if headers is None else headers.get(name)
-                if isinstance(value, str) and is_header_value(value):
-                    return value
-    return None
+            if headers is not None:
+                yield headers
 
 
 def is_header_value(value: str) -> bool:

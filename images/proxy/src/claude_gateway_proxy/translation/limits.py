@@ -99,6 +99,14 @@ class MostOutput:
     of_model: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A request that does not fit into a model's context: its tokens and the most, None where it is not said."""
+
+    tokens: int | None = None
+    most: int | None = None
+
+
 def most_output(text: str) -> MostOutput | None:
     """What an upstream says of the output limit; None where it speaks of something else."""
     shared = _found(_SHARED, text)
@@ -121,6 +129,21 @@ def most_output(text: str) -> MostOutput | None:
 def is_too_long(text: str) -> bool:
     """Whether an upstream says that a prompt does not fit."""
     return _TOO_LONG.search(text) is not None
+
+
+def too_long(text: str) -> TooLong | None:
+    """What an upstream says of a request that does not fit into its context; None where it says something else.
+
+    Where prompt and output share a context, it is the request as it was sent that does not fit.
+    """
+    output = most_output(text)
+    if output.of_model if output is not None else not is_too_long(text):
+        return None
+    found = _found(_PROMPT, text)
+    if found is not None and found["sent"] > found["most"]:
+        return TooLong(found["sent"], found["most"])
+    found = _found(_SHARED, text) or _found(_SHARED_MOST, text)
+    return TooLong() if found is None else TooLong(found.get("total"), found["most"])
 
 
 def prompt_too_long(text: str) -> str:

@@ -1,6 +1,6 @@
 """The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
 
-from claude_gateway_proxy.gateway.errors.long_prompts import in_known_words
+from claude_gateway_proxy.gateway.errors.long_prompts import in_known_words, is_known, refused_length, refuses_length
 from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
@@ -88,6 +88,7 @@ __all__ = [
     "identity_missing",
     "in_known_words",
     "internal",
+    "is_known",
     "issuer_unavailable",
     "key_expired",
     "litellm_down",
@@ -101,6 +102,8 @@ __all__ = [
     "overloaded",
     "prompt_too_long",
     "rate_limited",
+    "refused_length",
+    "refuses_length",
     "relayed",
     "render",
     "route_suspended",

@@ -4,14 +4,14 @@ Claude Code compacts its conversation when it reads Anthropic's words, and agent
 Servers of other models speak these formats as well, but refuse in words of their own, at which a session is stuck.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors.relayed import Relayed
 from claude_gateway_proxy.operations import OPERATIONS
-from claude_gateway_proxy.translation.limits import is_too_long, most_output, prompt_too_long
+from claude_gateway_proxy.translation.limits import TooLong, is_too_long, most_output, prompt_too_long, too_long
 from claude_gateway_proxy.translation.words import words_of
+from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure
 
 _CODE: Final = "context_length_exceeded"
@@ -27,14 +27,36 @@ def in_known_words(upstream: Relayed, *, format: Format, request_id: str) -> Rel
 
     ``upstream.body`` is plain and without keys.
     """
-    said = words_of(upstream.body[:_READ_MOST].decode("utf-8", "replace"))
+    said = _words(upstream)
     if said is None or most_output(said) is not None or not is_too_long(said):
         return upstream
-    known = said.startswith(_WORDS) if format is Format.MESSAGES else _CODE.encode() in upstream.body
+    known = is_known(said) if format is Format.MESSAGES else _CODE.encode() in upstream.body
     if known:
         return upstream
-    message = prompt_too_long(said) if format is Format.MESSAGES else said
-    body = OPERATIONS[format].error_body(Failure(status=400, message=message, code=_CODE), request_id=request_id)
     kept = [(name, value) for name, value in upstream.headers if name.lower() not in _OF_THE_BODY]
-    headers = [*kept, (b"content-type", b"application/json")]
-    return replace(upstream, status=400, headers=headers, body=body)
+    return refused_length(said, format=format, request_id=request_id, headers=kept)
+
+
+def is_known(words: str) -> bool:
+    """Whether Claude Code acts upon an upstream's words as they are."""
+    return words.startswith(_WORDS)
+
+
+def refused_length(words: str, *, format: Format, request_id: str, headers: Headers = ()) -> Relayed:
+    """Return an upstream's refusal of a prompt that is too long, as the vendor of the format would word it."""
+    message = prompt_too_long(words) if format is Format.MESSAGES else words
+    body = OPERATIONS[format].error_body(Failure(status=400, message=message, code=_CODE), request_id=request_id)
+    return Relayed(400, headers=[*headers, (b"content-type", b"application/json")], body=body)
+
+
+def refuses_length(upstream: Relayed) -> TooLong | None:
+    """Return what a refusal says of a request that is too long; None where it says something else."""
+    said = _words(upstream)
+    found = None if said is None else too_long(said)
+    if found is None and _CODE.encode() in upstream.body[:_READ_MOST] and most_output(said or "") is None:
+        return TooLong()
+    return found
+
+
+def _words(upstream: Relayed) -> str | None:
+    return words_of(upstream.body[:_READ_MOST].decode("utf-8", "replace"))

@@ -15,6 +15,7 @@ from claude_gateway.contract.target import CLAUDE_WIRES, Ability, Format, Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import ability_missing, prompt_too_long
 from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.translation.limits import TooLong
 
 _NEEDS: Final[dict[Ability, Callable[[Facts], bool]]] = {
     Ability.IMAGES: lambda facts: facts.images,
@@ -69,6 +70,33 @@ def fitting(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:
     windows = {each.id: _window(each, request) for each in left}
     left = _not_too_small(request.facts, left, windows)
     return _likely_large_enough(request.facts, _likely_able(request, left), windows)
+
+
+def roomier(request: Asked, targets: Sequence[Target], *, than: Target, said: TooLong) -> Sequence[Target]:
+    """Return the targets that may take a request which was too long for another one, in the same order; maybe none.
+
+    ``said`` is what that one answered; it knows its own window, and the tokens, better than the table does. Of targets
+    whose windows are larger, but too small for these tokens as well, the one with the most room is left to decide.
+    """
+    most = _window(than, request).tokens if said.most is None else said.most
+    sizes = {each.id: _window(each, request).tokens for each in targets}
+    larger = [each for each in targets if _is_larger(sizes[each.id], most) and not _is_same(each, than, sizes[each.id])]
+    tokens = said.tokens
+    if tokens is None:
+        return larger
+    fit = [each for each in larger if (size := sizes[each.id]) is None or tokens <= size]
+    return fit or sorted(larger, key=lambda each: sizes[each.id] or 0)[-1:]
+
+
+def _is_larger(window: int | None, other: int | None) -> bool:
+    """Return whether a window is larger than another, as far as is known."""
+    return window is None or other is None or window > other
+
+
+def _is_same(target: Target, other: Target, window: int | None) -> bool:
+    """Return whether a target of unknown window is another target's model at the same place."""
+    places = ((each.provider, each.base_url, each.model) for each in (target, other))
+    return window is None and len(set(places)) == 1
 
 
 def _able(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:

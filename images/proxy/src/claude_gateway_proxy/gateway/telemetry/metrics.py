@@ -110,14 +110,11 @@ class Metrics:
             self._durations.finished(record, provider=self.provider(record.provider), now=now)
 
     def compared(self, compared: Compared) -> None:
-        """Count a request that has a copy, and the copy: tokens, seconds and tools, side by side.
+        """Count a request that has a copy, and the copy: tokens, dollars, seconds and tools, side by side.
 
-        A copy is in no other metric of requests and tokens, so that it changes no number of its route's clients; what
-        it cost was spent, and is counted with all other money.
+        A copy is in no other metric, so that it changes no number of its route's clients.
         """
         self._comparisons.count(compared)
-        if compared.copy is not None:
-            self._spend.finished(compared.copy, now=compared.copy.started)
 
     def loaded(self, snapshot: Snapshot, *, now: float) -> None:
         """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""

@@ -67,7 +67,7 @@ class Spend(Generic[_Family]):
         self._caches = PromptCaches()
 
     def finished(self, record: Record, *, now: float) -> None:
-        """Count one request at its end; ``now`` is on the record's clock."""
+        """Count one request at its end, a mirror's copies excepted; ``now`` is on the record's clock."""
         if not record.billed_model:
             return
         client, route = record.client, record.route
@@ -82,6 +82,5 @@ class Spend(Generic[_Family]):
             self._saved.of(client, route).inc(record.saved / NANODOLLARS)
         if record.extra:
             self._extra.of(client, route).inc(record.extra / NANODOLLARS)
-        # A copy has the session of the request that it copies, but a cache of its own.
-        if record.mirrors is None and self._caches.broke(record, now=now):
+        if self._caches.broke(record, now=now):
             self._breaks.of(client, route).inc()

@@ -4,10 +4,15 @@ Nothing here builds events from the bytes of a whole stream: a stream is passed 
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+
+from claude_gateway_proxy.translation.limits import too_long
+from claude_gateway_proxy.translation.words import words_of
 
 HOLD_LIMIT: Final = 64 * 1024
 """Bytes of a stream's beginning that are held back at most."""
@@ -20,6 +25,9 @@ END_BYTES: Final = 4
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )
+_FAILED: Final = frozenset({b"error", b"response.failed"})
+_ERRORS: Final = (b'{"error"', b'{"type":"error"', b'{"type":"response.failed"')
+_TOO_LONG: Final = "context_length_exceeded"
 _ERROR_STATUS: Final = {
     "overloaded_error": 529,
     "rate_limit_error": 429,
@@ -40,6 +48,17 @@ class Opening(Enum):
     ANSWER = "an answer"
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A stream that begins with an error which another target may not have; ``words`` are the upstream's own.
+
+    ``status`` is what the error stands for: 400, the prompt is too long, or 429 and 5xx.
+    """
+
+    status: int
+    words: str
+
+
 class Boundary:
     """Tells whether what was passed on so far ends where an event ends."""
 
@@ -58,10 +77,11 @@ class Boundary:
         return not self._last or self._last.endswith(_ENDS)
 
 
-def opening(data: bytes) -> Opening | int:
-    """Judge the first bytes of a stream; an error that another target may not have is returned as its HTTP status.
+def opening(data: bytes) -> Opening | Reported:
+    """Judge the first bytes of a stream.
 
-    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other.
+    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for a
+    prompt that is too long.
     """
     if len(data) >= HOLD_LIMIT:
         return Opening.ANSWER
@@ -74,7 +94,7 @@ def opening(data: bytes) -> Opening | int:
     return Opening.UNDECIDED
 
 
-def _event(text: bytes) -> Opening | int:
+def _event(text: bytes) -> Opening | Reported:
     name, data = b"", b""
     for line in text.splitlines():
         field, _, value = line.partition(b":")
@@ -84,22 +104,32 @@ def _event(text: bytes) -> Opening | int:
             data += value.strip()
     if not data or name in _PRELUDE:
         return Opening.UNDECIDED
-    if name == b"error" or data.startswith((b'{"error"', b'{"type":"error"')):
-        return _status(data)
+    if name in _FAILED or data.startswith(_ERRORS):
+        return _error(data)
     return Opening.ANSWER
 
 
-def _status(data: bytes) -> Opening | int:
+def _error(data: bytes) -> Opening | Reported:
     try:
         event = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Opening.ANSWER
-    error = event.get("error", event) if isinstance(event, dict) else None
+    found = event.get("response", event) if isinstance(event, dict) else None
+    error = found.get("error", found) if isinstance(found, dict) else None
+    words = words_of(error) or ""
     if not isinstance(error, dict):
-        return 500
+        return Reported(400 if too_long(words) is not None else 500, words)
+    status = _status_of(error)
+    if status is None and (error.get("code") == _TOO_LONG or too_long(words) is not None):
+        status = 400
+    return Opening.ANSWER if status is None else Reported(status, words)
+
+
+def _status_of(error: Mapping[str, Any]) -> int | None:
+    """The status that an error stands for which the request is not to blame for."""
     for key in ("type", "code"):
         status = _ERROR_STATUS.get(str(error.get(key)))
         if status is not None:
             return status
     code = error.get("code")
-    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else Opening.ANSWER
+    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else None

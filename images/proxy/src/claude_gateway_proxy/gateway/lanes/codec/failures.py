@@ -7,8 +7,8 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
+from claude_gateway_proxy.translation import limits
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
-from claude_gateway_proxy.translation.limits import is_too_long, most_output, prompt_too_long
 from claude_gateway_runtime.failure import Failure, row
 
 _READ_MOST: Final = 64 * 1024
@@ -40,10 +40,9 @@ def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
 def too_long(words: str, call: Call) -> Failure | None:
     """Return the failure of a prompt that does not fit, as the caller's format has it; None for other words."""
     words = words[:_MESSAGE_MOST]
-    most = most_output(words)
-    if (most is not None and most.of_model) or not is_too_long(words):
+    if limits.too_long(words) is None:
         return None
-    message = prompt_too_long(words) if call.format is Format.MESSAGES else words
+    message = limits.prompt_too_long(words) if call.format is Format.MESSAGES else words
     return Failure(status=400, message=message, code="context_length_exceeded")
 
 
