@@ -162,7 +162,7 @@ class Reason(StrEnum):
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Requests may not be sent to this address unless the installation allows it."""
     TOO_LARGE = "TooLarge"
-    """The objects of the namespace need more than their share of the configuration's room; the newest are left out."""
+    """The namespace needs more room than its share, or has too many patterns or lines; the newest are left out."""
     PROGRAMMED = "Programmed"
     """The object, as it is now, is live on every ready proxy pod."""
     READY = "Ready"

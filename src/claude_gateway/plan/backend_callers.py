@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,7 +51,7 @@ def resolve(world: World, keys: Mapping[ObjectRef, Key], *, clients: Collection[
             continue
         key = _key(item.ref, subscription.caller, world)
         if isinstance(key, str):
-            key = _wrong(item.ref, key, taken={*logins, *clients}) or key
+            key = _wrong(item.ref, key, taken=(logins, clients)) or key
         if isinstance(key, Problem):
             problems.append(key)
         elif isinstance(key, ObjectRef):
@@ -79,11 +79,11 @@ def _key(owner: ObjectRef, caller: Caller, world: World) -> str | ObjectRef | Pr
     return Problem(owner, _AT, found.reason, found.message, fix)
 
 
-def _wrong(owner: ObjectRef, key: str, *, taken: set[str]) -> Problem | None:
+def _wrong(owner: ObjectRef, key: str, *, taken: Iterable[Collection[str]]) -> Problem | None:
     if len(key) < SHORTEST_KEY:
         message = f"the caller's key has fewer than {SHORTEST_KEY} characters"
         return Problem(owner, _AT, Reason.KEY_TOO_SHORT, message, "Create a key with `claude-gateway key new`.")
-    if _hash(key) in taken:
+    if any(_hash(key) in hashes for hashes in taken):
         message = "the caller's key already belongs to another caller or to a GatewayClient"
         fix = "Create a separate key for each with `claude-gateway key new`."
         return Problem(owner, _AT, Reason.KEY_TAKEN, message, fix)

@@ -22,6 +22,9 @@ from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World
 
+_Name = tuple[NameKind, str]
+"""A name as the holders of names are looked up: a flood of them costs little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
@@ -35,7 +38,7 @@ class Certificates:
 def resolve(world: World) -> Certificates:
     """Resolve the certificates of all clients; the release's own clients come first, then the oldest."""
     own = world.settings.namespace
-    holders: dict[CertificateName, ObjectRef] = {}
+    holders: dict[_Name, ObjectRef] = {}
     names: dict[ObjectRef, tuple[CertificateName, ...]] = {}
     problems: list[Problem] = []
     for item in sorted(world.clients, key=lambda item: (item.ref.namespace != own, item.age)):
@@ -54,7 +57,7 @@ def resolve(world: World) -> Certificates:
                 problems.append(problem)
         if found:
             names[item.ref] = tuple(found)
-            holders.update({name: item.ref for name in found if name not in holders})
+            holders.update({each: item.ref for name in found if (each := (name.kind, name.value)) not in holders})
             problems.extend(_unverified(item.ref, world))
     return Certificates(names=names, ranks={ref: rank for rank, ref in enumerate(names)}, problems=tuple(problems))
 
@@ -99,16 +102,14 @@ def _foreign(ref: ObjectRef, name: CertificateName, *, at: str) -> Problem | Non
     return Problem(ref, at, Reason.CERTIFICATE_NOT_ALLOWED, message, fix)
 
 
-def _taken(
-    ref: ObjectRef, name: CertificateName, holders: Mapping[CertificateName, ObjectRef], *, at: str
-) -> Problem | None:
+def _taken(ref: ObjectRef, name: CertificateName, holders: Mapping[_Name, ObjectRef], *, at: str) -> Problem | None:
     """Return a Problem for a name whose certificates all belong to an earlier client."""
-    covering = patterns(name.value) if name.kind is NameKind.URI else ()
-    wider = (CertificateName(kind=NameKind.URI, value=pattern) for pattern in covering)
-    found = next((each for each in (name, *wider) if holders.get(each, ref) != ref), None)
+    wider = patterns(name.value) if name.kind is NameKind.URI else ()
+    found = next((each for each in (name.value, *wider) if holders.get((name.kind, each), ref) != ref), None)
     if found is None:
         return None
-    listed = "" if found == name else f", which lists `{found.value}`"
-    message = f"certificates with this name already belong to {holders[found]}{listed}"
+    holder = holders[name.kind, found]
+    listed = "" if found == name.value else f", which lists `{found}`"
+    message = f"certificates with this name already belong to {holder}{listed}"
     fix = "List the name in one client, or list a name that no earlier client has."
-    return Problem(ref, at, Reason.CERTIFICATE_TAKEN, message, fix, other=holders[found])
+    return Problem(ref, at, Reason.CERTIFICATE_TAKEN, message, fix, other=holder)

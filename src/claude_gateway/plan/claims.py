@@ -26,6 +26,8 @@ COMPARED: Final = 256
 
 What is missed here is a message: the gateway compares a name with all of them when a client first sends it.
 """
+PATTERNS: Final = 5000
+"""Patterns of one namespace: the gateway compares a name that it does not know with all that begin like it."""
 _STARS: Final = re.compile(r"\*+")
 _LISTED: Final = ("claude", "anthropic")
 _SHOWN: Final = 3
@@ -70,6 +72,7 @@ class _Register:
         self._named: dict[str, Claim] = {}
         self._aliases: dict[str, Claim] = {}
         self._patterns: Patterns[Claim] = Patterns()
+        self._counts: dict[str, int] = defaultdict(int)
 
     def __contains__(self, name: str) -> bool:
         return name in self._named
@@ -78,6 +81,11 @@ class _Register:
         self._named[claim.name] = claim
         if STAR in claim.name:
             self._patterns.add(claim.name, claim)
+            self._counts[claim.namespace] += 1
+
+    def full(self, claim: Claim) -> bool:
+        """Return whether a claim is a pattern more than its namespace may have."""
+        return STAR in claim.name and claim.name not in self._named and self._counts[claim.namespace] >= PATTERNS
 
     def add_alias(self, claim: Claim) -> None:
         self._aliases[claim.name] = claim
@@ -123,6 +131,8 @@ def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
             claim = Claim(canonical(written), route.ref, route.age, admits, index)
             refused = _refused(route, index, written)
             holder = register.holder(claim) if refused is None else None
+            if holder is None and refused is None and register.full(claim):
+                refused = _too_many(route, index)
             if holder is not None:
                 refused = _taken(route, index, written, holder)
                 if holder.namespace != claim.namespace and route.spec is not None:
@@ -176,6 +186,12 @@ def _refused(route: Item[ModelRouteSpec], index: int, written: str) -> Problem |
         message=f"`{written}` could be read as a reference to a secret",
         fix="Use another name.",
     )
+
+
+def _too_many(route: Item[ModelRouteSpec], index: int) -> Problem:
+    message = f"the routes of namespace {route.ref.namespace} have more than {PATTERNS} names with `*`"
+    fix = "Write names without `*`, or remove patterns that others of the namespace cover."
+    return Problem(route.ref, f"spec.models[{index}]", Reason.TOO_LARGE, message, fix)
 
 
 def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Claim) -> Problem:

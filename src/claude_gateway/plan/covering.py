@@ -4,7 +4,8 @@ The answer "covered" is certain, the answer "not covered" is not: what headers a
 not looked into. The gateway's matcher is ``routing/rules.py``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final
 
@@ -50,6 +51,8 @@ def covers(one: Match, other: Match) -> bool:
 
 def covered(match: Match, earlier: Sequence[Match]) -> bool:
     """Return whether every request that satisfies a match satisfies one of the earlier ones, not always the same."""
+    earlier = [one for one in earlier if _covers_part(one, match)]
+    used = frozenset(field for one in earlier for field in Match.model_fields if getattr(one, field) not in (None, ()))
     left = [match]
     for _ in range(_CASES):
         if not left:
@@ -57,7 +60,7 @@ def covered(match: Match, earlier: Sequence[Match]) -> bool:
         case = left.pop()
         if any(covers(one, case) for one in earlier):
             continue
-        parts = next(_splits(case, earlier), None)
+        parts = next(_splits(case, used), None)
         if parts is None:
             return False
         left += parts
@@ -80,6 +83,15 @@ def _coverage(match: Match, earlier: Sequence[Match]) -> int | None:
     return len(earlier) if earlier and covered(match, earlier) else None
 
 
+def _covers_part(one: Match, match: Match) -> bool:
+    """Return whether a match may cover a case of another: no case differs from it in these conditions."""
+    return (
+        _at_least(one.thinking_budget_at_least, match.thinking_budget_at_least)
+        and _at_least(one.input_tokens_at_least, match.input_tokens_at_least)
+        and set(one.headers) <= set(match.headers)
+    )
+
+
 def contradiction(match: Match) -> str | None:
     """Return which conditions of a match never hold together; None if nothing is known against it.
 
@@ -90,9 +102,8 @@ def contradiction(match: Match) -> str | None:
     return None
 
 
-def _splits(case: Match, earlier: Iterable[Match]) -> Iterator[list[Match]]:
-    """Yield ways to see a case as several, by conditions that an earlier match has."""
-    used = {field for one in earlier for field in Match.model_fields if getattr(one, field) not in (None, ())}
+def _splits(case: Match, used: AbstractSet[str]) -> Iterator[list[Match]]:
+    """Yield ways to see a case as several, by the conditions that earlier matches have (``used``)."""
     for field, alternatives in _ALTERNATIVES.items():
         if field in used and getattr(case, field) in (None, ()):
             yield [case.model_copy(update={field: value}) for value in alternatives]

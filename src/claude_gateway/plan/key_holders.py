@@ -21,6 +21,8 @@ SHORTEST_KEY: Final = 16
 """Minimum number of characters of a client key."""
 LONGEST_LIST: Final = 10_000
 """People in one list of hashes."""
+MOST_LISTED: Final = 50_000
+"""Lines in all lists of a namespace: twice as many keys as fit into a bundle. More would slow down every decision."""
 SOON: Final = timedelta(days=14)
 """How long before its end a key is said to end."""
 
@@ -58,18 +60,23 @@ def resolve(world: World, now: datetime) -> KeyHolders:
     A key belongs to the oldest client that has the key itself, else to the oldest that has its hash.
     """
     found: list[_Claim | Problem] = []
+    lists = _Lists(world)
     for item in sorted(world.clients, key=lambda item: item.age):
         for index, key in enumerate((item.spec.keys if item.spec is not None else None) or ()):
-            found.extend(_claims(item.ref, key, world, at=f"spec.keys[{index}]"))
+            found.extend(_claims(item.ref, key, world, lists, at=f"spec.keys[{index}]"))
     claims = [each for each in found if isinstance(each, _Claim)]
     problems = [each for each in found if isinstance(each, Problem)]
     owners: dict[str, ObjectRef] = {}
     holders: dict[str, Holder] = {}
+    refused: set[tuple[ObjectRef, str]] = set()
     for claim in sorted(claims, key=lambda claim: not claim.proven):
         owner = owners.setdefault(claim.digest, claim.ref)
         if owner != claim.ref:
-            message = f"the key already belongs to {owner}"
-            problems.append(Problem(claim.ref, claim.at, Reason.KEY_TAKEN, message, _SEPARATE, other=owner))
+            # One Problem for a whole list: thousands of them would say nothing more.
+            if (claim.ref, claim.at) not in refused:
+                refused.add((claim.ref, claim.at))
+                message = f"the key already belongs to {owner}"
+                problems.append(Problem(claim.ref, claim.at, Reason.KEY_TAKEN, message, _SEPARATE, other=owner))
             continue
         holders.setdefault(claim.digest, claim.holder)
         problems.extend(_ending(claim, now))
@@ -78,10 +85,47 @@ def resolve(world: World, now: datetime) -> KeyHolders:
     )
 
 
-def _claims(ref: ObjectRef, key: ClientKey, world: World, *, at: str) -> Iterator[_Claim | Problem]:
+class _Lists:
+    """The lists of people: each is read once, for the first client that names it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._owners: dict[tuple[str, str, str], ObjectRef] = {}
+        self._lines: dict[str, int] = {}
+
+    def claims(self, ref: ObjectRef, wanted: SecretKeyRef, *, at: str) -> Iterator[_Claim | Problem]:
+        """Yield the keys of a list, and what is wrong with it."""
+        secret = usable(self._world.secrets, wanted, owner=ref, at=at, unreadable=self._world.unreadable)
+        value = secret if isinstance(secret, Problem) else value_of(secret, wanted.key, owner=ref, at=f"{at}.key")
+        if isinstance(value, Problem):
+            yield value
+            return
+        owner = self._owners.get((ref.namespace, wanted.name, wanted.key))
+        if owner == ref:
+            return
+        if owner is not None:
+            message = f"the keys of the list already belong to {owner}"
+            yield Problem(ref, at, Reason.KEY_TAKEN, message, "Name each list in one client.", other=owner)
+        elif self._fits(ref.namespace, value):
+            self._owners[ref.namespace, wanted.name, wanted.key] = ref
+            yield from _listed(ref, value, at=at)
+        else:
+            message = f"the lists of namespace {ref.namespace} have more than {MOST_LISTED} lines together"
+            yield Problem(ref, at, Reason.TOO_LARGE, message, "Remove people that need no key any more.")
+
+    def _fits(self, namespace: str, value: bytes) -> bool:
+        """Return whether a list fits into what its namespace has left; if so, that is less from now on."""
+        lines = self._lines.get(namespace, 0) + value.count(b"\n") + 1
+        if lines > MOST_LISTED:
+            return False
+        self._lines[namespace] = lines
+        return True
+
+
+def _claims(ref: ObjectRef, key: ClientKey, world: World, lists: _Lists, *, at: str) -> Iterator[_Claim | Problem]:
     """Yield what one entry of ``keys`` claims."""
     if key.hashes_from is not None:
-        yield from _listed(ref, key.hashes_from, world, at=f"{at}.hashesFrom")
+        yield from lists.claims(ref, key.hashes_from, at=f"{at}.hashesFrom")
         return
     holder = Holder(_name(ref), key.user or "", key.team or "", _seconds(key.expires_at))
     if key.hash is not None:
@@ -115,13 +159,8 @@ def _wrong(owner: ObjectRef, key: str, at: str) -> Problem | None:
     return None
 
 
-def _listed(ref: ObjectRef, wanted: SecretKeyRef, world: World, *, at: str) -> Iterator[_Claim | Problem]:
+def _listed(ref: ObjectRef, value: bytes, *, at: str) -> Iterator[_Claim | Problem]:
     """Yield the keys of a list of people, and one Problem for all lines that cannot be used."""
-    secret = usable(world.secrets, wanted, owner=ref, at=at, unreadable=world.unreadable)
-    value = secret if isinstance(secret, Problem) else value_of(secret, wanted.key, owner=ref, at=f"{at}.key")
-    if isinstance(value, Problem):
-        yield value
-        return
     bad: list[int] = []
     count = 0
     for number, line in enumerate(value.decode("utf-8", "replace").split("\n"), start=1):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Final
 
 from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.api.route_match import RouteMatch
@@ -11,6 +13,9 @@ from claude_gateway.contract.target import Format, Target
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.covering import contradiction, coverage
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
+
+_NAMED: Final = 4
+"""Clients that are named for one rule: a route may list a thousand in all."""
 
 
 def rules(
@@ -35,8 +40,12 @@ def warnings(owner: ObjectRef, route: Route, *, clients: AbstractSet[ObjectRef],
     for index, rule in enumerate(route.rules):
         at = f"spec.rules[{index}]"
         yield from _unreachable(owner, route, index, covering[index], at=f"{at}.match")
-        for number, client in enumerate(rule.match.clients):
-            yield from _absent(owner, route, client, clients, at=f"{at}.match.clients[{number}]", release=release)
+        absent = (
+            problem
+            for number, client in enumerate(rule.match.clients)
+            for problem in _absent(owner, route, client, clients, at=f"{at}.match.clients[{number}]", release=release)
+        )
+        yield from islice(absent, _NAMED)
 
 
 def _match(namespace: str, written: RouteMatch) -> Match:

@@ -23,6 +23,10 @@ SHORTEST_SECRET: Final = 16
 """Characters of a secret of HS256 below which it can be guessed from one token."""
 GOOD_SECRET: Final = 32
 """As RFC 7518, 3.2 wants: as many bytes as the hash has."""
+MOST_RULES: Final = 5000
+"""Entries for one issuer, or without an issuer, of one namespace: a token is compared with each of them."""
+MOST_SOURCES: Final = 8
+"""Addresses with keys of one issuer: a token may have the gateway ask each of them."""
 MOST_SECRETS: Final = 64
 """Secrets with which one token is tried: those of its issuer, and those without an issuer."""
 
@@ -51,6 +55,8 @@ class _Reader:
         self._world = world
         self._owners: dict[str, str] = {}
         self._tried: dict[str | None, set[str]] = {}
+        self._counts: dict[tuple[str, str | None], int] = {}
+        self._sources: dict[str | None, set[str | None]] = {}
         self.rules: dict[ObjectRef, tuple[TokenRule, ...]] = {}
         self.secrets: dict[str, bytes] = {}
         self.problems: list[Problem] = []
@@ -60,7 +66,7 @@ class _Reader:
         found: list[TokenRule] = []
         for index, jwt in enumerate(spec.jwt or ()):
             at = f"spec.jwt[{index}]"
-            problems = list(self._refusals(item.ref, jwt, at=at))
+            problems = list(self._refusals(item.ref, jwt, at=at)) or list(self._too_many(item.ref, jwt, at=at))
             wanted = None if problems else jwt.secret_ref
             entry = None if wanted is None else self._secret(item.ref, wanted, jwt.issuer, at=f"{at}.secretRef")
             problems.extend([entry] if isinstance(entry, Problem) else [])
@@ -86,6 +92,20 @@ class _Reader:
             message = f"the issuer belongs to clients of namespace {owner}"
             fix = f"Ask for a GatewayClient in namespace {owner}, or use an issuer of your own."
             yield Problem(ref, f"{at}.issuer", Reason.ISSUER_TAKEN, message, fix)
+
+    def _too_many(self, ref: ObjectRef, jwt: Jwt, *, at: str) -> Iterator[Problem]:
+        """Count one entry more, and yield a Problem if it is one too many."""
+        key = ref.namespace, jwt.issuer
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        if count > MOST_RULES:
+            message = f"clients of namespace {ref.namespace} have more than {MOST_RULES} entries for this issuer"
+            yield Problem(ref, at, Reason.TOO_LARGE, message, "List several values of a claim in one entry.")
+        sources = self._sources.setdefault(jwt.issuer, set()) if jwt.secret_ref is None else set()
+        if len(sources) < MOST_SOURCES:
+            sources.add(jwt.jwks_url)
+        elif jwt.jwks_url not in sources:
+            message = f"more than {MOST_SOURCES} addresses are named for the keys of the issuer"
+            yield Problem(ref, f"{at}.jwksURL", Reason.TOO_LARGE, message, "Use one of the addresses in all clients.")
 
     def _secret(self, ref: ObjectRef, wanted: SecretKeyRef, issuer: str | None, *, at: str) -> str | Problem:
         """Return the entry of the secret part that holds the secret of HS256."""

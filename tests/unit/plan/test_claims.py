@@ -7,6 +7,7 @@ from tests.support.builders.objects import credential, plan, route, secret
 
 from claude_gateway.contract.route import Cache
 from claude_gateway.names import Reason
+from claude_gateway.plan.claims import PATTERNS
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import Severity
 
@@ -195,3 +196,26 @@ def test_an_older_name_of_another_namespace_covers_it_with_a_provider_in_front(n
     old = route("old", models=["gpt-5"], namespace="a", created="2026-01-01T00:00:00Z")
     young = route("young", models=[name], namespace="b", created="2026-02-01T00:00:00Z")
     assert names(routed(old, young)).get("b/young", ()) == ((name,) if kept else ())
+
+
+def test_the_patterns_of_a_namespace_are_bounded() -> None:
+    """The gateway compares a name that it does not know with each pattern that begins like it, those of all tenants."""
+    targets = [{"model": "anthropic/x", "baseURL": "http://x.example"}]
+    full = [
+        route(
+            f"r{number}",
+            models=[f"*-{number}-{part}" for part in range(32)],
+            created="2025-01-01T00:00:00Z",
+            targets=targets,
+        )
+        for number in range(PATTERNS // 32)
+    ]
+    left = PATTERNS % 32
+    models = [*(f"*-y{part}" for part in range(left + 1)), "literal"]
+    young = route("young", models=models, created="2026-01-01T00:00:00Z", targets=targets)
+    other = route("other", models=["*-o"], targets=targets, namespace="other")
+    decided = plan(*full, young, other)
+    assert names(decided)["default/young"] == (*(f"*-y{part}" for part in range(left)), "literal")
+    assert names(decided)["other/other"] == ("*-o",)
+    (problem,) = decided.problems
+    assert (problem.object.name, problem.field, problem.reason) == ("young", f"spec.models[{left}]", Reason.TOO_LARGE)

@@ -12,6 +12,7 @@ from claude_gateway.contract.bundle import BundleError
 from claude_gateway.contract.client_keys import Holder
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.key_holders import LONGEST_LIST, MOST_LISTED
 from claude_gateway.plan.problem import Severity
 
 _END = "2027-01-31T00:00:00Z"
@@ -173,3 +174,55 @@ def test_a_table_that_is_none(text: str) -> None:
 def test_a_table_is_read_as_it_was_written() -> None:
     held = {"a": Holder("ns/x"), "b": Holder("ns/x", "bob", "red", 7), "c": Holder("ns/y", team="t")}
     assert client_keys.read(client_keys.table(held)) == held
+
+
+def _people(*names: str) -> str:
+    return "".join(f"{name} {hashed(name)}\n" for name in names)
+
+
+def test_a_list_belongs_to_one_client_and_is_read_once() -> None:
+    """Small objects that all name one large list must not make each decision slow."""
+    ref = {"hashesFrom": {"name": "people"}}
+    first, second = (
+        client(ref, ref, ref, created="2025-01-01T00:00:00Z"),
+        client(ref, ref, name="second", created="2026-01-01T00:00:00Z"),
+    )
+    decided = plan(secret("people", {"key": _people("alice", "bob") + "bad\n"}), first, second)
+    assert {holder.client for holder in holders(decided).values()} == {"default/team"}
+    found = [(problem.object.name, problem.field, problem.reason) for problem in decided.problems]
+    assert found == [
+        ("second", "spec.keys[0].hashesFrom", Reason.KEY_TAKEN),
+        ("second", "spec.keys[1].hashesFrom", Reason.KEY_TAKEN),
+        ("team", "spec.keys[0].hashesFrom", Reason.HASHES_INVALID),
+    ]
+    assert "already belong to GatewayClient default/team" in decided.problems[0].message
+
+
+def test_keys_of_a_list_that_belong_to_somebody_are_one_problem() -> None:
+    first = client({"hashesFrom": {"name": "people"}}, created="2025-01-01T00:00:00Z")
+    copy = client({"hashesFrom": {"name": "copy"}}, name="copy", created="2026-01-01T00:00:00Z")
+    lists = [
+        secret("people", {"key": _people("alice", "bob")}),
+        secret("copy", {"key": _people("alice", "bob", "carol")}),
+    ]
+    decided = plan(*lists, first, copy)
+    assert holders(decided)[digest("carol")].client == "default/copy"
+    (problem,) = decided.problems
+    assert (problem.object.name, problem.reason) == ("copy", Reason.KEY_TAKEN)
+
+
+def test_the_lists_of_a_namespace_are_bounded_together() -> None:
+    size = MOST_LISTED // LONGEST_LIST
+    lists = [secret(f"l{number}", {"key": "\n" * (LONGEST_LIST - 2) + _people(f"p{number}")}) for number in range(size)]
+    clients = [
+        client({"hashesFrom": {"name": f"l{number}"}}, name=f"c{number}", created=f"2025-01-{number + 1:02}T00:00:00Z")
+        for number in range(size)
+    ]
+    young = client({"hashesFrom": {"name": "more"}}, name="young", created="2026-01-01T00:00:00Z")
+    elsewhere = client({"hashesFrom": {"name": "more"}}, name="elsewhere", namespace="other")
+    more = [secret("more", {"key": _people("late")}), secret("more", {"key": _people("there")}, namespace="other")]
+    decided = plan(*lists, *more, *clients, young, elsewhere)
+    assert len(holders(decided)) == size + 1
+    (problem,) = decided.problems
+    assert (problem.object.name, problem.field) == ("young", "spec.keys[0].hashesFrom")
+    assert problem.reason is Reason.TOO_LARGE

@@ -207,3 +207,8 @@ def test_a_subscription_in_a_rule_is_its_owners_alone() -> None:
     assert [each.field for each in shared] == ["spec.allowedClients.from"]
     (entry,) = found.policy.routes
     assert [each.provider for each in entry.all_targets] == ["anthropic", "anthropic"]
+
+
+def test_of_many_clients_that_do_not_exist_some_are_named() -> None:
+    found = decided(rule("a", {"clients": [f"gone-{number}" for number in range(64)]}, target()))
+    assert 1 < len(problems_of(found)) < 10

@@ -12,6 +12,7 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import Severity
+from claude_gateway.plan.token_rules import MOST_RULES, MOST_SOURCES
 from claude_gateway.plan.world import ClusterKeys, Settings, read
 
 ISSUER = "https://login.example.com"
@@ -214,3 +215,28 @@ def test_without_the_keys_of_the_cluster_nobody_is_verified() -> None:
 
 def test_the_keys_of_the_cluster_are_there_only_where_they_are_needed() -> None:
     assert in_cluster(jwt(issuer())).policy.cluster is None
+
+
+def test_the_entries_of_a_namespace_for_one_issuer_are_bounded() -> None:
+    """The gateway compares a token with each of them."""
+    full = [
+        jwt(*[issuer(claims={"n": [str(number)]})] * 8, name=f"c{number}", created="2025-01-01T00:00:00Z")
+        for number in range(MOST_RULES // 8)
+    ]
+    young = jwt(issuer(), issuer(issuer=f"{ISSUER}/other"), name="young", created="2026-01-01T00:00:00Z")
+    decided = plan(*full, young)
+    (kept,) = [client for client in decided.policy.clients if client.name == "default/young"]
+    assert [rule.issuer for rule in kept.tokens] == [f"{ISSUER}/other"]
+    assert reasons(decided) == [("default", "spec.jwt[0]", Reason.TOO_LARGE)]
+
+
+def test_the_addresses_for_the_keys_of_one_issuer_are_bounded() -> None:
+    """One token with a made-up key would have the gateway ask all of them."""
+    entries = [issuer(jwksURL=f"{ISSUER}/{number}") for number in range(MOST_SOURCES + 1)]
+    clients = [
+        jwt(*entries[:8], created="2025-01-01T00:00:00Z"),
+        jwt(entries[8], entries[0], name="young", created="2026-01-01T00:00:00Z"),
+    ]
+    decided = plan(*clients)
+    assert [len(client.tokens) for client in decided.policy.clients] == [8, 1]
+    assert reasons(decided) == [("default", "spec.jwt[0].jwksURL", Reason.TOO_LARGE)]

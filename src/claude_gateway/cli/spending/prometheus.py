@@ -52,10 +52,10 @@ def expression(by: Sequence[str], *, seconds: int, matchers: str = "") -> str:
         raise Trouble(f"Prometheus has no cost by {', '.join(by)}", fix=fix)
     over = f"{seconds}s"
     spent = grown(f"{metric}_total{{{matchers}}}", over=over)
-    if metric == names.METRIC_COST:
+    if metric == metric_names.COST:
         # What copies of a mirror cost is in a metric of its own, whose label ``side`` keeps the series apart.
         copies = ",".join(filter(None, (matchers, 'side="copy"')))
-        spent = f"({spent}) or ({grown(f'{names.METRIC_MIRROR_COST}_total{{{copies}}}', over=over)})"
+        spent = f"({spent}) or ({grown(f'{metric_names.MIRROR_COST}_total{{{copies}}}', over=over)})"
     return f"sum by ({', '.join(by)}) ({spent})"
 
 

@@ -71,6 +71,14 @@ def test_a_memo_of_client_sent_names_stays_bounded() -> None:
     assert len(routing._memo) <= 4096
 
 
+def test_made_up_names_keep_nobody_elses_out_of_the_memo() -> None:
+    routing = _routing("m-*")
+    for number in range(4096):
+        routing.route(f"m-{number}", namespace="ns")
+    routing.route("m-of-somebody-else", namespace="ns")
+    assert (("ns", ""), "m-of-somebody-else") in routing._memo
+
+
 def test_a_client_may_use_what_its_patterns_say() -> None:
     ann = Client(name="ns/ann", models=("claude-*", "gpt-5"))
     nobody = Client(name="ns/nobody", models=())

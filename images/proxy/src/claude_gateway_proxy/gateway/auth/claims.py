@@ -33,25 +33,45 @@ def check_times(claims: Claims, *, now: float) -> float:
     return expires + SKEW_SECONDS
 
 
-def mismatch(claims: Claims, rule: TokenRule) -> str | None:
-    """Return why a rule rejects a token; None if the rule accepts it."""
-    if rule.issuer is not None and claims.get("iss") != rule.issuer:
-        return "no client accepts tokens of its issuer"
-    if not for_audience(claims, rule.audiences):
-        return "it is for another audience"
-    for name, wanted in rule.claims.items():
-        if _values(claims, name).isdisjoint(wanted):
-            return f"its claim `{name}` is not one that a client accepts"
-    return None
+class Reading:
+    """The claims of one token, which thousands of rules may ask for: each is read once."""
+
+    def __init__(self, claims: Claims) -> None:
+        """Keep the claims, without reading them."""
+        self._claims = claims
+        self._audiences = _audiences(claims)
+        self._values: dict[str, frozenset[str]] = {}
+
+    def mismatch(self, rule: TokenRule) -> str | None:
+        """Return why a rule rejects the token; None if the rule accepts it."""
+        if rule.issuer is not None and self._claims.get("iss") != rule.issuer:
+            return "no client accepts tokens of its issuer"
+        if not _is_for(self._audiences, rule.audiences):
+            return "it is for another audience"
+        for name, wanted in rule.claims.items():
+            values = self._values.get(name)
+            if values is None:
+                values = self._values[name] = _values(self._claims, name)
+            if values.isdisjoint(wanted):
+                return f"its claim `{name}` is not one that a client accepts"
+        return None
 
 
 def for_audience(claims: Claims, audiences: tuple[str, ...]) -> bool:
     """Return whether a token is for one of these audiences; without any, whether it is for nobody in particular."""
+    return _is_for(_audiences(claims), audiences)
+
+
+def _audiences(claims: Claims) -> frozenset[str] | None:
+    """Return whom a token is for; None if it does not say."""
     named = claims.get("aud")
     if named is None:
-        return not audiences
-    found = named if isinstance(named, list) else [named]
-    return any(isinstance(each, str) and each in audiences for each in found)
+        return None
+    return frozenset(each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str))
+
+
+def _is_for(named: frozenset[str] | None, audiences: tuple[str, ...]) -> bool:
+    return not audiences if named is None else not named.isdisjoint(audiences)
 
 
 def principal(claims: Claims, rule: TokenRule, client: Client) -> Principal:

@@ -17,8 +17,8 @@ from jwt.exceptions import PyJWTError
 from claude_gateway_proxy.gateway.auth.jws import VerificationKey
 
 _MOST_KEYS: Final = 64
-_MOST_WITHOUT_ID: Final = 8
-"""Keys that are tried for a token that names none."""
+_MOST_TRIED: Final = 8
+"""Keys that are tried for one token: those of the id that it names, which may come several times, or any."""
 
 _RSA_BITS: Final = range(2048, 8193)
 """Shorter keys are broken (RFC 8725, 3.5), and longer ones take too long."""
@@ -37,8 +37,8 @@ class KeySet:
     def of(self, key_id: str | None) -> Sequence[VerificationKey]:
         """Return the keys with an id; for a token that names none, those that it may be signed with."""
         if key_id is not None:
-            return self.keys.get(key_id) or self.keys.get(None, ())[:_MOST_WITHOUT_ID]
-        return [key for keys in self.keys.values() for key in keys][:_MOST_WITHOUT_ID]
+            return (self.keys.get(key_id) or self.keys.get(None, ()))[:_MOST_TRIED]
+        return [key for keys in self.keys.values() for key in keys][:_MOST_TRIED]
 
 
 def read(document: bytes | str) -> KeySet:

@@ -170,13 +170,14 @@ def _in_order(rules: Iterable[Bound]) -> Sequence[Bound]:
 
 def _matched(token: Token, rules: Sequence[Bound]) -> Principal:
     """Return who the caller is by the first rule that accepts the token. Raises Failure with the first reason."""
-    wrong: list[str] = []
+    reading = claims.Reading(token.claims)
+    wrong = ""
     for bound in rules:
-        reason = claims.mismatch(token.claims, bound.rule)
+        reason = reading.mismatch(bound.rule)
         if reason is None:
             return claims.principal(token.claims, bound.rule, bound.client)
-        wrong.append(reason)
-    raise bad_token(wrong[0])
+        wrong = wrong or reason
+    raise bad_token(wrong)
 
 
 def _check_signature(token: Token, keys: Sequence[VerificationKey]) -> None:

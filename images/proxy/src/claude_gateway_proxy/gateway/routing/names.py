@@ -134,6 +134,7 @@ class Routing:
         for name, ref in named:
             if STAR in name:
                 self._patterns.add(name, ref)
+        self._exact_memo: dict[tuple[Viewer, str], RouteRef] = {}
         self._memo: dict[tuple[Viewer, str], RouteRef] = {}
         self._decoded: dict[str, Route] = {}
         listed = frozenset(client for ref in refs for client in ref.only)
@@ -235,12 +236,16 @@ class Routing:
         ref = self._exact.get(model)
         if ref is not None and self._one_namespace and ref.serves(viewer):
             return ref
-        ref = self._memo.get((viewer, model))
+        exact = ref is not None
+        memo, limit = (self._exact_memo, _EXACT_MEMO_LIMIT) if exact else (self._memo, _MEMO_LIMIT)
+        ref = memo.get((viewer, model))
         if ref is not None or len(model) > MODEL_LIMIT:
             return ref
         ref = self._found(model, viewer)
-        if ref is not None and len(self._memo) < (_EXACT_MEMO_LIMIT if model in self._exact else _MEMO_LIMIT):
-            self._memo[viewer, model] = ref
+        if ref is not None:
+            if len(memo) >= limit:
+                memo.clear()  # a client that makes up names must not keep those of others out for good
+            memo[viewer, model] = ref
         return ref
 
     def _found(self, model: str, viewer: Viewer) -> RouteRef | None:
