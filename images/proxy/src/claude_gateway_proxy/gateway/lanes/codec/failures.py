@@ -8,7 +8,7 @@ from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Reported
-from claude_gateway_proxy.translation.limits import is_too_long, most_output, prompt_too_long
+from claude_gateway_proxy.translation.limits import is_counted_too_long, is_too_long, most_output, prompt_too_long
 from claude_gateway_runtime.failure import Failure, row
 
 _READ_MOST: Final = 64 * 1024
@@ -33,7 +33,9 @@ def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
     message = mask.text(str(error)[:_READ_MOST])[:_MESSAGE_MOST]
     if not isinstance(error, Reported):
         return broken(message)
-    found = too_long(message, call) if error.status < 500 else None
+    # Servers without statuses of their own, such as LM Studio, report what is wrong with the request as theirs.
+    of_request = error.status < 500 or is_counted_too_long(message)
+    found = too_long(message, call) if of_request else None
     return found or Failure(status=error.status, message=message)
 
 
