@@ -84,7 +84,7 @@ def allowed(document: Document, *, format: Format) -> Document:
 def _without_state(document: Document) -> Document:
     """Nothing is kept here that a request could refer to."""
     for name in _STATEFUL:
-        if document.get(name) is not None:
+        if document.get(name):
             raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")
     items = document.get("input")
     for number, item in enumerate(items if isinstance(items, list) else ()):
