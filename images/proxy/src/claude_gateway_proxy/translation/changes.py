@@ -58,6 +58,13 @@ def without_summaries(fields: Json) -> Json:
     return {**fields, "thinking": {**thinking, "display": "omitted"}}
 
 
+def with_thinking_off(fields: Json) -> Json:
+    """The fields with Qwen's thinking turned off, where the answer is not streamed."""
+    if fields.get("stream") or fields.get("enable_thinking") is False:
+        return fields
+    return {**fields, "enable_thinking": False}
+
+
 def without_top_p(fields: Json) -> Json:
     """The fields with one way of sampling, where they have two."""
     return without(fields, ("top_p",)) if "temperature" in fields else fields
