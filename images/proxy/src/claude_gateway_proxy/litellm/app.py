@@ -15,6 +15,7 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
+from claude_gateway_proxy.litellm.content import check_content
 from claude_gateway_proxy.litellm.exceptions import of_exception, param_of, unrepaired
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
@@ -120,6 +121,7 @@ class App:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
             check_tools(wanted, format=format, provider=target.provider)
+            check_content(wanted, format=format, provider=target.provider)
         except Failure as failure:
             await _send_failure(send, failure, format, request_id=request_id)
             return
