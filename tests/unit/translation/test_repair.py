@@ -413,3 +413,32 @@ def test_words_take_the_place_of_what_a_model_cannot_take(words: str, names: lis
 def test_one_image_that_is_wrong_is_the_callers(words: str) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:"}}
     assert memory().after(WORDED, refusal(words), {"messages": [{"role": "user", "content": [image]}]}) is None
+
+
+def test_what_a_user_says_behind_results() -> None:
+    words = refusal("Unexpected role 'user' after role 'tool'")
+    call = {"role": "assistant", "tool_calls": [{}]}
+    result, said = {"role": "tool", "content": "r"}, {"role": "user", "content": "u"}
+    fields = {"messages": [said, call, result, said, call, result]}
+    expected = {"messages": [said, call, {**result, "content": "r\n\nu"}, call, result]}
+    assert memory().after(MODEL, words, fields) == (expected, "results_last")
+    assert memory().after(MODEL, words, expected) is None
+    image = {"role": "user", "content": [{"type": "image_url"}]}
+    parts = [{"type": "text", "text": "r"}, {"type": "image_url"}]
+    assert memory().after(MODEL, words, {"messages": [result, image]}) == (
+        {"messages": [{**result, "content": parts}]},
+        "results_last",
+    )
+    assert memory().after(MODEL, words, {"messages": [{**result, "content": ""}, image]}) == (
+        {"messages": [{**result, "content": parts[1:]}]},
+        "results_last",
+    )
+
+
+def test_a_last_turn_that_the_model_goes_on_with() -> None:
+    words = refusal("Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant")
+    last = {"role": "assistant", "content": "so"}
+    expected = {"messages": [{**last, "prefix": True}]}
+    assert memory().after(MODEL, words, {"messages": [last]}) == (expected, "prefix")
+    assert memory().after(MODEL, words, expected) is None
+    assert memory().after(MODEL, words, {"messages": []}) is None

@@ -62,7 +62,7 @@ def _call(call: Any) -> Any:
     if not isinstance(given, str) or not given.strip():
         return call
     read = arguments(given)
-    if "arguments" not in read and read:
+    if function is None or ("arguments" not in read and read):
         return call
     return {**call, "function": {**function, "arguments": json.dumps(read)}}
 

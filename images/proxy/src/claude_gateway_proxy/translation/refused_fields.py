@@ -47,6 +47,10 @@ _STOPS: Final = pattern(
 )
 _OLD_LIMIT: Final = pattern(r"\bmax_?tokens\b")
 _NEW_LIMIT: Final = pattern(r"\bmax_?completion_?tokens\b")
+_ORDER: Final = pattern(r"\bunexpected role ['\"`]?user['\"`]? after role ['\"`]?tool\b")
+_LAST: Final = pattern(r"\bexpected last role user or tool\b.{0,60}\bprefix\b")
+"""Mistral's words, also from other providers that serve its models."""
+
 _SWITCH: Final = pattern(r"\benable_thinking\b.{0,60}\bfalse\b")
 
 
@@ -75,6 +79,10 @@ def _of_fields(words: str) -> list[Repair]:
     if _TOOL_CHOICE.search(words):
         lasting = lacks and _THINKING.search(words) is None
         found.append(Repair("tool_choice", changes.with_free_choice, lasting=lasting))
+    if _ORDER.search(words):
+        found.append(Repair("results_last", changes.with_results_last, lasting=True))
+    if _LAST.search(words):
+        found.append(Repair("prefix", changes.with_prefix, lasting=True))
     if _SWITCH.search(words):
         found.append(Repair("thinking_switch", changes.with_thinking_off, lasting=True))
     return found
