@@ -14,6 +14,10 @@ USER = {"role": "user", "content": "hi"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 FUNCTION = {"type": "function", "function": {"name": "weather", "description": "d", "parameters": SCHEMA}}
 TOOL = {"type": "function", "name": "weather", "description": "d", "parameters": SCHEMA}
+CLAUDES = {"name": "weather", "description": "d", "input_schema": SCHEMA}
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+PDF = "JVBERi0xLjcK"
 
 
 def target(model: str = BUDGET, **more: Any) -> Target:

@@ -12,7 +12,7 @@ from claude_gateway_runtime.failure import Failure
 BODIES: dict[Format, dict[str, Any]] = {
     Format.MESSAGES: {"messages": [], "max_tokens": 5},
     Format.COUNT_TOKENS: {"messages": []},
-    Format.CHAT: {"messages": []},
+    Format.CHAT: {"messages": [{"role": "user", "content": "x"}]},
     Format.COMPLETIONS: {"prompt": "x"},
     Format.RESPONSES: {"input": "x"},
     Format.EMBEDDINGS: {"input": ["x"]},

@@ -88,7 +88,13 @@ def test_several_choices() -> None:
 
 @pytest.mark.parametrize(
     "documents",
-    [[], [delta({"content": "half"})], [delta({}, "abort")], [delta({"tool_calls": [piece("c", "B", "{")]}, "stop")]],
+    [
+        [],
+        [{"choices": [], "usage": {"prompt_tokens": 1}}],
+        [delta({"content": "half"})],
+        [delta({}, "abort")],
+        [delta({"tool_calls": [piece("c", "B", "{")]}, "stop")],
+    ],
 )
 def test_a_cut_stream_is_broken(documents: list[Any]) -> None:
     with pytest.raises(Broken):

@@ -65,3 +65,11 @@ def test_what_openai_runs_reaches_openai_only(kind: str) -> None:
 def test_a_namespace_holds_no_others(inner: Any, words: str | None) -> None:
     found = refusal(Format.RESPONSES, [{"type": "namespace", "name": "n", "tools": inner}])
     assert found == words if words is None or found is None else found.startswith(words)
+
+
+def test_filters_of_a_search_that_would_be_dropped() -> None:
+    filtered = {"type": "web_search", "filters": {"allowed_domains": ["a.com"]}}
+    words = "400 tools.0.filters: is not supported for this model"
+    assert refusal(Format.RESPONSES, [filtered]) == words
+    assert refusal(Format.RESPONSES, [filtered], "openai") is None
+    assert refusal(Format.RESPONSES, [{"type": "web_search", "filters": {"allowed_domains": []}}]) is None

@@ -23,7 +23,8 @@ def check(provider: str = "p", *, format: Format = Format.CHAT, **asked: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("logprobs", True), ("audio", {}), ("response_format", {"type": "json_object"})]
+    ("name", "value"),
+    [("logprobs", True), ("audio", {}), ("response_format", {"type": "json_object"}), ("functions", [{}])],
 )
 def test_a_field_that_would_be_dropped_is_named(name: str, value: Any) -> None:
     with pytest.raises(Failure, match=f"{name}: is not supported"):
@@ -32,7 +33,7 @@ def test_a_field_that_would_be_dropped_is_named(name: str, value: Any) -> None:
 
 
 def test_what_asks_for_nothing_or_is_known_passes() -> None:
-    check(n=2, logprobs=False, logit_bias={}, temperature=1, response_format={"type": "text"})
+    check(n=2, logprobs=False, logit_bias={}, temperature=1, response_format={"type": "text"}, functions=[])
     check(format=Format.RESPONSES, logprobs=True)
 
 

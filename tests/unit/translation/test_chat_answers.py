@@ -143,6 +143,11 @@ CALLS: dict[str, list[Any]] = {
     "without a function in between": [
         called({"index": 0, "id": "c1", "name": "Bash", "arguments": A}, {"index": 1, "name": "Read", "parameters": B})
     ],
+    "the rest of a call under another number": [
+        called(piece(0, "c1", "Bash", A)),
+        called(piece(0, "c2", "Read", B[:3])),
+        called(piece(1, None, None, B[3:])),
+    ],
     "nulls around them": [
         called(None, piece(0, "c1", "Bash", A)),
         delta({"tool_calls": None}),
@@ -279,6 +284,13 @@ def test_a_call_behind_reasoning_in_tags() -> None:
 )
 def test_reasons_for_the_end(reason: str, stop: str) -> None:
     assert answer(delta({"content": "x"}), delta({}, reason)).stop_reason == stop
+
+
+@pytest.mark.parametrize("word", ["null", "None", ""])
+def test_a_reason_that_is_none(word: str) -> None:
+    assert said(answer(delta({"content": "a"}, word), delta({"content": "b"}), STOP)) == [("text", "ab")]
+    with pytest.raises(Broken):
+        answer(delta({"content": "a"}, word))
 
 
 @pytest.mark.parametrize(

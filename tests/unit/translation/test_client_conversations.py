@@ -3,14 +3,24 @@
 from typing import Any
 
 import pytest
-from tests.support.builders.client_requests import FUNCTION, NEWEST, TOOL, USER, call, chat, kinds, responses, target
+from tests.support.builders.client_requests import (
+    FUNCTION,
+    NEWEST,
+    PDF,
+    PNG,
+    THOUGHT,
+    TOOL,
+    USER,
+    call,
+    chat,
+    kinds,
+    responses,
+    target,
+)
 
 from claude_gateway_proxy.translation.chat.client_request import messages_request as of_chat
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.thinking import opened, sealed
-
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-PDF = "JVBERi0xLjcK"
 
 
 def test_system_and_developer_messages_are_the_system_prompt() -> None:
@@ -169,9 +179,6 @@ def test_hints_for_the_prompt_cache_stay_where_they_are() -> None:
         body["messages"][0]["content"][0]["cache_control"],
         body["tools"][0]["cache_control"],
     ] == [hint] * 3
-
-
-THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
 
 
 @pytest.mark.parametrize("block", [THOUGHT, {"type": "redacted_thinking", "data": "ZGF0YQ=="}])

@@ -11,13 +11,18 @@ from tests.support.builders.client_requests import (
     ADAPTIVE,
     BOTH,
     BUDGET,
+    CLAUDES,
     FUNCTION,
     NEWEST,
     OLD,
+    PDF,
+    PNG,
+    THOUGHT,
     TOOL,
     USER,
     Ask,
     chat,
+    kinds,
     responses,
     target,
 )
@@ -110,6 +115,75 @@ def test_sampling_is_what_the_model_takes(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
+    "tool",
+    [
+        TOOL,
+        {"function": FUNCTION["function"]},
+        CLAUDES,
+        {**CLAUDES, "type": "custom"},
+    ],
+)
+def test_tools_in_the_shapes_of_other_formats(tool: dict[str, Any]) -> None:
+    assert chat(tools=[tool])["tools"] == [CLAUDES]
+
+
+def test_tools_in_the_shape_of_chat_arrive_through_responses() -> None:
+    body = responses(tools=[FUNCTION], tool_choice={"type": "function", "function": {"name": "weather"}})
+    assert body["tools"] == [CLAUDES]
+    assert body["tool_choice"] == {"type": "tool", "name": "weather"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "wanted"),
+    [
+        ({"type": "auto"}, {"type": "auto"}),
+        ({"type": "any"}, {"type": "any"}),
+        ({"type": "required"}, {"type": "any"}),
+        ({"type": "none"}, {"type": "none"}),
+        ({"type": "tool", "name": "weather"}, {"type": "tool", "name": "weather"}),
+        ({"type": "function", "name": "weather"}, {"type": "tool", "name": "weather"}),
+        ({"function": {"name": "weather"}}, {"type": "tool", "name": "weather"}),
+    ],
+)
+def test_choices_in_the_shapes_of_other_formats(choice: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert chat(tools=[FUNCTION], tool_choice=choice)["tool_choice"] == wanted
+    for wrong in ({"type": "x"}, {"type": "function"}, {}, 7):
+        with pytest.raises(Rejected, match="tool_choice: must be auto"):
+            chat(tools=[FUNCTION], tool_choice=wrong)
+
+
+def test_parts_in_the_shapes_of_other_formats() -> None:
+    parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}]
+    file = {"type": "input_file", "filename": "x.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}
+    said = [{"type": "reasoning", "text": "hm"}, {**THOUGHT}, {"type": "output_text", "text": "b"}]
+    body = chat({"role": "user", "content": [*parts, file]}, {"role": "assistant", "content": said}, USER)
+    assert kinds(body) == [
+        ("user", ["text", "image", "document"]),
+        ("assistant", ["thinking", "text"]),
+        ("user", ["text"]),
+    ]
+
+
+def nulls(names: str) -> dict[str, Any]:
+    return dict.fromkeys(names.split())
+
+
+def test_nulls_say_nothing() -> None:
+    fields = (
+        "max_tokens max_completion_tokens temperature top_p n stop stream stream_options tools tool_choice functions "
+        "function_call parallel_tool_calls response_format reasoning_effort logprobs top_logprobs logit_bias audio "
+        "modalities seed user store metadata service_tier prediction verbosity web_search_options prompt_cache_key"
+    )
+    assert chat(**nulls(fields)) == chat()
+    more = (
+        "instructions max_output_tokens temperature top_p stream tools tool_choice parallel_tool_calls text reasoning "
+        "include store metadata previous_response_id conversation prompt background top_logprobs truncation user"
+    )
+    assert responses(**nulls(more)) == responses()
+    assert responses(previous_response_id="", conversation={}) == responses()
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"n": 2},
@@ -127,6 +201,11 @@ def test_what_claude_has_nothing_like_is_rejected_by_name(fields: dict[str, Any]
 
 def test_the_same_fields_may_say_nothing() -> None:
     chat(n=1, logprobs=False, logit_bias={}, modalities=["text"], top_logprobs=None, frequency_penalty=0.5, seed=1)
+
+
+def test_logprobs_are_rejected_by_name() -> None:
+    with pytest.raises(Rejected, match=r"include: message\.output_text\.logprobs is not supported"):
+        responses(include=["reasoning.encrypted_content", "message.output_text.logprobs"])
 
 
 @pytest.mark.parametrize("name", ["previous_response_id", "conversation", "prompt", "background", "top_logprobs"])

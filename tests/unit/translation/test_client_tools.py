@@ -5,9 +5,9 @@ import json
 import pytest
 from tests.support.builders.client_requests import (
     BOTH,
+    CLAUDES,
     FUNCTION,
     OLD,
-    SCHEMA,
     TOOL,
     USER,
     Ask,
@@ -21,8 +21,6 @@ from tests.support.builders.client_requests import (
 from claude_gateway_proxy.translation.chat.client_request import messages_request as of_chat
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.responses.client_request import messages_request as of_responses
-
-CLAUDES = {"name": "weather", "description": "d", "input_schema": SCHEMA}
 
 
 @BOTH
@@ -151,6 +149,10 @@ def test_other_tools_are_rejected_by_name(kind: str | None) -> None:
 
 
 def test_legacy_functions_are_tools() -> None:
+    legacy = {"functions": [FUNCTION["function"]], "function_call": {"name": "weather"}, "tools": None}
+    asked = of_chat({"messages": [USER], **legacy}, target=target())
+    assert asked.legacy
+    assert asked.body["tool_choice"] == {"type": "tool", "name": "weather"}
     function = FUNCTION["function"]
     past = [
         {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": "{}"}},

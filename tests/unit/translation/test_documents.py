@@ -147,6 +147,8 @@ REPORTS = {
     "vLLM's": ({"object": "error", "message": "the reason", "type": "InternalServerError", "code": 500}, 500),
     "z.ai's": ({"code": 500, "msg": "the reason", "success": False}, 500),
     "z.ai's number": ({"error": {"code": "1302", "message": "the reason"}}, 429),
+    "Baidu's": ({"error_code": 336007, "error_msg": "the reason"}, 500),
+    "a name of its own": ({"errorCode": 429, "errorMsg": "the reason"}, 429),
     "MiniMax'": ({"base_resp": {"status_code": 1008, "status_msg": "the reason"}}, 402),
     "FastAPI's": ({"detail": "the reason"}, 500),
     "FastAPI's list": ({"detail": [{"loc": ["body", "x"], "msg": "the reason", "type": "value_error"}]}, 500),

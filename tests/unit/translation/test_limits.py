@@ -5,6 +5,7 @@ import pytest
 from claude_gateway_proxy.translation.limits import (
     MostOutput,
     TooLong,
+    is_counted_too_long,
     is_too_long,
     most_output,
     prompt_too_long,
@@ -19,7 +20,7 @@ TOO_LONG = {
     "The input token count (1048999) exceeds the maximum number of tokens allowed (1048575).": (1048999, 1048575),
     "The input token count exceeds the maximum number of tokens allowed 1048575.": None,
     "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4500 in the messages, "
-    "500 in the completion). Please reduce the length of the messages or completion.": (5000, 4096),
+    "500 in the completion). Please reduce the length of the messages or completion.": (4500, 4096),
     "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum context length is 32768 tokens "
     "and your request has 40000 input tokens (32000 > 32768 - 40000).": (40000, 32768),
     "This model's maximum context length is 32768 tokens. However, you requested 1 output tokens and your prompt "
@@ -51,10 +52,44 @@ TOO_LONG = {
     "max_tokens must be at least 1, got -878.": None,
     "the input length exceeds the context length": None,
     "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of 10000 "
-    "tokens: 9000 tokens from the input messages and 1000 tokens for the completion.": None,
+    "tokens: 9000 tokens from the input messages and 1000 tokens for the completion.": (9000, 8192),
     "Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 8000, please reduce your "
     "message size and try again.": (8000, 6000),
     "Please reduce the length of the messages or completion.": None,
+    # OpenAI's older words, Azure
+    "This model's maximum context length is 4097 tokens, however you requested 10007 tokens (9007 in your prompt; 1000 "
+    "for the completion). Please reduce your prompt; or completion length.": (9007, 4097),
+    "Invalid 'messages[1].content': string too long. Expected a string with maximum length 1048576, but got a string "
+    "with length 1540820 instead.": None,
+    "Invalid 'messages': array too long. Expected an array with maximum length 2048, but got an array with length 2049 "
+    "instead.": None,
+    "Input length (40000 tokens) exceeds the maximum allowed length (32768 tokens). Use a shorter input or enable "
+    "--allow-auto-truncate.": (40000, 32768),
+    "length of prompt_tokens (40000) must be less than max_seq_len (32768).": (40000, 32768),
+    "Requested generation length 4096 is not possible! The provided prompt is 70000 tokens long, so generating 4096 "
+    "tokens requires a sequence length of 74096, but the maximum supported sequence length is just 65536!": (
+        70000,
+        65536,
+    ),
+    "Unable to submit request because the input token count is 1200000 but the model only supports up to 1048576. "
+    "Reduce the input token count and try again.": (1200000, 1048576),
+    "Invalid input argument for Model 'ibm/granite': the number of input tokens 9000 cannot exceed the total tokens "
+    "limit 8192 for this model": (9000, 8192),
+    "Prompt length (5120) exceeds maximum input length (4096). Set log level to info": (5120, 4096),
+    "Prompt length 5000 is greater than max_seq_len 4096": (5000, 4096),
+    "Requested tokens (5000) exceed context window of 4096": (5000, 4096),
+    "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 5186>= n_ctx: "
+    "4096). Try to load the model with a larger context length": (5186, 4096),
+    "inputs tokens + max_new_tokens must be <= 131072. Given: 140000 inputs tokens and 512 max_new_tokens": (
+        140000,
+        131072,
+    ),
+    "the number of tokens in the prompt (70000) exceeds the limit (65536)": (70000, 65536),
+    "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs.": None,
+    "Total message token length exceed model limit (131072 tokens).": None,
+    "Prompt tokens too long": None,
+    "Prompt 超长": None,
+    "litellm.ContextWindowExceededError: litellm.BadRequestError": None,
 }
 
 
@@ -118,6 +153,28 @@ OUTPUT = {
     "and your request has 1000 input tokens (32000 > 32768 - 1000).": MostOutput(31768, of_model=False),
     "This model's maximum context length is 32768 tokens. However, you requested 32000 output tokens and your prompt "
     "contains at least 1000 input tokens, for a total of at least 33000 tokens.": MostOutput(31768, of_model=False),
+    "This model's maximum context length is 8192 tokens, however you requested 10007 tokens (2007 in your prompt; 8000 "
+    "for the completion). Please reduce your prompt; or completion length.": MostOutput(6185, of_model=False),
+    "This model's maximum context length is 16385 tokens. However, you requested 17000 tokens (8500 in the messages, "
+    "500 in the functions, and 8000 in the completion).": MostOutput(7385, of_model=False),
+    "This model's maximum context length is 2048 tokens. However, your request has 8 input tokens plus 2045 "
+    "'max_tokens'. Please reduce one or the other.": MostOutput(2040, of_model=False),
+    "The provided prompt is 63000 tokens long, so generating 4096 tokens requires a sequence length of 67096, but the "
+    "maximum supported sequence length is just 65536!": MostOutput(2536, of_model=False),
+    "AiError: The estimated number of input and maximum output tokens (35000) exceeded this model context window limit "
+    "(24000).": MostOutput(4096, of_model=False),
+    "max_total_tokens (65000) must be less than or equal to max_seq_len (65536)": MostOutput(8192, of_model=False),
+    "max_tokens=38000cannot be greater than max_model_len=max_total_tokens=32768. Please request fewer output "
+    "tokens.": MostOutput(32768, of_model=True),
+    "Malformed input request: #/max_tokens: 64000 is not less or equal to 8192, please reformat your input": MostOutput(
+        8192, of_model=True
+    ),
+    "#/textGenerationConfig/maxTokenCount: 9000 is not less or equal to 8192": MostOutput(8192, of_model=True),
+    "#/max_gen_len: 9000 is not less or equal to 2048": MostOutput(2048, of_model=True),
+    "too many tokens: max tokens must be less than or equal to 4096, the maximum output for this model - received "
+    "8192.": MostOutput(4096, of_model=True),
+    "max_tokens 参数非法, 取值范围为 [1, 131072]": MostOutput(131072, of_model=True),
+    "invalid params, max_tokens must be in the range of (0, 40960]": MostOutput(40960, of_model=True),
 }
 
 
@@ -131,6 +188,11 @@ def test_where_prompt_and_output_share_a_context_its_size_is_known() -> None:
     claude = "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length"
     kimi = "Invalid request: Your request exceeded model token limit: 131072 (requested: 140000)"
     assert (too_long(claude), too_long(kimi)) == (TooLong(None, 200000), TooLong(140000, 131072))
+
+
+def test_what_is_counted_means_nothing_else() -> None:
+    assert is_counted_too_long("prompt is too long: 9 tokens > 8 maximum")
+    assert not is_counted_too_long("failed to allocate the context window")
 
 
 @pytest.mark.parametrize("words", ["messages: too few", "Rate limit reached for 30000 tokens per minute", ""])

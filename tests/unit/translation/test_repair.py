@@ -6,7 +6,8 @@ import pytest
 
 from claude_gateway_proxy.translation import repair
 from claude_gateway_proxy.translation.changes import without_thinking
-from claude_gateway_proxy.translation.repair import KEPT_SECONDS, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.repair import KEPT_SECONDS, Model, Repairs
 
 ASKED: dict[str, Any] = {"messages": [], "max_tokens": 100, "thinking": {}, "output_config": {"effort": "low"}}
 
@@ -53,7 +54,7 @@ OTHERS = (Model("t", "openai/other"), Model("other", "openai/m"))
 
 def learn(repairs: Repairs, model: Model, refused: Refusal) -> str | None:
     """Return what changes in a request that is refused once and then taken."""
-    found = repairs.after(refused, {**LONG, "max_tokens": 10_000})
+    found = repairs.after(MODEL, refused, {**LONG, "max_tokens": 10_000})
     assert found is not None
     return repairs.learn(model, refused, found[1])
 
@@ -76,7 +77,7 @@ def test_a_model_that_does_not_think_is_remembered_and_no_other(words: str) -> N
     repairs = memory()
     assert known(repairs, ASKED) is ASKED
     expected = {"messages": [], "max_tokens": 100}
-    assert repairs.after(refusal(words), ASKED) == (expected, "thinking")
+    assert repairs.after(MODEL, refusal(words), ASKED) == (expected, "thinking")
     assert known(repairs, ASKED) is ASKED, "nothing was learned before the second try succeeded"
     assert learn(repairs, MODEL, refusal(words)) == "thinking"
     assert learn(repairs, MODEL, refusal(words)) is None, "it is not new"
@@ -101,7 +102,7 @@ def test_a_model_that_does_not_think_is_remembered_and_no_other(words: str) -> N
 )
 def test_a_conflict_within_one_request_is_repaired_and_not_remembered(words: str) -> None:
     repairs = memory()
-    assert repairs.after(refusal(words), ASKED) == ({"messages": [], "max_tokens": 100}, "thinking")
+    assert repairs.after(MODEL, refusal(words), ASKED) == ({"messages": [], "max_tokens": 100}, "thinking")
     assert learn(repairs, MODEL, refusal(words)) is None
     assert known(repairs, ASKED) is ASKED
 
@@ -109,12 +110,12 @@ def test_a_conflict_within_one_request_is_repaired_and_not_remembered(words: str
 def test_a_models_limit_is_remembered_and_a_prompts_is_not() -> None:
     repairs = memory()
     shared = too_much(50)
-    assert repairs.after(shared, ASKED) == ({**ASKED, "max_tokens": 50}, "output")
+    assert repairs.after(MODEL, shared, ASKED) == ({**ASKED, "max_tokens": 50}, "output")
     assert learn(repairs, MODEL, shared) is None
     assert known(repairs, ASKED) is ASKED
     assert learn(repairs, MODEL, too_much(60, of_model=True)) == "output"
     assert known(repairs, ASKED) == {**ASKED, "max_tokens": 60}
-    assert repairs.after(too_much(200), ASKED) is None, "it would fail again"
+    assert repairs.after(MODEL, too_much(200), ASKED) is None, "it would fail again"
     assert all(known(repairs, ASKED, other) is ASKED for other in OTHERS)
 
 
@@ -150,7 +151,7 @@ SHORT = {**ASKED, "messages": [{"role": "assistant", "content": [SAID]}]}
 def test_a_history_of_thoughts_is_left_out_where_it_is_refused() -> None:
     repairs = memory()
     unknown = refusal("property 'reasoning_content' is unsupported")
-    assert repairs.after(unknown, LONG) == (SHORT, "thoughts")
+    assert repairs.after(MODEL, unknown, LONG) == (SHORT, "thoughts")
     learn(repairs, MODEL, unknown)
     assert known(repairs, LONG) == SHORT
 
@@ -159,24 +160,24 @@ def test_summaries_that_are_not_for_everybody_are_not_asked_for_again() -> None:
     repairs = memory()
     words = refusal("Your organization must be verified to generate reasoning summaries.")
     hidden = {**ASKED, "thinking": {"display": "omitted"}}
-    assert repairs.after(words, ASKED) == (hidden, "summaries")
+    assert repairs.after(MODEL, words, ASKED) == (hidden, "summaries")
     learn(repairs, MODEL, words)
     assert known(repairs, ASKED) == hidden
-    assert repairs.after(words, hidden) is None
+    assert repairs.after(MODEL, words, hidden) is None
 
 
 def test_thoughts_for_another_account_are_left_out_once() -> None:
     repairs = memory()
     words = "The encrypted content gAAA... could not be verified. Reason: Encrypted content could not be decrypted."
-    assert repairs.after(refusal(words), LONG) == (SHORT, "thoughts")
-    assert repairs.after(refusal(words), SHORT) is None, "it would fail again"
+    assert repairs.after(MODEL, refusal(words), LONG) == (SHORT, "thoughts")
+    assert repairs.after(MODEL, refusal(words), SHORT) is None, "it would fail again"
     learn(repairs, MODEL, refusal(words))
     assert known(repairs, LONG) is LONG, "what is thought from now on can be read"
 
 
 def test_other_complaints_are_the_callers() -> None:
-    assert memory().after(refusal("messages: too few"), ASKED) is None
-    assert memory().after(Refusal(500, "reasoning"), ASKED) is None
+    assert memory().after(MODEL, refusal("messages: too few"), ASKED) is None
+    assert memory().after(MODEL, Refusal(500, "reasoning"), ASKED) is None
     assert memory().learn(MODEL, refusal("messages: too few"), "thinking") is None
 
 
@@ -250,40 +251,71 @@ def but(*names: str, **others: Any) -> dict[str, Any]:
         ),
         ("`reasoning_effort` must be one of `none` or `default`", "effort", but(reasoning_effort="default"), True),
         ("Model grok-4-latest does not support parameter reasoningEffort.", "thinking", but("reasoning_effort"), True),
+        # DeepSeek, vLLM and GitHub Copilot name the effort that they refuse next to those that they take.
+        (
+            "Failed to deserialize the JSON body: reasoning_effort: unknown variant `xhigh`, expected one of `low`, "
+            "`high` at line 1 column 300",
+            "effort",
+            but(reasoning_effort="high"),
+            True,
+        ),
+        (
+            "reasoning_effort: Input should be 'low', 'medium' or 'high', 'input': 'xhigh'",
+            "effort",
+            but(reasoning_effort="high"),
+            True,
+        ),
+        (
+            'reasoning_effort "xhigh" is not supported by model gpt-x; supported values: [low medium high]',
+            "effort",
+            but(reasoning_effort="high"),
+            True,
+        ),
+        ("invalid temperature: only 0.6 is allowed for this model", "temperature", but("temperature"), True),
+        ("'stop' : maximum number of items is 4", "stop_length", but(stop=list("abcd")), True),
+        (
+            "this model is not supported MaxTokens, please use MaxCompletionTokens",
+            "output_name",
+            but("max_tokens", max_completion_tokens=100),
+            True,
+        ),
     ],
 )
 def test_a_field_that_a_server_refuses_in_its_own_words(
     words: str, name: str, fields: dict[str, Any], lasting: bool
 ) -> None:
     repairs = memory()
-    assert repairs.after(refusal(words), CHAT) == (fields, name)
+    assert repairs.after(MODEL, refusal(words), CHAT) == (fields, name)
     assert repairs.learn(MODEL, refusal(words), name) == (name if lasting else None)
     assert known(repairs, CHAT) == (fields if lasting else CHAT)
-    assert repairs.after(refusal(words), {"messages": []}) is None, "it would fail again"
+    assert repairs.after(MODEL, refusal(words), {"messages": []}) is None, "it would fail again"
 
 
 def test_a_forced_choice_where_thinking_cannot_be_turned_off() -> None:
     words = refusal("tool_choice 'required' is incompatible with thinking enabled")
     repairs = memory()
-    assert repairs.after(words, but("reasoning_effort")) == (but("reasoning_effort", "tool_choice"), "tool_choice")
+    assert repairs.after(MODEL, words, but("reasoning_effort")) == (
+        but("reasoning_effort", "tool_choice"),
+        "tool_choice",
+    )
     assert repairs.learn(MODEL, words, "tool_choice") is None
     named = {"tool_choice": {"type": "function", "function": {"name": "x"}}}
-    assert repairs.after(words, named) == ({}, "tool_choice")
-    assert repairs.after(words, {"tool_choice": "none"}) is None
+    assert repairs.after(MODEL, words, named) == ({}, "tool_choice")
+    assert repairs.after(MODEL, words, {"tool_choice": "none"}) is None
 
 
 def test_the_older_name_of_the_output_limit() -> None:
     words = refusal("Unrecognized request argument supplied: max_completion_tokens")
-    assert memory().after(words, {"max_completion_tokens": 5}) == ({"max_tokens": 5}, "output_name")
+    assert memory().after(MODEL, words, {"max_completion_tokens": 5}) == ({"max_tokens": 5}, "output_name")
 
 
 def test_efforts_of_all_formats() -> None:
     words = refusal("effort: must be one of 'low', 'medium'")
     for name in ("reasoning", "output_config"):
         asked = {name: {"effort": "max", "x": 1}}
-        assert memory().after(words, asked) == ({name: {"effort": "medium", "x": 1}}, "effort")
-    assert memory().after(words, {"reasoning_effort": "low"}) == ({}, "thinking")
-    assert memory().after(words, {"output_config": {"effort": "low"}}) == ({}, "thinking")
+        assert memory().after(MODEL, words, asked) == ({name: {"effort": "medium", "x": 1}}, "effort")
+    assert memory().after(MODEL, words, {"reasoning_effort": "low"}) == ({}, "thinking")
+    assert memory().after(MODEL, words, {"output_config": {"effort": "low"}}) == ({}, "thinking")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +331,7 @@ def test_reasoning_that_a_server_wants_back(words: str) -> None:
     repairs = memory()
     fields = {"messages": [call, *others]}
     expected = {"messages": [{**call, "reasoning_content": " "}, *others]}
-    assert repairs.after(refusal(words), fields) == (expected, "placeholders")
+    assert repairs.after(MODEL, refusal(words), fields) == (expected, "placeholders")
     assert repairs.learn(MODEL, refusal(words), "placeholders") == "placeholders"
     assert known(repairs, fields) == expected
 
@@ -313,13 +345,100 @@ def test_reasoning_in_the_history_of_all_formats() -> None:
         ),
         ({"input": [{"type": "reasoning"}, {"type": "message"}, "x"]}, {"input": [{"type": "message"}, "x"]}),
     ):
-        assert memory().after(words, asked) == (expected, "thoughts")
+        assert memory().after(MODEL, words, asked) == (expected, "thoughts")
 
 
 def test_summaries_of_responses() -> None:
     words = refusal("Your organization must be verified to generate reasoning summaries.")
-    assert memory().after(words, {"reasoning": {"effort": "low", "summary": "auto"}}) == (
+    assert memory().after(MODEL, words, {"reasoning": {"effort": "low", "summary": "auto"}}) == (
         {"reasoning": {"effort": "low"}},
         "summaries",
     )
-    assert memory().after(words, {"reasoning": {"summary": "auto"}}) == ({}, "summaries")
+    assert memory().after(MODEL, words, {"reasoning": {"summary": "auto"}}) == ({}, "summaries")
+
+
+def test_a_parameter_that_is_named_beside_the_words() -> None:
+    words = "Unsupported value: 'xhigh' is not supported with the 'gpt-5.1' model. Supported values are: 'low', 'high'."
+    named = Refusal(400, words, "reasoning_effort")
+    assert memory().after(MODEL, refusal(words), CHAT) is None
+    assert memory().after(MODEL, named, CHAT) == (but(reasoning_effort="high"), "effort")
+    assert memory().after(MODEL, Refusal(400, "Unsupported parameter", "top_p"), CHAT) == (but("top_p"), "top_p")
+
+
+def test_thinking_that_only_streams_may_have() -> None:
+    words = refusal("parameter.enable_thinking must be set to false for non-streaming calls")
+    off = {**CHAT, "enable_thinking": False}
+    assert memory().after(MODEL, words, CHAT) == (off, "thinking_switch")
+    assert memory().after(MODEL, words, {**CHAT, "stream": True}) is None
+    assert memory().after(MODEL, words, off) is None
+
+
+WORDED = Model("t", "openai/m", worded=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "lasting"),
+    [
+        ("This response_format type is unavailable now", ["schema", "format"], True),
+        ("This model does not support response format `json_schema`.", ["schema", "format"], True),
+        ("json mode cannot be combined with tool/function calling", ["schema", "format"], False),
+        ("Invalid schema for response_format 'x': 'additionalProperties' is required", ["schema", "format"], False),
+        ("Unsupported value: 'messages[0].role' does not support 'system' with this model.", ["system"], True),
+        ("System role not supported", ["system"], True),
+        ("Developer instruction is not enabled for models/gemma-3-27b-it", ["system"], True),
+        ("messages[1]: unknown variant `image_url`, expected `text` at line 1", ["images"], True),
+        ("image input is not supported - hint: you may need to provide the mmproj", ["images"], True),
+        ("At most 0 image(s) may be provided in one request.", ["images"], True),
+        ("Invalid content type. image_url is only supported by certain models.", ["images"], True),
+        ("This model does not support image input.", ["images"], True),
+        ("messages[1].content must be a string", ["images"], True),
+    ],
+)
+def test_words_take_the_place_of_what_a_model_cannot_take(words: str, names: list[str], lasting: bool) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    messages = [{"role": "system", "content": "S"}, {"role": "user", "content": [image]}]
+    asked = fields = {"messages": messages, "response_format": schema}
+    repairs, found = memory(), []
+    while (changed := repairs.after(WORDED, refusal(words), fields)) is not None:
+        fields, name = changed
+        found.append(name)
+        assert repairs.learn(WORDED, refusal(words), name) == (name if lasting else None)
+    assert found == names
+    assert repairs.known(WORDED, asked)[0] == (fields if lasting else asked)
+    assert memory().after(MODEL, refusal(words), asked) is None, "a client of OpenAI's formats wants to know"
+
+
+@pytest.mark.parametrize("words", ["Unsupported image format", "image is too large, not supported", "No image_url"])
+def test_one_image_that_is_wrong_is_the_callers(words: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    assert memory().after(WORDED, refusal(words), {"messages": [{"role": "user", "content": [image]}]}) is None
+
+
+def test_what_a_user_says_behind_results() -> None:
+    words = refusal("Unexpected role 'user' after role 'tool'")
+    call = {"role": "assistant", "tool_calls": [{}]}
+    result, said = {"role": "tool", "content": "r"}, {"role": "user", "content": "u"}
+    fields = {"messages": [said, call, result, said, call, result]}
+    expected = {"messages": [said, call, {**result, "content": "r\n\nu"}, call, result]}
+    assert memory().after(MODEL, words, fields) == (expected, "results_last")
+    assert memory().after(MODEL, words, expected) is None
+    image = {"role": "user", "content": [{"type": "image_url"}]}
+    parts = [{"type": "text", "text": "r"}, {"type": "image_url"}]
+    assert memory().after(MODEL, words, {"messages": [result, image]}) == (
+        {"messages": [{**result, "content": parts}]},
+        "results_last",
+    )
+    assert memory().after(MODEL, words, {"messages": [{**result, "content": ""}, image]}) == (
+        {"messages": [{**result, "content": parts[1:]}]},
+        "results_last",
+    )
+
+
+def test_a_last_turn_that_the_model_goes_on_with() -> None:
+    words = refusal("Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant")
+    last = {"role": "assistant", "content": "so"}
+    expected = {"messages": [{**last, "prefix": True}]}
+    assert memory().after(MODEL, words, {"messages": [last]}) == (expected, "prefix")
+    assert memory().after(MODEL, words, expected) is None
+    assert memory().after(MODEL, words, {"messages": []}) is None

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from claude_gateway_proxy.translation.repair import KEPT_SECONDS, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.repair import KEPT_SECONDS, Model, Repairs
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
 from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
-from claude_gateway_proxy.litellm.exceptions import of_exception, unrepaired
+from claude_gateway_proxy.litellm.content import check_content
+from claude_gateway_proxy.litellm.exceptions import of_exception, param_of, unrepaired
 from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
@@ -29,7 +30,8 @@ from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.messages.options import RequestOptions, request_options
-from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Refusal, Repairs
+from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Repairs
 from claude_gateway_proxy.translation.schema.unfolding import Budget
 from claude_gateway_runtime.asgi import (
     JSON,
@@ -119,6 +121,7 @@ class App:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
             check_tools(wanted, format=format, provider=target.provider)
+            check_content(wanted, format=format, provider=target.provider)
         except Failure as failure:
             await _send_failure(send, failure, format, request_id=request_id)
             return
@@ -157,7 +160,7 @@ class App:
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
-        repaired = Model(target.id, model)
+        repaired = Model(target.id, model, worded=options is not None)
         asked, translation = translated(wanted, format=format, options=options, target=target)
         fields, names = self._repairs.known(repaired, translation)
         for name in names:
@@ -169,8 +172,8 @@ class App:
                 break
             except Exception as error:  # LiteLLM raises anything
                 failure = _failure(error, target=target, format=format)
-                refusal = Refusal(failure.status, failure.message)
-                changed = self._repairs.after(refusal, fields)
+                refusal = Refusal(failure.status, failure.message, param_of(error))
+                changed = self._repairs.after(repaired, refusal, fields)
                 if changed is None or len(refused) == TRIES_MOST:
                     raise unrepaired(failure, format=format) from None
                 fields, name = changed

@@ -114,6 +114,12 @@ def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
     return _too_long(failure, format=format)
 
 
+def param_of(error: BaseException) -> str:
+    """The parameter of the request that the upstream names beside its words; empty where it names none."""
+    found = (getattr(each, "param", None) for each in _chain(error))
+    return next((param for param in found if isinstance(param, str)), "")
+
+
 def unrepaired(failure: Failure, *, format: Format) -> Failure:
     """A failure that no repair helps: where prompt and output share a context, the prompt does not fit."""
     most = limits.most_output(failure.message)
@@ -137,7 +143,9 @@ def of_bad_answer(error: BadAnswer, *, target: Target, format: Format) -> Failur
     if not isinstance(error, Reported):
         return errors.broken(_clean(str(error), target))
     failure = Failure(status=error.status, message=_clean(str(error), target))
-    return _of_limits(failure, named=False, format=format) if error.status in (400, 413, 422) else failure
+    # Servers without statuses of their own, such as LM Studio, report what is wrong with the request as theirs.
+    of_request = error.status in (400, 413, 422) or limits.is_counted_too_long(failure.message)
+    return _of_limits(failure, named=False, format=format) if of_request else failure
 
 
 def of_event(data: dict[str, Any], *, target: Target) -> Failure:

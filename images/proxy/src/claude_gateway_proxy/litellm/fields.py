@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from claude_gateway.contract.target import Format
+from claude_gateway_proxy.litellm import client_fields
 from claude_gateway_proxy.litellm.errors import bad_request
 from claude_gateway_proxy.translation import embeddings
 from claude_gateway_proxy.translation.documents import Document
@@ -84,7 +85,7 @@ def allowed(document: Document, *, format: Format) -> Document:
 def _without_state(document: Document) -> Document:
     """Return a document without fields that refer to stored responses, which do not exist here. Raises Failure."""
     for name in _STATEFUL:
-        if document.get(name) is not None:
+        if document.get(name):
             raise bad_request(f"{name}: not supported for this model, send the whole conversation as input")
     items = document.get("input")
     for number, item in enumerate(items if isinstance(items, list) else ()):
@@ -95,7 +96,7 @@ def _without_state(document: Document) -> Document:
             )
     if document.get("background"):
         raise bad_request("background: not supported for this model")
-    return document
+    return client_fields.responses(document)
 
 
 def _of_one_text(document: Document) -> Document:
@@ -187,6 +188,7 @@ FIELDS: Final[Mapping[Format, Fields]] = {
             "temperature tool_choice tools top_logprobs top_p user verbosity web_search_options"
         ),
         required={"messages": (list,)},
+        honoured=client_fields.chat,
     ),
     Format.COMPLETIONS: Fields(
         allowed=_names(

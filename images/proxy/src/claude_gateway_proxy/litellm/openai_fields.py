@@ -1,5 +1,6 @@
-"""Requests in OpenAI's formats for Gemini: LiteLLM translates them, but their schemas and cache hints do not fit.
+"""Requests in OpenAI's formats for providers of other formats, where LiteLLM's translation does not fit them.
 
+On the way to a Claude, LiteLLM drops the wish for JSON without a schema and keeps temperatures that no Claude takes.
 Gemini knows a part of OpenAPI's schemas only. And for each ``cache_control``, LiteLLM asks Google for stored caches and
 makes one that the caller pays for by the hour, where Gemini caches by itself.
 """
@@ -10,9 +11,12 @@ from typing import Any, Final
 from claude_gateway.contract.target import Format, ToolSchema
 from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.litellm import schemas
+from claude_gateway_proxy.litellm.content import CLAUDES, OPENAI
 from claude_gateway_proxy.litellm.targets import Target
+from claude_gateway_proxy.translation.changes import without
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.schema.values import Schema
+from claude_gateway_proxy.translation.stand_ins import with_described_json
 
 _HINT: Final = "cache_control"
 _LISTS: Final = ("messages", "input", "tools", "content", "output")
@@ -23,6 +27,10 @@ _DEPTH: Final = 4
 
 def fitted(fields: Document, *, format: Format, target: Target) -> Document:
     """Return a request in one of OpenAI's formats as the target's provider takes it. ``fields`` are not changed."""
+    if target.provider not in OPENAI:
+        fields = without(fields, ("max_tool_calls",))
+    if target.provider in CLAUDES:
+        fields = with_described_json(_cooled(fields))
     accepted = target.translation.chat
     if accepted is None or accepted.tool_schema is not ToolSchema.GEMINI:
         return fields
@@ -31,6 +39,12 @@ def fitted(fields: Document, *, format: Format, target: Target) -> Document:
         schema = capabilities(accepted, schemas.current()).schema
         found["tools"] = [_tool(tool, format=format, schema=schema) for tool in found["tools"]]
     return found
+
+
+def _cooled(fields: Document) -> Document:
+    """Claude's scale of temperatures ends at 1, OpenAI's at 2."""
+    given = fields.get("temperature")
+    return {**fields, "temperature": 1} if isinstance(given, int | float) and given > 1 else fields
 
 
 def _unhinted(value: Any, depth: int) -> Any:

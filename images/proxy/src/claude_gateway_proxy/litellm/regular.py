@@ -89,7 +89,7 @@ class Stream:
     def end(self) -> bytes:
         """Return what is left at the end. Raises BadAnswer where the answer has none."""
         left = b"".join(map(self._written, self._documents.end()))
-        if not self._count:
+        if not self._count or (self._is_chat and not self._choices):
             raise Broken("the upstream ended its answer before it began")
         if not self._is_chat:
             return left

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway.contract.target import Format
+from claude_gateway_proxy.litellm.content import OPENAI
 from claude_gateway_proxy.litellm.errors import bad_request
 
 _OF_CALLER: Final[Mapping[Format, frozenset[str | None]]] = {
@@ -28,16 +29,15 @@ _OF_OPENAI: Final[Mapping[Format, frozenset[str | None]]] = {
 }
 """OpenAI's own tools, which its API runs on its own servers."""
 
-_OPENAI: Final = ("openai", "azure")
-"""Providers that LiteLLM passes such tools on to."""
-
 
 def check_tools(fields: Mapping[str, Any], *, format: Format, provider: str) -> None:
     """Check the tools of a request to a provider, by LiteLLM's name. Raises Failure (400)."""
-    passed_on = _OF_OPENAI if provider in _OPENAI else _OF_CALLER
+    passed_on = _OF_OPENAI if provider in OPENAI else _OF_CALLER
     known = passed_on.get(format, _OF_CALLER.get(format, frozenset()))
     for number, tool in enumerate(fields.get("tools", ())):
         _check(tool, known, place=f"tools.{number}")
+        if provider not in OPENAI:
+            _check_search(tool, place=f"tools.{number}")
         if tool.get("type") == "namespace":
             inner = tool.get("tools", [])
             if not isinstance(inner, list) or not all(isinstance(each, dict) for each in inner):
@@ -50,3 +50,10 @@ def _check(tool: Mapping[str, Any], known: frozenset[str | None], *, place: str)
     kind = tool.get("type")
     if not isinstance(kind, str | None) or kind not in known:
         raise bad_request(f"{place}: tools of type '{str(kind)[:64]}' are not supported for this model")
+
+
+def _check_search(tool: Mapping[str, Any], *, place: str) -> None:
+    """LiteLLM drops the filters of a search, which would then find what it must not."""
+    filters = tool.get("filters")
+    if str(tool.get("type")).startswith("web_search") and isinstance(filters, dict) and any(filters.values()):
+        raise bad_request(f"{place}.filters: is not supported for this model")

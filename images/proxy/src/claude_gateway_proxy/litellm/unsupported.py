@@ -15,6 +15,7 @@ _SILENT: Final[Mapping[str, tuple[object, ...]]] = {
     "modalities": (["text"],),
     "response_format": ({"type": "text"},),
     "web_search_options": (),
+    "functions": ([],),
 }
 """Fields that change what an answer is, and their values that ask for nothing. Others only lean on a model's choice of
 words, and clients send them with every request."""

@@ -58,6 +58,34 @@ def without_summaries(fields: Json) -> Json:
     return {**fields, "thinking": {**thinking, "display": "omitted"}}
 
 
+def with_thinking_off(fields: Json) -> Json:
+    """The fields with Qwen's thinking turned off, where the answer is not streamed."""
+    if fields.get("stream") or fields.get("enable_thinking") is False:
+        return fields
+    return {**fields, "enable_thinking": False}
+
+
+def with_results_last(fields: Json) -> Json:
+    """The fields with what a user says behind results of tools in the last of them."""
+    messages = fields.get("messages")
+    found: list[Json] = []
+    for message in messages if isinstance(messages, list) else ():
+        if found and message.get("role") == "user" and found[-1].get("role") == "tool":
+            found[-1] = {**found[-1], "content": _joined(found[-1].get("content"), message.get("content"))}
+        else:
+            found.append(message)
+    return {**fields, "messages": found} if messages and len(found) < len(messages) else fields
+
+
+def with_prefix(fields: Json) -> Json:
+    """The fields with Mistral's word for a last turn that the model is to go on with."""
+    messages = fields.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else {}
+    if last.get("role") != "assistant" or last.get("prefix"):
+        return fields
+    return {**fields, "messages": [*fields["messages"][:-1], {**last, "prefix": True}]}
+
+
 def without_top_p(fields: Json) -> Json:
     """The fields with one way of sampling, where they have two."""
     return without(fields, ("top_p",)) if "temperature" in fields else fields
@@ -113,6 +141,19 @@ def _nearest(effort: str, names: tuple[str, ...]) -> str:
 
 def _rank(effort: str) -> int:
     return _EFFORTS.index(effort if effort in _EFFORTS else _DEFAULT)
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Two contents as one."""
+    if isinstance(one, list) or isinstance(other, list):
+        return [*_parts(one), *_parts(other)]
+    return "\n\n".join(filter(None, (one, other)))
+
+
+def _parts(content: Any) -> list[Any]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if content else []
 
 
 def _renamed(fields: Json, old: str, new: str) -> Json:

@@ -32,6 +32,9 @@ _FAILED: Final = frozenset(
 )
 """Finish reasons of vLLM, SGLang, DeepSeek, z.ai, Google, Bedrock and others that are not the model's own end."""
 
+_OPEN: Final = frozenset(("null", "none", "not_finished", "in_progress"))
+"""What servers write where an answer goes on."""
+
 _SHOWN: Final = 64
 """Characters of an upstream's reason that a user sees."""
 
@@ -48,6 +51,8 @@ def reason_of(word: object) -> str | None:
         return reason
     plain = word.strip().lower().replace("-", "_").replace(" ", "_").rpartition(".")[2]
     plain = plain.removeprefix("finish_reason_")
+    if plain in _OPEN:
+        return None
     if plain in _FAILED:
         raise Broken(f"the upstream broke its answer off: {whole(word[:_SHOWN])}")
     return _REASONS.get(plain, "stop")

@@ -11,7 +11,7 @@ _N: Final = r"\d[\d,]{0,15}"
 _NEAR: Final = ".{0,300}?"
 """What may stand between two parts of one statement."""
 
-_FIELD: Final = r"max_?(?:completion_?|output_?|new_?)?tokens"
+_FIELD: Final = r"max[_ ]?(?:(?:completion_?|output_?|new_?)?tokens|token_?count|gen_?len)"
 
 
 def _any(*patterns: str) -> tuple[re.Pattern[str], ...]:
@@ -21,36 +21,45 @@ def _any(*patterns: str) -> tuple[re.Pattern[str], ...]:
 
 
 _SHARED: Final = _any(
-    r"context length is <most> tokens\. however, you requested (?:about )?\d+ tokens "
-    r"\(<sent> in (?:the messages|your prompt)[,;] .{0,300}?(?:in|for) the completion",
-    # OpenRouter counts tools beside the text.
-    r"context length is <most> tokens\. however, you requested (?:about )?<total> tokens "
-    r"\(.{0,300}?<output> in the output",
+    # Tools and functions are counted beside the messages.
+    r"context length is <most> tokens[.,;] however,? you requested (?:about )?<total> tokens "
+    r"\(.{0,300}?<output> (?:in|for) the (?:output|completion)",
     r"context length is <most> tokens and your request has <sent> input tokens",
     r"context length is <most> tokens\. however, you requested \d+ output tokens and your prompt contains "
     r"(?:at least )?<sent> input tokens",
+    r"context length is <most> tokens\. however, your request has <sent> input tokens plus",
     r"passed <sent> input tokens and requested \d+ output tokens\. however, the model's context length is only <most>",
     # SGLang
     r"maximum context length of <most> tokens\. you requested a total of \d+ tokens: <sent> tokens from the input",
     # TGI
     r"`?inputs`? tokens \+ `?max_new_tokens`? must be <= <most>\. given: <sent> `?inputs`? tokens",
-    r"input length and `max_tokens` exceed context limit: <sent> \+ \d+ > <most>",
-    # Kimi counts the output that is asked for, too.
-    r"exceeded model token limit:? <most> \(requested:? <total>\)",
+    r"input length and `?max_tokens`? exceed context limit: <sent> \+ \d+ > <most>",
+    # SambaNova
+    r"prompt is <sent> tokens long.{0,200}?maximum supported sequence length is (?:just )?<most>",
 )
 """Prompt and output share a context: of these, the prompt alone may fit. ``total`` is the sum of both."""
 
-_SHARED_MOST: Final = _any(r"exceeded model token limit:? <most>")
+_SHARED_MOST: Final = _any(
+    # Kimi counts the output that is asked for, too.
+    r"exceeded model token limit:? <most> \(requested:? <total>\)",
+    r"exceeded model token limit:? <most>",
+    # Cloudflare, SiliconFlow
+    r"input and maximum output tokens \(\d+\) exceeded this model context window limit \(<most>",
+    r"max_total_tokens \(\d+\) must be less than or equal to max_seq_len \(<most>",
+)
 """The same without a count of the prompt."""
 
 _OUTPUT: Final = _any(
-    rf"{_FIELD}{_NEAR}(?:supports at most|less than or equal to|range of \S+ is \[1,|expected a value <=) `?<most>",
+    rf"{_FIELD}{_NEAR}(?:supports at most|(?:less (?:than )?or equal to|expected a value <=)) `?<most>",
+    rf"{_FIELD}{_NEAR}[\[(][01], ?<most>[\])]",
     rf"range of {_FIELD}`? (?:should be|is) [\[(]\d+, ?<most>",
     rf"{_FIELD}`?'?{_NEAR}(?:must|should|has to) be (?:within|in|between|at most|<=|no (?:more|larger) than) "
     rf"(?:the range )?(?:of )?[\[(]?(?:\d+ ?(?:,|-|and|to) ?)?<most>",
     rf"{_FIELD}: \d+ > <most>, which is the maximum",
     rf"{_FIELD}{_NEAR}(?:exceeds|is (?:larger|greater) than|above) (?:the )?(?:model'?s? )?"
     r"(?:max(?:imum)?|limit|maximum (?:value|output(?: tokens)?))(?: limit)?(?: allowed)?(?: of|:)? \(?<most>",
+    # vLLM names its limit twice.
+    rf"{_FIELD}=\d+ ?cannot be greater than (?:\w{{1,32}}=){{1,3}}<most>",
     r"maximum tokens you requested exceeds the model limit of <most>",
     rf"{_FIELD} value of \d+ but the supported range is from 1 \(inclusive\) to <above> \(exclusive\)",
     rf"maximum (?:allowed )?(?:value|number) (?:of|for) `?{_FIELD}`? is `?<most>",
@@ -63,10 +72,17 @@ _PROMPT: Final = _any(
     r"maximum prompt length is <most> but the request contains <sent> tokens",
     r"prompt token count of <sent> exceeds the limit of <most>",
     r"input token count \(?<sent>\)? exceeds the maximum number of tokens allowed \(?<most>",
+    r"input token count is <sent> but the model only supports up to <most>",
     rf"contains <sent> tokens{_NEAR}with <most> maximum context length",
-    r"(?:input|prompt) \(?<sent> tokens\)? (?:is longer than|exceeds|is greater than)\D{1,300}<most>",
+    r"(?:input|prompt)(?: length| size| token count)?:? \(?(?:length:? )?\(?<sent>(?: tokens)?\)? "
+    r"(?:is (?:longer|greater|larger) than|exceeds?)\D{1,300}<most>",
     r"(?:input|prompt) (?:of|contains) <sent> tokens\D{1,300}<most>",
-    r"(?:input|prompt) \(?length:? \(?<sent>\)? (?:is longer than|exceeds|is greater than)\D{1,300}<most>",
+    r"tokens in the (?:input|prompt) \(<sent>\) exceeds?\D{1,300}<most>",
+    r"(?:length|size) of (?:the )?(?:input|prompt(?:_tokens)?) \(<sent>\) (?:exceeds|must be less)\D{1,300}<most>",
+    r"input tokens <sent> cannot exceed the total tokens limit <most>",
+    r"requested tokens \(<sent>\) exceed context window of <most>",
+    r"maximum number of tokens: <sent> > <most>",
+    r"n_keep: ?<sent> ?>= ?n_ctx: ?<most>",
     r"cannot exceed <most> - received <sent>",
     r"request \(<sent> tokens\) exceeds the available context size \(<most>",
     r"first <sent> tokens when context the overflows\D{1,300}context length of only <most>",
@@ -75,14 +91,21 @@ _PROMPT: Final = _any(
     r"must have less than <most> tokens\. given: <sent>",
 )
 _TOO_LONG: Final = re.compile(
-    r"maximum context length|context length|context window|context size|context_length_exceeded|prompt is too long"
+    r"maximum context length|context length|context[ _]?window|context size|context_length_exceeded|prompt is too long"
     r"|too many tokens|input is too long|input token count|exceeds the maximum number of tokens|maximum model length"
     r"|reduce the length of the messages|reduce your message size|maximum prompt length|prompt token count"
     r"|exceeds? (?:the )?max(?:imum)? (?:length|message tokens|input|prompt|sequence|context)"
-    r"|(?:input|prompt) (?:length|tokens?) (?:exceeds?|is too|are too)|range of input length|model token limit"
-    r"|max_prompt_tokens|tokens_limit_reached|context limit|body too large for .{1,100} model|input too long"
-    r"|prompt too long|greater than the context|`?inputs`? must have less than|context the overflows"
-    r"|max_tokens must be at least 1, got -|conversation is too long|request too large for model|token limit exceeded",
+    r"|(?:input|prompt)(?: length| size| tokens?)\b.{0,60}?(?:exceed|(?:long|great|larg)er than|must be less than)"
+    r"|(?:input|prompt)(?: length| tokens?)? (?:is |are )?too (?:long|many)|range of input length|model token limit"
+    r"|tokens in the (?:input|prompt)|token length exceed|length of (?:the )?(?:input|prompt)|sequence length"
+    r"|max_seq_len|max_prompt_tokens|tokens_limit_reached|context limit|body too large for .{1,100} model"
+    r"|total tokens limit"
+    r"|greater than the context|`?inputs`? must have less than|context the overflows|max_new_tokens`? must be <="
+    r"|max_tokens must be at least 1, got -|conversation is too long|request too large for model"
+    r"|token limit exceeded"
+    # OpenAI bounds the messages and the characters of each.
+    r"|invalid '(?:messages|input)(?:\[\d{1,6}\][^']{0,60})?': (?:string|array) (?:too long|above)"
+    r"|超长|超[出过].{0,16}(?:上下文|最大长度|长度限制)",
     re.IGNORECASE,
 )
 
@@ -110,11 +133,8 @@ class TooLong:
 def most_output(text: str) -> MostOutput | None:
     """What an upstream says of the output limit; None where it speaks of something else."""
     shared = _found(_SHARED, text)
-    if shared is not None and "sent" not in shared and "output" not in shared:
-        return MostOutput(max(_LEAST, shared["most"] // _PART), of_model=False)
     if shared is not None:
-        sent = shared["sent"] if "sent" in shared else shared["total"] - shared["output"]
-        left = shared["most"] - sent
+        left = shared["most"] - _sent(shared)
         return MostOutput(left, of_model=False) if left > 0 else None
     unknown = _found(_SHARED_MOST, text)
     if unknown is not None:
@@ -139,11 +159,16 @@ def too_long(text: str) -> TooLong | None:
     output = most_output(text)
     if output.of_model if output is not None else not is_too_long(text):
         return None
-    found = _found(_PROMPT, text)
-    if found is not None and found["sent"] > found["most"]:
-        return TooLong(found["sent"], found["most"])
+    counted = _counted(text)
+    if counted is not None:
+        return TooLong(*counted)
     found = _found(_SHARED, text) or _found(_SHARED_MOST, text)
     return TooLong() if found is None else TooLong(found.get("total"), found["most"])
+
+
+def is_counted_too_long(text: str) -> bool:
+    """Whether an upstream says by how much a prompt does not fit: its words then mean nothing else."""
+    return _counted(text) is not None
 
 
 def prompt_too_long(text: str) -> str:
@@ -151,10 +176,29 @@ def prompt_too_long(text: str) -> str:
 
     The numbers are the upstream's own, in their roles; where it gives none, its words stand in their place.
     """
-    found = _found(_PROMPT, text)
-    if found is not None and found["sent"] > found["most"]:
-        return f"prompt is too long: {found['sent']} tokens > {found['most']} maximum"
+    counted = _counted(text)
+    if counted is not None:
+        return f"prompt is too long: {counted[0]} tokens > {counted[1]} maximum"
     return text if text.startswith("prompt is too long") else f"prompt is too long: {text}"
+
+
+def _counted(text: str) -> tuple[int, int] | None:
+    """The tokens of a prompt that does not fit, and the most that there may be; None where the upstream counts none.
+
+    Of a prompt that would fit with less output, the count is that of both.
+    """
+    shared = _found(_SHARED, text)
+    if shared is not None and _sent(shared) > shared["most"]:
+        return _sent(shared), shared["most"]
+    found = _found(_PROMPT, text)
+    if found is None or found["sent"] <= found["most"]:
+        return None
+    return found["sent"], found["most"]
+
+
+def _sent(shared: dict[str, int]) -> int:
+    """The tokens of the prompt, of those that it shares a context with."""
+    return shared["sent"] if "sent" in shared else shared["total"] - shared["output"]
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> dict[str, int] | None:

@@ -54,6 +54,10 @@ _NUMBERS: Final[dict[int, int]] = {
 }
 """Vendors' own numbers."""
 
+_CODES: Final = ("code", "status_code", "statusCode", "status", "error_code", "errorCode")
+_WORDS: Final = ("message", "msg", "detail", "error_msg", "errorMsg", "error_message", "errorMessage")
+"""Where documents of vendors that have no name for an error hold its number and its words."""
+
 _NO_WORDS: Final = "the upstream reported an error without words"
 
 
@@ -76,7 +80,17 @@ def status_of(document: Mapping[str, Any]) -> int:
     for place in (error, inner, base, document):
         if not isinstance(place, dict):
             continue
-        for key in ("code", "status_code", "statusCode", "status", "http_code", "type", "reason"):
+        for key in (
+            "code",
+            "status_code",
+            "statusCode",
+            "status",
+            "http_code",
+            "error_code",
+            "errorCode",
+            "type",
+            "reason",
+        ):
             status = _status(place.get(key))
             if status is not None:
                 return status
@@ -120,14 +134,15 @@ def _is_refusal(document: Mapping[str, Any]) -> bool:
     """Return whether a document without an answer is an error of a vendor that has no name for it."""
     if document.get("success") is False or document.get("error") is True or document.get("errors"):
         return True
-    code = document.get("code", document.get("status_code", document.get("statusCode", document.get("status"))))
-    number = code if isinstance(code, int) else int(code) if _is_number(code) else 0
-    words = any(isinstance(document.get(key), str | list) and document.get(key) for key in ("message", "msg", "detail"))
+    number = next(filter(None, (_number(document.get(key)) for key in _CODES)), 0)
+    words = any(isinstance(document.get(key), str | list) and document.get(key) for key in _WORDS)
     return number >= 400 or (words and "id" not in document and "type" not in document)
 
 
-def _is_number(code: object) -> bool:
-    return isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 8
+def _number(code: object) -> int:
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 8:
+        return int(code)
+    return code if isinstance(code, int) else 0
 
 
 def _says(error: object) -> bool:

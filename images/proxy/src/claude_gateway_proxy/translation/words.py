@@ -61,6 +61,14 @@ def words_within(text: str) -> str | None:
     return None if found is None else whole(found.strip()) or None
 
 
+def param_of(value: object) -> str:
+    """Return the parameter that an error document names beside its words; empty where it names none."""
+    document = decode(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else value
+    error = document.get("error", document) if isinstance(document, Mapping) else None
+    found = error.get("param") if isinstance(error, Mapping) else None
+    return whole(found) if isinstance(found, str) else ""
+
+
 def is_about_content(text: str) -> bool:
     """Return whether an error is about what the request says, and not about who sends it."""
     return _CONTENT.search(text[:READ_MOST]) is not None
@@ -111,7 +119,7 @@ def _order(value: Mapping[str, Any]) -> tuple[str, ...]:
 def _placed(value: Mapping[str, Any], found: str) -> str:
     """Put the place in front of what FastAPI says about it."""
     place = value.get("loc")
-    if not isinstance(place, list):
+    if not isinstance(place, list | tuple):
         return found
     steps = [str(step) for step in place[:16] if isinstance(step, str | int)]
     name = ".".join(steps[1:] if steps[:1] == ["body"] else steps)[:256]
@@ -139,7 +147,7 @@ def _parsed(text: str, start: int) -> object:
         return json.JSONDecoder(strict=False).raw_decode(text, start)[0]
     except (ValueError, RecursionError):
         pass
-    end = text.rfind("}") + 1
+    end = text.rfind("]" if text[start] == "[" else "}") + 1
     if end - start > _LITERAL_MOST or "'" not in text[start:end]:
         return None
     try:

@@ -176,6 +176,10 @@ class Calls:
             return found
         if not (name or ident or arguments.strip()):
             return None
+        last = self._calls[-1] if self._calls else None
+        if found is None and last is not None and not (name or ident or last.is_done):
+            # The rest of the call at hand, under another number than its beginning.
+            return last
         if len(self._calls) == _MOST:
             raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
         call = _Call(key=len(self._calls))

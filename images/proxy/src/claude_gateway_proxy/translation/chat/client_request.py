@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from claude_gateway_proxy.translation.chat.client_tools import choice_of, is_legacy, offered_of
 from claude_gateway_proxy.translation.claude import media, options, parts, tools
 from claude_gateway_proxy.translation.claude.models import claude
 from claude_gateway_proxy.translation.claude.options import AnswerOptions, Target
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.thinking import Wanted, effort_of, thinking_fields
-from claude_gateway_proxy.translation.claude.tools import Choice, ClientTool, Offered, Toolbox, toolbox
+from claude_gateway_proxy.translation.claude.tools import ClientTool, Toolbox, toolbox
 from claude_gateway_proxy.translation.claude.turns import Block, Turns
 from claude_gateway_proxy.translation.names import upstream_id
 
@@ -25,6 +26,10 @@ _SILENT: Final = {
 only lean on a model's choice of words are left out instead, like the temperature of a model that takes none."""
 
 _SYSTEM: Final = ("system", "developer")
+_TEXTS: Final = ("text", "input_text", "output_text")
+"""Types of texts; clients of several formats send those of Responses."""
+
+_REASONING: Final = ("thinking", "redacted_thinking", "reasoning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,7 @@ def messages_request(request: Mapping[str, Any], *, target: Target) -> ChatAsked
     written = AnswerOptions(tools=conversation.box, stops=own, fenced=json_only)
     given = request.get("stream_options")
     usage = isinstance(given, dict) and given.get("include_usage") is True
-    return ChatAsked(
-        body, written, stream=stream, usage=usage, legacy="tools" not in request and "functions" in request
-    )
+    return ChatAsked(body, written, stream=stream, usage=usage, legacy=is_legacy(request))
 
 
 def _format(request: Mapping[str, Any], *, model: Any) -> tuple[dict[str, Any], bool]:
@@ -105,7 +108,7 @@ class _Conversation:
         messages = request.get("messages")
         if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
             raise Rejected("messages: must be a list of objects")
-        self._offered, self._search = _offered(request, target)
+        self._offered, self._search = offered_of(request, target)
         named = [ClientTool(name, kind) for message in messages for name, kind in _names(message)]
         self.box: Toolbox = toolbox((*named, *(each.tool for each in self._offered)))
         for number, message in enumerate(messages):
@@ -116,7 +119,7 @@ class _Conversation:
 
     def tool_fields(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """``tools`` and ``tool_choice``."""
-        choice = _choice(request)
+        choice = choice_of(request)
         model = claude(self._target.plain)
         own = [tools.definition(each, self.box, model=model) for each in self._offered]
         if choice.only is not None:
@@ -193,90 +196,20 @@ class _Conversation:
 
     def _part(self, part: Mapping[str, Any], *, at: str) -> list[Block]:
         kind = part.get("type")
-        if kind == "text":
+        if kind in _TEXTS:
             return parts.text(part.get("text"))
         if kind == "refusal":
             return parts.text(part.get("refusal"))
-        if kind == "image_url":
+        if kind in ("image_url", "input_image"):
             given = part.get("image_url")
             url = given.get("url") if isinstance(given, dict) else given
             return [media.image(url, at=f"{at}.image_url", urls=self._target.urls)]
-        if kind == "file":
+        if kind in ("file", "input_file"):
             given = part.get("file")
-            file = given if isinstance(given, dict) else {}
+            file = given if isinstance(given, dict) else part
             data, name = file.get("file_data"), file.get("filename")
             return [media.document(data, url=file.get("file_url"), name=name, at=f"{at}.file", urls=self._target.urls)]
         raise Rejected(f"{at}.type: parts of type '{str(kind)[:64]}' are not supported for this model")
-
-
-def _offered(request: Mapping[str, Any], target: Target) -> tuple[list[Offered], list[Block]]:
-    """The tools that the client runs, in both shapes, and the web search of Claude's servers."""
-    given = request.get("tools")
-    found = [_tool(tool, at=f"tools.{number}") for number, tool in enumerate(parts.objects(given, at="tools"))]
-    if not found:
-        legacy = parts.objects(request.get("functions"), at="functions")
-        found = [_function(tool, at=f"functions.{number}", hint=None) for number, tool in enumerate(legacy)]
-    wanted = request.get("web_search_options")
-    if not isinstance(wanted, dict):
-        return found, []
-    if not target.searches:
-        raise Rejected("web_search_options: is not supported for this model")
-    return found, [tools.search(wanted, at="web_search_options")]
-
-
-def _tool(tool: Mapping[str, Any], *, at: str) -> Offered:
-    kind = tool.get("type")
-    if kind == "function":
-        function = tool.get("function")
-        if not isinstance(function, dict):
-            raise Rejected(f"{at}.function: must be an object")
-        return _function(function, at=f"{at}.function", hint=tool.get("cache_control") or function.get("cache_control"))
-    custom = tool.get("custom")
-    if kind == "custom" and isinstance(custom, dict):
-        return _custom(custom, at=f"{at}.custom")
-    raise Rejected(f"{at}: tools of type '{str(kind)[:64]}' are not supported for this model")
-
-
-def _function(function: Mapping[str, Any], *, at: str, hint: object) -> Offered:
-    name = function.get("name")
-    if not isinstance(name, str) or not name:
-        raise Rejected(f"{at}.name: must be a string that is not empty")
-    return Offered(
-        ClientTool(name),
-        at=at,
-        description=function.get("description"),
-        parameters=function.get("parameters"),
-        strict=function.get("strict") is True,
-        hint=hint,
-    )
-
-
-def _custom(custom: Mapping[str, Any], *, at: str) -> Offered:
-    name = custom.get("name")
-    if not isinstance(name, str) or not name:
-        raise Rejected(f"{at}.name: must be a string that is not empty")
-    return Offered(ClientTool(name, "custom"), at=at, description=tools.custom_description(custom))
-
-
-def _choice(request: Mapping[str, Any]) -> Choice:
-    given = request.get("tool_choice")
-    if given is None and "tools" not in request:
-        given = request.get("function_call")
-        if isinstance(given, dict):
-            return Choice(one=ClientTool(str(given.get("name"))))
-    if given is None:
-        return Choice()
-    if isinstance(given, str):
-        if given not in ("auto", "none", "required", "any"):
-            raise Rejected("tool_choice: must be auto, none, required or an object")
-        return Choice(mode="required" if given == "any" else given)
-    kind = given.get("type") if isinstance(given, dict) else None
-    inner = given.get(kind) if isinstance(given, dict) and isinstance(kind, str) else None
-    if kind in ("function", "custom") and isinstance(inner, dict):
-        return Choice(one=ClientTool(str(inner.get("name"))))
-    if kind == "allowed_tools":
-        return tools.allowed(inner if isinstance(inner, dict) else given)
-    raise Rejected("tool_choice: must be auto, none, required, a function or allowed_tools")
 
 
 def _names(message: Mapping[str, Any]) -> Iterator[tuple[str, tools.Kind]]:
@@ -303,7 +236,7 @@ def _thoughts(message: Mapping[str, Any]) -> list[Block]:
             found.append({"type": "thinking", "thinking": each.get("text") or "", "signature": each["signature"]})
         elif isinstance(each, dict) and each.get("type") == "reasoning.encrypted" and each.get("data"):
             found.append({"type": "redacted_thinking", "data": each["data"]})
-    blocks = message.get("thinking_blocks")
+    blocks = message.get("thinking_blocks") or message.get("content")
     for each in blocks if isinstance(blocks, list) and not found else ():
         if isinstance(each, dict) and each.get("type") == "thinking" and each.get("signature"):
             found.append({"type": "thinking", "thinking": each.get("thinking") or "", "signature": each["signature"]})
@@ -319,7 +252,10 @@ def _texts(content: object, *, at: str) -> list[Block]:
     found: list[Block] = []
     for number, part in enumerate(parts.objects(content, at=f"{at}.content")):
         kind = part.get("type")
-        if kind not in ("text", "refusal"):
+        if kind in _REASONING:
+            continue
+        if kind not in (*_TEXTS, "refusal"):
             raise Rejected(f"{at}.content.{number}.type: must be text")
-        found += parts.hinted(parts.text(part.get(kind)), part.get("cache_control"))
+        said = part.get("refusal" if kind == "refusal" else "text")
+        found += parts.hinted(parts.text(said), part.get("cache_control"))
     return found

@@ -9,17 +9,13 @@ from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.tools import Toolbox
 from claude_gateway_proxy.translation.claude.turns import Block
 from claude_gateway_proxy.translation.schema.claude import closed
+from claude_gateway_proxy.translation.stand_ins import JSON_ONLY
 
 _LEAST_TOP_P: Final = 0.95
 """With thinking, ``top_p`` may be between this and 1; ``temperature`` may not differ from 1."""
 
 _USER_MOST: Final = 256
 """Characters of ``metadata.user_id``."""
-
-JSON_ONLY: Final = (
-    "Answer with one valid JSON object and nothing else: no text before or after it, and no Markdown around it."
-)
-"""The system's instruction for JSON without a schema, which Claude has no field for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from claude_gateway_proxy.translation.responses.client_tools import call_of, cho
 from claude_gateway_proxy.translation.responses.summaries import opened_summary
 
 _SILENT: Final = {"top_logprobs": (0,), "background": (False,)}
+_LOGPROBS: Final = "message.output_text.logprobs"
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields that refer to what a server keeps; nothing is kept here."""
 
@@ -56,6 +57,8 @@ def messages_request(request: Mapping[str, Any], *, target: Target) -> Responses
     """Return a request of Responses as one of Messages. Raises Rejected, which names what cannot be asked."""
     _refuse_state(request)
     options.unsupported(request, _SILENT)
+    if _LOGPROBS in (request.get("include") or ()):
+        raise Rejected(f"include: {_LOGPROBS} is not supported for this model")
     model = claude(target.plain)
     conversation = _Conversation(request, target)
     most = options.limit(request.get("max_output_tokens"), model, at="max_output_tokens")
@@ -91,7 +94,7 @@ def messages_request(request: Mapping[str, Any], *, target: Target) -> Responses
 
 def _refuse_state(request: Mapping[str, Any]) -> None:
     for name in _STATEFUL:
-        if request.get(name) is not None:
+        if request.get(name):
             raise Rejected(f"{name}: is not supported for this model, send the whole conversation as input")
 
 

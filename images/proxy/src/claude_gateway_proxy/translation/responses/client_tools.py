@@ -49,6 +49,7 @@ def choice_of(given: object) -> Choice:
     if isinstance(given, dict):
         kind = given.get("type")
         if kind in ("function", "custom"):
+            given = _flat(given)
             group = given.get("namespace")
             namespace = group if isinstance(group, str) and group else None
             return Choice(one=ClientTool(str(given.get("name")), kind, namespace))
@@ -59,7 +60,14 @@ def choice_of(given: object) -> Choice:
     raise Rejected("tool_choice: must be auto, none, required, a function, a custom tool, web_search or allowed_tools")
 
 
+def _flat(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool, or the choice of one, in the shape of Responses; clients of several formats send that of Chat, too."""
+    inner = tool.get("function")
+    return {**tool, **inner} if "name" not in tool and isinstance(inner, dict) else tool
+
+
 def _own(tool: Mapping[str, Any], *, at: str, namespace: str | None = None) -> Iterator[Offered]:
+    tool = _flat(tool)
     kind, name = tool.get("type"), tool.get("name")
     if kind not in ("function", "custom", "namespace") or (kind == "namespace" and namespace is not None):
         raise Rejected(f"{at}: tools of type '{str(kind)[:64]}' are not supported for this model")

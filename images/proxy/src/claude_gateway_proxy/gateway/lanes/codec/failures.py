@@ -33,7 +33,9 @@ def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
     message = mask.text(str(error)[:_READ_MOST])[:_MESSAGE_MOST]
     if not isinstance(error, Reported):
         return broken(message)
-    found = too_long(message, call) if error.status < 500 else None
+    # Servers without statuses of their own, such as LM Studio, report what is wrong with the request as theirs.
+    of_request = error.status < 500 or limits.is_counted_too_long(message)
+    found = too_long(message, call) if of_request else None
     return found or Failure(status=error.status, message=message)
 
 

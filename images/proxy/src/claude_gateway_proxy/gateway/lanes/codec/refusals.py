@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway.contract.target import Target
+from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
@@ -15,8 +15,9 @@ from claude_gateway_proxy.gateway.lanes.codec.reading import reader_of
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.bad_answer import Broken
-from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Refusal, Repairs
-from claude_gateway_proxy.translation.words import words_of
+from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Repairs
+from claude_gateway_proxy.translation.words import param_of, words_of
 from claude_gateway_runtime.asgi import Headers
 
 Send = Callable[[Json], Awaitable[HttpAnswer]]
@@ -54,7 +55,7 @@ class Repairing:
 
         Raises what ``send`` raises, and OSError where a refusal cannot be read.
         """
-        asked = Model(target.id, model)
+        asked = Model(target.id, model, worded=call.format is Format.MESSAGES)
         fields, names = self._repairs.known(asked, fields)
         call.record.repairs += [(name, "known") for name in names]
         tried: list[tuple[Refusal, str]] = []
@@ -63,7 +64,7 @@ class Repairing:
             if response.status not in _OF_THE_REQUEST:
                 break
             refused = await _read(response)
-            changed = self._repairs.after(refused.refusal, fields)
+            changed = self._repairs.after(asked, refused.refusal, fields)
             if changed is None or len(tried) == TRIES_MOST:
                 return refused
             fields, name = changed
@@ -90,5 +91,5 @@ async def _read(response: HttpAnswer) -> Refused:
         response.close()
     body = b"".join(parts)[:ERROR_MOST]
     headers = [(name, value) for name, value in response.headers if name.lower() not in _OF_THE_BODY]
-    words = words_of(body.decode("utf-8", "replace")) or ""
-    return Refused(Refusal(response.status, words), headers=headers, body=body)
+    text = body.decode("utf-8", "replace")
+    return Refused(Refusal(response.status, words_of(text) or "", param_of(text)), headers=headers, body=body)
