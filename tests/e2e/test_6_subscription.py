@@ -137,7 +137,7 @@ def test_bea_brings_the_login_that_she_has(own: Subscriptions) -> None:
     own.ready("bea")
 
 
-@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
+@pytest.mark.parametrize("sdk", ["openai", "anthropic", "langchain"])
 def test_an_sdk_streams_and_takes_a_tool_round(own: Subscriptions, sdk: str) -> None:
     seen = kubepods.program(own.kube, "ada", f"sdk_{sdk}.py", "ada-sonnet")
     assert (seen["text"], seen["calls"]) == (WORDS, [["weather", {"city": "Wien"}]])

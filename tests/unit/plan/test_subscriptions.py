@@ -1,5 +1,6 @@
 """A person's subscription serves its owner and nobody else, in whatever way objects try to share it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -63,6 +64,17 @@ def only(plan: Plan) -> Problem:
 
 def targets(plan: Plan, name: str = "default/mine") -> list[Any]:
     return [target for entry in plan.policy.routes if entry.name == name for target in entry.targets]
+
+
+@pytest.mark.parametrize("around", ["{}", "\ufeff{}", "{}\r\n", "\ufeff {} \n"])
+@pytest.mark.parametrize("method", ["SetupToken", "Login"])
+def test_a_secret_that_was_written_by_hand_may_have_a_mark_and_line_ends(method: str, around: str) -> None:
+    file = json.dumps({"claudeAiOauth": {"accessToken": LOGIN_TOKEN, "refreshToken": "", "scopes": None}, "x": 1})
+    key, text = ("token", LOGIN_TOKEN) if method == "SetupToken" else (".credentials.json", file)
+    found = decided(secret(), secret("login", {key: around.format(text)}), subscription(method=method), alice(), mine())
+    assert found.problems == ()
+    (rendered,) = targets(found)
+    assert found.bundle.secrets[rendered.login] == LOGIN_TOKEN.encode()
 
 
 def test_the_owner_is_served_by_the_backend_with_their_own_login() -> None:
