@@ -169,15 +169,16 @@ async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
 
 async def _hold(read: Read, head: bytes, call: Call) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
-    while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
+    beginning, parts = sse.Beginning(), [head]
+    while (opening := beginning.feed(parts[-1])) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
-        head += chunk
+        parts.append(chunk)
     if isinstance(opening, int):
         failure = errors.upstream_error(call.route.name, opening)
         raise AttemptFailed(failure, kind=_KINDS.get(opening, UpstreamError.STATUS), retry=True)
-    return head
+    return b"".join(parts)
 
 
 async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -> AttemptFailed:
