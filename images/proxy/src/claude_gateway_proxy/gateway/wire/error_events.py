@@ -86,7 +86,7 @@ class ErrorLines:
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and return those that can be sent."""
         *lines, rest = chunk.split(b"\n")
-        shown = []
+        shown: list[bytes] = []
         for line in lines:
             self._hold(line)
             shown += (self.rest(), b"\n")
