@@ -28,9 +28,12 @@ from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.safeguards.request import document
 from claude_gateway_proxy.gateway.safeguards.stream import Guarded
 from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_proxy.gateway.wire.answer_names import Renaming
+from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents, ErrorLines
 from claude_gateway_proxy.gateway.wire.framed import FramedSend
-from claude_gateway_proxy.gateway.wire.sse import opening
+from claude_gateway_proxy.gateway.wire.sse import Beginning
 from claude_gateway_proxy.gateway.wire.usage import Meter
+from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.translation.bad_answer import BadAnswer
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.documents import Documents
@@ -157,6 +160,8 @@ STREAMS: Final[dict[str, Callable[[int], bytes]]] = {
     "texts without an end": lambda size: b'"usage":{"' * size,
     "one long event": lambda size: b"data: " + b"x" * size,
     "many events": lambda size: b"data: {}\n\n" * size,
+    "comments": lambda size: b": x\n\n" * size,
+    "a name that is nested": lambda size: b'data: {"a":{"model":"x"' + b',"b":[{"c":"d"}]' * size,
     "ends of lines": lambda size: b"\r" * size,
     "signs of errors": lambda size: b"event: error" * size,
 }
@@ -216,10 +221,32 @@ def _documents(stream: bytes) -> None:
         return
 
 
-READERS: Final = [_metered, _guarded, _framed, _documents, opening]
+def _began(stream: bytes) -> None:
+    beginning = Beginning()
+    for piece in _pieces(stream):
+        beginning.feed(piece)
 
 
-@pytest.mark.parametrize("read", READERS, ids=["meter", "guard", "frames", "documents", "opening"])
+def _cleaned(stream: bytes) -> None:
+    events, lines = ErrorEvents(Mask(["sk-ant-0123456789abcdef"])), ErrorLines(Mask(["sk-ant-0123456789abcdef"]))
+    for piece in _pieces(stream):
+        events.feed(piece, failed=True)
+        lines.feed(piece)
+
+
+def _renamed(stream: bytes) -> None:
+    for format in (Format.MESSAGES, Format.CHAT):
+        renaming = Renaming(format, "asked")
+        for piece in _pieces(stream):
+            renaming.feed(piece)
+
+
+READERS: Final = [_metered, _guarded, _framed, _documents, _began, _cleaned, _renamed]
+
+
+@pytest.mark.parametrize(
+    "read", READERS, ids=["meter", "guard", "frames", "documents", "beginning", "cleaned", "renamed"]
+)
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_stream_is_read_in_linear_time(kind: str, read: Callable[[bytes], object]) -> None:
     def make(size: int) -> Run:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from claude_gateway.api.base import is_duration
+from claude_gateway.api.base import DNS_SUBDOMAIN, is_duration
 from claude_gateway.api.rule import ERROR_TYPE
 from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem
@@ -20,6 +20,13 @@ _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,4}")
 _PRINTABLE: Final = re.compile(r"[ -~]{0,253}")
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value|Datetime) should")
+_NAME: Final = "Use lower-case letters, digits, `-` and `.`, with a letter or a digit at both ends."
+_FORMS: Final = {
+    "string_type": "Write text, in quotes.",
+    "tuple_type": "Write a list, with `- ` before each entry.",
+    "int_type": "Write a whole number, without quotes.",
+}
+"""How to write values, by the type of pydantic's error."""
 _PLAIN: Final = (
     (re.compile(r" after validation"), ""),
     (re.compile(r"a valid dictionary( or .*)?$"), "an object"),
@@ -111,9 +118,19 @@ def _problem(
         name = shown(str(loc[-1]))
         fix = f"Add `{name}`: {about}" if about else f"Add `{name}`."
         return invalid(ref, field, f"`{name}` is missing", fix, document=document)
+    if context.get("pattern") == DNS_SUBDOMAIN:
+        return invalid(ref, field, "not a name that Kubernetes accepts", _NAME, document=document)
     unnamed = "" if not loc or field.endswith((str(loc[-1]), "]")) else f"`{shown(str(loc[-1]))}` "
-    fix = about or ("Write text, in quotes." if kind == "string_type" else "Correct the value.")
+    fix = _form(kind, _known(model, loc) if kind == "model_type" else ())
+    fix = " ".join(filter(None, (fix, about))) or "Correct the value."
     return invalid(ref, field, unnamed + _plain(detail["msg"]), fix, document=document)
+
+
+def _form(kind: str, known: Sequence[str]) -> str:
+    """Return how to write a value of the right type; empty where its description says so."""
+    if kind == "model_type":
+        return f"Write its fields below it: {', '.join(known)}."
+    return _FORMS.get(kind, "")
 
 
 def _plain(message: str) -> str:

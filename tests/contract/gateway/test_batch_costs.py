@@ -113,7 +113,7 @@ async def test_a_budget_takes_a_batch_only_as_a_whole() -> None:
     prices = OwnPrices(input=Decimal(0), output=Decimal(1000))
     fields = {"admission": Admission((Budgets(till),), alone=alone), "budgets": [budget]}
     async with serving(targets=lambda url: [native(url, prices=prices)], **fields) as (gw, up):
-        # One that is too large is not admitted alone either, and no other model serves it.
+        # Neither is one that is too large let through alone, nor does another model serve it.
         for tokens, status in ((11_000, 429), (6_000, 200), (5_000, 429), (4_000, 200), (1, 429)):
             found = await create(gw, request(max_tokens=tokens))
             assert found[0] == status, tokens

@@ -26,7 +26,7 @@ from tests.support.processes.batching import (
     request,
     serving,
 )
-from tests.support.processes.inprocess import Gateway, gateway, upstream, whole
+from tests.support.processes.inprocess import Gateway, chunk, gateway, head, upstream, whole
 
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.target import Target
@@ -220,9 +220,34 @@ async def test_results_pass_through_without_being_held() -> None:
             url = f"{gw.url}{PATH}/{ident}/results"
             async with gw.client.get(url, headers={"x-api-key": KEY}) as response:
                 assert response.headers["content-type"] == "application/x-jsonl"
-                assert response.headers["content-length"] == str(len(results))
                 assert await response.read() == results
             assert up.seen[0].target == f"{PATH}/msgbatch_1/results"
+
+
+async def test_keys_that_an_upstream_quotes_about_a_batch_stay_here() -> None:
+    error = {"type": "error", "error": {"type": "x", "message": f"bad key {API_KEY}, {API_KEY[:9]}...{API_KEY[-4:]}"}}
+    fine = json.dumps({"custom_id": "a", "result": {"type": "succeeded", "message": {}}}).encode()
+    line = json.dumps({"custom_id": "b", "result": {"type": "errored", **error}}).encode()
+    results = fine + b"\n" + line + b"\n" + line
+
+    async def in_pieces(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(head(kind="application/x-jsonl"))
+        for at in range(0, len(results), 40):
+            writer.write(chunk(results[at : at + 40]))
+            await writer.drain()
+        writer.write(chunk(b""))
+
+    document = whole(json.dumps({"id": "msgbatch_1", **error}).encode())
+    async with upstream(document, in_pieces) as up:
+        ident = seal.sealed("msgbatch_1", "c", key=API_KEY, principal=_principal("ns/dev"))
+        async with gateway(route("c", targets=[native(up.url)]), clients=CLIENTS, secrets=SECRETS) as gw:
+            status, found = await ask(gw, "GET", f"{PATH}/{ident}")
+            assert (status, found["error"]["message"]) == (200, "bad key [key], [key]")
+            status, text = await ask(gw, "GET", f"{PATH}/{ident}/results")
+            assert status == 200
+    lines = text.split(b"\n")
+    assert lines[0] == fine
+    assert [json.loads(line)["result"]["error"]["message"] for line in lines[1:]] == ["bad key [key], [key]"] * 2
 
 
 async def test_results_that_break_off_are_not_complete() -> None:

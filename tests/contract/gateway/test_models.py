@@ -87,3 +87,18 @@ async def test_the_log_line_of_an_unknown_model_names_similar_ones() -> None:
             assert response.status == 404
         (line,) = await gw.records()
     assert "claude-sonnet-5-5" in line["error"]
+
+
+async def test_thousands_of_models_are_listed_without_holding_up_others() -> None:
+    """In a thread, and again from memory: for the same client the list is the same."""
+    names = [f"us.anthropic.claude-{number:04}-v1:0" for number in range(1200)]
+    routes = [route(*names[at : at + 32], name=f"ns/r{at}") for at in range(0, len(names), 32)]
+    clients = {KEY: Client(name="ns/dev"), FEW: Client(name="ns/few", models=("*claude-00*",))}
+    async with inprocess(*routes, clients=clients) as gw:
+        for key, expected in ((KEY, names), (FEW, names[:100]), (FEW, names[:100])):
+            sent = {"authorization": f"Bearer {key}"}
+            async with gw.client.get(f"{gw.url}/v1/models", headers=sent) as response:
+                assert [model["id"] for model in (await response.json())["data"]] == expected
+            async with gw.client.get(f"{gw.url}/bedrock/inference-profiles", headers=sent) as response:
+                found = (await response.json())["inferenceProfileSummaries"]
+                assert [profile["inferenceProfileId"] for profile in found] == expected

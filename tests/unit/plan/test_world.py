@@ -130,11 +130,16 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
         ),
         ({"a/b": "x"}, "spec", "is not a known field", "Known fields"),
         ({"models": None}, "spec.models", "`models` is missing", "Add `models`: Names that clients send."),
-        ({"models": "claude-a"}, "spec.models", "must be a list", "Names that clients send"),
+        ({"models": "claude-a"}, "spec.models", "must be a list", "Write a list, with `- ` before each entry. Names"),
         ({"models": []}, "spec.models", "no model is listed", "List at least 1."),
         ({"models": ["claude a"]}, "spec.models[0]", "not a model name", "Use letters, digits"),
-        ({"targets": ["x"]}, "spec.targets[0]", "must be an object", "Models that can serve the requests"),
-        ({"targets": [target(weight="x")]}, "spec.targets[0].weight", "must be a valid integer", "Share of"),
+        ({"targets": ["x"]}, "spec.targets[0]", "must be an object", "Write its fields below it: model, credential,"),
+        (
+            {"targets": [target(weight="x")]},
+            "spec.targets[0].weight",
+            "must be a valid integer",
+            "Write a whole number",
+        ),
         ({"targets": [target(wieght=3)]}, "spec.targets[0].wieght", "not a known field", "Did you mean `weight`?"),
         (
             {"targets": [target(parameters={"topp": 1})]},
@@ -143,6 +148,7 @@ def test_the_first_of_two_objects_of_one_name_is_kept() -> None:
             "Did you mean `topP`?",
         ),
         ({"targets": [{**target(), "model": 7}]}, "spec.targets[0].model", "must be text", "as LiteLLM"),
+        ({"safeguardsModel": ["a"]}, "spec.safeguardsModel", "must be text", "Write text, in quotes. Name of"),
         ({"timeouts": {"idle": "soon"}}, "spec.timeouts.idle", "not a duration", "Write whole numbers"),
     ],
 )
@@ -156,6 +162,13 @@ def test_mistakes_in_a_spec(change: dict[str, Any], field: str, message: str, fi
     assert message in problem.message
     assert fix in problem.fix
     assert found.routes[0].spec is None
+
+
+@pytest.mark.parametrize("name", ["My_Route", "-a", "a/b"])
+def test_a_name_that_no_object_can_have(name: str) -> None:
+    problem = only(world(manifest("ModelRoute", name, route()["spec"])))
+    assert (problem.field, problem.message) == ("metadata.name", "not a name that Kubernetes accepts")
+    assert problem.fix.startswith("Use lower-case letters")
 
 
 @pytest.mark.parametrize("spec", [None, [], "x"])

@@ -41,6 +41,7 @@ SCHEMA = {"type": "object", "properties": {"model": {"type": "string", "enum": [
         {"compound_custom": {"models": {"answering_model": "x", "reasoning_model": "y"}}},
         {"providerOptions": {"gateway": {"models": ["x", "y"]}}},
         {"preset": "x", "engine": "y"},
+        {"adapter_id": "x", "Lora_Path": "y"},
         {"deployment": "x", "deployment_id": "y"},
         {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "x"}, {"type": "a", "Model": "y"}]},
         {"tools": [{"type": "image_generation", "model": "x"}, {"type": "custom", "name": "n", "model": "y"}]},

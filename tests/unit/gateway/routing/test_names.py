@@ -147,3 +147,12 @@ def test_who_may_not_say_a_name_may_not_say_its_alias() -> None:
     assert routing.nearest(claude, "claude-gpt-55") == []
     assert routing.nearest(gpt, "gpt-55") == ["gpt-5"]
     assert list(routing.names(gpt)) == ["claude-gpt-5", "gpt-5"]
+
+
+def test_lists_of_names_are_kept_within_a_bound() -> None:
+    clients = tuple(Client(name=f"ns/c{number}", models=(f"m-{number}",)) for number in range(40))
+    routing = _routing(*(f"m-{number}" for number in range(40)), clients=clients)
+    for _ in range(2):
+        assert [list(routing.names(client)) for client in clients] == [[f"m-{number}"] for number in range(40)]
+    assert len(routing._allowed) <= 16
+    assert routing.size == 40

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors import stream_stalled
-from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Boundary, Opening, Reported, opening
+from claude_gateway_proxy.gateway.wire.sse import HOLD_LIMIT, Beginning, Boundary, Opening, Reported
 from claude_gateway_proxy.operations import OPERATIONS
 
 _START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _BLOCK = b'event: content_block_start\ndata: {"type":"content_block_start","index":0}\n\n'
+
+
+def opening(data: bytes) -> Opening | Reported:
+    return Beginning().feed(data)
 
 
 def _chunks(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -43,12 +47,10 @@ _PARTS = st.sampled_from(
 
 @given(st.lists(_PARTS, max_size=14).map(b"".join), st.lists(st.integers(0, 300), max_size=6))
 def test_a_judgement_does_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
-    """As it is asked: again and again of all that came so far, until it says something."""
-    so_far = b""
+    beginning = Beginning()
     verdict: Opening | Reported = Opening.UNDECIDED
     for chunk in _chunks(data, cuts):
-        so_far += chunk
-        verdict = opening(so_far)
+        verdict = beginning.feed(chunk)
         if verdict is not Opening.UNDECIDED:
             break
     assert verdict == opening(data)

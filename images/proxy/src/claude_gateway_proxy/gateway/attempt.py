@@ -188,19 +188,20 @@ async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
 
 async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
     """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
-    while (opening := sse.opening(head)) is sse.Opening.UNDECIDED:
+    beginning, parts = sse.Beginning(), [head]
+    while (opening := beginning.feed(parts[-1])) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
-        head += chunk
+        parts.append(chunk)
     if isinstance(opening, sse.Reported):
         raise _reported(opening, call, mask)
-    return head
+    return b"".join(parts)
 
 
 def _raise_unknown_words(head: bytes, call: Call, mask: Mask) -> None:
     """Raise AttemptFailed for a stream that begins with a "too long" in words at which Claude Code does not compact."""
-    opening = sse.opening(head) if call.format is Format.MESSAGES else None
+    opening = sse.Beginning().feed(head) if call.format is Format.MESSAGES else None
     if isinstance(opening, sse.Reported) and opening.status == 400 and not errors.is_known(opening.words):
         raise _reported(opening, call, mask)
 

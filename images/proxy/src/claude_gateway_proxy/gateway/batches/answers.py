@@ -13,6 +13,7 @@ from claude_gateway_proxy.gateway.errors import not_a_batch
 from claude_gateway_proxy.gateway.respond import send_start
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
+from claude_gateway_proxy.gateway.wire.error_events import ErrorLines, without_keys
 from claude_gateway_runtime.asgi import Headers, Send
 
 _DOCUMENT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -22,7 +23,7 @@ _RESULTS: Final = "results_url"
 def document(answer: Answer, call: Call) -> dict[str, msgspec.Raw]:
     """Return the fields of an upstream's answer. Raises Failure (502) where it is not a document with an id."""
     try:
-        found = _DOCUMENT.decode(answer.head) if answer.complete and answer.plain else {}
+        found = _DOCUMENT.decode(without_keys(answer.head, answer.mask)) if answer.complete and answer.plain else {}
     except (msgspec.DecodeError, UnicodeDecodeError):
         found = {}
     if PLAIN.fullmatch(ident(found)) is None:
@@ -57,24 +58,29 @@ async def respond_document(body: bytes, answer: Answer, *, call: Call, send: Sen
 
 
 async def respond_results(answer: Answer, *, call: Call, send: Send, deadline: Deadline, more: Headers) -> None:
-    """Pass results on piece by piece; where they break off, the client's connection does.
+    """Pass results on piece by piece, without the keys that errors quote; where they break off, the connection does.
 
     Raises Ended where the client left or the upstream was silent for too long.
     """
+    lines = ErrorLines(answer.mask) if answer.mask and answer.plain else None
     length = len(answer.head) if answer.complete else answer.response.content_length
-    await _start(answer, call=call, send=send, length=length, more=more)
+    await _start(answer, call=call, send=send, length=length if lines is None else None, more=more)
     record, chunk = call.record, answer.head
     deadline.silence(call.route.timeouts.idle)
     try:
         with deadline:
             while chunk:
                 deadline.pause()
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                record.bytes_out += len(chunk)
+                shown = chunk if lines is None else lines.feed(chunk)
+                if shown:
+                    await send({"type": "http.response.body", "body": shown, "more_body": True})
+                record.bytes_out += len(shown)
                 deadline.resume()
                 chunk = b"" if answer.complete else await answer.read()
             deadline.pause()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            rest = b"" if lines is None else lines.rest()
+            record.bytes_out += len(rest)
+            await send({"type": "http.response.body", "body": rest, "more_body": False})
     except OSError:
         record.upstream_failed(target=answer.target.id, provider=answer.target.provider, kind=UpstreamError.BROKEN)
         record.outcome = outcome(By.UPSTREAM, kind=UpstreamError.BROKEN)

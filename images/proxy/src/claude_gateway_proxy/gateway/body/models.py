@@ -18,8 +18,8 @@ from claude_gateway_proxy.gateway.errors import bad_request
 _WORDS: Final = ("model", "fallback", "deployment", "preset")
 """What the name of a field contains that names models."""
 
-_ENGINE: Final = "engine"
-"""OpenAI's former word for a model, at the top level."""
+_OTHER_NAMES: Final = frozenset({"engine", "adapter_id", "lora_path"})
+"""Top-level fields with other words: OpenAI's former one, and those of TGI and SGLang for a model's adapter."""
 
 _CONTENT: Final = frozenset(
     {"description", "documents", "format", "functions", "input", "input_schema", "instructions", "json_schema"}
@@ -51,7 +51,7 @@ def further_models(body: Body) -> Iterator[tuple[str, str]]:
         name = folded(key)
         if name == "model" or name in _CONTENT:
             continue
-        found = _names_models(name) or name == _ENGINE
+        found = _names_models(name) or name in _OTHER_NAMES
         if found or body.raw[start : start + 1] in (b"{", b"["):
             text = body.value(key) or b"null"
             values = _of_tools(text) if name == "tools" else _of_value(text, found=found)

@@ -1,7 +1,9 @@
 """What the gateway serves beside model requests: liveness, readiness, the list of models; and what it does not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from claude_gateway.contract.target import Wire
@@ -101,7 +103,9 @@ async def _models(scope: Scope, snapshot: Snapshot | None, issuers: Issuers, *, 
     shape = _shape(headers)
     if name:
         return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))
-    return Answer(200, JSON, models.listing(snapshot.routing, client, shape=shape, query=scope["query_string"]))
+    routing = snapshot.routing
+    listing = partial(models.listing, routing, client, shape=shape, query=scope["query_string"])
+    return Answer(200, JSON, listing() if routing.size <= models.AT_ONCE else await asyncio.to_thread(listing))
 
 
 def _shape(headers: dict[bytes, bytes]) -> Wire:

@@ -14,6 +14,9 @@ from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.errors import bad_request, unknown_model
 from claude_gateway_proxy.gateway.routing.names import Routing
 
+AT_ONCE: Final = 500
+"""Names up to which they are listed on the event loop, which takes some milliseconds; more are work for a thread."""
+
 _LIMIT_DEFAULT: Final = 20
 _LIMIT_MOST: Final = 1000
 _EPOCH: Final = "1970-01-01"

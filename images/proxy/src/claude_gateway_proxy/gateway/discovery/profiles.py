@@ -4,6 +4,7 @@ A client that keeps its login for later (``CLAUDE_CODE_SKIP_BEDROCK_AUTH``) asks
 and goes on with the ids that it knows.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
@@ -17,6 +18,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth import sigv4
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.presented import presented
+from claude_gateway_proxy.gateway.discovery.models import AT_ONCE
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
@@ -60,7 +62,14 @@ async def _body(scope: Scope, snapshot: Snapshot, issuers: Issuers, *, wanted: s
     if wanted:
         return msgspec.json.encode(_one(snapshot, client, wanted))
     asked = parse_qs(scope["query_string"].decode("latin-1")).get("type", [_KIND])[-1]
-    names = _names(snapshot, client) if client is not None and asked == _KIND else ()
+    if client is None or asked != _KIND:
+        return _listing(())
+    if snapshot.routing.size <= AT_ONCE:
+        return _listing(_names(snapshot, client))
+    return await asyncio.to_thread(lambda: _listing(_names(snapshot, client)))
+
+
+def _listing(names: Sequence[str]) -> bytes:
     return msgspec.json.encode({"inferenceProfileSummaries": [_profile(name) for name in names]})
 
 

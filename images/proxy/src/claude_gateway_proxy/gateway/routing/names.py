@@ -27,6 +27,8 @@ from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, li
 _MEMO_LIMIT: Final = 4096
 """Names that clients made up, but that a pattern serves, are kept up to here."""
 _EXACT_MEMO_LIMIT: Final = 16 * _MEMO_LIMIT
+_LISTS_LIMIT: Final = 16
+"""Lists of what clients may use are kept up to here, unless they may use everything."""
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
@@ -141,11 +143,17 @@ class Routing:
         self._allowances = {client.name: Allowance(client, listed=client.name in listed) for client in clients}
         self._names = tuple(sorted(self._exact))
         self._listed: dict[Viewer, Sequence[str]] = {}
+        self._allowed: dict[str, Sequence[str]] = {}
         words: dict[str, list[str]] = defaultdict(list)
         for name in self._names:
             for word in set(_words(name)):
                 words[word].append(name)
         self._words = dict(words)
+
+    @property
+    def size(self) -> int:
+        """How many literal names and aliases there are."""
+        return len(self._names)
 
     def route(self, model: str, *, namespace: str) -> Route | None:
         """Return the route that serves a model name to every client of a namespace; None if there is none."""
@@ -198,7 +206,13 @@ class Routing:
         visible = self._listed[allowance.viewer]
         if allowance.everything:
             return visible
-        return [name for name in visible if self._aliases.get(name, name) in allowance]
+        found = self._allowed.get(client.name)
+        if found is None:
+            found = [name for name in visible if self._aliases.get(name, name) in allowance]
+            if len(self._allowed) >= _LISTS_LIMIT:
+                self._allowed.clear()
+            self._allowed[client.name] = found
+        return found
 
     def nearest(self, client: Client, model: str) -> list[str]:
         """Names like this one that the client may use, best first; a handful of likely names is compared at most."""

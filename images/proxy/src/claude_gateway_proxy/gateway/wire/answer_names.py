@@ -16,6 +16,9 @@ from claude_gateway.contract.target import Format
 LINE_LIMIT: Final = 256 * 1024
 """Bytes of a line that are held back at most while the name may still come in it."""
 
+_SHORT: Final = 4 * 1024
+"""Bytes of a line up to which it is searched again for each piece of it."""
+
 _TAIL: Final = 4 * 1024
 """Bytes at the end of a whole answer in which the name is looked for from behind."""
 
@@ -134,14 +137,15 @@ class Renaming:
     A line is held back while the name may still come in it, so that a name in two pieces is found as well.
     """
 
-    __slots__ = ("_held", "_inside", "_once", "_path", "_state", "_tries", "_wanted")
+    __slots__ = ("_held", "_inside", "_once", "_path", "_searched", "_size", "_state", "_tries", "_wanted")
 
     def __init__(self, format: Format, name: str) -> None:
         """Call the model ``name`` wherever events of ``format`` name it."""
         self._path = _STREAMED.get(format, _WHOLE)
         self._once = format in _ONCE
         self._wanted = msgspec.json.encode(name)
-        self._held = b""
+        self._held: list[bytes] = []
+        self._size = self._searched = 0
         self._inside = False
         self._tries = _TRIES
         self._state = _State.LOOKING
@@ -153,8 +157,13 @@ class Renaming:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and return those that can be sent, often none."""
-        data = self._held + chunk
-        self._held = b""
+        size = self._size + len(chunk)
+        if _SHORT < size < min(2 * self._searched, LINE_LIMIT) and _LINE_END.search(chunk) is None:
+            # A long line in very small pieces is not searched for each of them.
+            self._hold(chunk)
+            return b""
+        data = b"".join((*self._held, chunk))
+        self._held, self._size, self._searched = [], 0, 0
         parts: list[bytes] = []
         sent = at = 0
         while self._state is not _State.PASSING:
@@ -167,7 +176,8 @@ class Renaming:
                         parts += (data[sent : span.start], self._wanted)
                         sent = span.end
                 elif line_end is None and end - at <= LINE_LIMIT:
-                    self._held = data[at:]
+                    self._hold(data[at:])
+                    self._searched = self._size
                     break
                 elif data.startswith(_DATA, at, end):
                     self._note_nameless(ping=data.find(_PING, at, end) >= 0)
@@ -175,13 +185,18 @@ class Renaming:
             if line_end is None:
                 break
             at = end + 1
-        left = data[sent : len(data) - len(self._held)]
+        left = data[sent : len(data) - self._size]
         return b"".join((*parts, left)) if parts else left
 
     def rest(self) -> bytes:
         """Return what is left at the end of the stream."""
-        held, self._held = self._held, b""
+        held, self._held = b"".join(self._held), []
         return held
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._held.append(piece)
+            self._size += len(piece)
 
     def _name(self, data: bytes, start: int, end: int) -> _Span | None:
         """Return where a line, or the beginning of one, has a name; None where it has none or an empty one.

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from claude_gateway_proxy.gateway.wire.sse import END
+from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
 from claude_gateway_proxy.masking import Mask
 
 _LIMIT: Final = 64 * 1024
@@ -30,11 +30,13 @@ class ErrorEvents:
     A key may come in two pieces. Before an error, whole keys are covered where a piece has one.
     """
 
-    __slots__ = ("_held", "_mask", "_seen")
+    __slots__ = ("_held", "_mask", "_seen", "_size", "_tail")
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._held = b""
+        self._held: list[bytes] = []
+        self._size = 0
+        self._tail = b""
         self._seen = False
 
     def feed(self, chunk: bytes, *, failed: bool) -> bytes:
@@ -43,16 +45,64 @@ class ErrorEvents:
             if not failed and not reports_error(chunk):
                 return self._mask.cover(chunk)
             self._seen = True
-        data = self._held + chunk
-        end = 0
-        for found in END.finditer(data):
-            end = found.end()
-        if len(data) - end > _LIMIT:
-            end = len(data)
-        self._held = data[end:]
-        return self._mask.events(data[:end])
+        # What is held has no end in it: only its last bytes may begin one. A stream may come in very small pieces.
+        window = self._tail + chunk
+        end = max((found.end() for found in END.finditer(window)), default=0) - len(self._tail)
+        if (len(chunk) - end if end > 0 else self._size + len(chunk)) > _LIMIT:
+            end = len(chunk)
+        if end <= 0:
+            self._hold(chunk, window)
+            return b""
+        data = b"".join((*self._held, chunk[:end]))
+        self._held, self._size = [], 0
+        self._hold(chunk[end:], chunk[end:])
+        return self._mask.events(data)
 
     def rest(self) -> bytes:
         """Return what is left at the end of the stream."""
-        held, self._held = self._held, b""
+        held, self._held = b"".join(self._held), []
         return self._mask.events(held)
+
+    def _hold(self, piece: bytes, window: bytes) -> None:
+        self._held.append(piece)
+        self._size += len(piece)
+        self._tail = window[-END_BYTES:]
+
+
+class ErrorLines:
+    """Passes on results of a batch, one JSON document a line; a line is held back until its end and cleaned as a whole.
+
+    Of a line that is too long, whole keys are covered where a piece has one.
+    """
+
+    __slots__ = ("_held", "_long", "_mask", "_size")
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._held: list[bytes] = []
+        self._size = 0
+        self._long = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and return those that can be sent."""
+        *lines, rest = chunk.split(b"\n")
+        shown: list[bytes] = []
+        for line in lines:
+            self._hold(line)
+            shown += (self.rest(), b"\n")
+            self._long = False
+        self._hold(rest)
+        if self._size > _LIMIT:
+            self._long = True
+            shown.append(self.rest())
+        return b"".join(shown)
+
+    def rest(self) -> bytes:
+        """Return what is held back."""
+        held = b"".join(self._held)
+        self._held, self._size = [], 0
+        return self._mask.cover(held) if self._long else without_keys(held, self._mask)
+
+    def _hold(self, piece: bytes) -> None:
+        self._held.append(piece)
+        self._size += len(piece)

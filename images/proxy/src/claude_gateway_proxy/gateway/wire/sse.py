@@ -77,21 +77,39 @@ class Boundary:
         return not self._last or self._last.endswith(_ENDS)
 
 
-def opening(data: bytes) -> Opening | Reported:
-    """Judge the first bytes of a stream.
+class Beginning:
+    """Judges how a stream begins, piece by piece; a stream may come in very small ones."""
 
-    Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for a
-    prompt that is too long.
-    """
-    if len(data) >= HOLD_LIMIT:
-        return Opening.ANSWER
-    at = 0
-    for end in END.finditer(data):
-        verdict = _event(data[at : end.start()])
-        if verdict is not Opening.UNDECIDED:
-            return verdict
-        at = end.end()
-    return Opening.UNDECIDED
+    __slots__ = ("_held", "_size", "_tail")
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+        self._size = 0
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> Opening | Reported:
+        """Judge with the next bytes.
+
+        Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for
+        a prompt that is too long.
+        """
+        self._size += len(chunk)
+        if self._size >= HOLD_LIMIT:
+            return Opening.ANSWER
+        self._held.append(chunk)
+        # What is held has no end of an event in it: only its last bytes may begin one.
+        window = self._tail + chunk
+        self._tail = window[-END_BYTES:]
+        if END.search(window) is None:
+            return Opening.UNDECIDED
+        data, at = b"".join(self._held), 0
+        for end in END.finditer(data):
+            verdict = _event(data[at : end.start()])
+            if verdict is not Opening.UNDECIDED:
+                return verdict
+            at = end.end()
+        self._held, self._tail = [data[at:]], data[at:][-END_BYTES:]
+        return Opening.UNDECIDED
 
 
 def _event(text: bytes) -> Opening | Reported:
