@@ -5,15 +5,15 @@ import contextlib
 import gzip
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from claude_gateway.contract import allotment
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
-from claude_gateway.contract.budget import Budget, Spending
+from claude_gateway.contract.budget import Budget, Spending, read_window
 from claude_gateway.contract.bundle import COMPRESS_ABOVE
 from claude_gateway.names import allotment_name
-from claude_gateway.plan.division import PodUse, divide, pod_use
+from claude_gateway.plan.division import PodUse, divide, pod_use, written
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.reports import Endpoint, Reports
 from claude_gateway_operator.settings import Settings
@@ -29,9 +29,29 @@ PAUSE_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 30.0
 """How long nothing is divided while no pod reports anything: windows end without a word."""
+HELD_SECONDS: Final = 3000.0
+"""How long a window is held that is over by this clock and by those of all pods.
+
+Less than the hour for which pods keep what they spent: who forgot that gets no lease of the window again.
+"""
 _THRESHOLDS: Final = (75, 95, 100)
 
 _log: Final = logging.getLogger(__name__)
+
+
+class Ended:
+    """Knows since when windows are over, by seconds that never go back, however far the time of day jumps."""
+
+    def __init__(self) -> None:
+        """Nothing is known to be over yet."""
+        self._since: dict[str, float] = {}
+
+    def forgotten(self, keys: Iterable[str], *, reported: Collection[str], unix: float, clock: float) -> frozenset[str]:
+        """Return which windows were over for long enough; one that a pod reports is not over by that pod's clock."""
+        found = {key: read_window(key) for key in keys if key not in reported}
+        over = [key for key, each in found.items() if each is None or each.ends_at <= unix]
+        self._since = {key: self._since.get(key, clock) for key in over}
+        return frozenset(key for key, since in self._since.items() if clock - since >= HELD_SECONDS)
 
 
 class Allotter:
@@ -58,6 +78,7 @@ class Allotter:
         self._known: Mapping[str, Spending] = {}
         self._written: Allotments | None = None
         self._last: dict[str, ProcessReport] = {}
+        self._ended = Ended()
 
     def update(self, budgets: Iterable[Budget], pods: Iterable[Endpoint], known: Mapping[str, Spending]) -> None:
         """Divide these budgets between these pods from now on; ``known`` is what statuses say was spent."""
@@ -88,7 +109,14 @@ class Allotter:
         before = self._written
         if before is None:
             before = self._written = await self._read()
-        division = divide(self._budgets, self._uses(before), before, now=now, known=self._known)
+        uses = self._uses(before)
+        forgotten = self._ended.forgotten(
+            {key for keys in written(before).values() for key in keys},
+            reported={key for pod in uses if pod.there for _, key in pod.uses},
+            unix=now,
+            clock=time.monotonic(),
+        )
+        division = divide(self._budgets, uses, before, now=now, known=self._known, forgotten=forgotten)
         if division.allotments != before:
             await self._write(division.allotments)
             self._written = division.allotments

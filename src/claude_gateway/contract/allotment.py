@@ -20,20 +20,23 @@ class Allotment(Contract):
     """One pod's part.
 
     ``pods`` divide each limit between them. ``leases`` are the most that the pod may spend of each budget in a window,
-    with what it spent before. ``spent`` is what all pods together have spent; ``counted``: as a store counted it.
+    with what it spent before. ``spent`` is what all pods together have spent; ``counted``: as a store counted it, and
+    ``unstored`` is what it has never heard of.
     """
 
     pods: int = 1
     counted: bool = False
     leases: Windows = Field(default={})
     spent: Windows = Field(default={})
+    unstored: Windows = Field(default={})
 
 
 class Allotments(Contract):
     """The parts of all pods, by the pods' names.
 
     ``gone`` is what pods may have spent that are gone: a lease that was not reported back counts as spent.
-    ``counted``: a store counts what all of them spend, so that only its totals are in ``spent``.
+    ``counted``: a store counts what all of them spend, so that only its totals are in ``spent``; ``unstored`` is what
+    pods may have spent while it was away, and were gone before they could add it.
     """
 
     pods: int = 1
@@ -41,10 +44,17 @@ class Allotments(Contract):
     leases: dict[str, Windows] = Field(default={})
     gone: Windows = Field(default={})
     spent: Windows = Field(default={})
+    unstored: Windows = Field(default={})
 
     def of(self, pod: str) -> Allotment:
         """Return one pod's part; a pod that is not known has no leases."""
-        return Allotment(pods=self.pods, counted=self.counted, leases=self.leases.get(pod, {}), spent=self.spent)
+        return Allotment(
+            pods=self.pods,
+            counted=self.counted,
+            leases=self.leases.get(pod, {}),
+            spent=self.spent,
+            unstored=self.unstored,
+        )
 
 
 def read(data: bytes) -> Allotments | None:

@@ -81,6 +81,12 @@ def window(period: Period, now: float) -> Window:
     return Window(int(begin.timestamp()), int(end.timestamp()))
 
 
+def read_window(key: str) -> Window | None:
+    """Return the window of a ``Window.key``; None if it is none."""
+    begins, _, ends = key.partition("-")
+    return Window(int(begins), int(ends)) if begins.isdecimal() and ends.isdecimal() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Spending:
     """What was spent of a budget in one window, in billionths of a dollar."""

@@ -51,8 +51,8 @@ class BudgetUse(Contract):
 
     ``budget`` is the full name, ``window`` its ``Window.key``. ``used`` is ``spent`` together with what running
     requests have reserved. ``lease`` is the lease that is in force, ``short`` what a request needed beyond it.
-    ``total`` is what all gateways spent, where a store counts for them; else None. With a ``member``, all this is about
-    one person's part.
+    ``total`` is what all gateways spent, where a store counts for them; else None. ``owed`` is the part of ``used``
+    that the store has not heard of, because it was away. With a ``member``, all this is about one person's part.
     """
 
     budget: str
@@ -63,6 +63,7 @@ class BudgetUse(Contract):
     lease: int = 0
     short: int = 0
     total: int | None = None
+    owed: int = 0
 
 
 class ProcessReport(Contract):

@@ -3,18 +3,23 @@
 A lease is the most that a pod may spend in a window, with what it spent before. A pod that is silent may still spend
 its lease, so a lower one counts only once the pod reports it, and the lease of a pod that is gone counts as spent,
 unless the pod reported that it was done. Half of the rest is kept back for pods that need more than their share.
+
+The clock may be wrong. Windows that seem to be over, or not to have begun although money was spent in them, keep what
+is known of them, so that a clock that jumps and comes back gives out nothing a second time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from claude_gateway.contract.allotment import Allotments, Windows
-from claude_gateway.contract.budget import Budget, Spending, Window, window
+from claude_gateway.contract.budget import Budget, Spending, Window, read_window, window
 from claude_gateway.contract.payers import PART
 from claude_gateway.contract.report import BudgetUse, ProcessReport
 
 _KEPT_BACK: Final = 2
+_HELD: Final = 4
+"""Windows of a budget that are held at most, besides the current and the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,51 +51,91 @@ def pod_use(pod: str, report: ProcessReport | None, *, there: bool = True) -> Po
 
 
 def divide(
-    budgets: Iterable[Budget], pods: Sequence[PodUse], before: Allotments, *, now: float, known: Mapping[str, Spending]
+    budgets: Iterable[Budget],
+    pods: Sequence[PodUse],
+    before: Allotments,
+    *,
+    now: float,
+    known: Mapping[str, Spending],
+    forgotten: Collection[str] = (),
 ) -> Division:
     """Divide all budgets again; pure.
 
     ``before`` is what was written last. ``known`` is what statuses say was spent, for windows of which ``before`` says
-    nothing.
+    nothing. ``forgotten`` are the keys of windows that were over for long enough.
     """
     leases: dict[str, Windows] = {pod.pod: {} for pod in pods if pod.there}
     gone: Windows = {}
     spent: Windows = {}
+    unstored: Windows = {}
     spending: dict[str, Spending] = {}
+    windows: dict[str, tuple[Window, ...]] = {}
     counted = _counted(pods, before)
+    keys = written(before)
     for budget in budgets:
         current = window(budget.period, now)
-        for each in (current, window(budget.period, current.ends_at)):
+        following = window(budget.period, current.ends_at)
+        others = (current.key, following.key, *forgotten)
+        held = _held(budget, keys.get(budget.name, frozenset()).difference(others), before, now=now)
+        windows[budget.name] = (current, following, *held)
+        for each in windows[budget.name]:
             accounts = [_account(budget.name, each, pod, before) for pod in pods]
-            # A pod that is gone spends nothing in a window that has not begun.
-            lost = _gone(budget.name, each, accounts, before, known) if each is current else 0
-            total = _stored(budget.name, each, accounts, before, known) if counted else _total(lost, accounts)
-            for pod, lease in _leases(budget.amount - lost, accounts).items():
-                leases[pod].setdefault(budget.name, {})[each.key] = lease
-            if lost:
-                gone.setdefault(budget.name, {})[each.key] = lost
-            if total:
-                spent.setdefault(budget.name, {})[each.key] = total
+            part = _part(budget, each, accounts, before, known, now=now, held=each in held, counted=counted)
+            for pod, lease in part.leases.items():
+                _note(leases[pod], budget.name, each, lease)
+            _note(gone, budget.name, each, part.gone)
+            _note(spent, budget.name, each, part.spent or None)
+            _note(unstored, budget.name, each, part.unstored or None)
             if each is current:
-                spending[budget.name] = Spending(current, total)
-    _count_members({name: found.window for name, found in spending.items()}, pods, before, gone=gone, spent=spent)
-    there = sum(pod.there for pod in pods)
-    return Division(Allotments(pods=max(1, there), counted=counted, leases=leases, gone=gone, spent=spent), spending)
+                spending[budget.name] = Spending(current, part.spent + part.unstored)
+    _count_members(windows, pods, before, gone=gone, spent=spent)
+    there = max(1, sum(pod.there for pod in pods))
+    found = Allotments(pods=there, counted=counted, leases=leases, gone=gone, spent=spent, unstored=unstored)
+    return Division(found, spending)
+
+
+def _note(into: Windows, name: str, each: Window, amount: int | None) -> None:
+    if amount is not None:
+        into.setdefault(name, {})[each.key] = amount
+
+
+def written(before: Allotments) -> dict[str, frozenset[str]]:
+    """Return the keys of the windows of each budget of which something was written."""
+    found: dict[str, set[str]] = {}
+    for windows in (before.gone, before.spent, before.unstored, *before.leases.values()):
+        for name, keys in windows.items():
+            found.setdefault(name.partition(PART)[0], set()).update(keys)
+    return {name: frozenset(keys) for name, keys in found.items()}
+
+
+def _held(budget: Budget, keys: Iterable[str], before: Allotments, *, now: float) -> tuple[Window, ...]:
+    """Return the windows among ``keys`` that another clock may be in: those that began first, then the nearest."""
+    began = before.gone.get(budget.name, {})
+    found = (read_window(key) for key in keys)
+    of_period = (each for each in found if each is not None and window(budget.period, each.begins_at) == each)
+    order = sorted(of_period, key=lambda each: (each.key not in began, abs(each.begins_at - now), each.begins_at))
+    return tuple(order[:_HELD])
 
 
 def _count_members(
-    windows: Mapping[str, Window], pods: Iterable[PodUse], before: Allotments, *, gone: Windows, spent: Windows
+    windows: Mapping[str, Sequence[Window]],
+    pods: Iterable[PodUse],
+    before: Allotments,
+    *,
+    gone: Windows,
+    spent: Windows,
 ) -> None:
-    """Add up what members spent on all pods in the current windows; of pods that are gone, what they reported last."""
+    """Add up what members spent on all pods in these windows; of pods that are gone, what they reported last."""
+    keys = {name: {each.key for each in found} for name, found in windows.items()}
     for name, counted in before.gone.items():
         budget, _, person = name.partition(PART)
-        key = windows[budget].key if person and budget in windows else None
-        if key is not None and key in counted:
-            gone[name] = {key: counted[key]}
-            spent[name] = {key: counted[key]}
+        kept = {key: lost for key, lost in counted.items() if person and key in keys.get(budget, ())}
+        if kept:
+            gone[name] = dict(kept)
+            spent[name] = dict(kept)
     for pod in pods:
         for use in pod.members:
-            if use.budget not in windows or windows[use.budget].key != use.window:
+            if use.window not in keys.get(use.budget, ()):
                 continue
             for into in (spent, *(() if pod.there else (gone,))):
                 sums = into.setdefault(f"{use.budget}{PART}{use.member}", {})
@@ -99,15 +144,20 @@ def _count_members(
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One pod's part of a budget in a window. ``bound`` is the most that it may spend, as far as anybody knows."""
+    """One pod's part of a budget in a window. ``bound`` is the most that it may spend, as far as anybody knows.
+
+    ``reported``: it says so itself.
+    """
 
     pod: str
     there: bool
+    reported: bool
     spent: int
     used: int
     bound: int
     short: int
     total: int | None
+    owed: int
     drained: bool
 
 
@@ -115,17 +165,56 @@ def _account(budget: str, each: Window, pod: PodUse, before: Allotments) -> _Acc
     use = pod.uses.get((budget, each.key))
     written = before.leases.get(pod.pod, {}).get(budget, {}).get(each.key, 0)
     if use is None:
-        return _Account(pod.pod, pod.there, 0, 0, written, 0, None, pod.drained)
+        return _Account(pod.pod, pod.there, False, 0, 0, written, 0, None, 0, pod.drained)
     bound = max(written, use.lease, use.used)
-    return _Account(pod.pod, pod.there, use.spent, use.used, bound, use.short, use.total, pod.drained)
+    return _Account(pod.pod, pod.there, True, use.spent, use.used, bound, use.short, use.total, use.owed, pod.drained)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One budget's part of a division in one window; ``gone`` is None of a window that has not begun."""
+
+    leases: Mapping[str, int]
+    gone: int | None
+    spent: int
+    unstored: int
+
+
+def _part(
+    budget: Budget,
+    each: Window,
+    accounts: Sequence[_Account],
+    before: Allotments,
+    known: Mapping[str, Spending],
+    *,
+    now: float,
+    held: bool,
+    counted: bool,
+) -> _Part:
+    gone = _gone(budget.name, each, accounts, before, known, now=now, held=held)
+    lost = gone or 0
+    spent = _stored(budget.name, each, accounts, before, known) if counted else _total(lost, accounts)
+    if held:
+        # Pods do not report it any more once it is over by their clocks.
+        spent = max(spent, before.spent.get(budget.name, {}).get(each.key, 0))
+    unstored = _unstored(budget.name, each, accounts, before) if counted else 0
+    return _Part(_leases(budget.amount - lost, accounts, held=held), gone, spent, unstored)
 
 
 def _gone(
-    budget: str, each: Window, accounts: Sequence[_Account], before: Allotments, known: Mapping[str, Spending]
-) -> int:
-    """Return what pods spent, or may have spent, that do not exist any more."""
-    names = {account.pod for account in accounts}
+    budget: str,
+    each: Window,
+    accounts: Sequence[_Account],
+    before: Allotments,
+    known: Mapping[str, Spending],
+    *,
+    now: float,
+    held: bool,
+) -> int | None:
+    """Return what pods spent, or may have spent, that do not exist any more; None of a window that has not begun."""
     lost = before.gone.get(budget, {}).get(each.key)
+    if lost is None and each.begins_at > now and not any(account.used for account in accounts):
+        return None
     if lost is None and not before.leases:
         # Only the total of the pods before these is known.
         found = known.get(budget)
@@ -134,10 +223,13 @@ def _gone(
     lost = lost or 0
     for account in accounts:
         if not account.there:
-            lost += account.spent if account.drained else account.bound
-    for pod, written in before.leases.items():
+            # A pod whose clock is ahead does not report a window any more that is held here.
+            done = account.drained and (account.reported or not held)
+            lost += account.spent if done else account.bound
+    names = {account.pod for account in accounts}
+    for pod, leases in before.leases.items():
         if pod not in names:
-            lost += written.get(budget, {}).get(each.key, 0)
+            lost += leases.get(budget, {}).get(each.key, 0)
     return lost
 
 
@@ -157,18 +249,28 @@ def _stored(
     return max(written, stated, *(account.total or 0 for account in accounts))
 
 
+def _unstored(budget: str, each: Window, accounts: Iterable[_Account], before: Allotments) -> int:
+    """Return what no store heard of: a pod that owed something and is gone may have spent all of its lease."""
+    gone = [account for account in accounts if not account.there and account.owed]
+    more = (account.owed if account.drained else account.bound - account.used + account.owed for account in gone)
+    return before.unstored.get(budget, {}).get(each.key, 0) + sum(more)
+
+
 def _total(lost: int, accounts: Sequence[_Account]) -> int:
     """Return what was spent in all: the sum of what pods report, with those that are gone."""
     return lost + sum(account.spent for account in accounts if account.there)
 
 
-def _leases(amount: int, accounts: Iterable[_Account]) -> dict[str, int]:
-    """Return the lease of each pod that exists; ``amount`` is what pods that are gone have left."""
+def _leases(amount: int, accounts: Iterable[_Account], *, held: bool) -> dict[str, int]:
+    """Return the lease of each pod that exists; ``amount`` is what pods that are gone have left.
+
+    A pod that reports nothing may spend what it has: its lease never falls, and rises in no window that is held.
+    """
     there = [account for account in accounts if account.there]
     free = amount - sum(account.bound for account in there)
     rest = max(0, amount - sum(account.used for account in there))
     share = rest // (_KEPT_BACK * max(1, len(there)))
-    wants = {account.pod: account.used + max(share, account.short) for account in there}
+    wants = {account.pod: _wanted(account, 0 if held else share, share) for account in there}
     tight = free < sum(max(0, wants[account.pod] - account.bound) for account in there)
     leases: dict[str, int] = {}
     for account in sorted(there, key=lambda account: (-account.short, account.pod)):
@@ -180,3 +282,8 @@ def _leases(amount: int, accounts: Iterable[_Account]) -> dict[str, int]:
         else:
             leases[account.pod] = max(wants[account.pod], account.used) if tight else account.bound
     return leases
+
+
+def _wanted(account: _Account, least: int, share: int) -> int:
+    """Return the lease that a pod should have; ``least`` is that of a pod that reports nothing."""
+    return account.used + max(share, account.short) if account.reported else max(least, account.bound)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,35 @@ def test_what_a_store_counted_stays_spent_when_it_forgets_and_when_every_pod_is_
     assert divided(using("c", 0, total=0), spent=70).spending["ns/all"].spent == 70, "without a ConfigMap"
 
 
+def test_what_a_pod_owed_to_the_store_when_it_was_killed_counts_with_its_lease() -> None:
+    before = divided(using("a", total=0), using("b", total=0)).allotments
+    # The store is away: of 90 it knows 50.
+    before = divided(
+        using("a", 10, lease=250, total=60), using("b", 90, lease=250, total=60, owed=40), before=before
+    ).allotments
+    lost = before.leases["b"]["ns/all"][TODAY.key] - 50
+    dead = pod_use(
+        "b", ProcessReport(budgets=tuple(using("b", 90, lease=250, total=60, owed=40).uses.values())), there=False
+    )
+    found = divided(using("a", 10, lease=250, total=60), dead, before=before)
+    assert found.allotments.of("a").unstored == {"ns/all": {TODAY.key: lost}}
+    assert found.allotments.spent == {"ns/all": {TODAY.key: 60}}, "the store is not told"
+    assert found.spending["ns/all"].spent == 60 + lost
+    again = divided(using("a", 20, lease=250, total=70), before=found.allotments)
+    assert again.spending["ns/all"].spent == 70 + lost, "it is counted once"
+    assert divided(using("a", 20), before=found.allotments).allotments.unstored == {}, "without a store, leases count"
+
+
+def test_what_a_pod_owed_to_the_store_when_it_ended_in_order_counts_as_it_is() -> None:
+    last = using("b", 90, lease=250, total=60, owed=40, drained=True)
+    left = pod_use("b", ProcessReport(budgets=tuple(last.uses.values()), drained=True), there=False)
+    found = divided(using("a", 10, lease=250, total=60), left)
+    assert found.spending["ns/all"].spent == 100
+    owes_nothing = using("b", 90, lease=250, total=60)
+    dead = pod_use("b", ProcessReport(budgets=tuple(owes_nothing.uses.values())), there=False)
+    assert divided(using("a", 10, lease=250, total=60), dead).spending["ns/all"].spent == 60
+
+
 def test_without_its_store_what_pods_report_counts_again() -> None:
     before = divided(using("a", 10, total=90)).allotments
     found = divided(using("a", 10), before=before)
@@ -109,7 +139,8 @@ def test_a_lower_amount_takes_leases_back() -> None:
 
 def test_without_budgets_or_pods_nothing_is_divided() -> None:
     assert divide([], [PodUse("a")], Allotments(), now=NOW, known={}).allotments == Allotments(leases={"a": {}})
-    assert divide([BUDGET], [], Allotments(), now=NOW, known={}).allotments == Allotments()
+    nobody = divide([BUDGET], [], Allotments(), now=NOW, known={}).allotments
+    assert nobody == Allotments(gone={"ns/all": {TODAY.key: 0}}), "today has begun"
     assert divide([], [], Allotments(), now=NOW, known={}).spending == {}
     assert pod_use("a", None) == PodUse("a")
 
@@ -140,6 +171,84 @@ def test_what_one_person_spent_on_all_pods_is_added_up() -> None:
     assert "ns/all#ns:bob" not in divided(before=stale).allotments.gone
 
 
+HOURLY = Budget(name="ns/all", amount=1000, period=Period.HOUR)
+HOUR = window(Period.HOUR, NOW)
+
+
+def hourly(*pods: PodUse, before: Allotments, hours: int, forgotten: tuple[str, ...] = ()) -> Division:
+    return divide([HOURLY], pods, before, now=NOW + hours * 3600, known={}, forgotten=forgotten)
+
+
+def in_hour(pod: str, spent: int, *, lease: int, short: int = 0) -> PodUse:
+    use = BudgetUse(budget="ns/all", window=HOUR.key, spent=spent, used=spent, lease=lease, short=short)
+    return pod_use(pod, ProcessReport(budgets=(use,)))
+
+
+@pytest.mark.parametrize("hours", [1, -1, 24, -24])
+def test_a_clock_that_jumps_and_comes_back_gives_no_money_out_twice(hours: int) -> None:
+    before = hourly(PodUse("a"), PodUse("b"), before=Allotments(), hours=0).allotments
+    before = hourly(in_hour("a", 200, lease=250), in_hour("b", 100, lease=250), before=before, hours=0).allotments
+    # The clock jumps, and one pod is killed meanwhile.
+    lost = before.leases["b"]["ns/all"][HOUR.key]
+    away = hourly(in_hour("a", 200, lease=250), before=before, hours=hours).allotments
+    assert away.gone["ns/all"][HOUR.key] == lost
+    assert away.of("a").spent["ns/all"][HOUR.key] == 200 + lost
+    back = hourly(in_hour("a", 200, lease=250), PodUse("c"), before=away, hours=0)
+    assert back.allotments.gone["ns/all"][HOUR.key] == lost
+    assert back.spending["ns/all"].spent == 200 + lost
+    assert sum(lease(back, pod, HOUR.key) for pod in "ac") <= 1000 - lost
+
+
+def test_pods_get_money_of_their_own_time_while_the_clock_is_wrong() -> None:
+    before = hourly(PodUse("a"), before=Allotments(), hours=0).allotments
+    away = hourly(in_hour("a", 500, lease=500, short=200), before=before, hours=1)
+    assert lease(away, "a", HOUR.key) == 750
+    assert away.spending["ns/all"].spent == 0, "the status is about the time of the clock"
+
+
+def test_a_window_that_is_over_keeps_its_leases_until_it_is_forgotten() -> None:
+    before = hourly(PodUse("a"), PodUse("b"), before=Allotments(), hours=0).allotments
+    before = hourly(in_hour("a", 200, lease=250), in_hour("b", 0, lease=250), before=before, hours=0).allotments
+    leases = [before.leases[pod]["ns/all"][HOUR.key] for pod in "ab"]
+    over = hourly(PodUse("a"), PodUse("b"), before=before, hours=1)
+    assert [lease(over, pod, HOUR.key) for pod in "ab"] == leases, "they report it no more"
+    drained = pod_use("b", ProcessReport(drained=True), there=False)
+    assert hourly(PodUse("a"), drained, before=before, hours=1).allotments.gone["ns/all"][HOUR.key] == leases[1]
+    assert over.allotments.spent["ns/all"][HOUR.key] == 200
+    later = hourly(PodUse("a"), PodUse("b"), before=over.allotments, hours=1, forgotten=(HOUR.key,)).allotments
+    assert all(HOUR.key not in windows for windows in (*later.leases["a"].values(), *later.gone.values()))
+
+
+def test_of_many_windows_those_that_began_are_held() -> None:
+    found = hourly(in_hour("a", 5, lease=5), before=Allotments(), hours=0).allotments
+    for jump in range(2, 40, 2):
+        found = hourly(in_hour("a", 5, lease=5), before=found, hours=jump).allotments
+    assert len(found.leases["a"]["ns/all"]) <= 6
+    daily = divide([BUDGET], [in_hour("a", 5, lease=5)], found, now=NOW, known={}).allotments
+    assert set(daily.leases["a"]["ns/all"]) == {TODAY.key, TOMORROW.key}, "another period begins with nothing"
+    odd = Allotments(gone={"ns/all": {"x": 5, "7": 5, "3-9": 5}})
+    assert set(divide([BUDGET], [], odd, now=NOW, known={}).allotments.gone["ns/all"]) == {TODAY.key}
+
+
+def test_a_pod_that_is_silent_keeps_its_lease_however_often_others_need_more() -> None:
+    before = Allotments(pods=2, leases={"a": {"ns/all": {TODAY.key: 700}}, "b": {"ns/all": {TODAY.key: 200}}})
+    for _ in range(3):
+        found = divided(PodUse("a"), using("b", 200, lease=200, short=500), before=before)
+        before = found.allotments
+    assert (lease(found, "a"), lease(found, "b")) == (700, 300)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_what_a_person_spent_on_a_pod_that_is_gone_outlasts_a_jump(hours: int) -> None:
+    def person(pod: str, spent: int, *, there: bool = True) -> PodUse:
+        return member(pod, spent, there=there, key=HOUR.key)
+
+    before = hourly(person("a", 10), person("b", 5), before=Allotments(), hours=0).allotments
+    away = hourly(person("a", 10), person("b", 5, there=False), before=before, hours=hours).allotments
+    back = hourly(person("a", 11), before=away, hours=0).allotments
+    assert back.spent["ns/all#ns:alice"] == {HOUR.key: 16}
+
+
 @dataclass
 class Pod:
     """A gateway that spends at most its lease."""
@@ -151,6 +260,8 @@ class Pod:
 
 @dataclass
 class Fleet:
+    """Pods, whose clocks are right, and what the operator knows of them."""
+
     pods: dict[str, Pod] = field(default_factory=dict)
     reported: dict[str, PodUse] = field(default_factory=dict)
     written: Allotments = field(default_factory=Allotments)
@@ -197,6 +308,48 @@ def test_whatever_happens_the_pods_never_spend_more_than_the_amount(steps: list[
         elif step == "follow":
             pod.lease = fleet.written.of(name).leases.get("ns/all", {}).get(TODAY.key, 0)
         assert fleet.spent <= BUDGET.amount
+
+
+TICKS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 1, -1, 30]),
+        st.sampled_from(["start", "kill", "spend", "silent"]),
+        st.sampled_from("ab"),
+        st.integers(1, 600),
+    ),
+    max_size=20,
+)
+
+
+@given(TICKS)
+def test_whatever_the_clock_of_the_operator_says_the_pods_never_spend_more(
+    ticks: list[tuple[int, str, str, int]],
+) -> None:
+    """The clock, in days ahead, may be another one at each division; those of the pods are right."""
+    written = divide([BUDGET], [], Allotments(), now=NOW, known={}).allotments
+    pods: dict[str, Pod] = {}
+    spent = 0
+    for number, (ahead, step, name, amount) in enumerate(ticks):
+        found = next((each for each in pods if each.startswith(name)), None)
+        if step == "start" and found is None:
+            pods[f"{name}{number}"] = Pod()
+        elif found is not None and step == "kill":
+            del pods[found]
+        elif found is not None and step == "spend":
+            pod = pods[found]
+            cost = max(0, min(amount, pod.lease - pod.spent))
+            pod.short = amount - cost
+            pod.spent += cost
+            spent += cost
+        silent = {found} if step == "silent" else set()
+        seen = [
+            PodUse(each) if each in silent else using(each, pod.spent, lease=pod.lease, short=pod.short)
+            for each, pod in pods.items()
+        ]
+        written = divide([BUDGET], seen, written, now=NOW + ahead * 86_400, known={}).allotments
+        for each, pod in pods.items():
+            pod.lease = written.of(each).leases.get("ns/all", {}).get(TODAY.key, pod.lease)
+        assert spent <= BUDGET.amount
 
 
 @given(st.integers(1, 8), st.integers(1, 1000))

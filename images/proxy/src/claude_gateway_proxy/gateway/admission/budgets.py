@@ -101,7 +101,7 @@ class _Order:
         own = None if free else till.own(account, limit)
         demand = alone = Purse(key, own, self.reserve, ends_at, whole=self.whole)
         if till.store is not None:
-            shared = None if free else limit
+            shared = None if free else limit - till.unstored(account)
             demand = Purse(key, shared, self.reserve, ends_at, known=till.stored(account), whole=self.whole)
         instead = None
         if not free and not self.whole and budget.route_to is not None:

@@ -61,6 +61,10 @@ class Ledger:
             found = self.accounts[name] = Account(budget, window, member)
         return found
 
+    def knows(self, budget: str, window: Window) -> bool:
+        """Return whether there is an account of a budget in a window."""
+        return key(budget, window) in self.accounts
+
     def sweep(self, *, unix: float, clock: float) -> None:
         """Forget the accounts of windows that were over for long enough, however far the time of day jumped meanwhile.
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.contract.budget import Window
+from claude_gateway.contract.budget import read_window
 from claude_gateway.contract.report import BudgetUse
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
@@ -61,13 +61,18 @@ class Till:
     def known(self, account: Account) -> int:
         """Return what was spent by all processes, as far as this one knows."""
         windows = self._shares.current().spent.get(part(account.budget, account.member), {})
-        return max(account.spent, account.total, windows.get(account.window.key, 0))
+        return max(account.spent, account.total, windows.get(account.window.key, 0)) + self.unstored(account)
 
     def stored(self, account: Account) -> int:
         """Return what the store counted for all processes, as far as this one knows, whether or not it still does."""
         shared = self._shares.current()
         windows = shared.spent.get(part(account.budget, account.member), {}) if shared.counted else {}
         return max(account.total, windows.get(account.window.key, 0))
+
+    def unstored(self, account: Account) -> int:
+        """Return what the store has never heard of, because pods that spent it while it was away are gone."""
+        windows = self._shares.current().unstored.get(part(account.budget, account.member), {})
+        return windows.get(account.window.key, 0)
 
     def own(self, account: Account, limit: int) -> int:
         """Return the most that this process's own counters may count of a purse."""
@@ -121,10 +126,14 @@ class Till:
         self._shares.look()
         if not self._shares.leased:
             return
-        allotment = self._shares.current()
+        allotment, now = self._shares.current(), self.unix()
         for name, windows in allotment.leases.items():
             for key, lease in windows.items():
-                account = self.ledger.account(name, _window(key))
+                each = read_window(key)
+                # What this process forgot of a window that is over, nobody may spend again.
+                if each is None or (each.ends_at <= now and not self.ledger.knows(name, each)):
+                    continue
+                account = self.ledger.account(name, each)
                 if lease > account.lease:
                     account.short = 0
                 account.lease = lease
@@ -170,9 +179,5 @@ class Till:
             lease=account.lease,
             short=account.short,
             total=None if self.store is None else account.total,
+            owed=0 if self.store is None else max(0, self._alone.used(account.key) - account.repaid),
         )
-
-
-def _window(key: str) -> Window:
-    begins, _, ends = key.partition("-")
-    return Window(int(begins), int(ends))

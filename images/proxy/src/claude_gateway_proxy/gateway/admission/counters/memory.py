@@ -98,6 +98,11 @@ class MemoryCounters:
         account = self._state.accounts.get(key)
         return 0 if account is None else account.spent
 
+    def used(self, key: str) -> int:
+        """Return what is spent of one purse and reserved in it."""
+        account = self._state.accounts.get(key)
+        return 0 if account is None else account.spent + account.reserved
+
     async def close(self) -> None:
         """Do nothing: there is no connection."""
 
