@@ -169,7 +169,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
             Panel(
                 "Mirrors: the same requests, and their copies",
                 "bargauge",
-                [_top(names.METRIC_MIRROR_COST, "route, model, side")],
+                [_top(metric_names.MIRROR_COST, "route, model, side")],
                 "currencyUSD",
                 24,
                 "What copies cost is in no other panel but those of budgets.",
