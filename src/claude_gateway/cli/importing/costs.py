@@ -26,7 +26,7 @@ def prices(*sections: Section) -> Json:
             if text and ours not in found:
                 price = _per_million(text)
                 if price is None:
-                    section.lose(theirs, "it is no price in dollars", "Set `prices` of the target.")
+                    section.lose(theirs, "it is not a price in dollars", "Set `prices` of the target.")
                 else:
                     found[ours] = price
     if not found or {"input", "output"} <= found.keys():

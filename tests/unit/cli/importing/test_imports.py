@@ -528,9 +528,9 @@ def test_a_preferred_provider_leaves_the_other_keys_their_names(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("input_cost_per_token: free, output_cost_per_token: 1", "no price in dollars"),
-        ("input_cost_per_token: -1, output_cost_per_token: 0.1", "no price in dollars"),
-        ("output_cost_per_token: .nan", "no price in dollars"),
+        ("input_cost_per_token: free, output_cost_per_token: 1", "not a price in dollars"),
+        ("input_cost_per_token: -1, output_cost_per_token: 0.1", "not a price in dollars"),
+        ("output_cost_per_token: .nan", "not a price in dollars"),
         ("input_cost_per_token: 0.1", "input and output"),
     ],
 )
