@@ -17,6 +17,7 @@ from tests.bench import (
     codec_lane,
     edits,
     failover,
+    identity,
     limits,
     litellm_lane,
     relay,
@@ -37,6 +38,7 @@ _LOADED: Final = {
     "edits": edits.rows,
 }
 _QUICK: Final = {
+    "identity": identity.rows,
     "routing": routing.rows,
     "startup": startup.rows,
     "decide": bench_decide.rows,
