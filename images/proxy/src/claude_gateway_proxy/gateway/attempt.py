@@ -55,7 +55,8 @@ _KINDS: Final = {
     529: UpstreamError.OVERLOADED,
 }
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})
-_TIMES: Final = frozenset({b"retry-after", b"retry-after-ms"})
+_TIMES: Final = (b"retry-after", b"anthropic-ratelimit-")
+"""How the headers begin by which clients know the time already: Claude Code reads those of Anthropic itself."""
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
@@ -259,7 +260,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
 
 def _with_time(reply: Relayed, seconds: float | None) -> Relayed:
     """Name the time in a header that every client reads, where the upstream named it only elsewhere."""
-    if seconds is None or any(name.lower() in _TIMES for name, _ in reply.headers):
+    if seconds is None or any(name.lower().startswith(_TIMES) for name, _ in reply.headers):
         return reply
     return replace(reply, headers=[*reply.headers, (b"retry-after", b"%d" % math.ceil(seconds))])
 
