@@ -107,10 +107,10 @@ def _existing(output: Path, client: dict[str, Any], secret: dict[str, Any]) -> s
         found = [dict(document.manifest) for document in manifests.parse(text, path=output)]
     except (OSError, UnicodeDecodeError, UnreadableFileError):
         raise other from None
-    if not text.startswith(_HEADER) or len(found) != 2 or found[0] != client:
+    if not text.startswith(_HEADER) or len(found) != 2 or found[1] != client:
         raise other
-    values = found[1].pop("stringData", None)
-    if found[1] != secret or not isinstance(values, dict) or not isinstance(values.get(KEY), str) or len(values) != 1:
+    values = found[0].pop("stringData", None)
+    if found[0] != secret or not isinstance(values, dict) or not isinstance(values.get(KEY), str) or len(values) != 1:
         raise other
     return str(values[KEY])
 

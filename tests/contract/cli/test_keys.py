@@ -179,8 +179,8 @@ def test_a_layout_that_cannot_be_edited_is_not_changed(folder: Path) -> None:
     path = folder / "developers.yaml"
     listed = path.read_text()
     line = next(line.strip() for line in listed.splitlines() if "bob@" in line)
-    head = listed[: listed.index("  key: |")]
-    path.write_text(f'{head}  key: "{line}\\n"\n')
+    head, _, rest = listed.partition("  key: |")
+    path.write_text(f'{head}  key: "{line}\\n"\n{rest[rest.index("---") :]}')
     before = path.read_text()
     outcome = call("key", "revoke", "bob@example.com", "-f", folder)
     assert (outcome.code, "by hand" in outcome.stderr) == (1, True)
