@@ -33,7 +33,7 @@ def people(api: ApiServer, home: str, run: Key, tmp_path: Path) -> str:
     output = tmp_path / "developers.yaml"
     given = ("--from", tmp_path / "people.csv", "-o", output, "--handouts", tmp_path / "handouts", "--namespace", home)
     assert run("key", "new", "developers", *given).code == 0
-    client, secret = yaml.safe_load_all(output.read_text())
+    secret, client = yaml.safe_load_all(output.read_text())
     api.apply(f"/apis/claudegateway.io/v1alpha1/namespaces/{home}/gatewayclients/developers", client)
     api.apply(f"/api/v1/namespaces/{home}/secrets/developers-keys", secret)
     return home
