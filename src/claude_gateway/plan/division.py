@@ -217,9 +217,7 @@ def _gone(
         return None
     if lost is None and not before.leases:
         # Only the total of the pods before these is known.
-        found = known.get(budget)
-        total = found.spent if found is not None and found.window == each else 0
-        lost = max(0, total - sum(account.spent for account in accounts))
+        lost = max(0, _stated(budget, each, known) - sum(account.spent for account in accounts))
     lost = lost or 0
     for account in accounts:
         if not account.there:
@@ -233,6 +231,12 @@ def _gone(
     return lost
 
 
+def _stated(budget: str, each: Window, known: Mapping[str, Spending]) -> int:
+    """Return what a budget's status says was spent in a window; 0 if it speaks of another one."""
+    found = known.get(budget)
+    return found.spent if found is not None and found.window == each else 0
+
+
 def _counted(pods: Iterable[PodUse], before: Allotments) -> bool:
     """Return whether a store counts for all pods, as those say that report anything; else as before."""
     uses = [use for pod in pods if pod.there for use in pod.uses.values()]
@@ -243,8 +247,7 @@ def _stored(
     budget: str, each: Window, accounts: Sequence[_Account], before: Allotments, known: Mapping[str, Spending]
 ) -> int:
     """Return what a store counted for all pods. What it counted once stays spent, even if the store loses it."""
-    found = known.get(budget)
-    stated = found.spent if found is not None and found.window == each and not before.spent else 0
+    stated = 0 if before.spent else _stated(budget, each, known)
     written = before.spent.get(budget, {}).get(each.key, 0)
     return max(written, stated, *(account.total or 0 for account in accounts))
 

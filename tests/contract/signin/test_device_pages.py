@@ -152,7 +152,7 @@ def test_every_page_is_accessible_and_fits_a_narrow_screen(
 def test_who_cancels_at_the_provider_comes_back_to_the_code(
     open_page: Callable[..., Page], service: SignInService, organisation: Provider
 ) -> None:
-    """The list of subscriptions is no place for them: most may not see it."""
+    """They do not land on the list of subscriptions, which most of them may not see."""
     begun = begin(service)
     page = open_page()
     page.goto(begun["verification_uri_complete"])

@@ -273,5 +273,5 @@ def test_certificates_that_nobody_verifies_are_a_warning(good: Path, command: st
         ("CLAUDE_GATEWAY_CLIENT_CERT_FORMAT", "xfcc"),
         ("CLAUDE_GATEWAY_TLS_CLIENT_CA_FILE", "ca.pem"),
     ):
-        told = call(command, "-f", good, environment={name: value})
-        assert "warning:" not in told.stdout + told.stderr, name
+        verified = call(command, "-f", good, environment={name: value})
+        assert "warning:" not in verified.stdout + verified.stderr, name

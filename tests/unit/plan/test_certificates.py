@@ -179,7 +179,7 @@ def test_a_client_with_certificates_is_warned_where_nobody_verifies_them(
     assert all(setting in problem.fix for setting in fix)
     (status,) = decided.statuses
     found = {condition.type: condition for condition in status.conditions}
-    assert found[ConditionType.ACCEPTED].status == "True", "it is no mistake of the client's author"
+    assert found[ConditionType.ACCEPTED].status == "True", "the client's author made no mistake"
     warned = found[ConditionType.WARNINGS]
     assert (warned.status, warned.reason) == ("True", Reason.CERTIFICATES_UNVERIFIED)
     assert warned.message == f"spec.certificates: {problem.message}. {problem.fix}"

@@ -108,7 +108,7 @@ def test_what_a_pod_owed_to_the_store_when_it_was_killed_counts_with_its_lease()
     )
     found = divided(using("a", 10, lease=250, total=60), dead, before=before)
     assert found.allotments.of("a").unstored == {"ns/all": {TODAY.key: lost}}
-    assert found.allotments.spent == {"ns/all": {TODAY.key: 60}}, "the store is not told"
+    assert found.allotments.spent == {"ns/all": {TODAY.key: 60}}, "the store counts what it was sent"
     assert found.spending["ns/all"].spent == 60 + lost
     again = divided(using("a", 20, lease=250, total=70), before=found.allotments)
     assert again.spending["ns/all"].spent == 70 + lost, "it is counted once"
