@@ -15,11 +15,6 @@ class Upstream:
         self.reading: list[bool] = []
         self.answer = HttpAnswer(200, [], content_length=None, set_reading=self.reading.append, abort=lambda: None)
 
-    def send(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            self.answer.feed(piece)
-        self.answer.deliver()
-
 
 async def _pouring(upstream: Upstream, taken: list[bytes], *, most: int = 100) -> asyncio.Task[None]:
     def sink(data: bytes) -> bool:
@@ -33,11 +28,11 @@ async def _pouring(upstream: Upstream, taken: list[bytes], *, most: int = 100) -
     return task
 
 
-async def test_what_comes_at_one_time_is_handed_on_as_one_piece() -> None:
+async def test_what_comes_is_handed_on_at_once() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken)
-    upstream.send(b"a")
-    upstream.send(b"b", b"c")
+    upstream.answer.feed(b"a")
+    upstream.answer.feed(b"bc")
     assert taken == [b"a", b"bc"]
     assert not pouring.done()
     upstream.answer.end()
@@ -49,7 +44,7 @@ async def test_what_is_not_taken_is_read_in_order() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken, most=1)
     for piece in (b"a", b"b", b"c"):
-        upstream.send(piece)
+        upstream.answer.feed(piece)
     await pouring
     assert taken == [b"a"]
     assert await upstream.answer.read() == b"bc"
@@ -57,7 +52,7 @@ async def test_what_is_not_taken_is_read_in_order() -> None:
 
 async def test_what_came_before_is_read_first() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    upstream.send(b"a")
+    upstream.answer.feed(b"a")
     await (await _pouring(upstream, taken))
     assert taken == []
     assert await upstream.answer.read() == b"a"
@@ -66,28 +61,29 @@ async def test_what_came_before_is_read_first() -> None:
 async def test_the_last_piece_may_come_together_with_the_end() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken)
-    upstream.answer.feed(b"a")
-    upstream.answer.end()
+    upstream.answer.end(b"a")
     await pouring
     assert taken == []
     assert await upstream.answer.read() == b"a"
     assert await upstream.answer.read() == b""
 
 
-async def test_a_large_piece_that_is_taken_lets_the_upstream_go_on() -> None:
+async def test_only_what_is_kept_stops_the_upstream() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken)
+    pouring = await _pouring(upstream, taken, most=1)
     upstream.answer.feed(b"x" * 1_000_000)
+    assert upstream.reading == []
+    upstream.answer.feed(b"y" * 1_000_000)
     assert upstream.reading == [False]
-    upstream.answer.deliver()
+    await pouring
+    assert await upstream.answer.read() == b"y" * 1_000_000
     assert upstream.reading == [False, True]
-    pouring.cancel()
 
 
 async def test_an_answer_that_breaks_off_is_found_by_the_reader() -> None:
     upstream, taken = Upstream(), list[bytes]()
     pouring = await _pouring(upstream, taken)
-    upstream.answer.end(AnswerBroken("gone"))
+    upstream.answer.end(error=AnswerBroken("gone"))
     await pouring
     with pytest.raises(AnswerBroken):
         await upstream.answer.read()
@@ -101,7 +97,7 @@ async def test_a_failure_of_the_sink_is_raised_where_it_is_waited_for() -> None:
 
     pouring = asyncio.create_task(upstream.answer.pour(sink))
     await asyncio.sleep(0)
-    upstream.send(b"a")
+    upstream.answer.feed(b"a")
     with pytest.raises(ValueError, match="a bug"):
         await pouring
 
@@ -111,6 +107,6 @@ async def test_a_reader_that_is_cancelled_no_longer_takes_anything() -> None:
     pouring = await _pouring(upstream, taken)
     pouring.cancel()
     await asyncio.wait([pouring])
-    upstream.send(b"a")
+    upstream.answer.feed(b"a")
     assert taken == []
     assert await upstream.answer.read() == b"a"

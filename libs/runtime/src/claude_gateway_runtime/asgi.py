@@ -18,22 +18,27 @@ TEXT: Final = b"text/plain; charset=utf-8"
 
 
 class Incoming:
-    """An ASGI ``receive`` of our own server, which also calls back when its client leaves.
+    """An ASGI ``receive`` of our own server, which also says whether it would wait, and when its client leaves.
 
-    To wait in ``receive`` for that would take a task for each request.
+    To wait in ``receive`` for the client to leave would take a task for each request.
     """
 
-    __slots__ = ("_receive", "unwatch", "watch")
+    __slots__ = ("_receive", "ready", "unwatch", "watch")
 
     def __init__(
         self,
         receive: Receive,
         *,
+        ready: Callable[[], bool],
         watch: Callable[[Callable[[], None]], None],
         unwatch: Callable[[Callable[[], None]], None],
     ) -> None:
-        """``watch`` has a function called once when the client leaves, until ``unwatch`` is called with it."""
+        """``ready`` says whether the next message is there already.
+
+        ``watch`` has a function called once when the client leaves, until ``unwatch`` is called with it.
+        """
         self._receive = receive
+        self.ready = ready
         self.watch = watch
         self.unwatch = unwatch
 
@@ -84,26 +89,30 @@ async def read_body(
     """
     parts: list[bytes] = []
     size = 0
+    more = True
+    while more:
+        message = await _next(receive, seconds)
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        if take is not None:
+            take(len(part))
+        parts.append(part)
+        size += len(part)
+        if limit is not None and size > limit:
+            raise BodyTooLarge
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _next(receive: Receive, seconds: float | None) -> Message:
+    if isinstance(receive, Incoming) and receive.ready():
+        return await receive()
     try:
-        async with asyncio.timeout(seconds) as patience:
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                part = message.get("body", b"")
-                if take is not None:
-                    take(len(part))
-                parts.append(part)
-                size += len(part)
-                if limit is not None and size > limit:
-                    raise BodyTooLarge
-                more = message.get("more_body", False)
-                if more and part and seconds is not None:
-                    patience.reschedule(asyncio.get_running_loop().time() + seconds)
+        async with asyncio.timeout(seconds):
+            return await receive()
     except TimeoutError:
         raise BodyTooSlow from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def send_whole(send: Send, *, status: int, headers: Headers, body: bytes) -> None:

@@ -1,7 +1,8 @@
 """An upstream's answer that has begun: its head, and how to read the rest."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.lanes.lane import Response
@@ -15,8 +16,7 @@ Pour = Callable[[Callable[[bytes], bool]], Awaitable[None]]
 """Hands what comes to a function at once, until that returns False or the answer ends; ``Read`` returns the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a target answers. ``head`` is the part of the body that was read already, ``complete`` if it is all of it.
 
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages

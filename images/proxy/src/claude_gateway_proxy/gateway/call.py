@@ -1,7 +1,9 @@
 """One request on its way through the gateway, with everything that was found out about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import plain_name, variants, without_context, without_provider
@@ -36,8 +38,7 @@ class Batch:
         return self.output_tokens > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request with its caller and its route.
 
     ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
@@ -55,18 +56,22 @@ class Call:
     format: Format
     path: str
     query: bytes
-    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
-    login: Sequence[tuple[bytes, bytes]] = field(repr=False)
-    raw: bytes = field(repr=False)
-    facts: Facts = field(repr=False)
-    frames: FramedSend | None = field(repr=False)
-    snapshot: Snapshot = field(repr=False)
+    headers: Sequence[tuple[bytes, bytes]]
+    login: Sequence[tuple[bytes, bytes]]
+    raw: bytes
+    facts: Facts
+    frames: FramedSend | None
+    snapshot: Snapshot
     principal: Principal
     route: Route
     record: Record
-    origin: "Call | None" = field(default=None, repr=False)
+    origin: "Call | None" = None
     instead: str | None = None
     batch: Batch | None = None
+
+    def __repr__(self) -> str:
+        """Name the call without what its client sent, which may be secret."""
+        return f"Call({self.format}, route={self.route.name!r})"
 
     @property
     def client(self) -> Client:

@@ -1,6 +1,6 @@
 """Requests that another model serves than the one they name, because a budget is spent."""
 
-import dataclasses
+import msgspec
 
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.demand import Instead
@@ -17,4 +17,4 @@ def served_by(call: Call, instead: Instead) -> Call:
     if route is None:
         raise errors.unknown_model(instead.model, ())
     call.record.route = route.name
-    return dataclasses.replace(call, route=route, instead=instead.model)
+    return msgspec.structs.replace(call, route=route, instead=instead.model)

@@ -3,7 +3,7 @@
 One place serves every lane. Where an answer has the right name already, it keeps its own bytes and its own ``read``.
 """
 
-import dataclasses
+import msgspec
 
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
@@ -17,16 +17,16 @@ def named(answer: Answer, call: Call) -> Answer:
     if not answer.events and not answer.complete and LateName.is_in(call.format, answer.head):
         late = LateName(call.named)
         read = _Renamed(answer.read, late).read
-        return dataclasses.replace(answer, head=late.feed(answer.head), read=read, pour=None, grown=None)
+        return msgspec.structs.replace(answer, head=late.feed(answer.head), read=read, pour=None, grown=None)
     if not answer.events:
         head = renamed(answer.head, call.named)
         grown = len(head) - len(answer.head)
-        return answer if head is answer.head else dataclasses.replace(answer, head=head, grown=grown)
+        return answer if head is answer.head else msgspec.structs.replace(answer, head=head, grown=grown)
     renaming = Renaming(call.format, call.named)
     head = renaming.feed(answer.head)
     if renaming.done:
-        return answer if head == answer.head else dataclasses.replace(answer, head=head)
-    return dataclasses.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pour=None)
+        return answer if head == answer.head else msgspec.structs.replace(answer, head=head)
+    return msgspec.structs.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pour=None)
 
 
 class _Renamed:

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_gateway.names import INTERNAL_HEADER_PREFIX
 from claude_gateway_runtime.asgi import PEER_CERTIFICATE, Incoming, Outgoing, Receive, Scope, Send
+from claude_gateway_runtime.server.corked import Corked
 from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
@@ -69,6 +70,7 @@ class Protocol(HttpToolsProtocol):
         self._limits = limits
         self._crowd = crowd
         self._origin: Origin
+        self._corked: Corked
         self._old = False
         self._age_timer: asyncio.TimerHandle | None = None
         self._asked = False
@@ -84,7 +86,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timers of the first head and of the age; make room where there are too many connections."""
-        super().connection_made(transport)
+        self._corked = Corked(transport, self.loop)
+        super().connection_made(self._corked)
         tls = transport.get_extra_info("ssl_object")
         # None unless the client showed one and the handshake verified it.
         self._certificate = None if tls is None else tls.getpeercert(binary_form=True)
@@ -133,10 +136,10 @@ class Protocol(HttpToolsProtocol):
             return not self._lost and not self.flow.write_paused and bool(cycle.chunked_encoding)
 
         def write(data: bytes) -> None:
-            cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._corked.write_now(b"%x\r\n%b\r\n" % (len(data), data))
 
         def direct(scope: Any, receive: Any, send: Any) -> Any:
-            incoming = Incoming(receive, watch=self._watch, unwatch=self._unwatch)
+            incoming = Incoming(receive, ready=cycle.message_event.is_set, watch=self._watch, unwatch=self._unwatch)
             return app(scope, incoming, Outgoing(send, writable=writable, write=write))
 
         super()._start_asgi_task(cycle, direct)
@@ -157,7 +160,8 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request; the rest of this one has the time of a head."""
+        """Send the end at once, and wait for the next request; the rest of this one has the time of a head."""
+        self._corked.flush()
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._crowd.wait(self, self._origin)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
+import msgspec
+
 from claude_gateway.contract.client import Priority
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Refused, Taken, UnavailableError
@@ -20,8 +22,7 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_runtime.asgi import Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """What one request used; all 0 if nothing was sent or nothing was reported.
 
     The tokens are those of ``gateway.wire.usage``: input, output, cache reads and cache creation are disjoint, those of

@@ -1,7 +1,8 @@
 """Who a request is from, as one value: made once per request, and used by everything that depends on the caller."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from claude_gateway.contract.client import Client
 
@@ -15,8 +16,7 @@ class Proof(StrEnum):
     CERTIFICATE = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """A caller: the client, and the person or program within it, as far as the proof names one.
 
     ``user``, ``team`` and ``groups`` come from a verified token or from the table of keys, and are empty where neither

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.admission.admission import check_further_models
 from claude_gateway_proxy.gateway.batches.asking import Asking
@@ -74,7 +76,7 @@ async def draft(asking: Asking) -> Draft:
     if first is None or target is None:  # pragma: no cover - a batch has a request
         raise AssertionError
     batch = Batch(requests=len(parts), input_tokens=sent, output_tokens=written, cost=cost)
-    return Draft(replace(first, batch=batch), target, context, parts)
+    return Draft(msgspec.structs.replace(first, batch=batch), target, context, parts)
 
 
 def _checked(asking: Asking, params: bytes) -> tuple[Call, Target]:

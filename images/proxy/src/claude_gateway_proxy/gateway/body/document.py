@@ -6,7 +6,6 @@ top-level values and leaves every other byte as the client sent it (measured: 0.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -35,8 +34,7 @@ _HALVES_LIMIT: Final = 10_000
 """A body with more of them is rejected: replacing them all would block every other request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """A request body: one JSON object, valid, with no key twice, in whatever case.
 
     ``members`` has the byte span ``(start, end)`` of each top-level value in ``raw``, in the order of ``raw``, and
@@ -176,7 +174,8 @@ def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tup
         match = _KEY.match(raw, at)
         if match is None:
             raise bad_request(f"the body has a top-level key of more than {_KEY_LIMIT} characters")
-        key = _text(match[1])
+        quoted = match[1]
+        key = _text(quoted) if b"\\" in quoted else quoted[1:-1].decode()
         value = values.get(key) if key is not None else None
         if key is None or value is None or key in members:
             raise _duplicate()

@@ -41,8 +41,7 @@ class Thinking:
     budget: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(msgspec.Struct, frozen=True):
     """What Claude Code says about the agent behind a request; empty where it says nothing.
 
     It sends the session and the ids of a subagent always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. The

@@ -28,8 +28,7 @@ class Passed:
     streamed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """The cost of an answer in nanodollars; ``certain`` is False where a price or a count is an estimate.
 
     ``saved`` and ``extra`` are what reading from the prompt cache saved, and what writing to it cost on top.

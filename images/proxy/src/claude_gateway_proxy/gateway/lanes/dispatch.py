@@ -1,8 +1,8 @@
 """The targets' own endpoints, and requests to them under the target's key or under an identity of the gateway."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -24,8 +24,7 @@ _BETAS: Final = "anthropic-beta"
 _REJECTED: Final = frozenset({401, 403})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A POST to an upstream, complete except for the headers of an identity."""
 
     url: URL

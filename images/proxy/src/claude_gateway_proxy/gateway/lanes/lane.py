@@ -1,8 +1,9 @@
 """What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
@@ -37,8 +38,7 @@ class Response(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True):
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
     ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError where

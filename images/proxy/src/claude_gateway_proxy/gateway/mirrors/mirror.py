@@ -6,11 +6,12 @@ where a pod has much to do. Nobody sees its answer, and nobody runs the tools th
 """
 
 import asyncio
-import dataclasses
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
+
+import msgspec
 
 from claude_gateway.contract.route import Mirror
 from claude_gateway_proxy.gateway.body.facts import Facts
@@ -131,7 +132,7 @@ def _copy(call: Call, mirror: Mirror) -> Call:
         mirrors=call.record,
         bytes_in=len(call.raw),
     )
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         call,
         headers=headers,
         login=(),

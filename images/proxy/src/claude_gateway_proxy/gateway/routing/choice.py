@@ -5,9 +5,10 @@ reject the request or make it wait, so that targets are chosen when the request 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.openai import is_for_responses_only, is_openais_own
@@ -55,16 +56,14 @@ class Why(StrEnum):
     EJECTION = "ejection"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A target that may answer, and the name of the lane to it."""
 
     target: Target
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The answer of ``choose``: at least one candidate, the first to be tried first.
 
     ``rule`` is the name of the route's rule that matched; None: the route's default targets. ``session`` is what stays
@@ -78,7 +77,7 @@ class Choice:
     why: Why
     session: Session | None = None
     moves_to: str | None = None
-    called: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Routed(Protocol):

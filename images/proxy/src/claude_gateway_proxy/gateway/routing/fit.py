@@ -6,8 +6,9 @@ is rather too high: it chooses among targets, and only what a request has at lea
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from claude_gateway.contract import models
 from claude_gateway.contract.route import Route
@@ -45,8 +46,7 @@ class Asked(Protocol):
     def facts(self) -> Facts: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(msgspec.Struct, frozen=True):
     """A target's window, None where it is not known; ``certain``: a longer request would be rejected there."""
 
     tokens: int | None

@@ -7,8 +7,9 @@ and Zadimoghaddam, "Consistent hashing with bounded loads" (2016).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.affinity import Key, distance, names
@@ -22,8 +23,7 @@ LEAST: Final = 8
 Rank = Callable[[Sequence[Target]], list[Target]]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """All targets, the first to be tried first.
 
     ``ejected``: a target that would come before the first one is ejected. ``full``: the one that the key belongs to is
@@ -35,7 +35,7 @@ class Order:
     ejected: bool = False
     full: bool = False
     moves_to: str | None = None
-    called: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def share(targets: Sequence[Target]) -> bool:

@@ -1,6 +1,5 @@
 """Puts verdicts into an answer: reads its events on their way, and holds back only the one that closes it."""
 
-import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,9 +39,9 @@ async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None]
 
     if answer.events:
         guarded = Guarded(answer.read, answer.head, member=_MEMBER, verdicts=verdicts)
-        return dataclasses.replace(answer, head=guarded.ready(), read=guarded.read, pour=None)
+        return msgspec.structs.replace(answer, head=guarded.ready(), read=guarded.read, pour=None)
     if answer.complete:
-        return dataclasses.replace(answer, head=await _message(answer.head, verdicts))
+        return msgspec.structs.replace(answer, head=await _message(answer.head, verdicts))
     return answer
 
 

@@ -5,12 +5,13 @@ permission for the judge's model, because the owner of the route chose it.
 """
 
 import asyncio
-import dataclasses
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from claude_gateway.contract.route import Route
 from claude_gateway.contract.target import Format, Wire
@@ -105,7 +106,7 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
     )
     call.record.asides.append(record)
     # Without the client's own login at an upstream: nobody asked it to be used for this.
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         call,
         wire=Wire.ANTHROPIC,
         format=Format.MESSAGES,

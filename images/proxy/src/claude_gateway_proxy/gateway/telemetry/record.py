@@ -6,10 +6,12 @@ conversation and no secret is ever put in.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from random import getrandbits
 from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from claude_gateway.contract import money
 from claude_gateway.contract.target import Format, Wire
@@ -86,8 +88,7 @@ class BrakedBy(NamedTuple):
     stop: Literal["soft", "hard"]
 
 
-@dataclass(slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, kw_only=True, eq=False):
     """One request. Times are ``time.monotonic()`` seconds, sizes bytes; 0 tokens means none were reported.
 
     ``status`` is 0 until the answer begins: the exchange sets it right before it sends ``http.response.start``.
@@ -111,7 +112,7 @@ class Record:
     wire: Wire
     format: Format
     started: float
-    request_id: str = field(default_factory=new_request_id)
+    request_id: str = msgspec.field(default_factory=new_request_id)
     client: str = UNKNOWN
     user: str = ""
     team: str = ""
@@ -136,7 +137,7 @@ class Record:
     attempts: int = 0
     queued: float = 0.0
     limited: str = ""
-    upstream_errors: list[FailedTry] = field(default_factory=list)
+    upstream_errors: list[FailedTry] = []
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -156,11 +157,11 @@ class Record:
     first_byte: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
-    verdicts: list[SafeguardOutcome] = field(default_factory=list)
-    repairs: list[tuple[str, str]] = field(default_factory=list)
-    judges: "Record | None" = field(default=None, repr=False)
-    mirrors: "Record | None" = field(default=None, repr=False)
-    asides: list["Record"] = field(default_factory=list)
+    verdicts: list[SafeguardOutcome] = []
+    repairs: list[tuple[str, str]] = []
+    judges: "Record | None" = None
+    mirrors: "Record | None" = None
+    asides: list["Record"] = []
 
     @property
     def all_input_tokens(self) -> int:

@@ -240,13 +240,12 @@ def _comes_first(data: bytes, start: int, key: int, path: Sequence[bytes]) -> bo
 
     Nearly all servers write the name early. A brace within a text gives a wrong False, which costs a walk.
     """
-    return (
-        data.count(b"{", start, key) == len(path)
-        and data[key - 1] != _BACKSLASH
-        and data.find(b"}", start, key) < 0
-        and data.find(b"[", start, key) < 0
-        and all(data.find(b'"%s":{' % parent, start, key) >= 0 for parent in path[:-1])
-    )
+    opened = data.count(b"{", start, key)
+    if opened != len(path) or data[key - 1] == _BACKSLASH:
+        return False
+    if data.find(b"}", start, key) >= 0 or data.find(b"[", start, key) >= 0:
+        return False
+    return opened == 1 or data[start : data.rfind(b"{", start, key)].rstrip().endswith(b'"%b":' % path[-2])
 
 
 def _walk(data: bytes, start: int, end: int, path: Sequence[bytes]) -> _Span | None:

@@ -179,11 +179,13 @@ def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
     """
     details = _details(usage, "prompt_tokens_details", "input_tokens_details")
     within = details is not _NOTHING or "prompt_tokens" in usage
-    read = _count(details, "cached_tokens") or _first(usage, _READ_NAMES)
+    read = (_count(details, "cached_tokens") if details else 0) or _first(usage, _READ_NAMES)
+    written = (_first(details, _WRITTEN_NAMES) if details else 0) or _count(usage, "cache_creation_input_tokens")
     kept = _details(usage, "cache_creation") or _details(details, "cache_creation_token_details")
-    hour = _count(kept, "ephemeral_1h_input_tokens")
-    written = _first(details, _WRITTEN_NAMES) or _count(usage, "cache_creation_input_tokens")
-    written = max(written, hour + _count(kept, "ephemeral_5m_input_tokens"))
+    hour = 0
+    if kept:
+        hour = _count(kept, "ephemeral_1h_input_tokens")
+        written = max(written, hour + _count(kept, "ephemeral_5m_input_tokens"))
     sent = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
     output, thought = _output(usage, sent)
     if not sent and not output:
@@ -212,7 +214,7 @@ def _output(usage: Mapping[str, object], sent: int) -> tuple[int, int]:
     xAI and Google count thoughts beside ``completion_tokens`` and within ``total_tokens``, others within both.
     """
     details = _details(usage, "completion_tokens_details", "output_tokens_details")
-    thought = _count(details, "reasoning_tokens") or _count(details, "thinking_tokens")
+    thought = (_count(details, "reasoning_tokens") or _count(details, "thinking_tokens")) if details else 0
     output = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
     beside = _count(usage, "total_tokens") - sent - output if sent else 0
     if beside > 0 and "completion_tokens" in usage:
@@ -229,11 +231,19 @@ def _compactions(usage: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 def _details(usage: Mapping[str, object], *names: str) -> Mapping[str, object]:
-    return next((found for name in names if isinstance(found := usage.get(name), dict)), _NOTHING)
+    for name in names:
+        found = usage.get(name)
+        if isinstance(found, dict):
+            return found
+    return _NOTHING
 
 
 def _first(usage: Mapping[str, object], names: tuple[str, ...]) -> int:
-    return next(filter(None, (_count(usage, name) for name in names)), 0)
+    for name in names:
+        count = _count(usage, name)
+        if count:
+            return count
+    return 0
 
 
 def _count(usage: Mapping[str, object], key: str) -> int:

@@ -104,36 +104,34 @@ class HttpAnswer:
             self._abort()
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the body from the connection."""
+        """Take what came of the body at one time; a sink gets it at once."""
+        sink, waiter = self._sink, self._waiter
+        if sink is not None and waiter is not None and not waiter.done():
+            try:
+                taken = sink(data)
+            except Exception as error:
+                waiter.set_exception(error)
+                taken = False
+            if taken:
+                return
+            self._sink = None
+        self._keep(data)
+        self._wake()
+
+    def end(self, rest: bytes = b"", *, error: AnswerBroken | None = None) -> None:
+        """Take the ``rest`` of the body, and its end, from the connection."""
+        if rest:
+            self._keep(rest)
+        self._ended, self._error = True, error
+        self._paused = False  # the connection may serve another answer by the time that this one is read
+        self._wake()
+
+    def _keep(self, data: bytes) -> None:
         self._parts.append(data)
         self._size += len(data)
         if self._size > _BUFFER and not self._paused:
             self._paused = True
             self._set_reading(False)
-        if self._sink is None:
-            self._wake()
-
-    def deliver(self) -> None:
-        """Hand what was fed to the sink, all that came at one time as one piece."""
-        parts, sink, waiter = self._parts, self._sink, self._waiter
-        if sink is None or waiter is None or waiter.done() or not parts:
-            return
-        try:
-            taken = sink(parts[0] if len(parts) == 1 else b"".join(parts))
-        except Exception as error:
-            waiter.set_exception(error)
-            return
-        if taken:
-            self._emptied()
-        else:
-            self._sink = None
-            self._wake()
-
-    def end(self, error: AnswerBroken | None = None) -> None:
-        """Take the end of the body from the connection."""
-        self._ended, self._error = True, error
-        self._paused = False  # the connection may serve another answer by the time that this one is read
-        self._wake()
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()

@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
         "_on_free",
         "_on_lost",
         "_parser",
+        "_pieces",
         "_requests",
         "_started",
         "_transport",
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[HttpAnswer] | None = None
         self._answer: HttpAnswer | None = None
         self._headers: list[tuple[bytes, bytes]] = []
+        self._pieces: list[bytes] = []
         self._head_size = 0
         self._content_length: int | None = None
         self._close_delimited = False
@@ -120,7 +122,8 @@ class Connection(asyncio.Protocol):
             self._fail(NotHttp(0, "the answer is not HTTP/1.1"))
             return
         if self._answer is not None:
-            self._answer.deliver()
+            if self._pieces:
+                self._answer.feed(self._taken())
         elif self._parser is parser and self._head_size > HEAD_LIMIT:
             self._fail(NotHttp(0, "the head of the answer is too large"))
 
@@ -128,12 +131,13 @@ class Connection(asyncio.Protocol):
         """End what was under way; the end of the connection is the end of a body without a declared length."""
         self._transport = None
         answer, self._answer, self._parser = self._answer, None, None
+        self._pieces = []
         if self._waiter is not None and not self._waiter.done():
             error = exc if isinstance(exc, (ssl.SSLError, OSError)) and not isinstance(exc, ConnectionError) else None
             self._waiter.set_exception(error or ConnectionClosed(unused=self._requests > 1 and not self._started))
         if answer is not None:
             complete = self._close_delimited and exc is None
-            answer.end(None if complete else AnswerBroken("the upstream broke off its answer"))
+            answer.end(error=None if complete else AnswerBroken("the upstream broke off its answer"))
         self._on_lost(self)
 
     def on_message_begin(self) -> None:
@@ -170,9 +174,8 @@ class Connection(asyncio.Protocol):
         waiter.set_result(self._answer)
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of the body on."""
-        if self._answer is not None:
-            self._answer.feed(body)
+        """Keep a piece of the body until all that came at one time is parsed."""
+        self._pieces.append(body)
 
     def on_message_complete(self) -> None:
         """End the answer, and offer the connection for the next request if both sides are done with this one."""
@@ -181,8 +184,9 @@ class Connection(asyncio.Protocol):
             self._begin_message()
             return
         answer, self._answer, self._parser = self._answer, None, None
+        rest = self._taken()
         if answer is not None:
-            answer.end()
+            answer.end(rest)
         if transport is None or parser is None:
             return
         if not parser.should_keep_alive() or transport.get_write_buffer_size() or transport.is_closing():
@@ -190,6 +194,10 @@ class Connection(asyncio.Protocol):
             return
         transport.resume_reading()
         self._on_free(self)
+
+    def _taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _begin_message(self) -> None:
         self._headers = []
@@ -209,5 +217,5 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
         if answer is not None:
-            answer.end(AnswerBroken(str(error.strerror)))
+            answer.end(self._taken(), error=AnswerBroken(str(error.strerror)))
         self.abort()
