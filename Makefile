@@ -1,7 +1,7 @@
 # The one entry point: every way to build, check, run and test this project.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= python3
+PYTHON ?= $(eval PYTHON := $(shell make/python.sh))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
