@@ -73,14 +73,19 @@ def _anthropic_stream() -> tuple[bytes, bytes, bytes]:
 
 
 def _chat_stream() -> tuple[bytes, bytes, bytes]:
-    def event(delta: dict[str, object], finish: str | None) -> dict[str, object]:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [choice]}
+    def event(*choices: dict[str, object], **more: object) -> bytes:
+        head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
+        return _sse({**head, "choices": choices, **more}, named=False)
 
+    def choice(delta: dict[str, object], finish: str | None) -> dict[str, object]:
+        return {"index": 0, "delta": delta, "finish_reason": finish}
+
+    # As with `include_usage`, which the gateway always asks for.
+    last = event(choice({}, "stop")) + event(usage=_CHAT["usage"])
     return (
-        _sse(event({"role": "assistant", "content": ""}, None), named=False),
-        _sse(event({"content": _TEXT}, None), named=False),
-        _sse(event({}, "stop"), named=False) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
+        event(choice({"role": "assistant", "content": ""}, None)),
+        event(choice({"content": _TEXT}, None)),
+        last + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
     )
 
 

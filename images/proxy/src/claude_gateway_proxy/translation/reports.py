@@ -58,6 +58,12 @@ _CODES: Final = ("code", "status_code", "statusCode", "status", "error_code", "e
 _WORDS: Final = ("message", "msg", "detail", "error_msg", "errorMsg", "error_message", "errorMessage")
 """Where documents of vendors that have no name for an error hold its number and its words."""
 
+_PARTS: Final = frozenset(
+    {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"}
+    | {"message_stop", "ping", "response.output_text.delta", "response.function_call_arguments.delta"}
+)
+"""Types of the events that most of a stream consists of, which are no vendor's error."""
+
 _NO_WORDS: Final = "the upstream reported an error without words"
 
 
@@ -125,8 +131,11 @@ def _error(document: Mapping[str, Any]) -> object:
             return found
     if choices or document.get("output") or document.get("usage"):
         return None
-    if document.get("object") == "error" or document.get("type") in ("error", "response.error"):
+    kind = document.get("type")
+    if document.get("object") == "error" or kind in ("error", "response.error"):
         return document
+    if isinstance(kind, str) and kind in _PARTS:
+        return None
     return document if _is_refusal(document) else None
 
 

@@ -7,6 +7,7 @@ from claude_gateway_proxy.translation.messages.events import Usage
 
 _SENT: Final = ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_n", "prompt_eval_count")
 _WRITTEN: Final = ("completion_tokens", "output_tokens", "candidatesTokenCount", "predicted_n", "eval_count")
+_COUNTED: Final = frozenset((*_SENT, *_WRITTEN))
 _DETAILS: Final = ("prompt_tokens_details", "input_tokens_details")
 _CACHED: Final = (
     *("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_prompt_tokens"),
@@ -19,7 +20,7 @@ _MOST: Final = 2**53
 
 def usage_of(usage: object) -> Usage | None:
     """Return the counts of an answer; None where it has none. ``input_tokens`` excludes what a cache held."""
-    if not isinstance(usage, dict) or not any(key in usage for key in (*_SENT, *_WRITTEN)):
+    if not isinstance(usage, dict) or _COUNTED.isdisjoint(usage):
         return None
     details = next((found for key in _DETAILS if isinstance(found := usage.get(key), dict)), {})
     cached = _first(details, _CACHED) or _first(usage, _CACHED)
@@ -35,12 +36,16 @@ def usage_of(usage: object) -> Usage | None:
 
 
 def _first(usage: Mapping[str, object], keys: tuple[str, ...]) -> int:
-    return next(filter(None, (_count(usage, key) for key in keys)), 0)
+    for key in keys:
+        count = _count(usage, key)
+        if count:
+            return count
+    return 0
 
 
 def _count(usage: Mapping[str, object], key: str) -> int:
     value = usage.get(key)
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return 0
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         value = int(value)
