@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_runtime.asgi import BodyTooLarge, BodyTooSlow, ClientGone, Receive, read_body
+from claude_gateway_runtime.asgi import BodyTooLarge, BodyTooSlow, ClientGone, Incoming, Receive, read_body
 
 
 def _receive(*messages: dict[str, Any]) -> Receive:
@@ -35,3 +35,14 @@ async def test_a_body_has_a_limit_a_pace_and_a_client() -> None:
         await read_body(_receive(_part(b"ab")), seconds=0.05)
     with pytest.raises(ClientGone):
         await read_body(_receive(_part(b"ab"), {"type": "http.disconnect"}))
+
+
+async def test_a_body_that_is_there_is_read_without_a_timer() -> None:
+    left = [_part(b"ab"), _part(b"cd", more=False)]
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0)
+
+    incoming = Incoming(receive, ready=lambda: True, watch=lambda _: None, unwatch=lambda _: None)
+    # Of no seconds at all, a timer would take the first one.
+    assert await read_body(incoming, seconds=0) == b"abcd"
