@@ -118,7 +118,7 @@ def _status(value: object) -> int | None:
 def _error(document: Mapping[str, Any]) -> object:
     """Return the error in a document; None where it has none."""
     error = document.get("error")
-    if error and error is not True and _says(error):
+    if error and error is not True and says_something(error):
         return error
     base = document.get("base_resp")
     if isinstance(base, dict) and base.get("status_code") not in (0, None, "0"):
@@ -126,7 +126,7 @@ def _error(document: Mapping[str, Any]) -> object:
     choices = document.get("choices")
     if isinstance(choices, list):
         inner = (choice.get("error") for choice in choices[:1] if isinstance(choice, dict))
-        found = next((each for each in inner if each and _says(each)), None)
+        found = next((each for each in inner if each and says_something(each)), None)
         if found is not None:
             return found
     if choices or document.get("output") or document.get("usage"):
@@ -154,8 +154,8 @@ def _number(code: object) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _says(error: object) -> bool:
+def says_something(error: object) -> bool:
     """Return whether an ``error`` member says something: some servers send empty ones with every chunk."""
     if isinstance(error, dict):
         return any(value not in (None, "", 0, "0", False) for value in error.values())
-    return isinstance(error, str | list)
+    return isinstance(error, str | list) and bool(error)

@@ -117,6 +117,12 @@ class Writer:
             yield from self._begin("text", TextBlock())
         yield self._delta(TextDelta(text))
 
+    def end_text(self) -> Iterator[Event]:
+        """End the block of text, if one is open: what follows is a text of its own."""
+        if self._open == "text":
+            yield from self._flush()
+            yield from self._close()
+
     def call(self, key: object, *, ident: object, name: str, signature: object = None) -> Iterator[Event]:
         """Begin a tool call; ``key`` identifies it among the calls of this answer."""
         if self._stops.met:

@@ -1,6 +1,7 @@
 """An answer of OpenAI's Responses as events of Messages, whole or event by event."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
@@ -10,35 +11,51 @@ from claude_gateway_proxy.translation.decoding import Halves
 from claude_gateway_proxy.translation.ends import reason_of
 from claude_gateway_proxy.translation.messages.events import Event
 from claude_gateway_proxy.translation.messages.writer import Writer
-from claude_gateway_proxy.translation.reports import reported, status_of
+from claude_gateway_proxy.translation.reports import reported, says_something, status_of
+from claude_gateway_proxy.translation.responses.items import CALL, MESSAGE, REASONING, Item, Items
 from claude_gateway_proxy.translation.usage import usage_of
 from claude_gateway_proxy.translation.words import words_of
 
-_TEXTS: Final = ("response.output_text.delta", "response.refusal.delta", "response.text.delta")
-_THOUGHTS: Final = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
-_ARGUMENTS: Final = ("response.function_call_arguments.delta", "response.function_call_arguments.done")
+_PIECES: Final = {
+    **dict.fromkeys(("response.output_text.delta", "response.refusal.delta", "response.text.delta"), MESSAGE),
+    **dict.fromkeys(("response.reasoning_summary_text.delta", "response.reasoning_text.delta"), REASONING),
+    **dict.fromkeys(("response.reasoning_summary.delta", "response.reasoning.delta"), REASONING),
+}
+"""Events with a piece of a text. The last two are those of older vLLM and of the Agents' SDK."""
+
+_TEXTS: Final = {
+    **dict.fromkeys(("response.output_text.done", "response.text.done"), (MESSAGE, "text")),
+    "response.refusal.done": (MESSAGE, "refusal"),
+    "response.content_part.done": (MESSAGE, "part"),
+    **dict.fromkeys(("response.reasoning_summary_text.done", "response.reasoning_text.done"), (REASONING, "text")),
+    **dict.fromkeys(("response.reasoning_summary.done", "response.reasoning.done"), (REASONING, "text")),
+    "response.reasoning_summary_part.done": (REASONING, "part"),
+}
+"""Events with the whole of a text, which some servers send without its pieces, and where it is."""
+
+_ARGUMENTS: Final = {
+    "response.function_call_arguments.delta": "delta",
+    "response.function_call_arguments.done": "arguments",
+}
+_ITEMS: Final = (MESSAGE, REASONING, CALL)
 _ENDS: Final = ("response.completed", "response.incomplete", "response.done")
 _FAILURES: Final = ("response.failed", "response.error", "response.cancelled", "error")
-
-Place = int | str
+_PARAGRAPH: Final = "\n\n"
+"""What parts the parts of a summary."""
 
 
 class ResponsesReader:
-    """Reads the events of one response; items come one after the other.
-
-    An item is known by its place in the output, or by its id where a server leaves the place out.
-    """
+    """Reads the events of one response. What an event repeats of an earlier one is not written twice."""
 
     def __init__(self, writer: Writer) -> None:
         """Write to ``writer``."""
         self._writer = writer
         self._calls = Calls()
-        self._keys: dict[Place, int] = {}
-        self._halves: dict[bool, Halves] = {True: Halves(), False: Halves()}
+        self._items = Items()
+        self._halves = {MESSAGE: Halves(), REASONING: Halves()}
+        self._message: Item | None = None
         self._reason = "stop"
-        self._begun: set[object] = set()
-        self._streamed: set[object] = set()
-        self._done: set[object] = set()
+        self._begun = False
         self.ended = False
 
     def event(self, event: Mapping[str, Any]) -> Iterator[Event]:
@@ -46,25 +63,21 @@ class ResponsesReader:
 
         Raises Broken and Reported where the upstream says that it failed.
         """
-        kind, place, delta = event.get("type"), _place(event), event.get("delta")
-        item = event.get("item")
-        if kind in _TEXTS:
-            self._streamed.add(place)
-            yield from self._writer.text(self._halves[False].whole(text_of(delta)))
-        elif kind in _ARGUMENTS:
-            yield from self._arguments(event, place, whole=kind.endswith(".done"))
-        elif kind in _THOUGHTS:
-            yield from self._thinking(text_of(delta), place, event.get("summary_index"))
-        elif kind == "response.output_item.added" and isinstance(item, dict):
-            yield from self._begin(item, place)
-        elif kind == "response.output_item.done" and isinstance(item, dict):
-            yield from self._finish(item, place)
-        elif kind in _ENDS:
+        name = str(event.get("type"))
+        if kind := _PIECES.get(name):
+            yield from self._said(self._items.of_piece(event, kind), text_of(event.get("delta")), part=_part(event))
+        elif name in _ARGUMENTS:
+            yield from self._arguments(event, self._items.of_piece(event, CALL), event.get(_ARGUMENTS[name]))
+        elif name in ("response.output_item.added", "response.output_item.done"):
+            yield from self._item(event, done=name.endswith("done"))
+        elif name in _TEXTS:
+            yield from self._whole_text(event, *_TEXTS[name])
+        elif name in _ENDS:
             response = event.get("response")
             yield from self.whole(response if isinstance(response, dict) else {})
-        elif kind in _FAILURES:
+        elif name in _FAILURES:
             raise failed(event)
-        elif event.get("object") == "response" and "output" in event:
+        elif "output" in event and (event.get("object") == "response" or "type" not in event):
             yield from self.whole(event)
 
     def whole(self, response: Mapping[str, Any]) -> Iterator[Event]:
@@ -72,36 +85,75 @@ class ResponsesReader:
         self._end(response)
         output = response.get("output")
         for number, item in enumerate(output if isinstance(output, list) else ()):
-            if isinstance(item, dict) and not self._is_known(item, number):
-                yield from self._begin(item, number)
-                yield from self._finish(item, number)
+            self._begun = True
+            if isinstance(item, dict) and item.get("type") in _ITEMS:
+                yield from self._finish(item, self._items.of_output(item, number))
+        text = response.get("output_text")
+        if not self._begun and isinstance(text, str) and text:
+            self._begun = True
+            yield from self._writer.text(Halves().whole(text))
 
     def end(self) -> Iterator[Event]:
-        """End the answer. Raises Broken where the upstream did not."""
-        if not self.ended:
-            begun = self._begun or self._streamed
-            raise Broken(f"the upstream ended its answer before {'its end' if begun else 'it began'}")
-        for halves, write in ((self._halves[True], self._writer.thinking), (self._halves[False], self._writer.text)):
-            yield from write(halves.rest())
+        """End the answer. Raises Broken where the upstream did not, or where it says nothing."""
+        if not self.ended or (not self._begun and self._reason == "stop"):
+            raise Broken(f"the upstream ended its answer before {'its end' if self._begun else 'it began'}")
+        yield from self._writer.thinking(self._halves[REASONING].rest())
+        yield from self._writer.text(self._halves[MESSAGE].rest())
         for piece in list(self._calls.end(cut=self._reason != "stop")):
             yield from self._piece(piece)
         yield from self._writer.finish(self._reason)
 
-    def _is_known(self, item: Mapping[str, Any], number: int) -> bool:
-        """Whether an item of the whole response was streamed: servers leave places out, or write new ids."""
-        if {number, item.get("id"), item.get("call_id")} & (self._begun | self._done | self._streamed):
-            return True
-        return item.get("type") == "message" and None in self._streamed
+    def _said(self, item: Item, text: str, *, part: object = None) -> Iterator[Event]:
+        """Write a piece of a text or of reasoning; messages are blocks of their own, parts of a summary paragraphs."""
+        self._begun = True
+        begins = item.add(part, text)
+        text = self._halves[item.kind].whole(text)
+        if item.kind == REASONING:
+            return self._writer.thinking(_PARAGRAPH + text if begins else text)
+        before, self._message = self._message, item
+        found = self._writer.text(text)
+        return found if before is None or before is item else chain(self._writer.end_text(), found)
 
-    def _begin(self, item: Mapping[str, Any], place: Place | None) -> Iterator[Event]:
-        self._begun |= {each for each in (place, item.get("id"), item.get("call_id")) if isinstance(each, int | str)}
-        if item.get("type") == "function_call":
-            yield from self._call(item, place, arguments="")
+    def _whole_text(self, event: Mapping[str, Any], kind: str, name: str) -> Iterator[Event]:
+        """Read the whole of a part, of which only what was not streamed is written."""
+        value = event.get(name)
+        if isinstance(value, dict) and value.get("type") == "reasoning_text":
+            kind = REASONING
+        item, part = self._items.of_piece(event, kind), _part(event)
+        said = "".join(item.parts.get(part if part in item.parts else None, ()))
+        if rest := _unsaid(text_of([value]), said):
+            yield from self._said(item, rest, part=part)
 
-    def _call(self, item: Mapping[str, Any], place: Place | None, *, arguments: object) -> Iterator[Event]:
-        key = self._keys.setdefault(place if place is not None else str(item.get("call_id")), len(self._keys))
-        function = {"name": item.get("name"), "arguments": arguments}
-        for piece in list(self._calls.read({"index": key, "id": item.get("call_id"), "function": function})):
+    def _item(self, event: Mapping[str, Any], *, done: bool) -> Iterator[Event]:
+        item = event.get("item")
+        if not isinstance(item, dict):
+            return
+        self._begun = True
+        if item.get("type") not in _ITEMS:
+            return
+        found = self._items.of_event(event, item, done=done)
+        if done:
+            yield from self._finish(item, found)
+        elif found.kind == CALL:
+            yield from self._call(item, found, arguments="")
+
+    def _arguments(self, event: Mapping[str, Any], item: Item, arguments: object) -> Iterator[Event]:
+        """Read a piece of a call's arguments, or the whole, of which only what was not streamed is written."""
+        self._begun = True
+        if "delta" not in event:
+            arguments = self._rest(item, arguments)
+        if arguments:
+            item.add(None, arguments if isinstance(arguments, str) else "")
+        yield from self._call(event, item, arguments=arguments)
+
+    def _rest(self, item: Item, arguments: object) -> object:
+        if not item.parts:
+            return arguments
+        return _unsaid(arguments, item.said()) if isinstance(arguments, str) else None
+
+    def _call(self, call: Mapping[str, Any], item: Item, *, arguments: object) -> Iterator[Event]:
+        function = {"name": call.get("name"), "arguments": arguments}
+        for piece in list(self._calls.read({"index": item.number, "id": call.get("call_id"), "function": function})):
             yield from self._piece(piece)
 
     def _piece(self, piece: Begin | Arguments) -> Iterator[Event]:
@@ -109,36 +161,25 @@ class ResponsesReader:
             return self._writer.call(piece.key, ident=piece.ident, name=piece.name)
         return self._writer.arguments(piece.key, piece.text)
 
-    def _arguments(self, event: Mapping[str, Any], place: Place | None, *, whole: bool) -> Iterator[Event]:
-        if place is None or (whole and place in self._streamed):
+    def _finish(self, item: Mapping[str, Any], found: Item) -> Iterator[Event]:
+        """Read an item that is complete; what of it was not streamed is written now."""
+        done, found.done = found.done, True
+        if found.kind == CALL:
+            if not done:
+                yield from self._finish_call(item, found)
             return
-        self._streamed.add(place)
-        yield from self._call(event, place, arguments=event.get("arguments" if whole else "delta"))
-
-    def _thinking(self, delta: str, place: Place | None, part: object) -> Iterator[Event]:
-        """A piece of reasoning; the parts of a summary are paragraphs."""
-        here = (place, part if isinstance(part, int | str) else None)
-        if here not in self._streamed and place in self._streamed:
-            yield from self._writer.thinking("\n\n")
-        self._streamed |= {place, here}
-        yield from self._writer.thinking(self._halves[True].whole(delta))
-
-    def _finish(self, item: Mapping[str, Any], place: Place | None) -> Iterator[Event]:
-        """An item that is complete; what of it was not streamed is written now."""
-        kind, streamed = item.get("type"), place in self._streamed
-        self._done |= {each for each in (place, item.get("id"), item.get("call_id")) if isinstance(each, int | str)}
-        if kind == "function_call":
-            yield from self._call(item, place, arguments=None if streamed else item.get("arguments"))
-            key = self._keys[place if place is not None else str(item.get("call_id"))]
-            for piece in list(self._calls.finish(key)):
-                yield from self._piece(piece)
-            yield from self._writer.end_call(key)
-        elif kind == "reasoning":
-            if not streamed:
-                yield from self._writer.thinking(_reasoning_text(item))
+        is_message = found.kind == MESSAGE
+        whole = text_of(item.get("content")) if is_message else _reasoning_text(item)
+        if rest := _unsaid(whole, found.said("" if is_message else _PARAGRAPH)):
+            yield from self._said(found, rest, part=next(reversed(found.parts), None))
+        if not is_message and not done:
             yield from self._kept(item)
-        elif kind == "message" and not streamed:
-            yield from self._writer.text(Halves().whole(text_of(item.get("content"))))
+
+    def _finish_call(self, item: Mapping[str, Any], found: Item) -> Iterator[Event]:
+        yield from self._call(item, found, arguments=self._rest(found, item.get("arguments")))
+        for piece in list(self._calls.finish(found.number)):
+            yield from self._piece(piece)
+        yield from self._writer.end_call(found.number)
 
     def _kept(self, item: Mapping[str, Any]) -> Iterator[Event]:
         """What OpenAI wants back of a reasoning item; without its encrypted content it would only refuse it."""
@@ -150,7 +191,7 @@ class ResponsesReader:
 
     def _end(self, response: Mapping[str, Any]) -> None:
         status = response.get("status")
-        if status in ("failed", "cancelled"):
+        if status in ("failed", "cancelled") or says_something(response.get("error")):
             raise failed({"response": response})
         if status in ("queued", "in_progress"):
             raise Broken("the upstream ended its answer before its end")
@@ -175,16 +216,24 @@ def failed(event: Mapping[str, Any]) -> BadAnswer:
     return reported(event) or Reported(words, status=status_of(event), document=event)
 
 
-def _place(event: Mapping[str, Any]) -> Place | None:
-    place = event.get("output_index", event.get("item_id"))
-    return place if isinstance(place, int | str) else None
+def _part(event: Mapping[str, Any]) -> object:
+    """Return the number of the part that an event is of; None where it has none."""
+    part = event.get("content_index")
+    if part is None:
+        part = event.get("summary_index")
+    return part if isinstance(part, int) else None
+
+
+def _unsaid(whole: str, said: str) -> str:
+    """Return what of a whole text was not said; nothing where it says something else than its pieces."""
+    return whole[len(said) :] if whole.startswith(said) else ""
 
 
 def _reasoning_text(item: Mapping[str, Any]) -> str:
     for name in ("summary", "content"):
         parts = item.get(name)
-        texts = (Halves().whole(text_of(part)) for part in parts) if isinstance(parts, list) else ()
-        found = "\n\n".join(filter(None, texts))
+        texts = map(text_of, parts) if isinstance(parts, list) else ()
+        found = _PARAGRAPH.join(filter(None, texts))
         if found:
             return found
     return ""
