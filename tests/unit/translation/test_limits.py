@@ -88,6 +88,19 @@ TOO_LONG = {
     "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs.": None,
     "Total message token length exceed model limit (131072 tokens).": None,
     "Prompt tokens too long": None,
+    "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens. Please reduce "
+    "the length of the messages.": (300000, 272000),
+    "Unable to submit request because the input token count is 1200000 but model only supports up to 1048576.": (
+        1200000,
+        1048576,
+    ),
+    "Too many input tokens: 140000, max 131072": (140000, 131072),
+    "Input too long: 140000 tokens exceeds the 131072 limit": (140000, 131072),
+    "context length exceeded: 140000 > 131072": (140000, 131072),
+    "Prompt tokens limit exceeded: 40000 > 32000": (40000, 32000),
+    "the input prompt 140000 is above the limit 131072": (140000, 131072),
+    "This model supports a maximum of 131072 tokens, but 140000 were given": (140000, 131072),
+    "the maximum sequence length is 131072 but the input has 140000 tokens": (140000, 131072),
     "Prompt 超长": None,
     "litellm.ContextWindowExceededError: litellm.BadRequestError": None,
 }
@@ -175,6 +188,17 @@ OUTPUT = {
     "8192.": MostOutput(4096, of_model=True),
     "max_tokens 参数非法, 取值范围为 [1, 131072]": MostOutput(131072, of_model=True),
     "invalid params, max_tokens must be in the range of (0, 40960]": MostOutput(40960, of_model=True),
+    "The parameter `max_completion_tokens` specified in the request are not valid: integer above maximum value, "
+    "expected a value <= 12288, but got 32000 instead.": MostOutput(12288, of_model=True),
+    "max_tokens (32000) is too large for this model: at most 16384": MostOutput(16384, of_model=True),
+    "Value for max_tokens is too high. Max: 8192": MostOutput(8192, of_model=True),
+    "max_tokens: must be lower than 8193": MostOutput(8192, of_model=True),
+    "expected max_tokens <= 8192, got 32000": MostOutput(8192, of_model=True),
+    "max_tokens cannot exceed 8192": MostOutput(8192, of_model=True),
+    "max_tokens limit is 8192": MostOutput(8192, of_model=True),
+    "Model output limit is 8192 tokens; requested 32000.": MostOutput(8192, of_model=True),
+    "This request would exceed the model's max output token limit of 8192": MostOutput(8192, of_model=True),
+    "Output tokens requested (32000) exceed maximum (8192)": MostOutput(8192, of_model=True),
 }
 
 

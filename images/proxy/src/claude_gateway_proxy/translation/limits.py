@@ -63,6 +63,12 @@ _OUTPUT: Final = _any(
     r"maximum tokens you requested exceeds the model limit of <most>",
     rf"{_FIELD} value of \d+ but the supported range is from 1 \(inclusive\) to <above> \(exclusive\)",
     rf"maximum (?:allowed )?(?:value|number) (?:of|for) `?{_FIELD}`? is `?<most>",
+    rf"{_FIELD}{_NEAR}(?:cannot|can't|must not|may not) (?:exceed|be (?:greater|larger|more|higher) than) `?<most>",
+    rf"{_FIELD}`?['\"]? (?:<=|(?:limit|allowed) (?:is|of)) <most>",
+    rf"{_FIELD}{_NEAR}too (?:large|high|big)\D{{1,80}}?(?:max(?:imum)?|at most|limit)\D{{1,20}}<most>",
+    rf"{_FIELD}`?['\"]?:? (?:must|should|has to) be (?:lower|less|smaller) than `?<above>",
+    r"output (?:tokens? )?(?:limit|allowed) (?:is|of) <most>",
+    r"output tokens requested \(\d+\) exceeds? (?:the )?max(?:imum)?\D{1,20}<most>",
 )
 _PROMPT: Final = _any(
     r"prompt is too long: <sent> tokens > <most> maximum",
@@ -72,7 +78,7 @@ _PROMPT: Final = _any(
     r"maximum prompt length is <most> but the request contains <sent> tokens",
     r"prompt token count of <sent> exceeds the limit of <most>",
     r"input token count \(?<sent>\)? exceeds the maximum number of tokens allowed \(?<most>",
-    r"input token count is <sent> but the model only supports up to <most>",
+    r"input token count is <sent> but (?:the )?model only supports up to <most>",
     rf"contains <sent> tokens{_NEAR}with <most> maximum context length",
     r"(?:input|prompt)(?: length| size| token count)?:? \(?(?:length:? )?\(?<sent>(?: tokens)?\)? "
     r"(?:is (?:longer|greater|larger) than|exceeds?)\D{1,300}<most>",
@@ -89,6 +95,12 @@ _PROMPT: Final = _any(
     r"current length is <sent> while limit is <most>",
     r"limit:? <most>, requested:? <sent>, please reduce",
     r"must have less than <most> tokens\. given: <sent>",
+    r"limit of <most> tokens\.? your (?:messages|input|prompt) resulted in <sent>",
+    r"(?:too many (?:input|prompt) tokens|(?:input|prompt) (?:is )?too long)\D{1,20}<sent>\D{1,60}<most>",
+    r"(?:prompt|input|context)\D{1,60}<sent>(?: tokens)? > <most>",
+    r"(?:prompt|input)\D{1,20}<sent>(?: tokens)? is above the (?:limit|maximum) (?:of )?<most>",
+    r"(?:maximum|length) (?:of|is) <most>(?: tokens)?,? but (?:(?:the|your) (?:input|prompt|request) "
+    r"(?:has|is|contains) |got |received )?<sent> (?:tokens|were)",
 )
 _TOO_LONG: Final = re.compile(
     r"maximum context length|context length|context[ _]?window|context size|context_length_exceeded|prompt is too long"
@@ -148,7 +160,7 @@ def most_output(text: str) -> MostOutput | None:
 
 def is_too_long(text: str) -> bool:
     """Whether an upstream says that a prompt does not fit."""
-    return _TOO_LONG.search(text) is not None
+    return _TOO_LONG.search(text) is not None or _counted(text) is not None
 
 
 def too_long(text: str) -> TooLong | None:
