@@ -217,6 +217,7 @@ TEXTS: dict[str, tuple[list[Any], list[tuple[str, str]]]] = {
         [delta({"reasoning_details": [{"type": "reasoning.summary", "summary": "hm"}, None, {"text": 5}]})],
         [("thinking", "hm")],
     ),
+    "a choice without its list": ([{"choices": {"index": 0, "delta": {"content": "hello"}}}], [("text", "hello")]),
     "another choice": (
         [{"choices": [{"index": 1, "delta": {"content": "x"}}, {"index": 2, "delta": {"content": "y"}}]}],
         [("text", "x")],
@@ -338,6 +339,36 @@ def test_a_cut_or_empty_answer_is_never_a_complete_one(chunks: list[Any]) -> Non
     assert str(raised.value).startswith("the upstream ")
 
 
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        # The server's reader of calls lost the call.
+        [delta({"role": "assistant", "content": ""}), DONE],
+        [delta({"reasoning_content": "I call it"}), DONE],
+        [{"choices": [{"message": {"content": None, "tool_calls": []}, "finish_reason": "tool_calls"}]}],
+        # Nothing was written, as the upstream's own count says.
+        [delta({"role": "assistant", "content": ""}), STOP, {"usage": {"prompt_tokens": 9, "completion_tokens": 0}}],
+    ],
+)
+def test_an_end_without_what_it_promises_is_broken(chunks: list[Any]) -> None:
+    with pytest.raises(Broken, match="before it began"):
+        answer(*chunks)
+
+
+def test_a_model_may_have_nothing_to_say() -> None:
+    counted = {"usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    assert answer(delta({"role": "assistant", "content": ""}), STOP, counted).stop_reason == "end_turn"
+    assert said(answer(delta({"content": "done"}), DONE)) == [("text", "done")]
+
+
+def test_where_servers_put_the_reason_and_the_stop_that_they_met() -> None:
+    assert answer(delta({"content": "x"}), delta({"finish_reason": "length"})).stop_reason == "max_tokens"
+    assert answer(delta({"content": "x"}), delta({}, {"type": "length", "length": 9})).stop_reason == "max_tokens"
+    for name in ("stop_reason", "matched_stop"):
+        met = answer(delta({"content": "x"}), {"choices": [{"delta": {}, "finish_reason": "stop", name: "END"}]})
+        assert (met.stop_reason, met.stop_sequence) == ("stop_sequence", "END")
+
+
 def test_a_call_cut_by_the_limit_says_so() -> None:
     assert answer(called(piece(0, "c1", "Bash", '{"command":"rm -r')), delta({}, "length")).stop_reason == "max_tokens"
 
@@ -371,6 +402,7 @@ def test_counts_that_are_none() -> None:
     "chunks",
     [
         [called(piece(0, "f1", "Bash", A, extra_content={"google": {"thought_signature": "c2ln"}}))],
+        [called(piece(0, "f1", "Bash", A, extra_content={"vertex": {"thought_signature": "c2ln"}}))],
         [called(piece(0, "f1", "Bash", A, provider_specific_fields={"thought_signature": "c2ln"}))],
         [
             called(piece(0, "f1", "Bash", A)),

@@ -104,6 +104,9 @@ def test_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         (b'data: {"a":1}\n\ndata: [DONE]\n\n', Form.EVENTS),
         (b': ping\n\nevent: x\ndata: {"a":1,"type":"x"}\n\n', Form.EVENTS),
         (b'data: [{"a":1}]\n\n', Form.EVENTS),
+        (b'data: {"a":1}\ndata: {"a":1}\ndata: [DONE]\n', Form.EVENTS),
+        (b'data: data: {"a":1}\n\ndata: {"a":1}{"a":1}\n\n', Form.EVENTS),
+        (b'"{\\"a\\":1}"', Form.DOCUMENT),
         (b'event: ping\ndata: pong\n\ndata:\n\ndata: 5\n\ndata: keep-alive\n\ndata: {"a":1}\n\n', Form.EVENTS),
     ],
 )
@@ -133,6 +136,14 @@ def test_what_is_no_answer(data: bytes) -> None:
     assert "<" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["response", "result", "data"])
+def test_a_completion_within_a_wrapper(name: str) -> None:
+    completion = {"choices": [{"message": {"content": "hello"}}]}
+    assert read(json.dumps({"success": True, "code": 200, name: completion}).encode()) == [completion]
+    for other in ({name: {"a": 1}}, {"type": "response.created", name: completion}):
+        assert read(json.dumps(other).encode()) == [other]
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b"\xef\xbb", b": ping\n\n", b"data: [DONE]\n\n", b"data: [DONE]"])
 def test_nothing_is_no_document(data: bytes) -> None:
     assert read(data) == []
@@ -154,6 +165,7 @@ REPORTS = {
     "FastAPI's list": ({"detail": [{"loc": ["body", "x"], "msg": "the reason", "type": "value_error"}]}, 500),
     "Cloudflare's": ({"errors": [{"message": "the reason", "code": 5007}], "success": False}, 500),
     "AWS'": ({"message": "the reason"}, 500),
+    "AWS', of other services": ({"Code": "Throttling", "Message": "the reason"}, 500),
     "a flag": ({"error": True, "message": "the reason"}, 500),
     "Spring's": ({"status": 503, "error": "Service Unavailable", "message": "the reason"}, 503),
     "OpenRouter's": (

@@ -5,7 +5,7 @@ answer, and take a web page for an empty one. So each answer is read by the tran
 get it as OpenAI itself would write it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ import msgspec
 
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
-from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, counts_of
+from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, choices_of, counts_of
 from claude_gateway_proxy.translation.documents import Document, Documents
 from claude_gateway_proxy.translation.names import call_id
 
@@ -63,7 +63,7 @@ def whole(content: bytes, path: str) -> bytes:
     for document in documents:
         _listen(document)
         found = {**found, **{name: value for name, value in document.items() if value is not None}}
-        for choice in _choices(document):
+        for choice in choices_of(document):
             choices.setdefault(choice.get("index"), _Choice()).add(choice)
     if not choices:
         raise Broken("the upstream's answer has no choices")
@@ -105,7 +105,7 @@ class Stream:
             return _event(document)
         _listen(document)
         choices = [
-            self._choices.setdefault(choice.get("index"), _Choice()).delta(choice) for choice in _choices(document)
+            self._choices.setdefault(choice.get("index"), _Choice()).delta(choice) for choice in choices_of(document)
         ]
         return _event({**document, "choices": choices})
 
@@ -116,10 +116,10 @@ class _Choice:
     def __init__(self) -> None:
         self._chunks = Chunks()
         self._pieces: list[Piece] = []
-        self._first: Document = {}
+        self._first: Mapping[str, Any] = {}
         self._is_ended = False
 
-    def add(self, choice: Document) -> None:
+    def add(self, choice: Mapping[str, Any]) -> None:
         """Read a part of a choice that is given as a whole."""
         self._first = self._first or choice
         self._pieces += self._chunks.read({"choices": [choice]})
@@ -135,7 +135,7 @@ class _Choice:
         rest = {name: value for name, value in self._first.items() if name not in ("delta", "message", "text")}
         return {**rest, "index": number, "message": message, "finish_reason": self._chunks.reason}
 
-    def delta(self, choice: Document) -> Document:
+    def delta(self, choice: Mapping[str, Any]) -> Document:
         """Return a part of a streamed choice; its end has all that is left. Raises Broken where it is not complete."""
         pieces = list(self._chunks.read({"choices": [choice]}))
         reason = None
@@ -170,13 +170,6 @@ def _event(document: Document) -> bytes:
         for character, escaped in _LINE_ENDS:
             data = data.replace(character, escaped)
     return b"data: " + data + b"\n\n"
-
-
-def _choices(document: Document) -> Iterator[Document]:
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict):
-            yield choice
 
 
 def _fields(pieces: list[Piece]) -> Document:

@@ -4,6 +4,8 @@ Servers answer a request for a stream with one document, one for a document with
 bytes say which of them it is: no line of an event stream begins with ``{``, ``[`` or ``<``.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
@@ -22,6 +24,12 @@ _MARK: Final = b"\xef\xbb\xbf"
 _DONE: Final = (b"[DONE]", b'"[DONE]"', b"[done]", b"DONE")
 _NAMELESS: Final = (b"", b"message", b"data", b"chunk", b"completion")
 """Names of events whose data must be JSON; under any other one, what is not JSON is a sign of life."""
+
+_BETWEEN: Final = re.compile(r"(?:[ \t\r\n]|data:|\[DONE\])*+")
+"""What may stand between the documents of one event."""
+
+_WRAPPERS: Final = ("response", "result", "data")
+_DECODER: Final = json.JSONDecoder(strict=False)
 
 Document = dict[str, Any]
 
@@ -130,6 +138,8 @@ def _of_event(event: ServerEvent) -> Iterator[Document]:
     if not failed and (not data or data in _DONE):
         return
     value = decode(data) if data else {}
+    if value is MALFORMED and not failed and (several := _several(data)):
+        value = several
     if value is MALFORMED:
         text = data.decode("utf-8", "replace")
         if is_page(text):
@@ -158,18 +168,37 @@ def _failed(value: object) -> Reported:
 
 
 def _of_text(text: bytes) -> Iterator[Document]:
-    """Return the document that a text is, or those of its lines."""
+    """Return the document that a text is, or those of its lines; some proxies send the whole as JSON within JSON."""
     value = decode(text)
+    if isinstance(value, str):
+        value = decode(value.encode("utf-8", "surrogatepass"))
     if value is not MALFORMED:
         if not isinstance(value, Mapping | list):
             raise Broken("the upstream's answer is not a JSON object")
         yield from _checked(value)
         return
-    lines = [decode(line) for each in text.split(b"\n") if (line := each.strip()) and line not in _DONE]
-    if not lines or not all(isinstance(line, dict) for line in lines):
+    documents = _several(text)
+    if not documents:
         raise Broken("the upstream's answer is not JSON, or is cut off")
-    for line in lines:
-        yield from _checked(line)
+    yield from _checked(documents)
+
+
+def _several(data: bytes) -> list[Document]:
+    """Return the documents of an event whose lines are events of their own, or that stand in a row; none for others.
+
+    Some servers leave out the empty line behind an event, or write the name of the field twice.
+    """
+    text, at = data.decode("utf-8", "replace"), 0
+    found: list[Document] = []
+    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr] # it matches nothing, too
+        try:
+            document, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return []
+        if not isinstance(document, dict):
+            return []
+        found.append(document)
+    return found
 
 
 def _checked(value: object) -> Iterator[Document]:
@@ -178,4 +207,14 @@ def _checked(value: object) -> Iterator[Document]:
             error = reported(document)
             if error is not None:
                 raise error
-            yield document
+            yield _unwrapped(document)
+
+
+def _unwrapped(document: Document) -> Document:
+    """Return the chat completion that a document wraps; the document itself where it wraps none."""
+    if "choices" not in document and "type" not in document:
+        for name in _WRAPPERS:
+            inner = document.get(name)
+            if isinstance(inner, dict) and "choices" in inner:
+                return inner
+    return document

@@ -44,6 +44,9 @@ def reason_of(word: object) -> str | None:
 
     A word that nobody knows is the end of an answer like any other. Raises Broken where the server itself failed.
     """
+    if isinstance(word, dict):
+        # SGLang's own format has the kind of the reason beside what it met.
+        word = word.get("type")
     if not word or not isinstance(word, str):
         return None
     reason = _REASONS.get(word)

@@ -55,7 +55,7 @@ _NUMBERS: Final[dict[int, int]] = {
 """Vendors' own numbers."""
 
 _CODES: Final = ("code", "status_code", "statusCode", "status", "error_code", "errorCode")
-_WORDS: Final = ("message", "msg", "detail", "error_msg", "errorMsg", "error_message", "errorMessage")
+_WORDS: Final = ("message", "Message", "msg", "detail", "error_msg", "errorMsg", "error_message", "errorMessage")
 """Where documents of vendors that have no name for an error hold its number and its words."""
 
 _PARTS: Final = frozenset(

@@ -109,6 +109,11 @@ class Calls:
         self._by_ident: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
 
+    @property
+    def begun(self) -> bool:
+        """Whether the answer has a call."""
+        return bool(self._calls)
+
     def read(self, pieces: object) -> Iterator[Begin | Arguments]:
         """Read the ``tool_calls`` of one chunk."""
         found = pieces if isinstance(pieces, list) else [pieces] if isinstance(pieces, dict) else []
@@ -247,11 +252,11 @@ def _index(value: object) -> int | None:
 
 
 def _signature(piece: Mapping[str, Any]) -> object:
-    """Return the signature of a thought: Google's own endpoint has it in ``extra_content``, others next to the call."""
+    """Return the signature of a thought: Google's own endpoints have it in ``extra_content``, others at the call."""
     extra = piece.get("extra_content")
-    google = extra.get("google") if isinstance(extra, dict) else None
+    extra = extra if isinstance(extra, dict) else {}
     own = piece.get("provider_specific_fields")
-    for place in (google, piece, own):
+    for place in (extra.get("google"), extra.get("vertex"), piece, own):
         if isinstance(place, dict):
             for name in ("thought_signature", "thoughtSignature"):
                 if isinstance(place.get(name), str):

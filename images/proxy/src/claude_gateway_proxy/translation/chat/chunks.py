@@ -70,9 +70,8 @@ class Chunks:
     def read(self, document: Mapping[str, Any]) -> Iterator[Piece]:
         """Return what a chunk, or a whole completion, says. Raises Broken where the upstream says that it failed."""
         self._count(document)
-        choices = document.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and self._is_ours(choice):
+        for choice in choices_of(document):
+            if self._is_ours(choice):
                 self._documents += 1
                 yield from self._choice(choice)
 
@@ -105,12 +104,23 @@ class Chunks:
             if not (self._is_whole and self._documents == 1):
                 raise Broken("the upstream ended its answer before its end")
             self.reason = "stop"
+        if self._is_empty():
+            raise Broken("the upstream ended its answer before it began")
         for kind, halves in self._halves.items():
             if rest := halves.rest():
                 yield Said(kind, rest)
         left = list(self._calls.end(cut=self.reason in ("length", "content_filter")))
         yield from self._released()
         yield from left
+
+    def _is_empty(self) -> bool:
+        """Return whether the answer says nothing where the upstream says that it does, or that it wrote nothing."""
+        if self._calls.begun or any(self._cumulative["text"]):
+            return False
+        # A server's reader of calls lost them.
+        is_lost = self.reason == "tool_calls"
+        is_unwritten = self.reason == "stop" and self.usage is not None and self.usage.output_tokens == 0
+        return is_lost or (is_unwritten and not any(self._cumulative["thinking"]))
 
     def _is_ours(self, choice: Mapping[str, Any]) -> bool:
         """Whether a choice is the first of the answer: there can be only one in Messages."""
@@ -121,7 +131,7 @@ class Chunks:
 
     def _choice(self, choice: Mapping[str, Any]) -> Iterator[Piece]:
         delta, message = choice.get("delta"), choice.get("message")
-        reason = choice.get("finish_reason")
+        reason = choice.get("finish_reason") or _reason_within(delta)
         if isinstance(delta, dict) and delta:
             yield from self._message(delta)
         elif isinstance(message, dict):
@@ -131,9 +141,9 @@ class Chunks:
             yield from self._message({"content": choice["text"]})
         if reason:
             self.reason = reason_of(reason) or self.reason
-        matched = choice.get("stop_reason")
+        matched = choice.get("stop_reason") or choice.get("matched_stop")
         if isinstance(matched, str) and matched and not is_reason(matched):
-            # vLLM names the stop sequence that it met.
+            # vLLM and SGLang name the stop sequence that they met.
             self.stop_sequence = whole(matched)
 
     def _message(self, message: Mapping[str, Any], *, last: bool = False) -> Iterator[Piece]:
@@ -190,15 +200,26 @@ class Chunks:
             self.usage = counts
 
 
+def choices_of(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Return the choices of a chunk, or of a whole completion; some servers send one without a list."""
+    choices = document.get("choices")
+    for choice in choices if isinstance(choices, list) else (choices,):
+        if isinstance(choice, dict):
+            yield choice
+
+
+def _reason_within(delta: object) -> object:
+    return delta.get("finish_reason") if isinstance(delta, dict) else None
+
+
 def counts_of(document: Mapping[str, Any]) -> Usage | None:
     """Return the upstream's own counts, wherever its vendor puts them."""
     found = usage_of(document.get("usage"))
     if found is not None:
         return found
-    choices = document.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
+    first = next(choices_of(document), None)
     places = [document.get("x_groq"), document.get("usage_metadata"), document.get("timings")]
-    if isinstance(first, dict):
+    if first is not None:
         places += [first.get("usage"), first.get("delta"), first.get("message")]
     for place in places:
         if isinstance(place, dict):
