@@ -6,7 +6,7 @@ import pytest
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm import fields
-from claude_gateway_proxy.litellm.unsupported import check_fields
+from claude_gateway_proxy.litellm.unsupported import check_fields, check_strict
 from claude_gateway_runtime.failure import Failure
 
 
@@ -51,3 +51,19 @@ def test_one_text_in_a_list_is_one_text() -> None:
 def test_several_texts_are_rejected_by_name(more: dict[str, Any]) -> None:
     with pytest.raises(Failure, match=f"{next(iter(more))}: "):
         completions(**more)
+
+
+@pytest.mark.parametrize("tool", [{"name": "a"}, {"type": "function", "function": {"name": "a"}}])
+def test_a_strict_tool_is_strict_or_named(tool: dict[str, Any]) -> None:
+    def asked(provider: str, model: str, strict: object) -> None:
+        inner = tool.get("function", tool)
+        given = {**tool, "function": {**inner, "strict": strict}} if "function" in tool else {**tool, "strict": strict}
+        check_strict({"tools": [tool, given]}, provider=provider, model=f"{provider}/{model}")
+
+    for provider, model in (("gemini", "gemini-2.5-pro"), ("anthropic", "m"), ("bedrock", "amazon.nova-pro-v1:0")):
+        with pytest.raises(Failure, match=r"tools\.1\.strict: is not supported for this model, send strict: false"):
+            asked(provider, model, True)
+        asked(provider, model, False)
+        asked(provider, model, None)
+    asked("openai", "gpt-5", True)
+    asked("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", True)

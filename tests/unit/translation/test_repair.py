@@ -291,6 +291,49 @@ def test_a_field_that_a_server_refuses_in_its_own_words(
     assert repairs.after(MODEL, refusal(words), {"messages": []}) is None, "it would fail again"
 
 
+CALLED: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [{"id": "a"}, {"id": "b"}]}
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "changed"),
+    [
+        (
+            "Unable to submit request because function call `default_api:a` in the 2. content block is missing a "
+            "`thought_signature`.",
+            "signatures",
+            {
+                "tool_calls": [
+                    {"id": "a", "extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}},
+                    {"id": "b"},
+                ]
+            },
+        ),
+        ("messages.1.content: Input should be a valid string", "content", {"content": ""}),
+        ("Invalid value for 'content': expected a string, got null.", "content", {"content": ""}),
+        ("content is required for assistant message", "content", {"content": ""}),
+    ],
+)
+def test_what_a_server_wants_of_earlier_calls(words: str, name: str, changed: dict[str, Any]) -> None:
+    user = {"role": "user", "content": "hi"}
+    repairs = memory()
+    fields = {"messages": [user, CALLED, user]}
+    repaired = {"messages": [user, CALLED | changed, user]}
+    assert repairs.after(MODEL, refusal(words), fields) == (repaired, name)
+    assert repairs.after(MODEL, refusal(words), repaired) is None
+    assert repairs.learn(MODEL, refusal(words), name) == name
+
+
+def test_reasoning_items_that_a_model_does_not_take() -> None:
+    item = {"type": "reasoning", "summary": [], "encrypted_content": "x"}
+    fields = {"input": [item], "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"}}
+    words = refusal("Item 'rs_1' of type 'reasoning' was provided without its required following item.")
+    assert memory().after(MODEL, words, fields) == ({**fields, "input": []}, "thoughts")
+    assert memory().learn(MODEL, words, "thoughts") is None
+    words = refusal("Encrypted content is not supported with this model.")
+    rest = {name: value for name, value in fields.items() if name != "include"}
+    assert memory().after(MODEL, words, fields) == (rest, "include")
+
+
 def test_a_forced_choice_where_thinking_cannot_be_turned_off() -> None:
     words = refusal("tool_choice 'required' is incompatible with thinking enabled")
     repairs = memory()
@@ -391,6 +434,7 @@ WORDED = Model("t", "openai/m", worded=True)
         ("At most 0 image(s) may be provided in one request.", ["images"], True),
         ("Invalid content type. image_url is only supported by certain models.", ["images"], True),
         ("This model does not support image input.", ["images"], True),
+        ("unsupported content type: image_url", ["images"], True),
         ("messages[1].content must be a string", ["images"], True),
     ],
 )

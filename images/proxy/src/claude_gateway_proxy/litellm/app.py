@@ -25,7 +25,7 @@ from claude_gateway_proxy.litellm.regular import Heard, heard
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.litellm.tracing import trace_of, traced
-from claude_gateway_proxy.litellm.unsupported import check_fields
+from claude_gateway_proxy.litellm.unsupported import check_fields, check_strict
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.documents import Document
@@ -160,6 +160,7 @@ class App:
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
+            check_strict(wanted, provider=target.provider, model=model)
         repaired = Model(target.id, model, worded=options is not None)
         asked, translation = translated(wanted, format=format, options=options, target=target)
         fields, names = self._repairs.known(repaired, translation)

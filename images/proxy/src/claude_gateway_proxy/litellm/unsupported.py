@@ -21,6 +21,31 @@ _SILENT: Final[Mapping[str, tuple[object, ...]]] = {
 words, and clients send them with every request."""
 
 
+_STRICT_LOST: Final = frozenset(
+    ["anthropic", "gemini", "hosted_vllm", "perplexity", "replicate", "vertex_ai", "vertex_ai_beta", "watsonx", "xai"]
+)
+"""Providers on the way to which LiteLLM drops that a tool is strict."""
+
+
+def check_strict(fields: Mapping[str, Any], *, provider: str, model: str) -> None:
+    """Check that calls of strict tools are held to their schemas. Raises Failure (400) that names the first other one.
+
+    A caller who asks for it does not check the arguments of a call.
+    """
+    for number, tool in enumerate(fields.get("tools", ())):
+        function = tool.get("function", tool)
+        if isinstance(function, Mapping) and function.get("strict") is True and _loses(provider, model):
+            raise bad_request(f"tools.{number}.strict: is not supported for this model, send strict: false")
+
+
+def _loses(provider: str, model: str) -> bool:
+    if provider != "bedrock":
+        return provider in _STRICT_LOST
+    from litellm.llms.bedrock.common_utils import bedrock_converse_supports_strict_tools
+
+    return not bedrock_converse_supports_strict_tools(model.partition("/")[2])
+
+
 def check_fields(library: Any, fields: Mapping[str, Any], *, format: Format, provider: str, model: str) -> None:
     """Check that LiteLLM passes on what changes an answer. Raises Failure (400) that names the first other field."""
     asked = [name for name, silent in _SILENT.items() if name in fields and fields[name] not in silent]

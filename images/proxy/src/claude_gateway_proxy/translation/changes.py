@@ -12,6 +12,9 @@ _DEFAULT: Final = "medium"
 PLACEHOLDER: Final = " "
 """Stands for reasoning that is not known, where a server wants some back: it looks whether there is any."""
 
+_NO_SIGNATURE: Final = "skip_thought_signature_validator"
+"""What Google documents for calls that no Gemini made (ai.google.dev/gemini-api/docs/thought-signatures)."""
+
 
 def without(fields: Json, names: Iterable[str]) -> Json:
     """The fields without those of these names."""
@@ -84,6 +87,16 @@ def with_prefix(fields: Json) -> Json:
     if last.get("role") != "assistant" or last.get("prefix"):
         return fields
     return {**fields, "messages": [*fields["messages"][:-1], {**last, "prefix": True}]}
+
+
+def with_signatures(fields: Json) -> Json:
+    """The fields with Google's word for a thought of another model, at the first call of each turn that has none."""
+    return _with_history(fields, _signed)
+
+
+def with_content(fields: Json) -> Json:
+    """The fields with an empty text in place of none."""
+    return _with_history(fields, _with_text)
 
 
 def without_top_p(fields: Json) -> Json:
@@ -181,6 +194,18 @@ def _without_thought(message: Json) -> Json | None:
         return message
     kept = [block for block in content if not (isinstance(block, dict) and block.get("type") == "thinking")]
     return message if len(kept) == len(content) else {**message, "content": kept}
+
+
+def _signed(message: Json) -> Json:
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or not calls or not isinstance(calls[0], dict) or "extra_content" in calls[0]:
+        return message
+    extra = {"google": {"thought_signature": _NO_SIGNATURE}}
+    return {**message, "tool_calls": [{**calls[0], "extra_content": extra}, *calls[1:]]}
+
+
+def _with_text(message: Json) -> Json:
+    return {**message, "content": ""} if "role" in message and message.get("content") is None else message
 
 
 def _with_thought(message: Json) -> Json:

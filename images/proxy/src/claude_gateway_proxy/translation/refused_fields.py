@@ -32,6 +32,14 @@ _WANTED: Final = pattern(
     r"\b(pass(ed)?|sent|send) back\b|\bmissing\b|\brequired\b|\bmust be (present|provided|included)\b"
 )
 _UNREADABLE: Final = pattern(r"\bencrypted[ _]content\b.{0,300}?(verified|decrypted|parsed)")
+_UNENCRYPTED: Final = pattern(r"\bencrypted content\b.{0,40}\bnot supported\b")
+_ALONE: Final = pattern(r"\bof type ['\"`]?reasoning['\"`]? was provided without\b")
+_UNSIGNED: Final = pattern(r"\bmissing an? [`'\"]?thought_?signature")
+_NULL: Final = pattern(
+    r"\bcontent\b.{0,80}?(\bnull\b|\bnone\b|\brequired\b|\b(valid|be an?) string\b)|\bnull\b.{0,40}?\bcontent\b"
+)
+"""Words of servers that want a text beside a call, even an empty one."""
+
 _TOOL_CHOICE: Final = pattern(r"\btool_?choice\b")
 _EFFORT: Final = pattern(r"\b(reasoning_?effort|reasoning\.effort|effort)\b")
 _EFFORTS: Final = pattern(r"[\"'`\[( ,](none|default|minimal|low|medium|high|xhigh|max)(?=[\"'`\]), .;]|$)")
@@ -83,6 +91,10 @@ def _of_fields(words: str) -> list[Repair]:
         found.append(Repair("results_last", changes.with_results_last, lasting=True))
     if _LAST.search(words):
         found.append(Repair("prefix", changes.with_prefix, lasting=True))
+    if _UNSIGNED.search(words):
+        found.append(Repair("signatures", changes.with_signatures, lasting=True))
+    if _NULL.search(words):
+        found.append(Repair("content", changes.with_content, lasting=True))
     if _SWITCH.search(words):
         found.append(Repair("thinking_switch", changes.with_thinking_off, lasting=True))
     return found
@@ -92,10 +104,12 @@ def _of_thinking(words: str) -> list[Repair]:
     # OpenAI shows summaries to organisations that it has verified.
     if _SUMMARIES.search(words):
         return [Repair("summaries", changes.without_summaries, lasting=True)]
-    if _UNREADABLE.search(words):
+    if _UNREADABLE.search(words) or _ALONE.search(words):
         # What was encrypted for another account, as after a failover to its key; what comes from now on can be read.
         return [Repair("thoughts", changes.without_thoughts, lasting=False)]
     found: list[Repair] = []
+    if _UNENCRYPTED.search(words):
+        found.append(Repair("include", _without("include"), lasting=True))
     if _THOUGHTS.search(words) and _WANTED.search(words):
         found.append(Repair("placeholders", changes.with_thoughts, lasting=True))
     elif _THOUGHTS.search(words):
