@@ -86,6 +86,18 @@ def test_several_choices() -> None:
     assert [choice["index"] for choice in streamed({"choices": both})[0]["choices"]] == [0, 1]
 
 
+def test_a_choice_that_nobody_asked_for_is_left_out() -> None:
+    both = {"choices": [{"index": at, "delta": {"content": f"{at}"}, "finish_reason": None} for at in (0, 1)]}
+    heard.set(Heard())
+    assert deltas(both, delta({"content": "a"}, "stop")) == [{"content": "0"}, {"content": "a"}]
+    answer = {"choices": [{"index": at, "message": {"content": f"{at}"}, "finish_reason": "stop"} for at in (0, 1)]}
+    assert [each["index"] for each in json.loads(whole(json.dumps(answer).encode(), CHAT))["choices"]] == [0]
+    heard.set(Heard(choices=2))
+    with pytest.raises(Broken):
+        deltas(both, delta({"content": "a"}, "stop"))
+    heard.set(None)
+
+
 @pytest.mark.parametrize(
     "documents",
     [

@@ -127,7 +127,7 @@ class App:
             return
         dialled.set(target.dial)
         schemas.budget.set(Budget(len(body)))
-        heard.set(Heard())
+        heard.set(Heard(choices=wanted.get("n")))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
         try:

@@ -5,7 +5,7 @@ answer, and take a web page for an empty one. So each answer is read by the tran
 get it as OpenAI itself would write it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,8 +35,9 @@ _RESPONSES: Final = "/responses"
 class Heard:
     """What an upstream itself said of its counts; ``regular`` where it was listened to."""
 
-    def __init__(self) -> None:
-        """Begin before the answer."""
+    def __init__(self, *, choices: object = None) -> None:
+        """Begin before the answer, of which ``choices`` were asked for."""
+        self.choices = choices if isinstance(choices, int) and choices > 1 else 1
         self.regular = False
         self.usage: Usage | None = None
 
@@ -63,7 +64,7 @@ def whole(content: bytes, path: str) -> bytes:
     for document in documents:
         _listen(document)
         found = {**found, **{name: value for name, value in document.items() if value is not None}}
-        for choice in choices_of(document):
+        for choice in _asked_for(document, choices):
             choices.setdefault(choice.get("index"), _Choice()).add(choice)
     if not choices:
         raise Broken("the upstream's answer has no choices")
@@ -105,7 +106,8 @@ class Stream:
             return _event(document)
         _listen(document)
         choices = [
-            self._choices.setdefault(choice.get("index"), _Choice()).delta(choice) for choice in choices_of(document)
+            self._choices.setdefault(choice.get("index"), _Choice()).delta(choice)
+            for choice in _asked_for(document, self._choices)
         ]
         return _event({**document, "choices": choices})
 
@@ -191,6 +193,14 @@ def _fields(pieces: list[Piece]) -> Document:
     if calls:
         found["tool_calls"] = list(calls.values())
     return found
+
+
+def _asked_for(document: Document, known: Mapping[object, "_Choice"]) -> Iterator[Mapping[str, Any]]:
+    """Return the choices of a document that were asked for: the first ones. Nobody waits for the end of others."""
+    ear = heard.get()
+    for choice in choices_of(document):
+        if ear is None or choice.get("index") in known or len(known) < ear.choices:
+            yield choice
 
 
 def _completed(documents: list[Document]) -> Any:
