@@ -25,7 +25,7 @@ from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.gateway.wire.error_events import reports_error
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.resets import retry_after
-from claude_gateway_proxy.translation.limits import TooLong
+from claude_gateway_proxy.translation.limits import TooLong, too_long
 from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
@@ -213,7 +213,7 @@ def _reported(opening: sse.Reported, call: Call, mask: Mask) -> AttemptFailed:
     if status == 400:
         words = mask.text(opening.words)[:_WORDS_MOST]
         reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
-        return AttemptFailed(reply, kind=None, retry=False, too_long=errors.refuses_length(reply) or TooLong())
+        return AttemptFailed(reply, kind=None, retry=False, too_long=too_long(words) or TooLong())
     seconds = retry_after(status, (), opening.words, now=datetime.now(UTC))
     failure = errors.upstream_error(call.route.name, status)
     failure.retry_after = None if seconds is None else str(math.ceil(seconds))
@@ -228,9 +228,12 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if not 400 <= status < 600:
         return AttemptFailed(errors.stream_broken(route), kind=UpstreamError.BROKEN, retry=True)
     reply = await _wording(response, mask)
-    too_long = errors.refuses_length(reply) if status in _OF_THE_REQUEST else None
-    if too_long is not None and not is_anthropic(target.base_url):
-        reply = errors.in_known_words(reply, format=call.format, request_id=call.record.request_id)
+    length = None
+    if status in _OF_THE_REQUEST:
+        words = errors.words_of_refusal(reply)
+        length = errors.refuses_length(reply, words)
+        if length is not None and not is_anthropic(target.base_url):
+            reply = errors.in_known_words(reply, words, format=call.format, request_id=call.record.request_id)
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
     said = _logged_words(reply, call=call, target=target)
@@ -253,7 +256,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
         retry=retry,
         said=said,
         verdict=verdict,
-        too_long=too_long,
+        too_long=length,
         retry_after=seconds,
     )
 

@@ -1,6 +1,12 @@
 """The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
 
-from claude_gateway_proxy.gateway.errors.long_prompts import in_known_words, is_known, refused_length, refuses_length
+from claude_gateway_proxy.gateway.errors.long_prompts import (
+    in_known_words,
+    is_known,
+    refused_length,
+    refuses_length,
+    words_of_refusal,
+)
 from claude_gateway_proxy.gateway.errors.relayed import Relayed, relayed, words
 from claude_gateway_proxy.gateway.errors.render import envelope, render
 from claude_gateway_proxy.gateway.errors.request import (
@@ -119,5 +125,6 @@ __all__ = [
     "upstream_redirected",
     "upstream_refused_key",
     "words",
+    "words_of_refusal",
     "wrong_method",
 ]

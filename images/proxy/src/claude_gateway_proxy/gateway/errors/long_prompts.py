@@ -22,12 +22,16 @@ _READ_MOST: Final = 16 * 1024
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length"})
 
 
-def in_known_words(upstream: Relayed, *, format: Format, request_id: str) -> Relayed:
+def words_of_refusal(upstream: Relayed) -> str | None:
+    """Return what a refusal says; ``upstream.body`` is plain and without keys."""
+    return words_of(upstream.body[:_READ_MOST].decode("utf-8", "replace"))
+
+
+def in_known_words(upstream: Relayed, said: str | None, *, format: Format, request_id: str) -> Relayed:
     """Return the refusal as the vendor of the format would word it; ``upstream`` itself where it says something else.
 
-    ``upstream.body`` is plain and without keys.
+    ``said`` are its words.
     """
-    said = _words(upstream)
     if said is None or most_output(said) is not None or not is_too_long(said):
         return upstream
     known = is_known(said) if format is Format.MESSAGES else _CODE.encode() in upstream.body
@@ -49,14 +53,9 @@ def refused_length(words: str, *, format: Format, request_id: str, headers: Head
     return Relayed(400, headers=[*headers, (b"content-type", b"application/json")], body=body)
 
 
-def refuses_length(upstream: Relayed) -> TooLong | None:
-    """Return what a refusal says of a request that is too long; None where it says something else."""
-    said = _words(upstream)
+def refuses_length(upstream: Relayed, said: str | None) -> TooLong | None:
+    """Return what a refusal, with the words ``said``, says of a request that is too long; None for any other."""
     found = None if said is None else too_long(said)
     if found is None and _CODE.encode() in upstream.body[:_READ_MOST] and most_output(said or "") is None:
         return TooLong()
     return found
-
-
-def _words(upstream: Relayed) -> str | None:
-    return words_of(upstream.body[:_READ_MOST].decode("utf-8", "replace"))
