@@ -459,6 +459,16 @@ def test_one_image_that_is_wrong_is_the_callers(words: str) -> None:
     assert memory().after(WORDED, refusal(words), {"messages": [{"role": "user", "content": [image]}]}) is None
 
 
+def test_an_image_that_a_router_has_no_endpoint_for() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    fields = {"messages": [{"role": "user", "content": [image]}], "reasoning_effort": "high"}
+    words = Refusal(404, "No endpoints found that support image input")
+    found = memory().after(WORDED, words, fields)
+    assert found is not None
+    assert found[1] == "images"
+    assert memory().after(WORDED, Refusal(404, "The model does not support reasoning_effort"), fields) is None
+
+
 def test_what_a_user_says_behind_results() -> None:
     words = refusal("Unexpected role 'user' after role 'tool'")
     call = {"role": "assistant", "tool_calls": [{}]}

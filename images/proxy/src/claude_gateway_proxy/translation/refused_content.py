@@ -10,7 +10,8 @@ _FORMAT: Final = pattern(
 )
 _WITH_OTHERS: Final = pattern(r"\btools?\b|\bfunctions?\b|\bstream|together|combin|\bwith reasoning|invalid schema")
 _IMAGES: Final = pattern(
-    r"\bunknown variant [`'\"]?image_url|\bat most 0 image|\brequired for image input|\bnot a multi-?modal model"
+    r"\bno endpoints found that support image"
+    r"|\bunknown variant [`'\"]?image_url|\bat most 0 image|\brequired for image input|\bnot a multi-?modal model"
     r"|\b(image_url|images?|vision)\b.{0,80}?\b(not|n[o']t|only)( yet| currently)? (support|available|allowed|enabled)"
     r"|\b(image_url|images?|vision)\b.{0,80}?\bunsupported\b|\bunsupported\b.{0,40}?\b(image_url|images?|vision)\b"
     r"|\b(not|n[o']t)( yet| currently)? (support|accept|allow)\w* .{0,40}?\b(image_url|images?|vision|multi-?modal)\b"

@@ -13,7 +13,8 @@ _READ_MOST: Final = 4_000
 """Characters of a refusal that are read."""
 
 _PARAM_MOST: Final = 64
-_STATUSES: Final = (400, 413, 422)
+STATUSES: Final = frozenset({400, 404, 413, 422})
+"""Statuses of refusals that another form of the request may save; OpenRouter has no endpoint (404) for an image."""
 
 
 _OF_THIS_REQUEST: Final = pattern(
@@ -64,9 +65,11 @@ _SWITCH: Final = pattern(r"\benable_thinking\b.{0,60}\bfalse\b")
 
 def repairs_of(refusal: Refusal) -> list[Repair]:
     """Return what may help after a refusal, the likeliest first."""
-    if refusal.status not in _STATUSES:
+    if refusal.status not in STATUSES:
         return []
     words = refusal.words[:_READ_MOST]
+    if refusal.status == 404:
+        return of_content(words)
     most = most_output(words)
     if most is not None:
         return [Repair("output", lambda fields: changes.within(fields, most.tokens), lasting=most.of_model)]

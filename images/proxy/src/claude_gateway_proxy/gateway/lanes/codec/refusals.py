@@ -16,6 +16,7 @@ from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.refused_fields import STATUSES
 from claude_gateway_proxy.translation.repair import TRIES_MOST, Model, Repairs
 from claude_gateway_proxy.translation.words import param_of, words_of
 from claude_gateway_runtime.asgi import Headers
@@ -61,7 +62,7 @@ class Repairing:
         tried: list[tuple[Refusal, str]] = []
         while True:
             response = await send(fields)
-            if response.status not in _OF_THE_REQUEST:
+            if response.status not in STATUSES:
                 break
             refused = await _read(response)
             changed = self._repairs.after(asked, refused.refusal, fields)
