@@ -96,6 +96,9 @@ def gather(
                 continue
             if not documents:
                 problems.append(findings.of_passed_over(path, "the file holds no object"))
+            elif path != source and manifests.other_json(path, documents):
+                problems.append(findings.of_passed_over(path, "it has no `kind`, so it is taken for another program's"))
+                documents = []
             filled = [_fill(document, variables) for document in documents]
             found[path] = tuple(document for document, _ in filled)
             problems.extend(finding for _, unset in filled for finding in unset)
@@ -129,11 +132,11 @@ def decide_on(gathered: Gathered, *, rules: Settings) -> Decision:
 
 
 def load(sources: Sequence[Path], variables: Mapping[str, str], *, rules: Settings | None = None) -> Decision:
-    """Read and decide once. Raises Trouble if there are no YAML files."""
+    """Read and decide once. Raises Trouble if there are no files."""
     gathered = gather(sources, variables)
     if not gathered.files and not gathered.findings:
         where = ", ".join(str(source) for source in sources)
-        raise Trouble(f"no YAML files in {where}", fix="Pass a folder with *.yaml or *.yml files, or a file, with -f.")
+        raise Trouble(f"no YAML or JSON files in {where}", fix=manifests.WANTED)
     return decide_on(gathered, rules=rules or settings())
 
 

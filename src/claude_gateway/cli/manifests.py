@@ -1,4 +1,4 @@
-"""Reads YAML files as manifests that know the position of each field."""
+"""Reads YAML and JSON files as manifests that know the position of each field."""
 
 import re
 import stat
@@ -13,8 +13,13 @@ from claude_gateway.cli import mistakes
 
 T = TypeVar("T")
 
-SUFFIXES: Final = (".yaml", ".yml")
+_JSON: Final = ".json"
+SUFFIXES: Final = (".yaml", ".yml", _JSON)
+"""As `kubectl apply -f FOLDER` reads them; JSON is YAML."""
+WANTED: Final = "Pass a folder with *.yaml, *.yml or *.json files, or a file, with -f."
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ESCAPES: Final = re.compile(r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+"""In JSON, a character beyond 16 bits is a pair of escapes, which YAML does not have."""
 _DEEPEST: Final = 64
 _INDEX: Final = re.compile(r"\[(\d+)\]\.?")
 
@@ -61,14 +66,14 @@ class Document:
 
 
 def files(source: Path) -> list[Path]:
-    """List the YAML files of a folder (not of subfolders), sorted; of a file, the file. Raises OSError if missing."""
+    """List the files of a folder (not of subfolders), sorted; of a file, the file. Raises OSError if missing."""
     if not stat.S_ISDIR(source.stat().st_mode):
         return [source]
     return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".") and p.is_file())
 
 
 def passed_over(source: Path) -> list[tuple[Path, str]]:
-    """List what looks like a YAML file in a folder but is not read, each with the reason."""
+    """List what looks like a YAML or JSON file in a folder but is not read, each with the reason."""
     if not source.is_dir():
         return []
     found = []
@@ -84,11 +89,18 @@ def passed_over(source: Path) -> list[tuple[Path, str]]:
     return found
 
 
+def other_json(path: Path, documents: Sequence[Document]) -> bool:
+    """Return whether a JSON file is probably of another program, such as a package.json or a key file of Google."""
+    return path.suffix == _JSON and not any({"kind", "apiVersion"} & set(each.manifest) for each in documents)
+
+
 def parse(text: str, *, path: Path) -> list[Document]:
     """Parse the manifests of one file; the items of a ``kind: List`` are separate manifests.
 
     Raises UnreadableFileError; its message never quotes the file.
     """
+    if path.suffix == _JSON:
+        text = _ESCAPES.sub(_character, text)
     return _parsed(lambda: list(_documents(text, path=path)), text, path=path)
 
 
@@ -97,12 +109,18 @@ def mapping(text: str, *, path: Path) -> Document:
     return _parsed(lambda: _mapping(text, path=path), text, path=path)
 
 
+def _character(escapes: re.Match[str]) -> str:
+    if escapes[1] is None:
+        return escapes[0]
+    return bytes.fromhex(escapes[1] + escapes[2]).decode("utf-16-be")
+
+
 def _parsed(parser: Callable[[], T], text: str, *, path: Path) -> T:
     try:
         return parser()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        known = mistakes.of_line(text, mark.line) if mark else None
+        known = mistakes.of_line(text, mark.line) if mark and path.suffix != _JSON else None
         if known is not None and mark is not None:
             raise UnreadableFileError(Place(path, mark.line + 1, mark.column + 1), known[0], fix=known[1]) from None
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)

@@ -36,7 +36,7 @@ def files(*, required: bool = True) -> Callable[[F], F]:
         type=click.Path(exists=True, path_type=Path),
         multiple=True,
         required=required,
-        help="Folder with *.yaml and *.yml files (without subfolders), or one file. Repeatable.",
+        help="Folder with *.yaml, *.yml and *.json files (without subfolders), or one file. Repeatable.",
     )
 
 

@@ -18,6 +18,7 @@ from claude_gateway.cli import (
     config_state,
     file_changes,
     live,
+    manifests,
     options,
     ownlogins,
     present,
@@ -262,7 +263,7 @@ class ServeSession:
             raise Trouble("nothing is served: a file cannot be read", fix="Fix it, and start again.")
         if not loaded.decision.gathered.files:
             where = ", ".join(map(str, self._options.sources))
-            raise Trouble(f"no YAML files in {where}", fix="Pass a folder with *.yaml or *.yml files with -f.")
+            raise Trouble(f"no YAML or JSON files in {where}", fix=manifests.WANTED)
         return loaded.plan.bundle
 
     def _children(self, home: Path) -> Sequence[children.Child]:

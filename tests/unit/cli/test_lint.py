@@ -84,6 +84,18 @@ def test_a_conflict_within_a_file_names_the_line(tmp_path: Path) -> None:
     assert "which is older or comes first by name (line " in call("lint", "-f", tmp_path).stdout
 
 
+def test_json_serves_like_yaml_and_that_of_another_program_is_a_warning(good: Path) -> None:
+    (good / "more.json").write_text(json.dumps(builders.route("more", models=["more-*"])))
+    (good / "package.json").write_text('{"name": "app", "version": "1.0.0"}')
+    outcome = call("lint", "-f", good)
+    assert outcome.code == 0
+    assert f"{good}/package.json:1:1: warning: it has no `kind`" in outcome.stdout
+    assert "2 routes and 1 client would serve" in outcome.stdout + outcome.stderr
+    assert call("lint", "-f", good / "package.json").code == 1, "a file that is named is meant"
+    (good / "wrong.json").write_text('{"apiVersion": "claudegateway.io/v1alpha1", "metadata": {"name": "x"}}')
+    assert f"{good}/wrong.json:1:1: error: " in call("lint", "-f", good).stdout
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n---\n"])
 def test_a_file_without_an_object_is_a_warning(good: Path, text: str) -> None:
     (good / "empty.yaml").write_text(text)
@@ -187,7 +199,7 @@ def test_targets_on_this_machine_can_be_refused(tmp_path: Path) -> None:
 def test_a_folder_without_yaml_is_a_mistake(tmp_path: Path) -> None:
     outcome = call("lint", "-f", tmp_path)
     assert outcome.code == 1
-    assert "no YAML files" in outcome.stderr
+    assert "no YAML or JSON files" in outcome.stderr
 
 
 def test_usage_mistakes_are_2() -> None:

@@ -96,12 +96,22 @@ def test_the_values_of_a_document_are_not_in_its_repr() -> None:
     assert "v" not in repr(manifests.parse(TEXT, path=Path("n"))[1]).replace("Document(path=PosixPath('n'))", "")
 
 
-def test_a_folder_gives_its_yaml_files_and_no_others(tmp_path: Path) -> None:
-    for name in ("b.yml", "a.yaml", "c.txt", ".hidden.yaml", "d.yaml~"):
+def test_a_folder_gives_its_yaml_and_json_files_and_no_others(tmp_path: Path) -> None:
+    for name in ("b.yml", "a.yaml", "c.txt", ".hidden.yaml", "d.yaml~", "f.json", "g.jsonl"):
         (tmp_path / name).write_text("")
     (tmp_path / "e.yaml").mkdir()
-    assert [path.name for path in manifests.files(tmp_path)] == ["a.yaml", "b.yml"]
+    assert [path.name for path in manifests.files(tmp_path)] == ["a.yaml", "b.yml", "f.json"]
     assert manifests.files(tmp_path / "a.yaml") == [tmp_path / "a.yaml"]
+
+
+def test_json_is_read_as_programs_write_it() -> None:
+    text = '{\n\t"kind": "List",\n\t"items": [{"a": "\\ud83d\\ude00 \\/ \\\\ud83d\\\\ude00"}]\n}\n'
+    (document,) = manifests.parse(text, path=Path("x.json"))
+    assert document.manifest == {"a": "\U0001f600 / \\ud83d\\ude00"}
+    assert str(document.place("a")) == "x.json:3:13"
+    with pytest.raises(UnreadableFileError, match="not valid YAML: while") as caught:
+        manifests.parse('{\n\t"a": 1,\n\t"b" 2\n}', path=Path("x.json"))
+    assert caught.value.place.line == 3
 
 
 def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
