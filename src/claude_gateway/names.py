@@ -113,6 +113,8 @@ class Reason(StrEnum):
     """A warning: the client lists certificates, but nothing in the installation verifies any."""
     TOO_MANY_SECRETS = "TooManySecrets"
     """More secrets of HS256 are in use than a token can be tried with."""
+    TOO_MANY_BUDGETS = "TooManyBudgets"
+    """More Budgets of a namespace name the same client, team or group than one request can ask for money."""
     CREDENTIAL_NOT_FOUND = "CredentialNotFound"
     """No ClaudeCredential of this name exists in the namespace."""
     CREDENTIAL_NOT_USABLE = "CredentialNotUsable"

@@ -66,7 +66,7 @@ class BudgetSpec(Spec):
         description=(
             "GatewayClients of this namespace whose requests it pays for; `*` is every client. In the release's own "
             "namespace, `*` is every client of every namespace, and `namespace/name` and `namespace/*` are those of "
-            "another. Default: none."
+            "another. At most 16 Budgets of a namespace name the same client. Default: none."
         ),
     )
     teams: Annotated[tuple[Text, ...], Items("team", most=256, unique=True)] | None = Field(

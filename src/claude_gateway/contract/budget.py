@@ -10,6 +10,8 @@ from claude_gateway.contract.base import Contract
 ANY: Final = "*"
 LONGEST_CHAIN: Final = 8
 """Budgets that pay for one request, one the parent of the other."""
+MOST_OF_ONE: Final = 16
+"""Budgets of one namespace that name the same client, team or group: each request asks all of them for money."""
 
 
 class Period(StrEnum):

@@ -4,12 +4,13 @@ A mistake never switches a budget off: what cannot be used of it (a parent, a su
 out, and the rest counts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.api.budget import BudgetSpec
 from claude_gateway.contract import money, tenancy
-from claude_gateway.contract.budget import ANY, LONGEST_CHAIN, Action, Budget, Period
+from claude_gateway.contract.budget import ANY, LONGEST_CHAIN, MOST_OF_ONE, Action, Budget, Period
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
 from claude_gateway.names import Kind, Reason
@@ -27,6 +28,10 @@ class Budgets:
     problems: tuple[Problem, ...]
 
 
+_Counted = tuple[str, str, str]
+"""A namespace, a field of its Budgets, and a name in that field."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What budgets may name: the budgets themselves, the clients, and the teams of keys."""
@@ -40,18 +45,25 @@ class _Known:
 
 def resolve(world: World, *, served: Served, clients: Iterable[Client], holders: Mapping[str, Holder]) -> Budgets:
     """Resolve what the budgets refer to; ``clients`` and ``holders`` (of keys) are those of the policy."""
-    specs = {item.ref: item.spec for item in world.budgets if item.spec is not None}
+    oldest_first = sorted(world.budgets, key=lambda item: item.age)
+    specs = {item.ref: item.spec for item in oldest_first if item.spec is not None}
     known = _known(world, specs, clients, holders)
     parents, problems = _parents(specs, frozenset(item.ref for item in world.budgets))
     heirs = {parent for parent in parents.values() if parent is not None}
     found: list[Budget] = []
+    counted = Counter[_Counted]()
     for ref, spec in specs.items():
         covered, mistakes = _clients(ref, spec, known)
         problems.extend(mistakes)
         problems.extend(_nobody(ref, spec, known, parent=ref in heirs))
         routed = spec.route_to is None or served.to(spec.route_to, ref.namespace)
         problems.extend([] if routed else [_no_route(ref, spec)])
-        found.append(_budget(ref, spec, clients=covered, parent=parents[ref], routed=routed, known=known))
+        named = {"clients": covered, "teams": spec.teams or (), "groups": spec.groups or ()}
+        callers = {field: _room(ref, field, names, counted) for field, names in named.items()}
+        problems.extend(
+            _too_many(ref, field, named[field], kept) for field, kept in callers.items() if kept != named[field]
+        )
+        found.append(_budget(ref, spec, callers=callers, parent=parents[ref], routed=routed, known=known))
     return Budgets(
         budgets=tuple(sorted(found, key=lambda budget: budget.name)),
         acceptable=frozenset(specs),
@@ -75,22 +87,45 @@ def _known(
 
 
 def _budget(
-    ref: ObjectRef, spec: BudgetSpec, *, clients: tuple[str, ...], parent: ObjectRef | None, routed: bool, known: _Known
+    ref: ObjectRef,
+    spec: BudgetSpec,
+    *,
+    callers: Mapping[str, tuple[str, ...]],
+    parent: ObjectRef | None,
+    routed: bool,
+    known: _Known,
 ) -> Budget:
     return Budget(
         name=_name(ref),
         amount=money.parse(spec.amount),
         period=Period(spec.period),
         parent=None if parent is None else _name(parent),
-        clients=clients,
-        teams=spec.teams or (),
-        groups=spec.groups or (),
+        clients=callers["clients"],
+        teams=callers["teams"],
+        groups=callers["groups"],
         everywhere=ref.namespace == known.release,
         per_member=None if spec.per_member is None else money.parse(spec.per_member),
         action=Action(spec.action) if routed else Action.BLOCK,
         route_to=spec.route_to if routed else None,
         contact=spec.contact or "",
     )
+
+
+def _room(ref: ObjectRef, field: str, names: Sequence[str], counted: Counter[_Counted]) -> tuple[str, ...]:
+    """Return those of the names that few enough older Budgets of the namespace name, too, and count this Budget."""
+    kept = tuple(name for name in names if counted[ref.namespace, field, name] < MOST_OF_ONE)
+    counted.update((ref.namespace, field, name) for name in set(kept))
+    return kept
+
+
+def _too_many(ref: ObjectRef, field: str, names: Sequence[str], kept: Sequence[str]) -> Problem:
+    left = sorted(set(names) - set(kept))
+    others = f" and {len(left) - 1} more of the list" if len(left) > 1 else ""
+    message = (
+        f"{MOST_OF_ONE} older Budgets of this namespace name `{left[0]}`{others}, too; this one does not pay for it"
+    )
+    fix = "Remove the name here, or from an older Budget: each request asks all Budgets that pay for it."
+    return _error(ref, f"spec.{field}", Reason.TOO_MANY_BUDGETS, message, fix)
 
 
 def _parents(
