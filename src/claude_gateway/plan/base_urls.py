@@ -10,7 +10,18 @@ from claude_gateway.names import Reason
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World
 
-_ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/messages")
+_ENDPOINTS: Final = (
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/messages",
+    "/models",
+    "/api/chat",
+    "/api/generate",
+    ":generatecontent",
+    ":streamgeneratecontent",
+)
 _V1: Final = frozenset({"openai", "hosted_vllm"})
 """Providers whose servers have their endpoints below ``/v1``, as vLLM, Ollama and LM Studio do."""
 
@@ -32,9 +43,9 @@ def warnings(world: World) -> Iterator[Problem]:
 def _warning(owner: ObjectRef, provider: str, base_url: str, *, at: str) -> Iterator[Problem]:
     row = PROVIDERS.get(provider)
     path = urlsplit(base_url).path.rstrip("/")
-    ending = next((each for each in _ENDPOINTS if path.endswith(each)), None)
+    ending = next((path[-len(each) :] for each in _ENDPOINTS if path.lower().endswith(each)), None)
     if ending is not None:
-        message = f"the base URL ends in `{ending}`, which is appended to it again"
+        message = f"the base URL ends in `{ending}`, the path of one call"
         yield Problem(owner, at, Reason.BASE_URL_UNUSUAL, message, f"Remove `{ending}`.", severity=Severity.WARNING)
     elif not path and provider in _V1 and row is not None and row.wire is Wire.OPENAI:
         message = "the base URL has no path, and most servers of this kind expect `/v1`"

@@ -66,7 +66,8 @@ def invalid(ref: ObjectRef, field: str, message: str, fix: str, *, document: int
 def unknown_field(ref: ObjectRef, field: str, known: Sequence[str], *, document: int | None = None) -> Problem:
     """Return the Problem for an unknown field, with the most similar known one as the fix."""
     name = field.rpartition(".")[2]
-    like = difflib.get_close_matches(name, known, n=1)
+    plain = name.replace("_", "").replace("-", "").lower()
+    like = [each for each in known if each.lower() == plain] or difflib.get_close_matches(name, known, n=1)
     fix = f"Did you mean `{like[0]}`?" if like else f"Known fields: {', '.join(known)}."
     return invalid(ref, field, f"`{shown(name)}` is not a known field", fix, document=document)
 

@@ -22,6 +22,10 @@ def unusual(*manifests: dict[str, Any]) -> list[tuple[str, str]]:
         ("hosted_vllm/q", "https://h.example/", "expect `/v1`"),
         ("openai/q", "https://h.example/v1/chat/completions", "ends in `/chat/completions`"),
         ("anthropic/q", "https://h.example/v1/messages", "ends in `/messages`"),
+        ("openai/q", "https://h.example/V1/Chat/Completions", "ends in `/Chat/Completions`"),
+        ("openai/q", "http://h.example:11434/api/chat/", "ends in `/api/chat`"),
+        ("openai/q", "https://h.example/v1/models", "ends in `/models`"),
+        ("gemini/q", "https://h.example/v1beta/models/q:generateContent", "ends in `:generateContent`"),
     ],
 )
 def test_a_target(model: str, url: str, words: str) -> None:
