@@ -21,9 +21,9 @@ RETIREMENTS: Final[Mapping[str, tuple[date, str]]] = {
 }
 """Plain name of a model → the day from which requests fail, and a current model of its kind."""
 
-_SUFFIX: Final = re.compile(r"-(?:20\d{6}|latest|0)$")
+_SUFFIX: Final = re.compile(r"(?:-(?:20\d{6}|latest|0))?(?:\[1m\])?$")
 
 
 def retirement(model: str) -> tuple[date, str] | None:
-    """Return the day a model is retired and a replacement, by its name with or without a date; None if unknown."""
+    """Return the day a model is retired and a replacement, by its name with or without a date or a context suffix; None if unknown."""
     return RETIREMENTS.get(_SUFFIX.sub("", model))

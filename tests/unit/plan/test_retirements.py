@@ -34,8 +34,9 @@ def test_a_target_with_a_retiring_model_serves_with_a_warning(model: str, now: d
     assert len(plan.policy.routes[0].targets) == 1
 
 
-def test_a_name_that_is_passed_on_is_warned_of() -> None:
-    (problem,) = decided("anthropic/*", "claude-sonnet-5-5", "claude-3-5-haiku-latest").problems
+@pytest.mark.parametrize("name", ["claude-3-5-haiku-latest", "claude-sonnet-4-5[1m]", "claude-sonnet-4-5-20250929[1m]"])
+def test_a_name_that_is_passed_on_is_warned_of(name: str) -> None:
+    (problem,) = decided("anthropic/*", "claude-sonnet-5-5", name).problems
     assert problem.field == "spec.models[1]"
 
 
