@@ -25,5 +25,5 @@ _SUFFIX: Final = re.compile(r"(?:-(?:20\d{6}|latest|0))?(?:\[1m\])?$")
 
 
 def retirement(model: str) -> tuple[date, str] | None:
-    """Return the day a model is retired and a replacement, by its name with or without a date or a context suffix; None if unknown."""
+    """Return the day a model is retired and a replacement, by its name with or without date and context suffix."""
     return RETIREMENTS.get(_SUFFIX.sub("", model))
