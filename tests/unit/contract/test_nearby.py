@@ -8,7 +8,7 @@ from claude_gateway.contract.nearby import is_near, with_bypass
 @pytest.mark.parametrize(
     "host",
     [
-        *("localhost", "LOCALHOST.", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"),
+        *("localhost", "LOCALHOST.", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1", "0.0.0.0", "[::]"),
         *("10.1.2.3", "172.31.0.1", "192.168.1.1", "fd00::1", "169.254.169.254", "fe80::1"),
         *("ollama", "a.localhost", "nas.local", "vllm.ai.svc", "vllm.ai.svc.cluster.local", "host.docker.internal"),
     ],

@@ -272,6 +272,17 @@ def but(*names: str, **others: Any) -> dict[str, Any]:
             True,
         ),
         ("invalid temperature: only 0.6 is allowed for this model", "temperature", but("temperature"), True),
+        # A conflict with another field of this one request says nothing of the next.
+        ("tool_choice is not supported together with response_format", "tool_choice", but("tool_choice"), False),
+        ("temperature is not supported with web_search", "temperature", but("temperature"), False),
+        ("'stream_options' is not allowed unless 'stream' is true", "stream_options", but("stream_options"), False),
+        (
+            "parallel_tool_calls not allowed when no tools are sent",
+            "parallel_tool_calls",
+            but("parallel_tool_calls"),
+            False,
+        ),
+        ("reasoning_effort 'xhigh' is not allowed with tools: use 'low'", "effort", but(reasoning_effort="low"), False),
         ("'stop' : maximum number of items is 4", "stop_length", but(stop=list("abcd")), True),
         (
             "this model is not supported MaxTokens, please use MaxCompletionTokens",

@@ -24,6 +24,14 @@ _OF_THIS_REQUEST: Final = pattern(
 )
 """Words for another field of the same request, or for one value out of several: the model still thinks otherwise."""
 
+_CONFLICT: Final = pattern(
+    r"\b(when|while|unless|together|alongside|in combination|combined|contain)\b"
+    r"|\bwith (the |a )?[\"'`]?(hosted |function |predicted |structured |json )?"
+    r"(tools?|functions?|tool_?choice|web_?search\w*|thinking|reasoning\w*|response_?format|outputs?|log_?probs"
+    r"|temperature|top_?[pk]|stream\w*)\b(?! models?\b)"
+)
+"""Words for a field that only conflicts with another of this request, or for what is wrong with its one value."""
+
 _TOGETHER: Final = pattern(r"\b(both|together|only one|either|not? .{0,40}same time|simultaneous\w*|mutually)\b")
 _BOTH: Final = pattern(r"\btemperature\b.{0,100}\btop_?p\b|\btop_?p\b.{0,100}\btemperature\b")
 _THINKING: Final = pattern(r"\b(reasoning|reasoning_?effort|thinking|think|encrypted)\b")
@@ -88,7 +96,7 @@ def _of_fields(words: str) -> list[Repair]:
         change = changes.with_new_limit if is_old else changes.with_old_limit
         found.append(Repair("output_name", change, lasting=True))
     if _TOOL_CHOICE.search(words):
-        lasting = lacks and _THINKING.search(words) is None
+        lasting = lacks and _THINKING.search(words) is None and _CONFLICT.search(words) is None
         found.append(Repair("tool_choice", changes.with_free_choice, lasting=lasting))
     if _ORDER.search(words):
         found.append(Repair("results_last", changes.with_results_last, lasting=True))
@@ -120,7 +128,8 @@ def _of_thinking(words: str) -> list[Repair]:
     if _EFFORT.search(words):
         names = tuple(dict.fromkeys(name.lower() for name in _EFFORTS.findall(_GIVEN.sub(" ", words))))
         if names:
-            found.append(Repair("effort", lambda fields: changes.with_effort(fields, names), lasting=True))
+            lasting = _CONFLICT.search(words) is None
+            found.append(Repair("effort", lambda fields: changes.with_effort(fields, names), lasting=lasting))
     if _THINKING.search(words) or _EFFORT.search(words):
         lacks = LACKS.search(words) is not None and _OF_THIS_REQUEST.search(words) is None
         found.append(Repair("thinking", changes.without_thinking, lasting=lacks))
@@ -137,7 +146,7 @@ def _of_sampling(words: str) -> list[Repair]:
     if fewer is not None:
         most = int(fewer[3])
         found.append(Repair("stop_length", lambda fields: changes.with_fewer_stops(fields, most), lasting=True))
-    lasting = LACKS.search(words) is not None
+    lasting = LACKS.search(words) is not None and _CONFLICT.search(words) is None
     for name, words_of_it, change in _PARAMETERS:
         if words_of_it.search(words):
             found.append(Repair(name, change, lasting=lasting))
