@@ -70,7 +70,7 @@ def of_secret_value(value: str, *, encoded: bool) -> tuple[str, str] | None:
         return "the value is a reference to LiteLLM's, which would be sent as the key", fix
     if value.startswith("$") and not _VARIABLE.fullmatch(value.strip("${}")):
         return "the value begins with `$` but names no variable, so it would be sent as the key", fix
-    if _PERCENT.fullmatch(value) or any(each in value for each in _TEMPLATES):
+    if _PERCENT.fullmatch(value) or ("\n" not in value and any(each in value for each in _TEMPLATES)):
         return "the value is a variable of another program, which would be sent as the key", fix
     if value.lower().startswith("bearer "):
         return "the value begins with `Bearer`, which is not part of a key", "Write the key alone."

@@ -79,7 +79,7 @@ def test_a_value_that_is_no_key(tmp_path: Path, part: str, value: str, words: st
     assert value not in shown
 
 
-@pytest.mark.parametrize("value", [KEY, "$NAME", "${NAME}", "cGxhaW4gd29yZHM=", "not base64!"])
+@pytest.mark.parametrize("value", [KEY, "$NAME", "${NAME}", "cGxhaW4gd29yZHM=", "not base64!", "a: {{ x }}\nb: 1\n"])
 def test_a_value_that_may_be_a_key(tmp_path: Path, value: str) -> None:
     write(tmp_path / "a.yaml", {**builders.secret(), "stringData": {"key": value}})
     assert "[SecretValueInvalid]" not in call("lint", "-f", tmp_path, environment={"NAME": KEY}).stdout
