@@ -89,10 +89,8 @@ class Identities:
 
     def remove(self) -> None:
         """Remove everything, as the next file expects."""
-        self.release.helm("uninstall", "--wait")
-        self.kube.kubectl("delete", "namespace", NAMESPACE)
+        self.release.remove(*PODS)
         self.kube.kubectl("delete", "gatewayclient/ci", "serviceaccount/runner", "-n", kubepods.CLIENTS)
-        self.kube.kubectl("delete", *(f"pod/{name}" for name in PODS), "-n", kubepods.CLIENTS)
         self.kube.kubectl("delete", f"deployment/{standins.IDP}", f"service/{standins.IDP}", "-n", kubepods.UPSTREAM)
 
     def call(self, pod: str, file: str, model: str = HAIKU) -> tuple[int, str, str]:

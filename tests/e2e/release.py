@@ -117,6 +117,12 @@ class Release:
             verb, self.name, self.chart, "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s", *extra
         )
 
+    def remove(self, *clients: str) -> None:
+        """Uninstall it, and delete its namespace and these client pods. Nobody waits: they end beside the next test."""
+        self.helm("uninstall")
+        self.kube.kubectl("delete", "namespace", self.namespace, "--wait=false")
+        self.kube.kubectl("delete", "pod", *clients, "-n", kubepods.CLIENTS, "--wait=false")
+
     def pods(self) -> list[Pod]:
         """Return the proxy pods that are not being deleted."""
         return self.kube.pods(namespace=self.namespace, selector=self.selector(self.proxy))

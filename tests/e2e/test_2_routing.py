@@ -119,9 +119,7 @@ def routing(gateway: Gateway) -> Iterator[Routing]:
     for name in PLACES:
         kube.rolled(name, namespace=kubepods.UPSTREAM)
     yield Routing(release, {name: kubepods.Upstream(kube, name) for name in PLACES})
-    release.helm("uninstall", "--wait")
-    kube.kubectl("delete", "namespace", NAME)
-    kube.kubectl("delete", f"pod/{NAME}", "-n", kubepods.CLIENTS)
+    release.remove(NAME)
     kube.kubectl(
         "delete", *(f"{kind}/{name}" for kind in ("deployment", "service") for name in PLACES), "-n", kubepods.UPSTREAM
     )

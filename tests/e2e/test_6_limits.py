@@ -32,9 +32,7 @@ def limited(gateway: Gateway) -> Iterator[Gateway]:
     furnished = Gateway.furnish(release, client="carol")
     gateway.secrets.extend([*furnished.secrets, *release.own_secrets])
     yield furnished
-    release.helm("uninstall", "--wait")
-    kube.kubectl("delete", "namespace", release.namespace)
-    kube.kubectl("delete", "pod", furnished.pod, "-n", kubepods.CLIENTS)
+    release.remove(furnished.pod)
     kube.kubectl("delete", "deployment/valkey", "service/valkey", "-n", kubepods.UPSTREAM)
 
 

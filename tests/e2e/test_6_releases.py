@@ -26,8 +26,8 @@ def test_two_releases_share_nothing_but_the_kinds(gateway: Gateway) -> None:
         load.wait_for_more(40)
     assert load.problems() == []
     assert {kube.exists("crd", namespace="", name=name) for name in kubecluster.CRDS} == {True}
-    kube.kubectl("delete", "namespace", other.namespace)
-    kube.kubectl("delete", "pod", second.pod, "-n", kubepods.CLIENTS)
+    kube.kubectl("delete", "namespace", other.namespace, "--wait=false")
+    kube.kubectl("delete", "pod", second.pod, "-n", kubepods.CLIENTS, "--wait=false")
 
 
 def test_two_releases_in_one_namespace_serve_what_names_them(gateway: Gateway) -> None:
@@ -67,10 +67,8 @@ def test_two_releases_in_one_namespace_serve_what_names_them(gateway: Gateway) -
         ("blue", "both"): "both",
     }
     kube.kubectl("delete", *names, "-n", red.namespace)
-    for release in (red, blue):
-        release.helm("uninstall", "--wait")
-    kube.kubectl("delete", "namespace", red.namespace)
-    kube.kubectl("delete", "pod", "red", "blue", "-n", kubepods.CLIENTS)
+    red.helm("uninstall")
+    blue.remove("red", "blue")
 
 
 def test_an_upgrade_and_its_rollback_lose_nothing(gateway: Gateway) -> None:

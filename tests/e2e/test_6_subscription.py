@@ -95,9 +95,7 @@ def own(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.furnish()
     yield made
     gateway.secrets.extend([*made.anthropic.issued, *made.keys.values(), made.page_key, *release.own_secrets])
-    release.helm("uninstall", "--wait")
-    kube.kubectl("delete", "namespace", release.namespace)
-    kube.kubectl("delete", "pod", *PEOPLE, "-n", kubepods.CLIENTS)
+    release.remove(*PEOPLE)
 
 
 def test_before_anybody_signed_in_the_status_says_what_to_do(own: Subscriptions) -> None:
