@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -188,6 +188,18 @@ async def test_an_answer_that_was_translated_costs_what_its_upstream_counted() -
     assert document["models"][0]["cost_usd"] == "0.00006375"
 
 
+@pytest.fixture(scope="module")
+def callers() -> Iterator[tuple[LoneGateway, dict[str, dict[str, str]]]]:
+    """A gateway, and what each kind of caller shows to it."""
+    with identity_provider() as idp:
+        rule = TokenRule.model_validate({"issuer": idp.issuer, "audiences": ("claude-gateway",)})
+        client = Client(name="ns/dev", tokens=(rule,))
+        token = idp.token(sub="alice@example.com", aud="claude-gateway")
+        shown = {"key": {"x-api-key": "cgw_k"}, "person": {"authorization": f"Bearer {token}"}, "nobody": {}}
+        with LoneGateway(bundle(clients=[client], keys={"cgw_k": "ns/dev"})) as running:
+            yield running, shown
+
+
 @pytest.mark.parametrize(
     ("method", "path", "caller", "status"),
     [
@@ -202,23 +214,18 @@ async def test_an_answer_that_was_translated_costs_what_its_upstream_counted() -
         ("DELETE", "/api/oauth/usage", "person", 405),
     ],
 )
-def test_everybody_may_ask_for_their_own_usage_alone(method: str, path: str, caller: str, status: int) -> None:
-    with identity_provider() as idp:
-        rule = TokenRule.model_validate({"issuer": idp.issuer, "audiences": ("claude-gateway",)})
-        client = Client(name="ns/dev", tokens=(rule,))
-        token = idp.token(sub="alice@example.com", aud="claude-gateway")
-        callers = {"key": {"x-api-key": "cgw_k"}, "person": {"authorization": f"Bearer {token}"}, "nobody": {}}
-        with LoneGateway(bundle(clients=[client], keys={"cgw_k": "ns/dev"})) as gw:
-            answer = gw.call(method, path, headers=callers[caller])
-            assert answer.status == status
-            if method != "GET":
-                return
-            if status == 200:
-                assert answer.headers["cache-control"] == "no-store"
-                document = answer.json
-                assert document["limits"] == [] if "oauth" in path else document["total"]["requests"] == 0
-                assert document.get("user", "alice@example.com") == (
-                    "alice@example.com" if caller == "person" else None
-                )
-            else:
-                assert answer.json["error"]["message"]
+def test_everybody_may_ask_for_their_own_usage_alone(
+    callers: tuple[LoneGateway, dict[str, dict[str, str]]], method: str, path: str, caller: str, status: int
+) -> None:
+    gw, shown = callers
+    answer = gw.call(method, path, headers=shown[caller])
+    assert answer.status == status
+    if method != "GET":
+        return
+    if status == 200:
+        assert answer.headers["cache-control"] == "no-store"
+        document = answer.json
+        assert document["limits"] == [] if "oauth" in path else document["total"]["requests"] == 0
+        assert document.get("user", "alice@example.com") == ("alice@example.com" if caller == "person" else None)
+    else:
+        assert answer.json["error"]["message"]

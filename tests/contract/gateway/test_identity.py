@@ -78,20 +78,28 @@ def test_a_stranger_is_not_named(idp: IdentityProvider) -> None:
         assert (answer.status, "x-gateway-client" in answer.headers) == (401, False)
 
 
-@pytest.mark.parametrize("path", list(PATHS))
-def test_the_list_of_models_holds_on_every_path(idp: IdentityProvider, path: str) -> None:
-    method, written, body = PATHS[path]
+@pytest.fixture(scope="module")
+def hiding() -> Iterator[tuple[LoneGateway, IdentityProvider]]:
+    """A gateway with a route that its client may not use, and the provider of the client's tokens."""
     everything = [target(base_url=_CLOSED), target(base_url=_CLOSED, wire=Wire.OPENAI)]
     routes = [route("claude-mine"), route("claude-hidden-4", "us.anthropic.claude-hidden-4-v1:0", targets=everything)]
-    client = accepting(idp, models=("claude-mine",))
-    with LoneGateway(bundle(routes, clients=(client,))) as gateway:
-        headers = {"authorization": f"Bearer {idp.token()}"}
-        content = None if body is None else body("claude-hidden-4")
-        answer = gateway.call(method, written.format("claude-hidden-4"), body=content, headers=headers)
-        assert answer.status in (400, 404)
-        assert "upstream" not in answer.body.decode()
-        ids = [found["id"] for found in listed(gateway, idp.token()).json["data"]]
-        assert ids == ["claude-mine"]
+    with identity_provider() as idp:
+        client = accepting(idp, models=("claude-mine",))
+        with LoneGateway(bundle(routes, clients=(client,))) as gateway:
+            yield gateway, idp
+
+
+@pytest.mark.parametrize("path", list(PATHS))
+def test_the_list_of_models_holds_on_every_path(hiding: tuple[LoneGateway, IdentityProvider], path: str) -> None:
+    gateway, idp = hiding
+    method, written, body = PATHS[path]
+    headers = {"authorization": f"Bearer {idp.token()}"}
+    content = None if body is None else body("claude-hidden-4")
+    answer = gateway.call(method, written.format("claude-hidden-4"), body=content, headers=headers)
+    assert answer.status in (400, 404)
+    assert "upstream" not in answer.body.decode()
+    ids = [found["id"] for found in listed(gateway, idp.token()).json["data"]]
+    assert ids == ["claude-mine"]
 
 
 def _redirected(idp: IdentityProvider) -> None:

@@ -1,6 +1,7 @@
 """A suspended client or route: a clear refusal that logs nobody out, live with the next bundle."""
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -56,6 +57,13 @@ def test_a_suspended_client_is_refused_until_it_is_resumed(scripted: Scripted) -
         assert ask(gateway).status == 200
 
 
+@pytest.fixture(scope="module")
+def suspended() -> Iterator[tuple[LoneGateway, Scripted]]:
+    """A gateway whose client is suspended, and its upstream."""
+    with Scripted() as scripted, LoneGateway(policy(scripted, client=True)) as gateway:
+        yield gateway, scripted
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -68,12 +76,14 @@ def test_a_suspended_client_is_refused_until_it_is_resumed(scripted: Scripted) -
         "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-a:rawPredict",
     ],
 )
-def test_a_suspended_client_is_refused_on_every_path_and_no_upstream_hears_of_it(scripted: Scripted, path: str) -> None:
-    with LoneGateway(policy(scripted, client=True)) as gateway:
-        refused = ask(gateway, path)
-        assert refused.status == 429
-        assert b"suspended" in refused.body
-        assert scripted.requests == ()
+def test_a_suspended_client_is_refused_on_every_path_and_no_upstream_hears_of_it(
+    suspended: tuple[LoneGateway, Scripted], path: str
+) -> None:
+    gateway, scripted = suspended
+    refused = ask(gateway, path)
+    assert refused.status == 429
+    assert b"suspended" in refused.body
+    assert scripted.requests == ()
 
 
 def test_a_suspended_client_sees_no_models_but_still_gets_the_settings_that_bind_it(scripted: Scripted) -> None:
