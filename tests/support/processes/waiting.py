@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 90.0
 """Seconds until a wait is given up: long, because a busy machine must not fail a test."""
 _PAUSE: Final = 0.02
 
