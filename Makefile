@@ -178,8 +178,8 @@ test-unit: setup ## The unit tests with all Hypothesis examples; the core with 1
 	$(call unit,ci)
 
 .PHONY: test-contract
-test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS at a time
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/contract
+test-contract: setup setup-peer setup-clients ## The processes with the real LiteLLM, SDKs and Claude Code CLI, WORKERS and one more at a time: they often wait
+	$(BIN)/python -m pytest -n $$(($(WORKERS) + 1)) --dist loadfile tests/contract
 
 .PHONY: test-real
 test-real: setup setup-clients setup-llama-server .clients/litellm-proxy/.ready .clients/agent-router/.ready ## The clients with a real model server behind the gateway (needs a C++ compiler; 10 to 20 minutes more the first time)
