@@ -98,6 +98,7 @@ def main() -> int:
     digests = vars(parser.parse_args())
     registry = place.registry()
     try:
+        place.check_tag()
         with tempfile.TemporaryDirectory() as folder:
             digest = push(staged(Path(folder), registry=registry, digests=digests), registry=registry)
     except ValueError as error:

@@ -65,6 +65,11 @@ def fill(folder: Path) -> None:
 
 def main() -> int:
     """Build twice, compare, and put the result into ``dist/``."""
+    try:
+        place.check_tag()
+    except ValueError as error:
+        print(f"dist: {error}", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as place_of_both:
         first, second = Path(place_of_both, "1"), Path(place_of_both, "2")
         for folder in (first, second):

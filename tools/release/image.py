@@ -72,6 +72,7 @@ def reproducible(build: Build) -> str:
 
 def release(image: str, registry: str) -> str:
     """Build twice, push, sign, and attach the bill of materials; return the digest."""
+    place.check_tag()
     name = f"{registry}/{image}"
     build = Build(image, name=f"{name}:{place.version()}", platforms=os.environ.get("PLATFORMS", PLATFORMS))
     digest = reproducible(build)

@@ -14,6 +14,7 @@ from tools.release import place
 
 UNRELEASED: Final = "Unreleased"
 _HEADING: Final = re.compile(r"^## \[(?P<version>[^\]\n]+)\][^\n]*$", re.MULTILINE)
+_LINK: Final = re.compile(r"\]\((?!https?://|#)")
 
 
 def section(changelog: str, version: str) -> str:
@@ -37,27 +38,27 @@ def section(changelog: str, version: str) -> str:
     return text
 
 
-def signer(repository: str, version: str) -> str:
-    """Return the options with which ``cosign verify`` accepts this release and no other."""
-    workflow = f"https://github.com/{repository}/.github/workflows/release.yml@refs/tags/v{version}"
-    return f"--certificate-identity={workflow} --certificate-oidc-issuer=https://token.actions.githubusercontent.com"
+def values(version: str, repository: str, registry: str) -> str:
+    """Return the commands that name a release for those of docs/how-to/verifying-a-release.md."""
+    return f"""\
+export VERSION={version} REPOSITORY={repository} REGISTRY={registry}
+export IDENTITY="https://github.com/$REPOSITORY/.github/workflows/release.yml@refs/tags/v$VERSION"
+export SIGNER="--certificate-identity=$IDENTITY --certificate-oidc-issuer=https://token.actions.githubusercontent.com"
+"""
 
 
 def notes(changelog: str, *, version: str, repository: str, registry: str) -> str:
     """Return the notes of a release as Markdown. Raises ValueError like ``section``."""
+    tree = f"https://github.com/{repository}/blob/v{version}/"
+    # A link of the changelog starts at its folder, and the notes are shown elsewhere.
+    changes = _LINK.sub(f"]({tree}", section(changelog, version))
     return f"""\
-{section(changelog, version)}
-
-### Verify and install
+The values with which you [verify and install this release]({tree}docs/how-to/verifying-a-release.md):
 
 ```sh
-export VERSION={version} REGISTRY={registry} REPOSITORY={repository}
-export SIGNER="{signer(repository, version)}"
-cosign verify $SIGNER "$REGISTRY/proxy:$VERSION"
-helm install cg "oci://$REGISTRY/charts/claude-gateway" --version "$VERSION" --wait
-```
+{values(version, repository, registry)}```
 
-`docs/how-to/verifying-a-release.md` has the commands for every file, its bill of materials and its provenance.
+{changes}
 """
 
 
@@ -70,6 +71,7 @@ def main() -> int:
     registry = place.registry() if os.environ.get("REGISTRY") else f"ghcr.io/{repository.lower()}"
     changelog = Path(place.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     try:
+        place.check_tag()
         print(notes(changelog, version=version, repository=repository, registry=registry))
     except ValueError as error:
         print(f"release-notes: {error}", file=sys.stderr)

@@ -32,6 +32,13 @@ def version() -> str:
     return found
 
 
+def check_tag() -> None:
+    """Refuse to publish, from a workflow's tag, the version of another release. Raises ValueError."""
+    tag, right = os.environ.get("GITHUB_REF_NAME"), f"v{version()}"
+    if os.environ.get("GITHUB_REF_TYPE") == "tag" and tag != right:
+        raise ValueError(f"the tag is {tag}, but pyproject.toml has version {version()}: name the tag {right}")
+
+
 def commit() -> str:
     """Return the commit of this tree."""
     return _git("rev-parse", "HEAD")

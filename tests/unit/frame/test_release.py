@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -50,10 +51,51 @@ def test_a_version_without_notes_is_an_error_that_says_what_to_write(text: str, 
         notes.section(text, version)
 
 
-def test_notes_say_how_to_verify_this_release_and_no_other() -> None:
+def test_notes_begin_with_the_values_that_verify_this_release_and_no_other() -> None:
     text = notes.notes(CHANGELOG, version="0.2.0", repository="Acme/gateway", registry="ghcr.io/acme/gateway")
-    assert "https://github.com/Acme/gateway/.github/workflows/release.yml@refs/tags/v0.2.0" in text
-    assert 'helm install cg "oci://$REGISTRY/charts/claude-gateway" --version "$VERSION"' in text
+    assert text.index("```sh") < text.index("### Added")
+    script = text.split("```sh\n")[1].split("```")[0] + "echo $REGISTRY $IDENTITY; printf '%s\\n' $SIGNER"
+    said = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    workflow = "https://github.com/Acme/gateway/.github/workflows/release.yml@refs/tags/v0.2.0"
+    assert said == [
+        f"ghcr.io/acme/gateway {workflow}",
+        f"--certificate-identity={workflow}",
+        "--certificate-oidc-issuer=https://token.actions.githubusercontent.com",
+    ]
+
+
+def test_the_docs_show_the_values_as_the_notes_have_them() -> None:
+    page = (place.ROOT / "docs" / "how-to" / "verifying-a-release.md").read_text()
+    assert notes.values("0.1.0", "OWNER/claude-gateway", "ghcr.io/OWNER/claude-gateway") in page
+
+
+def test_links_of_the_changelog_lead_from_the_notes_to_the_tag() -> None:
+    changelog = "## [1.0.0]\n\n- [Soak](docs/soak.md), [site](https://example.com), [below](#below).\n"
+    text = notes.notes(changelog, version="1.0.0", repository="acme/gateway", registry="r")
+    tree = "https://github.com/acme/gateway/blob/v1.0.0"
+    assert f"- [Soak]({tree}/docs/soak.md), [site](https://example.com), [below](#below)." in text
+    assert f"({tree}/docs/how-to/verifying-a-release.md)" in text
+
+
+@pytest.mark.parametrize("publish", [chart.main, dist.main, image.main, notes.main])
+def test_a_tag_of_another_version_publishes_nothing(
+    publish: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments: dict[object, list[str]] = {chart.main: [DIGEST, DIGEST], image.main: ["release", "proxy"]}
+    monkeypatch.setattr("sys.argv", ["release", *arguments.get(publish, [])])
+    for name, value in {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v0.0.9", "REGISTRY": "r"}.items():
+        monkeypatch.setenv(name, value)
+    assert publish() == 1
+    assert f"the tag is v0.0.9, but pyproject.toml has version {place.version()}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "name"), [("tag", f"v{place.version()}"), ("branch", "main")])
+def test_the_tag_of_this_version_and_no_tag_are_published(
+    kind: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REF_TYPE", kind)
+    monkeypatch.setenv("GITHUB_REF_NAME", name)
+    place.check_tag()
 
 
 def test_requirements_have_the_pins_of_all_locks_once_and_our_wheels_by_hash() -> None:
