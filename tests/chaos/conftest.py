@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,10 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Keep how each scenario ended; a failure of its setup or its undoing is its own."""
+    """Write how each scenario ended; a failure of its setup or its undoing is its own.
+
+    A scenario that was interrupted has no end: what was known of it stays, and so do the results of all others.
+    """
     name = report.nodeid.partition("::")[2]
     seconds = report.duration + _results.get(name, {}).get("seconds", 0.0)
     passed = report.passed and _results.get(name, {}).get("passed", True)
@@ -40,15 +43,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         "load": round(os.getloadavg()[1]),
         "seen": notes,
     }
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_sessionfinish() -> Generator[None, None, None]:
-    """Write the results of the scenarios that ran; those of others stay."""
-    yield
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(dict(sorted((known | _results).items())), indent=1, ensure_ascii=False) + "\n")
+    if report.when == "teardown":
+        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        merged = dict(sorted((known | {name: _results[name]}).items()))
+        RESULTS.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n")
 
 
 @pytest.fixture
