@@ -59,7 +59,9 @@ def test_upstream_connections_are_half_open(
     """
     model, url = gateway.targets[0].model, gateway.release.url
     long = Group("stream", url, model, workers=4, stream=True, rounds=1, prompt="[[words 200]] [[pace 1]]")
-    with gateway.load(Group("spared", url, spared, pause=0.5)) as load, gateway.streams(long) as streams:
+    # A stream has a limit for its first token; a whole answer is broken off by the network alone.
+    both = [Group(f"spared-{stream}", url, spared, pause=0.5, stream=stream) for stream in (True, False)]
+    with gateway.load(*both) as load, gateway.streams(long) as streams:
         until(lambda: upstream.open_streams >= 4, what="four open streams")
         with harm.unreachable(gateway.release.pods(), port=PORT):
             harm.wait(60)

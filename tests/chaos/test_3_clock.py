@@ -19,6 +19,7 @@ from tests.soak.plans import Lane, Manner, Outcome, Plan, draw, unexplained
 from tests.support.builders.objects import budget
 from tests.support.processes.child import Process, python
 from tests.support.processes.gateway import System, documents
+from tests.support.processes.waiting import until
 
 from claude_gateway_scripted import Scripted
 
@@ -86,15 +87,24 @@ async def test_the_clock_jumps(tmp_path: Path, library: Path, upstream: str, see
                 number += STREAMS
             await client.close()
 
+        def loaded(revision: str) -> str:
+            """Return the gateway's time when it loaded a revision, from a line that may come after it is live."""
+            lines = system.processes["gateway"].lines
+            found = until(
+                lambda: [line["time"] for line in lines("config_loaded") if line["revision"] == revision],
+                what=f"the line of {revision}",
+            )
+            return str(found[-1])
+
         asking = [asyncio.create_task(ask(index)) for index in range(STREAMS)]
         times = []
         for jump in JUMPS:
             await asyncio.sleep(3)
             clock.write_text(str(jump))
             files.edit()
-            await asyncio.to_thread(system.apply, *documents((tmp_path / "soak.yaml").read_text()))
+            revision = await asyncio.to_thread(system.apply, *documents((tmp_path / "soak.yaml").read_text()))
             files.settle()
-            times.append(system.processes["gateway"].lines("config_loaded")[-1]["time"][:10])
+            times.append((await asyncio.to_thread(loaded, revision))[:10])
         over.set()
         await asyncio.gather(*asking)
     wrong = [text for wanted, outcome in outcomes if (text := unexplained(wanted, outcome))]

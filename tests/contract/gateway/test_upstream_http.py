@@ -16,10 +16,12 @@ from tests.support.processes.waiting import until_async
 from yarl import URL
 
 from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.gateway.upstream.http import client
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.http.connection import HEAD_LIMIT, ConnectionClosed, NotHttp
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.unreachable import AnswerBroken, Obstacle, Unreachable, explain
+from claude_gateway_runtime import keepalive
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -430,3 +432,27 @@ def _until_the_first_probe(port: int | None) -> float | None:
             kind, _, jiffies = timer.partition(":")
             return int(jiffies, 16) / 100 if kind == "02" else None
     return None
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before the head", "in the body"])
+async def test_an_upstream_that_no_longer_hears_is_given_up(begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the system had waited long enough.
+    monkeypatch.setattr(keepalive, "_SENT_AGAIN", 0)
+    monkeypatch.setattr(keepalive, "_SILENT_MS", 0)
+    monkeypatch.setattr(client, "CHECK_SECONDS", 0.1)
+    asked = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        if begun:
+            writer.write(_OK[:-1])
+        asked.set()
+
+    async with server(serve) as made, upstreams() as ours:
+        if begun:
+            with pytest.raises(AnswerBroken):
+                await whole(await ask(ours, made.url))
+        else:
+            with pytest.raises(TimeoutError, match="no longer answers"):
+                await ask(ours, made.url)
+        assert asked.is_set()

@@ -12,6 +12,9 @@ from claude_gateway_proxy.gateway.upstream.http.dialer import Factory
 KEEP_SECONDS: Final = 30.0
 """How long a connection is kept without a request; shorter than most servers keep theirs."""
 
+CHECK_SECONDS: Final = 10.0
+"""How often it is asked whether the other sides still hear what is sent."""
+
 Dial = Callable[[Factory], Awaitable[Connection]]
 """Opens a connection with the protocol that the factory makes."""
 
@@ -23,6 +26,7 @@ class Client:
         self._free: dict[Hashable, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._checker: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def post(self, key: Hashable, head: bytes, body: bytes, *, dial: Dial, fresh: bool = False) -> HttpAnswer:
@@ -36,13 +40,16 @@ class Client:
             self._open.add(connection)
             if self._closed:
                 connection.abort()
+            elif self._checker is None:
+                self._checker = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._check)
         return await connection.send(head, body)
 
     async def close(self) -> None:
         """Close every connection, including those of running answers."""
         self._closed = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for timer in (self._sweeper, self._checker):
+            if timer is not None:
+                timer.cancel()
         for connection in tuple(self._open):
             connection.abort()
         self._free.clear()
@@ -71,6 +78,13 @@ class Client:
 
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
+
+    def _check(self) -> None:
+        """End connections whose other side is gone, with one timer for all of them."""
+        for connection in tuple(self._open):
+            connection.check()
+        later = asyncio.get_running_loop().call_later
+        self._checker = later(CHECK_SECONDS, self._check) if self._open else None
 
     def _sweep(self) -> None:
         """Close what was free for too long, with one timer for all connections."""

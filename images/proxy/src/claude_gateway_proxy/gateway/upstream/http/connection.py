@@ -1,6 +1,7 @@
 """One connection to an upstream: a request, its answer, and the next request once both are complete."""
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Callable
 from typing import Final, cast
@@ -9,6 +10,7 @@ import httptools
 
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.unreachable import AnswerBroken
+from claude_gateway_runtime import keepalive
 
 HEAD_LIMIT: Final = 32 * 1024
 """Bytes of an answer's head; a larger one is an error."""
@@ -102,6 +104,12 @@ class Connection(asyncio.Protocol):
         """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def check(self) -> None:
+        """End the connection as broken if the other side no longer hears what is sent."""
+        transport = self._transport
+        if transport is not None and keepalive.is_unheard(transport.get_extra_info("socket")):
+            self._fail(TimeoutError(errno.ETIMEDOUT, "the upstream no longer answers"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; its first one, or the one with TLS that follows."""
@@ -212,7 +220,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.pause_reading()
 
-    def _fail(self, error: NotHttp) -> None:
+    def _fail(self, error: OSError) -> None:
         answer, self._answer, self._parser = self._answer, None, None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
