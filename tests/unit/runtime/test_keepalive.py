@@ -23,6 +23,8 @@ def test_the_system_probes_after_seconds_and_gives_up_within_a_minute() -> None:
 class Info:
     """A socket of which the system says this: how often data was sent again, and milliseconds since it heard."""
 
+    family = socket.AF_INET
+
     def __init__(self, again: int, silent: int) -> None:
         self._info = bytes([1, 4, again]) + bytes(53) + silent.to_bytes(4, sys.byteorder)
 
@@ -50,4 +52,9 @@ def test_a_server_that_does_not_read_is_heard() -> None:
         with suppress(BlockingIOError):
             while made.send(bytes(1 << 20)):
                 pass
+        assert not keepalive.is_unheard(made)
+
+
+def test_a_socket_of_this_machine_alone_is_heard() -> None:
+    with socket.socket(socket.AF_UNIX) as made:
         assert not keepalive.is_unheard(made)

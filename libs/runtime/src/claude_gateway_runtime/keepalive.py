@@ -19,6 +19,10 @@ _INFO_BYTES: Final = 60
 class Socket(Protocol):
     """What an event loop lets others see of a connection's socket."""
 
+    @property
+    def family(self) -> int:
+        """The kind of its addresses."""
+
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
         """Return an option of the system."""
 
@@ -42,7 +46,7 @@ def is_unheard(connection: Socket) -> bool:
     A server that is slow to read answers to each attempt, and its data is not counted as sent again. Without this, the
     system gives up after a quarter of an hour. Only Linux says so.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or connection.family == socket.AF_UNIX:
         return False
     # struct tcp_info of linux/tcp.h: tcpi_retransmits and tcpi_last_ack_recv.
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
