@@ -1,9 +1,12 @@
 """Two people's own subscriptions: the page, every format, restarts, refreshes and rejections."""
 
 import json
+import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -34,6 +37,8 @@ SETTINGS: Final = (
     f"egress.httpsProxy={PROXY}",
     "egress.noProxy=.svc\\,.svc.cluster.local\\,127.0.0.1",
 )
+KILLS: Final = int(os.environ.get("KILLS") or 5)
+"""How often the refresher is killed; each takes 3 to 6 seconds. ``KILLS=50`` is for a person who wants to be sure."""
 WORDS: Final = " ".join(f"word{number}" for number in range(1, 13))
 
 
@@ -71,6 +76,20 @@ class Subscriptions:
         """Return a person's login as their Secret holds it."""
         text = self.release.secret(f"{name}-login", ".credentials.json")
         return dict(json.loads(text)["claudeAiOauth"])
+
+    def bring(self, name: str, *, seconds: float = 28_800) -> str:
+        """Import another valid login for a person, which ends in so many seconds, and return its access token."""
+        login = self.anthropic.login()
+        login["claudeAiOauth"]["expiresAt"] = int((time.time() + seconds) * 1000)
+        with self.page() as url:
+            answer = httpx.post(
+                f"{url}api/credentials/{self.place}/{name}/import",
+                headers={"authorization": f"Bearer {self.page_key}"},
+                json=login,
+                timeout=60,
+            )
+        assert answer.status_code == 200, answer.text
+        return str(login["claudeAiOauth"]["accessToken"])
 
     def ask(self, name: str, prompt: str) -> str:
         """Ask by Claude Code in a person's pod."""
@@ -124,14 +143,7 @@ def test_ada_signs_in_on_the_page(own: Subscriptions) -> None:
 
 
 def test_bea_brings_the_login_that_she_has(own: Subscriptions) -> None:
-    with own.page() as url:
-        answer = httpx.post(
-            f"{url}api/credentials/{own.place}/bea/import",
-            headers={"authorization": f"Bearer {own.page_key}"},
-            json=own.anthropic.login(),
-            timeout=60,
-        )
-        assert answer.status_code == 200, answer.text
+    own.bring("bea")
     own.ready("bea")
 
 
@@ -165,13 +177,7 @@ def test_a_restart_of_every_pod_loses_no_login(own: Subscriptions) -> None:
 
 def test_a_login_is_refreshed_before_its_end_without_a_failed_request(own: Subscriptions) -> None:
     own.anthropic.set(lifetime=90)
-    with own.page() as url:
-        headers = {"authorization": f"Bearer {own.page_key}"}
-        login = own.anthropic.login()
-        login["claudeAiOauth"]["expiresAt"] -= (28_800 - 75) * 1000
-        answer = httpx.post(f"{url}api/credentials/{own.place}/ada/import", headers=headers, json=login, timeout=60)
-        assert answer.status_code == 200, answer.text
-    before = login["claudeAiOauth"]["accessToken"]
+    before = own.bring("ada", seconds=75)
     group = Group("steady", own.release.url, "ada-sonnet", workers=1, pause=0.5)
     with kubepods.Load(own.kube, "ada", [group]) as load:
         until(lambda: own.login("ada")["accessToken"] != before, timeout=120, what="a refresh")
@@ -190,6 +196,21 @@ def test_a_rejected_refresh_is_said_and_harms_nobody_else(own: Subscriptions) ->
         assert "sign in again" in listed.text.lower()
     finally:
         own.anthropic.set(answer=200, lifetime=28_800)
+
+
+def test_kills_of_the_refresher_in_the_middle_of_a_refresh_lose_no_login(own: Subscriptions) -> None:
+    """Each new process stores what the one before left, and refreshes again; a lost token would be rejected."""
+    own.anthropic.set(lifetime=60)
+    own.bring("ada", seconds=60)
+    container = (f"deployment/{own.release.fullname}-claude-auth", "-n", own.place, "-c", "claude-auth")
+    killer = Path("tests/e2e/pods/kill_refresher.py").read_text()
+    said = own.kube.kubectl("exec", "-i", *container, "--", "python", "-", str(KILLS), text=killer, timeout=30 * KILLS)
+    assert said.count("killed") == KILLS
+    own.anthropic.set(lifetime=28_800)
+    until(lambda: own.login("ada")["expiresAt"] / 1000 > time.time() + 3600, timeout=120, what="a refresh")
+    assert own.login("ada")["refreshToken"] in own.anthropic.refreshes
+    own.ready("ada")
+    assert "never lost" in own.ask("ada", "never lost")
 
 
 def test_no_secret_of_the_run_is_anywhere(own: Subscriptions) -> None:

@@ -95,6 +95,25 @@ def test_a_refresh_token_is_used_once(anthropic: Cloud, tmp_path: Path) -> None:
     assert refreshes(anthropic) == 1
 
 
+def test_a_sign_out_during_a_refresh_revokes_what_the_refresh_returned(anthropic: Cloud, tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    store(folder, anthropic.login(seconds=600))
+    rotating, signed_out = threading.Event(), threading.Event()
+
+    def until_signed_out() -> None:
+        rotating.set()
+        signed_out.wait(60)
+
+    anthropic.rotated = until_signed_out
+    with signin(folder, anthropic.environment) as service, service.client() as client:
+        assert rotating.wait(60)
+        assert client.post("/credentials/default/alice/sign-out").json()["state"] == "Signed out"
+        signed_out.set()
+        until(lambda: not anthropic.refreshes and not homes(folder), what="the new token to be revoked")
+        assert service.entries() == {}
+
+
 def test_a_login_survives_kills_at_the_worst_moments(anthropic: Cloud, tmp_path: Path) -> None:
     """Each start stores what the one before left, and refreshes again; a lost refresh token would be rejected."""
     folder = tmp_path / "service"

@@ -27,7 +27,12 @@ def answer(cloud: Cloud, path: str, query: Mapping[str, str]) -> object:
         case "/login":
             return cloud.login()
         case "/state":
-            return {"issued": cloud.issued, "turns": cloud.turns, "asked": cloud.asked}
+            return {
+                "issued": cloud.issued,
+                "turns": cloud.turns,
+                "asked": cloud.asked,
+                "refreshes": sorted(cloud.refreshes),
+            }
     return {}
 
 

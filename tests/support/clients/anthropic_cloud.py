@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import queue
 import secrets
 import socketserver
 import ssl
@@ -27,6 +28,8 @@ PLATFORM: Final = "platform.claude.com"
 HOSTS: Final = (API, PLATFORM)
 CLIENT: Final = "9d1c250a-e61b-44d9-88ed-5944d1962f5e"
 """Claude Code's own client id."""
+ROTATIONS: Final = "rotations"
+"""A host that sends one byte, in no TLS, when a refresh token was replaced and before the answer is sent."""
 REDIRECT: Final = "https://platform.claude.com/oauth/code/callback"
 PERSON: Final = "alice@example.com"
 _ORGANIZATION: Final = "11111111-1111-4111-8111-111111111111"
@@ -55,6 +58,7 @@ class Cloud:
     revoked: list[str] = field(default_factory=list)
     turns: list[tuple[str, str]] = field(default_factory=list)
     """The access token and the body of each request to a model."""
+    watchers: list[queue.SimpleQueue[None]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     _codes: dict[str, str] = field(default_factory=dict)
 
@@ -99,6 +103,8 @@ class Cloud:
         if found is None:
             return 400, {"error": "invalid_grant", "error_description": "not valid"}
         if body.get("grant_type") == "refresh_token":
+            for watcher in self.watchers:
+                watcher.put(None)
             self.rotated()
         return 200, found
 
@@ -193,6 +199,9 @@ class _Tunnel(socketserver.StreamRequestHandler):
         while self.rfile.readline(4096).strip():
             pass
         host = words[1].decode().partition(":")[0] if len(words) > 1 else ""
+        if host == ROTATIONS:
+            self._watch(found)
+            return
         context = self.server.contexts.get(host)  # type: ignore[attr-defined]
         if context is None or not found.reachable:
             self.wfile.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -200,6 +209,15 @@ class _Tunnel(socketserver.StreamRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
         with contextlib.suppress(OSError), context.wrap_socket(self.connection, server_side=True) as client:
             _Handler(client, (host, 443), self.server)
+
+    def _watch(self, found: Cloud) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        rotations: queue.SimpleQueue[None] = queue.SimpleQueue()
+        found.watchers.append(rotations)
+        with contextlib.suppress(OSError):
+            while True:
+                rotations.get()
+                self.wfile.write(b".")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -114,6 +114,11 @@ class AnthropicHosts:
         return list(self._get("state")["issued"])
 
     @property
+    def refreshes(self) -> list[str]:
+        """The refresh tokens that are valid."""
+        return list(self._get("state")["refreshes"])
+
+    @property
     def turns(self) -> list[tuple[str, str]]:
         """The access token and the body of each request to a model."""
         return [(token, body) for token, body in self._get("state")["turns"]]

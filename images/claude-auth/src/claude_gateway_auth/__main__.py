@@ -22,6 +22,7 @@ from claude_gateway_auth.home import Homes
 from claude_gateway_auth.keeper import Keeper
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.oidc import Oidc
+from claude_gateway_auth.parent import guarded
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.service import Service
 from claude_gateway_auth.settings import Settings
@@ -147,8 +148,13 @@ async def _measure(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
 
 
 def main() -> int:
-    """Read the settings and run; 2 for wrong settings, 1 if it cannot start."""
+    """Run, under a parent where this is the first process of a container."""
     logs.configure("info", quiet=_QUIET)
+    return guarded(_serve) if os.getpid() == 1 else _serve()
+
+
+def _serve() -> int:
+    """Read the settings and run; 2 for wrong settings, 1 if it cannot start."""
     settings = load(Settings, log=_log)
     if settings is None:
         return 2

@@ -74,10 +74,10 @@ class Desk:
         self._changed: dict[Ref, asyncio.Event] = {}
         self._begins: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def current(self, ref: Ref) -> SignIn | None:
-        """Return the newest sign-in of a credential."""
-        running = self._running.get(ref)
-        return running.state if running else None
+    def current(self, credential: Credential) -> SignIn | None:
+        """Return the newest sign-in of a credential; None if the credential was another person's or other then."""
+        running = self._running.get(credential.ref)
+        return running.state if running and running.credential == credential else None
 
     async def start(self, credential: Credential, *, by: str, session: str, take_over: bool = False) -> SignIn:
         """Begin a sign-in, and wait for its link for a while.
@@ -230,8 +230,8 @@ class Desk:
 
 
 def _record(running: _Running) -> Record:
-    ref = running.credential.ref
-    return Record(Purpose.SIGN_IN, ref.namespace, ref.name, by=running.state.by, before=running.before)
+    ref, owner = running.credential.ref, running.credential.owner
+    return Record(Purpose.SIGN_IN, ref.namespace, ref.name, by=running.state.by, owner=owner, before=running.before)
 
 
 def _this_task() -> asyncio.Task[object] | None:

@@ -35,12 +35,16 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where the login in a home belongs; ``before`` is the digest of the login that it replaces, empty if any."""
+    """Where the login in a home belongs; ``before`` is the digest of the login that it replaces, empty if any.
+
+    ``by`` is who signed in, and ``owner`` the person whose login it was to be.
+    """
 
     purpose: Purpose
     namespace: str
     name: str
     by: str = ""
+    owner: str = ""
     before: str = ""
 
 

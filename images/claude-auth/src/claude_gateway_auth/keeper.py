@@ -87,9 +87,17 @@ class Keeper:
         """Note what a probe found. Raises StoreError."""
         await self.note(credential, lambda state: states.probed(state, probe, windows), before=before)
 
-    async def sign_out(self, credential: Credential) -> bool:
-        """Remove the login; return whether there was one. Raises StoreError."""
-        return await self.change(credential, lambda stored: {} if stored.entries else None)
+    async def sign_out(self, credential: Credential) -> Mapping[str, bytes]:
+        """Remove the login; return the entries that were removed. Raises StoreError."""
+        removed: Mapping[str, bytes] = {}
+
+        def change(stored: Stored) -> Mapping[str, bytes] | None:
+            nonlocal removed
+            removed = stored.entries
+            return {} if removed else None
+
+        await self.change(credential, change)
+        return removed
 
     async def change(self, credential: Credential, change: Change) -> bool:
         """Make one change; return whether it was one. Raises StoreError."""

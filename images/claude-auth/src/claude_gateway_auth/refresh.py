@@ -17,9 +17,9 @@ from claude_gateway.contract.login import OAuth, Outcome
 from claude_gateway_auth import state as states
 from claude_gateway_auth.credential import Credential, Method, Ref
 from claude_gateway_auth.driver.cli import Cli
-from claude_gateway_auth.driver.login import run
+from claude_gateway_auth.driver.login import logout, run
 from claude_gateway_auth.home import Home, Homes, Purpose, Record, digest
-from claude_gateway_auth.keeper import Keeper, clock, other_writer
+from claude_gateway_auth.keeper import Keeper, clock, of, other_writer
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.store.store import StoreError
 from claude_gateway_runtime.logs import emit, unexpected
@@ -74,6 +74,8 @@ class Refresher:
         self._metrics = metrics
         self._attempts: dict[Ref, Attempts] = {}
         self._looks: dict[Ref, datetime] = {}
+        self._kept: dict[str, str] = {}
+        """Homes whose logins could not be stored, and why."""
         self._locks: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
@@ -111,8 +113,15 @@ class Refresher:
             try:
                 await self._settle(home, record)
             except StoreError as error:
-                emit(_log, "login_not_stored", level=logging.ERROR, credential=record.name, error=str(error))
+                self._not_stored(home, record, str(error))
                 home.release()
+
+    def _not_stored(self, home: Home, record: Record, error: str) -> None:
+        """Say why a login stays in its home; once, since it is tried again every few seconds."""
+        if self._kept.get(home.folder.name) != error:
+            ref = Ref(record.namespace, record.name)
+            emit(_log, "login_not_stored", level=logging.ERROR, credential=str(ref), error=error)
+        self._kept[home.folder.name] = error
 
     def _wants_look(self, ref: Ref) -> bool:
         """Whether to read a login again: it was written, a refresh is to be repeated, or it was read a while ago."""
@@ -180,23 +189,28 @@ class Refresher:
         credentials = {found.ref: found for found in await self._keeper.store.credentials()}
         credential = credentials.get(ref)
         if credential is None:
-            raise StoreError(f"the credential {ref} does not exist")
+            raise StoreError(f"the credential {ref} does not exist; the login is kept in memory until it does")
         login = home.login()
         parsed = None if login is None else states.parse(login, credential.method)
         outcome = Outcome.UNAVAILABLE
         if login is not None and parsed is not None and not isinstance(parsed, str):
-            outcome = await self._take(credential, record, login)
+            outcome = await self._take(credential, home, record, login)
         elif login is not None and states.blank(login) and record.purpose is Purpose.REFRESH:
             outcome = Outcome.REJECTED
             await self._keeper.not_refreshed(credential, outcome, REJECTED, before=record.before)
         if outcome is Outcome.UNAVAILABLE and record.purpose is Purpose.REFRESH:
             await self._keeper.not_refreshed(credential, outcome, UNAVAILABLE, before=record.before)
         home.remove()
+        self._kept.pop(home.folder.name, None)
         if record.purpose is Purpose.REFRESH:
             self._note(ref, outcome)
         return outcome
 
-    async def _take(self, credential: Credential, record: Record, login: bytes) -> Outcome:
+    async def _take(self, credential: Credential, home: Home, record: Record, login: bytes) -> Outcome:
+        if record.purpose is Purpose.SIGN_IN and record.owner != credential.owner:
+            # The credential is another person's by now.
+            await self._revoke(home, credential.ref)
+            return Outcome.OK
         if record.purpose is Purpose.SIGN_IN:
             await self._keeper.sign_in(credential, login, by=record.by, before=record.before)
             return Outcome.OK
@@ -205,8 +219,20 @@ class Refresher:
         if tokens(current) == tokens(login):
             # The copy as it was given to the CLI, or what was stored just before a kill.
             return Outcome.OK if digest(current) != record.before else Outcome.UNAVAILABLE
-        await self._keeper.refreshed(credential, login, before=record.before)
+        if await self._keeper.refreshed(credential, login, before=record.before):
+            return Outcome.OK
+        if not of(credential, await self._keeper.store.read(credential)):
+            # Somebody signed out meanwhile: the token that was revoked then is the one before this.
+            await self._revoke(home, credential.ref)
         return Outcome.OK
+
+    async def _revoke(self, home: Home, ref: Ref) -> None:
+        """Revoke a login that nobody is to have, as far as Anthropic can be reached."""
+        emit(_log, "revoking", credential=str(ref))
+        try:
+            await logout(self._cli, home)
+        except OSError as error:
+            unexpected(_log, "not_revoked", error, credential=str(ref))
 
     def _note(self, ref: Ref, outcome: Outcome) -> None:
         if outcome is Outcome.OK:

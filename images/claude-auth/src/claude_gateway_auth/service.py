@@ -14,7 +14,7 @@ from claude_gateway_auth import state as states
 from claude_gateway_auth.credential import Credential, Method, Ref
 from claude_gateway_auth.desk import BusyError, Desk
 from claude_gateway_auth.driver.cli import Cli
-from claude_gateway_auth.driver.login import run
+from claude_gateway_auth.driver.login import logout
 from claude_gateway_auth.flow import SignIn
 from claude_gateway_auth.home import Homes, Purpose, Record
 from claude_gateway_auth.keeper import Keeper, clock, of
@@ -26,7 +26,6 @@ from claude_gateway_auth.web.view import View, out_of_reach, view
 from claude_gateway_runtime.logs import emit, unexpected
 
 _audit: Final = logging.getLogger("claude_gateway_auth.audit")
-_LOGOUT_SECONDS: Final = 30.0
 CHECK_SECONDS: Final = 10.0
 """How long a check's answer stands before the login is checked again."""
 
@@ -61,7 +60,7 @@ class Service:
 
     async def view(self, credential: Credential, person: Person) -> View:
         """Return what a person sees of one credential; one whose Secret cannot be read says so."""
-        sign_in = self.desk.current(credential.ref)
+        sign_in = self.desk.current(credential)
         try:
             stored = await self.keeper.store.read(credential)
         except StoreError as error:
@@ -105,14 +104,14 @@ class Service:
         Raises StoreError.
         """
         with audited("signed_out", credential, person):
-            login = (await self.keeper.store.read(credential)).entries.get(credential.method.key)
-            found = await self.keeper.sign_out(credential)
-        if found and login and credential.method is Method.LOGIN:
+            removed = await self.keeper.sign_out(credential)
+        login = removed.get(credential.method.key)
+        if login and credential.method is Method.LOGIN:
             try:
                 await self._revoke(credential, login)
             except OSError as error:
                 unexpected(_audit, "not_revoked", error, credential=str(credential.ref))
-        return found
+        return bool(removed)
 
     async def load(self, credential: Credential, person: Person, content: bytes) -> None:
         """Store an existing login: a ``.credentials.json``, or a token for a credential with tokens.
@@ -184,14 +183,14 @@ class Service:
 
     def _own(self, credential: Credential, person: Person, identifier: str) -> bool:
         """Whether a sign-in is the newest one and this session's: nobody enters a code into another's."""
-        current = self.desk.current(credential.ref)
+        current = self.desk.current(credential)
         return current is not None and current.id == identifier and current.session == person.session
 
     async def _revoke(self, credential: Credential, login: bytes) -> None:
         home = self._homes.make(Record(Purpose.OTHER, credential.namespace, credential.name))
         try:
             home.give(login)
-            await run(self._cli, home, "auth", "logout", seconds=_LOGOUT_SECONDS)
+            await logout(self._cli, home)
         finally:
             await asyncio.to_thread(home.remove)
 

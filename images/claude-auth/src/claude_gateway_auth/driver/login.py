@@ -12,6 +12,7 @@ from claude_gateway_auth.home import Home
 
 _KEPT: Final = 65_536
 """Characters of output that are kept."""
+_LOGOUT_SECONDS: Final = 30.0
 
 
 class AuthLogin:
@@ -100,3 +101,8 @@ async def run(cli: Cli, home: Home, *arguments: str, seconds: float, **environme
         return None
     finally:
         await ended(process)
+
+
+async def logout(cli: Cli, home: Home) -> None:
+    """Revoke the login in a home at Anthropic. Raises OSError."""
+    await run(cli, home, "auth", "logout", seconds=_LOGOUT_SECONDS)
