@@ -49,7 +49,7 @@ def test_commands_parse(file: Path) -> None:
         "sevre -f gateway",
         "serve --fodler gateway",
         "key make me",
-        "key revoke",
+        "release",
         "lint gateway",
         "explain --request",
         "lint --format yaml",
