@@ -50,6 +50,7 @@ def test_commands_parse(file: Path) -> None:
         "serve --fodler gateway",
         "key make me",
         "release",
+        "key new",
         "lint gateway",
         "explain --request",
         "lint --format yaml",
@@ -132,7 +133,8 @@ def _parsed(command: click.Command, context: click.Context, words: list[str], *,
         raise click.UsageError(f"there is no argument `{rest[0]}`")
     for parameter in command.get_params(context):
         value = values.get(parameter.name or "")
-        if complete and parameter.required and not value:
+        given = isinstance(value, str | tuple | list) and len(value) > 0
+        if complete and parameter.required and not given:
             raise click.MissingParameter(ctx=context, param=parameter)
         if isinstance(parameter.type, click.Choice) and isinstance(value, str):
             parameter.type.convert(value, parameter, context)

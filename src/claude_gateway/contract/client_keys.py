@@ -7,9 +7,12 @@ or an end takes a list: ``{"<sha256>": "ns/client", "<sha256>": ["ns/client", "a
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from claude_gateway.contract.bundle import BundleError
+
+_encoded: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""One encoder for all rows: a release can have tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Holder:
 
 def row(digest: str, holder: Holder) -> str:
     """Return one entry of the table as JSON, ``"<digest>":<holder>``."""
-    return f"{json.dumps(digest)}:{json.dumps(_value(holder), separators=(',', ':'))}"
+    return f"{_encoded(digest)}:{_encoded(_value(holder))}"
 
 
 def table(holders: Mapping[str, Holder]) -> bytes:

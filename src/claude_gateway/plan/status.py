@@ -92,7 +92,9 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
         if kind is ConditionType.VALID and old is not None and (old.status, old.reason) == (state, reason):
             # Each answer has other words; the details have the newest ones.
             message = old.message
-        conditions.append(Condition(kind, state, standing.generation, since, reason, message))
+        new = Condition(kind, state, standing.generation, since, reason, message)
+        # One that says the same is kept: most are the same for thousands of objects, and share their memory.
+        conditions.append(old if old is not None and old == new else new)
         if old is None or (old.status, old.reason) != (state, reason):
             severity = _severity(kind, state, reason, before=None if old is None else old.status)
             events.extend([Event(standing.ref, severity, reason, message)] if severity else [])

@@ -8,6 +8,7 @@ API's ``status.parents``.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from claude_gateway.names import ConditionType, Reason
@@ -116,6 +117,8 @@ class StatusWrite:
 
 def serve(ref: ObjectRef, stored: StoredStatus, entry: Entry, now: datetime) -> StatusWrite | None:
     """Return how to write a release's entry; None if the stored status already says the same."""
+    if stored.entries == (entry,) and _repeats(stored, entry):
+        return None
     summary = _summary((*stored.others(entry.release), entry), stored.conditions, now)
     if stored.of(entry.release) == entry and _same(stored, summary):
         return None
@@ -170,6 +173,7 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
     """Summarize entries: for each type, the condition that is furthest from being true for the newest generation."""
     ordered = sorted(entries, key=lambda entry: entry.release)
     since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+    present = timestamp(now)
     conditions = []
     for kind in OURS:
         found = [(entry, condition) for entry in ordered for condition in entry.conditions if condition.type == kind]
@@ -182,7 +186,7 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
                 type=kind,
                 status=worst.status,
                 observed_generation=worst.observed_generation,
-                last_transition_time=since.get((kind, worst.status), timestamp(now)),
+                last_transition_time=since.get((kind, worst.status), present),
                 reason=worst.reason,
                 message=worst.message if plain else f"Release {entry.release}: {worst.message}",
             )
@@ -209,6 +213,12 @@ def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: da
         yield Condition(kind, state, generation, time, Reason.NOT_SERVED, why)
 
 
+def _repeats(stored: StoredStatus, entry: Entry) -> bool:
+    """Return whether a summary is that of its only entry as it is: the usual case, without computing a summary."""
+    above = (stored.generation, stored.conditions, stored.credential, stored.last_used, stored.budget)
+    return above == (entry.generation, entry.conditions, entry.credential, entry.last_used, entry.budget)
+
+
 def _same(stored: StoredStatus, summary: Summary) -> bool:
     ours = {condition for condition in stored.conditions if condition.type in OURS}
     same = stored.generation == summary.generation and stored.credential == summary.credential
@@ -233,10 +243,24 @@ def _conditions(raw: object) -> Iterator[Condition]:
     for entry in raw if isinstance(raw, list) else ():
         if not isinstance(entry, Mapping):
             continue
-        texts = [entry.get(name) for name in ("type", "status", "lastTransitionTime", "reason", "message")]
-        kind, state, since, reason, message = (text if isinstance(text, str) else "" for text in texts)
+        kind, state, since = (
+            _text(entry.get("type")),
+            _text(entry.get("status")),
+            _text(entry.get("lastTransitionTime")),
+        )
         if kind and state and since:
-            yield Condition(kind, state, _integer(entry.get("observedGeneration")) or 0, since, reason, message)
+            reason, message = _text(entry.get("reason")), _text(entry.get("message"))
+            yield _condition(kind, state, _integer(entry.get("observedGeneration")) or 0, since, reason, message)
+
+
+@lru_cache(maxsize=4096)
+def _condition(kind: str, state: str, generation: int, since: str, reason: str, message: str) -> Condition:
+    """Return one condition; objects that say the same share it, because a release can have thousands of them."""
+    return Condition(kind, state, generation, since, reason, message)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _time(value: object) -> str | None:
