@@ -65,7 +65,7 @@ _OUTPUT: Final = _any(
     rf"maximum (?:allowed )?(?:value|number) (?:of|for) `?{_FIELD}`? is `?<most>",
     rf"{_FIELD}{_NEAR}(?:cannot|can't|must not|may not) (?:exceed|be (?:greater|larger|more|higher) than) `?<most>",
     rf"{_FIELD}`?['\"]? (?:<=|(?:limit|allowed) (?:is|of)) <most>",
-    rf"{_FIELD}{_NEAR}too (?:large|high|big)\D{{1,80}}?(?:max(?:imum)?|at most|limit)\D{{1,20}}<most>",
+    rf"{_FIELD}.{{0,60}}?too (?:large|high|big)\D{{1,30}}?(?:max(?:imum)?|at most|limit)\D{{1,8}}<most>",
     rf"{_FIELD}`?['\"]?:? (?:must|should|has to) be (?:lower|less|smaller) than `?<above>",
     r"output (?:tokens? )?(?:limit|allowed) (?:is|of) <most>",
     r"output tokens requested \(\d+\) exceeds? (?:the )?max(?:imum)?\D{1,20}<most>",

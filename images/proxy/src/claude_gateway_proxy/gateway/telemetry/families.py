@@ -66,7 +66,7 @@ class Family(Collector, Generic[Child]):
         show: Callable[[list[tuple[tuple[str, ...], Child]]], Metric],
     ) -> None:
         """``make`` returns a child, and ``show`` the metric with the label values and children of a scrape."""
-        self._labels = labels
+        self._labelnames = labels
         self._make: Callable[[], Child] = make
         self._show: Callable[[list[tuple[tuple[str, ...], Child]]], Metric] = show
         self._children: dict[tuple[str, ...], Child] = {}
@@ -81,7 +81,9 @@ class Family(Collector, Generic[Child]):
     def forget(self, known: Mapping[str, AbstractSet[str]]) -> None:
         """Remove the children with a label value that ``known`` does not list for that label."""
         for values in list(self._children):
-            if any(value not in known.get(label, (value,)) for label, value in zip(self._labels, values, strict=True)):
+            if any(
+                value not in known.get(label, (value,)) for label, value in zip(self._labelnames, values, strict=True)
+            ):
                 del self._children[values]
 
     def collect(self) -> Iterator[Metric]:
