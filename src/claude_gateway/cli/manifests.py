@@ -21,6 +21,10 @@ _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ESCAPES: Final = re.compile(r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 """In JSON, a character beyond 16 bits is a pair of escapes, which YAML does not have."""
 _DEEPEST: Final = 64
+_SHALLOW: Final = 1000
+"""Levels that the parser, which recurses in C, is known to survive."""
+_OPENED: Final = re.compile(r"^[ \-?:]+", re.MULTILINE)
+"""What opens the levels of a line without brackets: at most one for each character."""
 _INDEX: Final = re.compile(r"\[(\d+)\]\.?")
 
 
@@ -117,6 +121,7 @@ def _character(escapes: re.Match[str]) -> str:
 
 def _parsed(parser: Callable[[], T], text: str, *, path: Path) -> T:
     try:
+        _refuse_depth(text, path=path)
         return parser()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -197,6 +202,23 @@ def _document(value: object, node: yaml.Node, *, path: Path) -> Document:
         "not an object: a manifest has apiVersion, kind, metadata and spec",
         fix="Separate objects by a line with three dashes, and remove everything that is not an object.",
     )
+
+
+def _refuse_depth(text: str, *, path: Path) -> None:
+    """Reject what is nested so deeply that to compose it would overflow the stack of the process."""
+    most = text.count("[") + text.count("{") + max(map(len, _OPENED.findall(text)), default=0)
+    if most < _SHALLOW:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _SHALLOW:
+            mark = event.start_mark
+            place = Place(path) if mark is None else Place(path, mark.line + 1, mark.column + 1)
+            raise UnreadableFileError(place, "nested too deeply", fix="Reduce the nesting.")
 
 
 def _refuse_surprises(root: yaml.Node, *, path: Path) -> None:

@@ -104,6 +104,13 @@ def test_a_folder_gives_its_yaml_and_json_files_and_no_others(tmp_path: Path) ->
     assert manifests.files(tmp_path / "a.yaml") == [tmp_path / "a.yaml"]
 
 
+@pytest.mark.parametrize("opened", ["[", "- ", "{a: ", "? "])
+def test_no_depth_ends_the_process(opened: str) -> None:
+    with pytest.raises(UnreadableFileError, match="nested too deeply"):
+        manifests.parse(opened * 200_000, path=Path("x.yaml"))
+    assert len(manifests.parse("a: [1]\n---\n" * 2_000, path=Path("x.yaml"))) == 2_000
+
+
 def test_json_is_read_as_programs_write_it() -> None:
     text = '{\n\t"kind": "List",\n\t"items": [{"a": "\\ud83d\\ude00 \\/ \\\\ud83d\\\\ude00"}]\n}\n'
     (document,) = manifests.parse(text, path=Path("x.json"))

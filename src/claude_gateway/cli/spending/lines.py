@@ -23,11 +23,15 @@ def read(stream: IO[bytes], totals: Totals, period: Period) -> None:
     that reached no target: they cost nothing.
     """
     for data in _lines(stream):
+        totals.lines += 1
         if _REQUEST not in data:
             continue
         try:
             line = json.loads(data[data.index(b"{") :])
-            if not isinstance(line, dict) or line.get("event") != "request" or not line.get("billed_model"):
+            if not isinstance(line, dict) or line.get("event") != "request":
+                continue
+            totals.requests += 1
+            if not line.get("billed_model"):
                 continue
             at = datetime.fromisoformat(str(line["time"]))
             if period.since <= at < period.until:

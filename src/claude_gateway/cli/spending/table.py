@@ -21,6 +21,7 @@ def lines(totals: Totals, period: Period, *, source: str) -> Iterator[str]:
     groups, total = totals.ordered(), totals.total
     if not groups:
         yield "No request cost anything."
+        yield from _unread(totals)
         return
     blank = [""] * (len(totals.by) - 1)
     rows = [([printable(value) or "-" for value in values], found) for values, found in groups[:_SHOWN]]
@@ -33,8 +34,14 @@ def lines(totals: Totals, period: Period, *, source: str) -> Iterator[str]:
     yield from _aligned(totals, rows)
     if total.estimated:
         yield f"* {money.dollars(total.estimated)} of it are estimates: unknown prices, or answers that broke off."
+    yield from _unread(totals)
+
+
+def _unread(totals: Totals) -> Iterator[str]:
     if totals.unreadable:
         yield f"{plural(totals.unreadable, 'line')} could not be read, and {_are(totals.unreadable)} missing here."
+    elif totals.lines and not totals.requests:
+        yield f"None of {plural(totals.lines, 'line')} is a request: LOG is the gateway's log, one JSON object a line."
 
 
 def document(totals: Totals, period: Period, *, source: str) -> str:

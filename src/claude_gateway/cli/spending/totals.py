@@ -44,13 +44,16 @@ class Period:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums by the values of the properties ``by``; ``unreadable`` counts lines that could not be read.
+    """Sums by the values of the properties ``by``.
 
+    Of the ``lines`` of a log, ``requests`` are requests, of any time, and ``unreadable`` could not be read.
     ``cost_only``: the source knows nothing but the cost.
     """
 
     by: tuple[str, ...]
     groups: dict[tuple[str, ...], Sum] = field(default_factory=dict)
+    lines: int = 0
+    requests: int = 0
     unreadable: int = 0
     cost_only: bool = False
 

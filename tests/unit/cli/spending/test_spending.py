@@ -169,6 +169,15 @@ def test_a_long_table_ends_with_the_rest() -> None:
 
 def test_nothing_is_said_as_such() -> None:
     assert list(table.lines(Totals(("client",)), WEEK, source="f"))[1:] == ["No request cost anything."]
+    assert list(table.lines(_read(_line(billed_model="")), WEEK, source="f"))[1:] == ["No request cost anything."]
+
+
+def test_a_file_that_is_no_log_is_named_as_such() -> None:
+    for data, said in (
+        (b"\x7fELF\n\x00", "None of 2 lines is a request: LOG is the gateway's log, one JSON object a line."),
+        (b'{"event":"request"\n', "1 line could not be read, and is missing here."),
+    ):
+        assert list(table.lines(_read(data), WEEK, source="f"))[1:] == ["No request cost anything.", said]
 
 
 def test_a_day_has_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
