@@ -108,7 +108,9 @@ class Connection(asyncio.Protocol):
     def check(self) -> None:
         """End the connection as broken if the other side no longer hears what is sent."""
         transport = self._transport
-        if transport is not None and keepalive.is_unheard(transport.get_extra_info("socket")):
+        if transport is None or transport.is_closing():
+            return
+        if keepalive.is_unheard(transport.get_extra_info("socket")):
             self._fail(TimeoutError(errno.ETIMEDOUT, "the upstream no longer answers"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
