@@ -102,6 +102,8 @@ class Stack:
         self.gateway = self._start("claude_gateway_proxy.gateway", GATEWAY_CORES)
         self.port = int(self.gateway.listening().rpartition(":")[2])
         wait_ready(self.port)
+        # Until then it takes most of the core that it shares with the gateway.
+        until(lambda: self.litellm.lines("litellm_loaded"), what="the worker to load LiteLLM")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

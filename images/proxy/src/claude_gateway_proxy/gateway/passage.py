@@ -4,6 +4,7 @@ While the client keeps up, a piece is written in the call that brings it. A task
 than all that is done with the piece.
 """
 
+import asyncio
 from typing import Final
 
 from claude_gateway.contract.target import Format
@@ -30,17 +31,21 @@ class Passage:
         "_deadline",
         "_ended",
         "_errors",
+        "_loop",
         "_meter",
         "_outgoing",
         "_pings",
         "_record",
         "_send",
+        "_uncounted",
     )
 
     def __init__(
         self, answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
     ) -> None:
         """Count what passes in ``record``, and note it in ``boundary``; ``deadline`` stands still meanwhile."""
+        self._loop = asyncio.get_running_loop()
+        self._uncounted: list[bytes] = []
         self._ended = False
         self._answer = answer
         self._record = record
@@ -78,16 +83,26 @@ class Passage:
 
     async def run(self) -> None:
         """Pass on everything, and the end. Raises OSError where the answer breaks off."""
+        try:
+            await self._run()
+        finally:
+            # The upstream is paid for what it said, whether the client still takes it or not.
+            self._count()
+
+    async def _run(self) -> None:
         answer = self._answer
         chunk = answer.head or await answer.read()
         while chunk:
             self._deadline.pause()
-            chunk = self._shown(chunk)
+            shown = self._shown(chunk)
+            self._uncounted.append(chunk)
             await self._pings.settled()
-            if chunk:
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-                self._sent(chunk)
+            if shown:
+                await self._send({"type": "http.response.body", "body": shown, "more_body": True})
+                self._sent(shown)
             self._deadline.resume()
+            # What is sent leaves when this turn of the loop ends, and nobody waits for the counts.
+            self._loop.call_soon(self._count)
             if answer.pour is not None and self._outgoing is not None:
                 await answer.pour(self._pass)
             chunk = await answer.read()
@@ -103,20 +118,29 @@ class Passage:
         outgoing = self._outgoing
         if outgoing is None or self._pings.task is not None or not outgoing.writable():
             return False
-        chunk = self._shown(chunk)
-        if chunk:
-            outgoing.write(chunk)
-            self._sent(chunk)
+        shown = self._shown(chunk)
+        if shown:
+            outgoing.write(shown)
+            self._sent(shown)
+        self._uncounted.append(chunk)
+        self._count()
         self._deadline.resume()
         return True
 
     def _shown(self, chunk: bytes) -> bytes:
-        """Read a piece, and return what the client may see of it."""
+        """Return what the client may see of a piece."""
         if self._answer.plain:
-            self._meter.feed(chunk)
+            self._meter.look(chunk)
             if self._answer.mask:
                 return self._errors.feed(chunk, failed=self._meter.failed)
         return chunk
+
+    def _count(self) -> None:
+        """Read what passed for its usage."""
+        uncounted, self._uncounted = self._uncounted, []
+        if self._answer.plain:
+            for chunk in uncounted:
+                self._meter.count(chunk)
 
     def _sent(self, chunk: bytes) -> None:
         self._record.bytes_out += len(chunk)

@@ -105,14 +105,22 @@ class Meter:
         self.sample: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """Read the next bytes; keeps at most ``OBJECT_LIMIT`` and a few of them."""
+        """Read the next bytes for both, errors and counts."""
+        self.look(chunk)
+        self.count(chunk)
+
+    def look(self, chunk: bytes) -> None:
+        """Look for an error event in the next bytes: before they are sent, since it decides what may be."""
+        if self._events and not self.failed:
+            self._look_for_error(chunk)
+
+    def count(self, chunk: bytes) -> None:
+        """Count in the next bytes, which may be sent by then; keeps at most ``OBJECT_LIMIT`` and a few of them."""
         if self._kept < _SAMPLE:
             self.sample.append(chunk[:_SAMPLE])
             self._kept += len(chunk)
         if self._searches:
             self._look_for_searches(chunk)
-        if self._events and not self.failed:
-            self._look_for_error(chunk)
         data = self._carry + chunk if self._carry else chunk
         if b"}" not in chunk and len(data) < OBJECT_LIMIT and data.startswith(_NEEDLE):
             self._carry = data  # the object that began is not complete yet
