@@ -104,7 +104,8 @@ class Chunks:
             if not (self._is_whole and self._documents == 1):
                 raise Broken("the upstream ended its answer before its end")
             self.reason = "stop"
-        if self._is_empty():
+        if self.reason == "tool_calls" and not (self._calls.begun or any(self._cumulative["text"])):
+            # A server's reader of calls lost them.
             raise Broken("the upstream ended its answer before it began")
         for kind, halves in self._halves.items():
             if rest := halves.rest():
@@ -112,15 +113,6 @@ class Chunks:
         left = list(self._calls.end(cut=self.reason in ("length", "content_filter")))
         yield from self._released()
         yield from left
-
-    def _is_empty(self) -> bool:
-        """Return whether the answer says nothing where the upstream says that it does, or that it wrote nothing."""
-        if self._calls.begun or any(self._cumulative["text"]):
-            return False
-        # A server's reader of calls lost them.
-        is_lost = self.reason == "tool_calls"
-        is_unwritten = self.reason == "stop" and self.usage is not None and self.usage.output_tokens == 0
-        return is_lost or (is_unwritten and not any(self._cumulative["thinking"]))
 
     def _is_ours(self, choice: Mapping[str, Any]) -> bool:
         """Whether a choice is the first of the answer: there can be only one in Messages."""
