@@ -346,7 +346,6 @@ def test_a_cut_or_empty_answer_is_never_a_complete_one(chunks: list[Any]) -> Non
         [delta({"role": "assistant", "content": ""}), DONE],
         [delta({"reasoning_content": "I call it"}), DONE],
         [{"choices": [{"message": {"content": None, "tool_calls": []}, "finish_reason": "tool_calls"}]}],
-        # Nothing was written, as the upstream's own count says.
     ],
 )
 def test_an_end_without_what_it_promises_is_broken(chunks: list[Any]) -> None:
