@@ -62,7 +62,7 @@ _PARTS: Final = frozenset(
     {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"}
     | {"message_stop", "ping", "response.output_text.delta", "response.function_call_arguments.delta"}
 )
-"""Types of the events that most of a stream consists of, which are no vendor's error."""
+"""Types of the events that most of a stream consists of; no vendor reports an error with them."""
 
 _NO_WORDS: Final = "the upstream reported an error without words"
 

@@ -120,8 +120,7 @@ class ResponsesReader:
         if isinstance(value, dict) and value.get("type") == "reasoning_text":
             kind = REASONING
         item, part = self._items.of_piece(event, kind), _part(event)
-        said = "".join(item.parts.get(part if part in item.parts else None, ()))
-        if rest := _unsaid(text_of([value]), said):
+        if rest := item.unsaid_of(part, text_of([value])):
             yield from self._said(item, rest, part=part)
 
     def _item(self, event: Mapping[str, Any], *, done: bool) -> Iterator[Event]:
@@ -149,7 +148,7 @@ class ResponsesReader:
     def _rest(self, item: Item, arguments: object) -> object:
         if not item.parts:
             return arguments
-        return _unsaid(arguments, item.said()) if isinstance(arguments, str) else None
+        return item.unsaid(arguments) if isinstance(arguments, str) else None
 
     def _call(self, call: Mapping[str, Any], item: Item, *, arguments: object) -> Iterator[Event]:
         function = {"name": call.get("name"), "arguments": arguments}
@@ -170,7 +169,7 @@ class ResponsesReader:
             return
         is_message = found.kind == MESSAGE
         whole = text_of(item.get("content")) if is_message else _reasoning_text(item)
-        if rest := _unsaid(whole, found.said("" if is_message else _PARAGRAPH)):
+        if rest := found.unsaid(whole, "" if is_message else _PARAGRAPH):
             yield from self._said(found, rest, part=next(reversed(found.parts), None))
         if not is_message and not done:
             yield from self._kept(item)
@@ -222,11 +221,6 @@ def _part(event: Mapping[str, Any]) -> object:
     if part is None:
         part = event.get("summary_index")
     return part if isinstance(part, int) else None
-
-
-def _unsaid(whole: str, said: str) -> str:
-    """Return what of a whole text was not said; nothing where it says something else than its pieces."""
-    return whole[len(said) :] if whole.startswith(said) else ""
 
 
 def _reasoning_text(item: Mapping[str, Any]) -> str:

@@ -23,13 +23,27 @@ class Item:
     parts: dict[object, list[str]] = field(default_factory=dict)
     done: bool = False
     matched: bool = False
+    size: int = 0
 
-    def said(self, between: str = "") -> str:
-        """Return what was read of all parts."""
-        return between.join("".join(pieces) for pieces in self.parts.values())
+    def unsaid(self, whole: str, between: str = "") -> str:
+        """Return what of the whole was not read piece by piece; nothing where it says something else.
+
+        Its end may be repeated: what was read is put together only for a whole that is longer.
+        """
+        if len(whole) <= self.size:
+            return ""
+        return _rest(whole, between.join("".join(pieces) for pieces in self.parts.values()))
+
+    def unsaid_of(self, part: object, whole: str) -> str:
+        """Return the same of one part."""
+        pieces = self.parts.get(part if part in self.parts else None, [])
+        # Put together once, however often the whole is repeated.
+        pieces[:] = ["".join(pieces)] if pieces else []
+        return _rest(whole, pieces[0] if pieces else "")
 
     def add(self, part: object, piece: str) -> bool:
         """Add a piece of a part, and return whether another part comes before it."""
+        self.size += len(piece)
         pieces = self.parts.get(part)
         if pieces is not None:
             pieces.append(piece)
@@ -41,13 +55,14 @@ class Item:
 class Items:
     """Finds the item that an event or a member of an output speaks of."""
 
-    __slots__ = ("_by_id", "_by_place", "_kinds")
+    __slots__ = ("_by_id", "_by_place", "_kinds", "_matched")
 
     def __init__(self) -> None:
         """Begin without an item."""
         self._by_id: dict[tuple[str, str], Item] = {}
         self._by_place: dict[int, Item] = {}
         self._kinds: dict[str, list[Item]] = {MESSAGE: [], REASONING: [], CALL: []}
+        self._matched = dict.fromkeys(self._kinds, 0)
 
     def of_piece(self, event: Mapping[str, Any], kind: str) -> Item:
         """Return the item that an event has a piece of, or the whole of a part."""
@@ -76,10 +91,17 @@ class Items:
         kind, ids = str(item.get("type")), list(_ids(item, "id", "call_id"))
         found = self._by_ids(kind, ids) or self._at(kind, number)
         if found is None:
-            found = next((each for each in self._kinds[kind] if not each.matched), None)
+            found = self._unmatched(kind)
         found = self._named(found, kind, ids, None)
         found.matched = True
         return found
+
+    def _unmatched(self, kind: str) -> Item | None:
+        """Return the first item that is none of the output yet; those before it are passed once."""
+        items = self._kinds[kind]
+        while self._matched[kind] < len(items) and items[self._matched[kind]].matched:
+            self._matched[kind] += 1
+        return items[self._matched[kind]] if self._matched[kind] < len(items) else None
 
     def _known(self, kind: str, ids: list[str], place: object) -> Item | None:
         """Return the item with an id or at a place; a place where an item ended is taken by the next one."""
@@ -121,3 +143,7 @@ def _ids(value: Mapping[str, Any], *names: str) -> Iterator[str]:
         ident = value.get(name)
         if isinstance(ident, str) and ident:
             yield ident
+
+
+def _rest(whole: str, said: str) -> str:
+    return whole[len(said) :] if whole.startswith(said) else ""
