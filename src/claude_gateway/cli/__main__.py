@@ -26,6 +26,7 @@ from claude_gateway.cli.setup import setup
 from claude_gateway.cli.spending.command import spend
 from claude_gateway.cli.status import status
 from claude_gateway.cli.top import top
+from claude_gateway.garbage import collect_rarely
 
 
 @click.group(
@@ -67,6 +68,7 @@ for _command in (
 
 def main() -> None:
     """Run the command line and exit with its exit code; Ctrl-C gives 130, as shells expect."""
+    collect_rarely()
     try:
         result = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -80,7 +80,7 @@ class Model:
 @cache
 def source() -> str:
     """Return what the table was made from, such as ``LiteLLM 1.106.2``."""
-    return _table().partition("\n")[0].partition(" of ")[2].partition(";")[0]
+    return _text().partition("\n")[0].partition(" of ")[2].partition(";")[0]
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +93,7 @@ def find(provider: str, model: str) -> Model | None:
         return None
     owner = _SAME_MODELS.get(provider, provider)
     names = dict.fromkeys(_names(owner, without_context(model)))
-    lines = (_line(f"{owner}/{name}") for name in names)
+    lines = (_table().get(f"{owner}/{name}") for name in names)
     return next((_parsed(line) for line in lines if line is not None), None)
 
 
@@ -136,7 +136,7 @@ def unlisted(model: Model, *, relays_claude: bool) -> frozenset[Ability]:
 def highest(provider: str) -> Rates:
     """Return the highest price of input and of output among the models of a provider; None where none has a price."""
     owner = _SAME_MODELS.get(provider, provider)
-    found = [_parsed(line).prices.usual for line in _lines(f"{owner}/")]
+    found = [_parsed(line).prices.usual for name, line in _table().items() if name.startswith(f"{owner}/")]
     return Rates(
         input=max((rates.input for rates in found if rates.input), default=None),
         output=max((rates.output for rates in found if rates.output), default=None),
@@ -144,20 +144,14 @@ def highest(provider: str) -> Rates:
 
 
 @cache
-def _table() -> str:
-    # As one text: thousands of objects that are rarely looked at would be walked by every full garbage collection.
+def _table() -> dict[str, str]:
+    """The rest of each line by its name. Texts, not values: the garbage collector does not walk a dict of texts."""
+    rows = (row.partition("\t") for row in _text().splitlines() if not row.startswith("#"))
+    return {name: line for name, _, line in rows}
+
+
+def _text() -> str:
     return (pkgutil.get_data(__package__, "models.tsv") or b"").decode()
-
-
-def _line(name: str) -> str | None:
-    table, key = _table(), f"\n{name}\t"
-    at = table.find(key)
-    return None if at < 0 else table[at + len(key) : table.index("\n", at + len(key))]
-
-
-def _lines(start: str) -> Iterator[str]:
-    """Yield the lines, without their names, of all models whose name begins so."""
-    return (row.partition("\t")[2] for row in _table().splitlines() if row.startswith(start))
 
 
 def _parsed(line: str) -> Model:
