@@ -17,11 +17,11 @@ class Upstream:
 
 
 async def _pouring(upstream: Upstream, taken: list[bytes], *, most: int = 100) -> asyncio.Task[None]:
-    def sink(data: bytes) -> bool:
+    def sink(data: bytes) -> bytes | None:
         if len(taken) >= most:
-            return False
+            return data
         taken.append(data)
-        return True
+        return None
 
     task = asyncio.create_task(upstream.answer.pour(sink))
     await asyncio.sleep(0)
@@ -48,6 +48,22 @@ async def test_what_is_not_taken_is_read_in_order() -> None:
     await pouring
     assert taken == [b"a"]
     assert await upstream.answer.read() == b"bc"
+
+
+async def test_a_sink_may_take_a_piece_and_no_more() -> None:
+    upstream, taken = Upstream(), list[bytes]()
+
+    def sink(data: bytes) -> bytes:
+        taken.append(data)
+        return b""
+
+    pouring = asyncio.create_task(upstream.answer.pour(sink))
+    await asyncio.sleep(0)
+    upstream.answer.feed(b"a")
+    await pouring
+    upstream.answer.feed(b"b")
+    assert taken == [b"a"]
+    assert await upstream.answer.read() == b"b"
 
 
 async def test_what_came_before_is_read_first() -> None:
@@ -92,7 +108,7 @@ async def test_an_answer_that_breaks_off_is_found_by_the_reader() -> None:
 async def test_a_failure_of_the_sink_is_raised_where_it_is_waited_for() -> None:
     upstream = Upstream()
 
-    def sink(_: bytes) -> bool:
+    def sink(_: bytes) -> None:
         raise ValueError("a bug")
 
     pouring = asyncio.create_task(upstream.answer.pour(sink))

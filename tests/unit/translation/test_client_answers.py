@@ -1,7 +1,7 @@
 """Answers of a Claude in OpenAI's formats: whole and streamed say the same, and an end is never made up."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -114,6 +114,17 @@ def joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
                 kept["text"] += call.get("function", {}).get("arguments", "") + call.get("custom", {}).get("input", "")
             found["finish"] = choice["finish_reason"] or found.get("finish")
     return found
+
+
+@pytest.mark.parametrize(("model", "named"), [(None, "claude-x"), ("fast", "fast")])
+@pytest.mark.parametrize("writer", [chat_writer, responses_writer])
+def test_an_answer_bears_the_name_that_its_client_asked_for(
+    writer: Callable[[], ChatWriter | ResponsesWriter], model: str | None, named: str
+) -> None:
+    reader = Reader(found := writer(), model=model)
+    reader.document(message(TEXT))
+    reader.end()
+    assert found.document["model"] == named
 
 
 def test_a_stream_of_chat_adds_up_to_the_whole_completion() -> None:

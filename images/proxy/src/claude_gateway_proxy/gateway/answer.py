@@ -6,14 +6,12 @@ import msgspec
 
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.upstream.http.answer import Pour
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers
 
 Read = Callable[[], Awaitable[bytes]]
 """Returns the next bytes of an answer, and none at its end."""
-
-Pour = Callable[[Callable[[bytes], bool]], Awaitable[None]]
-"""Hands what comes to a function at once, until that returns False or the answer ends; ``Read`` returns the rest."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -22,7 +20,7 @@ class Answer(msgspec.Struct, frozen=True):
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with. ``pour`` is set where the bytes of the upstream are those of ``read``. ``grown`` is how
+    the request was sent with. ``pour`` is set where what it hands on are the bytes of ``read``. ``grown`` is how
     many bytes longer than the upstream's a whole answer is, None where only its end will show.
     """
 

@@ -19,7 +19,6 @@ from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
 from claude_gateway_proxy.gateway.telemetry.record import UpstreamError
 from claude_gateway_proxy.gateway.upstream.encoding import unpacked
-from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.wire import bedrock, sse
 from claude_gateway_proxy.gateway.wire.error_events import reports_error
@@ -142,7 +141,7 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
     events = response.header(b"content-type").startswith("text/event-stream")
     headers: Headers = response.headers
     read: Read = response.read
-    pour = response.pour if isinstance(response, HttpAnswer) else None
+    pour = response.pour
     if wire is Wire.BEDROCK and plain and bedrock.is_stream(headers):
         headers, read, events = bedrock.stream_headers(headers), bedrock.events(read, call.frames), True
         pour = None

@@ -113,11 +113,11 @@ class Passage:
         self._record.bytes_out += len(rest)
         await self._send({"type": "http.response.body", "body": rest, "more_body": False})
 
-    def _pass(self, chunk: bytes) -> bool:
-        """Pass a piece on at once; return False, and leave it, where the client or a ping must be waited for."""
+    def _pass(self, chunk: bytes) -> bytes | None:
+        """Pass a piece on at once; leave it where the client or a ping must be waited for."""
         outgoing = self._outgoing
         if outgoing is None or self._pings.task is not None or not outgoing.writable():
-            return False
+            return chunk
         shown = self._shown(chunk)
         if shown:
             outgoing.write(shown)
@@ -125,7 +125,7 @@ class Passage:
         self._uncounted.append(chunk)
         self._count()
         self._deadline.resume()
-        return True
+        return None
 
     def _shown(self, chunk: bytes) -> bytes:
         """Return what the client may see of a piece."""

@@ -7,6 +7,7 @@ import msgspec
 
 from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
+from claude_gateway_proxy.gateway.upstream.http.answer import Pour
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_runtime.asgi import Headers
@@ -24,6 +25,10 @@ class Response(Protocol):
     def headers(self) -> Headers: ...
     @property
     def content_length(self) -> int | None: ...
+    @property
+    def pour(self) -> Pour | None:
+        """Hands on what comes, in place of ``read``; None where only ``read`` returns it."""
+        ...
 
     def header(self, name: bytes) -> str:
         """The value of a header, given in lower case; empty where it is absent."""

@@ -79,9 +79,10 @@ class Reader:
     Nothing is written before the model has said something, so that until then another target can answer.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        """Write to ``sink``."""
+    def __init__(self, sink: Sink, *, model: str | None = None) -> None:
+        """Write to ``sink``, as an answer of ``model``; None for the upstream's own name of it."""
         self._sink = sink
+        self._model = model
         self._block: Block = {}
         self._pieces: list[str] = []
         self._reason: str | None = None
@@ -142,7 +143,7 @@ class Reader:
 
     def _started(self, message: Mapping[str, Any]) -> None:
         self._counts.take(message.get("usage"))
-        self._opening = self._sink.start(str(message.get("model") or ""))
+        self._opening = self._sink.start(self._model or str(message.get("model") or ""))
 
     def _opened(self, block: Block) -> bytes:
         """A block begins, with its first piece where it has one already; blocks that nobody closed are closed."""

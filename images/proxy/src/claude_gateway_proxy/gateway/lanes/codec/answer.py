@@ -7,7 +7,7 @@ from typing import Final
 from claude_gateway_proxy.bounds import STREAM_MOST
 from claude_gateway_proxy.gateway.lanes.codec.reading import Read
 from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
-from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, value_of
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, Pour, Sink, value_of
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.documents import Documents
 from claude_gateway_proxy.unreachable import AnswerBroken
@@ -23,6 +23,7 @@ class Whole:
     """An answer that is complete, or an error."""
 
     __slots__ = ("_body", "content_length", "headers", "status")
+    pour: Final = None
 
     def __init__(self, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
         """Answer with a JSON ``body``; ``headers`` are those besides its type."""
@@ -54,6 +55,7 @@ class Streamed:
         "_failure",
         "_head",
         "_left",
+        "_plain",
         "_read",
         "_reported",
         "_response",
@@ -77,6 +79,7 @@ class Streamed:
         self.headers: Headers = [_EVENTS, (b"cache-control", b"no-cache"), *headers]
         self._response = response
         self._read = read
+        self._plain = read == response.read
         self._translator = translator
         self._reported = reported
         self._documents = Documents()
@@ -108,6 +111,28 @@ class Streamed:
             return self._reported(error)
         except BadAnswer as error:
             raise AnswerBroken(str(error)) from None
+
+    @property
+    def pour(self) -> Pour | None:
+        """Hands on what comes, translated; None where the answer comes compressed or in frames."""
+        return self._hand_on if self._plain else None
+
+    async def _hand_on(self, sink: Sink) -> None:
+        if self._head or self._ended or self._failure is not None:
+            return
+
+        def translate(piece: bytes) -> bytes | None:
+            try:
+                translated = self._translated(piece)
+            except BadAnswer as error:
+                self._failure = error
+                return b""
+            if translated and (left := sink(translated)) is not None:
+                self._head = left
+                return b""
+            return b"" if self._ended or self._failure is not None else None
+
+        await self._response.pour(translate)
 
     def close(self) -> None:
         """End the upstream's answer."""

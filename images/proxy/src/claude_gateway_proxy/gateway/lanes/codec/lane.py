@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.codec import messages, openai
 from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
-from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json, ModelNames, Pair, Prepared
 from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
 from claude_gateway_proxy.gateway.lanes.codec.refusals import Refused, Repairing
 from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
@@ -115,13 +115,14 @@ def _pair(call: Call) -> Pair:
 
 async def _prepared(call: Call, target: Target, model: str) -> Prepared:
     pair, body = _pair(call), body_of(call, target)
+    names = ModelNames(model, answered=None if target.verbatim else call.named)
     if len(body) <= _AT_ONCE:
-        return pair.prepare(pair.read(body), target, model, len(body))
-    return await asyncio.to_thread(_prepared_aside, pair, body, target, model)
+        return pair.prepare(pair.read(body), target, names, len(body))
+    return await asyncio.to_thread(_prepared_aside, pair, body, target, names)
 
 
-def _prepared_aside(pair: Pair, body: bytes, target: Target, model: str) -> Prepared:
-    return pair.prepare(pair.read(body), target, model, len(body))
+def _prepared_aside(pair: Pair, body: bytes, target: Target, names: ModelNames) -> Prepared:
+    return pair.prepare(pair.read(body), target, names, len(body))
 
 
 def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to: Endpoint, model: str) -> Request:

@@ -12,7 +12,7 @@ from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.codec.failures import cannot_count
 from claude_gateway_proxy.gateway.lanes.codec.fields import messages_fields
-from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json, ModelNames, Pair, Prepared
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
@@ -40,8 +40,8 @@ _COUNTED: Final[tuple[str, ...]] = (
 """The fields of a response that its count of input tokens depends on."""
 
 
-def _prepared(fields: Json, target: Target, model: str, size: int) -> Prepared:
-    options = request_options(fields, model=model)
+def _prepared(fields: Json, target: Target, names: ModelNames, size: int) -> Prepared:
+    options = request_options(fields, model=names.answered or names.sent)
     try:
         if target.translation.messages is Format.RESPONSES:
             return Prepared({**responses_request(fields, names=options.names)}, _OfResponses(options))
@@ -50,11 +50,11 @@ def _prepared(fields: Json, target: Target, model: str, size: int) -> Prepared:
         raise bad_request(str(error)) from None
 
 
-def _prepared_count(fields: Json, target: Target, model: str, _: int) -> Prepared:
+def _prepared_count(fields: Json, target: Target, names: ModelNames, _: int) -> Prepared:
     counting = target.translation.counting
     if counting is None or counting.path is None:
         raise cannot_count(target.provider)
-    options = request_options(fields, model=model)
+    options = request_options(fields, model=names.sent)
     try:
         found: Json = {**responses_request(fields, names=options.names)}
     except Unsupported as error:

@@ -10,7 +10,7 @@ from claude_gateway.contract.model_ids import plain_name
 from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.codec.fields import decoded
-from claude_gateway_proxy.gateway.lanes.codec.pair import Json, Pair, Prepared
+from claude_gateway_proxy.gateway.lanes.codec.pair import Json, ModelNames, Pair, Prepared
 from claude_gateway_proxy.gateway.wire.reframe import VERSIONS
 from claude_gateway_proxy.translation.chat import client_request as chat
 from claude_gateway_proxy.translation.chat.client_answer import ChatWriter
@@ -37,9 +37,9 @@ _SEARCHES: Final = frozenset({Wire.ANTHROPIC, Wire.VERTEX})
 class _Translator:
     """Translates a Claude's answer through the writer of the client's format."""
 
-    def __init__(self, writer: ChatWriter | ResponsesWriter) -> None:
+    def __init__(self, writer: ChatWriter | ResponsesWriter, names: ModelNames) -> None:
         self._writer = writer
-        self._reader = Reader(writer)
+        self._reader = Reader(writer, model=names.answered)
 
     @property
     def ended(self) -> bool:
@@ -63,31 +63,32 @@ class _Translator:
         return self._writer.fail(code=_CODES.get(failure.status, "server_error"), message=failure.message)
 
 
-def _chat(fields: Json, target: Target, model: str, _: int) -> Prepared:
+def _chat(fields: Json, target: Target, names: ModelNames, _: int) -> Prepared:
     try:
-        asked = chat.messages_request(fields, target=_asked(target, model))
+        asked = chat.messages_request(fields, target=_asked(target, names.sent))
     except (Rejected, RecursionError) as error:
         raise bad_request(_words(error)) from None
-    return Prepared(_framed(asked.body, target), _Translator(ChatWriter(asked, model=model, created=int(time.time()))))
+    writer = ChatWriter(asked, model=names.sent, created=int(time.time()))
+    return Prepared(_framed(asked.body, target), _Translator(writer, names))
 
 
-def _responses(fields: Json, target: Target, model: str, _: int) -> Prepared:
+def _responses(fields: Json, target: Target, names: ModelNames, _: int) -> Prepared:
     try:
-        asked = responses.messages_request(fields, target=_asked(target, model))
+        asked = responses.messages_request(fields, target=_asked(target, names.sent))
     except (Rejected, RecursionError) as error:
         raise bad_request(_words(error)) from None
-    writer = ResponsesWriter(asked, model=model, created=int(time.time()))
-    return Prepared(_framed(asked.body, target), _Translator(writer))
+    writer = ResponsesWriter(asked, model=names.sent, created=int(time.time()))
+    return Prepared(_framed(asked.body, target), _Translator(writer, names))
 
 
-def _compaction(fields: Json, target: Target, model: str, _: int) -> Prepared:
+def _compaction(fields: Json, target: Target, names: ModelNames, _: int) -> Prepared:
     try:
-        asked = responses.messages_request(compaction.summary_request(fields), target=_asked(target, model))
+        asked = responses.messages_request(compaction.summary_request(fields), target=_asked(target, names.sent))
     except (Rejected, RecursionError) as error:
         raise bad_request(_words(error)) from None
-    writer = CompactionWriter(asked, model=model, created=int(time.time()))
+    writer = CompactionWriter(asked, model=names.sent, created=int(time.time()))
     writer.kept = compaction.user_messages(fields)
-    return Prepared(_framed(asked.body, target), _Translator(writer))
+    return Prepared(_framed(asked.body, target), _Translator(writer, names))
 
 
 def _asked(target: Target, model: str) -> Asked:

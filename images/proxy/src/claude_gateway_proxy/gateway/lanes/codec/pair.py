@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 
 Json = dict[str, Any]
+
+
+class ModelNames(NamedTuple):
+    """The names of one model: ``sent`` to the target, ``answered`` to the caller; None for the upstream's own."""
+
+    sent: str
+    answered: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +36,9 @@ class Pair:
 
     ``upstream`` is the format that a target is asked in. ``read`` returns the caller's fields from its body, checked
     and in the plain form of their format. ``prepare`` translates them for a target; its further arguments are the
-    target's name of the model and the size of the body in bytes.
+    names of the model and the size of the body in bytes.
     """
 
     upstream: Callable[[Target], Format]
     read: Callable[[bytes], Json]
-    prepare: Callable[[Json, Target, str, int], Prepared]
+    prepare: Callable[[Json, Target, ModelNames, int], Prepared]

@@ -1,11 +1,18 @@
 """An answer of an upstream: its head at once, its body piece by piece, with back-pressure."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
+
+Pour = Callable[["Sink"], Awaitable[None]]
+"""Hands what comes to a sink at once, until the sink leaves something or the answer ends."""
+
+Sink = Callable[[bytes], bytes | None]
+"""Takes a piece of an answer; returns None, or what it leaves for the reader and that it wants no more: often all of
+the piece, or nothing."""
 
 _BUFFER: Final = 256 * 1024
 """Bytes of a body that are kept for a reader who is slower than the upstream."""
@@ -61,7 +68,7 @@ class HttpAnswer:
         self._ended = False
         self._error: AnswerBroken | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._sink: Callable[[bytes], bool] | None = None
+        self._sink: Sink | None = None
 
     def header(self, name: bytes) -> str:
         """The value of a header, given in lower case; empty where it is absent."""
@@ -84,10 +91,10 @@ class HttpAnswer:
         self._emptied()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def pour(self, sink: Callable[[bytes], bool]) -> None:
-        """Hand what comes to ``sink`` at once, without waking a task, until it returns False or the answer ends.
+    async def pour(self, sink: Sink) -> None:
+        """Hand what comes to ``sink`` at once, without waking a task, until it stops that or the answer ends.
 
-        What the sink does not take, and the end, is left for ``read``. Raises what the sink raises.
+        What the sink leaves, and the end, is for ``read``. Raises what the sink raises.
         """
         if self._parts or self._ended:
             return
@@ -108,14 +115,15 @@ class HttpAnswer:
         sink, waiter = self._sink, self._waiter
         if sink is not None and waiter is not None and not waiter.done():
             try:
-                taken = sink(data)
+                left = sink(data)
             except Exception as error:
                 waiter.set_exception(error)
-                taken = False
-            if taken:
+                left = data
+            if left is None:
                 return
-            self._sink = None
-        self._keep(data)
+            self._sink, data = None, left
+        if data:
+            self._keep(data)
         self._wake()
 
     def end(self, rest: bytes = b"", *, error: AnswerBroken | None = None) -> None:
