@@ -29,6 +29,10 @@ _SYSTEM: Final = ("system", "developer")
 _TEXTS: Final = ("text", "input_text", "output_text")
 """Types of texts; clients of several formats send those of Responses."""
 
+_SPEAKERS: Final = ("user", "assistant")
+_PLAIN: Final = 2
+"""Fields of a message that has a role and content, and nothing else."""
+
 _REASONING: Final = ("thinking", "redacted_thinking", "reasoning")
 
 
@@ -109,7 +113,8 @@ class _Conversation:
         if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
             raise Rejected("messages: must be a list of objects")
         self._offered, self._search = offered_of(request, target)
-        named = [ClientTool(name, kind) for message in messages for name, kind in _names(message)]
+        calling = (message for message in messages if len(message) > _PLAIN)
+        named = [ClientTool(name, kind) for message in calling for name, kind in _names(message)]
         self.box: Toolbox = toolbox((*named, *(each.tool for each in self._offered)))
         for number, message in enumerate(messages):
             self._read(message, at=f"messages.{number}")
@@ -135,7 +140,11 @@ class _Conversation:
         return bool(self._idents) or not self.turns.empty
 
     def _read(self, message: Mapping[str, Any], *, at: str) -> None:
-        role = message.get("role")
+        role, content = message.get("role"), message.get("content")
+        if role in _SPEAKERS and isinstance(content, str) and len(message) == _PLAIN:
+            # Nearly all of a long conversation: nothing else is looked for.
+            self.turns.say(role, parts.text(content))
+            return
         hint = message.get("cache_control")
         if role in _SYSTEM:
             self.system += parts.hinted(_texts(message.get("content"), at=at), hint)
