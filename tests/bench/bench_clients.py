@@ -6,7 +6,6 @@ operator and the pod's processes share the other one. Exits 1 when a goal is mis
 """
 
 import base64
-import hashlib
 import os
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from tests.bench.load import percentile
 from tests.bench.report import Row, table, write_clients
 from tests.bench.stack import GATEWAY_CORES, LOAD_CORES, environment, pin
 from tests.support.builders.objects import Manifest, route, target
+from tests.support.builders.people import key, name, person
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster
 from tests.support.processes.child import Process, python
@@ -34,7 +34,7 @@ from tests.support.processes.operator import ACCOUNT, Operator
 from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import API_VERSION, Kind, bundle_name
+from claude_gateway.names import Kind, bundle_name
 
 CLIENTS: Final = 10_000
 _EDITS: Final = 20
@@ -135,7 +135,7 @@ def measure() -> Measured:
     """Let an operator and a pod take over everything, then replace the key of one client after the other."""
     with tempfile.TemporaryDirectory(prefix="cgw-") as home, ApiServer(Path(home)) as api:
         to = target("anthropic/*", credential=None, baseURL="https://api.example.com")
-        cluster = filled(api, [route("claude", models=["claude-*"], targets=[to]), *map(client, range(CLIENTS))])
+        cluster = filled(api, [route("claude", models=["claude-*"], targets=[to]), *map(person, range(CLIENTS))])
         run_dir = Path(home) / "run"
         run_dir.mkdir()
         port = free_port()
@@ -150,7 +150,7 @@ def measure() -> Measured:
             for number in range(_EDITS):
                 before = spent(operator)
                 began = time.perf_counter()
-                cluster.put(client(number, edit=1))
+                cluster.put(person(number, edit=1))
                 until(partial(pod.accepts, key(number, edit=1)), timeout=_PATIENCE, what="the new key")
                 live.append(time.perf_counter() - began)
                 until(partial(_is_programmed, cluster, number), timeout=_PATIENCE, what="Programmed")
@@ -168,22 +168,8 @@ def measure() -> Measured:
             )
 
 
-def key(number: int, *, edit: int = 0) -> str:
-    """The key of a client."""
-    return f"cgw_bench-{edit}-{hashlib.sha256(str(number).encode()).hexdigest()}"
-
-
-def client(number: int, *, edit: int = 0) -> Manifest:
-    """A person with one key, of which the cluster has the hash."""
-    name = f"dev-{hashlib.sha256(str(number).encode()).hexdigest()[:10]}"
-    own = {"hash": f"sha256:{hashlib.sha256(key(number, edit=edit).encode()).hexdigest()}"}
-    spec = {"keys": [{**own, "user": f"{name}@example.com"}], "models": ["claude-*"]}
-    return {"apiVersion": API_VERSION, "kind": Kind.GATEWAY_CLIENT.value, "metadata": {"name": name}, "spec": spec}
-
-
 def _is_programmed(cluster: Cluster, number: int) -> bool:
-    name = client(number)["metadata"]["name"]
-    found = cluster.status(Kind.GATEWAY_CLIENT, name).get("conditions", ())
+    found = cluster.status(Kind.GATEWAY_CLIENT, name(number)).get("conditions", ())
     return any(
         (each["type"], each["status"], each.get("observedGeneration")) == ("Programmed", "True", 2) for each in found
     )

@@ -1,0 +1,69 @@
+"""Many clients in one release: all of them get in, a new key and a revocation are live soon, and no pod runs full."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from tests.e2e.release import Gateway
+from tests.support.builders.people import key, name, person
+from tests.support.kube import pods as kubepods
+from tests.support.kube.kubectl import Pod
+from tests.support.processes.waiting import until
+
+CLIENTS: Final = int(os.environ.get("CLIENTS") or 200)
+"""How many clients join. ``CLIENTS=10000`` is for a person who wants to be sure: it takes some minutes."""
+
+_AT_ONCE: Final = 500
+_PATIENCE: Final = 120 + CLIENTS / 10
+_FILE: Final = "/home/client/many"
+
+
+@pytest.fixture
+def everyone(gateway: Gateway) -> Iterator[None]:
+    """The clients, deleted afterwards. Every container has enough with the memory that the chart gives it."""
+    place, before = gateway.release.namespace, _pods(gateway)
+    began = time.time()
+    try:
+        for first in range(0, CLIENTS, _AT_ONCE):
+            people = range(first, min(first + _AT_ONCE, CLIENTS))
+            gateway.kube.create(*map(person, people), namespace=place)
+        print(f"\n{CLIENTS} clients created in {time.time() - began:.1f} s")
+        yield
+        assert [(pod.uid, pod.restarts) for pod in _pods(gateway)] == [(pod.uid, pod.restarts) for pod in before]
+    finally:
+        every = ("delete", "gatewayclient", "-l", "many=yes", "-n", place, "--wait=false")
+        gateway.kube.kubectl(*every, timeout=_PATIENCE)
+
+
+@pytest.mark.usefixtures("everyone")
+def test_many_clients_get_in_and_a_key_that_is_replaced_or_revoked_does_not(gateway: Gateway) -> None:
+    kube, place = gateway.kube, gateway.release.namespace
+    _until(gateway, key(CLIENTS - 1), 200)
+    assert _status(gateway, key(0)) == 200
+    kube.apply(person(0, edit=1), namespace=place)
+    _until(gateway, key(0, edit=1), 200)
+    _until(gateway, key(0), 401)
+    kube.kubectl("delete", "gatewayclient", name(1), "-n", place)
+    _until(gateway, key(1), 401)
+    assert _status(gateway, key(2)) == 200
+
+
+def _pods(gateway: Gateway) -> list[Pod]:
+    release = gateway.release
+    selector = release.selector(release.operator)
+    return [*release.pods(), *gateway.kube.pods(namespace=release.namespace, selector=selector)]
+
+
+def _until(gateway: Gateway, key: str, status: int) -> None:
+    began = time.time()
+    until(lambda: _status(gateway, key) == status, timeout=_PATIENCE, what=f"status {status}")
+    print(f"with {CLIENTS} clients, status {status} after {time.time() - began:.1f} s")
+
+
+def _status(gateway: Gateway, key: str) -> int:
+    """Return the status of a request with a key."""
+    kubepods.run(gateway.kube, gateway.pod, "sh", "-c", 'printf %s "$1" >"$0"', _FILE, key)
+    status: int = kubepods.program(gateway.kube, gateway.pod, "call.py", _FILE, gateway.targets[0].model)["status"]
+    return status
