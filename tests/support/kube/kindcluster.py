@@ -83,7 +83,8 @@ def sweep(kube: Kube) -> None:
     kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found")
     if leftover := namespaces(kube):
         kube.kubectl("delete", "namespace", *leftover)
-    node("sh", "-c", f"rm -rf {LOGS}/*")
+    # The keeper may write into a folder while it is removed.
+    node("sh", "-c", f"until rm -rf {LOGS}/*; do sleep 1; done")
 
 
 def namespaces(kube: Kube) -> list[str]:
