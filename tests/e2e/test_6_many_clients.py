@@ -12,8 +12,8 @@ from tests.support.kube import pods as kubepods
 from tests.support.kube.kubectl import Pod
 from tests.support.processes.waiting import until
 
-CLIENTS: Final = int(os.environ.get("CLIENTS") or 200)
-"""How many clients join. ``CLIENTS=10000`` is for a person who wants to be sure: it takes some minutes."""
+CLIENTS: Final = int(os.environ.get("PEOPLE") or 200)
+"""How many clients join. ``PEOPLE=10000`` is for a person who wants to be sure: it takes some minutes."""
 
 _AT_ONCE: Final = 500
 _PATIENCE: Final = 120 + CLIENTS / 10
