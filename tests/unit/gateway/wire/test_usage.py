@@ -325,6 +325,17 @@ def test_an_answer_without_usage_counts_nothing(body: bytes) -> None:
     assert _counts(record) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, f"-{'9' * 5000}", "1e308", "1e400", "NaN", "-1", "100000001", f"{2**63}"]
+)
+def test_a_number_that_no_request_has_is_not_counted(number: str) -> None:
+    body = f'{{"usage":{{"input_tokens":{number},"output_tokens":{number}}}}}'.encode()
+    streamed, whole = _record(), _record()
+    Meter(streamed, events=True).feed(b"data: " + body + b"\n\n")
+    read(whole, body)
+    assert _counts(streamed) == _counts(whole) == (0, 0, 0, 0)
+
+
 @given(st.dictionaries(st.sampled_from(["input_tokens", "prompt_tokens", "output_tokens"]), st.integers() | st.text()))
 def test_odd_counts_never_go_below_zero(usage: dict[str, Any]) -> None:
     record = _record()

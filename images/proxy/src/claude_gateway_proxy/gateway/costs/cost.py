@@ -54,10 +54,10 @@ def _cost_at(price: Price, call: Call) -> Cost:
         raise AssertionError(price)
     saved, extra = saved_by_cache(price.prices, tokens)
     return Cost(
-        nanodollars=money.nanodollars(dollars),
+        nanodollars=money.of_one(dollars),
         certain=price.certain,
-        saved=money.nanodollars(saved),
-        extra=money.nanodollars(extra),
+        saved=money.of_one(saved),
+        extra=money.of_one(extra),
     )
 
 

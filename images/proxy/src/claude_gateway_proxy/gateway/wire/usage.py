@@ -19,7 +19,8 @@ _NEEDLE: Final = b'"usage"'
 _SPACE: Final = b" \t\r\n"
 _OPENING: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _BRACE: Final = ord("{")
-_MOST: Final = 2**53
+_MOST: Final = 100_000_000
+"""Tokens that no request has: ten times the longest context of a model. A larger count is the upstream's mistake."""
 _ERRORS: Final = (b"event: error", b"event:error", b'data: {"error"', b'data:{"error"', b"event: response.failed")
 _ERROR_TAIL: Final = max(map(len, _ERRORS))
 _LINE_ENDS: Final = (b"\n", b"\r")
@@ -286,6 +287,6 @@ def _decode(text: bytes) -> tuple[Mapping[str, object] | None, int]:
         found, read = _DECODER.raw_decode(text.decode("latin-1"))
     except json.JSONDecodeError as error:
         return None, error.pos
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a number of thousands of digits
         return {}, len(text)
     return (found if isinstance(found, dict) else {}), read
