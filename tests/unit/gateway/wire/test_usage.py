@@ -233,6 +233,15 @@ def test_the_searches_of_streamed_responses_are_counted_however_they_are_cut(cut
     assert record.web_searches == 3
 
 
+def test_what_a_tool_says_under_usage_does_not_change_the_price() -> None:
+    tool = b'{"parameters":{"properties":{"usage":{"type":"object","service_tier":"batch","speed":"slow"}}}}'
+    record = _record()
+    meter = Meter(record, events=True, searches=True)
+    meter.feed(b'event: response.created\ndata: {"response":{"tools":[%b],"usage":null}}\n\n' % tool)
+    meter.feed(b'event: response.completed\ndata: {"response":{"tools":[%b],"usage":{"input_tokens":9}}}\n\n' % tool)
+    assert (record.modes, record.input_tokens) == ((), 9)
+
+
 def test_the_sample_is_the_beginning_and_bounded() -> None:
     meter = Meter(_record(), events=True)
     for _ in range(100):

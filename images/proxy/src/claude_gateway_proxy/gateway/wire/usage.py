@@ -137,7 +137,9 @@ class Meter:
                 found = {}
             if found:
                 self.reports += 1
-                add(self._tokens, found)
+                # Responses repeat the client's tools, whose schemas may say anything under `usage`: only counts, which
+                # are never lowered, are taken from them.
+                add(self._tokens, found, modes=not self._searches)
             # What was parsed is not parsed again: objects within objects would cost the square of their depth.
             at = data.find(_NEEDLE, read)
         self._carry = data[max(read, len(data) - len(_NEEDLE) + 1) :]
@@ -178,13 +180,13 @@ def _searches(output: msgspec.Raw) -> int:
         return 0
 
 
-def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
+def add(tokens: Tokens, usage: Mapping[str, object], *, modes: bool = True) -> None:
     """Note one usage object. All formats count up within a stream, so that the largest number is the last word.
 
     OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details (those that were
     written to a cache as OpenRouter or LiteLLM does; DeepSeek and Moonshot have names of their own), Anthropic apart
     from ``input_tokens``. Anthropic's ``iterations`` are calls of the model for one answer; the counts do not have
-    those that compacted the conversation.
+    those that compacted the conversation. Without ``modes``, what it says about how the answer was made is left out.
     """
     details = _details(usage, "prompt_tokens_details", "input_tokens_details")
     within = details is not _NOTHING or "prompt_tokens" in usage
@@ -212,9 +214,9 @@ def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
     tokens.reasoning_tokens = max(tokens.reasoning_tokens, thought)
     searches = _count(_details(usage, "server_tool_use"), "web_search_requests")
     tokens.web_searches = max(tokens.web_searches, searches or _count(usage, "num_search_queries"))
-    modes = [word for name in _TIERS if isinstance(word := usage.get(name), str) and len(word) <= _MODE_LIMIT]
-    if modes:
-        tokens.modes = tuple(modes)
+    words = [word for name in _TIERS if isinstance(word := usage.get(name), str) and len(word) <= _MODE_LIMIT]
+    if words and modes:
+        tokens.modes = tuple(words)
 
 
 def _output(usage: Mapping[str, object], sent: int) -> tuple[int, int]:
