@@ -41,18 +41,20 @@ class Budgets:
         if not payers or not call.uses_tokens:
             return ()
         principal = call.principal
-        found = _payers_of(principal, payers)
+        found = _payers(principal, payers)
         if not found:
             return ()
+        if len(found) > MOST_OF_CALLER:
+            raise too_many_budgets(MOST_OF_CALLER, groups=len(principal.groups))
         order = _Order(self._till, call, reservation(call))
         return [charge for budget in found for charge in order.of(budget)]
 
     def standings(self, payers: Payers, principal: Principal) -> tuple[usage.Standing, ...]:
         """Return how a caller stands with each budget that pays for it, and with its part of each: for its reports.
 
-        Raises Failure where too many pay for it.
+        Of too many, these are the first.
         """
-        found = _payers_of(principal, payers)
+        found = _payers(principal, payers)[:MOST_OF_CALLER]
         now, name = self._till.unix(), member(principal.client.name, principal.user)
         all_of = (
             self._standing(budget, window(budget.period, now), who)
@@ -73,12 +75,8 @@ class Budgets:
         return Standing(budget, within, known, limit, personal=bool(who))
 
 
-def _payers_of(principal: Principal, payers: Payers) -> Sequence[Budget]:
-    """Return the budgets that pay for a caller. Raises Failure (400) where there are more than a request may ask."""
-    found = payers.of(principal.client.name, team=principal.team, groups=principal.groups)
-    if len(found) > MOST_OF_CALLER:
-        raise too_many_budgets(MOST_OF_CALLER, groups=len(principal.groups))
-    return found
+def _payers(principal: Principal, payers: Payers) -> Sequence[Budget]:
+    return payers.of(principal.client.name, team=principal.team, groups=principal.groups)
 
 
 class _Order:
