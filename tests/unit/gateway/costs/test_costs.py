@@ -124,8 +124,25 @@ def test_the_mode_is_the_one_that_was_reported_else_the_one_that_was_asked_for(
 ) -> None:
     call = _call(format=Format.CHAT, wire=Wire.OPENAI, service_tier=asked)
     call.record.output_tokens, call.record.modes = 1000, reported
-    charge(call, _target("gpt-5", "openai"), ENDED)
+    charge(call, _target("gpt-5", "openai", base_url="https://api.openai.com/v1"), ENDED)
     assert money.exact(call.record.cost) == dollars
+
+
+@pytest.mark.parametrize(
+    ("target", "tier", "tokens"),
+    [
+        (_target(), "batch", 25_000),
+        (_target(), "us", 27_500),
+        (_target("gpt-5", "openai", base_url="https://proxy.example.com/v1"), "flex", 10_000),
+        (_target("gpt-5", "openai", base_url="https://proxy.example.com/v1"), "priority", 20_000),
+        (_target("gemini-2.5-pro", "gemini"), "flex", 10_000),
+    ],
+)
+def test_no_client_makes_itself_a_discount(target: Target, tier: str, tokens: int) -> None:
+    call = _call(format=Format.CHAT, wire=Wire.OPENAI, service_tier=tier)
+    call.record.output_tokens = 1000
+    charge(call, target, ENDED)
+    assert call.record.cost == tokens * 1000
 
 
 _EVENTS = {
