@@ -48,7 +48,7 @@ class SessionLimits(Spec):
     """How far a session may go, its agents included; the patterns are those of its main conversation."""
 
     dollars: Amount = _amount("100.00", "What its requests may cost, in dollars.")
-    requests: int = _count(2000, "Requests.")
+    requests: int = _count(2000, "Requests that were answered.")
     minutes: int = _count(720, _MINUTES)
     repeated_tool_calls: int = _count(20, _REPEATED)
     growing_turns: int = _count(200, _GROWING)
@@ -58,7 +58,7 @@ class AgentLimits(Spec):
     """How far one agent (subagent) of a session may go."""
 
     dollars: Amount = _amount("25.00", "What its requests may cost, in dollars.")
-    requests: int = _count(500, "Requests.")
+    requests: int = _count(500, "Requests that were answered.")
     minutes: int = _count(240, _MINUTES)
     repeated_tool_calls: int = _count(20, _REPEATED)
     growing_turns: int = _count(200, _GROWING)

@@ -89,7 +89,7 @@ def _key_of(client: Document, documents: Sequence[Document]) -> str:
                     return value
     raise Trouble(
         f"the key of {owner} is not in these files",
-        fix="Pass the file with its Secret with -f, or set the environment variable that the Secret refers to.",
+        fix="Pass the file with its Secret with -f, or set the variable that it refers to (also with --env-file).",
     )
 
 

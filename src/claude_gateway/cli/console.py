@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.cli import findings
+from claude_gateway.cli.children import GATEWAY
 from claude_gateway.cli.findings import Finding
 
 _LOUD: Final = frozenset({"warning", "error", "critical"})
@@ -57,13 +58,16 @@ class Console:
                 _put(findings.text(finding), error=True)
 
     def line(self, child: str, text: str) -> None:
-        """Print one log line of a child, if it is of interest at this verbosity."""
+        """Print one log line of a child, if it is of interest at this verbosity.
+
+        The Claude Code backend's requests are those of the gateway once more.
+        """
         line = _parsed(text)
         if self._json:
             _put(json.dumps({"process": child, **(line or {"event": "output", "text": text})}, ensure_ascii=False))
         elif line is None:
             _put(f"{_clock()} {child}: {printable(text)}", error=True)
-        elif line.get("event") == _REQUEST:
+        elif line.get("event") == _REQUEST and child == GATEWAY:
             _put(request(line))
         elif line.get("level") in _LOUD:
             _put(event(child, line), error=True)

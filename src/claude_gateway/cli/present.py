@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,8 @@ class Served:
     scripted_url: str | None
     sign_in: tuple[str, Path] | None = None
     """The URL of the sign-in page and the file with its key, if it runs."""
+    env_file: Path | None = None
+    """The file of variables that keys may come from."""
 
 
 def lines(served: Served) -> str:
@@ -122,7 +124,7 @@ def _no_client(sources: Sequence[Path]) -> list[str]:
 
 
 def _use(served: Served) -> list[str]:
-    arguments = key_arguments(served.documents, served.sources, served.url)
+    arguments = key_arguments(served)
     routes = served.policy.routes
     if routes and all(samples.takes_own_login(route) for route in routes):
         return [
@@ -153,17 +155,19 @@ def _use(served: Served) -> list[str]:
     ]
 
 
-def key_arguments(documents: Iterable[Document], sources: Sequence[Path], url: str) -> str:
+def key_arguments(served: Served) -> str:
     """Return the options with which ``env`` and ``run`` find a client's key and this gateway."""
-    clients = [document for document in documents if config.ref(document.manifest).kind == Kind.GATEWAY_CLIENT]
+    clients = [document for document in served.documents if config.ref(document.manifest).kind == Kind.GATEWAY_CLIENT]
     homes = {document.path for document in clients}
-    used = [source for source in sources if any(source in (home, home.parent) for home in homes)] or list(sources)
-    parts = [part for source in used for part in ("-f", str(source))]
+    used = [source for source in served.sources if any(source in (home, home.parent) for home in homes)]
+    parts = [part for source in used or served.sources for part in ("-f", str(source))]
+    if served.env_file is not None:
+        parts += ["--env-file", str(served.env_file)]
     if len(clients) > 1:
         owner = config.ref(clients[0].manifest)
         parts += ["--client", f"{owner.namespace}/{owner.name}"]
-    if url != "http://127.0.0.1:4000":
-        parts += ["--url", url]
+    if served.url != "http://127.0.0.1:4000":
+        parts += ["--url", served.url]
     return shlex.join(parts)
 
 

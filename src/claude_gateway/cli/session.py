@@ -233,6 +233,7 @@ class ServeSession:
             sources=chosen.sources,
             scripted_url=scripted,
             sign_in=(chosen.logins.url, chosen.logins.key_file) if self._signing_in else None,
+            env_file=chosen.env_file,
         )
         self._console.block(present.lines(served))
         if not chosen.listen.is_loopback and tls is None:

@@ -12,6 +12,8 @@ LONGEST_CHAIN: Final = 8
 """Budgets that pay for one request, one the parent of the other."""
 MOST_OF_ONE: Final = 16
 """Budgets of one namespace that name the same client, team or group: each request asks all of them for money."""
+MOST_OF_CALLER: Final = 256
+"""Budgets that pay for one caller, parents included: a token may have hundreds of groups, each with its own."""
 
 
 class Period(StrEnum):

@@ -29,6 +29,14 @@ def nanodollars(dollars: Decimal) -> int:
     return int((dollars * NANODOLLARS).quantize(_ONE, rounding=ROUND_HALF_UP))
 
 
+def of_one(dollars: Decimal) -> int:
+    """Return what one request costs in whole nanodollars: at most as much as counters hold exactly.
+
+    What a client asks for and what an upstream reports may be any number. Beyond 64 bits a store refuses to count.
+    """
+    return min(nanodollars(dollars), MOST)
+
+
 def decimal(amount: int) -> Decimal:
     """Return nanodollars as dollars, exactly."""
     return Decimal(amount) / NANODOLLARS

@@ -1,9 +1,10 @@
 """Which budgets pay for a request: those that name its caller, and the parents of these."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
-from claude_gateway.contract.budget import ANY, Budget
+from claude_gateway.contract.budget import ANY, MOST_OF_CALLER, Budget
 from claude_gateway.contract.tenancy import namespace_of
 
 PART: Final = "#"
@@ -29,20 +30,26 @@ class Payers:
         return bool(self.budgets)
 
     def of(self, client: str, *, team: str = "", groups: Iterable[str] = ()) -> tuple[Budget, ...]:
-        """Return the budgets that pay for a caller, each once, and children before their parents."""
+        """Return the budgets that pay for a caller, each once, and children before their parents.
+
+        More than ``MOST_OF_CALLER`` are not all of them: the search ends there.
+        """
         namespace = namespace_of(client)
         named = [*self._clients.get(client, ()), *self._clients.get(f"{namespace}/{ANY}", ())]
         named += self._clients.get(ANY, ())
-        people = [*self._teams.get(team, ())] if team else []
-        for group in groups:
-            people += self._groups.get(group, ())
-        named += [budget for budget in people if budget.everywhere or namespace_of(budget.name) == namespace]
+        people = chain(
+            self._teams.get(team, ()) if team else (),
+            chain.from_iterable(self._groups.get(group, ()) for group in dict.fromkeys(groups)),
+        )
+        here = (budget for budget in people if budget.everywhere or namespace_of(budget.name) == namespace)
         found: dict[str, Budget] = {}
-        for budget in named:
+        for budget in chain(named, here):
             for each in self._line(budget):
                 # A budget comes after all of its children, whichever way it was found.
                 found.pop(each.name, None)
                 found[each.name] = each
+            if len(found) > MOST_OF_CALLER:
+                break
         return tuple(found.values())
 
     def _line(self, budget: Budget) -> Iterator[Budget]:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.processes.counting import ENDS, CountingPod, counting_pods, small_bucket
 from tests.support.processes.valkey import ValkeyServer, valkey
+from tests.support.processes.waiting import until_async
 from valkey.asyncio import Valkey
 
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Refused, Taken
@@ -108,6 +110,26 @@ async def test_every_key_expires_whatever_happens_to_its_request(there: ValkeySe
             ages = {key: await client.pttl(key) for key in await client.keys("*")}
     assert len(ages) >= 4
     assert all(age > 0 for age in ages.values())
+
+
+async def test_a_clock_that_goes_back_stops_nothing(there: ValkeyServer) -> None:
+    """As after a failover to a server whose clock is behind."""
+    bucket, slots, purse = small_bucket(per_minute=6000), Slots("s", 1), Purse("p", 5, 1, ends_at=ENDS)
+    async with counting_pods(there) as (pod,), Valkey(host="127.0.0.1", port=there.port) as client:
+        name, untyped = pod.counters._calls.key, cast("Any", client)
+        await pod.take(small_bucket(6000, 6000), slots, purse, holder="dead")
+        ahead = 86_400_000 + int(await untyped.hget(name("b"), "at"))
+        await untyped.hset(name("b"), "at", str(ahead))
+        for held, holder in ((name("s"), "dead"), (name("p:held"), "dead 1")):
+            await client.zadd(held, {holder: ahead})
+
+        async def taken() -> bool:
+            return isinstance(await pod.take(bucket), Taken)
+
+        await until_async(taken, what="the bucket to drain")
+        assert isinstance(await pod.take(slots, purse), Refused)
+        assert await client.zscore(name("s"), "dead") < ahead - 86_300_000
+        assert await client.zscore(name("p:held"), "dead 1") < ahead - 86_300_000
 
 
 async def test_many_pods_at_once_never_take_too_much(there: ValkeyServer) -> None:

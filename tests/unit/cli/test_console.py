@@ -46,6 +46,7 @@ def test_a_request_that_was_rejected_shows_why() -> None:
 def test_text_shows_requests_and_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     shown = console.Console(json_lines=False)
     shown.line("gateway", json.dumps(REQUEST))
+    shown.line("claude code", json.dumps({"event": "request", "level": "info", "endpoint": "/v1/messages"}))
     shown.line("agent", json.dumps({"event": "bundle swapped", "level": "info"}))
     shown.line("litellm", json.dumps({"event": "broken", "level": "error", "why": "x", "at": ["a.py:1 f", "b.py:2 g"]}))
     shown.line("litellm", "no json")

@@ -1,5 +1,7 @@
 """The startup message of ``serve``: commands that work with the routes that are served."""
 
+from pathlib import Path
+
 from claude_gateway.cli import present
 from claude_gateway.cli.present import Served
 from claude_gateway.contract.client import Client
@@ -11,7 +13,7 @@ OWN = Target(id="default/own/0", provider="anthropic", model="*", formats=(Forma
 PAID = Target(id="default/paid/0", provider="anthropic", model="*", formats=(Format.MESSAGES,))
 
 
-def shown(*routes: Route) -> str:
+def shown(*routes: Route, env_file: Path | None = None) -> str:
     policy = Policy(namespace="default", routes=routes, clients=(Client(name="default/me", models=("*",)),))
     return present.lines(
         Served(
@@ -21,8 +23,9 @@ def shown(*routes: Route) -> str:
             revision="0123456789abcdef",
             policy=policy,
             documents=(),
-            sources=(),
+            sources=(Path("gateway"),),
             scripted_url=None,
+            env_file=env_file,
         )
     )
 
@@ -38,6 +41,14 @@ def test_a_sample_is_a_route_that_a_gateway_key_alone_may_use() -> None:
     text = shown(own, Route(name="default/paid", models=("claude-paid",), targets=(PAID,)))
     assert '"model": "claude-paid"' in text
     assert '"model": "claude-mine"' not in text
+
+
+def test_a_key_is_looked_for_where_serve_found_it() -> None:
+    paid = Route(name="default/paid", models=("claude-paid",), targets=(PAID,))
+    assert "run -f gateway -- claude" in shown(paid)
+    text = shown(paid, env_file=Path("my keys.env"))
+    assert "env -f gateway --env-file 'my keys.env')" in text
+    assert "run -f gateway --env-file 'my keys.env' -- claude" in text
 
 
 def test_rules_are_shown_below_their_route() -> None:

@@ -27,6 +27,13 @@ def test_an_amount_is_rounded_half_up_and_never_negative(dollars: str, counted: 
 
 
 @pytest.mark.parametrize(
+    ("dollars", "counted"), [("12.34", 12_340_000_000), ("9000000", money.MOST), ("9E+15", money.MOST)]
+)
+def test_one_request_costs_no_more_than_can_be_counted(dollars: str, counted: int) -> None:
+    assert money.of_one(Decimal(dollars)) == counted
+
+
+@pytest.mark.parametrize(
     ("amount", "people", "programs"),
     [
         (0, "$0.00", "0"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_gateway.contract.budget import Budget
+from claude_gateway.contract.budget import MOST_OF_CALLER, Budget
 from claude_gateway.contract.payers import Payers, member
 
 
@@ -39,6 +39,15 @@ def test_parents_pay_too_once_and_after_all_of_their_children() -> None:
 
 def test_a_parent_that_was_left_out_does_not_pay() -> None:
     assert of(Budget(name="a/x", amount=1, parent="a/gone", clients=("*",))) == ["a/x"]
+
+
+def test_a_person_of_many_groups_is_searched_up_to_a_bound() -> None:
+    budgets = [Budget(name=f"a/{at:04}", amount=1, groups=(f"g{at // 16}",)) for at in range(16 * 1000)]
+    payers = Payers(budgets)
+    few, most, more = (tuple(f"g{at}" for at in range(groups)) for groups in (3, 16, 1000))
+    assert len(payers.of("a/ci", groups=few * 1000)) == 48
+    assert len(payers.of("a/ci", groups=most)) == MOST_OF_CALLER
+    assert len(payers.of("a/ci", groups=more)) == MOST_OF_CALLER + 1
 
 
 def test_there_may_be_none() -> None:

@@ -41,6 +41,7 @@ _ARGUMENTS = {
     "obstacle": Obstacle.REFUSED,
     "what": "the client 'ns/c' may use 3 requests per minute",
     "retry_after": 12.3,
+    "groups": 300,
     "more": [(b"anthropic-ratelimit-unified-status", b"rejected")],
 }
 # The whole table: function → status, Anthropic's error.type, x-should-retry.
@@ -79,6 +80,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "batches_ambiguous": (404, "not_found_error", False),
     "batches_not_listed": (404, "not_found_error", False),
     "unknown_batch": (404, "not_found_error", False),
+    "too_many_budgets": (400, "invalid_request_error", False),
     "batch_too_expensive": (429, "billing_error", False),
     "not_a_batch": (502, "api_error", False),
     "unknown_session": (404, "not_found_error", False),

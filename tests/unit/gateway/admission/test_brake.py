@@ -1,8 +1,16 @@
 """The brake: when a session is stopped, softly and for good."""
 
+import msgspec
+import pytest
+from tests.support.builders import calls
 from tests.support.builders.braked import Driver, limits, said
 
+from claude_gateway.contract.client import Client
 from claude_gateway.contract.money import NANODOLLARS
+from claude_gateway_proxy.gateway.admission.admission import Usage
+from claude_gateway_proxy.gateway.admission.brake.brake import Brake
+from claude_gateway_proxy.gateway.auth.principal import Principal
+from claude_gateway_proxy.gateway.errors import Failure
 
 
 def test_without_a_brake_or_without_a_session_nothing_is_remembered() -> None:
@@ -26,6 +34,18 @@ def test_a_soft_stop_is_said_again_until_the_conversation_goes_on() -> None:
     assert hard is not None
     assert not hard.soft
     assert "made 4 requests (limit 4)" in hard.message
+
+
+def test_requests_that_nobody_answered_do_not_count() -> None:
+    brake = Brake(lambda: 0.0)
+    client = Client(name="ns/dev", brake=limits(requests=2))
+    call = calls.call(headers=[(b"x-claude-code-session-id", b"5e55")])
+    call = msgspec.structs.replace(call, principal=Principal(client))
+    for usage in (Usage(), Usage(answered=True), Usage(), Usage(), Usage(answered=True)):
+        for watch in brake.charges(call):
+            watch.ended(usage)
+    with pytest.raises(Failure, match="made 2 requests"):
+        brake.charges(call)
 
 
 def test_one_request_is_said_in_the_singular() -> None:

@@ -170,6 +170,19 @@ def test_what_is_no_longer_needed_is_forgotten() -> None:
     assert counted.spent("p0") == 0
 
 
+def test_a_reservation_is_kept_over_a_clock_that_jumps_ahead_and_back() -> None:
+    counted = _Counted()
+    purse = Purse("p", amount=10, reserve=6, ends_at=int(counted.clock.now) + 60)
+    counted.take(purse, holder="a")
+    counted.clock.now += 10 * KEPT_SECONDS
+    for number in range(600):
+        counted.take(Purse(f"p{number}", amount=None, reserve=0, ends_at=1))
+    counted.clock.now -= 10 * KEPT_SECONDS
+    assert isinstance(counted.take(purse), Refused)
+    counted.settle([purse], 4, holder="a")
+    assert counted.take(purse) == Taken((4,))
+
+
 @given(
     amount=st.integers(0, 50),
     steps=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20), st.integers(0, 20), st.booleans()), max_size=60),

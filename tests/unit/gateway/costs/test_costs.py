@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.admission.admission import Usage
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, cost_of, describe, tokens_of
 from claude_gateway_proxy.gateway.costs.passed import output_tokens
-from claude_gateway_proxy.gateway.costs.reservation import DEFAULT_OUTPUT, batched, reservation
+from claude_gateway_proxy.gateway.costs.reservation import DEFAULT_OUTPUT, MOST_OUTPUT, batched, reservation
 
 OPUS = "claude-opus-4-6"
 
@@ -124,8 +124,25 @@ def test_the_mode_is_the_one_that_was_reported_else_the_one_that_was_asked_for(
 ) -> None:
     call = _call(format=Format.CHAT, wire=Wire.OPENAI, service_tier=asked)
     call.record.output_tokens, call.record.modes = 1000, reported
-    charge(call, _target("gpt-5", "openai"), ENDED)
+    charge(call, _target("gpt-5", "openai", base_url="https://api.openai.com/v1"), ENDED)
     assert money.exact(call.record.cost) == dollars
+
+
+@pytest.mark.parametrize(
+    ("target", "tier", "tokens"),
+    [
+        (_target(), "batch", 25_000),
+        (_target(), "us", 27_500),
+        (_target("gpt-5", "openai", base_url="https://proxy.example.com/v1"), "flex", 10_000),
+        (_target("gpt-5", "openai", base_url="https://proxy.example.com/v1"), "priority", 20_000),
+        (_target("gemini-2.5-pro", "gemini"), "flex", 10_000),
+    ],
+)
+def test_no_client_makes_itself_a_discount(target: Target, tier: str, tokens: int) -> None:
+    call = _call(format=Format.CHAT, wire=Wire.OPENAI, service_tier=tier)
+    call.record.output_tokens = 1000
+    charge(call, target, ENDED)
+    assert call.record.cost == tokens * 1000
 
 
 _EVENTS = {
@@ -172,6 +189,7 @@ def test_a_reservation_is_the_most_that_the_request_allows_at_the_dearest_target
         ([_target()], {"max_tokens": 10**9}, 128_000),
         ([_target(max_output_tokens=100)], {"max_tokens": 1000}, 100),
         ([_target("of-tomorrow")], {}, DEFAULT_OUTPUT),
+        ([_target("of-tomorrow")], {"max_tokens": 10**15 - 1}, MOST_OUTPUT),
         ([_target("*")], {"model": "claude-haiku-4-5"}, 64_000),
     ],
 )
@@ -195,6 +213,13 @@ def test_a_reservation_counts_every_answer_and_the_mode() -> None:
     assert reservation(_call(format=Format.CHAT)) == 0
 
 
+def test_the_dearest_request_costs_no_more_than_can_be_counted() -> None:
+    dearest = OwnPrices(input=Decimal(999_999), output=Decimal(999_999))
+    target = _target("of-tomorrow", "openai", prices=dearest)
+    call = _call(target, format=Format.CHAT, wire=Wire.OPENAI, max_tokens=10**15 - 1, n=128)
+    assert reservation(call) == money.MOST
+
+
 def test_a_request_of_a_batch_costs_half_at_the_target_that_takes_it() -> None:
     target = _target()
     call = _call(target, max_tokens=1000)
@@ -210,6 +235,7 @@ def test_a_request_of_a_batch_costs_half_at_the_target_that_takes_it() -> None:
     [
         ({"max_tokens": 300_000}, None, 300_000),
         ({"max_tokens": 300_000}, 100, 100),
+        ({"max_tokens": 10**15 - 1}, None, MOST_OUTPUT),
         ({"max_tokens": 0}, None, 1),
         ({}, None, 128_000),
         ({"max_tokens": None}, None, 128_000),

@@ -233,6 +233,15 @@ def test_the_searches_of_streamed_responses_are_counted_however_they_are_cut(cut
     assert record.web_searches == 3
 
 
+def test_what_a_tool_says_under_usage_does_not_change_the_price() -> None:
+    tool = b'{"parameters":{"properties":{"usage":{"type":"object","service_tier":"batch","speed":"slow"}}}}'
+    record = _record()
+    meter = Meter(record, events=True, searches=True)
+    meter.feed(b'event: response.created\ndata: {"response":{"tools":[%b],"usage":null}}\n\n' % tool)
+    meter.feed(b'event: response.completed\ndata: {"response":{"tools":[%b],"usage":{"input_tokens":9}}}\n\n' % tool)
+    assert (record.modes, record.input_tokens) == ((), 9)
+
+
 def test_the_sample_is_the_beginning_and_bounded() -> None:
     meter = Meter(_record(), events=True)
     for _ in range(100):
@@ -323,6 +332,17 @@ def test_an_answer_without_usage_counts_nothing(body: bytes) -> None:
     record = _record()
     read(record, body)
     assert _counts(record) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, f"-{'9' * 5000}", "1e308", "1e400", "NaN", "-1", "100000001", f"{2**63}"]
+)
+def test_a_number_that_no_request_has_is_not_counted(number: str) -> None:
+    body = f'{{"usage":{{"input_tokens":{number},"output_tokens":{number}}}}}'.encode()
+    streamed, whole = _record(), _record()
+    Meter(streamed, events=True).feed(b"data: " + body + b"\n\n")
+    read(whole, body)
+    assert _counts(streamed) == _counts(whole) == (0, 0, 0, 0)
 
 
 @given(st.dictionaries(st.sampled_from(["input_tokens", "prompt_tokens", "output_tokens"]), st.integers() | st.text()))

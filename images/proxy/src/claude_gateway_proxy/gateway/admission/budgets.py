@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from claude_gateway.contract.budget import Action, Budget, Window, window
+from claude_gateway.contract.budget import MOST_OF_CALLER, Action, Budget, Window, window
 from claude_gateway.contract.payers import Payers, member
 from claude_gateway.contract.target import Wire
 from claude_gateway_proxy.gateway.admission import standing
@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs import usage
 from claude_gateway_proxy.gateway.costs.reservation import reservation
-from claude_gateway_proxy.gateway.errors import Failure
+from claude_gateway_proxy.gateway.errors import Failure, too_many_budgets
 from claude_gateway_runtime.asgi import Headers
 
 _BUSY_SECONDS: Final = 2
@@ -33,20 +33,28 @@ class Budgets:
         self._till = till
 
     def charges(self, call: Call) -> Sequence[Charge]:
-        """Return the purses of a request, children before their parents; none where nobody's money is spent."""
+        """Return the purses of a request, children before their parents; none where nobody's money is spent.
+
+        Raises Failure where too many pay for it.
+        """
         payers = call.snapshot.payers
         if not payers or not call.uses_tokens:
             return ()
         principal = call.principal
-        found = payers.of(principal.client.name, team=principal.team, groups=principal.groups)
+        found = _payers(principal, payers)
         if not found:
             return ()
+        if len(found) > MOST_OF_CALLER:
+            raise too_many_budgets(MOST_OF_CALLER, groups=len(principal.groups))
         order = _Order(self._till, call, reservation(call))
         return [charge for budget in found for charge in order.of(budget)]
 
     def standings(self, payers: Payers, principal: Principal) -> tuple[usage.Standing, ...]:
-        """Return how a caller stands with each budget that pays for it, and with its part of each: for its reports."""
-        found = payers.of(principal.client.name, team=principal.team, groups=principal.groups)
+        """Return how a caller stands with each budget that pays for it, and with its part of each: for its reports.
+
+        Of too many, these are the first.
+        """
+        found = _payers(principal, payers)[:MOST_OF_CALLER]
         now, name = self._till.unix(), member(principal.client.name, principal.user)
         all_of = (
             self._standing(budget, window(budget.period, now), who)
@@ -65,6 +73,10 @@ class Budgets:
         limit = budget.amount if not who or budget.per_member is None else budget.per_member
         known = self._till.known(self._till.ledger.account(budget.name, within, who))
         return Standing(budget, within, known, limit, personal=bool(who))
+
+
+def _payers(principal: Principal, payers: Payers) -> Sequence[Budget]:
+    return payers.of(principal.client.name, team=principal.team, groups=principal.groups)
 
 
 class _Order:

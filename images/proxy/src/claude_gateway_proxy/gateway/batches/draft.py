@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from claude_gateway.contract import money
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway.admission.admission import check_further_models
 from claude_gateway_proxy.gateway.batches.asking import Asking
@@ -75,7 +76,8 @@ async def draft(asking: Asking) -> Draft:
             until = loop.time() + _SLICE_SECONDS
     if first is None or target is None:  # pragma: no cover - a batch has a request
         raise AssertionError
-    batch = Batch(requests=len(parts), input_tokens=sent, output_tokens=written, cost=cost)
+    # No budget has more, and a store cannot count much more.
+    batch = Batch(requests=len(parts), input_tokens=sent, output_tokens=written, cost=min(cost, money.MOST))
     return Draft(msgspec.structs.replace(first, batch=batch), target, context, parts)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from claude_gateway.contract import money
 from claude_gateway.contract.billing import Price, price_of
+from claude_gateway.contract.openai import is_openais_own
 from claude_gateway.contract.prices import Tokens, cost, saved_by_cache
 from claude_gateway.contract.target import Format, Target, Wire
 from claude_gateway_proxy.gateway.call import Call
@@ -44,20 +45,20 @@ def cost_of(call: Call, target: Target) -> Cost:
     """Return what the tokens in a call's record cost at the target that answered; a count of tokens costs nothing."""
     if call.format is Format.COUNT_TOKENS:
         return Cost()
-    return _cost_at(price_of(target, call.asked_of(target)), call)
+    return _cost_at(price_of(target, call.asked_of(target)), call, target)
 
 
-def _cost_at(price: Price, call: Call) -> Cost:
-    tokens = tokens_of(call.record, modes=requested_modes(call))
+def _cost_at(price: Price, call: Call, target: Target) -> Cost:
+    tokens = tokens_of(call.record, modes=_granted_modes(call, target, price))
     dollars = cost(price.prices, tokens)
     if dollars is None:  # pragma: no cover - a complete price has no gap
         raise AssertionError(price)
     saved, extra = saved_by_cache(price.prices, tokens)
     return Cost(
-        nanodollars=money.nanodollars(dollars),
+        nanodollars=money.of_one(dollars),
         certain=price.certain,
-        saved=money.nanodollars(saved),
-        extra=money.nanodollars(extra),
+        saved=money.of_one(saved),
+        extra=money.of_one(extra),
     )
 
 
@@ -72,7 +73,7 @@ def charge(call: Call, target: Target, passed: Passed) -> None:
     record = call.record
     estimated = _estimate(call, passed)
     price = price_of(target, call.asked_of(target))
-    found = _cost_at(price, call)
+    found = _cost_at(price, call, target)
     record.cost += found.nanodollars
     record.cost_certain = record.cost_certain and found.certain and not estimated
     record.saved, record.extra = found.saved, found.extra
@@ -119,6 +120,18 @@ def requested_modes(call: Call) -> tuple[str, ...]:
         return (msgspec.json.decode(text, type=str),)
     except msgspec.DecodeError:
         return ()
+
+
+def _granted_modes(call: Call, target: Target, price: Price) -> tuple[str, ...]:
+    """Return the mode that was asked for, as far as it counts where the answer names none.
+
+    A cheaper one counts only at OpenAI itself, which grants it or rejects the request: any other server may ignore the
+    field, and a translation leaves it out.
+    """
+    modes = requested_modes(call)
+    if not modes or price.prices.factor(modes) >= 1:
+        return modes
+    return modes if target.base_url is not None and is_openais_own(target.base_url) else ()
 
 
 def _estimate(call: Call, passed: Passed) -> bool:

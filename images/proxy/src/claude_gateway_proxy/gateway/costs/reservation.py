@@ -18,6 +18,9 @@ from claude_gateway_proxy.operations import OPERATIONS
 DEFAULT_OUTPUT: Final = 32_000
 """Tokens of an answer where neither the request nor the table of models has a limit."""
 
+MOST_OUTPUT: Final = 10_000_000
+"""Tokens that no answer exceeds, whatever a request asks for; a target's ``maxOutputTokens`` may not be more either."""
+
 _READ: Final = 32 * 1024
 """Bytes of a request up to which its tokens are estimated; more would hold the event loop up."""
 _DENSE: Final = 2
@@ -62,7 +65,7 @@ def batched(call: Call, target: Target) -> Batch:
     rates = price.prices.rates(sent)
     dearest = max(rates.output or 0, rates.reasoning or 0)
     factor = price.prices.factor((_BATCH,)) * _factor(price.prices, _modes(call))
-    cost = money.nanodollars((sent * rates.highest + written * dearest) * factor / _MILLION)
+    cost = money.of_one((sent * rates.highest + written * dearest) * factor / _MILLION)
     return Batch(input_tokens=sent, output_tokens=written, cost=cost)
 
 
@@ -71,7 +74,7 @@ def _written(call: Call, target: Target) -> int:
     asked = call.body.limit(OPERATIONS[Format.MESSAGES].output_limits[0])
     if asked is None:
         return _output(call, target)
-    return max(1, asked if target.max_output_tokens is None else min(asked, target.max_output_tokens))
+    return max(1, min(asked, MOST_OUTPUT if target.max_output_tokens is None else target.max_output_tokens))
 
 
 def _modes(call: Call) -> tuple[str, ...]:
@@ -86,7 +89,7 @@ def _most(call: Call, target: Target, *, sent: int, choices: int, modes: tuple[s
     dearest = max(rates.output or 0, rates.reasoning or 0)
     written = choices * _output(call, target) if choices else 0
     dollars = (sent * rates.highest + written * dearest) * _factor(price.prices, modes) / _MILLION
-    return money.nanodollars(dollars)
+    return money.of_one(dollars)
 
 
 def _factor(prices: Prices, modes: tuple[str, ...]) -> Decimal:
@@ -104,7 +107,8 @@ def _output(call: Call, target: Target) -> int:
     known = models.find(target.provider, billed_model(call, target))
     limits = [call.body.limit(name) for name in OPERATIONS[call.format].output_limits]
     bounds = [*limits, target.max_output_tokens, None if known is None else known.output]
-    return min((bound for bound in bounds if bound is not None), default=DEFAULT_OUTPUT)
+    given = [bound for bound in bounds if bound is not None]
+    return min(*given, MOST_OUTPUT) if given else DEFAULT_OUTPUT
 
 
 def _choices(call: Call) -> int:

@@ -259,6 +259,15 @@ def _budget_spent(message: str) -> str:
     return message
 
 
+@row(400, "too_many_budgets", retry=False)
+def too_many_budgets(most: int, *, groups: int) -> str:
+    """Each request would ask more budgets for money than it may: a person in many groups, with a budget for each."""
+    return (
+        f"more than {most} Budgets pay for your requests, and your token has {groups} groups: ask whoever runs the "
+        "gateway to name fewer of them in Budgets"
+    )
+
+
 def batch_too_expensive(message: str) -> Failure:
     """A batch may cost more than a budget has left; ``message`` says how much."""
     return replace(_budget_spent(message), type="billing_error")

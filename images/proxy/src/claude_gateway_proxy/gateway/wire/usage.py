@@ -19,7 +19,8 @@ _NEEDLE: Final = b'"usage"'
 _SPACE: Final = b" \t\r\n"
 _OPENING: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _BRACE: Final = ord("{")
-_MOST: Final = 2**53
+_MOST: Final = 100_000_000
+"""Tokens that no request has: ten times the longest context of a model. A larger count is the upstream's mistake."""
 _ERRORS: Final = (b"event: error", b"event:error", b'data: {"error"', b'data:{"error"', b"event: response.failed")
 _ERROR_TAIL: Final = max(map(len, _ERRORS))
 _LINE_ENDS: Final = (b"\n", b"\r")
@@ -136,7 +137,9 @@ class Meter:
                 found = {}
             if found:
                 self.reports += 1
-                add(self._tokens, found)
+                # Responses repeat the client's tools, whose schemas may say anything under `usage`: only counts, which
+                # are never lowered, are taken from them.
+                add(self._tokens, found, modes=not self._searches)
             # What was parsed is not parsed again: objects within objects would cost the square of their depth.
             at = data.find(_NEEDLE, read)
         self._carry = data[max(read, len(data) - len(_NEEDLE) + 1) :]
@@ -177,13 +180,13 @@ def _searches(output: msgspec.Raw) -> int:
         return 0
 
 
-def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
+def add(tokens: Tokens, usage: Mapping[str, object], *, modes: bool = True) -> None:
     """Note one usage object. All formats count up within a stream, so that the largest number is the last word.
 
     OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details (those that were
     written to a cache as OpenRouter or LiteLLM does; DeepSeek and Moonshot have names of their own), Anthropic apart
     from ``input_tokens``. Anthropic's ``iterations`` are calls of the model for one answer; the counts do not have
-    those that compacted the conversation.
+    those that compacted the conversation. Without ``modes``, what it says about how the answer was made is left out.
     """
     details = _details(usage, "prompt_tokens_details", "input_tokens_details")
     within = details is not _NOTHING or "prompt_tokens" in usage
@@ -211,9 +214,9 @@ def add(tokens: Tokens, usage: Mapping[str, object]) -> None:
     tokens.reasoning_tokens = max(tokens.reasoning_tokens, thought)
     searches = _count(_details(usage, "server_tool_use"), "web_search_requests")
     tokens.web_searches = max(tokens.web_searches, searches or _count(usage, "num_search_queries"))
-    modes = [word for name in _TIERS if isinstance(word := usage.get(name), str) and len(word) <= _MODE_LIMIT]
-    if modes:
-        tokens.modes = tuple(modes)
+    words = [word for name in _TIERS if isinstance(word := usage.get(name), str) and len(word) <= _MODE_LIMIT]
+    if words and modes:
+        tokens.modes = tuple(words)
 
 
 def _output(usage: Mapping[str, object], sent: int) -> tuple[int, int]:
@@ -286,6 +289,6 @@ def _decode(text: bytes) -> tuple[Mapping[str, object] | None, int]:
         found, read = _DECODER.raw_decode(text.decode("latin-1"))
     except json.JSONDecodeError as error:
         return None, error.pos
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a number of thousands of digits
         return {}, len(text)
     return (found if isinstance(found, dict) else {}), read

@@ -98,7 +98,8 @@ class Brake:
         return () if found is None else (Watch(partial(self._ended, found, requests)),)
 
     def _ended(self, seat: Seat, requests: int, usage: Usage) -> None:
-        self.leave(seat, usage.cost, requests=requests)
+        # A client that tries again while its upstream is overloaded does not run away.
+        self.leave(seat, usage.cost, requests=requests if usage.answered else 0)
 
     def leave(self, seat: Seat, dollars: int, *, requests: int = 1) -> None:
         """Charge what a request cost, in nanodollars; a batch has several ``requests``."""

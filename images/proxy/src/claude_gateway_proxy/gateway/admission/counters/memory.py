@@ -165,5 +165,5 @@ class MemoryCounters:
             return
         state.levels = {key: each for key, each in state.levels.items() if each.drain(now, each.per_minute)}
         oldest = self._unix() - KEPT_SECONDS
-        state.accounts = {key: each for key, each in state.accounts.items() if each.ends_at > oldest}
+        state.accounts = {key: each for key, each in state.accounts.items() if each.reserved or each.ends_at > oldest}
         self._sweep_above = 2 * (len(state.levels) + len(state.accounts)) + _SWEPT

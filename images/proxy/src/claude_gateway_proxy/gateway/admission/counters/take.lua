@@ -8,6 +8,13 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(number) return string.format('%.0f', number) end
+local ends = whole(now + ARGV[3])
+-- What ends later than a life from now was noted before the clock went back.
+local function shorten(set)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. ends, '+inf', 'LIMIT', 0, 100)) do
+    redis.call('ZADD', set, 'XX', ends, member)
+  end
+end
 
 if redis.call('GET', KEYS[1]) == '0' then return {0, 0, 0} end -- its holder has given it up
 local before, left, refused, wait = {}, {}, nil, -1
@@ -18,17 +25,24 @@ for i = 2, #KEYS do
   if kind == 'bucket' then -- a: units per minute, b: ticks that may be in it, c: ticks to add
     local found = redis.call('HMGET', KEYS[i], 'ticks', 'at')
     local ticks = 0
-    if found[1] then ticks = math.max(0, found[1] - math.max(0, now - found[2]) * a) end
+    if found[1] then
+      local since = tonumber(found[2])
+      -- Where the clock went back, the bucket drains from now on, also if nothing is taken.
+      if since > now then redis.call('HSET', KEYS[i], 'at', whole(now)) end
+      ticks = math.max(0, found[1] - math.max(0, now - since) * a)
+    end
     left[i] = ticks
     before[i] = math.ceil(ticks / 60000)
     if ticks > b then over = math.ceil((ticks - b) / a) end
   elseif kind == 'slots' then -- a: how many there are
     redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
+    shorten(KEYS[i])
     before[i] = redis.call('ZCARD', KEYS[i])
     if before[i] >= a then over = 0 end
   else -- a purse, or one that takes a request as a whole: a: the amount, below 0 for any, b: to reserve, c: when it ends,
     -- the fourth: what is known to be spent
     local held = KEYS[i] .. ':held'
+    shorten(held)
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
       local lost = string.match(member, '%d+$')
       redis.call('ZREM', held, member)
@@ -53,13 +67,13 @@ for i = 2, #KEYS do
     redis.call('HSET', KEYS[i], 'ticks', whole(ticks), 'at', whole(now))
     redis.call('PEXPIRE', KEYS[i], whole(math.ceil(ticks / a) + 60000))
   elseif kind == 'slots' then
-    redis.call('ZADD', KEYS[i], whole(now + ARGV[3]), ARGV[1])
+    redis.call('ZADD', KEYS[i], ends, ARGV[1])
     redis.call('PEXPIRE', KEYS[i], whole(2 * ARGV[3]))
   else
     redis.call('HSETNX', KEYS[i], 'spent', ARGV[at + 4])
     redis.call('HINCRBY', KEYS[i], 'reserved', b)
     redis.call('PEXPIREAT', KEYS[i], whole(c + 3600000))
-    redis.call('ZADD', KEYS[i] .. ':held', whole(now + ARGV[3]), ARGV[1] .. ' ' .. b)
+    redis.call('ZADD', KEYS[i] .. ':held', ends, ARGV[1] .. ' ' .. b)
     redis.call('PEXPIREAT', KEYS[i] .. ':held', whole(c + 3600000))
   end
 end
