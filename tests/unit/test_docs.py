@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from claude_gateway.api.kinds import KINDS
+from claude_gateway.names import Reason
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     page
@@ -52,3 +55,11 @@ def test_make_targets_exist(page: Path) -> None:
 def test_addresses_in_the_cluster_have_the_port_of_the_service(page: Path) -> None:
     for part, port in SERVICE.findall(page.read_text()):
         assert port in PORTS[part], f"{page.name} names the Service{part} with port {port or 80}"
+
+
+def test_gitops_checks_name_every_kind_and_only_reasons_that_exist() -> None:
+    page = (ROOT / "docs" / "how-to" / "gitops.md").read_text()
+    (flux,) = re.findall(r"healthCheckExprs:.*?```", page, re.DOTALL)
+    assert set(re.findall(r"kind: (\w+)", flux)) == {str(kind.kind) for kind in KINDS}
+    named = {*re.findall(r"'(\w+)'", flux), *re.findall(r"(\w+) = true", page)} - {"Ready", "True", "False"}
+    assert named <= set(Reason)
