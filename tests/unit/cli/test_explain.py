@@ -119,9 +119,7 @@ def test_what_kubectl_says_is_passed_on(tmp_path: Path, body: Path, monkeypatch:
     assert "kubectl: Error from server (Forbidden)" in outcome.stderr
 
 
-def test_a_kubectl_that_cannot_be_started_is_named(
-    tmp_path: Path, body: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kubectl_that_cannot_be_started_is_named(tmp_path: Path, body: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _kubectl(tmp_path, monkeypatch, {})
     (tmp_path / "bin" / "kubectl").write_bytes(b"\x7fELF of another machine")
     outcome = call("explain", "--context", "prod", "--release", "cg", "--request", body)
@@ -134,7 +132,7 @@ def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     _kubectl(tmp_path, monkeypatch, {})
     (tmp_path / "bin" / "kubectl").write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(cluster, "_SECONDS", 0.2)
-    with pytest.raises(Trouble, match="kubectl did not end within 0.2 s"):
+    with pytest.raises(Trouble, match="kubectl did not end"):
         cluster.kubectl("get", "pods", context="prod", namespace=None)
 
 
