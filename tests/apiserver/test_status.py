@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tests.support.builders.objects import credential, route, secret, sound, target
+from tests.support.builders.objects import budget, credential, route, secret, sound, target
 from tests.support.kube.apiserver import ApiServer
 from tests.support.kube.cluster import Cluster, url
 from tests.support.kube.kstatus import kstatus
@@ -97,13 +97,14 @@ def test_an_object_for_a_release_that_is_not_there_is_not_ready(api: ApiServer, 
 def test_an_uninstall_ends_every_claim_while_the_operator_still_runs(api: ApiServer, cluster: Cluster) -> None:
     settings = {"RESYNC_SECONDS": "1"}
     with FakeAgent() as agent, Operator(api, cluster.home, AGENT_PORT=str(agent.port), **settings).install() as op:
-        cluster.put(*sound())
+        cluster.put(*sound(), budget())
         until(lambda: cluster.routes())
         agent.report(serving(cluster.revision()))
         cluster.pods(agent)
         until(lambda: cluster.condition(ROUTE, "sonnet", "Programmed")[0] == "True")
         op.leave("--uninstall")
-        for kind, name in ((ROUTE, "sonnet"), ("ClaudeCredential", "anthropic"), ("GatewayClient", "alice")):
+        objects = {"ClaudeCredential": "anthropic", "GatewayClient": "alice", "Budget": "everyone"}
+        for kind, name in ((ROUTE, "sonnet"), *objects.items()):
             assert cluster.condition(kind, name, "Programmed") == ("False", Reason.NOT_SERVED)
             assert cluster.condition(kind, name, "Ready") == ("False", Reason.NOT_SERVED)
         assert undisturbed(cluster, op), "the operator does not claim it again"

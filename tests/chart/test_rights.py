@@ -152,10 +152,11 @@ def test_a_token_is_mounted_where_it_is_used_and_nowhere_else(everything: Render
     }
     assert mounted == {
         "cg-claude-gateway-operator/operator",
+        "cg-claude-gateway-uninstall/leaving",
         "cg-claude-gateway-proxy/agent",
         "cg-claude-gateway-claude-auth/claude-auth",
     }
-    assert [pod["automountServiceAccountToken"] for _, pod in everything.pods()] == [False] * 5
+    assert [pod["automountServiceAccountToken"] for _, pod in everything.pods()] == [False] * 6
 
 
 def test_accounts_of_others_can_be_named() -> None:

@@ -5,13 +5,14 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
+from tests.chart.test_removed_values import changed, sections
 from tests.support.kube.chart import Manifest, Rendered, containers, render
 
 from claude_gateway.names import BUNDLE_DIR, GATEWAY_SOCKET, LITELLM_SOCKET
 
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
 VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "csi", "ephemeral"}
-OURS = {"operator", "trust", "litellm", "agent", "gateway", "test", "claude-code", "claude-auth"}
+OURS = {"operator", "leaving", "trust", "litellm", "agent", "gateway", "test", "claude-code", "claude-auth"}
 CLAUDE: Manifest = {"claudeCode": {"enabled": True}, "claudeAuth": {"enabled": True}}
 
 
@@ -53,6 +54,17 @@ def test_every_container_has_requests_and_a_memory_limit(default: Rendered, ever
             if name in OURS:
                 assert set(container["resources"]["requests"]) == {"cpu", "memory"}
                 assert "memory" in container["resources"]["limits"]
+
+
+def test_a_quota_on_cpu_limits_can_be_met(all_values: Manifest) -> None:
+    """Of the pods of hooks and of the test, too: one that may not start fails an uninstall."""
+    values = all_values
+    for value in (found for section in sections() for found in section.inside if found.path.endswith("resources")):
+        values = changed(values, value.path, {"limits": {"cpu": "1"}})
+    rendered = render(values)
+    for _, pod in rendered.pods():
+        for name, container in containers(pod).items():
+            assert name not in OURS or container["resources"]["limits"]["cpu"] == "1", name
 
 
 def test_the_shared_folders_are_in_memory_and_bounded(default: Rendered, everything: Rendered) -> None:

@@ -1,1 +1,1 @@
-"""What users write: ModelRoute, ClaudeCredential and GatewayClient, and the CRDs generated from them."""
+"""What users write: ModelRoute, ClaudeCredential, GatewayClient and Budget, and the CRDs generated from them."""

@@ -85,9 +85,16 @@ def kubectl(*arguments: str, context: str, namespace: str | None) -> bytes:
     if program is None:
         raise Trouble("kubectl is not installed", fix="Install kubectl, or use -f with the YAML files.")
     where = ["--context", context, *(["-n", namespace] if namespace else [])]
-    done = subprocess.run(  # noqa: S603 - no shell, and a program by its path
-        [program, *where, *arguments], capture_output=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and a program by its path
+            [program, *where, *arguments], capture_output=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        fix = "Check that the cluster can be reached: kubectl version."
+        raise Trouble(f"kubectl did not end within {_SECONDS:g} s", fix=fix) from None
+    except OSError as error:
+        fix = "Install kubectl again, or use -f with the YAML files."
+        raise Trouble(f"{program} cannot be started: {error.strerror}", fix=fix) from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise Trouble(f"kubectl: {printable(said)}", fix="Check --context, --namespace and --release, and your rights.")

@@ -21,7 +21,7 @@ from claude_gateway.cli.errors import Trouble
     help="Write one file per kind into this folder instead of printing them.",
 )
 def crds(*, output: Path | None) -> None:
-    """Print the CustomResourceDefinitions of ModelRoute, ClaudeCredential and GatewayClient."""
+    """Print the CustomResourceDefinitions of ModelRoute, ClaudeCredential, GatewayClient and Budget."""
     files = crd_yaml()
     if output is None:
         click.echo("---\n".join(files.values()), nl=False)

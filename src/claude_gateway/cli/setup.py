@@ -32,6 +32,7 @@ _RIVALS: Final = (_TOKEN, _API_KEY, "CLAUDE_CODE_OAUTH_TOKEN")
 _PROMPT_SECONDS: Final = 180.0
 _CHEAP: Final = "claude-haiku-5-5"
 _PROMPT: Final = "Answer with the one word: pong"
+_THROUGH: Final = "prompt through Claude Code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +261,18 @@ def _prompt(settings: Settings, url: str, key: str, prompt: Prompt) -> Check:
         _PROMPT,
     ]
     # Not here: the settings of the project in this folder were looked at already.
-    with tempfile.TemporaryDirectory() as folder:
-        code, said = _run(command, folder)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            code, said = _run(command, folder)
+    except OSError as error:
+        # Such as what npm leaves where it may run no scripts.
+        fix = "Install Claude Code again, or pass --http."
+        return Check(CheckStatus.FAIL, _THROUGH, f"{claude} cannot be started: {error.strerror}", fix)
     took = time.monotonic() - started
     if code == 0:
-        return Check(CheckStatus.PASS, "prompt through Claude Code", f"{printable(said[:40])!r} after {took:.1f} s")
+        return Check(CheckStatus.PASS, _THROUGH, f"{printable(said[:40])!r} after {took:.1f} s")
     fix = "See what the gateway's log says about this request."
-    return Check(CheckStatus.FAIL, "prompt through Claude Code", f"exit code {code}: {printable(said[-300:])}", fix)
+    return Check(CheckStatus.FAIL, _THROUGH, f"exit code {code}: {printable(said[-300:])}", fix)
 
 
 def _claude() -> str | None:

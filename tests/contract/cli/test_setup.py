@@ -94,6 +94,15 @@ def test_it_writes_checks_and_asks(start: Starter, setup: Setup, home: Path, key
     assert written(home) == found
     assert len(list((home / ".claude").glob("settings.json*"))) == 2
 
+    # What npm leaves for `claude` where it may run no scripts: a text without an interpreter.
+    placeholder = home / "bin" / "claude"
+    placeholder.parent.mkdir()
+    placeholder.write_text('echo "Error: claude native binary not installed." >&2\n')
+    placeholder.chmod(0o755)
+    broken = setup("--check", PATH=f"{placeholder.parent}:/usr/bin:/bin")
+    assert (broken.code, broken.stderr) == (1, "6 checks, 1 failed\n")
+    assert f"FAIL  prompt through Claude Code: {placeholder} cannot be started" in broken.stdout
+
 
 def test_a_link_to_the_settings_stays_a_link(setup: Setup, home: Path, key_file: Path, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles.json"

@@ -55,7 +55,8 @@ def test_a_token_identifies_its_caller_everywhere(idp: IdentityProvider, header:
     token = idp.token(sub="alice@example.com", team="red")
     sent = {header: f"Bearer {token}" if header == "authorization" else token}
     with LoneGateway(served(accepting(idp))) as gateway:
-        assert gateway.call("GET", "/v1/models", headers=sent).status == 200
+        listing = gateway.call("GET", "/v1/models", headers=sent)
+        assert (listing.status, listing.headers["x-gateway-client"]) == (200, "ns/dev")
         body = {"model": "claude-mine", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}
         answer = gateway.call("POST", "/v1/messages", body=body, headers=sent)
         assert (answer.status, answer.headers["x-gateway-client"]) == (502, "ns/dev")

@@ -77,7 +77,7 @@ def test_trouble_at_anthropic_keeps_the_login_and_rejection_asks_for_a_person(an
 
 
 def test_a_refresh_token_is_used_once(anthropic: Cloud, tmp_path: Path) -> None:
-    """A check that finds the access token ended waits for the refresh that is under way."""
+    """A check that finds the access token ended waits for the refresh that is under way, also for a slow one."""
     folder = tmp_path / "service"
     folder.mkdir()
     store(folder, anthropic.login(seconds=-60))
@@ -85,7 +85,8 @@ def test_a_refresh_token_is_used_once(anthropic: Cloud, tmp_path: Path) -> None:
 
     def slowly() -> None:
         rotating.set()
-        time.sleep(1)
+        # Longer than the 8 seconds after which `claude auth status` would end.
+        time.sleep(9)
 
     anthropic.rotated = slowly
     with signin(folder, anthropic.environment) as service, service.client() as client:

@@ -63,9 +63,9 @@ class Rendered:
         return spec
 
     def pods(self) -> Iterator[tuple[str, Manifest]]:
-        """Name and pod spec of all that runs, the test pod included."""
+        """Name and pod spec of all that runs, the test pod and the Jobs of hooks included."""
         for found in self.manifests:
-            if found["kind"] == "Deployment":
+            if found["kind"] in ("Deployment", "Job"):
                 yield found["metadata"]["name"], found["spec"]["template"]["spec"]
             if found["kind"] == "Pod":
                 yield found["metadata"]["name"], found["spec"]

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from tests.support.builders import objects as builders
 from tests.support.processes.command import call, write
 
+from claude_gateway.cli import cluster
 from claude_gateway.cli.__main__ import cli
+from claude_gateway.cli.errors import Trouble
 
 BODY = {"model": "claude-sonnet-5-5", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
 
@@ -115,6 +117,23 @@ def test_what_kubectl_says_is_passed_on(tmp_path: Path, body: Path, monkeypatch:
     outcome = call("explain", "--context", "prod", "--release", "cg", "--request", body)
     assert outcome.code == 1
     assert "kubectl: Error from server (Forbidden)" in outcome.stderr
+
+
+def test_a_kubectl_that_cannot_be_started_is_named(tmp_path: Path, body: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _kubectl(tmp_path, monkeypatch, {})
+    (tmp_path / "bin" / "kubectl").write_bytes(b"\x7fELF of another machine")
+    outcome = call("explain", "--context", "prod", "--release", "cg", "--request", body)
+    assert outcome.code == 1
+    assert f"{tmp_path}/bin/kubectl cannot be started" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _kubectl(tmp_path, monkeypatch, {})
+    (tmp_path / "bin" / "kubectl").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(cluster, "_SECONDS", 0.2)
+    with pytest.raises(Trouble, match="kubectl did not end"):
+        cluster.kubectl("get", "pods", context="prod", namespace=None)
 
 
 def test_top_asks_each_pod_in_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

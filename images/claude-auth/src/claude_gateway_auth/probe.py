@@ -62,7 +62,7 @@ class Prober:
                         seconds=_CLI_SECONDS,
                         ANTHROPIC_BASE_URL=f"http://127.0.0.1:{port}",
                         CLAUDE_CODE_OAUTH_TOKEN=login.access_token,
-                        **_direct(self._cli),
+                        **self._cli.direct(),
                     )
                 )
                 either: set[asyncio.Future[Any]] = {asking, shim.answer}
@@ -166,12 +166,6 @@ def _window(fields: Mapping[str, str]) -> Window | None:
         )
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _direct(cli: Cli) -> dict[str, str]:
-    """Return the variables that keep a proxy out of the way to the loopback server."""
-    direct = ",".join(filter(None, (cli.inherited.get("NO_PROXY") or cli.inherited.get("no_proxy"), "127.0.0.1")))
-    return {"NO_PROXY": direct, "no_proxy": direct}
 
 
 def record(namespace: str, name: str) -> Record:

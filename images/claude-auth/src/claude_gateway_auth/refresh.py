@@ -1,8 +1,9 @@
 """Refreshes logins early, by the genuine CLI, and stores what a killed process left. There is one refresher.
 
-``claude auth status`` refreshes a login whose access token ends within five minutes, and asks no model. It is given a
-private copy of the file in which the token ends now. The new login is in the CLI's home before this process knows of
-it, and the home is removed only when the login is in its Secret.
+Before a request, Claude Code refreshes a login whose access token ends within five minutes. It is given a private copy
+of the file in which the token ends now, and an address of the API where nobody listens, so that no model is asked. The
+new login is in the CLI's home before this process knows of it, and the home is removed only when the login is in its
+Secret.
 """
 
 import asyncio
@@ -29,6 +30,15 @@ _TICK_SECONDS: Final = 5.0
 _LOOK_EVERY: Final = timedelta(seconds=60)
 """How often a login is read that nobody wrote: what people change by hand is seen, and the API server is spared."""
 _CLI_SECONDS: Final = 120.0
+_ASK: Final = ("-p", "refresh")
+"""A request waits for the token as long as the CLI's own time limit, 30 s. ``auth status`` ends after 8 s, and then an
+answer on its way, with the only valid refresh token in it, is lost."""
+_NOWHERE: Final = {
+    "ANTHROPIC_BASE_URL": "http://127.0.0.1:0",
+    "CLAUDE_CODE_MAX_RETRIES": "0",
+    "ENABLE_CLAUDEAI_MCP_SERVERS": "false",
+}
+"""No program can listen on port 0."""
 _LEFT_SECONDS: Final = 150.0
 """How long a CLI that outlived its parent may still take."""
 _STORE_TRIES: Final = 4
@@ -172,7 +182,7 @@ class Refresher:
             home.remove()
             raise
         emit(_log, "refreshing", credential=str(ref))
-        await run(self._cli, home, "auth", "status", seconds=_CLI_SECONDS)
+        await run(self._cli, home, *_ASK, seconds=_CLI_SECONDS, **_NOWHERE, **self._cli.direct())
         for attempt in range(_STORE_TRIES):
             try:
                 return await self._settle(home, record)

@@ -81,7 +81,7 @@ class Settings(PodSettings):
         ge=0,
         description="Seconds between two checks of each login by one count of tokens; 0 turns them off.",
     )
-    shutdown_seconds: float = Field(default=20.0, ge=1, description="How long a running refresh may take at the end.")
+    shutdown_seconds: float = Field(default=40.0, ge=1, description="How long a running refresh may take at the end.")
     log_level: LogLevel = Field(default="info", description="The least severe log lines to write.")
 
     @model_validator(mode="after")

@@ -54,6 +54,11 @@ class Cli:
             **more,
         }
 
+    def direct(self) -> dict[str, str]:
+        """Return the variables that keep a proxy out of the way to a loopback address."""
+        direct = ",".join(filter(None, (self.inherited.get("NO_PROXY") or self.inherited.get("no_proxy"), "127.0.0.1")))
+        return {"NO_PROXY": direct, "no_proxy": direct}
+
 
 def _bundled() -> Path | None:
     found = find_spec("claude_agent_sdk")

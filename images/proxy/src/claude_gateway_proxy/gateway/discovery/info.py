@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from claude_gateway.contract.target import Wire
+from claude_gateway.names import HEADER_GATEWAY_CLIENT
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.presented import presented
@@ -20,15 +21,17 @@ _READY: Final = "/readyz"
 _MODELS: Final = ("/v1/models", "/v1/v1/models", "/models")
 _METHODS: Final = ("GET", "HEAD")
 _ALLOW: Final = ", ".join(_METHODS)
+_CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer with status, type and body."""
+    """A complete answer with status, type and body; ``client`` is the caller where it was identified."""
 
     status: int
     content_type: bytes
     body: bytes
+    client: str = ""
 
 
 async def answer_get(
@@ -60,6 +63,8 @@ async def answer_get(
         (b"request-id", ident),
         (b"x-request-id", ident),
     ]
+    if answer.client:
+        headers.append((_CLIENT, answer.client.encode()))
     await send_whole(send, status=answer.status, headers=headers, body=answer.body)
 
 
@@ -102,10 +107,11 @@ async def _models(scope: Scope, snapshot: Snapshot | None, issuers: Issuers, *, 
         raise errors.client_suspended()
     shape = _shape(headers)
     if name:
-        return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape))
+        return Answer(200, JSON, models.single(snapshot.routing, client, name, shape=shape), client.name)
     routing = snapshot.routing
     listing = partial(models.listing, routing, client, shape=shape, query=scope["query_string"])
-    return Answer(200, JSON, listing() if routing.size <= models.AT_ONCE else await asyncio.to_thread(listing))
+    body = listing() if routing.size <= models.AT_ONCE else await asyncio.to_thread(listing)
+    return Answer(200, JSON, body, client.name)
 
 
 def _shape(headers: dict[bytes, bytes]) -> Wire:
