@@ -127,9 +127,10 @@ class App:
             return
         dialled.set(target.dial)
         schemas.budget.set(Budget(len(body)))
-        heard.set(Heard(choices=wanted.get("n")))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
+        tools = frozenset[str]() if options is None else options.tools
+        heard.set(Heard(choices=wanted.get("n"), tools=tools))
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):

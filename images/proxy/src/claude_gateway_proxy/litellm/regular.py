@@ -35,8 +35,9 @@ _RESPONSES: Final = "/responses"
 class Heard:
     """What an upstream itself said of its counts; ``regular`` where it was listened to."""
 
-    def __init__(self, *, choices: object = None) -> None:
-        """Begin before the answer, of which ``choices`` were asked for."""
+    def __init__(self, *, choices: object = None, tools: frozenset[str] = frozenset()) -> None:
+        """Begin before the answer, of which ``choices`` were asked for; ``tools`` are names that are known."""
+        self.tools = tools
         self.choices = choices if isinstance(choices, int) and choices > 1 else 1
         self.regular = False
         self.usage: Usage | None = None
@@ -116,7 +117,8 @@ class _Choice:
     """One choice of an answer."""
 
     def __init__(self) -> None:
-        self._chunks = Chunks()
+        ear = heard.get()
+        self._chunks = Chunks(frozenset() if ear is None else ear.tools)
         self._pieces: list[Piece] = []
         self._first: Mapping[str, Any] = {}
         self._is_ended = False

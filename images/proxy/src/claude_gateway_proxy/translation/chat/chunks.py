@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin, Calls
-from claude_gateway_proxy.translation.chat.parts import said_of
+from claude_gateway_proxy.translation.chat.parts import objects_of, said_of
 from claude_gateway_proxy.translation.decoding import Halves, whole
 from claude_gateway_proxy.translation.ends import is_reason, reason_of
 from claude_gateway_proxy.translation.messages.events import Usage
@@ -53,9 +53,9 @@ class Chunks:
         "usage",
     )
 
-    def __init__(self) -> None:
-        """Begin before the first chunk."""
-        self._calls = Calls()
+    def __init__(self, tools: frozenset[str] = frozenset()) -> None:
+        """Begin before the first chunk; ``tools`` are names that the upstream was sent."""
+        self._calls = Calls(tools)
         self._halves = {"text": Halves(), "thinking": Halves()}
         self._cumulative: dict[str, list[str]] = {"text": [], "thinking": []}
         self._held: list[Piece] = []
@@ -192,12 +192,9 @@ class Chunks:
             self.usage = counts
 
 
-def choices_of(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Return the choices of a chunk, or of a whole completion; some servers send one without a list."""
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else (choices,):
-        if isinstance(choice, dict):
-            yield choice
+def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the choices of a chunk, or of a whole completion."""
+    return objects_of(document.get("choices"))
 
 
 def _reason_within(delta: object) -> object:
@@ -209,7 +206,7 @@ def counts_of(document: Mapping[str, Any]) -> Usage | None:
     found = usage_of(document.get("usage"))
     if found is not None:
         return found
-    first = next(choices_of(document), None)
+    first = next(iter(choices_of(document)), None)
     places = [document.get("x_groq"), document.get("usage_metadata"), document.get("timings")]
     if first is not None:
         places += [first.get("usage"), first.get("delta"), first.get("message")]

@@ -44,12 +44,14 @@ class Thinking:
 class RequestOptions:
     """What of a request its translation and its answer depend on.
 
-    ``model`` is the name that the answer bears, ``call_ids`` are the ids of earlier tool calls; ``stops`` are the
-    texts that end the answer, which not every upstream heeds.
+    ``model`` is the name that the answer bears, ``tools`` are the names of the tools as the upstream knows them,
+    ``call_ids`` the ids of earlier tool calls; ``stops`` are the texts that end the answer, which not every upstream
+    heeds.
     """
 
     model: str
     names: Names = field(default_factory=Names)
+    tools: frozenset[str] = frozenset()
     call_ids: frozenset[str] = frozenset()
     thinking: Thinking = Thinking()
     stops: tuple[str, ...] = ()
@@ -69,10 +71,13 @@ def request_options(request: Document, *, model: str) -> RequestOptions:
     calls = calls_of(request)
     choice = request.get("tool_choice")
     wanted = choice.get("name") if isinstance(choice, dict) else None
-    names = (*(tool.get("name") for tool in tools_of(request)), *(call.get("name") for call in calls), wanted)
+    tools = [name for tool in tools_of(request) if isinstance(name := tool.get("name"), str)]
+    used = (*tools, *(call.get("name") for call in calls), wanted)
+    names = tool_names(name for name in used if isinstance(name, str) and name)
     return RequestOptions(
         model=model,
-        names=tool_names(name for name in names if isinstance(name, str) and name),
+        names=names,
+        tools=frozenset(map(names.to_upstream, tools)),
         call_ids=frozenset(str(call.get("id")) for call in calls),
         thinking=thinking_of(request),
         stops=_stops(request.get("stop_sequences")),

@@ -72,6 +72,11 @@ class Writer:
         return self._open == "text" and not self._calls and not self._options.stops
 
     @property
+    def tools(self) -> frozenset[str]:
+        """The names of the request's tools, as the upstream knows them."""
+        return self._options.tools
+
+    @property
     def index(self) -> int:
         """The place of the last block."""
         return self._index
