@@ -161,6 +161,7 @@ class App:
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
+        if format is not Format.COUNT_TOKENS:
             check_strict(wanted, provider=target.provider, model=model)
         repaired = Model(target.id, model, worded=options is not None)
         asked, translation = translated(wanted, format=format, options=options, target=target)

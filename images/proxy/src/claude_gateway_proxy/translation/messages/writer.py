@@ -137,7 +137,8 @@ class Writer:
         self._ids |= {found, upstream_id(found)}
         yield from self._settle()
         self._called = True
-        self._calls[key] = OpenCall(ident=found, name=self._options.names.to_client(name))
+        schema = self._options.strict.get(name)
+        self._calls[key] = OpenCall(ident=found, name=self._options.names.to_client(name), schema=schema)
         if self._current is None:
             yield from self._open_call(key)
 
@@ -200,8 +201,8 @@ class Writer:
         self._current = key
         yield from self._write_arguments(call)
 
-    def _write_arguments(self, call: OpenCall) -> Iterator[Event]:
-        text = call.unwritten()
+    def _write_arguments(self, call: OpenCall, *, last: bool = False) -> Iterator[Event]:
+        text = call.unwritten(last=last)
         if text:
             yield self._delta(InputDelta(text))
 
@@ -217,6 +218,8 @@ class Writer:
         if self._open == "thinking":
             yield self._delta(SignatureDelta(sign(self._thought)))
             self._thought = Thought()
+        if self._open == "tool_use":
+            yield from self._write_arguments(self._calls[self._current], last=True)
         ended = self._open
         self._open = None
         yield BlockStop(self._index)
