@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.litellm import cohere
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
 from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, choices_of, counts_of
@@ -29,6 +30,7 @@ _SAID: Final = frozenset(
 _LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
 
 _CHAT: Final = "/chat/completions"
+_COHERE: Final = cohere.PATH
 _RESPONSES: Final = "/responses"
 
 
@@ -49,14 +51,16 @@ heard: Final[ContextVar[Heard | None]] = ContextVar("heard", default=None)
 
 def is_regular(path: str) -> bool:
     """Whether answers from a path of an upstream are in one of OpenAI's formats."""
-    return path.endswith((_CHAT, _RESPONSES))
+    return path.endswith((_CHAT, _RESPONSES, _COHERE))
 
 
 def whole(content: bytes, path: str) -> bytes:
     """Return a whole answer as one regular document. Raises BadAnswer."""
     reader = Documents()
     documents = [*reader.feed(content), *reader.end()]
-    if not path.endswith(_CHAT):
+    if path.endswith(_COHERE):
+        documents = [cohere.chat(document) for document in documents]
+    elif not path.endswith(_CHAT):
         if not documents:
             raise Broken("the upstream's answer is empty")
         return msgspec.json.encode(documents[-1] if len(documents) == 1 else _completed(documents))
@@ -79,7 +83,8 @@ class Stream:
 
     def __init__(self, path: str) -> None:
         """Begin the answer from a path of an upstream."""
-        self._is_chat = path.endswith(_CHAT)
+        self._is_cohere = path.endswith(_COHERE)
+        self._is_chat = self._is_cohere or path.endswith(_CHAT)
         self._documents = Documents()
         self._choices: dict[object, _Choice] = {}
         self._count = 0
@@ -101,6 +106,8 @@ class Stream:
 
     def _written(self, document: Document) -> bytes:
         self._count += 1
+        if self._is_cohere:
+            document = cohere.chat(document)
         if not self._is_chat:
             if document.get("object") == "response" and "type" not in document:
                 document = {"type": "response.completed", "response": document}

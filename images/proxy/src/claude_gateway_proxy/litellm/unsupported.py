@@ -22,7 +22,19 @@ words, and clients send them with every request."""
 
 
 _STRICT_LOST: Final = frozenset(
-    ["anthropic", "gemini", "hosted_vllm", "perplexity", "replicate", "vertex_ai", "vertex_ai_beta", "watsonx", "xai"]
+    [
+        "anthropic",
+        "cohere",
+        "cohere_chat",
+        "gemini",
+        "hosted_vllm",
+        "perplexity",
+        "replicate",
+        "vertex_ai",
+        "vertex_ai_beta",
+        "watsonx",
+        "xai",
+    ]
 )
 """Providers on the way to which LiteLLM drops that a tool is strict."""
 

@@ -71,6 +71,8 @@ def _parts(value: object, depth: int) -> Iterator[tuple[str, str]]:
         for name in ("text", "refusal", "content", "thinking", "reasoning", "summary"):
             inner = value.get(name)
             if inner not in (None, "", [], False):
+                # Cohere's pieces have no type.
+                thought = thought or name in ("thinking", "reasoning")
                 for found, text in _parts(inner, depth - 1):
                     yield "thinking" if thought else found, text
                 return
