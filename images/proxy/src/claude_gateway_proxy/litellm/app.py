@@ -182,7 +182,7 @@ class App:
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
                 refused.append((refusal, name))
-        learn(self._repairs, repaired, refused)
+        await learn(self._repairs, repaired, refused, request=translation)
         return answer
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:
