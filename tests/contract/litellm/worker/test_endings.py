@@ -1,4 +1,4 @@
-"""Answers in the formats of Cohere's API and of Bedrock's models: their ends, and what LiteLLM misreads of them."""
+"""Answers in the formats of Cohere, Bedrock's models and Ollama: their ends, and what LiteLLM misreads of them."""
 
 import base64
 import json
@@ -287,3 +287,77 @@ def test_a_failed_answer_of_bedrocks_is_not_a_complete_one(
     except httpx.RemoteProtocolError:
         return
     assert found.status_code == 502, found.text
+
+
+COUNTS = {"prompt_eval_count": 7, "eval_count": 8}
+ERROR = {"error": "an error was encountered while running the model"}
+
+
+def lines(*documents: dict[str, Any]) -> bytes:
+    return "".join(json.dumps({"model": "m", **each}, ensure_ascii=False) + "\n" for each in documents).encode()
+
+
+def talks(text: str, reason: str | None = None) -> dict[str, Any]:
+    end = {} if reason is None else {"done_reason": reason, **COUNTS}
+    return {"message": {"role": "assistant", "content": text}, "done": reason is not None, **end}
+
+
+def writes(text: str, reason: str | None = None) -> dict[str, Any]:
+    end = {} if reason is None else {"done_reason": reason, **COUNTS}
+    return {"response": text, "done": reason is not None, **end}
+
+
+def ask_ollama(worker: Worker, vendor: Vendor, provider: str, answer: bytes, *, stream: bool = True) -> httpx.Response:
+    vendor.kind = "application/x-ndjson" if stream else "application/json"
+    vendor.body = answer
+    worker.apply(bundle(deployment("raw", f"{provider}/m", api_base=f"http://127.0.0.1:{vendor.server_port}")))
+    plain = {"max_tokens": 50, "messages": BODY["messages"], "stream": stream}
+    return worker.post("/v1/messages", "raw", plain)
+
+
+@pytest.mark.parametrize(
+    ("provider", "answer", "stop"),
+    [
+        ("ollama_chat", lines(talks("a b"), talks("", "stop")), "end_turn"),
+        ("ollama_chat", lines(talks("a"), talks(" b", "length")), "max_tokens"),
+        ("ollama", lines(writes("a b"), writes("", "stop")), "end_turn"),
+        ("ollama", lines(writes("a b"), writes("", "length")).rstrip(), "max_tokens"),
+    ],
+)
+def test_ollamas_streams(worker: Worker, vendor: Vendor, provider: str, answer: bytes, stop: str) -> None:
+    found = ask_ollama(worker, vendor, provider, answer)
+    assert found.status_code == 200, found.text
+    assert content(found) == [["text", "a b"], stop]
+
+
+@pytest.mark.parametrize(
+    ("provider", "answer"), [("ollama_chat", talks("a b", "length")), ("ollama", writes("a b", "length"))]
+)
+def test_ollamas_whole_answers(worker: Worker, vendor: Vendor, provider: str, answer: dict[str, Any]) -> None:
+    found = ask_ollama(worker, vendor, provider, lines(answer), stream=False)
+    assert found.json()["stop_reason"] == "max_tokens", found.text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("provider", "answer"),
+    [
+        ("ollama_chat", lines(talks("a b"))),
+        ("ollama_chat", lines(talks("a b"), ERROR)),
+        ("ollama_chat", lines(ERROR)),
+        ("ollama", lines(writes("a b"))),
+        ("ollama", lines(ERROR)),
+        ("ollama", b"<html>sign in</html>"),
+        ("ollama_chat", b""),
+    ],
+)
+def test_a_failed_answer_of_ollamas_is_not_a_complete_one(
+    worker: Worker, vendor: Vendor, provider: str, answer: bytes, stream: bool
+) -> None:
+    try:
+        found = ask_ollama(worker, vendor, provider, answer, stream=stream)
+    except httpx.RemoteProtocolError:
+        return
+    assert found.status_code >= 500 or '"end_turn"' not in found.text, found.text
+    assert "litellm" not in found.text.lower()
+    assert "{'" not in found.text

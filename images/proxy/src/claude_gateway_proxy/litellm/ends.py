@@ -13,9 +13,9 @@ from claude_gateway_proxy.translation.ends import reason_of
 _STATE_THEIRS: Final = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 """Providers, as LiteLLM names them, whose complete streams always have a reason that LiteLLM finds."""
 
-_REASONS: Final = ("completionReason", "stop_reason", "stopReason", "finish_reason", "finishReason")
+_REASONS: Final = ("done_reason", "completionReason", "stop_reason", "stopReason", "finish_reason", "finishReason")
 _PARTS: Final = ("results", "generations", "outputs", "completions", "choices")
-"""Where Bedrock's models have the reason in a whole answer or in a piece of one, each in its maker's own format."""
+"""Where Ollama and Bedrock's models have the reason in a whole answer or in a piece of one, each in its own format."""
 
 
 def install() -> None:
@@ -24,7 +24,8 @@ def install() -> None:
     _no_default_at_the_end()
     _no_default_in_geminis_chunks()
     _no_default_in_bedrocks_streams()
-    _no_default_in_bedrocks_answers()
+    _no_default_in_ollamas_streams()
+    _no_default_in_whole_answers()
 
 
 class _Known(dict[str, str]):
@@ -104,10 +105,30 @@ def _is_finished(found: Any) -> bool:
     return bool(found.get("is_finished")) if isinstance(found, dict) else bool(found.choices[0].finish_reason)
 
 
-def _no_default_in_bedrocks_answers() -> None:
-    from litellm.llms.bedrock.chat.invoke_transformations.base_invoke_transformation import AmazonInvokeConfig
+def _no_default_in_ollamas_streams() -> None:
+    from litellm.llms.ollama.completion.transformation import OllamaTextCompletionResponseIterator
 
-    config: Any = AmazonInvokeConfig
+    iterator: Any = OllamaTextCompletionResponseIterator
+    parse = iterator.chunk_parser
+
+    def parse_stated(self: Any, chunk: dict[str, Any]) -> Any:
+        found = parse(self, chunk)
+        if isinstance(found, dict) and found.get("finish_reason") == "stop":
+            return {**found, "finish_reason": _stated(chunk) or "stop"}
+        return found
+
+    iterator.chunk_parser = parse_stated
+
+
+def _no_default_in_whole_answers() -> None:
+    from litellm.llms.bedrock.chat.invoke_transformations.base_invoke_transformation import AmazonInvokeConfig
+    from litellm.llms.ollama.completion.transformation import OllamaConfig
+
+    for config in (AmazonInvokeConfig, OllamaConfig):
+        _state_whole_answers(config)
+
+
+def _state_whole_answers(config: Any) -> None:
     transform = config.transform_response
 
     def transform_stated(self: Any, *, raw_response: Any, **fields: Any) -> Any:

@@ -16,6 +16,7 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
 from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, choices_of, counts_of
 from claude_gateway_proxy.translation.documents import Document, Documents
+from claude_gateway_proxy.translation.framing import escaped
 from claude_gateway_proxy.translation.names import call_id
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ _SAID: Final = frozenset(
     {"content", "reasoning_content", "reasoning", "reasoning_details", "tool_calls", "function_call", "refusal"}
 )
 """Fields of a delta that the readers read; what they say is written again by us."""
-
-_LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
 
 _CHAT: Final = "/chat/completions"
 _COHERE: Final = cohere.PATH
@@ -175,12 +174,7 @@ class _Choice:
 
 
 def _event(document: Document) -> bytes:
-    """Return an event of a stream; httpx ends lines at three characters that are text, so that they are escaped."""
-    data = msgspec.json.encode(document)
-    if not data.isascii():
-        for character, escaped in _LINE_ENDS:
-            data = data.replace(character, escaped)
-    return b"data: " + data + b"\n\n"
+    return b"data: " + escaped(msgspec.json.encode(document)) + b"\n\n"
 
 
 def _fields(pieces: list[Piece]) -> Document:
