@@ -140,6 +140,7 @@ CALLS: dict[str, list[Any]] = {
         called(piece(1, None, None, B)),
     ],
     "a call instead of a list": [delta({"tool_calls": piece(0, "c1", "Bash", A)}), called(piece(1, "c2", "Read", B))],
+    "names between blanks": [called(piece(0, "c1", " Bash\n", A)), called(piece(1, "c2", "Read ", B))],
     "by number": [
         delta({"tool_calls": {"0": piece(0, "c1", "Bash", A), "1": piece(1, "c2", "Read", B[:3])}}),
         delta({"tool_calls": {"1": {"function": {"arguments": B[3:]}}}}),
@@ -311,6 +312,15 @@ TEXTS: dict[str, tuple[list[Any], list[tuple[str, str]]]] = {
         [("thinking", "hm")],
     ),
     "a choice without its list": ([{"choices": {"index": 0, "delta": {"content": "hello"}}}], [("text", "hello")]),
+    "a text instead of a delta": ([{"choices": [{"delta": "hello"}]}], [("text", "hello")]),
+    "a text instead of a message": (
+        [{"choices": [{"message": "hello", "finish_reason": "stop"}]}],
+        [("text", "hello")],
+    ),
+    "an index in words": (
+        [{"choices": [{"index": "0", "delta": {"content": "hel"}}]}, delta({"content": "lo"})],
+        [("text", "hello")],
+    ),
     "choices by number": (
         [
             {"choices": {"0": {"delta": {"content": "hel"}}, "1": {"delta": {"content": "x"}}}},
@@ -470,6 +480,19 @@ def test_where_servers_put_the_reason_and_the_stop_that_they_met() -> None:
 
 def test_a_call_cut_by_the_limit_says_so() -> None:
     assert answer(called(piece(0, "c1", "Bash", '{"command":"rm -r')), delta({}, "length")).stop_reason == "max_tokens"
+
+
+@pytest.mark.parametrize(("reason", "stop"), [("length", "max_tokens"), ("content_filter", "refusal")])
+@pytest.mark.parametrize("after", ["stop", "tool_calls", "length"])
+def test_a_reason_behind_that_of_a_cut_answer_says_nothing(reason: str, stop: str, after: str) -> None:
+    cut = called(piece(0, "c1", "Bash", A[:4]), finish=reason)
+    assert answer(cut, delta({}, after)).stop_reason == stop
+
+
+def test_a_call_that_was_lost_is_no_answer() -> None:
+    for lost in ({"index": 0, "id": "c1", "function": json.dumps({"name": "Bash"})}, {"index": 0, "id": "c1"}):
+        with pytest.raises(Broken):
+            answer(called(lost), DONE)
 
 
 def test_a_whole_answer_needs_no_reason() -> None:

@@ -36,7 +36,7 @@ def request(schema: Any, **more: Any) -> Any:
     return plain_messages({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "tools": [tool, other]})
 
 
-def sent(schema: Any, **more: Any) -> list[tuple[Any, Any]]:
+def sent(schema: Any, **more: Any) -> Any:
     """Whether the two tools are strict, and their schemas, for each format."""
     asked = request(schema, **more)
     names = request_options(asked, model="m").names

@@ -133,7 +133,7 @@ class Calls:
         Raises Broken where a call is not complete, unless the answer was ``cut`` at a limit of its length.
         """
         for call in self._calls:
-            if not call.name and not call.is_empty and not cut:
+            if not call.name and not cut and (call.ident or not call.is_empty):
                 raise Broken("the upstream sent a tool call without its name")
             if call.progress.open and not cut:
                 raise Broken("the upstream ended its answer within a tool call")
@@ -164,7 +164,7 @@ class Calls:
     def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
         function = piece.get("function")
         function = function if isinstance(function, dict) else piece
-        name, ident = whole(text_of(function.get("name"))), whole(text_of(piece.get("id")))
+        name, ident = whole(text_of(function.get("name"))).strip(), whole(text_of(piece.get("id")))
         arguments = _arguments(function)
         index = _index(piece.get("index"))
         call = self._call(index if index is not None else place, ident=ident, name=name, arguments=arguments)
