@@ -129,8 +129,7 @@ class App:
         schemas.budget.set(Budget(len(body)))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
-        tools = frozenset[str]() if options is None else options.tools
-        heard.set(Heard(choices=wanted.get("n"), tools=tools))
+        heard.set(Heard(choices=wanted.get("n"), options=options))
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):
@@ -161,8 +160,7 @@ class App:
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
-        if format is not Format.COUNT_TOKENS:
-            check_strict(wanted, provider=target.provider, model=model)
+        check_strict(wanted, format=format, provider=target.provider, model=model)
         repaired = Model(target.id, model, worded=options is not None)
         asked, translation = translated(wanted, format=format, options=options, target=target)
         fields, names = self._repairs.known(repaired, translation)

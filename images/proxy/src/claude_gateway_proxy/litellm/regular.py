@@ -21,6 +21,7 @@ from claude_gateway_proxy.translation.names import call_id
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.translation.messages.events import Usage
+    from claude_gateway_proxy.translation.messages.options import RequestOptions
 
 _DONE: Final = b"data: [DONE]\n\n"
 _SAID: Final = frozenset(
@@ -36,9 +37,9 @@ _RESPONSES: Final = "/responses"
 class Heard:
     """What an upstream itself said of its counts; ``regular`` where it was listened to."""
 
-    def __init__(self, *, choices: object = None, tools: frozenset[str] = frozenset()) -> None:
-        """Begin before the answer, of which ``choices`` were asked for; ``tools`` are names that are known."""
-        self.tools = tools
+    def __init__(self, *, choices: object = None, options: "RequestOptions | None" = None) -> None:
+        """Begin before the answer, of which ``choices`` were asked for, to a request of Messages with ``options``."""
+        self.tools = frozenset[str]() if options is None else options.tools
         self.choices = choices if isinstance(choices, int) and choices > 1 else 1
         self.regular = False
         self.usage: Usage | None = None
