@@ -45,6 +45,15 @@ async def test_a_refused_field_is_left_out_now_and_for_the_same_model() -> None:
     assert [record["repairs"] for record in records] == [["temperature"]] * 2
 
 
+async def test_what_a_refusal_quotes_of_a_prompt_is_not_remembered() -> None:
+    prompt = "max_tokens is too large: 99. This model supports at most 10 completion tokens."
+    refused = _refusal(f"Invalid content: '{prompt}'")
+    async with upstream(refused, _GOOD, _GOOD) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:
+        await _ask(gw, messages=[{"role": "user", "content": prompt}])
+        await _ask(gw)
+        assert [json.loads(seen.body)["max_tokens"] for seen in up.seen] == [99, 10, 99]
+
+
 async def test_a_prompt_that_does_not_fit_is_said_in_claudes_words() -> None:
     words = "This model's maximum prompt length is 131072 but the request contains 537812 tokens."
     async with upstream(_refusal(words)) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:

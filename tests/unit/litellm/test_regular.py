@@ -173,3 +173,17 @@ def test_counts_are_the_upstreams_own() -> None:
         streamed(delta({"content": "x"}, "stop", usage=usage))
         assert (ear.regular, ear.usage) == (True, expected)
     heard.set(None)
+
+
+def test_choices_by_number() -> None:
+    assert deltas({"choices": {"0": {"delta": {"content": "a"}, "finish_reason": "stop"}}}) == [{"content": "a"}]
+    (choice,) = json.loads(whole(b'{"choices":{"0":{"message":{"content":"a"},"finish_reason":"stop"}}}', CHAT))[
+        "choices"
+    ]
+    assert choice["message"]["content"] == "a"
+
+
+def test_the_name_of_a_call_in_pieces() -> None:
+    chunks = [delta({"tool_calls": [piece("c", *each)]}) for each in (("Ba", ""), ("sh", ""), (None, "{}"))]
+    (call,) = [call for said in deltas(*chunks, delta({}, "stop")) for call in said.get("tool_calls", ())]
+    assert call["function"] == {"name": "Bash", "arguments": "{}"}

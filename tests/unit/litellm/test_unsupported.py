@@ -58,9 +58,16 @@ def test_a_strict_tool_is_strict_or_named(tool: dict[str, Any]) -> None:
     def asked(provider: str, model: str, strict: object) -> None:
         inner = tool.get("function", tool)
         given = {**tool, "function": {**inner, "strict": strict}} if "function" in tool else {**tool, "strict": strict}
-        check_strict({"tools": [tool, given]}, provider=provider, model=f"{provider}/{model}")
+        fields, name = {"tools": [tool, given]}, f"{provider}/{model}"
+        check_strict(fields, format=Format.COUNT_TOKENS, provider=provider, model=name)
+        check_strict(fields, format=Format.MESSAGES, provider=provider, model=name)
 
-    for provider, model in (("gemini", "gemini-2.5-pro"), ("anthropic", "m"), ("bedrock", "amazon.nova-pro-v1:0")):
+    for provider, model in (
+        ("gemini", "gemini-2.5-pro"),
+        ("cohere_chat", "m"),
+        ("anthropic", "m"),
+        ("bedrock", "amazon.nova-pro-v1:0"),
+    ):
         with pytest.raises(Failure, match=r"tools\.1\.strict: is not supported for this model, send strict: false"):
             asked(provider, model, True)
         asked(provider, model, False)

@@ -140,6 +140,11 @@ CALLS: dict[str, list[Any]] = {
         called(piece(1, None, None, B)),
     ],
     "a call instead of a list": [delta({"tool_calls": piece(0, "c1", "Bash", A)}), called(piece(1, "c2", "Read", B))],
+    "names between blanks": [called(piece(0, "c1", " Bash\n", A)), called(piece(1, "c2", "Read ", B))],
+    "by number": [
+        delta({"tool_calls": {"0": piece(0, "c1", "Bash", A), "1": piece(1, "c2", "Read", B[:3])}}),
+        delta({"tool_calls": {"1": {"function": {"arguments": B[3:]}}}}),
+    ],
     "without a function in between": [
         called({"index": 0, "id": "c1", "name": "Bash", "arguments": A}, {"index": 1, "name": "Read", "parameters": B})
     ],
@@ -147,6 +152,38 @@ CALLS: dict[str, list[Any]] = {
         called(piece(0, "c1", "Bash", A)),
         called(piece(0, "c2", "Read", B[:3])),
         called(piece(1, None, None, B[3:])),
+    ],
+    "names in pieces": [
+        called(piece(0, "c1", "Ba", "")),
+        called(piece(0, None, "sh", None)),
+        called(piece(0, None, None, A)),
+        called(piece(1, "c2", "R", None), piece(1, "c2", "ea", "")),
+        called(piece(1, "c2", "d", B[:3])),
+        called(piece(1, None, None, B[3:])),
+    ],
+    "names in pieces, by turns": [
+        called(piece(0, "c1", "Ba"), piece(1, "c2", "Re")),
+        called(piece(0, None, "sh"), piece(1, None, "ad")),
+        called(piece(1, None, None, B)),
+        called(piece(0, None, None, A)),
+    ],
+    "names in pieces, without a number": [
+        called(piece(None, None, "Ba", "")),
+        called(piece(None, None, "sh", A)),
+        called(piece(None, "c2", "Read", "")),
+        called(piece(None, "c2", "Read", B)),
+    ],
+    "all of the name so far in every piece": [
+        called(piece(0, "c1", "Ba", "")),
+        called(piece(0, "c1", "Bash", "")),
+        called(piece(0, "c1", "Bash", A)),
+        called(piece(1, "c2", "Re", "")),
+        called(piece(1, "c2", "Read", B)),
+    ],
+    "names and then arguments, by turns": [
+        called(piece(0, "c1", "Bash", ""), piece(1, "c2", "Read", "")),
+        called(piece(1, None, None, B)),
+        called(piece(0, None, None, A)),
     ],
     "nulls around them": [
         called(None, piece(0, "c1", "Bash", A)),
@@ -163,6 +200,63 @@ def test_each_call_comes_out_once_complete_and_in_order(name: str) -> None:
     assert message.stop_reason == "tool_use"
     ids = [block["id"] for block in msgspec.to_builtins(message.content)]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("known", [frozenset(), frozenset({"Bash", "Read"}), frozenset({"Bash", "BashOutput"})])
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_of_known_tools(name: str, known: frozenset[str]) -> None:
+    assert said(answer(*CALLS[name], DONE, options=RequestOptions(model="m", tools=known))) == [BASH, READ]
+
+
+KNOWN_TOOLS: dict[str, tuple[list[Any], list[tuple[str, Any]]]] = {
+    "one number, no id, no arguments": (
+        [called(piece(0, None, "Bash", "")), called(piece(0, None, "Read", B))],
+        [("Bash", {}), ("Read", {"file_path": "b"})],
+    ),
+    "a tool's name begins another's": (
+        [called(piece(0, "c1", "Read", "")), called(piece(0, "c1", "Many", A))],
+        [("ReadMany", {"command": "a"})],
+    ),
+    "a tool's name ends another's": (
+        [called(piece(0, "c1", "Un", "")), called(piece(0, "c1", "Read", A))],
+        [("UnRead", {"command": "a"})],
+    ),
+    "both halves are the same": (
+        [called(piece(0, "c1", "do", "")), called(piece(0, "c1", "do", A))],
+        [("dodo", {"command": "a"})],
+    ),
+    "an unknown tool, then a known one": (
+        [called(piece(0, None, "Foo", "")), called(piece(0, None, "Read", A))],
+        [("Foo", {}), ("Read", {"command": "a"})],
+    ),
+    "an unknown tool": (
+        [called(piece(0, None, "Fo", "")), called(piece(0, None, "o", A))],
+        [("Foo", {"command": "a"})],
+    ),
+    "a name without an end": (
+        [called(piece(0, None, "a" * 400, "")), called(piece(0, None, "b" * 400, A))],
+        [("a" * 400, {}), ("b" * 400, {"command": "a"})],
+    ),
+    "the last call has no arguments": (
+        [called(piece(0, "c1", "Read", B)), called(piece(1, "c2", "Ba")), called(piece(1, None, "sh"))],
+        [("Read", {"file_path": "b"}), ("Bash", {})],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN_TOOLS)
+def test_the_tools_of_the_request_tell_names_from_their_pieces(name: str) -> None:
+    chunks, expected = KNOWN_TOOLS[name]
+    tools = frozenset({"Bash", "Read", "ReadMany", "UnRead", "dodo"})
+    calls = said(answer(*chunks, DONE, options=RequestOptions(model="m", tools=tools)))
+    assert [call[1:] for call in calls] == expected
+
+
+def test_a_call_begins_as_soon_as_its_name_is_certain() -> None:
+    for tools, begun in ((frozenset({"Bash"}), True), (frozenset({"Bash", "BashOutput"}), False), (frozenset(), False)):
+        reader = ChatReader(Writer(RequestOptions(model="m", tools=tools)))
+        assert bool(list(reader.chunk(called(piece(0, "c1", "Bash", ""))))) is begun
+        assert bool(list(reader.chunk(called(piece(0, None, None, A[:3]))))) is True
 
 
 def test_two_calls_of_one_tool() -> None:
@@ -218,6 +312,22 @@ TEXTS: dict[str, tuple[list[Any], list[tuple[str, str]]]] = {
         [("thinking", "hm")],
     ),
     "a choice without its list": ([{"choices": {"index": 0, "delta": {"content": "hello"}}}], [("text", "hello")]),
+    "a text instead of a delta": ([{"choices": [{"delta": "hello"}]}], [("text", "hello")]),
+    "a text instead of a message": (
+        [{"choices": [{"message": "hello", "finish_reason": "stop"}]}],
+        [("text", "hello")],
+    ),
+    "an index in words": (
+        [{"choices": [{"index": "0", "delta": {"content": "hel"}}]}, delta({"content": "lo"})],
+        [("text", "hello")],
+    ),
+    "choices by number": (
+        [
+            {"choices": {"0": {"delta": {"content": "hel"}}, "1": {"delta": {"content": "x"}}}},
+            {"choices": {"0": {"index": 0, "delta": {"content": "lo"}}}},
+        ],
+        [("text", "hello")],
+    ),
     "another choice": (
         [{"choices": [{"index": 1, "delta": {"content": "x"}}, {"index": 2, "delta": {"content": "y"}}]}],
         [("text", "x")],
@@ -370,6 +480,19 @@ def test_where_servers_put_the_reason_and_the_stop_that_they_met() -> None:
 
 def test_a_call_cut_by_the_limit_says_so() -> None:
     assert answer(called(piece(0, "c1", "Bash", '{"command":"rm -r')), delta({}, "length")).stop_reason == "max_tokens"
+
+
+@pytest.mark.parametrize(("reason", "stop"), [("length", "max_tokens"), ("content_filter", "refusal")])
+@pytest.mark.parametrize("after", ["stop", "tool_calls", "length"])
+def test_a_reason_behind_that_of_a_cut_answer_says_nothing(reason: str, stop: str, after: str) -> None:
+    cut = called(piece(0, "c1", "Bash", A[:4]), finish=reason)
+    assert answer(cut, delta({}, after)).stop_reason == stop
+
+
+def test_a_call_that_was_lost_is_no_answer() -> None:
+    for lost in ({"index": 0, "id": "c1", "function": json.dumps({"name": "Bash"})}, {"index": 0, "id": "c1"}):
+        with pytest.raises(Broken):
+            answer(called(lost), DONE)
 
 
 def test_a_whole_answer_needs_no_reason() -> None:

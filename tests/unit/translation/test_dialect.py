@@ -281,7 +281,7 @@ def test_tools_that_can_be_called(tools: Any, names: list[str]) -> None:
     history = [{"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "called", "input": {}}]}]
     found = plain(tools=tools, messages=history)
     assert [tool["name"] for tool in found.get("tools", [])] == names
-    assert all(set(tool) <= {"name", "description", "input_schema"} for tool in found.get("tools", []))
+    assert all(set(tool) <= {"name", "description", "input_schema", "strict"} for tool in found.get("tools", []))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def gemini_call() -> str:
 CUT = {
     "text": [gemini("a b"), gemini(" c")],
     "after a call": [gemini("a b"), gemini_call()],
+    "failed": [gemini("a b"), gemini(" c", finishReason="MALFORMED_FUNCTION_CALL")],
 }
 WHOLE = {
     "text": [gemini("a b"), gemini(" c", finishReason="STOP")],

@@ -186,3 +186,10 @@ def test_openai_clients_get_schemas_and_hints_that_gemini_takes(
     assert weather["parameters"]["properties"]["tree"]["properties"]["left"] == {"type": "object"}
     assert [other.keys() & {"parameters"} for other in others] == [set(), set()]
     assert "cache" not in request.body.decode()
+
+
+def test_a_strict_tool_is_refused_by_name(worker: Worker, upstream: Scripted) -> None:
+    answer = worker.post("/v1/messages", MODELS[0], {**BODY, "tools": [TOOLS[1], {**TOOLS[0], "strict": True}]})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("tools.1.strict: is not supported for this model")
+    assert not upstream.requests

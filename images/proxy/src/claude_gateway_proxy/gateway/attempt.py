@@ -231,7 +231,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if status in _OF_THE_REQUEST:
         words = errors.words_of_refusal(reply)
         length = errors.refuses_length(reply, words)
-        if length is not None and not is_anthropic(target.base_url):
+        if words is not None and length is not None and length.of_prompt and not is_anthropic(target.base_url):
             reply = errors.in_known_words(reply, words, format=call.format, request_id=call.record.request_id)
     if status == 400 and wants_tls(reply.body):
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)

@@ -127,9 +127,9 @@ class App:
             return
         dialled.set(target.dial)
         schemas.budget.set(Budget(len(body)))
-        heard.set(Heard(choices=wanted.get("n")))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
+        heard.set(Heard(choices=wanted.get("n"), options=options))
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):
@@ -160,7 +160,7 @@ class App:
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
-            check_strict(wanted, provider=target.provider, model=model)
+        check_strict(wanted, format=format, provider=target.provider, model=model)
         repaired = Model(target.id, model, worded=options is not None)
         asked, translation = translated(wanted, format=format, options=options, target=target)
         fields, names = self._repairs.known(repaired, translation)
@@ -180,7 +180,7 @@ class App:
                 fields, name = changed
                 self.metrics.repaired(name, cause="refused")
                 refused.append((refusal, name))
-        learn(self._repairs, repaired, refused)
+        await learn(self._repairs, repaired, refused, request=translation)
         return answer
 
     async def _target(self, headers: dict[bytes, bytes]) -> tuple[Target, str]:

@@ -12,6 +12,7 @@ import httpx
 from httpx import _client, _decoders
 
 from claude_gateway_proxy.bounds import ERROR_MOST, STREAM_MOST, WHOLE_MOST
+from claude_gateway_proxy.litellm import ollama
 from claude_gateway_proxy.litellm.regular import Stream as RegularStream
 from claude_gateway_proxy.litellm.regular import is_regular, whole
 
@@ -150,19 +151,24 @@ class Stream:
             raise AnswerRefused(f"an event of the upstream's stream is larger than {EVENT_MOST:,} bytes")
 
 
-def _is_regular(response: Any) -> bool:
-    return 200 <= response.status_code < 300 and is_regular(response.request.url.path)
-
-
 def _regular(response: Any, content: bytes) -> bytes:
-    """Return a whole answer as OpenAI would write it. Raises BadAnswer."""
-    return whole(content, response.request.url.path) if _is_regular(response) else content
+    """Return a whole answer as OpenAI would write it, or as Ollama does. Raises BadAnswer."""
+    path = response.request.url.path
+    if not 200 <= response.status_code < 300:
+        return content
+    if path.endswith(ollama.PATHS):
+        return ollama.whole(content)
+    return whole(content, path) if is_regular(path) else content
 
 
-def _regular_stream(response: Any) -> RegularStream | None:
+def _regular_stream(response: Any) -> RegularStream | ollama.Stream | None:
     """Return what makes a stream regular; None for other formats, and for what was read as a whole."""
-    read = hasattr(response, "_content")
-    return RegularStream(response.request.url.path) if _is_regular(response) and not read else None
+    path = response.request.url.path
+    if hasattr(response, "_content") or not 200 <= response.status_code < 300:
+        return None
+    if path.endswith(ollama.PATHS):
+        return ollama.Stream()
+    return RegularStream(path) if is_regular(path) else None
 
 
 def _stream_of(response: Any) -> Stream:

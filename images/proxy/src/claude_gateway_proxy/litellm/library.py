@@ -12,7 +12,7 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
-from claude_gateway_proxy.litellm import downloads, ends, schemas
+from claude_gateway_proxy.litellm import cohere, downloads, ends, schemas
 from claude_gateway_runtime.logs import emit
 
 _log: Final = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ def import_litellm() -> Any:
     _forget_old_chunks()
     downloads.install()
     ends.install()
+    cohere.install()
     schemas.install()
     # One pool for all that goes through OpenAI's SDK; without it some calls open a connection each and never close it.
     litellm.aclient_session = AsyncHTTPHandler(timeout=None).client

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.litellm import cohere
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
 from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece, Said, choices_of, counts_of
 from claude_gateway_proxy.translation.documents import Document, Documents
+from claude_gateway_proxy.translation.framing import escaped
 from claude_gateway_proxy.translation.names import call_id
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.translation.messages.events import Usage
+    from claude_gateway_proxy.translation.messages.options import RequestOptions
 
 _DONE: Final = b"data: [DONE]\n\n"
 _SAID: Final = frozenset(
@@ -26,17 +29,17 @@ _SAID: Final = frozenset(
 )
 """Fields of a delta that the readers read; what they say is written again by us."""
 
-_LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
-
 _CHAT: Final = "/chat/completions"
+_COHERE: Final = cohere.PATH
 _RESPONSES: Final = "/responses"
 
 
 class Heard:
     """What an upstream itself said of its counts; ``regular`` where it was listened to."""
 
-    def __init__(self, *, choices: object = None) -> None:
-        """Begin before the answer, of which ``choices`` were asked for."""
+    def __init__(self, *, choices: object = None, options: "RequestOptions | None" = None) -> None:
+        """Begin before the answer, of which ``choices`` were asked for, to a request of Messages with ``options``."""
+        self.tools = frozenset[str]() if options is None else options.tools
         self.choices = choices if isinstance(choices, int) and choices > 1 else 1
         self.regular = False
         self.usage: Usage | None = None
@@ -48,14 +51,16 @@ heard: Final[ContextVar[Heard | None]] = ContextVar("heard", default=None)
 
 def is_regular(path: str) -> bool:
     """Whether answers from a path of an upstream are in one of OpenAI's formats."""
-    return path.endswith((_CHAT, _RESPONSES))
+    return path.endswith((_CHAT, _RESPONSES, _COHERE))
 
 
 def whole(content: bytes, path: str) -> bytes:
     """Return a whole answer as one regular document. Raises BadAnswer."""
     reader = Documents()
     documents = [*reader.feed(content), *reader.end()]
-    if not path.endswith(_CHAT):
+    if path.endswith(_COHERE):
+        documents = [cohere.chat(document) for document in documents]
+    elif not path.endswith(_CHAT):
         if not documents:
             raise Broken("the upstream's answer is empty")
         return msgspec.json.encode(documents[-1] if len(documents) == 1 else _completed(documents))
@@ -78,7 +83,8 @@ class Stream:
 
     def __init__(self, path: str) -> None:
         """Begin the answer from a path of an upstream."""
-        self._is_chat = path.endswith(_CHAT)
+        self._is_cohere = path.endswith(_COHERE)
+        self._is_chat = self._is_cohere or path.endswith(_CHAT)
         self._documents = Documents()
         self._choices: dict[object, _Choice] = {}
         self._count = 0
@@ -100,6 +106,8 @@ class Stream:
 
     def _written(self, document: Document) -> bytes:
         self._count += 1
+        if self._is_cohere:
+            document = cohere.chat(document)
         if not self._is_chat:
             if document.get("object") == "response" and "type" not in document:
                 document = {"type": "response.completed", "response": document}
@@ -116,7 +124,8 @@ class _Choice:
     """One choice of an answer."""
 
     def __init__(self) -> None:
-        self._chunks = Chunks()
+        ear = heard.get()
+        self._chunks = Chunks(frozenset() if ear is None else ear.tools)
         self._pieces: list[Piece] = []
         self._first: Mapping[str, Any] = {}
         self._is_ended = False
@@ -166,12 +175,7 @@ class _Choice:
 
 
 def _event(document: Document) -> bytes:
-    """Return an event of a stream; httpx ends lines at three characters that are text, so that they are escaped."""
-    data = msgspec.json.encode(document)
-    if not data.isascii():
-        for character, escaped in _LINE_ENDS:
-            data = data.replace(character, escaped)
-    return b"data: " + data + b"\n\n"
+    return b"data: " + escaped(msgspec.json.encode(document)) + b"\n\n"
 
 
 def _fields(pieces: list[Piece]) -> Document:

@@ -22,17 +22,30 @@ words, and clients send them with every request."""
 
 
 _STRICT_LOST: Final = frozenset(
-    ["anthropic", "gemini", "hosted_vllm", "perplexity", "replicate", "vertex_ai", "vertex_ai_beta", "watsonx", "xai"]
+    [
+        "anthropic",
+        "cohere",
+        "cohere_chat",
+        "gemini",
+        "hosted_vllm",
+        "perplexity",
+        "replicate",
+        "vertex_ai",
+        "vertex_ai_beta",
+        "watsonx",
+        "xai",
+    ]
 )
 """Providers on the way to which LiteLLM drops that a tool is strict."""
 
 
-def check_strict(fields: Mapping[str, Any], *, provider: str, model: str) -> None:
+def check_strict(fields: Mapping[str, Any], *, format: Format, provider: str, model: str) -> None:
     """Check that calls of strict tools are held to their schemas. Raises Failure (400) that names the first other one.
 
     A caller who asks for it does not check the arguments of a call.
     """
-    for number, tool in enumerate(fields.get("tools", ())):
+    tools = () if format is Format.COUNT_TOKENS else fields.get("tools", ())
+    for number, tool in enumerate(tools):
         function = tool.get("function", tool)
         if isinstance(function, Mapping) and function.get("strict") is True and _loses(provider, model):
             raise bad_request(f"tools.{number}.strict: is not supported for this model, send strict: false")

@@ -15,6 +15,9 @@ EVENT_MOST: Final = 8 * 1024 * 1024
 _MARK: Final = b"\xef\xbb\xbf"
 """The byte order mark, which may begin a stream."""
 
+_LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\u2028\u2029\x85")
+"""Characters at which some readers end lines, and their escapes in JSON."""
+
 
 class ServerEvent(NamedTuple):
     """One event: its name, empty where it has none, and its data lines joined by LF."""
@@ -100,3 +103,11 @@ class Framing:
         self._has_data = False
         self._name = b""
         return event
+
+
+def escaped(data: bytes) -> bytes:
+    """Return JSON without three characters that are text, at which readers such as httpx end lines."""
+    if not data.isascii():
+        for character, escape in _LINE_ENDS:
+            data = data.replace(character, escape)
+    return data

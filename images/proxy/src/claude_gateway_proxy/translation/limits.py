@@ -4,7 +4,7 @@ Both are common with Claude Code, which counts with Claude's limits; servers tel
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 _N: Final = r"\d[\d,]{0,15}"
@@ -136,10 +136,14 @@ class MostOutput:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A request that does not fit into a model's context: its tokens and the most, None where it is not said."""
+    """A request that does not fit into a model's context: its tokens and the most, None where it is not said.
+
+    ``of_prompt``: the upstream's words are about the prompt, which less output does not make fit.
+    """
 
     tokens: int | None = None
     most: int | None = None
+    of_prompt: bool = field(default=False, compare=False)
 
 
 def most_output(text: str) -> MostOutput | None:
@@ -173,9 +177,11 @@ def too_long(text: str) -> TooLong | None:
         return None
     counted = _counted(text)
     if counted is not None:
-        return TooLong(*counted)
+        return TooLong(*counted, of_prompt=output is None)
     found = _found(_SHARED, text) or _found(_SHARED_MOST, text)
-    return TooLong() if found is None else TooLong(found.get("total"), found["most"])
+    if found is None:
+        return TooLong(of_prompt=output is None)
+    return TooLong(found.get("total"), found["most"], of_prompt=output is None)
 
 
 def is_counted_too_long(text: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from claude_gateway_proxy.translation.changes import Json
-from claude_gateway_proxy.translation.refusal import Refusal
+from claude_gateway_proxy.translation.refusal import Refusal, Repair
 from claude_gateway_proxy.translation.refused_fields import repairs_of
 
 KEPT_SECONDS: Final = 3600.0
@@ -66,9 +66,9 @@ class Repairs:
     def learn(self, model: Model, refusal: Refusal, repair: str) -> str | None:
         """Remember what a refusal said of a model, now that the request was taken after a repair of this name.
 
-        Returns the name of the repair if it is new.
+        The words of ``refusal`` must be the upstream's own. Returns the name of the repair if it is new.
         """
-        found = next((each for each in repairs_of(refusal) if each.name == repair and each.lasting), None)
+        found = lasting(refusal, repair)
         if found is None:
             return None
         kept = self._lasting(model)
@@ -88,6 +88,11 @@ class Repairs:
         if not kept:
             del self._learned[model]
         return kept
+
+
+def lasting(refusal: Refusal, name: str) -> Repair | None:
+    """Return the repair of this name after a refusal, if every later request to the model needs it."""
+    return next((repair for repair in repairs_of(refusal) if repair.name == name and repair.lasting), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway_proxy.translation.bad_answer import Reported
+from claude_gateway_proxy.translation.chat.parts import objects_of
 from claude_gateway_proxy.translation.words import words_of
 
 _NAMES: Final[dict[str, int]] = {
@@ -123,13 +124,11 @@ def _error(document: Mapping[str, Any]) -> object:
     base = document.get("base_resp")
     if isinstance(base, dict) and base.get("status_code") not in (0, None, "0"):
         return base
-    choices = document.get("choices")
-    if isinstance(choices, list):
-        inner = (choice.get("error") for choice in choices[:1] if isinstance(choice, dict))
-        found = next((each for each in inner if each and says_something(each)), None)
-        if found is not None:
-            return found
-    if choices or document.get("output") or document.get("usage"):
+    choices = objects_of(document.get("choices"))
+    inner = choices[0].get("error") if choices else None
+    if inner and says_something(inner):
+        return inner
+    if document.get("choices") or document.get("output") or document.get("usage"):
         return None
     kind = document.get("type")
     if document.get("object") == "error" or kind in ("error", "response.error"):

@@ -9,7 +9,7 @@ from typing import Final
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.errors.relayed import Relayed
 from claude_gateway_proxy.operations import OPERATIONS
-from claude_gateway_proxy.translation.limits import TooLong, is_too_long, most_output, prompt_too_long, too_long
+from claude_gateway_proxy.translation.limits import TooLong, most_output, prompt_too_long, too_long
 from claude_gateway_proxy.translation.words import words_of
 from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure
@@ -27,13 +27,8 @@ def words_of_refusal(upstream: Relayed) -> str | None:
     return words_of(upstream.body[:_READ_MOST].decode("utf-8", "replace"))
 
 
-def in_known_words(upstream: Relayed, said: str | None, *, format: Format, request_id: str) -> Relayed:
-    """Return the refusal as the vendor of the format would word it; ``upstream`` itself where it says something else.
-
-    ``said`` are its words.
-    """
-    if said is None or most_output(said) is not None or not is_too_long(said):
-        return upstream
+def in_known_words(upstream: Relayed, said: str, *, format: Format, request_id: str) -> Relayed:
+    """Return the refusal of a prompt that is too long, with the words ``said``, as the vendor would word it."""
     known = is_known(said) if format is Format.MESSAGES else _CODE.encode() in upstream.body
     if known:
         return upstream

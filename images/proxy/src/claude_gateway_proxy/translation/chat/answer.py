@@ -16,7 +16,7 @@ class ChatReader:
     def __init__(self, writer: Writer) -> None:
         """Write to ``writer``."""
         self._writer = writer
-        self._chunks = Chunks()
+        self._chunks = Chunks(writer.tools)
         self._tags = ThinkTags()
 
     def chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:

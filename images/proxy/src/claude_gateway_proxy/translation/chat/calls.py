@@ -1,8 +1,8 @@
 """Tool calls of Chat Completions put together: each once, complete and in order, however a server sends its pieces.
 
 OpenAI numbers the calls of an answer and names and identifies each in its first piece. Others give every call the
-number 0, or none, repeat the name or a new id in every piece, send arguments before the name, as an object or as JSON
-within JSON, or repeat whole calls at the end.
+number 0, or none, repeat the name or a new id in every piece, send the name itself in pieces, arguments before the
+name, as an object or as JSON within JSON, or repeat whole calls at the end.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from claude_gateway_proxy.translation.bad_answer import Broken
-from claude_gateway_proxy.translation.chat.parts import text_of
+from claude_gateway_proxy.translation.chat.parts import objects_of, text_of
 from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode, whole
 from claude_gateway_proxy.translation.progress import Progress
 
@@ -23,6 +23,9 @@ _HEAD: Final = 16
 
 _MOST: Final = 1_000
 """Calls of one answer."""
+
+_NAME_MOST: Final = 512
+"""Characters up to which the pieces of a name are put together."""
 
 
 class Begin(NamedTuple):
@@ -50,7 +53,6 @@ class _Call:
     idents: set[str] = field(default_factory=set)
     name: str = ""
     signature: object = None
-    begun: bool = False
     head: str = ""
     parts: list[str] = field(default_factory=list)
     written: int = 0
@@ -99,13 +101,18 @@ class _Call:
 
 
 class Calls:
-    """Puts the calls of one answer together."""
+    """Puts the calls of one answer together.
 
-    __slots__ = ("_by_ident", "_by_index", "_calls")
+    A call begins once its name is certain: it is that of a tool, or something follows it.
+    """
 
-    def __init__(self) -> None:
-        """Begin without a call."""
+    __slots__ = ("_by_ident", "_by_index", "_calls", "_tools", "_waiting")
+
+    def __init__(self, tools: frozenset[str] = frozenset()) -> None:
+        """Begin without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
+        self._tools = tools
         self._calls: list[_Call] = []
+        self._waiting: dict[int, _Call] = {}
         self._by_ident: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
 
@@ -116,8 +123,7 @@ class Calls:
 
     def read(self, pieces: object) -> Iterator[Begin | Arguments]:
         """Read the ``tool_calls`` of one chunk."""
-        found = pieces if isinstance(pieces, list) else [pieces] if isinstance(pieces, dict) else []
-        known = [piece for piece in found if isinstance(piece, dict)]
+        known = objects_of(pieces)
         for place, piece in enumerate(known):
             yield from self._piece(piece, place=place if len(known) > 1 else None)
 
@@ -127,15 +133,18 @@ class Calls:
         Raises Broken where a call is not complete, unless the answer was ``cut`` at a limit of its length.
         """
         for call in self._calls:
-            if not call.name and not call.is_empty and not cut:
+            if not call.name and not cut and (call.ident or not call.is_empty):
                 raise Broken("the upstream sent a tool call without its name")
             if call.progress.open and not cut:
                 raise Broken("the upstream ended its answer within a tool call")
-            yield from _news(call, last=True)
+            yield from self._news(call, last=True)
+            if call.name and call.is_empty and not cut:
+                # Clients of Chat read the arguments as JSON, also those of a call without any.
+                yield Arguments(call.key, "{}")
 
     def finish(self, key: int) -> Iterator[Begin | Arguments]:
         """Return what is left of one call, which the upstream says is complete."""
-        yield from _news(self._calls[key], last=True)
+        yield from self._news(self._calls[key], last=True)
 
     def sign(self, ident: object, signature: str) -> None:
         """Add the signature of a thought to the call that it belongs to: the one with an id, else the first."""
@@ -155,7 +164,7 @@ class Calls:
     def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
         function = piece.get("function")
         function = function if isinstance(function, dict) else piece
-        name, ident = whole(text_of(function.get("name"))), whole(text_of(piece.get("id")))
+        name, ident = whole(text_of(function.get("name"))).strip(), whole(text_of(piece.get("id")))
         arguments = _arguments(function)
         index = _index(piece.get("index"))
         call = self._call(index if index is not None else place, ident=ident, name=name, arguments=arguments)
@@ -165,19 +174,20 @@ class Calls:
             call.ident = call.ident or ident
             call.idents.add(ident)
             self._by_ident[ident] = call
-        call.name = call.name or name
+        if name:
+            call.name = _named(call, name, tools=self._tools) or call.name
         call.signature = call.signature or _signature(piece) or _signature(function)
         if arguments and not call.is_done:
             call.add(arguments)
-        yield from _news(call, last=False)
+        yield from self._news(call, last=False)
 
     def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> _Call | None:
         """Return the call that a piece belongs to, a new one where one begins; None where the piece says nothing."""
         known = self._by_ident.get(ident) if ident else None
-        if known is not None and not (name and _begins(known, ident=ident, name=name, arguments=arguments)):
+        if known is not None and not (name and self._begins(known, ident=ident, name=name, arguments=arguments)):
             return known
         found = (self._calls[-1] if self._calls else None) if index is None else self._by_index.get(index)
-        if known is None and found is not None and not _begins(found, ident=ident, name=name, arguments=arguments):
+        if known is None and found is not None and not self._begins(found, ident=ident, name=name, arguments=arguments):
             return found
         if not (name or ident or arguments.strip()):
             return None
@@ -189,35 +199,59 @@ class Calls:
             raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
         call = _Call(key=len(self._calls))
         self._calls.append(call)
+        self._waiting[call.key] = call
         if index is not None:
             self._by_index[index] = call
         return call
 
+    def _begins(self, found: _Call, *, ident: str, name: str, arguments: str) -> bool:
+        """Return whether a piece begins a call behind ``found``, which has its id or number, or is the last one."""
+        other = bool(ident) and bool(found.ident) and ident not in found.idents
+        if name and found.name and name != found.name:
+            return other or _named(found, name, tools=self._tools) is None
+        if not found.is_done:
+            # The name again, or a new id, in every piece of one call.
+            return bool(name and found.name) and other and found.is_empty
+        if name:
+            return bool(found.name) and (other or not found.is_said_by(arguments))
+        # What follows a whole value, such as one brace too many, begins a call only where it looks like one.
+        return arguments.lstrip().startswith("{") and (other or not found.is_said_by(arguments))
 
-def _begins(found: _Call, *, ident: str, name: str, arguments: str) -> bool:
-    """Return whether a piece begins a call behind ``found``, which has its id or number, or is the last one."""
-    other = bool(ident) and bool(found.ident) and ident not in found.idents
-    if name and found.name and name != found.name:
-        return True
-    if not found.is_done:
-        # The name again, or a new id, in every piece of one call.
-        return bool(name and found.name) and other and found.is_empty
-    if name:
-        return bool(found.name) and (other or not found.is_said_by(arguments))
-    # What follows a whole value, such as one brace too many, begins a call only where it looks like one.
-    return arguments.lstrip().startswith("{") and (other or not found.is_said_by(arguments))
+    def _news(self, call: _Call, *, last: bool) -> Iterator[Begin | Arguments]:
+        """Return what of a call can be passed on, behind the beginnings of those before it."""
+        if not call.name:
+            return
+        if call.key in self._waiting:
+            if not (last or call.head or self._is_certain(call.name)):
+                return
+            for key in [key for key in self._waiting if key <= call.key]:
+                before = self._waiting[key]
+                if before.name:
+                    del self._waiting[key]
+                    yield Begin(key, before.ident, before.name, before.signature)
+        text = call.unwritten(last=last)
+        if text:
+            yield Arguments(call.key, text)
+
+    def _is_certain(self, name: str) -> bool:
+        """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
+        return name in self._tools and not any(each != name and each.startswith(name) for each in self._tools)
 
 
-def _news(call: _Call, *, last: bool) -> Iterator[Begin | Arguments]:
-    """Return what of a call can be passed on."""
-    if not call.name:
-        return
-    if not call.begun:
-        call.begun = True
-        yield Begin(call.key, call.ident, call.name, call.signature)
-    text = call.unwritten(last=last)
-    if text:
-        yield Arguments(call.key, text)
+def _named(call: _Call, name: str, *, tools: frozenset[str]) -> str | None:
+    """Return the name of a call after one more piece of it; None where the piece is the name of another call."""
+    joined = call.name + name
+    is_whole = not call.name or call.name in tools
+    if call.name and not call.head and len(joined) <= _NAME_MOST:
+        continued = any(each.startswith(joined) for each in tools)
+        if continued and (not is_whole or name not in tools):
+            return joined
+        if not is_whole and name != call.name:
+            if name.startswith(call.name):
+                # All of the name so far, in every piece.
+                return name
+            return None if name in tools else joined
+    return name if not call.name or name == call.name else None
 
 
 def _arguments(function: Mapping[str, Any]) -> str:

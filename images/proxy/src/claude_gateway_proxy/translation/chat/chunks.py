@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin, Calls
-from claude_gateway_proxy.translation.chat.parts import said_of
+from claude_gateway_proxy.translation.chat.parts import objects_of, said_of
 from claude_gateway_proxy.translation.decoding import Halves, whole
 from claude_gateway_proxy.translation.ends import is_reason, reason_of
 from claude_gateway_proxy.translation.messages.events import Usage
@@ -19,6 +19,8 @@ _COUNTS: Final = frozenset({"usage", "x_groq", "usage_metadata", "timings"})
 """Members of a chunk that may hold counts."""
 
 _SAID: Final = ("content", "role")
+_CUT: Final = ("length", "content_filter")
+"""Reasons of an answer that is not all of it."""
 
 
 class Said(NamedTuple):
@@ -53,9 +55,9 @@ class Chunks:
         "usage",
     )
 
-    def __init__(self) -> None:
-        """Begin before the first chunk."""
-        self._calls = Calls()
+    def __init__(self, tools: frozenset[str] = frozenset()) -> None:
+        """Begin before the first chunk; ``tools`` are names that the upstream was sent."""
+        self._calls = Calls(tools)
         self._halves = {"text": Halves(), "thinking": Halves()}
         self._cumulative: dict[str, list[str]] = {"text": [], "thinking": []}
         self._held: list[Piece] = []
@@ -110,7 +112,7 @@ class Chunks:
         for kind, halves in self._halves.items():
             if rest := halves.rest():
                 yield Said(kind, rest)
-        left = list(self._calls.end(cut=self.reason in ("length", "content_filter")))
+        left = list(self._calls.end(cut=self.reason in _CUT))
         yield from self._released()
         yield from left
 
@@ -119,20 +121,22 @@ class Chunks:
         index = choice.get("index")
         if self._index is None:
             self._index = index
-        return index is None or index == self._index
+        return index is None or index == self._index or str(index) == str(self._index)
 
     def _choice(self, choice: Mapping[str, Any]) -> Iterator[Piece]:
         delta, message = choice.get("delta"), choice.get("message")
         reason = choice.get("finish_reason") or _reason_within(delta)
-        if isinstance(delta, dict) and delta:
-            yield from self._message(delta)
-        elif isinstance(message, dict):
+        if delta and isinstance(delta, dict | str):
+            yield from self._message(_fields_of(delta))
+        elif isinstance(message, dict | str):
             self._is_whole = True
-            yield from self._message(message, last=bool(reason))
+            yield from self._message(_fields_of(message), last=bool(reason))
         elif isinstance(choice.get("text"), str):
             yield from self._message({"content": choice["text"]})
         if reason:
-            self.reason = reason_of(reason) or self.reason
+            found = reason_of(reason)
+            # Some proxies end with a reason of their own behind the one of the server.
+            self.reason = self.reason if found is None or self.reason in _CUT else found
         matched = choice.get("stop_reason") or choice.get("matched_stop")
         if isinstance(matched, str) and matched and not is_reason(matched):
             # vLLM and SGLang name the stop sequence that they met.
@@ -192,12 +196,14 @@ class Chunks:
             self.usage = counts
 
 
-def choices_of(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Return the choices of a chunk, or of a whole completion; some servers send one without a list."""
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else (choices,):
-        if isinstance(choice, dict):
-            yield choice
+def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the choices of a chunk, or of a whole completion."""
+    return objects_of(document.get("choices"))
+
+
+def _fields_of(message: dict[str, Any] | str) -> dict[str, Any]:
+    """Return the fields of a message, or of a piece of one, that may be a text alone."""
+    return {"content": message} if isinstance(message, str) else message
 
 
 def _reason_within(delta: object) -> object:
@@ -209,7 +215,7 @@ def counts_of(document: Mapping[str, Any]) -> Usage | None:
     found = usage_of(document.get("usage"))
     if found is not None:
         return found
-    first = next(choices_of(document), None)
+    first = next(iter(choices_of(document)), None)
     places = [document.get("x_groq"), document.get("usage_metadata"), document.get("timings")]
     if first is not None:
         places += [first.get("usage"), first.get("delta"), first.get("message")]

@@ -1,6 +1,7 @@
 """Texts of Chat Completions: a string, a number, a list of parts, or nothing, as servers happen to send them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ _REASONING: Final = ("reasoning_content", "reasoning", "thinking", "thinking_con
 _THOUGHTS: Final = ("thinking", "reasoning", "reasoning_content", "reasoning.text", "reasoning.summary", "thought")
 """Types of parts that are reasoning; the first is Mistral's."""
 
+_NUMBER: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 _DEPTH: Final = 4
 
 
@@ -18,6 +20,15 @@ def text_of(value: object) -> str:
     if isinstance(value, str):
         return value
     return "".join(text for kind, text in _parts(value, _DEPTH) if kind == "text")
+
+
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list; some servers send one without a list, or an object whose keys are their numbers."""
+    if isinstance(value, dict):
+        if value and all(_NUMBER.fullmatch(key) and isinstance(each, dict) for key, each in value.items()):
+            return [{"index": int(key), **each} for key, each in value.items()]
+        return [value]
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def said_of(message: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -60,6 +71,8 @@ def _parts(value: object, depth: int) -> Iterator[tuple[str, str]]:
         for name in ("text", "refusal", "content", "thinking", "reasoning", "summary"):
             inner = value.get(name)
             if inner not in (None, "", [], False):
+                # Cohere's pieces have no type.
+                thought = thought or name in ("thinking", "reasoning")
                 for found, text in _parts(inner, depth - 1):
                     yield "thinking" if thought else found, text
                 return

@@ -11,6 +11,7 @@ from claude_gateway_proxy.translation.messages.options import (
     choice_of,
     json_answer,
     parallel_calls,
+    strict_schema,
     thinking_of,
 )
 from claude_gateway_proxy.translation.messages.reading import (
@@ -81,6 +82,8 @@ def _tool(tool: Document, names: Names, capabilities: Capabilities) -> Tool:
     if isinstance(description, str):
         function["description"] = description
     parameters = capabilities.schema(tool.get("input_schema"))
+    if tool.get("strict") is True:
+        parameters, function["strict"] = strict_schema(tool, parameters), True
     if parameters.get("properties") or capabilities.empty:
         function["parameters"] = parameters
     return {"type": "function", "function": function}

@@ -87,6 +87,7 @@ class Function(TypedDict):
     name: str
     description: NotRequired[str]
     parameters: NotRequired[Schema]
+    strict: NotRequired[bool]
 
 
 class Tool(TypedDict):

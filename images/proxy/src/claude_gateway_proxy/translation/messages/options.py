@@ -1,13 +1,16 @@
 """What a request of Messages asks for besides its conversation, read once per request."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway_proxy.translation.messages.reading import calls_of, tools_of
+from claude_gateway_proxy.translation.messages.reading import Unsupported, calls_of, tools_of
 from claude_gateway_proxy.translation.messages.shapes import Document
 from claude_gateway_proxy.translation.names import Names, tool_names
+from claude_gateway_proxy.translation.schema.nulls import has_options, without_options
 from claude_gateway_proxy.translation.schema.strict import fits_strict
+from claude_gateway_proxy.translation.schema.values import Schema, as_object
 
 _EFFORTS: Final = {
     "minimal": "minimal",
@@ -20,6 +23,9 @@ _EFFORTS: Final = {
 """Claude's highest efforts have no equal that all of OpenAI's models accept."""
 
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
+_LOOSENED: Final = frozenset({"anyOf", "oneOf", "allOf", "not", "enum", "const"})
+"""Words that OpenAI does not take at the top of a tool's schema."""
+
 _TITLE: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -44,12 +50,15 @@ class Thinking:
 class RequestOptions:
     """What of a request its translation and its answer depend on.
 
-    ``model`` is the name that the answer bears, ``call_ids`` are the ids of earlier tool calls; ``stops`` are the
-    texts that end the answer, which not every upstream heeds.
+    ``model`` is the name that the answer bears, ``tools`` are the names of the tools as the upstream knows them,
+    ``strict`` the schemas of those that are strict and have optional properties, ``call_ids`` the ids of earlier tool
+    calls; ``stops`` are the texts that end the answer, which not every upstream heeds.
     """
 
     model: str
     names: Names = field(default_factory=Names)
+    tools: frozenset[str] = frozenset()
+    strict: Mapping[str, Schema] = field(default_factory=dict)
     call_ids: frozenset[str] = frozenset()
     thinking: Thinking = Thinking()
     stops: tuple[str, ...] = ()
@@ -69,14 +78,39 @@ def request_options(request: Document, *, model: str) -> RequestOptions:
     calls = calls_of(request)
     choice = request.get("tool_choice")
     wanted = choice.get("name") if isinstance(choice, dict) else None
-    names = (*(tool.get("name") for tool in tools_of(request)), *(call.get("name") for call in calls), wanted)
+    tools = [name for tool in tools_of(request) if isinstance(name := tool.get("name"), str)]
+    used = (*tools, *(call.get("name") for call in calls), wanted)
+    names = tool_names(name for name in used if isinstance(name, str) and name)
     return RequestOptions(
         model=model,
-        names=tool_names(name for name in names if isinstance(name, str) and name),
+        names=names,
+        tools=frozenset(map(names.to_upstream, tools)),
+        strict={names.to_upstream(name): schema for name, schema in _strict(request)},
         call_ids=frozenset(str(call.get("id")) for call in calls),
         thinking=thinking_of(request),
         stops=_stops(request.get("stop_sequences")),
     )
+
+
+def strict_schema(tool: Document, schema: Schema) -> Schema:
+    """Return the schema of a strict tool, as it is for the upstream otherwise, as OpenAI's strict mode takes it.
+
+    Raises Unsupported where it could not be kept to.
+    """
+    if _LOOSENED & as_object(tool.get("input_schema")).keys():
+        words = ", ".join(sorted(_LOOSENED))
+        raise Unsupported(
+            f"tools: '{tool.get('name')}' cannot be strict for this model, since its schema has one of {words} at the "
+            "top; send strict: false"
+        )
+    return without_options(schema)
+
+
+def _strict(request: Document) -> Iterator[tuple[str, Schema]]:
+    for tool in tools_of(request):
+        schema = tool.get("input_schema")
+        if tool.get("strict") is True and isinstance(schema, dict) and has_options(schema):
+            yield str(tool.get("name")), schema
 
 
 def thinking_of(request: Document) -> Thinking:

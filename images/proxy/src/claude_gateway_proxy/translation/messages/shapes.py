@@ -15,11 +15,12 @@ class Turn(TypedDict):
 
 
 class Tool(TypedDict, total=False):
-    """A tool that the client runs; ``input_schema`` is JSON Schema."""
+    """A tool that the client runs; ``input_schema`` is JSON Schema, ``strict``: its calls keep to it."""
 
     name: str
     description: str
     input_schema: object
+    strict: bool
 
 
 class ToolChoice(TypedDict, total=False):

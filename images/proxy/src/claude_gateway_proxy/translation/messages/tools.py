@@ -78,4 +78,6 @@ def _plain(tool: Document) -> Tool:
     }
     if isinstance(description, str):
         plain["description"] = description
+    if tool.get("strict") is True:
+        plain["strict"] = True
     return plain

@@ -72,6 +72,11 @@ class Writer:
         return self._open == "text" and not self._calls and not self._options.stops
 
     @property
+    def tools(self) -> frozenset[str]:
+        """The names of the request's tools, as the upstream knows them."""
+        return self._options.tools
+
+    @property
     def index(self) -> int:
         """The place of the last block."""
         return self._index
@@ -132,7 +137,8 @@ class Writer:
         self._ids |= {found, upstream_id(found)}
         yield from self._settle()
         self._called = True
-        self._calls[key] = OpenCall(ident=found, name=self._options.names.to_client(name))
+        schema = self._options.strict.get(name)
+        self._calls[key] = OpenCall(ident=found, name=self._options.names.to_client(name), schema=schema)
         if self._current is None:
             yield from self._open_call(key)
 
@@ -195,8 +201,8 @@ class Writer:
         self._current = key
         yield from self._write_arguments(call)
 
-    def _write_arguments(self, call: OpenCall) -> Iterator[Event]:
-        text = call.unwritten()
+    def _write_arguments(self, call: OpenCall, *, last: bool = False) -> Iterator[Event]:
+        text = call.unwritten(last=last)
         if text:
             yield self._delta(InputDelta(text))
 
@@ -212,6 +218,8 @@ class Writer:
         if self._open == "thinking":
             yield self._delta(SignatureDelta(sign(self._thought)))
             self._thought = Thought()
+        if self._open == "tool_use":
+            yield from self._write_arguments(self._calls[self._current], last=True)
         ended = self._open
         self._open = None
         yield BlockStop(self._index)

@@ -50,7 +50,7 @@ class ResponsesReader:
     def __init__(self, writer: Writer) -> None:
         """Write to ``writer``."""
         self._writer = writer
-        self._calls = Calls()
+        self._calls = Calls(writer.tools)
         self._items = Items()
         self._halves = {MESSAGE: Halves(), REASONING: Halves()}
         self._message: Item | None = None

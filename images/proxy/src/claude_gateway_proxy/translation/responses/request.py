@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from claude_gateway_proxy.translation.messages.options import choice_of, json_answer, parallel_calls, thinking_of
+from claude_gateway_proxy.translation.messages.options import (
+    choice_of,
+    json_answer,
+    parallel_calls,
+    strict_schema,
+    thinking_of,
+)
 from claude_gateway_proxy.translation.messages.reading import (
     arguments_of,
     blocks,
@@ -80,11 +86,13 @@ def _reasoning(request: Document) -> ResponsesRequest:
 
 def _tool(tool: Document, names: Names) -> Tool:
     # Responses would treat it as strict by default.
-    found: Tool = {"type": "function", "name": names.to_upstream(str(tool.get("name"))), "strict": False}
+    strict = tool.get("strict") is True
+    found: Tool = {"type": "function", "name": names.to_upstream(str(tool.get("name"))), "strict": strict}
     description = tool.get("description")
     if isinstance(description, str):
         found["description"] = description
-    found["parameters"] = for_openai(tool.get("input_schema"))
+    parameters = for_openai(tool.get("input_schema"))
+    found["parameters"] = strict_schema(tool, parameters) if strict else parameters
     return found
 
 

@@ -58,6 +58,7 @@ class Repairing:
         """
         asked = Model(target.id, model, worded=call.format is Format.MESSAGES)
         fields, names = self._repairs.known(asked, fields)
+        request = fields
         call.record.repairs += [(name, "known") for name in names]
         tried: list[tuple[Refusal, str]] = []
         while True:
@@ -72,7 +73,7 @@ class Repairing:
             call.record.repairs.append((name, "refused"))
             tried.append((refused.refusal, name))
         if 200 <= response.status < 300:
-            learn(self._repairs, asked, tried)
+            await learn(self._repairs, asked, tried, request=request)
         return response
 
 
