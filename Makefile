@@ -287,8 +287,9 @@ conformance-peers: setup .clients/litellm-proxy/.ready ## The same against the s
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: bench
-bench: setup setup-peer setup-envoy ## Measure goals against the direct call, Envoy and the stock LiteLLM proxy; writes docs/benchmarks.md
+bench: setup setup-peer setup-envoy ## Measure goals against the direct call, Envoy and the stock LiteLLM proxy; writes docs/benchmarks.md and docs/capacity.md
 	$(BIN)/python -m tests.bench
+	@$(MAKE) --no-print-directory generate
 
 .PHONY: bench-operator
 bench-operator: setup ## Measure the operator with 5,000 routes (needs KUBEBUILDER_ASSETS); writes its part of docs/benchmarks.md

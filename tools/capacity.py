@@ -1,7 +1,7 @@
 """What an installation needs, calculated from measured costs: ``python -m tools.capacity --developers N --routes N``.
 
-The inputs are docs/capacity.json: each number with its unit and where it comes from. The bounds of a bundle come from
-the contract itself. ``tools.reference.capacity`` writes the page of it.
+The inputs are docs/capacity.json and rows of docs/benchmarks.md: each number with its unit and where it comes from. The
+bounds of a bundle come from the contract itself. ``tools.reference.capacity`` writes the page of it.
 """
 
 import argparse
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+
+from tools import benchmarked
 
 from claude_gateway.contract.bundle import SIZE_LIMIT, UNPACKED_LIMIT
 
@@ -80,12 +82,20 @@ class Estimate:
         return max(self.bounds, key=lambda bound: bound.load)
 
 
-def load(document: Mapping[str, Any] | None = None) -> Inputs:
+def document() -> dict[str, Any]:
+    """Return the inputs by section and name, each with value, unit and source."""
+    found: dict[str, Any] = json.loads(INPUTS.read_text(encoding="utf-8"))
+    measured = {name: float(entry["value"]) for name, entry in found["measured"].items()}
+    found["benchmarks"] |= benchmarked.inputs(benchmarked.PAGE.read_text(encoding="utf-8"), measured)
+    return found
+
+
+def load(sections: Mapping[str, Any] | None = None) -> Inputs:
     """Return the inputs by name. Raises ValueError if two sections have one name."""
-    document = document or json.loads(INPUTS.read_text(encoding="utf-8"))
+    sections = document() if sections is None else sections
     found: dict[str, float] = {}
     for section in SECTIONS:
-        for name, entry in document[section].items():
+        for name, entry in sections[section].items():
             if name in found:
                 raise ValueError(f"docs/capacity.json: {name} is in two sections")
             found[name] = float(entry["value"])

@@ -39,10 +39,19 @@ def arguments(*, host: str, port: int, context: int = _CONTEXT, slots: int = _SL
             raise NotInstalled(f"{path} is missing: make setup-llama-server")
     return [
         *(str(server), "--model", str(model), "--alias", NAME, "--host", host, "--port", str(port)),
-        *("--ctx-size", str(context * slots), "--parallel", str(slots), "--threads", str(os.cpu_count() or 1)),
+        *("--ctx-size", str(context * slots), "--parallel", str(slots), "--threads", str(_threads())),
         # The model has learnt no chat format: it continues the template's examples, also by the user's next turn.
         *("--jinja", "--chat-template-file", str(TEMPLATE), "--reverse-prompt", "User:", "--temp", "0"),
     ]
+
+
+def _threads() -> int:
+    """Return how many cores the model may use: all but one.
+
+    The threads wait for each other in a busy loop. With one on every core, other work, be it the gateway's own, stops
+    them all: on a busy machine an answer of half a second takes a minute.
+    """
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 def environment() -> dict[str, str]:

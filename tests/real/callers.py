@@ -20,6 +20,8 @@ TOOL: Final = "weather"
 MOST: Final = 32
 """Tokens of an answer: enough for a sentence."""
 _TOOL_MOST: Final = 80
+_SCHEMA_MOST: Final = 200
+"""The grammar of a schema lets the model write lines of spaces between the parts."""
 _PATIENCE: Final = 600.0
 """Seconds until a client gives up: a busy machine may need minutes for an answer."""
 
@@ -65,6 +67,7 @@ def _messages(stack: System, model: str, prompt: str, *, stream: bool = False, *
         fields["tools"] = [{"name": TOOL, "description": "The weather of a city", "input_schema": SCHEMA}]
         fields["tool_choice"] = {"type": "any", "disable_parallel_tool_use": True}
     if wanted.get("schema"):
+        fields["max_tokens"] = _SCHEMA_MOST
         fields["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
     with claude(stack) as client:
         if stream:
@@ -91,7 +94,7 @@ def _chat(stack: System, model: str, prompt: str, *, stream: bool = False, **wan
         fields |= {"max_tokens": _TOOL_MOST, "parallel_tool_calls": False}
     if wanted.get("schema"):
         named = {"name": "place", "schema": SCHEMA, "strict": True}
-        fields["response_format"] = {"type": "json_schema", "json_schema": named}
+        fields |= {"response_format": {"type": "json_schema", "json_schema": named}, "max_tokens": _SCHEMA_MOST}
     with gpt(stack) as client:
         if stream:
             with client.chat.completions.stream(stream_options={"include_usage": True}, **fields) as events:
@@ -113,9 +116,10 @@ def _responses(stack: System, model: str, prompt: str, *, stream: bool = False, 
     fields: dict[str, Any] = {"model": model, "max_output_tokens": MOST, "input": prompt}
     if wanted.get("tool"):
         tool = {"type": "function", "name": TOOL, "description": "The weather of a city", "parameters": SCHEMA}
-        fields |= {"tools": [{**tool, "strict": True}], "tool_choice": "required"}
+        fields |= {"tools": [{**tool, "strict": False}], "tool_choice": "required"}
         fields |= {"max_output_tokens": _TOOL_MOST, "parallel_tool_calls": False}
     if wanted.get("schema"):
+        fields["max_output_tokens"] = _SCHEMA_MOST
         fields["text"] = {"format": {"type": "json_schema", "name": "place", "schema": SCHEMA, "strict": True}}
     with gpt(stack) as client:
         if stream:

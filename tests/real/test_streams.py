@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import anthropic
 import httpx
+import httpx2
 import openai
 import pytest
 from tests.real.callers import CALLERS, claude, gpt, incomplete
@@ -88,7 +89,7 @@ def test_a_stream_of_a_server_that_dies_ends_as_broken(
 
     try:
         # The SDKs report a connection that breaks as they find it: as their own error, or as that of their client.
-        with pytest.raises((anthropic.APIError, openai.APIError, httpx.HTTPError)):
+        with pytest.raises((anthropic.APIError, openai.APIError, httpx.HTTPError, httpx2.HTTPError)):
             read()
         assert len(ends) > 4
         assert not any(ends)

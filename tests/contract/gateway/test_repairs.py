@@ -88,6 +88,31 @@ async def test_flagged_content_is_not_a_refused_key(wire: Wire) -> None:
     assert (status, document["error"]["message"]) == (400, "Your input was flagged by moderation.")
 
 
+async def test_an_image_that_a_server_reports_as_its_own_failure() -> None:
+    """llama.cpp answers 500. Claude's clients get an answer without the image; a relay refuses the request."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    messages = [{"role": "user", "content": [image, {"type": "text", "text": "What is this?"}]}]
+    words = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    refused = _refusal(words, "500 Internal Server Error")
+    async with (
+        upstream(refused, _GOOD) as repaired,
+        upstream(refused) as relayed,
+        gateway(
+            route("claude-x", targets=[_target(repaired.url)]),
+            route("claude-y", targets=[_target(relayed.url, Wire.ANTHROPIC)]),
+        ) as gw,
+    ):
+        answered, _ = await _ask(gw, messages=messages)
+        status, document = await _ask(gw, model="claude-y", messages=messages)
+        records = await gw.records()
+        assert [len(repaired.seen), len(relayed.seen)] == [2, 1]
+    assert answered == 200
+    assert records[0]["repairs"] == ["images"]
+    assert (status, document["error"]["type"]) == (400, "invalid_request_error")
+    assert document["error"]["message"] == words
+    assert (records[1]["outcome"], records[1].get("upstream_errors", [])) == ("client_error", [])
+
+
 async def test_claude_goes_on_with_a_conversation_that_another_vendor_began() -> None:
     refused = _refusal("messages.1.content.0: Invalid `signature` in `thinking` block")
     answer = whole(b'{"type":"message","content":[]}')

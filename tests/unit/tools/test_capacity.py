@@ -1,10 +1,9 @@
 """The calculation of capacity: it grows as it should, divides the work, and names what breaks first."""
 
-import json
 from dataclasses import replace
 
 import pytest
-from tools import capacity
+from tools import benchmarked, capacity
 from tools.capacity import Scenario
 from tools.reference import capacity as capacity_page
 
@@ -102,7 +101,7 @@ def test_one_name_in_two_sections_is_a_mistake() -> None:
 
 
 def test_every_input_has_a_unit_and_a_source() -> None:
-    document = json.loads(capacity.INPUTS.read_text())
+    document = capacity.document()
     for section in capacity.SECTIONS:
         for name, entry in document[section].items():
             assert set(entry) == {"value", "unit", "source"}, name
@@ -120,3 +119,31 @@ def test_the_page_has_every_size_and_what_breaks_first() -> None:
     for scenario in capacity_page.SCENARIOS:
         assert f"\n| {scenario.developers:,} | {scenario.routes:,} | " in page
     assert "## What breaks first" in page
+
+
+BENCHMARKS = """
+| What | Goal | Measured | |
+| Their CPU time | ≤ 30 % of a core | 50 % of a core | **missed** |
+| Codec lane: added time to first byte, 50 req/s, 90 KB, streamed | p50 ≤ 4 ms | p50 3.20 ms, 0 failed | met |
+| Codec lane: streams at saturation, 10 at once, 2 KB | ≥ 900 /s | 1,240 /s, 0.80 ms of CPU each, 0 failed | met |
+| Codec lane: 300 open streams of 50 events/s | ≤ 80 % of a core | 60 % of a core; 0 failed | met |
+| Memory of the gateway after 1,000 more streams | ≤ 400 MiB | 100 MiB, 0 failed | met |
+| Memory with LiteLLM loaded, after the load |  | gateway 77 + worker 260 MiB; stock 395 MiB |  |
+"""
+
+
+def test_the_benchmarks_give_what_a_request_and_an_event_cost() -> None:
+    found = benchmarked.inputs(BENCHMARKS, GIVEN)
+    assert {name: entry["value"] for name, entry in found.items()} == {
+        "relay_event_seconds": 2e-05,
+        "codec_request_seconds": 0.004,
+        "codec_event_seconds": 4e-05,
+        "stream_mebibytes": 0.04,
+        "litellm_library_mebibytes": 160.0,
+    }
+    assert found["codec_event_seconds"]["source"].endswith("300 codec streams of 50 events/s took 60 % of a core")
+
+
+def test_a_row_that_the_benchmarks_no_longer_have_is_named() -> None:
+    with pytest.raises(ValueError, match="no row 'Their CPU time'"):
+        benchmarked.inputs(BENCHMARKS.replace("Their CPU time", "CPU time"), GIVEN)

@@ -480,6 +480,15 @@ def test_an_image_that_a_router_has_no_endpoint_for() -> None:
     assert memory().after(WORDED, Refusal(404, "The model does not support reasoning_effort"), fields) is None
 
 
+@pytest.mark.parametrize("words", ["System role not supported", "image input is not supported - hint: mmproj"])
+def test_content_that_a_server_reports_as_its_own_failure(words: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    fields = {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": [image]}], "temperature": 0}
+    assert memory().after(WORDED, Refusal(500, words), fields) is not None
+    assert memory().after(WORDED, Refusal(500, "Internal server error"), fields) is None
+    assert memory().after(WORDED, Refusal(500, "temperature is not supported"), fields) is None
+
+
 def test_what_a_user_says_behind_results() -> None:
     words = refusal("Unexpected role 'user' after role 'tool'")
     call = {"role": "assistant", "tool_calls": [{}]}

@@ -25,6 +25,7 @@ from claude_gateway_proxy.gateway.wire.error_events import reports_error
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.resets import retry_after
 from claude_gateway_proxy.translation.limits import TooLong, too_long
+from claude_gateway_proxy.translation.refused_content import refuses_images
 from claude_gateway_proxy.translation.words import is_about_content
 from claude_gateway_proxy.unreachable import Obstacle, Unreachable, explain, wants_tls
 from claude_gateway_runtime.logs import emit
@@ -239,6 +240,9 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
     if status == 403 and is_about_content(reply.body.decode("utf-8", "replace")):
         # The request is refused, not the key; a 403 would log a user of Claude Code out.
         return AttemptFailed(replace(reply, status=400), kind=None, retry=False, said=said)
+    if status == 500 and refuses_images(errors.words_of_refusal(reply) or ""):
+        # llama.cpp reports it as a failure of its own. The target is well, and another one may see images.
+        return AttemptFailed(replace(reply, status=400), kind=None, retry=True, said=said)
     verdict = None
     if not target.forward_client_token and rejects(status, reply.headers, reply.body):
         verdict = Outcome.REJECTED

@@ -30,6 +30,11 @@ _SYSTEM: Final = pattern(
 )
 
 
+def refuses_images(words: str) -> bool:
+    """Return whether a model takes no images at all."""
+    return _IMAGES.search(words) is not None and _ONE_IMAGE.search(words) is None
+
+
 def of_content(words: str) -> list[Repair]:
     """Return what puts words in the place of what a model cannot take."""
     found: list[Repair] = []
@@ -39,6 +44,6 @@ def of_content(words: str) -> list[Repair]:
         found.append(Repair("format", stand_ins.with_described_json, lasting=lasting, worded=True))
     if _SYSTEM.search(words):
         found.append(Repair("system", stand_ins.without_system, lasting=True, worded=True))
-    if _IMAGES.search(words) and _ONE_IMAGE.search(words) is None:
+    if refuses_images(words):
         found.append(Repair("images", stand_ins.without_images, lasting=True, worded=True))
     return found

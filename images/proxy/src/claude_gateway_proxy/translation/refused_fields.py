@@ -13,8 +13,15 @@ _READ_MOST: Final = 4_000
 """Characters of a refusal that are read."""
 
 _PARAM_MOST: Final = 64
-STATUSES: Final = frozenset({400, 404, 413, 422})
-"""Statuses of refusals that another form of the request may save; OpenRouter has no endpoint (404) for an image."""
+_OF_CONTENT: Final = frozenset({404, 500})
+"""Statuses that say something of the request only where the words do.
+
+OpenRouter has no endpoint (404) for an image. llama.cpp reports an image, and what its chat template refuses, as a
+failure of its own (500).
+"""
+
+STATUSES: Final = frozenset({400, 413, 422, *_OF_CONTENT})
+"""Statuses of refusals that another form of the request may save."""
 
 
 _OF_THIS_REQUEST: Final = pattern(
@@ -76,7 +83,7 @@ def repairs_of(refusal: Refusal) -> list[Repair]:
     if refusal.status not in STATUSES:
         return []
     words = refusal.words[:_READ_MOST]
-    if refusal.status == 404:
+    if refusal.status in _OF_CONTENT:
         return of_content(words)
     most = most_output(words)
     if most is not None:
