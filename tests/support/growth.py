@@ -41,27 +41,28 @@ def steep(make: Callable[[int], Run], *, scale: int = 1) -> str | None:
     ``scale`` multiplies the large sizes, for code with a high fixed cost. Quadratic growth must show in two steps in a
     row: where an algorithm has a threshold, one step is steep.
     """
-    before = cost(make(_SMALL[0]))
+    before = make(_SMALL[0])
     for size in _SMALL[1:]:
-        after = cost(make(size))
-        if after > _STEEP * before and cost(make(size)) > _STEEP * before:
-            return f"{after / before:.0f} times the cost at size {size}"
+        after = make(size)
+        ratio = _ratio(before, after, most=_STEEP)
+        if ratio > _STEEP:
+            return f"{ratio:.0f} times the cost at size {size}"
         before = after
     earlier = 0.0
     runs = [make(size * scale) for size in _LARGE]
     for small, large in itertools.pairwise(runs):
-        ratio = _ratio(small, large)
+        ratio = _ratio(small, large, most=_MOST)
         if ratio > _CUBIC or min(ratio, earlier) > _MOST:
             return f"{ratio:.0f} times the cost for four times the size"
         earlier = ratio
     return None
 
 
-def _ratio(small: Run, large: Run) -> float:
-    """Return the ratio of two costs, the least of several if it is too steep."""
+def _ratio(small: Run, large: Run, *, most: float) -> float:
+    """Return the ratio of two costs, the least of several if it is more than ``most``."""
     ratio = cost(large) / cost(small)
     for _ in range(_DOUBTS):
-        if ratio <= _MOST:
+        if ratio <= most:
             break
         ratio = min(ratio, cost(large) / cost(small))
     return ratio

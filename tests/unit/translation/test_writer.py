@@ -308,12 +308,15 @@ CHUNK = st.builds(
 
 @given(st.lists(CHUNK, max_size=8))
 def test_whatever_a_server_sends_is_an_answer_in_order(chunks: list[dict[str, Any]]) -> None:
-    sent = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    sent = "".join(delta.get("content") or "" for delta in deltas)
+    calls = [call for delta in deltas for call in delta.get("tool_calls") or ()]
     try:
         message = judged(chat(*chunks))
     except Broken:
-        assert not sent, "only an answer without text is broken"
-        assert any(chunk["choices"][0]["finish_reason"] == "tool_calls" for chunk in chunks), "it promised calls"
+        if all((call.get("function") or {}).get("name") for call in calls):
+            assert not sent, "only an answer without text is broken"
+            assert any(chunk["choices"][0]["finish_reason"] == "tool_calls" for chunk in chunks), "it promised calls"
         return
     said = "".join(block.text for block in message.content if block.type == "text")
     assert sorted(said) == sorted(sent), "no text is lost"
