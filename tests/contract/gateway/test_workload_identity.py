@@ -184,6 +184,15 @@ async def test_a_token_endpoint_that_is_down_does_not_fail_requests_that_have_a_
             assert (await ask(gw))[0] == 200
 
 
+@pytest.mark.parametrize("status", [429, 503, 529])
+async def test_a_token_endpoint_that_is_down_is_worth_another_try(cluster: Cluster, tokens: Path, status: int) -> None:
+    async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens) as gw:
+        vendor.down = status
+        answer = await gw.post("/v1/messages", _ASK)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+        assert "its issuer does not answer" in (await answer.json())["error"]["message"]
+
+
 async def test_without_a_token_file_the_error_names_the_value(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -84,6 +84,8 @@ class Anthropic:
         return web.json_response(token)
 
     def _issue(self, body: Mapping[str, Any], betas: str) -> Mapping[str, Any]:
+        if self.down:
+            raise Refused(self.down, "overloaded_error", "Overloaded")
         if not set(betas.split(",")) >= _EXCHANGE_BETAS:
             raise Refused(400, "invalid_request_error", "anthropic-beta: oidc-federation-2026-04-01 is needed")
         expected = {name: value for name, value in self.federation.model_dump().items() if value is not None}

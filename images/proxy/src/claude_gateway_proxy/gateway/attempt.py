@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack
 from claude_gateway_proxy.gateway.lanes.endpoint import is_anthropic
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
 from claude_gateway_proxy.gateway.telemetry.credentials import rejects
@@ -115,8 +115,9 @@ async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> 
         raise _unreached(Unreachable(Obstacle.ADDRESS, str(error)), call, target) from None
     except IdentityError as error:
         emit(_log, "identity_missing", level=logging.WARNING, target=target.id, error=str(error))
-        failure = errors.identity_missing(call.route.name)
-        verdict = Outcome.REJECTED if error.refused else Outcome.UNAVAILABLE
+        lacking = errors.identity_unanswered if error.lack is Lack.UNANSWERED else errors.identity_missing
+        failure = lacking(call.route.name)
+        verdict = Outcome.REJECTED if error.lack is Lack.REFUSED else Outcome.UNAVAILABLE
         raise AttemptFailed(
             failure, kind=UpstreamError.CREDENTIAL, retry=True, said=str(error), verdict=verdict
         ) from None

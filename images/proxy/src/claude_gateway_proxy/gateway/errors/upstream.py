@@ -75,6 +75,12 @@ def identity_missing(route: str) -> str:
     return f"the gateway has no usable identity at the cloud of the route '{route}'; its owner must fix the credential"
 
 
+@row(503, "identity_unanswered", retry_after="2")
+def identity_unanswered(route: str) -> str:
+    """Whoever issues the credential of a target did not answer, or is overloaded; the log says more."""
+    return f"the gateway gets no credential for the route '{route}' at the moment: its issuer does not answer"
+
+
 @row(502, "upstream_broken", retry=False)
 def not_a_batch(route: str) -> str:
     """The upstream answered well, but not with a batch: the gateway cannot say which one it is."""

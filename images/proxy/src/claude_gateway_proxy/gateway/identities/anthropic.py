@@ -22,7 +22,7 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.target import Federation
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.identities.kept_tokens import KeptToken, KeptTokens
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack, Lease
 from claude_gateway_proxy.gateway.identities.service_account import Assertion, ServiceAccountTokens
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
@@ -131,7 +131,7 @@ class AccessTokens:
         try:
             granted = await self._exchange(assertion)
         except IdentityError as error:
-            if error.refused:
+            if error.lack is Lack.REFUSED:
                 self._accounts.spend(assertion.digest)
             pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
             self._failures += 1
@@ -158,7 +158,7 @@ class AccessTokens:
         if self._held is None or self._held.token != self._rejected:
             return
         if sum(now - at < _REJECTED_SECONDS for at in self._rejections) == _REJECTED_MOST:
-            raise IdentityError("the upstream rejects the access tokens that it issues", refused=True)
+            raise IdentityError("the upstream rejects the access tokens that it issues", Lack.REFUSED)
         self._rejections.append(now)
 
     def _lease(self, held: KeptToken) -> Lease[str]:
@@ -172,10 +172,11 @@ class AccessTokens:
             async with asyncio.timeout(_EXCHANGE_SECONDS):
                 status, body = await self._post(upstreams, assertion)
         except TimeoutError:
-            raise IdentityError("the token exchange took too long") from None
+            raise IdentityError("the token exchange took too long", Lack.UNANSWERED) from None
         except (OSError, ValueError, Unreachable) as error:
             why = error if isinstance(error, Unreachable) else explain(error)
-            raise IdentityError(f"the token exchange had no answer: {why.obstacle.value}") from None
+            said = f"the token exchange had no answer: {why.obstacle.value}"
+            raise IdentityError(said, Lack.UNANSWERED) from None
         finally:
             await upstreams.close()
         if status != 200:
@@ -209,8 +210,9 @@ class AccessTokens:
         hint = ""
         if self._held is not None and self._held.spent == assertion.digest:
             hint = "; this ServiceAccount token was exchanged before, and Kubernetes has not written a new one yet"
-        refused = 400 <= status < 500 and status not in (408, 429)
-        return IdentityError(f"the token exchange was answered with {status} {said}".rstrip() + hint, refused=refused)
+        for_now = status >= 500 or status in (408, 429)
+        lack = Lack.UNANSWERED if for_now else Lack.REFUSED if status >= 400 else Lack.MISSING
+        return IdentityError(f"the token exchange was answered with {status} {said}".rstrip() + hint, lack)
 
 
 def with_beta(present: Iterable[str]) -> str:

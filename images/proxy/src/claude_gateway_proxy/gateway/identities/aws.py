@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack, Lease
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
@@ -76,11 +76,24 @@ class OwnKeys:
         except (BotoCoreError, ClientError, OSError, ValueError, RuntimeError) as error:
             # The texts of these may quote a token service's answer. Some are not botocore's own: a token file that is
             # missing, an answer that is not JSON, keys that have already ended.
-            raise IdentityError(f"botocore could not get an AWS credential: {type(error).__name__}") from None
+            said = f"botocore could not get an AWS credential: {type(error).__name__}"
+            raise IdentityError(said, lack_of(error)) from None
         if keys is None:
             raise IdentityError("botocore's default chain found no AWS credential in this pod")
         left = _seconds_left(found)
         return Lease(keys, fresh=min(_FRESH, left / 4), usable=min(_USABLE, left * 7 / 8))
+
+
+def lack_of(error: Exception) -> Lack:
+    """Return why botocore got no credential; AWS reports most of its throttling with status 400."""
+    from botocore import exceptions
+
+    if not isinstance(error, exceptions.ClientError):
+        unanswered = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+        return Lack.UNANSWERED if unanswered else Lack.MISSING
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    throttled = "Throttl" in str(error.response.get("Error", {}).get("Code"))
+    return Lack.UNANSWERED if status >= 500 or status == 429 or throttled else Lack.MISSING
 
 
 def _seconds_left(found: Any) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from claude_gateway.contract.policy import Egress
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack, Lease
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 _HOSTS: Final = frozenset({"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"})
@@ -29,7 +29,7 @@ class Tokens:
 
     def lease(self) -> Lease[str]:
         """A new token. Blocks. Raises IdentityError where there is none."""
-        from google.auth.exceptions import GoogleAuthError
+        from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
 
         try:
@@ -42,7 +42,9 @@ class Tokens:
             raise
         except (GoogleAuthError, ValueError, OSError) as error:
             # The texts of these may quote the key file or the token service's answer.
-            raise IdentityError(f"google-auth could not get a token: {type(error).__name__}") from None
+            for_now = isinstance(error, TransportError) or (isinstance(error, GoogleAuthError) and error.retryable)
+            lack = Lack.UNANSWERED if for_now else Lack.MISSING
+            raise IdentityError(f"google-auth could not get a token: {type(error).__name__}", lack) from None
         if not isinstance(token, str) or not token:
             raise IdentityError("google-auth returned no token")
         return Lease(token, fresh=left - _EARLY_SECONDS, usable=left - _LAST_SECONDS)

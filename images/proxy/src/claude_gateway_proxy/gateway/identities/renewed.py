@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,15 +14,20 @@ _FAILED_SECONDS: Final = 2.0
 """How long a failure is cached, so that not every request calls an endpoint that does not work."""
 
 
+class Lack(Enum):
+    """Why there is no credential: only where its issuer did not answer may the same work a little later."""
+
+    MISSING = "the gateway was given nothing that it could use"
+    REFUSED = "its issuer said no"
+    UNANSWERED = "its issuer gave no answer for now"
+
+
 class IdentityError(Exception):
-    """There is no usable credential; the message may be logged and holds no secret.
+    """There is no usable credential; the message may be logged and holds no secret."""
 
-    ``refused``: who issues the credential said no, so that trying again is of no use until somebody changes something.
-    """
-
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, lack: Lack = Lack.MISSING) -> None:
         super().__init__(message)
-        self.refused = refused
+        self.lack = lack
 
 
 @dataclass(frozen=True, slots=True)

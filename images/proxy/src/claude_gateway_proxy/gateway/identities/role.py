@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 from claude_gateway.contract.target import Role
-from claude_gateway_proxy.gateway.identities.aws import Keys
+from claude_gateway_proxy.gateway.identities.aws import Keys, lack_of
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
 
 Tags = tuple[tuple[str, str], ...]
@@ -65,9 +65,10 @@ class Roles:
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             shown = code if _CODE.fullmatch(code) else "an error"
-            raise IdentityError(f"AWS did not let the gateway assume {role.arn}: {shown}") from None
+            raise IdentityError(f"AWS did not let the gateway assume {role.arn}: {shown}", lack_of(error)) from None
         except (BotoCoreError, OSError, KeyError, TypeError, ValueError) as error:
-            raise IdentityError(f"the gateway could not assume {role.arn}: {type(error).__name__}") from None
+            said = f"the gateway could not assume {role.arn}: {type(error).__name__}"
+            raise IdentityError(said, lack_of(error)) from None
         return Lease(Keys(keys), fresh=left * 3 / 4, usable=max(0.0, left - _MARGIN))
 
     def _client(self, keys: Keys, region: str) -> Any:

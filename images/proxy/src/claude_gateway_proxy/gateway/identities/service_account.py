@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from claude_gateway_proxy.gateway.identities.renewed import IdentityError
+from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack
 
 _LIMIT: Final = 16 * 1024
 _FILES: Final = 64
@@ -37,7 +37,7 @@ class ServiceAccountTokens:
         """Return the tokens of now. Blocks. Raises IdentityError where there is none."""
         if self._path is None:
             raise IdentityError(
-                "this gateway has no ServiceAccount token: `proxy.workloadIdentity.enabled` is not set", refused=True
+                "this gateway has no ServiceAccount token: `proxy.workloadIdentity.enabled` is not set", Lack.REFUSED
             )
         try:
             files = _files(self._path) if self._path.is_dir() else (self._path,)
