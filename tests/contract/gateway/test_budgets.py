@@ -147,7 +147,7 @@ async def test_a_routing_budget_is_served_by_another_model_under_the_asked_name(
 
     async with _serving(budget, reply=reply, more=[cheap]) as (gw, till):
         answers = [await _ask(gw) for _ in range(3)]
-        records = await gw.records()
+        records = await gw.records(3)
     assert [status for status, _, _ in answers] == [200, 200, 200]
     assert asked[1:] == ["claude-haiku-4-5"] * 2
     assert {json.loads(body)["model"] for _, _, body in answers} == {"c"}

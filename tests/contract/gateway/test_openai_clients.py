@@ -252,7 +252,7 @@ async def test_embeddings_come_in_base64_from_a_server_without_it() -> None:
             assert found["data"] == [{"index": 0, "embedding": packed}]
         plain = await (await gw.post("/v1/embeddings", {"model": "m", "input": "x"})).read()
         assert json.loads(plain) == numbers
-        assert all(record["input_tokens"] == 2 for record in await gw.records())
+        assert all(record["input_tokens"] == 2 for record in await gw.records(3))
 
 
 async def test_a_conversation_is_compacted_and_goes_on() -> None:

@@ -38,7 +38,7 @@ async def test_a_refused_field_is_left_out_now_and_for_the_same_model() -> None:
     refused = _refusal("Unsupported parameter: 'temperature' is not supported with this model.")
     async with upstream(refused, _GOOD, _GOOD) as up, gateway(route("claude-x", targets=[_target(up.url)])) as gw:
         answers = [await _ask(gw), await _ask(gw)]
-        records = await gw.records()
+        records = await gw.records(2)
         sent = [json.loads(seen.body) for seen in up.seen]
     assert [status for status, _ in answers] == [200, 200]
     assert ["temperature" in each for each in sent] == [True, False, False]
