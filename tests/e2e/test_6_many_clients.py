@@ -16,7 +16,7 @@ from tests.support.processes.waiting import until
 
 from claude_gateway.names import API_VERSION
 
-CLIENTS: Final = int(os.environ.get("PEOPLE") or 200)
+CLIENTS: Final = int(os.environ.get("PEOPLE") or 50)
 """How many clients join. ``PEOPLE=10000`` is for a person who wants to be sure: it takes some minutes."""
 
 pytestmark = pytest.mark.timeout(600 + CLIENTS / 5)
