@@ -18,8 +18,11 @@ MOMENTS: Final = (0.0, 0.01, 0.05, 0.3, 0.002, 0.02, 0.005, 0.03, 0.08, 0.13)
 _PATIENCE: Final = 120.0
 
 
-def service() -> int:
-    """Return the process of the service: the child of the container's first process, in a session of its own."""
+def service() -> int | None:
+    """Return the process of the service: the child of the container's first process, in a session of its own.
+
+    None while it is about to be started again: a CLI outlives the service that was killed, and may refresh once more.
+    """
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "stat").read_text().rpartition(")")[2].split()
@@ -29,7 +32,7 @@ def service() -> int:
         parent, session = int(words[1]), int(words[3])
         if parent == 1 and session == int(process.name) and b"claude_gateway_auth" in line:
             return session
-    raise SystemExit("the service does not run")
+    return None
 
 
 def main(kills: str) -> None:
@@ -42,10 +45,14 @@ def main(kills: str) -> None:
             answer += rotations.recv(1)
         print("watching", flush=True)
         for moment in itertools.islice(itertools.cycle(MOMENTS), int(kills)):
-            if not rotations.recv(1):
-                raise SystemExit("the stand-in ended")
-            time.sleep(moment)
-            os.kill(service(), signal.SIGKILL)
+            while True:
+                if not rotations.recv(1):
+                    raise SystemExit("the stand-in ended")
+                time.sleep(moment)
+                found = service()
+                if found is not None:
+                    break
+            os.kill(found, signal.SIGKILL)
             print(f"killed {moment} s after the rotation", flush=True)
 
 
