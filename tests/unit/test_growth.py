@@ -1,6 +1,7 @@
 """Code that reads untrusted text is linear: a text that is four times as long costs about four times as much."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -36,9 +37,12 @@ from claude_gateway_proxy.gateway.wire.usage import Meter
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.translation.bad_answer import BadAnswer
 from claude_gateway_proxy.translation.chat.answer import ChatReader
+from claude_gateway_proxy.translation.chat.calls import Calls
 from claude_gateway_proxy.translation.documents import Documents
+from claude_gateway_proxy.translation.echoes import without_echoes
 from claude_gateway_proxy.translation.messages.options import RequestOptions, Thinking
 from claude_gateway_proxy.translation.messages.writer import Writer
+from claude_gateway_proxy.translation.schema.nulls import without_nulls, without_options
 from claude_gateway_proxy.translation.words import words_of
 
 PACKAGES: Final = (
@@ -310,6 +314,54 @@ def test_an_answer_is_read_in_linear_time(kind: str) -> None:
     def make(size: int) -> Run:
         chunks = ANSWERS[kind](size)
         return lambda: _read_answer(chunks)
+
+    assert steep(make) is None
+
+
+def test_names_in_pieces_are_compared_with_many_tools_in_linear_time() -> None:
+    def make(size: int) -> Run:
+        tools = frozenset(f"n{number}" for number in range(size))
+        pieces = [{"index": number % 900, "function": {"name": "n"}} for number in range(size)]
+        return lambda: list(Calls(tools).read(pieces))
+
+    assert steep(make) is None
+
+
+def _options(size: int) -> dict[str, Any]:
+    return {f"p{number}": {"type": "string"} for number in range(size)}
+
+
+SCHEMAS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
+    "options": lambda size: {"properties": _options(size), "required": [f"q{number}" for number in range(size)]},
+    "references to many alternatives": lambda size: {
+        "properties": {name: {"$ref": "#/$defs/a"} for name in _options(size)},
+        "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * size}},
+    },
+    "alternatives": lambda size: {"anyOf": [{"properties": {"p0": {"type": "string"}}}] * size},
+}
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_nulls_take_linear_time(kind: str) -> None:
+    def make(size: int) -> Run:
+        schema, arguments = SCHEMAS[kind](size), json.dumps(dict.fromkeys(_options(size)))
+        return lambda: (without_options(schema), without_nulls(arguments, schema))
+
+    assert steep(make) is None
+
+
+ECHOES: Final[dict[str, Callable[[int], tuple[str, object]]]] = {
+    "a long text": lambda size: ("no " + "ab" * 2000, ["ab" * size]),
+    "many texts": lambda size: ("no " + "ab cd " * 600, ["ab, cd"] * size),
+    "steps that nearly match": lambda size: ("abcdefghijkl" * 300, ["abcdefghijkl" * 2 + "x"] * size),
+}
+
+
+@pytest.mark.parametrize("kind", ECHOES)
+def test_echoes_are_found_in_linear_time(kind: str) -> None:
+    def make(size: int) -> Run:
+        words, request = ECHOES[kind](size)
+        return lambda: without_echoes(words, request)
 
     assert steep(make) is None
 

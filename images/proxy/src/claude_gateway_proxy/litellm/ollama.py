@@ -14,7 +14,7 @@ PATHS: Final = ("/api/chat", "/api/generate")
 
 
 class Stream:
-    """Reads one stream, of which LiteLLM gets whole lines that are no errors."""
+    """Reads one stream; LiteLLM gets whole lines of it, and never an error."""
 
     def __init__(self) -> None:
         """Begin before the first line."""
@@ -46,7 +46,7 @@ class Stream:
 
 
 def whole(content: bytes) -> bytes:
-    """Return a whole answer. Raises BadAnswer where it is none."""
+    """Return a whole answer. Raises BadAnswer where it is an error, or not complete."""
     if not _is_done(content):
         raise Broken("the upstream ended its answer before its end")
     return content

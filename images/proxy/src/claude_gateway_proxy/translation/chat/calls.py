@@ -6,6 +6,7 @@ name, as an object or as JSON within JSON, or repeat whole calls at the end.
 """
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -100,6 +101,30 @@ class _Call:
         return text + self.halves.rest() if last else text
 
 
+class _Tools:
+    """The names of the tools that an upstream was sent. They are sorted once they are asked for."""
+
+    __slots__ = ("_names", "_sorted")
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._sorted: list[str] | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def begin_with(self, start: str, *, longer: bool = False) -> bool:
+        """Return whether a name begins so; ``longer``: and goes on."""
+        if self._sorted is None:
+            self._sorted = sorted(self._names)
+        at = (bisect_right if longer else bisect_left)(self._sorted, start)
+        return at < len(self._sorted) and self._sorted[at].startswith(start)
+
+    def has_whole(self, name: str) -> bool:
+        """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
+        return name in self._names and not self.begin_with(name, longer=True)
+
+
 class Calls:
     """Puts the calls of one answer together.
 
@@ -110,7 +135,7 @@ class Calls:
 
     def __init__(self, tools: frozenset[str] = frozenset()) -> None:
         """Begin without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
-        self._tools = tools
+        self._tools = _Tools(tools)
         self._calls: list[_Call] = []
         self._waiting: dict[int, _Call] = {}
         self._by_ident: dict[str, _Call] = {}
@@ -222,7 +247,7 @@ class Calls:
         if not call.name:
             return
         if call.key in self._waiting:
-            if not (last or call.head or self._is_certain(call.name)):
+            if not (last or call.head or self._tools.has_whole(call.name)):
                 return
             for key in [key for key in self._waiting if key <= call.key]:
                 before = self._waiting[key]
@@ -233,18 +258,13 @@ class Calls:
         if text:
             yield Arguments(call.key, text)
 
-    def _is_certain(self, name: str) -> bool:
-        """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
-        return name in self._tools and not any(each != name and each.startswith(name) for each in self._tools)
 
-
-def _named(call: _Call, name: str, *, tools: frozenset[str]) -> str | None:
+def _named(call: _Call, name: str, *, tools: _Tools) -> str | None:
     """Return the name of a call after one more piece of it; None where the piece is the name of another call."""
     joined = call.name + name
     is_whole = not call.name or call.name in tools
     if call.name and not call.head and len(joined) <= _NAME_MOST:
-        continued = any(each.startswith(joined) for each in tools)
-        if continued and (not is_whole or name not in tools):
+        if tools.begin_with(joined) and (not is_whole or name not in tools):
             return joined
         if not is_whole and name != call.name:
             if name.startswith(call.name):
