@@ -87,6 +87,23 @@ async def test_what_is_refused_takes_nothing(there: ValkeyServer) -> None:
         assert await pod.take(*demands[:2]) == Taken((0, 0))
 
 
+async def test_a_burst_is_counted_exactly_on_the_connection_that_is_open(there: ValkeyServer) -> None:
+    async def connections() -> int:
+        async with Valkey(host="127.0.0.1", port=there.port) as client:
+            return int((await client.info("stats"))["total_connections_received"])
+
+    slots = Slots("burst", most=100)
+    async with counting_pods(there) as (pod,):
+        await until_async(lambda: pod.take(slots, holder="first"), what="a connection")
+        async with Valkey(host="127.0.0.1", port=there.port) as client:
+            # A script that is forgotten is sent again, for each call of the burst that missed it.
+            await client.script_flush()
+        before = await connections()
+        found = await asyncio.gather(*(pod.take(slots, holder=f"burst-{number}") for number in range(300)))
+        assert [each for each in found if isinstance(each, Taken)] == [Taken((held,)) for held in range(1, 100)]
+        assert await connections() - before <= 2
+
+
 async def test_releases_that_share_a_valkey_do_not_share_counters(there: ValkeyServer) -> None:
     async with counting_pods(there) as (one,):
         other = CountingPod(Server(there.address), "ns/other")

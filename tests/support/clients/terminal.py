@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -44,6 +45,7 @@ KEYS: Final = {
 
 _GRACE: Final = 5.0
 _AGAIN: Final = 2.0
+_SETTLED: Final = 0.5
 _TRIES: Final = 20
 _READ: Final = 65536
 
@@ -113,8 +115,16 @@ class Terminal:
         return str(self._until(ask, timeout=timeout, what=" or ".join(map(repr, texts))))
 
     def loses(self, text: str, *, timeout: float = PATIENCE) -> None:
-        """Wait until a text is on the screen no longer."""
-        self._until(lambda: not self.has(text), timeout=timeout, what=f"{text!r} to go")
+        """Wait until a text is on the screen no longer, and stays away: what is drawn again is gone for a moment."""
+        gone = time.monotonic()
+
+        def ask() -> bool:
+            nonlocal gone
+            if self.has(text):
+                gone = time.monotonic()
+            return time.monotonic() - gone >= _SETTLED
+
+        self._until(ask, timeout=timeout, what=f"{text!r} to go")
 
     def press(self, *keys: str) -> None:
         """Press keys, by their names in ``KEYS``."""

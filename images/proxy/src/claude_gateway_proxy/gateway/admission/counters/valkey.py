@@ -13,15 +13,13 @@ from valkey.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, Va
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.scripts import SLOT_SECONDS, Call, Calls
 from claude_gateway_proxy.gateway.admission.counters.server import SECONDS, Server
+from claude_gateway_proxy.gateway.admission.counters.together import AT_ONCE, Together
 from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
 
 PROBE_SECONDS: Final = 1.0
 """While Valkey does not answer, how often it is asked; every other request is answered without it."""
 
 _RENEW_SECONDS: Final = SLOT_SECONDS / 4
-_AT_ONCE: Final = 128
-"""Calls that are sent together."""
-
 _MOST: Final = 50_000
 """Settlements that are kept while Valkey does not answer; the oldest are given up beyond that."""
 
@@ -39,6 +37,7 @@ class ValkeyCounters:
         self._client = server.client()
         self._calls = Calls(prefix)
         self._changed = changed
+        self._takes = Together(self._take_all)
         self._settlements: deque[Call] = deque(maxlen=_MOST)
         self._held: dict[tuple[str, str], None] = {}
         self._work = asyncio.Event()
@@ -54,7 +53,7 @@ class ValkeyCounters:
         """Take all demands or nothing. Raises UnavailableError."""
         if self._failed_at is not None and time.monotonic() - self._failed_at < PROBE_SECONDS:
             raise UnavailableError("Valkey did not answer a moment ago")
-        taking = asyncio.ensure_future(self.call(self._calls.take(demands, holder)))
+        taking = self._takes.call(self._calls.take(demands, holder))
         try:
             answer = await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -139,9 +138,9 @@ class ValkeyCounters:
     async def _flush(self) -> None:
         """Send all settlements. One that fails is sent again: the second time nothing happens."""
         while self._settlements:
-            calls = [self._settlements.popleft() for _ in range(min(_AT_ONCE, len(self._settlements)))]
+            calls = [self._settlements.popleft() for _ in range(min(AT_ONCE, len(self._settlements)))]
             try:
-                await self._run_all(calls)
+                await self._settle_all(calls)
             except BaseException:
                 self._settlements.extendleft(reversed(calls))
                 raise
@@ -151,8 +150,8 @@ class ValkeyCounters:
             return
         self._renewed_at = time.monotonic()
         held = list(self._held)
-        for start in range(0, len(held), _AT_ONCE):
-            await self.call(self._calls.renew(held[start : start + _AT_ONCE]))
+        for start in range(0, len(held), AT_ONCE):
+            await self.call(self._calls.renew(held[start : start + AT_ONCE]))
 
     async def call(self, call: Call, *, counts: bool = True) -> Any:
         """Return the answer of one script, which Valkey may not know yet. Raises UnavailableError.
@@ -169,18 +168,37 @@ class ValkeyCounters:
                 lambda: self._client.eval(script.text, len(keys), *keys, *values), counts=counts
             )
 
-    async def _run_all(self, calls: Sequence[Call]) -> None:
-        """Run scripts in one round trip. Raises UnavailableError."""
-        pipeline = self._client.pipeline(transaction=False)
-        for script, keys, values in calls:
-            pipeline.evalsha(script.sha, len(keys), *keys, *values)
-        found = await self._answered(lambda: pipeline.execute(raise_on_error=False))
-        for call, answer in zip(calls, found, strict=True):
+    async def _take_all(self, calls: Sequence[Call]) -> Sequence[Any]:
+        """Return the answer of each call, or its UnavailableError. Raises UnavailableError if it is that of all."""
+        if len(calls) == 1:
+            return [await self.call(calls[0])]
+        answers: list[Any] = []
+        for call, answer in zip(calls, await self._run_all(calls), strict=True):
+            if isinstance(answer, NoScriptError):
+                answers.append(await self.call(call))
+            elif isinstance(answer, ValkeyError):
+                self._note(f"{type(answer).__name__}: {answer}")
+                answers.append(UnavailableError(str(answer)))
+            else:
+                answers.append(answer)
+        return answers
+
+    async def _settle_all(self, calls: Sequence[Call]) -> None:
+        """Settle in one round trip. Raises UnavailableError if one of the calls is worth another try."""
+        for call, answer in zip(calls, await self._run_all(calls), strict=True):
             if isinstance(answer, NoScriptError):
                 await self.call(call)
             elif isinstance(answer, _PASSING):
                 self._note(f"{type(answer).__name__}: {answer}")
                 raise UnavailableError(str(answer))
+
+    async def _run_all(self, calls: Sequence[Call]) -> Sequence[Any]:
+        """Run scripts in one round trip, and return their answers or errors. Raises UnavailableError."""
+        pipeline = self._client.pipeline(transaction=False)
+        for script, keys, values in calls:
+            pipeline.evalsha(script.sha, len(keys), *keys, *values)
+        found: Sequence[Any] = await self._answered(lambda: pipeline.execute(raise_on_error=False))
+        return found
 
     async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
         """Return an answer of Valkey, and note whether there is one. Raises UnavailableError, NoScriptError."""
