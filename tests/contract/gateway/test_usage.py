@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpx
 from tests.support.builders.bundles import bundle, route, target
-from tests.support.processes.forked import ForkedGateway, Life
+from tests.support.processes.lives import KilledGateway, Life
 from tests.support.processes.lone_gateway import LoneGateway
 from tests.support.processes.waiting import until
 
@@ -138,7 +138,7 @@ class Traffic:
 
 def test_over_fifty_kills_each_request_is_one_event(scripted: Scripted) -> None:
     traffic = Traffic(seed=50)
-    with events_sink() as sink, ForkedGateway(configuration(scripted), usage_sink=sink.url) as gateway:
+    with events_sink() as sink, KilledGateway(configuration(scripted), usage_sink=sink.url) as gateway:
         for number in range(KILLS):
             # Every so often the server is away, or takes events and its acknowledgement is lost.
             sink.away, sink.mute = number % 5 == 1, number % 5 == 3
@@ -160,7 +160,7 @@ def test_over_fifty_kills_each_request_is_one_event(scripted: Scripted) -> None:
 
 def test_over_kills_a_file_has_each_request_once(scripted: Scripted, tmp_path: Path) -> None:
     traffic, sink = Traffic(seed=8), tmp_path / "events.jsonl"
-    with ForkedGateway(configuration(scripted), usage_sink=f"file://{sink}") as gateway:
+    with KilledGateway(configuration(scripted), usage_sink=f"file://{sink}") as gateway:
         for _ in range(KILLS // 5):
             with gateway.life() as life:
                 traffic.until_killed(life)

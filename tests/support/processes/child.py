@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from tests.support.processes.waiting import PATIENCE, until
 
@@ -22,6 +22,29 @@ GRACE: Final = 10.0
 def python(module: str, *arguments: str) -> list[str]:
     """Return the argument list that runs a module with this interpreter."""
     return [sys.executable, "-m", module, *arguments]
+
+
+class Child(Protocol):
+    """What is used of a child, as ``subprocess.Popen`` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status when it has ended. Raises TimeoutExpired."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
 
 
 class Process:
@@ -41,13 +64,13 @@ class Process:
             self._scratch = tempfile.TemporaryDirectory(prefix="process-")
             log = Path(self._scratch.name) / "log"
         self.log = log
+        self.log.touch()
+        self._child = self._start({**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})})
+
+    def _start(self, environment: Mapping[str, str]) -> Child:
         with self.log.open("ab") as output, _heeding_hangups():
-            self._child = subprocess.Popen(
-                self.arguments,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            return subprocess.Popen(
+                self.arguments, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
 
     def __enter__(self) -> Self:

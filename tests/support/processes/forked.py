@@ -1,91 +1,86 @@
-"""A gateway that is started and killed dozens of times in one run folder, as the container of a pod is.
+"""Children of one process that has imported the proxy's modules, LiteLLM among them: imports are most of a start.
 
-Each life is a process of its own, forked from one that has the modules: importing them takes most of a start.
+Each is forked, runs the main function of its module, and has nothing of the others. How a process starts by itself is
+for the tests of its start, with ``Process``.
 """
 
-import json
 import multiprocessing
 import os
-import shutil
+import signal
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from tests.support.processes.waiting import until
+from tests.support.processes.child import Child, Process, python
 
-from claude_gateway.contract import folder
-from claude_gateway.contract.bundle import Bundle
-from claude_gateway.names import BUNDLE_DIR
-
-_MODULE: Final = "claude_gateway_proxy.gateway.__main__"
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.support.processes.imported"])
 
 
-class Life:
-    """One process, from its start until it is killed."""
+def started(
+    module: str, *, settings: Mapping[str, str], environment: Mapping[str, str] | None = None, log: Path
+) -> Process:
+    """Start a module of the proxy, such as ``claude_gateway_proxy.gateway``.
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._log = log
-        self._process = _CONTEXT.Process(target=_run, args=(dict(environment), str(log)))
-        self._process.start()
-        self.url = f"http://{until(self._address, what='a gateway that listens')}"
+    It is forked, unless it has an ``environment`` beside our settings, of which libraries read parts when they are
+    imported.
+    """
+    if environment:
+        return Process(python(module), environment={**settings, **environment}, log=log)
+    return ForkedProcess(module, environment=settings, log=log)
+
+
+class ForkedProcess(Process):
+    """A running module of the proxy, and what it printed."""
+
+    def __init__(self, module: str, *, environment: Mapping[str, str], log: Path | None = None) -> None:
+        self._module = module
+        super().__init__(python(module), environment=environment, log=log)
+
+    def _start(self, environment: Mapping[str, str]) -> Child:
+        process = _CONTEXT.Process(target=_run, args=(self._module, dict(environment), str(self.log)))
+        process.start()
+        return _Forked(process)
+
+
+class _Forked:
+    """The child, as ``subprocess.Popen`` shows one."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        assert process.pid is not None
+        self.pid: Final = process.pid
+        self._process = process
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        returncode = self.poll()
+        if returncode is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0)
+        return returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill it, with SIGKILL."""
-        self._process.kill()
-        self._process.join()
-
-    def close(self) -> None:
-        """End it with SIGTERM, unless it has ended."""
-        self._process.terminate()
-        self._process.join()
-        self._process.close()
-
-    def _address(self) -> str:
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        assert self._process.is_alive(), lines
-        return next((str(line["address"]) for line in found if line["event"] == "listening"), "")
+        self.send_signal(signal.SIGKILL)
 
 
-class ForkedGateway:
-    """A context manager; settings are given without their prefix (``max_body_bytes=2048``)."""
-
-    def __init__(self, bundle: Bundle, **settings: object) -> None:
-        # Not pytest's folder: the path of a Unix socket may have 107 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="cgw-"))
-        (self.folder / BUNDLE_DIR).mkdir(mode=0o700)
-        folder.write(self.folder / BUNDLE_DIR, bundle)
-        given = {"run_dir": self.folder, "listen": "127.0.0.1:0", **settings}
-        self._environment = {f"CLAUDE_GATEWAY_{name.upper()}": str(value) for name, value in given.items()}
-        self._lives = 0
-        _CONTEXT.set_forkserver_preload([_MODULE])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        shutil.rmtree(self.folder)
-
-    @contextmanager
-    def life(self) -> Iterator[Life]:
-        """Start it, and end it with the block."""
-        self._lives += 1
-        life = Life(self._environment, self.folder / f"{self._lives}.log")
-        try:
-            yield life
-        finally:
-            life.close()
-
-
-def _run(environment: Mapping[str, str], log: str) -> None:
-    """The child: the gateway's own main function, with its output in a file."""
+def _run(module: str, environment: Mapping[str, str], log: str) -> None:
+    """The child: its environment and its output, then the module's own main function."""
+    os.environ.clear()
     os.environ.update(environment)
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(fd, sys.stdout.fileno())
-    os.dup2(fd, sys.stderr.fileno())
-    sys.exit(sys.modules[_MODULE].main())
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(output, stream.fileno())
+    sys.exit(import_module(f"{module}.__main__").main())

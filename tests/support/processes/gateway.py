@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.request import urlopen
 
 import yaml
 from tests.support.builders import scan
-from tests.support.processes.child import Process, python
+from tests.support.processes.forked import started
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
@@ -27,6 +27,9 @@ from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 from claude_gateway.plan.decide import decide
 from claude_gateway.plan.problem import Severity
 from claude_gateway.plan.world import Settings, read
+
+if TYPE_CHECKING:
+    from tests.support.processes.child import Process
 
 Manifest = Mapping[str, Any]
 
@@ -87,12 +90,12 @@ class System:
         self.url = ""
         self._claude_code = claude_code
         self._agent_url = ""
-        self._environment = {
+        self._environment = environment
+        self._settings = {
             "CLAUDE_GATEWAY_RUN_DIR": str(self.folder / "run"),
             "CLAUDE_GATEWAY_SOURCE_DIR": str(self.folder / "source"),
             "CLAUDE_GATEWAY_LISTEN": "127.0.0.1:0",
             "CLAUDE_GATEWAY_METRICS_LISTEN": "127.0.0.1:0",
-            **(environment or {}),
         }
         self.processes: dict[str, Process] = {}
 
@@ -111,9 +114,12 @@ class System:
 
     def _start(self) -> None:
         for name in ("agent", "litellm", "gateway"):
-            arguments = python(f"claude_gateway_proxy.{name}")
-            log = self.folder / f"{name}.log"
-            self.processes[name] = Process(arguments, environment=self._environment, log=log)
+            self.processes[name] = started(
+                f"claude_gateway_proxy.{name}",
+                settings=self._settings,
+                environment=self._environment,
+                log=self.folder / f"{name}.log",
+            )
         self._agent_url = f"http://{self.processes['agent'].listening()}"
         self.url = f"http://{self.processes['gateway'].listening()}"
 

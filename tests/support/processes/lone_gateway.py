@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.support.processes.child import Process, python
+from tests.support.processes.forked import ForkedProcess
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
@@ -49,8 +49,8 @@ class LoneGateway:
             folder.write(self.bundle_dir, bundle)
         given = {"run_dir": self.folder, "listen": "127.0.0.1:0", "tls_listen": "127.0.0.1:0", **settings}
         self.environment = {f"CLAUDE_GATEWAY_{name.upper()}": str(value) for name, value in given.items()}
-        self.process = Process(
-            python("claude_gateway_proxy.gateway"), environment=self.environment, log=self.folder / "gateway.log"
+        self.process = ForkedProcess(
+            "claude_gateway_proxy.gateway", environment=self.environment, log=self.folder / "gateway.log"
         )
         self.address = ""
 

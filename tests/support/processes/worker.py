@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
-from tests.support.processes.child import Process, python
+from tests.support.processes.forked import started
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract import folder
@@ -61,12 +61,13 @@ class Worker:
         # Not pytest's folder: the path of a Unix socket may have 107 bytes.
         self.run_dir = Path(tempfile.mkdtemp(prefix="cgw-worker-"))
         self.socket = self.run_dir / LITELLM_SOCKET
-        self._environment = {"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir), **(environment or {})}
+        self._environment = environment
         self.http = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://w", timeout=60)
 
     def __enter__(self) -> Self:
-        self.process = Process(
-            python("claude_gateway_proxy.litellm"),
+        self.process = started(
+            "claude_gateway_proxy.litellm",
+            settings={"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir)},
             environment=self._environment,
             log=self.run_dir / "worker.log",
         )
