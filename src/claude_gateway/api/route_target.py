@@ -151,7 +151,8 @@ class RouteTarget(Spec):
         description=(
             "Whether a `provider/*` target gets the model name exactly as the client sent it, and its answers keep the "
             "name that the server gives the model, for servers whose own names begin with a provider, such as "
-            "`openai/gpt-oss-20b`, and for answers that are to be the server's byte for byte. Default: `false`."
+            "`openai/gpt-oss-20b`, and for requests and answers that are to stay byte for byte: no stream is asked for "
+            "token counts that the client did not request. Default: `false`."
         ),
     )
     formats: Annotated[tuple[FormatName, ...], Items("format", most=6, unique=True)] | None = Field(

@@ -21,7 +21,8 @@ class Answer(msgspec.Struct, frozen=True):
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
     the request was sent with. ``pour`` is set where what it hands on are the bytes of ``read``. ``grown`` is how
-    many bytes longer than the upstream's a whole answer is, None where only its end will show.
+    many bytes longer than the upstream's a whole answer is, None where only its end will show. ``hides_counts``: the
+    client did not request the token counts that the stream ends with.
     """
 
     target: Target
@@ -36,3 +37,4 @@ class Answer(msgspec.Struct, frozen=True):
     mask: Mask = NOTHING
     pour: Pour | None = None
     grown: int | None = 0
+    hides_counts: bool = False

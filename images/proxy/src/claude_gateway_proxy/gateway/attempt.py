@@ -173,6 +173,7 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
         plain=plain,
         mask=sending.mask,
         pour=pour,
+        hides_counts=sending.hides_counts and events and plain,
     )
 
 

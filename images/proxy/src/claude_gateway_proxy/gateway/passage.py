@@ -16,6 +16,7 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.gateway.wire import usage
 from claude_gateway_proxy.gateway.wire.error_events import ErrorEvents
 from claude_gateway_proxy.gateway.wire.sse import Boundary
+from claude_gateway_proxy.gateway.wire.stream_counts import HiddenCounts
 from claude_gateway_runtime.asgi import Outgoing, Send
 
 _OPENING: Final = 10
@@ -28,6 +29,7 @@ class Passage:
     __slots__ = (
         "_answer",
         "_boundary",
+        "_counts",
         "_deadline",
         "_ended",
         "_errors",
@@ -58,6 +60,7 @@ class Passage:
             record, events=answer.events, searches=answer.events and record.format is Format.RESPONSES
         )
         self._errors = ErrorEvents(answer.mask)
+        self._counts = HiddenCounts() if answer.hides_counts else None
 
     @property
     def failed(self) -> bool:
@@ -109,7 +112,7 @@ class Passage:
         self._ended = True
         self._deadline.pause()  # no more pings
         await self._pings.settled()
-        rest = self._errors.rest()
+        rest = self._rest()
         self._record.bytes_out += len(rest)
         await self._send({"type": "http.response.body", "body": rest, "more_body": False})
 
@@ -131,9 +134,16 @@ class Passage:
         """Return what the client may see of a piece."""
         if self._answer.plain:
             self._meter.look(chunk)
+            if self._counts is not None:
+                chunk = self._counts.feed(chunk)
             if self._answer.mask:
                 return self._errors.feed(chunk, failed=self._meter.failed)
         return chunk
+
+    def _rest(self) -> bytes:
+        """Return what the client may see of what was held back."""
+        held = b"" if self._counts is None else self._counts.rest()
+        return self._errors.feed(held, failed=self._meter.failed) + self._errors.rest()
 
     def _count(self) -> None:
         """Read what passed for its usage."""

@@ -48,12 +48,14 @@ class Sending(msgspec.Struct, frozen=True):
 
     ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError where
     no answer came. ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent
-    with, once ``response`` was awaited.
+    with, once ``response`` was awaited. ``hides_counts``: the request is for the token counts
+    of a stream too, which the client did not request.
     """
 
     response: Awaitable[Response]
     wire: Wire
     mask: Mask
+    hides_counts: bool = False
 
 
 class Lane(Protocol):

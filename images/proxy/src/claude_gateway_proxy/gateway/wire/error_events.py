@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
+from claude_gateway_proxy.gateway.wire.whole_events import WholeEvents
 from claude_gateway_proxy.masking import Mask
 
 _LIMIT: Final = 64 * 1024
@@ -30,13 +30,11 @@ class ErrorEvents:
     A key may come in two pieces. Before an error, whole keys are covered where a piece has one.
     """
 
-    __slots__ = ("_held", "_mask", "_seen", "_size", "_tail")
+    __slots__ = ("_events", "_mask", "_seen")
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._held: list[bytes] = []
-        self._size = 0
-        self._tail = b""
+        self._events = WholeEvents(_LIMIT)
         self._seen = False
 
     def feed(self, chunk: bytes, *, failed: bool) -> bytes:
@@ -45,28 +43,11 @@ class ErrorEvents:
             if not failed and not reports_error(chunk):
                 return self._mask.cover(chunk)
             self._seen = True
-        # What is held has no end in it: only its last bytes may begin one. A stream may come in very small pieces.
-        window = self._tail + chunk
-        end = max((found.end() for found in END.finditer(window)), default=0) - len(self._tail)
-        if (len(chunk) - end if end > 0 else self._size + len(chunk)) > _LIMIT:
-            end = len(chunk)
-        if end <= 0:
-            self._hold(chunk, window)
-            return b""
-        data = b"".join((*self._held, chunk[:end]))
-        self._held, self._size = [], 0
-        self._hold(chunk[end:], chunk[end:])
-        return self._mask.events(data)
+        return self._mask.events(data) if (data := self._events.feed(chunk)) else b""
 
     def rest(self) -> bytes:
         """Return what is left at the end of the stream."""
-        held, self._held = b"".join(self._held), []
-        return self._mask.events(held)
-
-    def _hold(self, piece: bytes, window: bytes) -> None:
-        self._held.append(piece)
-        self._size += len(piece)
-        self._tail = window[-END_BYTES:]
+        return self._mask.events(self._events.rest())
 
 
 class ErrorLines:

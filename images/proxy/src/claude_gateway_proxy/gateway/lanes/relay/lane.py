@@ -7,6 +7,7 @@ from claude_gateway.contract.target import CLAUDE_WIRES, Format, Target
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.lanes.relay.counts import Counts
 from claude_gateway_proxy.gateway.lanes.relay.embeddings import in_base64, wants_base64
 from claude_gateway_proxy.gateway.lanes.relay.request import request
 from claude_gateway_proxy.gateway.lanes.relay.signatures import signed
@@ -26,11 +27,13 @@ class RelayLane:
     def __init__(self, dispatch: Dispatch) -> None:
         """Send through ``dispatch``, and close it at the end."""
         self._dispatch = dispatch
+        self._counts = Counts()
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         """Prepare the request to the target's endpoint."""
         to = self._dispatch.endpoint(call, target, call.format)
-        prepared = request(call, target, to)
+        counts = self._counts.changes(call, target, wire=to.wire)
+        prepared = request(call, target, to, further=counts)
         mask = Mask() if to.identified else to.mask
 
         def send(prepared: Request) -> Awaitable[HttpAnswer]:
@@ -46,9 +49,11 @@ class RelayLane:
         response: Awaitable[Response] = send(prepared)
         if to.wire in CLAUDE_WIRES:
             response = signed(response, call=call, again=again)
+        if counts:
+            response = self._counts.answered(response, call=call, target=target, again=lambda: again({}))
         if call.format is Format.EMBEDDINGS and wants_base64(call.body):
             response = in_base64(response)
-        return Sending(response, wire=to.wire, mask=mask)
+        return Sending(response, wire=to.wire, mask=mask, hides_counts=bool(counts))
 
     async def close(self) -> None:
         """Start no new fetch of an identity."""

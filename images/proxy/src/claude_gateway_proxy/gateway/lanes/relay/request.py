@@ -23,7 +23,7 @@ from claude_gateway_runtime.asgi import Headers
 def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None = None) -> Request:
     """Build the request for a target's endpoint: the client's bytes, spliced only where the target needs it.
 
-    ``further`` are changes of the body after which a target takes what it refused.
+    ``further`` are changes of the body that the lane makes, such as without what a target refused.
     """
     model = model_at(target, call.asked_of(target))
     headers = call.headers
@@ -32,7 +32,7 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
     changes: Changes = {**route_changes(target, format=call.format, facts=call.facts)}
     if to.wire in CLAUDE_WIRES:
         changes |= without_foreign_thinking(call.body)
-        changes |= further or {}
+    changes |= further or {}
     if call.wire is not to.wire:
         frame = reframed(call.facts, headers, to=to.wire, format=call.format, model=model)
         changes, headers = frame.changes | changes, frame.headers

@@ -8,11 +8,10 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.body.foreign import without_thinking
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.lanes.relay.refusals import refusal
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.wire.reframe import Changes
 
@@ -30,14 +29,9 @@ async def signed(
     found = await response
     if found.status != 400 or b"thinking" not in call.raw or found.header(b"content-encoding"):
         return found
-    body = bytearray()
-    try:
-        while len(body) < ERROR_MOST and (piece := await found.read()):
-            body += piece
-    finally:
-        found.close()
+    body, refused = await refusal(found)
     changes = without_thinking(call.body) if _REFUSED.search(body) else {}
     if not changes:
-        return Whole(bytes(body), status=found.status, headers=found.headers)
+        return refused
     call.record.repairs.append(("signatures", "refused"))
     return await again(changes)
