@@ -55,19 +55,24 @@ def bundle(*targets: Target, egress: Egress = LOOPBACK, secrets: Mapping[str, by
 
 
 class Worker:
-    """A running worker; a context manager. ``environment`` is added to this process's own."""
+    """A running worker; a context manager. ``environment`` is added to this process's own.
 
-    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
+    ``forked``: it is forked also with an environment, which libraries then cannot read when they are imported.
+    """
+
+    def __init__(self, *, environment: Mapping[str, str] | None = None, forked: bool = False) -> None:
         # Not pytest's folder: the path of a Unix socket may have 107 bytes.
         self.run_dir = Path(tempfile.mkdtemp(prefix="cgw-worker-"))
         self.socket = self.run_dir / LITELLM_SOCKET
-        self._environment = environment
+        settings = {"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir)}
+        self._settings = {**settings, **(environment or {})} if forked else settings
+        self._environment = None if forked else environment
         self.http = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://w", timeout=60)
 
     def __enter__(self) -> Self:
         self.process = started(
             "claude_gateway_proxy.litellm",
-            settings={"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir)},
+            settings=self._settings,
             environment=self._environment,
             log=self.run_dir / "worker.log",
         )

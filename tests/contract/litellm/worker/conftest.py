@@ -24,9 +24,12 @@ def upstream() -> Iterator[Scripted]:
 
 
 @pytest.fixture(scope="module")
-def worker(upstream: Scripted) -> Iterator[Worker]:
-    """A worker with one target per provider, all at the scripted upstream."""
-    with Worker(environment=ENVIRONMENT) as running:
+def worker(request: pytest.FixtureRequest, upstream: Scripted) -> Iterator[Worker]:
+    """A worker with one target per provider, all at the scripted upstream.
+
+    A module with ``IMPORTS = True`` gets one that imports LiteLLM in the environment.
+    """
+    with Worker(environment=ENVIRONMENT, forked=not getattr(request.module, "IMPORTS", False)) as running:
         running.apply(
             bundle(
                 deployment("vllm", "hosted_vllm/m", api_base=upstream.openai_url),

@@ -22,6 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
 UNSERVED = {("/v1/messages/count_tokens", target) for target in ("vllm", "openai", "mistral")}
 UNSERVED.add(("/v1/embeddings", "anthropic"))
 CANARY = "canary-of-the-client"
+IMPORTS = True
 
 
 @pytest.fixture(scope="module")
