@@ -1,4 +1,4 @@
-"""The brain: decides from what users wrote what the data plane does.
+"""Decides what the data plane does, from the objects that users wrote.
 
 ``read`` turns manifests into a World, ``decide`` turns a World into a Plan. Both are pure and total: mistakes in the
 input are returned as Problems and never raised.

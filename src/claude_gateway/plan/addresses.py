@@ -35,7 +35,7 @@ def refusal(base_url: str, egress: Egress) -> str | None:
 def normal(base_url: str, wire: Wire | None) -> str:
     """Return a base URL in the form that the bundle holds.
 
-    That is without a slash at the end and, for Claude wires, without ``/v1``, as the Anthropic SDK expects it.
+    It has no slash at the end and, for Claude wires, no ``/v1``, as the Anthropic SDK expects.
     """
     trimmed = base_url.rstrip("/")
     return trimmed.removesuffix("/v1").rstrip("/") if wire in CLAUDE_WIRES else trimmed

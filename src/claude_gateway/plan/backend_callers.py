@@ -1,4 +1,4 @@
-"""Programs outside of the gateway that may ask the Claude Code backend directly: each key opens exactly one login."""
+"""Programs outside the gateway that may call the Claude Code backend directly; each key gives access to one login."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from claude_gateway.plan.secret import find
 from claude_gateway.plan.world import World
 
 SHORTEST_KEY: Final = 32
-"""Minimum number of characters of a caller's key: it opens a person's login, without any other check."""
+"""Minimum length of a caller's key: the key alone gives access to a person's login."""
 KEY: Final = "key"
 """The key of the Secret that holds a caller's key."""
 _AT: Final = "spec.subscription.caller.secretName"
@@ -40,7 +40,7 @@ class BackendCallers:
 def resolve(world: World, keys: Mapping[ObjectRef, Key], *, clients: Collection[str]) -> BackendCallers:
     """Find the key of each caller whose credential can be used; ``clients`` are the hashes of the gateway's own keys.
 
-    A caller with a Problem is left out; its credential serves the gateway all the same.
+    A caller with a Problem is left out; the gateway can still use its credential.
     """
     logins: dict[str, tuple[str, bytes]] = {}
     wanted: list[ObjectRef] = []

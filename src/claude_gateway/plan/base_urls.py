@@ -27,7 +27,7 @@ _V1: Final = frozenset({"openai", "hosted_vllm"})
 
 
 def warnings(world: World) -> Iterator[Problem]:
-    """Yield a warning for each base URL that ends in an endpoint, or that lacks ``/v1`` where servers have it."""
+    """Yield a warning for each base URL that ends in an endpoint, or that has no ``/v1`` where servers need it."""
     for route in world.routes:
         for placed in route.spec.all_targets if route.spec is not None else ():
             target = placed.target

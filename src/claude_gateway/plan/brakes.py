@@ -1,4 +1,4 @@
-"""The brake of a client, from what its object says."""
+"""The brake of a client, as its GatewayClient configures it."""
 
 from claude_gateway.api import brake as api
 from claude_gateway.contract.brake import Brake, BrakeLimits
@@ -6,7 +6,7 @@ from claude_gateway.contract.money import parse
 
 
 def of(written: api.Brake | None) -> Brake | None:
-    """Return a client's brake; None where its object has none."""
+    """Return a client's brake; None if the GatewayClient sets none."""
     if written is None:
         return None
     return Brake(

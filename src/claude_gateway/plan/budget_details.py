@@ -34,7 +34,7 @@ class BudgetDetails:
 
     @property
     def nanodollars(self) -> int | None:
-        """What was spent, in billionths of a dollar; None if somebody else wrote no amount there."""
+        """What was spent, in billionths of a dollar; None if the field does not hold an amount."""
         try:
             return nanodollars(Decimal(self.spent))
         except (InvalidOperation, ValueError, OverflowError):
@@ -46,7 +46,7 @@ class BudgetDetails:
 
 
 def read_budget(raw: object) -> BudgetDetails | None:
-    """Read the details from a status; None if they are not there as a release writes them."""
+    """Read the details from a status; None if they are missing or not in the form that a release writes."""
     if not isinstance(raw, Mapping):
         return None
     percent = raw.get("usedPercent")

@@ -60,7 +60,7 @@ def known(world: World) -> dict[str, Spending]:
 
 
 def states(item: Item[Any], spending: Mapping[str, Spending], now: datetime) -> dict[ConditionType, ConditionState]:
-    """Return the condition of a Budget that is spent; none of another."""
+    """Return the condition of a Budget that is spent; no condition for any other Budget."""
     found = spending.get(f"{item.ref.namespace}/{item.ref.name}")
     if not isinstance(item.spec, BudgetSpec) or found is None or found.window.ends_at <= now.timestamp():
         return {}
@@ -78,7 +78,7 @@ def states(item: Item[Any], spending: Mapping[str, Spending], now: datetime) -> 
 
 
 def wake_at(world: World, now: datetime) -> datetime | None:
-    """Return when a status is to be written that is not yet: at the end of a window, or of ``EVERY``."""
+    """Return when the next status update is due: at the end of the window, or after ``EVERY``."""
     ends = [datetime.fromtimestamp(found.window.ends_at, UTC) for found in world.spending.values()]
     later = [end for end in ends if end > now]
     return min([*later, now + EVERY]) if later else None

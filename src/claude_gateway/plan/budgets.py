@@ -112,7 +112,7 @@ def _budget(
 
 
 def _room(ref: ObjectRef, field: str, names: Sequence[str], counted: Counter[_Counted]) -> tuple[str, ...]:
-    """Return those of the names that few enough older Budgets of the namespace name, too, and count this Budget."""
+    """Return the names that not too many older Budgets of the namespace list, and count this Budget for them."""
     kept = tuple(name for name in names if counted[ref.namespace, field, name] < MOST_OF_ONE)
     counted.update((ref.namespace, field, name) for name in set(kept))
     return kept
@@ -124,14 +124,14 @@ def _too_many(ref: ObjectRef, field: str, names: Sequence[str], kept: Sequence[s
     message = (
         f"{MOST_OF_ONE} older Budgets of this namespace name `{left[0]}`{others}, too; this one does not pay for it"
     )
-    fix = "Remove the name here, or from an older Budget: each request asks all Budgets that pay for it."
+    fix = "Remove the name here, or from an older Budget: each request is checked against all Budgets that pay for it."
     return _error(ref, f"spec.{field}", Reason.TOO_MANY_BUDGETS, message, fix)
 
 
 def _parents(
     specs: Mapping[ObjectRef, BudgetSpec], written: frozenset[ObjectRef]
 ) -> tuple[dict[ObjectRef, ObjectRef | None], list[Problem]]:
-    """Return the usable parent of each budget, so that every line of parents ends and is short enough."""
+    """Return the usable parent of each budget, so that every chain of parents ends and is short enough."""
     parents: dict[ObjectRef, ObjectRef | None] = {}
     problems: list[Problem] = []
     for ref, spec in specs.items():
@@ -151,7 +151,7 @@ def _parents(
 
 
 def _circles(parents: Mapping[ObjectRef, ObjectRef | None]) -> list[list[ObjectRef]]:
-    """Return the lines of parents that lead back to where they begin."""
+    """Return the chains of parents that form a circle."""
     circles: list[list[ObjectRef]] = []
     seen: set[ObjectRef] = set()
     for start in parents:
@@ -168,7 +168,7 @@ def _circles(parents: Mapping[ObjectRef, ObjectRef | None]) -> list[list[ObjectR
 
 
 def _shorten(parents: dict[ObjectRef, ObjectRef | None]) -> Iterator[Problem]:
-    """Cut lines of parents that are too long; the budget that is one too many counts without its parent."""
+    """Cut chains of parents that are too long: the budget at the limit counts without its parent."""
     lengths: dict[ObjectRef, int] = {}
     for start in parents:
         line: list[ObjectRef] = []
@@ -181,8 +181,8 @@ def _shorten(parents: dict[ObjectRef, ObjectRef | None]) -> Iterator[Problem]:
             lengths[each] = 1 if parent is None else lengths[parent] + 1
             if lengths[each] > LONGEST_CHAIN:
                 parents[each], lengths[each] = None, 1
-                message = f"more than {LONGEST_CHAIN} Budgets are in one line of parents"
-                fix = "Remove `parent`, or a Budget above this one. Until then, it counts without a parent."
+                message = f"more than {LONGEST_CHAIN} Budgets are in one chain of parents"
+                fix = "Remove `parent`, or a Budget above this one. Until then, this Budget counts without a parent."
                 yield _error(each, "spec.parent", Reason.PARENTS_INVALID, message, fix)
 
 
@@ -227,13 +227,13 @@ def _nobody(ref: ObjectRef, spec: BudgetSpec, known: _Known, *, parent: bool) ->
         yield _warning(ref, "spec", Reason.NOBODY_COVERED, "the Budget pays for nobody's requests", fix)
     everywhere = ref.namespace == known.release
     if known.tokens if everywhere else ref.namespace in known.tokens:
-        # What tokens say is known only when they come.
+        # The claims of tokens are known only when a request brings them.
         return
     teams = frozenset().union(*known.teams.values()) if everywhere else known.teams.get(ref.namespace, frozenset())
     for number, team in enumerate(spec.teams or ()):
         if team not in teams:
             message = f"no key of a client is one of the team `{team}`, and no client identifies itself with tokens"
-            fix = "Correct the name, or set `team` of the keys of its people."
+            fix = "Correct the name, or set `team` on the keys of its members."
             yield _warning(ref, f"spec.teams[{number}]", Reason.NOBODY_COVERED, message, fix)
     if spec.groups:
         message = "only signed tokens have groups, and no client identifies itself with them"

@@ -1,4 +1,4 @@
-"""A target's capabilities: its wire, the formats that it speaks by itself, and how LiteLLM translates the others."""
+"""A target's capabilities: its wire, the formats that it supports itself, and how LiteLLM translates the others."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _POSSIBLE: Final[Mapping[Wire, tuple[Format, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """A target's wire and formats, none where LiteLLM does all; ``base_url`` is set wherever ``wire`` is."""
+    """A target's wire and formats, both empty if LiteLLM handles every format; ``base_url`` is set if ``wire`` is."""
 
     wire: Wire | None
     formats: tuple[Format, ...]
@@ -54,8 +54,8 @@ def _by_provider(target: RouteTarget, key: Key | None) -> Capabilities:
 def _in_cloud(provider: str, model: str, written: tuple[Format, ...], *, key: Key, place: Aws | Google) -> Capabilities:
     """The capabilities of a model in a cloud; written formats say that it is Claude.
 
-    The address is always written down: at Bedrock LiteLLM would make one of what the model's name says, and at Vertex
-    go to another location where a model is not in this one.
+    The address is always explicit: LiteLLM would derive a Bedrock address from the model's name, and would use another
+    Vertex location for a model that this one does not have.
     """
     row = PROVIDERS[provider]
     wire = row.wire if written else clouds.claude_wire(provider, model)
@@ -67,7 +67,7 @@ def _in_cloud(provider: str, model: str, written: tuple[Format, ...], *, key: Ke
 
 
 def problem(provider: str, formats: Iterable[str], *, owner: ObjectRef, at: str) -> Problem | None:
-    """What is wrong with the formats that are written for a target of a provider that is known, if anything."""
+    """Return what is wrong with the formats that a target of a known provider sets, if anything."""
     wire = PROVIDERS[provider].wire
     if wire is None:
         message = f"requests to `{provider}` are always translated"

@@ -57,8 +57,8 @@ _TOO_MUCH: Final = 1.05
 class Content:
     """What a bundle should hold: ``keys`` says whose each client key is, by its SHA-256.
 
-    ``secrets`` are the values of all credentials and of HS256 by entry, also of those that nobody uses; ``namespace``
-    is the release's.
+    ``secrets`` are the values of all credentials and HS256 secrets by entry, including unused ones; ``namespace`` is
+    the release's.
     """
 
     namespace: str
@@ -162,7 +162,7 @@ def _rendered(content: Content, *, view: bool) -> tuple[Policy, Bundle]:
 
 
 def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_Piece]]:
-    """Return the objects of each namespace, the oldest first; of one age, budgets, then clients, then routes."""
+    """Return the objects of each namespace, oldest first; at the same age, budgets come before clients and routes."""
     rows: dict[str, list[str]] = {}
     for digest, holder in content.keys.items():
         rows.setdefault(holder.client, []).append(f"{client_keys.row(digest, holder)},")
@@ -188,7 +188,7 @@ def _pieces(content: Content, ages: Mapping[ObjectRef, Age]) -> dict[str, list[_
 
 def _costs(pieces: Mapping[str, Sequence[_Piece]], secrets: Mapping[str, bytes]) -> dict[str, list[_Cost]]:
     """Return, for each object of each namespace, the cost of it and of all older ones of its namespace."""
-    # Namespaces share a stream in the bundle, so what is alike in all of them costs nearly nothing.
+    # Namespaces share a stream in the bundle, so text that is the same in all of them costs nearly nothing.
     samples = [mine[0].document[:_SAMPLE] for mine in pieces.values()]
     dictionary = b"".join(samples)[-_WINDOW:]
     costs: dict[str, list[_Cost]] = {}
@@ -215,7 +215,7 @@ def _sum(one: _Cost, other: _Cost) -> _Cost:
 
 
 def _packed(texts: Iterable[bytes], dictionary: bytes) -> Iterator[float]:
-    """Yield the packed size of each text after those before it, in one pass; texts of a chunk share what it takes."""
+    """Yield the packed size that each text adds, in one pass; each text of a chunk counts by its length."""
     coder = zlib.compressobj(zdict=dictionary)
     for chunk in _chunks(texts):
         size = len(coder.compress(b"".join(chunk))) + len(coder.flush(zlib.Z_SYNC_FLUSH))

@@ -23,7 +23,7 @@ from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.world import World
 
 _Name = tuple[NameKind, str]
-"""A name as the holders of names are looked up: a flood of them costs little."""
+"""A name as the key under which its holders are looked up: cheap even for many names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _foreign(ref: ObjectRef, name: CertificateName, *, at: str) -> Problem | Non
         return None
     _, *path = name.value.removeprefix(SPIFFE).split("/")
     begin = path[:2]
-    # A pattern for the whole trust domain, or for all namespaces of it, has its star among the first two segments.
+    # A pattern for the whole trust domain, or for all its namespaces, has its star in one of the first two segments.
     everybody = begin in ([STAR], [NAMESPACE, STAR])
     if not everybody and (begin[:1] != [NAMESPACE] or begin[1:] == [ref.namespace]):
         return None

@@ -22,12 +22,12 @@ from claude_gateway.plan.secret import is_reference
 from claude_gateway.plan.world import Item
 
 COMPARED: Final = 256
-"""Patterns with which one name is compared at most, so that a flood of patterns stops no edit.
+"""The most patterns that a name is compared with, so that a flood of patterns cannot delay edits.
 
-What is missed here is a message: the gateway compares a name with all of them when a client first sends it.
+Only a message can be missed here: when a client first sends a name, the gateway compares it with all of them.
 """
 PATTERNS: Final = 5000
-"""Patterns of one namespace: the gateway compares a name that it does not know with all that begin like it."""
+"""The most patterns of one namespace: the gateway compares an unknown name with all that begin like it."""
 _STARS: Final = re.compile(r"\*+")
 _LISTED: Final = ("claude", "anthropic")
 _SHOWN: Final = 3
@@ -64,7 +64,7 @@ class Claims:
 
 
 class _Register:
-    """The claims that were settled so far, by name and by pattern."""
+    """The claims settled so far, by name and by pattern."""
 
     def __init__(self, *, several: bool) -> None:
         """Begin without claims; ``several`` says that the routes are in more than one namespace."""
@@ -84,7 +84,7 @@ class _Register:
             self._counts[claim.namespace] += 1
 
     def full(self, claim: Claim) -> bool:
-        """Return whether a claim is a pattern more than its namespace may have."""
+        """Return whether a claim is a pattern beyond the limit of its namespace."""
         return STAR in claim.name and claim.name not in self._named and self._counts[claim.namespace] >= PATTERNS
 
     def add_alias(self, claim: Claim) -> None:
@@ -115,8 +115,8 @@ class _Register:
 def settle(routes: Iterable[Item[ModelRouteSpec]]) -> Claims:
     """Settle all claims: the older route wins; of equal age, the first by namespace and name.
 
-    A route that could not be read keeps only the names that no other route claims. A mistake in it therefore takes no
-    name from another route, and does not let another route's wildcard match its own names.
+    A route that could not be read keeps only the names that no other route claims. So a mistake in it takes no name
+    from another route, and another route's wildcard cannot match its names.
     """
     routes = tuple(routes)
     register = _Register(several=len({route.ref.namespace for route in routes}) > 1)
@@ -167,7 +167,7 @@ def _admits(route: Item[ModelRouteSpec]) -> Namespaces:
 
 
 def _implied(alias: str, route: Item[ModelRouteSpec], admits: Namespaces) -> Claim:
-    """Return the claim on an alias: nobody wrote it, so of equal age every written claim comes first."""
+    """Return the claim on an alias: no user wrote it, so every written claim of the same age comes first."""
     return Claim(alias, route.ref, (route.age[0], _LAST, ""), admits)
 
 
@@ -206,7 +206,7 @@ def _taken(route: Item[ModelRouteSpec], index: int, written: str, holder: Claim)
 
 
 def _contested(holder: ObjectRef, lost: Sequence[tuple[Claim, Claim]]) -> Problem:
-    """Warn the holder of names of which routes in other namespaces claimed some; the list is bounded."""
+    """Warn a route whose names are also claimed by routes in other namespaces; the list is bounded."""
     claimed = ", ".join(f"`{claim.name}` ({claim.route})" for claim, _ in lost[:_SHOWN])
     more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
     return Problem(

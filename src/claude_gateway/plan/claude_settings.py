@@ -9,8 +9,8 @@ from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 def canonical(owner: ObjectRef, text: str | None) -> tuple[str, Problem | None]:
     """Return the settings as one line of JSON with sorted keys; empty, with a Problem, if they are anything else.
 
-    Claude Code computes a checksum of this form, to learn whether its settings are current. Source: the protocol that
-    its own gateway documents at ``GET /protocol``.
+    Claude Code computes a checksum of this form to see whether its settings are current. Source: the protocol that
+    Anthropic's gateway documents at ``GET /protocol``.
     """
     if text is None:
         return "", None
@@ -24,6 +24,6 @@ def canonical(owner: ObjectRef, text: str | None) -> tuple[str, Problem | None]:
 
 
 def _problem(owner: ObjectRef, why: str) -> Problem:
-    """Report settings that cannot be read; the client works without them, so that a comma cuts nobody off."""
+    """Report settings that cannot be read; the client works without them, so that a typing error cuts nobody off."""
     fix = "Write the content of a `managed-settings.json`; until then its people get no settings."
     return Problem(owner, "spec.claudeSettings", Reason.INVALID, why, fix, severity=Severity.WARNING)

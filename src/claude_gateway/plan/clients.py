@@ -1,4 +1,4 @@
-"""Clients that may call the gateway, and what each proves itself with: keys, tokens, certificates."""
+"""Clients that may call the gateway, and the proofs of each: keys, tokens, certificates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Clients:
 
 
 def resolve(world: World, now: datetime) -> Clients:
-    """Resolve the proofs of all clients; what two clients claim belongs to the older one."""
+    """Resolve the proofs of all clients; a proof that two clients claim belongs to the older one."""
     keys = key_holders.resolve(world, now)
     tokens = token_rules.resolve(world)
     accounts = service_accounts.resolve(world)

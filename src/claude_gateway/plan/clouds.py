@@ -1,7 +1,7 @@
-"""Models in clouds: what their ids may look like, which of them are Claude, and where requests for them go.
+"""Models in clouds: valid ids, which of them are Claude, and the addresses for their requests.
 
 LiteLLM takes regions and kinds of endpoints out of ids (``bedrock/<region>/...``, the region in an ARN), and route
-authors write ids; so an id is let pass only where it can mean nothing but a model of the credential's own region.
+authors write ids; so an id is accepted only if it can mean nothing but a model in the credential's own region.
 """
 
 import re
@@ -23,11 +23,11 @@ _ARN: Final = re.compile(
     r"custom-model|custom-model-deployment|default-prompt-router|prompt-router)/(?P<id>[A-Za-z0-9][A-Za-z0-9._:-]*)"
 )
 _NAMELESS: Final = frozenset(("application-inference-profile", "provisioned-model"))
-"""Kinds of ARN that do not say which model they are: teams make them to see what their Claude costs."""
+"""Kinds of ARN that do not name their model: teams create them to see what their use of Claude costs."""
 _BEDROCK_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)+(?::[0-9]+(?::[0-9]+k)?)?")
 _VERTEX_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(?:/[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}")
 _LITELLMS: Final = re.compile(r"(?:converse|invoke)/")
-"""LiteLLM's words for the two ways to call a model of Bedrock: who writes one wants LiteLLM."""
+"""LiteLLM's prefixes for the two ways to call a Bedrock model: a user who writes one wants LiteLLM to make the call."""
 _CLAUDE: Final = re.compile(r"(?:^|[./])anthropic\.claude")
 _SUFFIXES: Final = {
     "cn-": "amazonaws.com.cn",
@@ -37,7 +37,7 @@ _SUFFIXES: Final = {
     "us-isob-": "sc2s.sgov.gov",
     "us-isof-": "csp.hci.ic.gov",
 }
-"""Domains of AWS's regions that are apart from the others, by the beginning of the region."""
+"""Domains of AWS partitions with their own domain, by the prefix of the region."""
 
 
 def refusal(provider: str, model: str, region: str | None) -> str | None:
@@ -54,7 +54,7 @@ def refusal(provider: str, model: str, region: str | None) -> str | None:
 
 
 def claude_wire(provider: str, model: str) -> Wire | None:
-    """The wire of a target whose model is Claude, or the one that the client names; None for all others."""
+    """The wire of a target whose model is Claude, or is named by the client; None for all others."""
     if provider == VERTEX:
         return Wire.VERTEX if model == _ANY or model.startswith("claude") else None
     arn = _ARN.fullmatch(model)
@@ -64,14 +64,14 @@ def claude_wire(provider: str, model: str) -> Wire | None:
 
 
 def needs_bare_address(provider: str, model: str, address: str | None) -> bool:
-    """Whether an address has a path that LiteLLM would take for the whole of the model's."""
+    """Whether an address has a path, which LiteLLM would take for the complete path of the model."""
     if provider != VERTEX or address is None or claude_wire(provider, model) is not None:
         return False
     return urlsplit(address).path != ""
 
 
 def base_url(place: Aws | Google) -> str:
-    """The cloud's own address for a region or location, which were found to be nothing else before."""
+    """The cloud's own address for a region or location, which has been validated before."""
     if isinstance(place, Aws):
         beginnings = (beginning for beginning in _SUFFIXES if place.region.startswith(beginning))
         suffix = _SUFFIXES.get(next(beginnings, ""), "amazonaws.com")

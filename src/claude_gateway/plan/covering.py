@@ -1,7 +1,7 @@
 """Which conditions of rules cover others: whether a request that satisfies one match always satisfies another.
 
-The answer "covered" is certain, the answer "not covered" is not: what headers and bodies have to do with each other is
-not looked into. The gateway's matcher is ``routing/rules.py``.
+The answer "covered" is certain, the answer "not covered" is not: relations between headers and bodies are ignored. The
+gateway's matcher is ``routing/rules.py``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from claude_gateway.contract.route import Match, RequestClass, Thinking
 from claude_gateway.contract.target import Format
 
 _CASES: Final = 64
-"""Cases that are looked at for one rule. A rule that needs more counts as reachable."""
+"""The most cases examined for one rule. A rule that needs more counts as reachable."""
 
 _ALTERNATIVES: Final[dict[str, tuple[Any, ...]]] = {
     "thinking": (Thinking.ENABLED, Thinking.DISABLED),
@@ -50,7 +50,7 @@ def covers(one: Match, other: Match) -> bool:
 
 
 def covered(match: Match, earlier: Sequence[Match]) -> bool:
-    """Return whether every request that satisfies a match satisfies one of the earlier ones, not always the same."""
+    """Return whether every request that satisfies a match also satisfies at least one of the earlier ones."""
     earlier = [one for one in earlier if _covers_part(one, match)]
     used = frozenset(field for one in earlier for field in Match.model_fields if getattr(one, field) not in (None, ()))
     left = [match]
@@ -71,7 +71,7 @@ def covered(match: Match, earlier: Sequence[Match]) -> bool:
 def coverage(matches: tuple[Match, ...]) -> tuple[int | None, ...]:
     """Return for each match the first one before it that covers it, or its own number if only several together do.
 
-    None: a request may be left for it. The answer is kept, because all routes are looked at after each change.
+    None: some requests may reach it. The answer is cached, because every change examines all routes.
     """
     return tuple(_coverage(match, matches[:number]) for number, match in enumerate(matches))
 
@@ -84,7 +84,7 @@ def _coverage(match: Match, earlier: Sequence[Match]) -> int | None:
 
 
 def _covers_part(one: Match, match: Match) -> bool:
-    """Return whether a match may cover a case of another: no case differs from it in these conditions."""
+    """Return whether a match may cover a case of another: the two do not contradict each other in these conditions."""
     return (
         _at_least(one.thinking_budget_at_least, match.thinking_budget_at_least)
         and _at_least(one.input_tokens_at_least, match.input_tokens_at_least)
@@ -93,9 +93,9 @@ def _covers_part(one: Match, match: Match) -> bool:
 
 
 def contradiction(match: Match) -> str | None:
-    """Return which conditions of a match never hold together; None if nothing is known against it.
+    """Return which conditions of a match never hold together; None if no conflict is known.
 
-    A match that no object can have, because its schema forbids it, need not be recognised.
+    A match that the schema forbids need not be recognized.
     """
     if match.subagent is False and match.request_classes == (RequestClass.SUBAGENT,):
         return "`subagent: false` and `requestClasses: [Subagent]`"
@@ -125,7 +125,7 @@ def _at_least(one: int | None, other: int | None) -> bool:
 
 
 def _same(one: bool | None, other: bool | None, *, implied: bool = False) -> bool:
-    """``implied``: another condition says that it is true."""
+    """``implied``: another condition implies that it is true."""
     return one is None or one is other or (one and implied)
 
 

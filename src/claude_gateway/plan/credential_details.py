@@ -14,7 +14,7 @@ _TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """What an upstream said of a credential: when, to what, with which outcome (``ok``, ``rejected``, ...)."""
+    """What an upstream answered about a credential: when, to what, with which outcome (``ok``, ``rejected``, ...)."""
 
     at: str
     outcome: str

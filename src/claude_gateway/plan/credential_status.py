@@ -1,7 +1,7 @@
 """The status of a ClaudeCredential beyond its spec: whether upstreams accept it, when it ends, what is known of it.
 
-Nobody is asked for it: the proxy pods report what upstreams said to requests, and the sign-in service writes what it
-knows about a login into the login's Secret. Of several reports the newest counts.
+No upstream is queried for it: the proxy pods report how upstreams answered requests, and the sign-in service writes
+what it knows about a login into the login's Secret. The newest report counts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,9 +29,9 @@ from claude_gateway.plan.stored_status import timestamp
 from claude_gateway.plan.world import Item, World
 
 SOON_RENEWED: Final = timedelta(days=3)
-"""How long before its end a login that is refreshed is said to end; Claude Code warns its user at the same time."""
+"""How long before the end of a refreshed login its owner is warned; Claude Code warns its user at the same time."""
 SOON: Final = timedelta(days=14)
-"""The same for a token that somebody has to replace by hand."""
+"""The same for a token that has to be replaced by hand."""
 _FRESH: Final = timedelta(minutes=10)
 """An answer that says the same as the one in the status replaces it only after this time."""
 _LONGEST: Final = 256
@@ -79,7 +79,7 @@ def states(found: Known, now: datetime) -> dict[ConditionType, ConditionState]:
 def details(found: Known, before: CredentialDetails | None) -> CredentialDetails | None:
     """Return what the status says beyond conditions, None if nothing is known.
 
-    An answer that says nothing new leaves the one before as it is for a while.
+    An answer that says nothing new replaces the old one only after a while.
     """
     answer, old = found.answer, None if before is None else before.last_answer
     if answer is not None and old is not None and old.outcome == answer.outcome and _recent(old.at, answer.at):
@@ -91,13 +91,13 @@ def details(found: Known, before: CredentialDetails | None) -> CredentialDetails
 def _valid(found: Known) -> ConditionState:
     answer = found.answer
     if answer is None:
-        return ("Unknown", Reason.NOT_USED, "No request used it since it, or the proxy pods, came.")
+        return ("Unknown", Reason.NOT_USED, "No request has used it since it was created, or since the pods started.")
     said = f"{answer.asked}: {answer.answer}".removesuffix(": ")
     if answer.outcome == Outcome.OK:
         return ("True", Reason.VALID, "The upstream accepts it.")
     if answer.outcome == Outcome.REJECTED:
         return ("False", Reason.REJECTED, f"It was rejected. {said}")
-    return ("Unknown", Reason.UNAVAILABLE, f"There was no answer about it. {said}")
+    return ("Unknown", Reason.UNAVAILABLE, f"No upstream has answered about it yet. {said}")
 
 
 def _expiring(found: Known, now: datetime) -> ConditionState:
@@ -135,7 +135,7 @@ def _login_secret(item: Item[ClaudeCredentialSpec], world: World) -> Secret | No
 
 
 def _of_login(secret: Secret, answers: list[LastAnswer]) -> Known:
-    """Put together what the gateway heard and what the sign-in service knows; a refusal to refresh is final."""
+    """Combine what the gateway reports and what the sign-in service knows; a rejected refresh is final."""
     state = parse_state(secret.values.get(STATE_KEY) or b"{}")
     state = state if isinstance(state, LoginState) else LoginState()
     file = parse_credentials(secret.values.get(CREDENTIALS_KEY) or b"")
@@ -176,7 +176,7 @@ def _windows(state: LoginState) -> Iterator[Window]:
 
 
 def _time(seconds: float | None) -> datetime | None:
-    """Return a reported time; None for one that no clock shows."""
+    """Return a reported time; None for one that is not a possible date."""
     if seconds is None or not 0 <= seconds < 253_402_300_800:
         return None
     return datetime.fromtimestamp(seconds, UTC)

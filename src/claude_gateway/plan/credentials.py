@@ -88,7 +88,7 @@ class Credentials:
 
     @property
     def uses_backend(self) -> bool:
-        """Whether a credential is somebody's subscription, so that the data plane asks our own backend."""
+        """Whether a credential is a person's subscription, so that its requests go to our own backend."""
         return any(key.login is not None for key in self.keys.values())
 
 
@@ -216,7 +216,7 @@ def _key(namespace: str, spec: ClaudeCredentialSpec, value: bytes | Login | None
 
 
 def _of_backend(ref: str, login: Login, settings: Settings) -> Key:
-    """Return the key of our own backend, together with the login that answers; ``ref`` names the login's entry."""
+    """Return the key of our own backend, together with the login that it uses; ``ref`` names the login's entry."""
     return Key(
         provider=CLAUDE_CODE,
         base_url=_plain(settings.claude_code_url, Wire.ANTHROPIC),

@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Routes:
-    """The routes of the policy. ``acceptable`` are those that have a name and at least one target with a valid spec."""
+    """The routes of the policy. ``acceptable`` are those that have a name and at least one valid target."""
 
     routes: tuple[Route, ...]
     acceptable: frozenset[ObjectRef]
@@ -171,7 +171,7 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
 
 
 def _mirror(spec: ModelRouteSpec, resolved: Resolved) -> Mirror | None:
-    """Return the candidate of a route that serves at all."""
+    """Return the candidate of a route if it can serve at all."""
     if spec.mirror is None or resolved.mirror is None or not resolved.targets:
         return None
     return Mirror(target=resolved.mirror, percent=spec.mirror.percent)

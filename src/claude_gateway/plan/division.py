@@ -1,11 +1,11 @@
-"""Divides what is left of each budget between the proxy pods, as leases that never add up to more than that.
+"""Divides the rest of each budget between the proxy pods, as leases that never add up to more than the rest.
 
-A lease is the most that a pod may spend in a window, with what it spent before. A pod that is silent may still spend
-its lease, so a lower one counts only once the pod reports it, and the lease of a pod that is gone counts as spent,
-unless the pod reported that it was done. Half of the rest is kept back for pods that need more than their share.
+A lease is the most that a pod may spend in a window, including what it spent before. A silent pod may still spend its
+lease, so a lower lease counts only once the pod reports it, and the lease of a pod that is gone counts as spent unless
+the pod reported that it was done. Half of the rest is kept in reserve for pods that need more than their share.
 
-The clock may be wrong. Windows that seem to be over, or not to have begun although money was spent in them, keep what
-is known of them, so that a clock that jumps and comes back gives out nothing a second time.
+The clock may be wrong. What is known about windows is kept if they only seem to be over, or seem not to have begun
+although money was spent in them. So a clock that jumps forth and back does not hand out money twice.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ from claude_gateway.contract.report import BudgetUse, ProcessReport
 
 _KEPT_BACK: Final = 2
 _HELD: Final = 4
-"""Windows of a budget that are held at most, besides the current and the next one."""
+"""The most windows kept of a budget, besides the current and the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodUse:
-    """What a pod reported last of budgets and of members' parts; ``there`` is whether it still exists."""
+    """What a pod last reported about budgets and members' parts; ``there`` says whether the pod still exists."""
 
     pod: str
     uses: Mapping[tuple[str, str], BudgetUse] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Division:
 
 
 def pod_use(pod: str, report: ProcessReport | None, *, there: bool = True) -> PodUse:
-    """Return what a pod's gateway reports of budgets; None: it did not report."""
+    """Return what a pod's gateway reports about budgets; None if it did not report."""
     if report is None:
         return PodUse(pod, there=there)
     uses = {(use.budget, use.window): use for use in report.budgets if not use.member}
@@ -61,8 +61,8 @@ def divide(
 ) -> Division:
     """Divide all budgets again; pure.
 
-    ``before`` is what was written last. ``known`` is what statuses say was spent, for windows of which ``before`` says
-    nothing. ``forgotten`` are the keys of windows that were over for long enough.
+    ``before`` is what was written last. ``known`` is what statuses say was spent, for windows that ``before`` does not
+    have. ``forgotten`` are the keys of windows that have been over for long enough.
     """
     leases: dict[str, Windows] = {pod.pod: {} for pod in pods if pod.there}
     gone: Windows = {}
@@ -100,7 +100,7 @@ def _note(into: Windows, name: str, each: Window, amount: int | None) -> None:
 
 
 def written(before: Allotments) -> dict[str, frozenset[str]]:
-    """Return the keys of the windows of each budget of which something was written."""
+    """Return the keys of each budget's windows that were written before."""
     found: dict[str, set[str]] = {}
     for windows in (before.gone, before.spent, before.unstored, *before.leases.values()):
         for name, keys in windows.items():
@@ -125,7 +125,7 @@ def _count_members(
     gone: Windows,
     spent: Windows,
 ) -> None:
-    """Add up what members spent on all pods in these windows; of pods that are gone, what they reported last."""
+    """Add up what members spent on all pods in these windows; for pods that are gone, their last report counts."""
     keys = {name: {each.key for each in found} for name, found in windows.items()}
     for name, counted in before.gone.items():
         budget, _, person = name.partition(PART)
@@ -144,9 +144,9 @@ def _count_members(
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One pod's part of a budget in a window. ``bound`` is the most that it may spend, as far as anybody knows.
+    """One pod's part of a budget in a window. ``bound`` is the most that it may spend, as far as is known.
 
-    ``reported``: it says so itself.
+    ``reported`` says that the pod itself reports the part.
     """
 
     pod: str
@@ -172,7 +172,7 @@ def _account(budget: str, each: Window, pod: PodUse, before: Allotments) -> _Acc
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One budget's part of a division in one window; ``gone`` is None of a window that has not begun."""
+    """One budget's part of a division in one window; ``gone`` is None for a window that has not begun."""
 
     leases: Mapping[str, int]
     gone: int | None
@@ -211,7 +211,7 @@ def _gone(
     now: float,
     held: bool,
 ) -> int | None:
-    """Return what pods spent, or may have spent, that do not exist any more; None of a window that has not begun."""
+    """Return what pods that no longer exist spent, or may have spent; None for a window that has not begun."""
     lost = before.gone.get(budget, {}).get(each.key)
     if lost is None and each.begins_at > now and not any(account.used for account in accounts):
         return None
@@ -221,7 +221,7 @@ def _gone(
     lost = lost or 0
     for account in accounts:
         if not account.there:
-            # A pod whose clock is ahead does not report a window any more that is held here.
+            # A pod whose clock is ahead no longer reports a window that is still kept here.
             done = account.drained and (account.reported or not held)
             lost += account.spent if done else account.bound
     names = {account.pod for account in accounts}
@@ -232,13 +232,13 @@ def _gone(
 
 
 def _stated(budget: str, each: Window, known: Mapping[str, Spending]) -> int:
-    """Return what a budget's status says was spent in a window; 0 if it speaks of another one."""
+    """Return what a budget's status says was spent in a window; 0 if it is about another window."""
     found = known.get(budget)
     return found.spent if found is not None and found.window == each else 0
 
 
 def _counted(pods: Iterable[PodUse], before: Allotments) -> bool:
-    """Return whether a store counts for all pods, as those say that report anything; else as before."""
+    """Return whether a store counts for all pods, according to the pods that report; without reports, as before."""
     uses = [use for pod in pods if pod.there for use in pod.uses.values()]
     return any(use.total is not None for use in uses) if uses else before.counted
 
@@ -246,14 +246,14 @@ def _counted(pods: Iterable[PodUse], before: Allotments) -> bool:
 def _stored(
     budget: str, each: Window, accounts: Sequence[_Account], before: Allotments, known: Mapping[str, Spending]
 ) -> int:
-    """Return what a store counted for all pods. What it counted once stays spent, even if the store loses it."""
+    """Return what a store counted for all pods. An amount once counted stays spent, even if the store loses it."""
     stated = 0 if before.spent else _stated(budget, each, known)
     written = before.spent.get(budget, {}).get(each.key, 0)
     return max(written, stated, *(account.total or 0 for account in accounts))
 
 
 def _unstored(budget: str, each: Window, accounts: Iterable[_Account], before: Allotments) -> int:
-    """Return what no store heard of: a pod that owed something and is gone may have spent all of its lease."""
+    """Return what no store has counted: a pod that is gone with uncounted spend may have spent all of its lease."""
     gone = [account for account in accounts if not account.there and account.owed]
     more = (account.owed if account.drained else account.bound - account.used + account.owed for account in gone)
     return before.unstored.get(budget, {}).get(each.key, 0) + sum(more)
@@ -265,9 +265,9 @@ def _total(lost: int, accounts: Sequence[_Account]) -> int:
 
 
 def _leases(amount: int, accounts: Iterable[_Account], *, held: bool) -> dict[str, int]:
-    """Return the lease of each pod that exists; ``amount`` is what pods that are gone have left.
+    """Return the lease of each pod that exists; ``amount`` is what pods that are gone left over.
 
-    A pod that reports nothing may spend what it has: its lease never falls, and rises in no window that is held.
+    A pod that reports nothing may spend what it has: its lease never falls, and does not rise in windows that are kept.
     """
     there = [account for account in accounts if account.there]
     free = amount - sum(account.bound for account in there)

@@ -18,13 +18,13 @@ from claude_gateway.plan.programmed import ConditionState, PodState
 from claude_gateway.plan.stored_status import Condition, timestamp
 
 _FRESH: Final = timedelta(minutes=10)
-"""How long after its end a message may still stand."""
+"""How long a message may stay after its end."""
 
 _SHOWN: Final = 4
 _MODEL: Final = 64
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _PASSING: Final = re.compile(r" is tried last until [^ ,]{0,32}, on \d{1,9} of \d{1,9} pods: [a-z_ ]{0,64}\.")
-"""What changes all the time in a message."""
+"""The part of a message that changes all the time."""
 _LATEST: Final = 253_402_300_799.0
 _WHY: Final[Mapping[str, str]] = {
     "connect": "it cannot be reached",
@@ -48,7 +48,7 @@ class Ejections:
 
 
 def summarize(routes: Sequence[Route], pods: Iterable[PodState]) -> Ejections:
-    """Return what the pods report about the targets that are wanted now; an edited target is another one."""
+    """Return what the pods report about the targets of the current policy; an edited target counts as another one."""
     reports = [pod.report.gateway.ejected for pod in pods if pod.report is not None and pod.report.gateway is not None]
     if not any(reports):
         return Ejections(pods=len(reports))
@@ -63,7 +63,7 @@ def summarize(routes: Sequence[Route], pods: Iterable[PodState]) -> Ejections:
 def states(
     found: Ejections, route: str, *, before: Iterable[Condition], now: datetime
 ) -> dict[ConditionType, ConditionState]:
-    """Return the condition of a route; none where all pods try all its targets in their turn.
+    """Return the condition of a route; no condition if no pod has ejected a target.
 
     ``before`` are the conditions that were written last.
     """
@@ -85,7 +85,7 @@ def _by_place(ejected: Iterable[EjectedTarget]) -> dict[str, list[EjectedTarget]
 
 
 def _sentence(where: str, same: Sequence[EjectedTarget], pods: int) -> str:
-    """Say what the pods report of one target; the latest end counts."""
+    """Describe what the pods report about one target; the latest end counts."""
     latest = max(same, key=lambda each: each.until)
     until = timestamp(datetime.fromtimestamp(min(max(latest.until, 0.0), _LATEST), UTC))
     why = _WHY.get(latest.reason, latest.reason)

@@ -1,4 +1,4 @@
-"""Workload identity federation: whether a credential may use the pods' identity at Anthropic, and which one it is."""
+"""Workload identity federation: whether a credential may use the pods' identity at Anthropic, and which identity."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Checks where targets send the clients' own logins: only to hosts that the installation allows."""
+"""Checks that targets send the clients' own logins only to hosts that the installation allows."""
 
 from typing import Final
 from urllib.parse import urlsplit

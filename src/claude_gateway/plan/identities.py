@@ -32,7 +32,7 @@ _KEY_FILE: Final = "Store the JSON key file of a Google service account unchange
 def aws(world: World, ref: SecretRef, *, owner: ObjectRef, at: str, assumes: bool = False) -> bytes | Problem:
     """Return an AWS identity as JSON: access key with optional session token, or ``bearerToken``.
 
-    ``assumes``: it is to assume a role, which an API key of Bedrock cannot.
+    ``assumes``: it must assume a role, which a Bedrock API key cannot do.
     """
     secret = usable(world.secrets, ref, owner=owner, at=at, unreadable=world.unreadable)
     if isinstance(secret, Problem):

@@ -53,7 +53,7 @@ def _serving(
 ) -> Iterator[tenancy.Namespaces]:
     """Yield who may use each route that serves one of the names of a model.
 
-    After ``COMPARED`` patterns the model counts as served: a flood of patterns must not make a message wrong.
+    After ``COMPARED`` patterns the model counts as served, so that very many patterns cannot cause a wrong message.
     """
     for name in names:
         if name in named:

@@ -1,4 +1,4 @@
-"""Whose each client key is: keys and hashes of keys from Secrets and specs, and lists of people with their hashes."""
+"""The holder of each client key: keys and key hashes from Secrets and specs, and lists of people with key hashes."""
 
 import hashlib
 import re
@@ -20,11 +20,11 @@ from claude_gateway.plan.world import World
 SHORTEST_KEY: Final = 16
 """Minimum number of characters of a client key."""
 LONGEST_LIST: Final = 10_000
-"""People in one list of hashes."""
+"""The most people in one list of hashes."""
 MOST_LISTED: Final = 50_000
-"""Lines in all lists of a namespace: twice as many keys as fit into a bundle. More would slow down every decision."""
+"""The most lines in all lists of a namespace: twice the keys that fit into a bundle. More would slow every decision."""
 SOON: Final = timedelta(days=14)
-"""How long before its end a key is said to end."""
+"""How long before the end of a key its holder is warned."""
 
 _PREFIX: Final = "sha256:"
 _HASH: Final = re.compile(KEY_HASH)
@@ -114,7 +114,7 @@ class _Lists:
             yield Problem(ref, at, Reason.TOO_LARGE, message, "Remove people that need no key any more.")
 
     def _fits(self, namespace: str, value: bytes) -> bool:
-        """Return whether a list fits into what its namespace has left; if so, that is less from now on."""
+        """Return whether a list fits into the rest of its namespace's limit; if so, subtract it."""
         lines = self._lines.get(namespace, 0) + value.count(b"\n") + 1
         if lines > MOST_LISTED:
             return False
@@ -215,7 +215,7 @@ _HOW_TO_LIST: Final = (
 
 
 def _ending(claim: _Claim, now: datetime) -> Iterator[Problem]:
-    """Yield a warning if a key ends soon or has ended; it names the person and never changes with the hour."""
+    """Yield a warning if a key ends soon or has ended; its text names the person and does not depend on the hour."""
     if claim.holder.expires is None:
         return
     ends = datetime.fromtimestamp(claim.holder.expires, now.tzinfo)

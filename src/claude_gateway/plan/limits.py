@@ -1,4 +1,4 @@
-"""What a target can take: what its route says, and what the table of models says where the route says nothing."""
+"""What a target accepts: the limits that its route sets, else those of the table of models."""
 
 from typing import Any, Final
 

@@ -94,7 +94,7 @@ class LiteLLMConfig(LiteLLMPart):
 
 
 SETTINGS: Final = LiteLLMSettings()
-"""What LiteLLM reads once in a process: a change of it needs new pods."""
+"""Settings that LiteLLM reads once per process: changing them needs new pods."""
 
 
 def litellm_config(policy: Policy, secrets: Mapping[str, bytes]) -> LiteLLMConfig:
@@ -107,7 +107,7 @@ def litellm_config(policy: Policy, secrets: Mapping[str, bytes]) -> LiteLLMConfi
 
 
 def environment_name(entry: str, field: str = "") -> str:
-    """Name the environment variable that ``litellm --config`` reads for an entry, or a field of one, that is secret."""
+    """Return the environment variable from which ``litellm --config`` reads a secret entry, or a secret field of it."""
     return f"CLAUDE_GATEWAY_KEY_{_NOT_SNAKE.sub('_', f'{entry}_{field}' if field else entry).upper()}"
 
 
@@ -155,7 +155,7 @@ def _deployment(name: str, route: Route, target: Target, secrets: Mapping[str, b
 
 
 def _access(target: Target, secrets: Mapping[str, bytes]) -> dict[str, str | None]:
-    """Where a target is and what it spends, as LiteLLM calls these."""
+    """A target's address and credential under LiteLLM's names."""
     address = target.base_url or target.translation.base_url
     if target.aws is not None:
         place: dict[str, str | None] = {"aws_region_name": target.aws.region, "aws_bedrock_runtime_endpoint": address}
@@ -200,7 +200,7 @@ def _write(lines: list[str], value: dict[str, Any], indent: int, *, quoted: bool
 
 
 def _scalar(value: Any) -> str:
-    """Write a scalar or an empty collection as JSON; YAML 1.1 wants a point in a number with an exponent."""
+    """Write a scalar or an empty collection as JSON; YAML 1.1 requires a point in a number with an exponent."""
     text = json.dumps(value)
     if isinstance(value, float) and "e" in text and "." not in text:
         return text.replace("e", ".0e")

@@ -1,4 +1,4 @@
-"""What a target's tokens cost: the prices that its route states, and warnings where nobody knows any."""
+"""What a target's tokens cost: the prices that its route states, and warnings for models without a known price."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -23,8 +23,8 @@ def own(prices: TargetPrices | None) -> OwnPrices | None:
 def warnings(owner: ObjectRef, spec: ModelRouteSpec, route: Route) -> Iterator[Problem]:
     """Yield a warning for each target of a rendered route whose model has no known price.
 
-    Of a target without a model of its own, each request shows whether its model has one. Who takes no key hardly bills
-    by the token.
+    A target without a fixed model is skipped: the price depends on the model of each request. So is one without a
+    credential, because servers that take no key hardly bill by the token.
     """
     rendered = {target.id.rpartition(".")[0]: target for target in route.all_targets}
     for placed in spec.all_targets:

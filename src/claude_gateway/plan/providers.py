@@ -8,7 +8,7 @@ from claude_gateway.contract.target import Format, Translation
 
 
 def nearest(provider: str) -> str | None:
-    """The supported provider whose name is most like an unknown one, if any is."""
+    """The supported provider whose name is closest to an unknown one, if any is close."""
     return next(iter(difflib.get_close_matches(provider, sorted(PROVIDERS), n=1)), None)
 
 

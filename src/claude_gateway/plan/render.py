@@ -1,4 +1,4 @@
-"""From what was accepted to the bundle, byte for byte the same for the same input."""
+"""Renders accepted objects to a bundle: the same input gives the same bytes."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _CLIENTS: Final = "clients"
 
 
 def key_table(holders: Mapping[str, Holder]) -> dict[str, bytes]:
-    """Return the entry of the secret part that says whose the client keys are; none without any key."""
+    """Return the entry of the secret part that maps client keys to their holders; no entry without keys."""
     if not holders:
         return {}
     value = client_keys.table(holders)

@@ -13,7 +13,7 @@ _PROVIDER = "anthropic"
 
 
 def warnings(route: Item[ModelRouteSpec], spec: ModelRouteSpec, *, today: date) -> Iterator[Problem]:
-    """Yield a warning for each target whose model is retired, or will be; and for each such name that it passes on."""
+    """Yield a warning for each target whose model is or will be retired, and for such names that it passes through."""
     passes_on = False
     for placed in spec.all_targets:
         written = placed.target.model

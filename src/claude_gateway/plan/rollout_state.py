@@ -58,7 +58,7 @@ class RolloutState:
 def compare(world: World, fitted: Fitted, *, spendable: frozenset[ObjectRef]) -> RolloutState | None:
     """Compare a bundle with what the pods serve; None if the World knows nothing about pods.
 
-    ``spendable`` are the credentials that can be used, or are to be out of use.
+    ``spendable`` are the credentials that can be used, or are suspended on purpose.
     """
     if world.pods is None:
         return None
@@ -76,7 +76,7 @@ def compare(world: World, fitted: Fitted, *, spendable: frozenset[ObjectRef]) ->
 
 
 def _serving(policy: Policy) -> Iterator[ObjectRef]:
-    """Yield the routes that have a target, or are to have none, the clients, and the budgets."""
+    """Yield the routes that have a target or are suspended, the clients, and the budgets."""
     named = [(Kind.MODEL_ROUTE, route.name) for route in policy.routes if route.all_targets or route.suspended]
     named += [(Kind.GATEWAY_CLIENT, client.name) for client in policy.clients]
     named += [(Kind.BUDGET, budget.name) for budget in policy.budgets]

@@ -1,4 +1,4 @@
-"""The rules of a route, as the data plane holds them, and warnings of those that no request reaches."""
+"""The rules of a route, as the data plane holds them, and warnings about rules that no request reaches."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -15,7 +15,7 @@ from claude_gateway.plan.covering import contradiction, coverage
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 
 _NAMED: Final = 4
-"""Clients that are named for one rule: a route may list a thousand in all."""
+"""The most clients that messages name for one rule: a route may list a thousand in all."""
 
 
 def rules(
@@ -23,7 +23,7 @@ def rules(
 ) -> tuple[RouteRule, ...]:
     """Return the rules of a route; ``targets`` are those that can serve, by the name of their rule.
 
-    A rule keeps its place also without any such target: its requests are not for the targets of others.
+    A rule without such a target keeps its place, because its requests must not go to the targets of other rules.
     """
     return tuple(
         RouteRule(name=rule.name, match=_match(owner.namespace, rule.match), targets=targets.get(rule.name, ()))
@@ -32,7 +32,7 @@ def rules(
 
 
 def warnings(owner: ObjectRef, route: Route, *, clients: AbstractSet[ObjectRef], release: str) -> Iterator[Problem]:
-    """Yield a warning for each rule that no request reaches, and for each client in it that does not come.
+    """Yield a warning for each rule that no request reaches, and for each client in a rule that cannot match.
 
     ``clients`` are all GatewayClients, ``release`` is the release's namespace.
     """
@@ -92,10 +92,10 @@ def _unreachable(owner: ObjectRef, route: Route, index: int, covering: int | Non
 def _absent(
     owner: ObjectRef, route: Route, client: str, clients: AbstractSet[ObjectRef], *, at: str, release: str
 ) -> Iterator[Problem]:
-    """Yield why a client never comes. Whether one exists in another namespace is not for this route to know."""
+    """Yield why a client can never match. A route must not learn whether a client in another namespace exists."""
     namespace, _, name = client.partition("/")
     if not tenancy.may_use(route, client, release=release):
-        message = f"the route admits no such client as `{client}`, so the rule matches none of its requests"
+        message = f"the route does not admit the client `{client}`, so the rule matches none of its requests"
         yield _warning(
             owner,
             at,

@@ -73,7 +73,7 @@ def unknown_field(ref: ObjectRef, field: str, known: Sequence[str], *, document:
 
 
 def shown(text: str) -> str:
-    """Return a text for use in a message: printable ASCII of at most 253 characters, otherwise a placeholder."""
+    """Return a text as a message may quote it: printable ASCII of at most 253 characters, otherwise a placeholder."""
     return text if _PRINTABLE.fullmatch(text) else "(unprintable)"
 
 

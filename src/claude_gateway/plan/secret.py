@@ -25,14 +25,14 @@ _REFERENCE: Final = (
     "Store the key itself, not where it is stored.",
 )
 _LISTED: Final = 5
-"""Keys of a Secret that a message lists."""
+"""The most keys of a Secret that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A Secret; ``labelled`` says that its owner allows its use. A value that cannot be decoded is None.
 
-    ``login_writer`` is who besides the sign-in service writes the refreshed login in it, if anybody does.
+    ``login_writer`` is the other writer, besides the sign-in service, of the refreshed login in it, if there is one.
     """
 
     ref: ObjectRef
@@ -123,7 +123,7 @@ def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | 
 
 
 def _keys(secret: Secret) -> str:
-    """Say which keys a Secret has; their names are not secret."""
+    """Return which keys a Secret has, for a message; their names are not secret."""
     names = [schema.shown(name) for name in sorted(secret.values)[:_LISTED]]
     more = len(secret.values) - len(names)
     return f"it has {', '.join(names)}{f' and {more} more' if more else ''}" if names else "it is empty"
@@ -143,7 +143,7 @@ def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Proble
 
 
 def is_reference(value: str) -> bool:
-    """Return whether LiteLLM could take a value for a reference to another one, in whatever spelling."""
+    """Return whether LiteLLM could read a value, in any spelling, as a reference to another one."""
     return value.lower().startswith(REFERENCES)
 
 

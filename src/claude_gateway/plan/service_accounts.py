@@ -1,4 +1,4 @@
-"""ServiceAccounts that identify clients: whose they may be, and the keys that verify their tokens.
+"""ServiceAccounts that identify clients: which ones a client may list, and the keys that verify their tokens.
 
 A client names ServiceAccounts of its own namespace; one in the release's namespace may name any. Otherwise a tenant
 could claim another one's pods, and their requests would arrive as those of the tenant's client, at the tenant's routes.
@@ -23,7 +23,7 @@ class ServiceAccounts:
 
 
 def issuer(world: World, clients: Iterable[Client]) -> ClusterIssuer | None:
-    """Return who signs the tokens of ServiceAccounts; None where no client needs it, or nobody knows."""
+    """Return the issuer of ServiceAccount tokens; None if no client needs it or it is not known."""
     keys, audience = world.cluster, world.settings.audience
     if keys is None or audience is None or not any(client.service_accounts for client in clients):
         return None
@@ -70,7 +70,7 @@ def _claim(
 
 
 def _unverifiable(ref: ObjectRef, world: World) -> list[Problem]:
-    """Say that nobody can verify the tokens: a mistake in a cluster, elsewhere a warning."""
+    """Report that nothing can verify the tokens: an error in a cluster, a warning elsewhere."""
     if world.cluster is not None:
         return []
     in_cluster = world.settings.audience is not None

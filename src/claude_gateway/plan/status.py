@@ -93,7 +93,7 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
             # Each answer has other words; the details have the newest ones.
             message = old.message
         new = Condition(kind, state, standing.generation, since, reason, message)
-        # One that says the same is kept: most are the same for thousands of objects, and share their memory.
+        # An equal condition is kept as it is: most are the same for thousands of objects and share their memory.
         conditions.append(old if old is not None and old == new else new)
         if old is None or (old.status, old.reason) != (state, reason):
             severity = _severity(kind, state, reason, before=None if old is None else old.status)
@@ -102,9 +102,9 @@ def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]
 
 
 def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | None) -> str | None:
-    """Return the type of the Event for a condition that became this; None if it causes none.
+    """Return the type of the Event for a condition that changed to this; None if it causes none.
 
-    Good news is one Event: that the object is live, or that a rejected credential is accepted again. Changes of
+    Only two improvements cause an Event: the object is live, or a rejected credential is accepted again. Changes of
     ``Ready`` and to ``Unknown`` repeat other conditions.
     """
     if (
@@ -164,7 +164,7 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
 
 
 def _known_false(standing: Standing) -> tuple[ConditionState, ...]:
-    """Return that a credential was rejected; one that was not used yet is ready to be."""
+    """Return the rejection of a credential; a credential that was not used yet counts as ready."""
     valid = standing.of_kind.get(ConditionType.VALID)
     return (valid,) if valid is not None and valid[0] == "False" else ()
 

@@ -56,9 +56,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The conditions on top of a status, and the generation that every release has seen.
+    """The conditions at the top of a status, and the generation that every release has seen.
 
-    ``last_used`` is when a client last called, ``budget`` what was spent of a Budget.
+    ``last_used`` is when a client was last used, ``budget`` what was spent of a Budget.
     """
 
     generation: int
@@ -105,8 +105,8 @@ class StoredStatus:
 class StatusWrite:
     """A status to write: this release's entry and the summary.
 
-    Without an ``entry`` the release's own entry is removed, and the summary is nobody's in particular. ``version`` is
-    set if the write is valid only as long as nobody else has written the object.
+    Without an ``entry`` the release's own entry is removed, and the summary belongs to no single release. ``version``
+    is set if the write is valid only as long as nobody else has written the object.
     """
 
     object: ObjectRef

@@ -1,6 +1,6 @@
-"""People's own Claude subscriptions: whose they are, whom they may serve, and the logins in their Secrets.
+"""People's own Claude subscriptions: their owners, whom they may serve, and the logins in their Secrets.
 
-A subscription serves its one owner: Anthropic does not permit to route other people's requests through it, nor to pool
+A subscription serves only its owner: Anthropic does not permit routing other people's requests through it, or pooling
 several of them. ``docs/terms.md`` says what is allowed and what to use instead.
 """
 
@@ -25,7 +25,7 @@ KEYS: Final[Mapping[str, str]] = {"Login": CREDENTIALS_KEY, "SetupToken": TOKEN_
 _AT: Final = "spec.subscription"
 _TERMS: Final = "Anthropic's terms do not allow it, see docs/terms.md"
 _TOKEN_PREFIXES: Final = ("sk-ant-oat", "sk-ant-ort")
-"""Beginnings of the tokens of a login, of which none is an API key."""
+"""Prefixes of login tokens; API keys have other prefixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who is who: the owner of each subscription and of each GatewayClient, where one is named."""
+    """The owner of each subscription and of each GatewayClient that names one."""
 
     subscriptions: Mapping[ObjectRef, str]
     clients: Mapping[ObjectRef, str | None]
@@ -60,7 +60,7 @@ def is_login(value: str) -> bool:
 def login_secrets(world: World) -> dict[str, tuple[str, ...]]:
     """Return the names of the Secrets that the sign-in service may write, by namespace.
 
-    A Secret that exists without the label is somebody else's: to name it in a credential must not open it.
+    A Secret without the label belongs to somebody else: naming it in a credential must not make it writable.
     """
     found: dict[str, set[str]] = {}
     for item in world.credentials:
@@ -93,7 +93,7 @@ def is_backend(base_url: str, settings: Settings) -> bool:
 
 
 def egress(settings: Settings) -> Egress:
-    """Return the egress rule of a data plane that also asks our own backend.
+    """Return the egress rule of a data plane that also sends requests to our own backend.
 
     No author can write the backend's address, so what authors may write does not change.
     """
@@ -103,7 +103,7 @@ def egress(settings: Settings) -> Egress:
 
 
 def backend_as_server(owner: ObjectRef, at: str) -> Problem:
-    """Return the Problem of a target or credential that names the address of our own backend."""
+    """Return the Problem of a target or credential whose address is our own backend."""
     what = "the address is that of the Claude Code backend, where only the targets `claude-code/...` go"
     return _shared(owner, at, what, fix="Use a target `claude-code/...` with the owner's `subscription` credential.")
 
@@ -152,7 +152,7 @@ class Logins:
         return _shared(owner, f"{_AT}.owner", what)
 
     def _claimed(self, owner: ObjectRef, access: str, refresh: str | None = None) -> Login | Problem:
-        """Claim the tokens for one credential: a copy of a login in another Secret is the same login."""
+        """Claim the tokens for one credential; a copy of the login in another Secret is the same login."""
         for token in filter(None, (access, refresh)):
             holder = self._tokens.setdefault(hashlib.sha256(token.encode()).digest(), owner)
             if holder != owner:
@@ -168,7 +168,7 @@ def route_problems(route: Item[ModelRouteSpec], spec: ModelRouteSpec, known: Peo
     first, *others = dict.fromkeys(used.values())
     for at, ref in used.items():
         if ref in others:
-            what = f"the route already uses the login of {first}, and logins never stand in for each other"
+            what = f"the route already uses the login of {first}, and one login never replaces another"
             yield _shared(route.ref, at, what, fix="Use one login in a route, and make a route for each login.")
     owner = known.subscriptions[first]
     allowed = spec.allowed_clients
@@ -183,7 +183,7 @@ def route_problems(route: Item[ModelRouteSpec], spec: ModelRouteSpec, known: Peo
 
 
 def _used(route: ObjectRef, spec: ModelRouteSpec, known: People) -> Iterator[tuple[str, ObjectRef]]:
-    """Yield where a route names a subscription, and which."""
+    """Yield each field of a route that names a subscription, with the subscription."""
     for placed in spec.all_targets:
         name = placed.target.credential
         if name is not None:

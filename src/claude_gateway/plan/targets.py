@@ -20,7 +20,7 @@ from claude_gateway.plan.world import Item, World
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Return a route's targets that can serve, whether any of all is valid in itself, and the others' Problems.
+    """Return a route's targets that can serve, whether any target is valid in itself, and the Problems of the others.
 
     ``targets`` are by the name of their rule; those of the route itself are under None. ``mirror`` is None where the
     route has none, or one with a Problem: the route then serves without it.
@@ -35,7 +35,7 @@ class Resolved:
 def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, credentials: Credentials) -> Resolved:
     """Resolve a route's targets; one with any Problem is left out, the others serve without it.
 
-    Where the route may not use a subscription, every target that would is left out.
+    If the route may not use a subscription, every target that would use it is left out.
     """
     resolved: dict[str | None, tuple[Target, ...]] = {}
     problems = list(subscriptions.route_problems(route, spec, credentials.people))
@@ -70,7 +70,7 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
 def _served_otherwise(
     problem: Problem, spec: ModelRouteSpec, resolved: Mapping[str | None, tuple[Target, ...]]
 ) -> Problem:
-    """Return the Problem of a suspended credential as a warning where the requests have another target."""
+    """Return the Problem of a suspended credential, as a warning if the requests have another target."""
     if problem.reason is not Reason.CREDENTIAL_SUSPENDED:
         return problem
     placed = next(placed for placed in spec.all_targets if problem.field == f"{placed.at}.credential")
@@ -134,7 +134,7 @@ def _formats(named: _Named) -> Problem | None:
 def _access_problems(
     owner: ObjectRef, target: RouteTarget, at: str, world: World, credentials: Credentials
 ) -> Iterator[Problem]:
-    """What is wrong with where a target is and who pays for it."""
+    """Yield what is wrong with a target's address and credential."""
     provider = target.model.partition("/")[0]
     if target.credential is not None:
         problem = _credential_problem(owner, target.credential, provider, f"{at}.credential", world, credentials)
@@ -150,9 +150,9 @@ def _access_problems(
 
 
 def _model_problem(owner: ObjectRef, model: str, at: str) -> Problem | None:
-    """Refuse what LiteLLM or an upstream could take for something other than a model's name.
+    """Reject what LiteLLM or an upstream could take for something other than a model's name.
 
-    A segment may be no address (some providers take one for a model), no step up a path, and no reference to a secret.
+    A segment must not be an address (some providers accept one as a model), a step up a path, or a secret reference.
     """
     lower = model.lower()
     segments = lower.split("/")

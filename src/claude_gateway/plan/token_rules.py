@@ -1,4 +1,4 @@
-"""Signed tokens that identify clients: whose issuers they may name, and the secrets of HS256.
+"""Signed tokens that identify clients: which issuers a client may name, and the secrets of HS256.
 
 An issuer with public keys belongs to one namespace: to the release's own if it names it, else to that of the oldest
 client that does. Otherwise a tenant could list the issuer of another one's people, and their requests would arrive as
@@ -22,13 +22,13 @@ from claude_gateway.plan.world import Item, World
 SHORTEST_SECRET: Final = 16
 """Characters of a secret of HS256 below which it can be guessed from one token."""
 GOOD_SECRET: Final = 32
-"""As RFC 7518, 3.2 wants: as many bytes as the hash has."""
+"""RFC 7518, 3.2 requires as many bytes as the hash has."""
 MOST_RULES: Final = 5000
-"""Entries for one issuer, or without an issuer, of one namespace: a token is compared with each of them."""
+"""The most entries of one namespace for one issuer, or without an issuer: a token is compared with each of them."""
 MOST_SOURCES: Final = 8
-"""Addresses with keys of one issuer: a token may have the gateway ask each of them."""
+"""The most addresses with keys of one issuer: a token may cause a request to each of them."""
 MOST_SECRETS: Final = 64
-"""Secrets with which one token is tried: those of its issuer, and those without an issuer."""
+"""The most secrets tried for one token: those of its issuer, and those without an issuer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _Reader:
             yield Problem(ref, f"{at}.issuer", Reason.ISSUER_TAKEN, message, fix)
 
     def _too_many(self, ref: ObjectRef, jwt: Jwt, *, at: str) -> Iterator[Problem]:
-        """Count one entry more, and yield a Problem if it is one too many."""
+        """Count one more entry, and yield a Problem if it exceeds the limit."""
         key = ref.namespace, jwt.issuer
         count = self._counts[key] = self._counts.get(key, 0) + 1
         if count > MOST_RULES:

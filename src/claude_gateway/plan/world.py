@@ -100,9 +100,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """An object that this release does not serve, and its status.
+    """An object that this release does not serve, with its status.
 
-    ``release`` is the one that it names; None if it is in a namespace that this release serves no more.
+    ``release`` is the one that it names; None if this release no longer serves its namespace.
     """
 
     release: str | None
@@ -132,7 +132,7 @@ class Item(Generic[SpecT]):
 
 @dataclass(frozen=True, slots=True)
 class ClusterKeys:
-    """Who signs the tokens of the cluster's ServiceAccounts; ``keys`` is the JSON Web Key Set of the API server."""
+    """The issuer of the cluster's ServiceAccount tokens; ``keys`` is the JSON Web Key Set of the API server."""
 
     issuer: str
     keys: str

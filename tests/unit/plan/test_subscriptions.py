@@ -193,7 +193,7 @@ def test_logins_are_never_pooled_in_a_route() -> None:
         ("spec.targets[1].credential", Reason.SUBSCRIPTION_SHARED),
         ("spec.targets[2].credential", Reason.SUBSCRIPTION_SHARED),
     ]
-    assert "logins never stand in for each other" in found.problems[0].message
+    assert "one login never replaces another" in found.problems[0].message
     assert targets(found) == []
 
 
