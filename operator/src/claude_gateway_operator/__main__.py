@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 QUIET: Final = {
-    # Kopf reports every event that it delivered and every probe that it answered.
+    # Kopf logs every event that it delivers and every probe that it answers.
     "kopf": logging.WARNING,
-    # An error with a URL for each try of each watch, for what heals by itself. Our own watches and reconciliations
-    # report it once, in a few fixed words.
+    # Kopf logs an error with a URL for each retry of each watch, although it recovers by itself. Our own watches and
+    # reconciliations report it once, in a few fixed words.
     "kopf._cogs.clients": logging.CRITICAL,
-    # A failed probe twice, as the errors of an activity and of Kopf's server; `unhealthy` says it.
+    # Kopf logs a failed probe twice, as an error of an activity and of its server; our event is `unhealthy`.
     "kopf.activities.probe": logging.CRITICAL,
     "aiohttp.server": logging.CRITICAL,
-    # A line for each probe and scrape.
+    # aiohttp logs a line for each probe and scrape.
     "aiohttp.access": logging.WARNING,
 }
 
@@ -52,7 +52,7 @@ class Operator:
     """Everything that runs beside Kopf: the loop, the watches, the long polls, the status writer, the metrics."""
 
     def __init__(self, connection: Kube, settings: Settings, owner: Owner) -> None:
-        """Create the parts without starting them; needs a running event loop."""
+        """Create the components without starting them; needs a running event loop."""
         self._kube = connection
         self._settings = settings
         self._metrics = metrics.Metrics()
@@ -83,7 +83,7 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
-        """Run until a signal or ``stop``. Parts should never end: if one does, stop and raise what it raised."""
+        """Run until a signal or ``stop``. Components should never end: if one does, stop and raise its exception."""
         stop = stop or asyncio.Event()
         server = await metrics.serve(self._metrics, *host_and_port(self._settings.metrics_listen))
         works: list[Coroutine[Any, Any, None]] = [

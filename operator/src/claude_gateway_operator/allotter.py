@@ -1,4 +1,4 @@
-"""Divides budgets between the proxy pods, in a ConfigMap that their agents follow; more often than it reconciles."""
+"""Divides budgets between the proxy pods, more often than the operator reconciles, in a ConfigMap that agents watch."""
 
 import asyncio
 import contextlib
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from claude_gateway.contract.report import ProcessReport
 
 PAUSE_SECONDS: Final = 0.5
-"""The shortest time between two divisions: what pods report in the meantime is divided together."""
+"""The shortest time between two divisions; reports that arrive in the meantime are handled together."""
 RETRY_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 30.0
-"""How long nothing is divided while no pod reports anything: windows end without a word."""
+"""The longest time between two divisions: the end of a window causes no report."""
 HELD_SECONDS: Final = 3000.0
-"""How long a window is held that is over by this clock and by those of all pods.
+"""How long a window is kept that is over by this clock and by those of all pods.
 
-Less than the hour for which pods keep what they spent: who forgot that gets no lease of the window again.
+Less than the hour for which pods keep what they spent: a pod that forgot its spend must not get a lease again.
 """
 _THRESHOLDS: Final = (75, 95, 100)
 
@@ -40,14 +40,14 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Ended:
-    """Knows since when windows are over, by seconds that never go back, however far the time of day jumps."""
+    """Remembers when each window was seen to be over, by a monotonic clock, since the time of day may jump."""
 
     def __init__(self) -> None:
-        """Nothing is known to be over yet."""
+        """Start without any window."""
         self._since: dict[str, float] = {}
 
     def forgotten(self, keys: Iterable[str], *, reported: Collection[str], unix: float, clock: float) -> frozenset[str]:
-        """Return which windows were over for long enough; one that a pod reports is not over by that pod's clock."""
+        """Return the windows that have been over for long enough; those that a pod still reports do not count."""
         found = {key: read_window(key) for key in keys if key not in reported}
         over = [key for key, each in found.items() if each is None or each.ends_at <= unix]
         self._since = {key: self._since.get(key, clock) for key in over}
@@ -55,7 +55,7 @@ class Ended:
 
 
 class Allotter:
-    """Divides the budgets of the last reconciliation between the pods that it saw.
+    """Divides the budgets of the last reconciliation between its pods.
 
     ``spending`` is what was spent of each budget, for the statuses; empty before the first division.
     """
@@ -81,7 +81,7 @@ class Allotter:
         self._ended = Ended()
 
     def update(self, budgets: Iterable[Budget], pods: Iterable[Endpoint], known: Mapping[str, Spending]) -> None:
-        """Divide these budgets between these pods from now on; ``known`` is what statuses say was spent."""
+        """Set the budgets and pods to divide between; ``known`` is what statuses say was spent."""
         self._budgets, self._pods, self._known = tuple(budgets), tuple(pods), known
         self._began = True
         self._news.set()
@@ -91,7 +91,7 @@ class Allotter:
         self._news.set()
 
     async def run(self) -> None:
-        """Divide after each piece of news and from time to time, until cancelled."""
+        """Divide after each new report and from time to time, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), AGAIN_SECONDS)
@@ -127,7 +127,7 @@ class Allotter:
             self._ring()
 
     def _uses(self, before: Allotments) -> list[PodUse]:
-        """Return what each pod reported last, also of those that are gone since they got their lease."""
+        """Return the last report of each pod, including pods that are gone since they got their lease."""
         states = list(self._reports.states(self._pods))
         for state in states:
             if state.report is not None and state.report.gateway is not None:
@@ -158,7 +158,7 @@ class Allotter:
 
 
 def _step(budget: Budget, spending: Mapping[str, Spending]) -> object:
-    """Return what a status must say at once: the window, and the thresholds that were passed in it."""
+    """Return what a status must show at once: the window, and the thresholds that were passed in it."""
     found = spending.get(budget.name)
     if found is None:
         return None

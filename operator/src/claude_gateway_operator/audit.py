@@ -1,4 +1,4 @@
-"""Audit lines about our objects and the labelled Secrets: what changed, and who wrote it as far as the cluster says.
+"""Audit lines about our objects and the labelled Secrets: what changed, and who wrote it as far as the cluster knows.
 
 An API server notes the manager of each write (``kubectl-edit``, ``argocd-controller``, ...) and its time in
 ``managedFields``, never the user: that is in its own audit log, which joins these lines by object and time. Of a
@@ -19,7 +19,7 @@ from claude_gateway_runtime.logs import emit
 
 _KINDS: Final = {**{each.plural: str(each.kind) for each in KINDS}, "secrets": str(Kind.SECRET)}
 MOST: Final = 200
-"""Lines for one look at a collection, so that an edit of thousands of objects does not hold up the operator."""
+"""The most lines for one list of a collection, so that an edit of thousands of objects does not delay the operator."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class _Seen:
 
 
 class Audit:
-    """Compares each list of a collection with the one before; the first one is what there was."""
+    """Compares each list of a collection with the previous one; the first list causes no lines."""
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[tuple[str, str], _Seen]] = {}
 
     def look(self, collection: str, found: Iterable[Manifest]) -> None:
-        """Write a line for each object that was created, changed or deleted since the last look."""
+        """Write a line for each object that was created, changed or deleted since the last list."""
         before = self._collections.get(collection)
         now: dict[tuple[str, str], _Seen] = {}
         lines: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ class Audit:
 
 
 def _seen(manifest: Manifest, old: _Seen | None) -> _Seen:
-    """Return the object as it is now; the very same value if nothing that counts has changed."""
+    """Return the object as it is now; the same value if nothing relevant has changed."""
     metadata = manifest["metadata"]
     # A status is not a change of an object, and Secrets have no generation.
     version = metadata.get("generation") or metadata.get("resourceVersion")

@@ -29,7 +29,7 @@ class Bootstrap:
     """Creates the first client if it is enabled, and removes it otherwise."""
 
     def __init__(self, connection: Kube, settings: Settings, owner: Owner) -> None:
-        """Prepare without creating anything yet."""
+        """Store the arguments; nothing is created yet."""
         self._kube = connection
         self._settings = settings
         self._owner = owner

@@ -1,4 +1,4 @@
-"""What the Claude Code backend and the sign-in service need: the backend's key, its callers, and a Role of exact names.
+"""What the Claude Code backend and the sign-in service need: the backend's key, its callers, and Roles by name.
 
 The sign-in service may write exactly the Secrets that ClaudeCredentials name, and no others. The names are known only
 here, so the operator fills the Roles that the chart made and bound. The right to do so is `escalate` on these Roles by
@@ -30,7 +30,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class ClaudeCode:
-    """Keeps the objects of backend and sign-in service as a Plan wants them; does nothing where they are off."""
+    """Keeps the objects of backend and sign-in service as a Plan wants them; does nothing if they are disabled."""
 
     def __init__(self, connection: Kube, settings: Settings, owner: Owner) -> None:
         """Prepare without reading or writing anything yet."""
@@ -40,9 +40,9 @@ class ClaudeCode:
         self._refused: set[str] = set()
 
     async def key(self) -> bytes:
-        """Return the backend's key; empty where the backend is off. Raises KubeError.
+        """Return the backend's key; empty if the backend is disabled. Raises KubeError.
 
-        It is made once and never replaced, as is the key that opens the page of the sign-in service.
+        It is created once and never replaced, like the key that opens the page of the sign-in service.
         """
         if self._settings.claude_code_url is None:
             return b""
@@ -51,7 +51,7 @@ class ClaudeCode:
         return await self._kept(claude_code_name(self._settings.release))
 
     async def _kept(self, name: str) -> bytes:
-        """Return the key in a Secret of ours, which is made if there is none."""
+        """Return the key in one of our Secrets, which is created if it does not exist."""
         found = await self._kube.get(self._secret(self._settings.namespace, name))
         stored = b"" if found is None else kube.entries(found).get(KEY, b"")
         if stored:
@@ -64,7 +64,7 @@ class ClaudeCode:
     async def write(self, plan: Plan) -> None:
         """Write the callers' document, the keys of new callers, and the Roles. Raises KubeError.
 
-        A right that is missing costs only what needs it, and is reported once.
+        A missing right affects only what needs it, and is reported once.
         """
         if self._settings.claude_code_url is None:
             return
@@ -104,7 +104,7 @@ class ClaudeCode:
             emit(_log, "logins_granted", namespace=namespace, secrets=len(names))
 
     async def _tolerant(self, what: str, work: Coroutine[None, None, None]) -> None:
-        """Run ``work``; a right or an object that is missing is reported once, until it is there."""
+        """Run ``work``; a missing right or object is reported once, until it exists."""
         try:
             await work
         except (Forbidden, NotFound) as error:

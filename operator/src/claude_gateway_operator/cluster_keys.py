@@ -28,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class ClusterIssuer:
-    """Reads the keys, and keeps those that it has while they cannot be read."""
+    """Reads the keys, and keeps the last ones while they cannot be read."""
 
     def __init__(self, document: Read, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare without reading anything yet."""
@@ -57,7 +57,7 @@ class ClusterIssuer:
 
 
 def _keys(discovery: Manifest, keys: Manifest) -> ClusterKeys | None:
-    """Return the keys in a fixed order, so that the same ones are the same text; None for documents of another form."""
+    """Return the keys in a fixed order, so that equal sets are equal texts; None for documents of another form."""
     issuer, listed = discovery.get("issuer"), keys.get("keys")
     if not isinstance(issuer, str) or not issuer or not isinstance(listed, list) or not listed:
         return None

@@ -7,7 +7,7 @@ class Doorbell:
     """Any task can ring; one task answers after ``quiet`` seconds without a ring, ``longest`` after the first ring."""
 
     def __init__(self, *, quiet: float = 0.1, longest: float = 1.0) -> None:
-        """Start silent."""
+        """Start without a ring."""
         self.rings = 0
         self._quiet = quiet
         self._longest = longest

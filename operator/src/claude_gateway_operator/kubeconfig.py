@@ -1,4 +1,4 @@
-"""A kubeconfig as the way to the API server, for an operator that runs on a developer's machine.
+"""Access to the API server by a kubeconfig, for an operator that runs on a developer's machine.
 
 The one module that imports ``kubernetes``, for its loader: kubeconfigs have client certificates, exec plugins and OIDC.
 A pod never loads that part: Kopf imports the top of the package, which is small.
@@ -17,7 +17,7 @@ class KubeConfig:
     """The current context of the kubeconfig."""
 
     def __init__(self, configuration: "Configuration") -> None:
-        """Take a configuration that was loaded."""
+        """Use a loaded configuration."""
         self._configuration = configuration
 
     @classmethod
@@ -59,5 +59,5 @@ class KubeConfig:
 
 
 async def access() -> Access:
-    """Return the way to the API server: the pod's ServiceAccount, or the kubeconfig outside of a cluster."""
+    """Return the access to the API server: by the pod's ServiceAccount, or by the kubeconfig outside of a cluster."""
     return Cluster.of_pod() or await KubeConfig.load()

@@ -3,10 +3,10 @@
 The chart runs it as a hook, while the old operator and its rights are still there: before an upgrade that takes
 namespaces out of ``operator.watchNamespaces`` or stops serving unlisted ones, and before an uninstall
 (``--uninstall``). Afterwards the release has no right to write there. An operator with rights in the whole cluster
-leaves by itself what it serves no more.
+ends the claims of namespaces that it no longer serves by itself.
 
-The running operator must not write the claims again. So a note in the bundle's ConfigMap says which namespaces are
-left, and until when, in case that the upgrade fails and the operator goes on.
+The running operator must not write the claims again. So a note in the bundle's ConfigMap names the namespaces that the
+release leaves. It expires, in case the upgrade fails and the operator stays.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from claude_gateway_runtime.settings import load
 
 ANNOTATION: Final = f"{GROUP}/leaving"
 NOTE_SECONDS: Final = 300.0
-"""How long the running operator heeds the note: longer than an upgrade takes to replace it."""
+"""How long the running operator obeys the note: longer than an upgrade takes to replace it."""
 _PASSES: Final = 5
 _PAUSE_SECONDS: Final = 2.0
 _PREFIX: Final = "CLAUDE_GATEWAY_OPERATOR_"
@@ -104,7 +104,7 @@ async def run(connection: Kube, settings: Settings, *, uninstall: bool) -> None:
 
 
 async def _claimed(connection: Kube, release: Release) -> frozenset[str]:
-    """Return all namespaces with objects that the release says to serve. Raises KubeError."""
+    """Return all namespaces with objects whose status has an entry of the release. Raises KubeError."""
     listed = [await connection.list(kube.path(kind.plural)) for kind in KINDS]
     return frozenset(
         manifest["metadata"]["namespace"]
@@ -167,7 +167,7 @@ async def _main(settings: Settings, *, uninstall: bool) -> None:
 
 
 def main() -> int:
-    """Run once; returns 2 for invalid settings, otherwise 0: a status that stays must not stop an uninstall."""
+    """Run once; returns 2 for invalid settings, otherwise 0: a leftover status must not block an uninstall."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uninstall", action="store_true", help="leave every namespace")
     arguments = parser.parse_args()

@@ -62,7 +62,7 @@ class Loop:
                 failures = 0
                 continue
             self._failed()
-            # Rings do not shorten this pause: more requests would not help an API server that has trouble.
+            # Rings do not shorten this pause: more requests would not help an overloaded API server.
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
             failures += 1
             due = 0.0

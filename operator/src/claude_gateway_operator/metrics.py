@@ -75,7 +75,7 @@ class Metrics:
         self.reconciles.labels("error").inc()
 
     def show(self, plan: Plan) -> None:
-        """Set the gauges to the result of a reconciliation."""
+        """Set the gauges from the result of a reconciliation."""
         for gauge in (self.objects, self.object, self.problems, self.expiry):
             gauge.clear()
         for status in plan.statuses:
@@ -103,7 +103,7 @@ async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
     """Serve ``/metrics``; the caller must clean the runner up. Raises OSError if it cannot listen."""
     app = web.Application()
     app.router.add_get("/metrics", metrics.page)
-    # Of its own, because the one that servers share is kept quiet.
+    # A logger of its own, because the shared access logger is disabled.
     log = logging.getLogger(__name__)
     runner = web.AppRunner(app, access_log=None, logger=log, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()

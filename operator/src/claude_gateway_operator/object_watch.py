@@ -87,7 +87,7 @@ async def follow(connection: Kube, subject: Subject, *, ring: Callable[[], None]
                     if known.news(event):
                         ring()
         except KubeError as error:
-            # Most watches that end start again at the first try. What goes on failing is a warning, once.
+            # Most watches restart at the first try. A watch that keeps failing is logged once, as a warning.
             level = (logging.INFO, logging.WARNING, logging.DEBUG)[min(failures, 2)]
             emit(_log, "watch_failed", level=level, error=str(error), failures=failures + 1)
             failures += 1

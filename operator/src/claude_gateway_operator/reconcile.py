@@ -34,7 +34,7 @@ ASK_SECONDS: Final = 2.0
 """How long a reconciliation waits for the first report of a new pod."""
 
 _SHOWN: Final = 5
-"""Namespaces that a message names."""
+"""The most namespaces that a message names."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ _log: Final = logging.getLogger(__name__)
 class Memory:
     """State that one reconciliation passes to the next.
 
-    ``began`` says that one reconciliation has read what is stored, ``full`` that the bundle had no room for an object.
+    ``began``: a reconciliation has read the stored bundle. ``full``: the bundle had no room for an object.
     """
 
     revisions: Revisions = field(default_factory=Revisions)

@@ -73,7 +73,8 @@ class Reports:
     def __init__(self, *, port: int, ring: Callable[[], None]) -> None:
         """Prepare without polling anything yet; needs a running event loop.
 
-        ``spent`` may be set to what is called when a pod reports something new of budgets, which rings nobody.
+        ``spent`` may be set to a function that is called when a pod reports new spend, which does not ring the
+        doorbell.
         """
         self.spent: Callable[[], None] = _nobody
         self._port = port
@@ -97,13 +98,13 @@ class Reports:
                 self._polls[name] = poll = _Poll(pod)
                 poll.task = asyncio.create_task(self._run(name, poll), name=f"reports of {name}")
             elif pod.ready and not self._polls[name].ready and self._polls[name].report is None:
-                # It did not answer while it started. Waiting for the next try would count it as silent.
+                # It did not answer while it started. Until the next try it would count as silent.
                 self._polls[name].asked.clear()
                 self._polls[name].wake.set()
             self._polls[name].ready = pod.ready
 
     async def settle(self, seconds: float) -> None:
-        """Wait up to ``seconds`` until every pod was polled once, and once more since it became ready.
+        """Wait up to ``seconds`` until every pod was polled once, and again after it became ready.
 
         Pods without a poll count as not answering.
         """
@@ -183,7 +184,7 @@ def _news(report: PodReport | None) -> object:
 
 
 def _spent(report: PodReport | None) -> object:
-    """Return the parts of a report that are about budgets; silence says nothing about them."""
+    """Return the parts of a report that are about budgets; empty if the gateway did not report."""
     gateway = None if report is None else report.gateway
     return () if gateway is None else (gateway.budgets, gateway.drained)
 

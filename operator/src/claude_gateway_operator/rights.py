@@ -1,4 +1,4 @@
-"""What the operator may do in the cluster. This list is the reference that tests compare the chart's Roles with.
+"""What the operator may do in the cluster. Tests compare the chart's Roles with this list.
 
 Server-side apply is a PATCH to a named URL, so ``create`` can be limited to a name like the other verbs. RBAC cannot
 select Secrets by label; the operator lists and watches only labelled ones, and reads only those that an object refers
@@ -88,8 +88,8 @@ def caller_rules(names: Sequence[str]) -> list[PolicyRule]:
 def granting_rules(release: str, *, home: str, namespace: str) -> list[PolicyRule]:
     """Return the additional rules in every watched namespace of an operator with a sign-in service.
 
-    `escalate` on one Role by name is all that it takes to fill it, without holding what is in it. The Role is bound to
-    the sign-in service by the chart, and the operator may neither bind nor create Roles.
+    `escalate` on one Role by name is enough to fill it without holding its rights. The chart binds the Role to the
+    sign-in service, and the operator may neither bind nor create Roles.
     """
     role = claude_auth_role(release, home=home, namespace=namespace)
     return [

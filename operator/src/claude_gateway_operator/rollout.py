@@ -51,7 +51,7 @@ async def roll(connection: Kube, settings: Settings) -> None:
     try:
         await connection.apply(url, body)
     except Refused as error:
-        # It was deleted in between, and the annotation alone is not a valid Deployment to create.
+        # It was deleted in the meantime, and the annotation alone is not a valid Deployment.
         emit(_log, "rollout_refused", level=logging.WARNING, error=str(error))
         return
     emit(_log, "rollout_started", deployment=name, checksum=wanted)

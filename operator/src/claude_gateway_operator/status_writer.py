@@ -61,7 +61,7 @@ class StatusWriter:
                 self._ring()
 
     async def _work(self) -> bool:
-        """Write one object after the other until the queue is empty; returns False if the API server has trouble."""
+        """Write the queued objects one by one; returns False if the API server fails."""
         while self._statuses or self._events:
             if not self._statuses:
                 await self._event(self._events.pop())
@@ -95,7 +95,7 @@ class StatusWriter:
 async def write(connection: Kube, status: StatusWrite, *, manager: str) -> None:
     """Write a status; ``manager`` is the field manager of this release's entry. Raises KubeError.
 
-    A release that leaves removes its entry by applying nothing. Its summary must stay, so that belongs to the manager
+    A release that leaves removes its entry by applying nothing. The summary must stay, so it belongs to the manager
     that all releases share.
     """
     ref = status.object
@@ -188,5 +188,5 @@ def event(
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:
-    """Sort Events by importance, warnings first, then by object: which ones are left out is not a matter of chance."""
+    """Sort Events by importance, warnings first, then by object, so that the omitted ones do not vary by chance."""
     return sorted(events, key=lambda event: (event.type != "Warning", event.object))

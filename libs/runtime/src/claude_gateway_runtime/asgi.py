@@ -18,9 +18,9 @@ TEXT: Final = b"text/plain; charset=utf-8"
 
 
 class Incoming:
-    """An ASGI ``receive`` of our own server, which also says whether it would wait, and when its client leaves.
+    """An ASGI ``receive`` of our own server, which also reports whether it would wait, and when its client disconnects.
 
-    To wait in ``receive`` for the client to leave would take a task for each request.
+    Waiting in ``receive`` for the client to disconnect would need a task for each request.
     """
 
     __slots__ = ("_receive", "ready", "unwatch", "watch")
@@ -33,9 +33,9 @@ class Incoming:
         watch: Callable[[Callable[[], None]], None],
         unwatch: Callable[[Callable[[], None]], None],
     ) -> None:
-        """``ready`` says whether the next message is there already.
+        """``ready`` returns whether the next message has already arrived.
 
-        ``watch`` has a function called once when the client leaves, until ``unwatch`` is called with it.
+        ``watch`` registers a function to call once when the client disconnects; ``unwatch`` removes it.
         """
         self._receive = receive
         self.ready = ready
@@ -53,7 +53,7 @@ class Outgoing:
     __slots__ = ("_send", "writable", "write")
 
     def __init__(self, send: Send, *, writable: Callable[[], bool], write: Callable[[bytes], None]) -> None:
-        """``writable`` says whether ``write`` may be called now; where not, ``send`` waits until the client reads."""
+        """``writable`` returns whether ``write`` may be called now; if not, ``send`` waits until the client reads."""
         self._send = send
         self.writable = writable
         self.write = write
@@ -72,7 +72,7 @@ class BodyTooLarge(Exception):  # noqa: N818 - names the request
 
 
 class BodyTooSlow(Exception):  # noqa: N818
-    """The client sent nothing for too long in the middle of its request body."""
+    """The client paused for too long in the middle of its request body."""
 
 
 async def read_body(
@@ -84,8 +84,8 @@ async def read_body(
 ) -> bytes:
     """Read a request body, whether its length was declared or not. None means no limit.
 
-    ``take`` is called with the size of each part before it is kept, and may raise. Raises BodyTooLarge above ``limit``
-    bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the client leaves.
+    ``take`` is called with the size of each part before it is stored, and may raise. Raises BodyTooLarge above
+    ``limit`` bytes, BodyTooSlow when nothing comes for ``seconds``, ClientGone when the client leaves.
     """
     parts: list[bytes] = []
     size = 0
@@ -116,7 +116,7 @@ async def _next(receive: Receive, seconds: float | None) -> Message:
 
 
 async def send_whole(send: Send, *, status: int, headers: Headers, body: bytes) -> None:
-    """Send a complete response; ``headers`` has all that it needs."""
+    """Send a complete response with exactly these ``headers``."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,8 +1,8 @@
-"""Moments as text, as logs, events and documents write them."""
+"""Timestamps as text, in the form that logs, events and documents use."""
 
 from datetime import UTC, datetime
 
 
 def utc(unix: float, *, timespec: str = "milliseconds") -> str:
-    """Return a moment in RFC 3339, in UTC with a ``Z``; ``unix`` are Unix seconds, ``timespec`` is ``isoformat``'s."""
+    """Return a timestamp in RFC 3339, in UTC with a ``Z``; ``timespec`` is that of ``isoformat``."""
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -4,7 +4,7 @@ import resource
 
 
 def raise_limit() -> None:
-    """Allow as many open descriptors as the system does.
+    """Raise the limit of open descriptors to what the system allows.
 
     Each stream takes two descriptors; shells and container runtimes often allow only 1,024.
     """

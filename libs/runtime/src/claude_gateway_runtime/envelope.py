@@ -24,7 +24,7 @@ _OPENAI_TYPES: Final = {408: "timeout", 429: "rate_limit_error", 504: "timeout"}
 
 
 class Envelope(Enum):
-    """Whose JSON object an error is written in."""
+    """The API whose error format an error uses."""
 
     ANTHROPIC = "anthropic"
     OPENAI = "openai"

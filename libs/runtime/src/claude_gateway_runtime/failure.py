@@ -1,4 +1,4 @@
-"""One failure of a request: raised anywhere, answered once at the edge, in the envelope that the caller reads.
+"""One failure of a request: raised anywhere, turned into a response once at the edge, in the caller's envelope.
 
 A table of failures is written with ``row``: one decorated function per failure, which returns its message.
 
@@ -68,7 +68,7 @@ class Failure(Exception):  # noqa: N818 - an answer like any other, raised
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a table of failures holds of one of them, apart from its message. The fields are those of ``Failure``."""
+    """One row of a table of failures, without its message. The fields are those of ``Failure``."""
 
     status: int
     code: str | None = None

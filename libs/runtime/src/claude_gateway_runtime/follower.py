@@ -65,7 +65,7 @@ class Follower(Generic[T]):
         self._retry_at = 0.0
 
     def report(self, *, in_flight: int) -> ProcessReport:
-        """Return which revision serves, and which was refused since."""
+        """Return the revision in use, and the one that was refused since, if any."""
         return ProcessReport(
             revision=None if self.current is None else self.current.revision,
             refused=None if self._refused is None else self._refused.revision,
@@ -80,7 +80,7 @@ class Follower(Generic[T]):
             await asyncio.sleep(_POLL_SECONDS)
 
     async def check(self) -> None:
-        """Load the current revision if it is new, or if it was refused a while ago."""
+        """Load the current revision if it is new, or retry it if it was refused a while ago."""
         revision = folder.current(self._bundle_dir)
         if revision is None or not self._wanted(revision):
             return

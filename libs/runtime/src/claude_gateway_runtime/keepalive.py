@@ -17,11 +17,11 @@ _INFO_BYTES: Final = 60
 
 
 class Socket(Protocol):
-    """What an event loop lets others see of a connection's socket."""
+    """The part of a connection's socket that event loops expose."""
 
     @property
     def family(self) -> int:
-        """The kind of its addresses."""
+        """The address family."""
 
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
         """Return an option of the system."""
@@ -30,8 +30,8 @@ class Socket(Protocol):
 def probe(connection: socket.socket) -> None:
     """Have the system probe a connection; it fails with ETIMEDOUT half a minute after the other side is gone.
 
-    The system sends no probes while data is not acknowledged: ``is_unheard`` says when that lasts too long. A bound of
-    the system's would also cut off a server that is slow to read a large request (TCP_USER_TIMEOUT, tcp(7)).
+    The system sends no probes while data is unacknowledged: ``is_unheard`` returns whether that lasts too long. The
+    system's own limit (TCP_USER_TIMEOUT, tcp(7)) would also cut off a server that reads a large request slowly.
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in PROBES:

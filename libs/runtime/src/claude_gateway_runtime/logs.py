@@ -1,8 +1,9 @@
 """Log lines of every process: one JSON object a line on standard output, written through standard ``logging``.
 
 Fields: ``time`` (RFC 3339, UTC), ``level``, ``event`` (what happened, a few fixed words), ``logger``, then the event's
-own. Nothing is redacted: callers name every field that they log, and none may be content or a secret. For an unexpected
-exception, also one that a library logs, only the type and the place are written: its message could quote its input.
+own. Nothing is redacted: callers choose every field that they log, and none may be content or a secret. For an
+unexpected exception, also one that a library logs, only the type and the place are written: its message could quote its
+input.
 """
 
 import json
@@ -24,7 +25,7 @@ class Stream(Protocol):
         """Write text."""
 
     def flush(self) -> object:
-        """Pass on what was written."""
+        """Flush the stream."""
 
 
 def configure(level: str, *, stream: Stream | None = None, quiet: Mapping[str, int] | None = None) -> None:

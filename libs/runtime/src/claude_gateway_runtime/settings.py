@@ -13,7 +13,7 @@ from claude_gateway_runtime.logs import emit
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]]*):([0-9]{1,5})")
 _LAST_PORT: Final = 65535
 _PREFIX: Final = "Value error, "
-"""What pydantic writes before the words of a validator."""
+"""The prefix that pydantic adds to a validator's message."""
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -61,7 +61,7 @@ def _variable(settings: type[BaseSettings], details: ErrorDetails) -> str | None
     """Return the environment variable of a problem; None if it is about several together."""
     if not details["loc"]:
         return None
-    # A field with an alias is known by it: the whole name of the variable.
+    # The alias of a field is the whole name of the variable.
     field = str(details["loc"][0])
     prefix = settings.model_config.get("env_prefix") or ""
     return f"{prefix}{field}".upper() if field in settings.model_fields else field

@@ -1,4 +1,4 @@
-"""How to reach an API server: its address, whom to trust, and how to authenticate."""
+"""How to reach an API server: its address, its certificate authority, and how to authenticate."""
 
 import os
 import ssl

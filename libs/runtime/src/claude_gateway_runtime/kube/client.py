@@ -22,7 +22,7 @@ PAGE: Final = 500
 REQUEST_SECONDS: Final = 20.0
 """A busy API server queues a request for at most 15 seconds: a quarter of ``--request-timeout``, by default a minute.
 
-What takes longer is a connection that is dead, and whoever waits for it keeps an edit waiting.
+A slower response means a dead connection, and waiting for it delays an edit.
 """
 WATCH_SECONDS: Final = 290
 WATCH_SILENCE_SECONDS: Final = 75.0
@@ -61,12 +61,12 @@ class Kube:
     async def __aenter__(self) -> Self:
         """Read the authority. Raises OSError."""
         self._session = aiohttp.ClientSession(
-            # Callers bound their own requests, and each watch holds a connection for minutes.
+            # Callers limit their own requests, and each watch uses a connection for minutes.
             connector=aiohttp.TCPConnector(ssl=self._access.trust(), limit=0, socket_factory=self._sockets.make),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": self._manager},
             read_bufsize=_BUFFER_BYTES,
-            # A proxy for the outside does not lead to the API server.
+            # A proxy for outside addresses does not reach the API server.
             trust_env=False,
         )
         return self
@@ -131,9 +131,9 @@ class Kube:
         seconds: int = WATCH_SECONDS,
         silence_seconds: float = WATCH_SILENCE_SECONDS,
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Watch a collection, bookmarks included, for at most ``seconds``.
+        """Watch a collection for at most ``seconds``, with bookmarks.
 
-        ``since`` None begins with one event for each object that exists. A watch that sends nothing for
+        If ``since`` is None, the watch begins with one event for each existing object. A watch that sends nothing for
         ``silence_seconds`` is dead. Raises Expired if ``since`` is too old.
         """
         parameters = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **query}

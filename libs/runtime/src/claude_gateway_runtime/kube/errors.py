@@ -12,7 +12,7 @@ import aiohttp
 _RETRYABLE: Final = frozenset((401, 408, 429))
 """401: the token may just have been replaced."""
 _LONGEST: Final = 300
-"""Characters of the API server's words that are kept: longer ones go on to quote the object."""
+"""The most characters kept of the API server's message: longer messages quote the object."""
 
 
 class KubeError(Exception):
@@ -20,11 +20,11 @@ class KubeError(Exception):
 
 
 class Retryable(KubeError):  # noqa: N818 - names what to do
-    """The API server is away, busy, or will know better soon."""
+    """The API server cannot be reached, is busy, or gives a temporary answer."""
 
 
 class Conflict(Retryable):
-    """The object is not as it was when it was read."""
+    """The object changed since it was read."""
 
 
 class Unreachable(Retryable):
@@ -64,14 +64,14 @@ def failure(what: str, *, status: int, reason: str) -> KubeError:
 def unreachable(what: str, error: Exception) -> Unreachable:
     """Return the error for a connection that failed.
 
-    Only the operating system's words are kept: those of an HTTP parser quote the response.
+    Only the operating system's message is kept: an HTTP parser's message quotes the response.
     """
     words = str(error) if isinstance(error, OSError) and not isinstance(error, TimeoutError) else ""
     return Unreachable(f"{what}: the API server cannot be reached: {words or type(error).__name__}")
 
 
 async def refusal(response: aiohttp.ClientResponse, what: str) -> KubeError:
-    """Return the error that a response with an error status stands for."""
+    """Return the error for a response with an error status."""
     try:
         said = reason_of(json.loads(await response.read()))
     except (ValueError, TimeoutError, OSError, aiohttp.ClientError):
@@ -80,7 +80,7 @@ async def refusal(response: aiohttp.ClientResponse, what: str) -> KubeError:
 
 
 def reason_of(status: object) -> str:
-    """Return the words of a ``Status`` object, cut to a length; empty if it has none."""
+    """Return the message of a ``Status`` object, truncated; empty if it has none."""
     if not isinstance(status, Mapping):
         return ""
     return str(status.get("message") or status.get("reason") or "").strip()[:_LONGEST]

@@ -32,8 +32,8 @@ def decode(body: bytes) -> Manifest:
 def page(body: bytes) -> tuple[list[Manifest], str | None]:
     """Read one page of a list; return its items and the token of the next page. Raises Retryable.
 
-    Items get the kind that only the list names. Their ``managedFields`` say who wrote them and when; which fields each
-    writer has is most of an object and unused, and is left out.
+    Items get the kind, which only the list names. Their ``managedFields`` keep each writer and time, but not the fields
+    of each writer: those are unused and are most of an object.
     """
     document = decode(body)
     kind = {"apiVersion": document.get("apiVersion"), "kind": str(document.get("kind", "")).removesuffix("List")}
@@ -56,9 +56,9 @@ def entries(found: Mapping[str, Any]) -> dict[str, bytes]:
         stored = {str(name): str(value).encode() for name, value in text.items()}
         return stored | {str(name): base64.b64decode(value, validate=True) for name, value in binary.items()}
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise Retryable("an object came with entries that cannot be read") from None
+        raise Retryable("an object has entries that cannot be read") from None
 
 
 def encoded(values: Mapping[str, bytes]) -> dict[str, str]:
-    """Return values as a Secret's ``data`` and a ConfigMap's ``binaryData`` hold them, sorted by name."""
+    """Return values as base64 for a Secret's ``data`` or a ConfigMap's ``binaryData``, sorted by name."""
     return {name: base64.b64encode(value).decode() for name, value in sorted(values.items())}

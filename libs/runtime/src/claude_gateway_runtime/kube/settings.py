@@ -1,4 +1,4 @@
-"""The settings of a pod that calls the API server; the kubelet provides what they default to."""
+"""The settings of a pod that calls the API server; the kubelet provides the defaults."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""TCP sockets that notice a dead network, and that are all down when their client is closed."""
+"""TCP sockets that detect a dead network, and that are all shut down when their client is closed."""
 
 import socket
 from contextlib import suppress
@@ -10,7 +10,7 @@ from claude_gateway_runtime import keepalive
 
 
 class Sockets:
-    """Makes the sockets of one client.
+    """Creates the sockets of one client.
 
     A session that closes during a request leaves the connection to TLS, which waits half a minute for the other side's
     goodbye. On a dead network that never comes, and each new attempt would leave one more connection behind.

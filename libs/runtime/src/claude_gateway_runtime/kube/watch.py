@@ -49,6 +49,6 @@ async def events(stream: aiohttp.StreamReader, what: str) -> AsyncIterator[Event
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise unreachable(what, error) from None
         if not line.endswith(b"\n"):
-            # The end, or a line that was cut off there: a watch that resumes gets it whole.
+            # The stream ended, maybe within a line: a watch that resumes receives the whole line.
             return
         yield Event.parse(line)

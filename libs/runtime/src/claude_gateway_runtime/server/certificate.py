@@ -17,8 +17,8 @@ _Stamp = tuple[tuple[int, int, int], ...]
 class _Newest(ssl.SSLContext):
     """The context of a listener, which begins each handshake with the newest files.
 
-    Loading a renewed certificate of another key type into one context would leave the old one in use beside it. And
-    each context has its own TLS sessions: none can be resumed whose client's authority is not trusted any more.
+    Loading a renewed certificate of another key type into the same context would leave the old one in use, too. And
+    each context has its own TLS sessions, so a client whose authority is no longer trusted cannot resume one.
     """
 
     newest: ssl.SSLContext
@@ -34,8 +34,8 @@ class Certificate:
     def __init__(self, cert_file: Path, key_file: Path, *, client_ca_file: Path | None = None) -> None:
         """Load the files. Raises OSError if they cannot be used.
 
-        With a ``client_ca_file``, clients may show a certificate of an authority in it; a handshake with any other
-        certificate fails. Where the file has revocation lists too, these are checked.
+        With a ``client_ca_file``, clients may present a certificate of an authority in it; a handshake with any other
+        certificate fails. Revocation lists in the file are checked, too.
         """
         self._files = (cert_file, key_file)
         self._client_ca = client_ca_file
@@ -52,9 +52,9 @@ class Certificate:
                 distrusted()
 
     def check(self) -> bool:
-        """Reload the files if they changed; if they cannot be used, log that and keep those in use.
+        """Reload the files if they changed; if they cannot be used, log that and keep the old ones in use.
 
-        Returns whether other authorities of clients are in use than before.
+        Returns whether the authorities of clients changed.
         """
         stamp, trusted = self._stat(*self._files), self._stat_authorities()
         if (stamp, trusted) == (self._stamp, self._trusted):
@@ -95,7 +95,7 @@ class Certificate:
 
 
 def _trust(context: ssl.SSLContext, client_ca_file: Path) -> None:
-    """Verify the certificates that clients show. Raises OSError if the authorities cannot be used."""
+    """Verify the certificates that clients present. Raises OSError if the authorities cannot be used."""
     try:
         context.load_verify_locations(client_ca_file)
     except OSError as error:

@@ -1,18 +1,18 @@
-"""A transport that sends in one write what one turn of the event loop has to send.
+"""A transport that combines all writes of one turn of the event loop.
 
-A head, a piece of a body and its end are three writes of an HTTP server. On a socket each of them costs a system call,
-and wakes the client.
+An HTTP server writes a head, a piece of a body and its end separately. On a socket each write costs a system call and
+wakes the client.
 """
 
 import asyncio
 from typing import Any, Final
 
 _MOST: Final = 64 * 1024
-"""Bytes that are held at most; copying more costs more than a write."""
+"""The most bytes that are buffered; copying more costs more than a write."""
 
 
 class Corked(asyncio.Transport):
-    """Holds what is written until the turn of the loop ends, or until ``flush``. Everything keeps its order."""
+    """Buffers writes until the turn of the loop ends, or until ``flush``; keeps their order."""
 
     __slots__ = ("_held", "_loop", "_scheduled", "_size", "_transport")
 
@@ -26,7 +26,7 @@ class Corked(asyncio.Transport):
         self._scheduled = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hold ``data``, or send it at once where it is large."""
+        """Buffer ``data``, or send it at once if it is large."""
         if len(data) >= _MOST:
             self.flush()
             self._transport.write(data)
@@ -40,7 +40,7 @@ class Corked(asyncio.Transport):
             self._loop.call_soon(self._end_turn)
 
     def write_now(self, data: bytes) -> None:
-        """Send ``data`` at once, behind what is held."""
+        """Send the buffer and then ``data`` at once."""
         if self._held:
             self.write(data)
             self.flush()
@@ -48,7 +48,7 @@ class Corked(asyncio.Transport):
             self._transport.write(data)
 
     def flush(self) -> None:
-        """Send what is held."""
+        """Send the buffer."""
         held = self._held
         if not held:
             return
@@ -57,12 +57,12 @@ class Corked(asyncio.Transport):
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
     def close(self) -> None:
-        """Close the connection when all was sent."""
+        """Close the connection when everything was sent."""
         self.flush()
         self._transport.close()
 
     def abort(self) -> None:
-        """Close the connection at once; what is held is lost."""
+        """Close the connection at once; the buffer is lost."""
         self._held, self._size = [], 0
         self._transport.abort()
 
@@ -75,11 +75,11 @@ class Corked(asyncio.Transport):
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Resume reading."""
         self._transport.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the transport knows about the connection."""
+        """Return what the transport knows about the connection."""
         return self._transport.get_extra_info(name, default)
 
     def _end_turn(self) -> None:

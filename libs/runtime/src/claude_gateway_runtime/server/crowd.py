@@ -8,7 +8,7 @@ _HOST_BITS: Final = 64
 
 
 class Connection(Protocol):
-    """One connection; the crowd asks it to leave."""
+    """One connection, which the crowd may close."""
 
     def make_room(self) -> None:
         """Close the connection."""
@@ -28,12 +28,12 @@ class Origin:
 class Crowd:
     """Keeps the connections within ``most`` in total and ``most_of_one`` for each address; 0 means no limit.
 
-    For one connection too many, the one that has waited longest leaves: of the same address, if that has too many.
-    Where none waits, this is the new one.
+    Above a limit, the connection that has waited longest is closed: one of the same address, if that has too many. If
+    none waits, the new one is closed.
     """
 
     def __init__(self, *, most: int = 0, most_of_one: int = 0) -> None:
-        """Begin without connections."""
+        """Start without connections."""
         self._most, self._most_of_one = most, most_of_one
         self._origins: dict[str, Origin] = {}
         self._waiting: dict[Connection, None] = {}
@@ -45,7 +45,7 @@ class Crowd:
         return bool(self._waiting)
 
     def enter(self, connection: Connection, host: str) -> Origin:
-        """Count a new connection, which waits; return the address's part of the crowd."""
+        """Count a new connection, which waits; return the connections of its address."""
         name = _name(host)
         origin = self._origins.get(name)
         if origin is None:
@@ -60,7 +60,7 @@ class Crowd:
         return origin
 
     def leave(self, connection: Connection, origin: Origin) -> None:
-        """Count a connection less."""
+        """Remove a connection from the count."""
         self.rise(connection, origin)
         self._connections -= 1
         origin.connections -= 1
@@ -68,11 +68,11 @@ class Crowd:
             del self._origins[origin.name]
 
     def wait(self, connection: Connection, origin: Origin) -> None:
-        """Put a connection behind those that wait."""
+        """Add a connection at the end of those that wait."""
         self._waiting[connection] = origin.waiting[connection] = None
 
     def rise(self, connection: Connection, origin: Origin) -> None:
-        """Take a connection from those that wait, if it is one of them."""
+        """Remove a connection from those that wait, if it is one of them."""
         self._waiting.pop(connection, None)
         origin.waiting.pop(connection, None)
 

@@ -1,4 +1,4 @@
-"""How a server goes away: no new connections, the running answers, and the connections that may still ask."""
+"""How a server shuts down: it accepts no new connections, and finishes responses and requests that are on their way."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,13 +9,13 @@ from claude_gateway_runtime.server.protocol import QUIET_SECONDS
 
 _STEP_SECONDS: Final = 0.1
 _MOST_SECONDS: Final = QUIET_SECONDS + 1.0
-"""How long connections may wait after the last answer: those in a pause are closed by then, the others send nothing."""
+"""How long connections may wait after the last response: idle ones are closed by then, the others send nothing."""
 
 
 async def drain(
     listeners: Sequence[Listener], *, in_flight: Callable[[], int], urgent: asyncio.Event, seconds: float
 ) -> None:
-    """Stop accepting, then return when all is answered and no client can be about to ask.
+    """Stop accepting, then return when every request is answered and no client can still send one.
 
     ``in_flight`` counts the running answers. Returns at once when ``urgent`` is set, and after ``seconds`` at the
     latest.

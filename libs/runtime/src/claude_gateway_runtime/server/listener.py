@@ -33,7 +33,7 @@ class Listener:
 
     @property
     def waiting(self) -> bool:
-        """Whether a connection waits for a request, which its client may already be sending."""
+        """Whether a connection waits for a request that its client may already be sending."""
         return self._crowd.waiting
 
     @property

@@ -16,11 +16,11 @@ from claude_gateway_runtime.server.corked import Corked
 from claude_gateway_runtime.server.crowd import Crowd, Origin
 
 _JITTER: Final = 0.1
-"""Part of the age by which it differs between connections, so that clients of one moment do not return as one."""
+"""The part of the age that varies between connections, so that clients do not all reconnect at the same time."""
 QUIET_SECONDS: Final = 2
-"""How long an old connection must be idle to be closed: a client in mid-conversation hears of it in an answer first."""
+"""How long an old connection must be idle to be closed: an active client learns of it from a response first."""
 _CHUNK_HEAD: Final = 16
-"""Bytes around the data of a chunk that every client may send: its size and the line ends."""
+"""The bytes around the data of a chunk that every client may send: its size and the line ends."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_MANY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -45,9 +45,9 @@ class App(Shape):
 class Limits:
     """What the connections of one listener may do.
 
-    A request may have ``head_bytes`` beside its body, before it or after it, and take ``head_seconds`` for them. There
-    may be so many ``connections``, and ``connections_per_address`` of them from one address; a connection gets not much
-    older than ``age_seconds``. 0 means no limit.
+    A request may have ``head_bytes`` before and after its body, and take ``head_seconds`` for them. At most
+    ``connections`` are open, ``connections_per_address`` of them from one address; each is closed soon after
+    ``age_seconds``. 0 means no limit.
     """
 
     head_bytes: int = 64 * 1024
@@ -60,8 +60,8 @@ class Limits:
 class Protocol(HttpToolsProtocol):
     """One connection within limits.
 
-    The parser has none: one connection could fill the memory, or stay open without a request. Without a limit of age,
-    all of a client's requests would go to the pod that it once found.
+    The parser has no limits: one connection could fill the memory, or stay open without a request. Without a limit of
+    age, all requests of a client would stay on the pod that it first connected to.
     """
 
     def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
@@ -85,11 +85,11 @@ class Protocol(HttpToolsProtocol):
         self._certificate: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timers of the first head and of the age; make room where there are too many connections."""
+        """Start the timers of the first head and of the age; close a connection if there are too many."""
         self._corked = Corked(transport, self.loop)
         super().connection_made(self._corked)
         tls = transport.get_extra_info("ssl_object")
-        # None unless the client showed one and the handshake verified it.
+        # None unless the client presented one and the handshake verified it.
         self._certificate = None if tls is None else tls.getpeercert(binary_form=True)
         self._start_timer()
         if self._limits.age_seconds:
@@ -99,7 +99,7 @@ class Protocol(HttpToolsProtocol):
         self._origin = self._crowd.enter(self, self.client[0] if self.client else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers, and call whoever waits for the client to leave."""
+        """Stop the timers, and notify the application that watches the client."""
         self._lost = True
         self._crowd.leave(self, self._origin)
         self._stop_timer()
@@ -110,7 +110,7 @@ class Protocol(HttpToolsProtocol):
             self._watcher()
 
     def on_message_begin(self) -> None:
-        """Count the head from here."""
+        """Start to count the bytes of the head."""
         super().on_message_begin()
         if self._certificate is not None:
             self.scope[PEER_CERTIFICATE] = self._certificate  # type: ignore[typeddict-unknown-key]
@@ -130,7 +130,7 @@ class Protocol(HttpToolsProtocol):
             self.finish()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Begin to answer a request; the application may watch its client, and write to it at once."""
+        """Start the application for a request; it may watch its client, and write to it at once."""
 
         def writable() -> bool:
             return not self._lost and not self.flow.write_paused and bool(cycle.chunked_encoding)
@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
         self._content += _CHUNK_HEAD
 
     def on_body(self, body: bytes) -> None:
-        """Tell the body's bytes from those around it."""
+        """Separate the bytes of the body from those around it."""
         self._content += len(body)
         super().on_body(body)
 
@@ -160,7 +160,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Send the end at once, and wait for the next request; the rest of this one has the time of a head."""
+        """Send the end at once, and wait for the next request; the rest of this one has the time limit of a head."""
         self._corked.flush()
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
@@ -186,14 +186,14 @@ class Protocol(HttpToolsProtocol):
             self._stop_timer()
 
     def _wait_for_head(self) -> None:
-        """Set the time for what comes between two requests: none but blank lines, which the parser skips."""
+        """Limit the time between two requests: only blank lines may come there, which the parser skips."""
         if self._came_far or not self.cycle.response_complete:
             self._stop_timer()
         else:
             self._start_timer()
 
     def _cut_off(self) -> None:
-        """Close the connection; say why where the client waits for nothing but the answer to this request."""
+        """Close the connection; send the reason if the client only waits for the response to this request."""
         cycle = self.cycle
         answers = not self._asked or (cycle.response_complete if self._in_head else not cycle.response_started)
         if answers and not self.pipeline and not self.transport.is_closing():
@@ -203,8 +203,8 @@ class Protocol(HttpToolsProtocol):
     def finish(self) -> None:
         """End the connection with its next answer, or in a pause.
 
-        It cannot end at once, nor with an answer that began without saying so: the client may already be sending its
-        next request.
+        It cannot end at once, nor with a response that began without announcing it: the client may already be sending
+        its next request.
         """
         self._old = True
         self.timeout_keep_alive = QUIET_SECONDS
@@ -217,7 +217,7 @@ class Protocol(HttpToolsProtocol):
     def _watch(self, left: Callable[[], None]) -> None:
         """Call ``left`` when the connection is lost. Only one request of a connection is being answered at a time."""
         self._watcher = left
-        # A connection that is not read does not end either.
+        # The end of a connection is noticed only while it is being read.
         self.flow.resume_reading()
         if self._lost:
             self.loop.call_soon(left)
@@ -228,7 +228,7 @@ class Protocol(HttpToolsProtocol):
             self._watcher = None
 
     def make_room(self) -> None:
-        """Make room for another connection; a client that has not been answered yet learns when to come back."""
+        """Make room for another connection; a client that had no response yet is sent when to retry."""
         if not self._asked and not self.transport.is_closing():
             self.transport.write(_TOO_MANY)
         self._crowd.rise(self, self._origin)
@@ -247,7 +247,8 @@ class Protocol(HttpToolsProtocol):
 def _without_upgrade(data: bytes) -> bytes:
     """Rename the header ``Upgrade``, which a server may ignore (RFC 9110, 7.8).
 
-    The parser would take the body for the new protocol's. Java's HTTP client offers ``h2c`` with every first request.
+    The parser would treat the body as data of the new protocol. Java's HTTP client offers ``h2c`` with every first
+    request.
     """
     end = data.find(b"\r\n\r\n")
     head, rest = (data, b"") if end < 0 else (data[:end], data[end:])

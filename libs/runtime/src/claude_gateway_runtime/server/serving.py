@@ -1,4 +1,4 @@
-"""A server on one socket that runs until a signal, then until its running answers are complete."""
+"""A server on one socket that runs until a signal, then until its running responses are complete."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ from claude_gateway_runtime.server.config import config
 
 
 async def serve(app: Any, bound: socket.socket, *, shutdown_seconds: float, work: Coroutine[Any, Any, None]) -> None:
-    """Serve ``app`` on a bound socket until SIGTERM or SIGINT, then for the running answers, at most for so long.
+    """Serve ``app`` on a bound socket until SIGTERM or SIGINT, then finish the running responses within a time limit.
 
     ``work`` runs beside it. When it ends, the server ends too, and what it raised is raised.
     """
