@@ -94,4 +94,4 @@ def test_entries_that_cannot_be_read_are_refused_without_their_content(found: di
     with pytest.raises(Retryable) as raised:
         entries(found)
 
-    assert str(raised.value) == "an object came with entries that cannot be read"
+    assert str(raised.value) == "an object has entries that cannot be read"

@@ -1,1 +1,1 @@
-"""."""
+"""The gateway: the process that clients send their requests to."""

@@ -17,7 +17,7 @@ from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.settings import load
 
 _QUIET: Final = {
-    # What uvicorn reports (odd requests, streams cut on purpose) is in the lines of the requests.
+    # The log lines of requests already cover what uvicorn reports (malformed requests, streams cut on purpose).
     "uvicorn.error": logging.CRITICAL,
 }
 
@@ -25,7 +25,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run until a signal; 0 after a clean end, 1 if the gateway cannot start, 2 for wrong settings."""
+    """Run until a signal; returns 0 after a clean end, 1 if the gateway cannot start, 2 for invalid settings."""
     logs.configure("info")
     settings = load(Settings, log=_log)
     if settings is None:

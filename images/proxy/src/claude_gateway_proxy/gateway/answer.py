@@ -11,17 +11,17 @@ from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers
 
 Read = Callable[[], Awaitable[bytes]]
-"""Returns the next bytes of an answer, and none at its end."""
+"""Returns the next bytes of an answer, empty at its end."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a target answers. ``head`` is the part of the body that was read already, ``complete`` if it is all of it.
+    """A target's answer. ``head`` is the part of the body that was read already, ``complete`` if it is all of it.
 
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with. ``pour`` is set where what it hands on are the bytes of ``read``. ``grown`` is how
-    many bytes longer than the upstream's a whole answer is, None where only its end will show. ``hides_counts``: the
+    the request was sent with. ``pour`` is set if it passes the bytes of ``read`` on unchanged. ``grown`` is by how many
+    bytes a whole answer is longer than the upstream's, None if that is known only at its end. ``hides_counts``: the
     client did not request the token counts that the stream ends with.
     """
 

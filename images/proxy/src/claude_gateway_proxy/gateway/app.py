@@ -1,7 +1,7 @@
 """The gateway's ASGI application: from a path to an answer in the caller's own format.
 
 In order: endpoint, client, body, route, exchange (which admits the request and chooses its targets), record. The client
-is known before its body is read, so that nobody without a key can make the gateway hold one.
+is identified before its body is read, so that a stranger cannot make the gateway store one.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ _log: Final = logging.getLogger(__name__)
 
 _CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _BATCHED: Final = ModelPath(Wire.ANTHROPIC, Format.MESSAGES)
-"""What a request about a batch is, as far as the record knows formats."""
+"""The format under which the record counts a request about a batch."""
 _UPGRADE: Final = f"{INTERNAL_HEADER_PREFIX}upgrade".encode()
 
 
@@ -67,10 +67,10 @@ class App:
         verify_signatures: bool = True,
         responses: ResponseCache | None = None,
     ) -> None:
-        """Serve what ``live`` holds; ``discovery`` answers what is not a request for a model.
+        """Serve the configuration of ``live``; ``discovery`` answers requests that are not for a model.
 
         ``issuers`` has the keys that verify tokens. ``verify_signatures``: check AWS signatures, rather than only take
-        the client key from them. ``responses`` keeps answers of the routes that want it.
+        the client key from them. ``responses`` caches answers of the routes that enable it.
         """
         self.draining = False
         self.uses = Uses(time.time)
@@ -111,7 +111,7 @@ class App:
             self._records.end(record)
 
     async def _guarded(self, answering: Awaitable[None], record: Record, scope: Scope, send: Send) -> None:
-        """Answer, and turn whatever goes wrong into what the caller and the record should see of it."""
+        """Answer, and turn every error into what the caller and the record should see."""
         try:
             await answering
         except errors.Failure as failure:
@@ -142,7 +142,7 @@ class App:
             route = find_route(snapshot.routing, model=body.model, client=client)
             record.route = route.name
             frames = FramedSend(send, format=path.format) if path.wire is Wire.BEDROCK else None
-            # After the signature was checked, which may cover these headers.
+            # Only after the signature was checked, because it may cover these headers.
             scope["headers"] = self._records.trace(record, scope["headers"])
             call = Call(
                 wire=record.wire,
@@ -171,7 +171,7 @@ class App:
         snapshot, principal = await self._identified(headers, record, scope)
         with self._load.enter(principal.client.name) as held:
             raw = await self._read(headers, record, scope, receive, held=held)
-            # A batch is also held as it is sent on: in parts, and as a whole.
+            # A batch is also in memory in the form that is sent: in parts, and as a whole.
             held.take(2 * len(raw))
             scope["headers"] = self._records.trace(record, scope["headers"])
             asking = Asking(
@@ -189,7 +189,7 @@ class App:
     async def _identified(
         self, headers: Mapping[bytes, bytes], record: Record, scope: Scope
     ) -> tuple[Snapshot, Principal]:
-        """Return the configuration for a request, and its caller, who may make requests. Raises Failure."""
+        """Return the configuration for a request, and its authenticated caller. Raises Failure."""
         snapshot = self._live.current
         if snapshot is None:
             raise errors.not_ready("no configuration was loaded yet")
@@ -228,8 +228,8 @@ class App:
     async def _refuse(self, record: Record, failure: errors.Failure, scope: Scope, send: Send) -> None:
         status, headers, body = errors.render(failure, shape=record.wire, request_id=record.request_id)
         if any(name == b"expect" for name, _ in scope["headers"]):
-            # A client that still waits for "100 Continue" may or may not send its body now: nobody could tell the
-            # body from the next request.
+            # A client that still waits for "100 Continue" may or may not send its body now, so the body could not be
+            # told from the next request.
             headers.append((b"connection", b"close"))
         if record.client != UNKNOWN:
             headers.append((_CLIENT, record.client.encode()))
@@ -239,7 +239,7 @@ class App:
         await send_whole(send, status=status, headers=headers, body=body)
 
     async def close(self) -> None:
-        """Cut off what the gateway asks for itself; clients' answers have ended before."""
+        """Cancel the gateway's own requests; the clients' responses have ended before."""
         await self._mirrors.close()
         await self._batches.close()
         if self._responses is not None:
@@ -247,5 +247,5 @@ class App:
 
 
 def _wants_websocket(scope: Scope) -> bool:
-    """Whether a request would begin a WebSocket; the server has renamed the header that says so."""
+    """Whether a request would open a WebSocket; the server has renamed the header that requests it."""
     return any(name == _UPGRADE and value.strip().lower() == b"websocket" for name, value in scope["headers"])

@@ -1,4 +1,4 @@
-"""Request bodies as the gateway reads them: what is wrong with one is a failure that its client gets."""
+"""Reads request bodies; an error in one is a failure that its client receives."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from claude_gateway_runtime.asgi import BodyTooLarge, BodyTooSlow, Headers, Rece
 async def read_body(receive: Receive, *, limit: int, seconds: float, take: Callable[[int], None]) -> bytes:
     """Read a request body of at most ``limit`` bytes, whether its length was declared or not.
 
-    ``take`` is called with the size of each part before it is kept, and may raise. Raises Failure 413 above the limit,
-    Failure 408 when nothing comes for ``seconds``, ClientGone when the client leaves.
+    ``take`` is called with the size of each part before it is stored, and may raise. Raises Failure 413 above the
+    limit, Failure 408 if nothing arrives for ``seconds``, ClientGone if the client disconnects.
     """
     try:
         return await asgi.read_body(receive, limit=limit, seconds=seconds, take=take)
@@ -22,7 +22,7 @@ async def read_body(receive: Receive, *, limit: int, seconds: float, take: Calla
 
 
 def check_transfer_coding(headers: Headers) -> None:
-    """Check that a body is chunked and no more: its parser reads no other coding (RFC 9112, 6.1). Raises Failure."""
+    """Check that a body's only coding is chunked: the parser reads no other (RFC 9112, 6.1). Raises Failure."""
     for name, value in headers:
         if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             raise coded_body(value.decode("latin-1"))

@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 
 WHOLE_LIMIT: Final = 1024 * 1024
-"""Bytes up to which an answer that is not streamed is read completely before anything is sent."""
+"""The size up to which an answer that is not streamed is read completely before anything is sent."""
 
 ERROR_LIMIT: Final = 256 * 1024
-"""Bytes of an upstream's error, unpacked, that are passed on; of a larger one only the status is."""
+"""The largest upstream error, decompressed, that is passed on; for a larger one, only the status is."""
 
 _AT_ONCE: Final = 16 * 1024
-"""Bytes of an error up to which keys are looked for on the event loop, which takes at most some milliseconds."""
+"""The largest error that is searched for keys on the event loop, which takes some milliseconds."""
 
 _WORDS_MOST: Final = 4_000
-"""Characters of an error within a stream that are passed on."""
+"""The most characters of an error within a stream that are passed on."""
 
 _CREDENTIAL: Final = frozenset({401, 403})
 _KINDS: Final = {
@@ -56,7 +56,7 @@ _KINDS: Final = {
 }
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})
 _TIMES: Final = (b"retry-after", b"anthropic-ratelimit-")
-"""How the headers begin by which clients know the time already: Claude Code reads those of Anthropic itself."""
+"""Prefixes of headers that already tell clients the time: Claude Code reads Anthropic's own headers."""
 _ABSENT: Final = frozenset({404, 405, 501})
 _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 
@@ -64,11 +64,11 @@ _BUSY: Final = frozenset({UpstreamError.RATE_LIMITED, UpstreamError.OVERLOADED})
 class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
     """A target did not answer the request. ``reply`` is the client's answer if this is the failure that it gets.
 
-    ``kind`` is None where the request itself is at fault; ``retry`` says whether another target may do better.
-    ``obstacle`` is why there was no answer; ``said`` is what the upstream or the system said, for the gateway's owner.
-    ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set where the request is
-    longer than the target takes: one that takes more may answer it. ``retry_after`` are the seconds after which the
-    upstream wants to be asked again.
+    ``kind`` is None if the request itself is at fault; ``retry`` says whether another target may succeed. ``obstacle``
+    is why there was no answer; ``said`` is the message of the upstream or the system, for the gateway's owner.
+    ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set if the request is too
+    long for the target: one with a larger window may answer it. ``retry_after`` is the upstream's ``retry-after`` in
+    seconds.
     """
 
     def __init__(
@@ -95,17 +95,17 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
 
     @property
     def lacks_operation(self) -> bool:
-        """Whether the upstream reports that it does not have the operation, such as a count of tokens."""
+        """Whether the upstream reports that it does not support the operation, such as counting tokens."""
         return isinstance(self.reply, Relayed) and self.reply.status in _ABSENT
 
     @property
     def busy(self) -> bool:
-        """Whether the target may well answer in a while."""
+        """Whether the target will probably answer in a while."""
         return self.kind in _BUSY
 
 
 async def begin(sending: Sending, *, call: Call, target: Target, hold: bool) -> Answer:
-    """Send the request and wait for the beginning of the answer; ``hold`` reads on until the model has said something.
+    """Send the request and wait for the start of the answer; ``hold`` reads on until the model has produced output.
 
     Raises AttemptFailed. The caller closes ``Answer.response``.
     """
@@ -178,7 +178,7 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
 
 
 async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
-    """Read on to the end or the limit, so that another target can be tried if the answer breaks off."""
+    """Read to the end or the limit, so that another target can be tried if the answer breaks off."""
     parts, size = [head], len(head)
     while size < limit:
         chunk = await read()
@@ -190,7 +190,7 @@ async def _gather(read: Read, head: bytes, *, limit: int) -> tuple[bytes, bool]:
 
 
 async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
-    """Read on until the model has said something: an overloaded upstream may say so only within its stream."""
+    """Read until the model has produced output: an overloaded upstream may report that only within its stream."""
     beginning, parts = sse.Beginning(), [head]
     while (opening := beginning.feed(parts[-1])) is sse.Opening.UNDECIDED:
         chunk = await read()
@@ -203,14 +203,14 @@ async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
 
 
 def _raise_unknown_words(head: bytes, call: Call, mask: Mask) -> None:
-    """Raise AttemptFailed for a stream that begins with a "too long" in words at which Claude Code does not compact."""
+    """Raise AttemptFailed for a stream that begins with a "too long" error that Claude Code does not recognize."""
     opening = sse.Beginning().feed(head) if call.format is Format.MESSAGES else None
     if isinstance(opening, sse.Reported) and opening.status == 400 and not errors.is_known(opening.words):
         raise _reported(opening, call, mask)
 
 
 def _reported(opening: sse.Reported, call: Call, mask: Mask) -> AttemptFailed:
-    """What an upstream reports within its stream before an answer began."""
+    """The error that an upstream reports within its stream before an answer began."""
     status = opening.status
     if status == 400:
         words = mask.text(opening.words)[:_WORDS_MOST]
@@ -240,10 +240,10 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
         return _unreached(Unreachable(Obstacle.PLAIN_HTTP, "the server answered 400"), call, target)
     said = _logged_words(reply, call=call, target=target)
     if status == 403 and is_about_content(reply.body.decode("utf-8", "replace")):
-        # The request is refused, not the key; a 403 would log a user of Claude Code out.
+        # The request is rejected, not the key; a 403 would log a user of Claude Code out.
         return AttemptFailed(replace(reply, status=400), kind=None, retry=False, said=said)
     if status == 500 and refuses_images(errors.words_of_refusal(reply) or ""):
-        # llama.cpp reports it as a failure of its own. The target is well, and another one may see images.
+        # llama.cpp reports it as a failure of its own. The target is healthy, and another one may accept images.
         return AttemptFailed(replace(reply, status=400), kind=None, retry=True, said=said)
     verdict = None
     if not target.forward_client_token and rejects(status, reply.headers, reply.body):
@@ -252,7 +252,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
         failure = errors.upstream_refused_key(route, status)
         return AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True, said=said, verdict=verdict)
     retry = status in (408, 429) or status >= 500
-    # What an upstream does not have (501) is not missing because it failed; another target may have it.
+    # An operation that an upstream does not support (501) is not a failure of it; another target may support it.
     kind = _KINDS.get(status, UpstreamError.STATUS) if retry and status != 501 else None
     seconds = retry_after(status, reply.headers, reply.body, now=datetime.now(UTC)) if retry else None
     return AttemptFailed(
@@ -267,7 +267,7 @@ async def _refusal(response: Response, call: Call, target: Target, mask: Mask) -
 
 
 def _with_time(reply: Relayed, seconds: float | None) -> Relayed:
-    """Name the time in a header that every client reads, where the upstream named it only elsewhere."""
+    """Add the time in a header that every client reads, if the upstream sent it only elsewhere."""
     if seconds is None or any(name.lower().startswith(_TIMES) for name, _ in reply.headers):
         return reply
     return replace(reply, headers=[*reply.headers, (b"retry-after", b"%d" % math.ceil(seconds))])
@@ -276,7 +276,7 @@ def _with_time(reply: Relayed, seconds: float | None) -> Relayed:
 async def _wording(response: Response, mask: Mask) -> Relayed:
     """An upstream's own error, unpacked and without our keys.
 
-    A body that is too large for an error's wording is a page of some server: it is dropped, the status remains.
+    A body that is too large for an error message is some server's page: it is dropped, the status remains.
     """
     read = response.read
     body, complete = await _gather(read, await read(), limit=ERROR_LIMIT)
@@ -295,10 +295,10 @@ async def _wording(response: Response, mask: Mask) -> Relayed:
 
 
 def _logged_words(reply: Relayed, *, call: Call, target: Target) -> str:
-    """Log an upstream's status and words, and return them. No words where it blames the request: they may quote it."""
+    """Log an upstream's status and message, and return them. The message is left out if it may quote the request."""
     words = ""
     if reply.status not in _OF_THE_REQUEST:
-        # The body is without the target's key; the caller's own login is not the gateway's, and only its log lacks it.
+        # The target's key is masked in the body; the caller's own login is masked only in the log.
         logins = Mask(value.decode("latin-1").removeprefix("Bearer ") for _, value in call.login)
         words = errors.words(reply.body, mask=logins)
     emit(
@@ -314,10 +314,10 @@ def _logged_words(reply: Relayed, *, call: Call, target: Target) -> str:
 
 
 def _unreached(why: Unreachable, call: Call, target: Target) -> AttemptFailed:
-    """There was no answer: the client learns the obstacle, the gateway's owner the details as well."""
+    """Return the failure without an answer: the client gets the obstacle, the gateway's owner also the details."""
     detail = why.detail
     if why.obstacle is Obstacle.CLOSED and (target.base_url or "").startswith("http://"):
-        # Many servers that expect TLS end a connection that begins with plain HTTP like this.
+        # Many servers that expect TLS end a plain HTTP connection like this.
         detail = f"{detail}: the base URL begins with http, and the port may expect https"
     emit(
         _log,

@@ -1,4 +1,4 @@
-"""One request on its way through the gateway, with everything that was found out about it."""
+"""One request on its way through the gateway, with everything that is known about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from claude_gateway_proxy.gateway.wire.paths import COMPACT
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a request about a batch counts for: so many ``requests``, and the most that they may use.
+    """What a request about a batch counts as: the number of ``requests``, and the most that they may use.
 
-    ``cost`` is in nanodollars. All is 0 but for the creation of one: what is asked about a batch costs nothing.
+    ``cost`` is in nanodollars. All values are 0 except when a batch is created: other requests about it cost nothing.
     """
 
     requests: int = 1
@@ -41,12 +41,12 @@ class Batch:
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request with its caller and its route.
 
-    ``wire`` is how the client speaks, ``format`` what it asks for. ``headers`` have lower-case names; ``login`` are
-    the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is the
-    same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is the
-    one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a judge's)
-    helps to answer; None for a client's request. ``instead`` is the name of a model that serves in place of the
-    one that the body names. ``batch`` is set where the request is about a batch.
+    ``wire`` is the client's wire, ``format`` the format of its request. ``headers`` have lower-case names; ``login``
+    are the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is
+    the same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is
+    the one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a
+    judge's) helps to answer; None for a client's request. ``instead`` is the name of a model that serves in place of
+    the one that the body names. ``batch`` is set where the request is about a batch.
 
     No field is ever replaced. Three of the values change while the request runs: ``record`` collects what happened,
     ``frames`` tracks the stream that it frames, and ``facts`` fills its cache.
@@ -70,7 +70,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     batch: Batch | None = None
 
     def __repr__(self) -> str:
-        """Name the call without what its client sent, which may be secret."""
+        """Describe the call without the client's data, which may be secret."""
         return f"Call({self.format}, route={self.route.name!r})"
 
     @property
@@ -85,7 +85,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> str:
-        """The model that was asked for, without a context in brackets, which no upstream knows.
+        """The requested model, without a context in brackets, which no upstream knows.
 
         An alias of the route is replaced by the name that it stands for, and a provider in front is left out where
         the route has the name only without it.
@@ -100,7 +100,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return named
 
     def asked_of(self, target: Target) -> str:
-        """Return the client's name of the model that is asked of a target; a verbatim one gets it as it was sent."""
+        """Return the client's model name for a target; a verbatim target gets it as it was sent."""
         model = self.instead or self.facts.body.model
         return model if target.verbatim and model != self.route.alias else self.asked
 
@@ -108,17 +108,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def named(self) -> str:
         """The name that the answer has for the model: the client's own, without a context in brackets.
 
-        Clouds name the model by an id of theirs in the path, and answer with Anthropic's own name of it.
+        Clouds have their own model id in the path, and answer with Anthropic's name.
         """
         bare = without_context(self.facts.body.model)
         return plain_name(bare) if self.wire in (Wire.BEDROCK, Wire.VERTEX) else bare
 
     @property
     def uses_tokens(self) -> bool:
-        """Whether tokens are paid for."""
+        """Whether the request's tokens cost money."""
         return self.format is not Format.COUNT_TOKENS and (self.batch is None or self.batch.generates)
 
     @property
     def compacts(self) -> bool:
-        """Whether a conversation of Responses is to be made shorter, rather than to go on."""
+        """Whether a Responses request asks to compact the conversation rather than to continue it."""
         return self.format is Format.RESPONSES and self.path.removesuffix("/").endswith(COMPACT)

@@ -1,7 +1,7 @@
-"""Answers for programs in a browser, which may read them only where the gateway allows their origin (CORS).
+"""CORS: programs in a browser may read answers only if the gateway allows their origin.
 
 Source: the Fetch standard, "CORS protocol". A client's key is in a header that the program sets itself, never in a
-cookie, so that an origin that is allowed can do nothing without a key.
+cookie, so an allowed origin can do nothing without a key.
 """
 
 import re
@@ -12,7 +12,7 @@ from claude_gateway_runtime.asgi import Message, Receive, Scope, Send, send_whol
 from claude_gateway_runtime.server.protocol import App
 
 ANY: Final = "*"
-"""Stands for every origin."""
+"""The value for every origin."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}://[a-z0-9.\[\]:_-]{1,255}")
 """Lower case, without a path, as in the header ``Origin``; extensions of browsers have schemes of their own."""
@@ -23,7 +23,7 @@ _SECONDS: Final = b"600"
 
 _ASKED: Final = b"access-control-request-headers"
 _ASKED_MOST: Final = 4096
-"""Bytes of the list of headers that is repeated."""
+"""The most bytes of a list of headers that is echoed."""
 
 
 def checked_origin(text: str) -> str:
@@ -34,10 +34,10 @@ def checked_origin(text: str) -> str:
 
 
 class Cors:
-    """Puts the headers of CORS on everything that an application answers to the ``origins``."""
+    """Adds CORS headers to all answers of an application to the ``origins``."""
 
     def __init__(self, app: App, *, origins: Sequence[str]) -> None:
-        """Answer for ``app``; an origin is ``scheme://host[:port]``, or ``*`` for all."""
+        """Wrap ``app``; an origin is ``scheme://host[:port]``, or ``*`` for all."""
         self._app = app
         self._any = ANY in origins
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -48,7 +48,7 @@ class Cors:
         return self._app.draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or what a browser asks before one."""
+        """Answer one request, or a browser's preflight request."""
         headers = dict(scope["headers"])
         origin = headers.get(b"origin")
         if origin is None or not (self._any or origin in self._origins):
@@ -69,7 +69,7 @@ class Cors:
 
 
 def _permissions(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """What a program may do; it may send any headers, because those that matter are named elsewhere."""
+    """Return the permissions of a program; it may send any header, because the list echoes its request."""
     found = [(b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS)]
     asked = headers.get(_ASKED, b"")
     if asked and len(asked) <= _ASKED_MOST:

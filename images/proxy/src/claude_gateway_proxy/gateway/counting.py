@@ -1,4 +1,4 @@
-"""What counts limits, budgets and sessions in this process, and what lets requests in accordingly."""
+"""The components that count limits, budgets and sessions in this process and admit requests."""
 
 import logging
 import time
@@ -26,13 +26,13 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Counting:
-    """The parts of admission that live as long as the process; made once at start.
+    """The components of admission that live as long as the process; created once at start.
 
     ``valkey`` counts for all pods, and ``shared`` what callers use; both are None where each pod counts alone.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Put the parts together; nothing runs yet, and no connection is made."""
+        """Wire the components; nothing runs yet, and no connection is opened."""
         alone = MemoryCounters()
         self.valkey: Final = _valkey(settings)
         self._used = Used(time.time)
@@ -65,7 +65,7 @@ class Counting:
             self.shared.note(record)
 
     def _processes(self) -> int:
-        """Return how many processes count limits apart."""
+        """Return how many processes count limits separately."""
         return self._shares.current().pods if self.valkey is None else 1
 
 

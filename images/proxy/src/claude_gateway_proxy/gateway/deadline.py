@@ -1,4 +1,4 @@
-"""Ends the work on a request when its client leaves or a time limit is over, with one timer.
+"""Ends the work on a request when its client disconnects or a time limit is over, with one timer.
 
 The same timer calls back when a ping is due.
 """
@@ -34,8 +34,8 @@ class Deadline:
     """Cancels what the current task runs within ``with deadline``, and raises Ended in its place.
 
     ``silence`` sets how long to wait for the upstream from now on; ``pause`` and ``resume`` exclude the time that a
-    slow client takes. They only note times, which the timer reads when it fires: a stream of many events must not
-    set a timer for each.
+    slow client takes. They only store times, which the timer reads when it fires: a stream of many events must not set
+    a timer for each.
     """
 
     __slots__ = (

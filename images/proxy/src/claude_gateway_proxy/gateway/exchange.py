@@ -2,7 +2,7 @@
 
 Another candidate is tried only while nothing was sent to the client, and only after a failure that another target may
 not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The route's retry
-budget bounds how often. A request that is too long for a target goes on to those that take more, whatever is left of
+budget limits how often. A request that is too long for a target goes on to those that take more, whatever is left of
 the budget, which is for outages.
 """
 
@@ -39,21 +39,21 @@ from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.asgi import Headers, Receive, Send
 
 Choose = Callable[[Call, Ledger], Choice]
-"""Returns a call's candidates, in the order in which they are tried. Raises Failure where none can answer."""
+"""Returns a call's candidates, in the order in which they are tried. Raises Failure if none can answer."""
 
 _OF_ALL_MODELS: Final = frozenset(
     {UpstreamError.CONNECT, UpstreamError.ADDRESS, UpstreamError.REDIRECT, UpstreamError.CREDENTIAL}
 )
-"""Failures that have nothing to do with the model that was asked for."""
+"""Failures that do not depend on the requested model."""
 
 
 def by_ledger(call: Call, ledger: Ledger) -> Choice:
-    """Choose by what this process knows of the targets."""
+    """Choose by what this process knows about the targets."""
     return ledger.choose(call)
 
 
 class Exchange:
-    """Answers routed requests that are admitted. Holds the lanes and the connections to upstreams; made once."""
+    """Answers routed requests that are admitted. Has the lanes and the connections to upstreams; created once."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Exchange:
     ) -> None:
         """Use these lanes, and close them at the end. Needs a running event loop.
 
-        ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none. ``events`` notes
-        each request before anything of it is sent.
+        ``ping_seconds`` is the silence of a stream after which its client gets a ping, 0 for none. ``events`` records
+        each request before any part of it is sent.
         """
         self._lanes: Final = {lane.name: lane for lane in lanes}
         self._choose = choose
@@ -82,15 +82,15 @@ class Exchange:
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Admit a request, send the whole answer, and settle what it used; also for the gateway's own requests.
 
-        Raises Failure only if nothing was sent. An answer that broke off returns without its end, so that the server
-        closes the connection; so does one whose client left.
+        Raises Failure only if nothing was sent. An answer that broke off, or whose client disconnected, returns without
+        its end, so that the server closes the connection.
         """
         if self._events is not None:
             self._events.begin(call.record)
         deadline = Deadline(receive, total=call.route.timeouts.total)
         grant = Grant()
         try:
-            # A client that leaves while it waits for its turn waits no longer.
+            # A client that disconnects while it waits for its turn leaves the queue.
             with deadline:
                 grant = await self._admission.admit(call)
             call = call if grant.instead is None else served_by(call, grant.instead)
@@ -192,14 +192,14 @@ class Exchange:
                 answer, call=call, send=send, deadline=deadline, ping_seconds=self._ping_seconds, more=more
             )
         finally:
-            # Cut off an answer that was not read to its end: nobody wants the rest, and it may cost money.
+            # Cut off an answer that was not read to its end: the rest is not needed, and it may cost money.
             answer.response.close()
         return True
 
     async def _begin(
         self, call: Call, target: Target, *, lane: Lane, upstreams: Upstreams, deadline: Deadline, hold: bool
     ) -> Answer:
-        """Wait for a target's answer to begin. Raises AttemptFailed, or Ended where no other target can help."""
+        """Wait for a target's answer to begin. Raises AttemptFailed, or Ended if no other target can help."""
         try:
             with deadline:
                 sending = lane.open(call, target, upstreams=upstreams)
@@ -215,7 +215,7 @@ class Exchange:
             raise AttemptFailed(failure, kind=UpstreamError.FIRST_TOKEN, retry=True) from None
 
     def _note_failure(self, call: Call, target: Target, failed: AttemptFailed) -> None:
-        """Note a failed attempt in the record and in the target's health, unless the request was at fault."""
+        """Record a failed attempt, and count it in the target's health unless the request was at fault."""
         if failed.kind is None:
             return
         call.record.upstream_failed(
@@ -224,8 +224,8 @@ class Exchange:
         reason = failed.obstacle.value if failed.obstacle else ""
         self.failures.note(target.id, kind=failed.kind.value, reason=reason, said=failed.said)
         if target.forward_client_token or failed.obstacle is Obstacle.WORKER:
-            # What happens with one client's login says nothing about the next one's, and our worker nothing about
-            # the target.
+            # A failure with one client's login says nothing about other logins, and one of our worker nothing about the
+            # target.
             return
         self.ledger.health.failed(
             target.id,
@@ -242,14 +242,14 @@ def _note_attempt(record: Record, candidate: Candidate, number: int) -> None:
 
 
 def _end_waiting(cause: Cause, record: Record) -> None:
-    """Note that nothing was sent because the client left, or raise Failure where it still waits."""
+    """Record that nothing was sent because the client disconnected; raise Failure if it still waits."""
     if cause is not Cause.GONE:
         raise errors.rate_limited("the limits left no room within the `timeouts.total` of the route", 1) from None
     record.outcome, record.status = outcome(By.CLIENT), record.status or CLIENT_GONE
 
 
 def _end(cause: Cause, call: Call, target: Target) -> None:
-    """Note that the work was ended for ``cause``. Raises Failure where a client still waits for an answer."""
+    """Record that the work was ended for ``cause``. Raises Failure if a client still waits for an answer."""
     record = call.record
     if cause is Cause.GONE:
         record.outcome = outcome(By.CLIENT)
@@ -262,7 +262,7 @@ def _end(cause: Cause, call: Call, target: Target) -> None:
 
 
 async def _respond_failed(failed: AttemptFailed, *, call: Call, send: Send, more: Headers) -> None:
-    """Answer with a failure, or with an estimate where the route allows it and the target cannot count tokens."""
+    """Answer with a failure, or with an estimate if the route allows it and the target cannot count tokens."""
     if call.format is Format.COUNT_TOKENS and call.route.estimate_tokens and failed.lacks_operation:
         await respond_estimate(call, send, more=more)
         return

@@ -1,4 +1,4 @@
-"""``python -m claude_gateway_proxy.gateway.explain``: which way a request takes, and why not another.
+"""``python -m claude_gateway_proxy.gateway.explain``: where a request goes, and why.
 
 It reads a ``Question`` as JSON from standard input and prints an ``Explanation``. Nothing is sent anywhere: the route
 is found and its targets are chosen by the functions that answer real requests.
@@ -32,7 +32,7 @@ from claude_gateway_proxy.gateway.wire.reframe import read_body
 from claude_gateway_proxy.operations import OPERATIONS
 
 DRAWS: Final = 1000
-"""How often a choice is made, with draws spread evenly, to find each target's share."""
+"""How many choices are made, with evenly spread draws, to find each target's share."""
 
 
 _FIRST: Final = {
@@ -43,7 +43,7 @@ _FIRST: Final = {
     Why.OVERFLOW: "first: those that would come before it have too many requests in flight",
     Why.EJECTION: "first: those that would come before it are ejected",
 }
-"""Why the target that is always first is first."""
+"""The reason if the same target is always first."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of the route. ``failed`` are its conditions that do not hold, by name; ``chosen``: it counts.
 
-    A rule after the chosen one is not asked: ``failed`` then only says what would be.
+    A rule after the chosen one is not evaluated for the request: its ``failed`` is hypothetical.
     """
 
     rule: str
@@ -96,8 +96,8 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What happens to a request. Without ``refused``, the first of ``targets`` is tried first.
 
-    ``why`` is the word of the log line: why the first target comes first. ``input_tokens`` is the gateway's estimate,
-    which is rather too high, ``output_tokens`` the most that the request asks for; None: it sets no limit.
+    ``why`` is the reason why the first target comes first, as in the log line. ``input_tokens`` is the gateway's
+    estimate, which is rather too high, ``output_tokens`` the most that the request asks for; None: it sets no limit.
     """
 
     client: str
@@ -146,7 +146,7 @@ def explained(question: Question, snapshot: Snapshot, client: Client) -> Explana
 def _call(
     question: Question, path: ModelPath, facts: Facts, *, snapshot: Snapshot, client: Client, route: Route
 ) -> Call:
-    """Return the request as the gateway holds it."""
+    """Return the request as the gateway represents it."""
     return Call(
         wire=path.wire,
         format=path.format,

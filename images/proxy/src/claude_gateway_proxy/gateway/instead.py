@@ -1,4 +1,4 @@
-"""Requests that another model serves than the one they name, because a budget is spent."""
+"""Requests that another model serves because a budget is spent."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from claude_gateway_proxy.gateway.call import Call
 
 
 def served_by(call: Call, instead: Instead) -> Call:
-    """Return the request to another model; its answer keeps the name that the client asked for.
+    """Return the request for another model; its answer has the name that the client requested.
 
     The owner of the budget chose the model, so the client's own list of models does not matter. Raises Failure if no
     route serves it any more.

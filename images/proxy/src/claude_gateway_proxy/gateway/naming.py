@@ -1,6 +1,6 @@
-"""Answers under the name that the client asked for, whatever the target calls its model.
+"""Puts the client's name of the model into answers, whatever name the target uses.
 
-One place serves every lane. Where an answer has the right name already, it keeps its own bytes and its own ``read``.
+All lanes use this module. An answer that has the right name already keeps its bytes and its ``read``.
 """
 
 import msgspec

@@ -1,6 +1,6 @@
-"""``python -m claude_gateway_proxy.gateway.overview``: prints what the gateway of this pod does now, as JSON.
+"""``python -m claude_gateway_proxy.gateway.overview``: prints the current state of this pod's gateway as JSON.
 
-It asks over the gateway's Unix socket. So whoever may run a command in the pod may see it, and nobody else.
+It reads the gateway's Unix socket, so only users who may run commands in the pod can see it.
 """
 
 import http.client

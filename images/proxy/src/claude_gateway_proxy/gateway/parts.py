@@ -1,4 +1,4 @@
-"""Makes parts of the process from its settings."""
+"""Creates the components of the process from its settings."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def public(settings: Settings, app: App) -> App:
-    """Return what answers clients: ``app``, behind what browsers and proxies in front need. Raises OSError."""
+    """Return the application for clients: ``app``, wrapped for browsers and trusted proxies. Raises OSError."""
     if settings.cors_origins:
         app = Cors(app, origins=settings.cors_origins)
     header, secret_file = settings.certificate_header, settings.client_cert_secret_file
@@ -45,7 +45,7 @@ def certificate(settings: Settings) -> Certificate | None:
 
 
 def responses(settings: Settings) -> ResponseCache | None:
-    """Return what keeps answers; None without room for any."""
+    """Return the store of cached answers; None if its size is 0."""
     if settings.cache_valkey_address is not None:
         server = Server(
             settings.cache_valkey_address,
@@ -61,7 +61,7 @@ def responses(settings: Settings) -> ResponseCache | None:
 
 
 def content(environ: Mapping[str, str]) -> capture.Capture | None:
-    """Return what collects the content of requests, where traces are sent and the environment asks for it."""
+    """Return the capture of content, if traces are sent and the environment enables it; otherwise None."""
     if not otlp.wanted("traces", environ):
         return None
     try:
@@ -70,13 +70,13 @@ def content(environ: Mapping[str, str]) -> capture.Capture | None:
     except ValueError as error:
         emit(_log, "content_not_captured", level=logging.WARNING, error=str(error))
         return None
-    hint = "spans hold what people and models write: bound who can read the traces, and for how long they are kept"
+    hint = "spans contain what people and models write: limit who can read the traces, and how long they are kept"
     emit(_log, "content_captured", level=logging.WARNING, hint=hint)
     return capture.Capture()
 
 
 def usage_events(settings: Settings) -> UsageEvents | None:
-    """Return the usage events, where they are wanted; a disk that is full keeps no gateway from starting."""
+    """Return the usage events, if they are enabled; a full disk does not keep the gateway from starting."""
     if settings.usage_sink is None:
         return None
     sink = sink_of(settings.usage_sink, settings.usage_sink_headers_file)
@@ -89,7 +89,7 @@ def usage_events(settings: Settings) -> UsageEvents | None:
 
 
 def load(settings: Settings) -> Load:
-    """Return the bounds of what is answered and buffered at one time."""
+    """Return the limits of concurrent requests and buffered bytes."""
     return Load(
         pod=Bounds(requests=settings.max_in_flight, bytes=settings.max_buffered_bytes),
         client=Bounds(requests=settings.max_in_flight_per_client, bytes=settings.max_buffered_bytes_per_client),

@@ -1,7 +1,7 @@
-"""The way of an answer's pieces from an upstream to the client: as they come, read for their usage on the way.
+"""Passes the pieces of an answer from an upstream to the client as they arrive, and reads their usage on the way.
 
-While the client keeps up, a piece is written in the call that brings it. A task that wakes for each piece costs more
-than all that is done with the piece.
+While the client keeps up, a piece is written in the call that delivers it. Waking a task for each piece would cost more
+than all work on the piece.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Passage:
     def __init__(
         self, answer: Answer, record: Record, *, send: Send, deadline: Deadline, boundary: Boundary, pings: Pings
     ) -> None:
-        """Count what passes in ``record``, and note it in ``boundary``; ``deadline`` stands still meanwhile."""
+        """Count what passes in ``record``, and track it in ``boundary``; ``deadline`` is paused meanwhile."""
         self._loop = asyncio.get_running_loop()
         self._uncounted: list[bytes] = []
         self._ended = False
@@ -69,7 +69,7 @@ class Passage:
 
     @property
     def passed(self) -> Passed:
-        """What passed until now."""
+        """What has passed so far."""
         return Passed(
             sample=self._meter.sample,
             size=self._record.bytes_out,
@@ -85,11 +85,11 @@ class Passage:
         return begun and self._meter.reports == 1 and record.output_tokens <= _OPENING
 
     async def run(self) -> None:
-        """Pass on everything, and the end. Raises OSError where the answer breaks off."""
+        """Pass on everything, including the end. Raises OSError if the answer breaks off."""
         try:
             await self._run()
         finally:
-            # The upstream is paid for what it said, whether the client still takes it or not.
+            # The upstream's output costs money, whether or not the client still reads it.
             self._count()
 
     async def _run(self) -> None:
@@ -117,7 +117,7 @@ class Passage:
         await self._send({"type": "http.response.body", "body": rest, "more_body": False})
 
     def _pass(self, chunk: bytes) -> bytes | None:
-        """Pass a piece on at once; leave it where the client or a ping must be waited for."""
+        """Pass a piece on at once; return it if the client or a ping must be awaited."""
         outgoing = self._outgoing
         if outgoing is None or self._pings.task is not None or not outgoing.writable():
             return chunk
@@ -131,7 +131,7 @@ class Passage:
         return None
 
     def _shown(self, chunk: bytes) -> bytes:
-        """Return what the client may see of a piece."""
+        """Return the part of a piece that the client may see."""
         if self._answer.plain:
             self._meter.look(chunk)
             if self._counts is not None:

@@ -1,4 +1,4 @@
-"""The records of model requests: those that run, and where each goes when its answer has ended."""
+"""The records of model requests: the running ones, and where each is written when its answer has ended."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from claude_gateway_runtime.asgi import Headers, Send
 
 
 class Records:
-    """Knows every model request from its first byte to its end.
+    """Tracks every model request from its first byte to its end.
 
     ``running`` are the records of the requests that are being answered, the oldest first, by their identity.
     """
@@ -46,7 +46,7 @@ class Records:
         self._contents: dict[int, Content] = {}
 
     def begin(self, path: ModelPath) -> Record:
-        """Return the record of a request that has just come."""
+        """Return the record of a new request."""
         record = Record(wire=path.wire, format=path.format, started=time.monotonic())
         self.running[id(record)] = record
         return record
@@ -66,7 +66,7 @@ class Records:
         return content.heard(send)
 
     def end(self, record: Record) -> None:
-        """Write down a request that has ended, and what the gateway asked by itself to answer it."""
+        """Write a request that has ended, and the gateway's own requests for it."""
         now = time.monotonic()
         for each in (*record.asides, record):
             self._metrics.finished(each, now=now)
@@ -77,7 +77,7 @@ class Records:
         del self.running[id(record)]
 
     def compared(self, compared: Compared) -> None:
-        """Write down a copy that a mirror sent, which may have outlived the request."""
+        """Write a copy that a mirror sent, which may have outlived the request."""
         self._metrics.compared(compared)
         if compared.copy is not None:
             self._write(compared.copy, now=time.monotonic())

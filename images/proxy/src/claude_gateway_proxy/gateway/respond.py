@@ -28,7 +28,7 @@ _CLIENT: Final = HEADER_GATEWAY_CLIENT.encode()
 _LIMITS: Final = b"anthropic-ratelimit-"
 _ESTIMATED: Final = (b"x-token-count", b"estimate")
 _AT_ONCE: Final = 256 * 1024
-"""Bytes of a request up to which its tokens are estimated on the event loop, which takes some milliseconds."""
+"""The largest request whose tokens are estimated on the event loop, which takes some milliseconds."""
 
 
 async def respond_error(reply: Relayed, *, call: Call, send: Send, more: Headers = ()) -> None:
@@ -58,7 +58,7 @@ async def respond_answer(
     """Send an upstream's answer; if it breaks off, end it with an error event or a broken connection.
 
     ``ping_seconds`` is the silence of a stream after which the client gets a ping, 0 for none; ``more`` are headers of
-    the gateway's own. Raises Ended when the client left.
+    the gateway's own. Raises Ended if the client disconnected.
     """
     record = call.record
     response = answer.response
@@ -91,9 +91,9 @@ async def respond_answer(
         pings.stop()
         await _end_stalled(ended.cause, answer, call=call, send=send, boundary=boundary)
     except OSError:
-        # No error event: Claude Code streams again after a broken connection, but after an error event it asks
-        # once for an answer that is not streamed, which is worse for a long answer. Returning without the end of
-        # the body makes the server close the connection.
+        # No error event: Claude Code streams again after a broken connection, but after an error event it retries once
+        # without streaming, which is worse for a long answer. Returning without the end of the body makes the server
+        # close the connection.
         _failed(record, answer.target, UpstreamError.BROKEN)
     finally:
         pings.stop()
@@ -119,13 +119,13 @@ def _failed(record: Record, target: Target, kind: UpstreamError) -> None:
 async def send_start(
     send: Send, record: Record, *, status: int, headers: Headers, length: int | None, more: Headers
 ) -> None:
-    """Send the head of an answer: what may cross of an upstream's ``headers``, and ``more`` of the gateway's own."""
+    """Send the head of an answer: those ``headers`` of an upstream that may pass, and ``more`` of the gateway's own."""
     record.request_id = upstream_request_id(headers) or record.request_id
     record.status = status
     found = response_headers(headers, request_id=record.request_id, length=length)
     found.append((_CLIENT, record.client.encode()))
     if any(name.startswith(_LIMITS) for name, _ in more):
-        # What the gateway says of the caller's own budget must not stand beside what the upstream says of all callers.
+        # The gateway's headers about the caller's budget must not be mixed with the upstream's about all callers.
         found = [header for header in found if not header[0].startswith(_LIMITS)]
     found.extend(more)
     await send({"type": "http.response.start", "status": status, "headers": found})

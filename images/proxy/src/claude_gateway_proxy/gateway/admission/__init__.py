@@ -1,1 +1,1 @@
-"""The one gate for every request, a client's or the gateway's own: may it be sent, and what did it use?"""
+"""Admission of every request, the clients' and the gateway's own: whether it may be sent, and what it used."""

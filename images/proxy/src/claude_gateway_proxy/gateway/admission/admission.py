@@ -27,7 +27,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     The tokens are those of ``gateway.wire.usage``: input, output, cache reads and cache creation are disjoint, those of
     an hour are part of the creation, and reasoning is part of the output. ``cost`` is in nanodollars; ``certain`` is
-    False where it comes from an estimate. ``answered``: a model began to answer, whether or not its upstream reported
+    False where it comes from an estimate. ``answered``: a model began to answer, even if its upstream reported no
     tokens.
     """
 
@@ -44,7 +44,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Record) -> "Usage":
-        """Return what a record has at the end of its request."""
+        """Return the usage that a record has at the end of its request."""
         return cls(
             input_tokens=record.input_tokens,
             output_tokens=record.output_tokens,
@@ -65,7 +65,7 @@ def _nothing(_: int) -> Headers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """One demand of a request, and what its owner makes of it.
+    """One demand of a request, with the callbacks of whoever makes it.
 
     ``refusal`` words the error for a client that is refused, ``actual`` returns what the request used in the demand's
     units, and ``headers`` what the answer says, given what counted before the request (``Taken.before``). ``instead``
@@ -87,31 +87,31 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Demands nothing, and is called once with the usage of a request, when it ends."""
+    """Demands nothing; it is called once with the usage of a request, when that ends."""
 
     ended: Callable[[Usage], None]
 
 
 class Part(Protocol):
-    """One reason to refuse requests or to make them wait; made once at start.
+    """One reason to reject requests or to make them wait; created once at start.
 
     The demands of one request have different keys. Those of callers come before those of routes: a request waits for
-    the first of them first.
+    them in this order.
     """
 
     def charges(self, call: Call, /) -> Sequence[Charge | Watch]:
-        """Return what a request must take; nothing costs nothing. Raises Failure for one that must not be sent."""
+        """Return what a request must take, if anything. Raises Failure for a request that must not be sent."""
 
 
 class Targets(Protocol):
-    """What targets demand of the requests that are sent to them."""
+    """The demands of targets on the requests that are sent to them."""
 
     def charges_of(self, target: Target, call: Call, /, *, waits: bool) -> Sequence[Charge]:
         """Return what a request must take of a target; ``waits``: it may queue for it."""
 
 
 class Grant:
-    """The permission to send one request. Whoever holds it settles it, however the request ends.
+    """The permission to send one request. Its holder must settle it, however the request ends.
 
     ``headers`` are sent with the answer. ``instead`` is the name of a model that serves instead of the one asked for.
     """
@@ -128,7 +128,7 @@ Settle = Callable[[Sequence[Demand], Sequence[int], str], None]
 
 
 class _Charged(Grant):
-    """The grant of a request of which something was taken, or which somebody watches."""
+    """The grant of a request that took something, or whose usage is watched."""
 
     __slots__ = ("_charges", "_holder", "_settle", "_watches", "headers", "instead")
 
@@ -174,7 +174,7 @@ def check_further_models(call: Call) -> None:
 
 
 class Admission:
-    """Admits requests; made once at start."""
+    """Admits requests; created once at start."""
 
     def __init__(
         self,
@@ -185,9 +185,9 @@ class Admission:
         alone: MemoryCounters | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """Ask ``parts`` in this order what to demand of a request, and ``targets`` what their limits demand.
+        """Collect the demands of ``parts``, in this order, and those of ``targets``.
 
-        ``alone`` are the counters of this process; without ``counters``, it counts alone.
+        ``alone`` are this process's own counters; they are the only ones if there are no ``counters``.
         """
         self._parts = tuple(parts)
         self._targets = targets
@@ -204,7 +204,7 @@ class Admission:
     async def admit(self, call: Call) -> Grant:
         """Return the permission to send a request, at once unless a limit makes it wait.
 
-        Every further model that the request names must be on the client's list, unless the gateway itself asks
+        Every further model that the request names must be on the client's list, unless the request is the gateway's own
         (``call.origin``): the owner of the route chose that model. Raises Failure for a request that must not be sent;
         then there is nothing to settle.
         """
@@ -214,7 +214,7 @@ class Admission:
         return await self._granted(call, found) if found else _FREE
 
     async def enter(self, call: Call, target: Target, *, waits: bool) -> Grant | None:
-        """Return the permission to send an admitted request to a target; None where the target has no room.
+        """Return the permission to send an admitted request to a target; None if the target has no room.
 
         ``waits``: it waits for room. Raises Failure if there is none after all.
         """
@@ -240,7 +240,7 @@ class Admission:
         return _Charged(taken, watches, holder=holder, settle=self._settle)
 
     async def _take(self, call: Call, charges: tuple[Charge, ...], *, holder: str) -> _Result:
-        """Take all demands. Raises Failure where there is no room, UnavailableError where nobody counts."""
+        """Take all demands. Raises Failure if there is no room, UnavailableError if the counters cannot be reached."""
         instead: Instead | None = None
         while charges:
             result = await self._queue.take(
@@ -256,7 +256,7 @@ class Admission:
         return _Result()
 
     async def _take_alone(self, call: Call, charges: Sequence[Charge], *, holder: str) -> _Result:
-        """Take what is demanded of this process alone. Raises Failure where there is no room, or where it must not."""
+        """Take the demands from this process's own counters. Raises Failure if there is no room, or if it must not."""
         if any(charge.required for charge in charges):
             raise counters_unavailable()
         left = tuple(replace(charge, demand=charge.alone) for charge in charges if charge.alone is not None)
@@ -282,7 +282,7 @@ def _result(charges: Sequence[Charge], taken: Taken, *, instead: Instead | None)
 
 
 def _overdrawn(call: Call, charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Instead]:
-    """Return the charges of a request that another model serves. Raises Failure where none does."""
+    """Return the charges of a request that another model serves. Raises Failure if no model does."""
     charge = charges[refused.index]
     if charge.instead is None or charge.overdrawn is None:
         call.record.limited = charge.label

@@ -1,4 +1,4 @@
-"""Budgets: each request takes money of every budget that pays for it, and settles it with what it cost."""
+"""Budgets: each request takes money from every budget that pays for it, and settles with its real cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,20 +22,20 @@ from claude_gateway_proxy.gateway.errors import Failure, too_many_budgets
 from claude_gateway_runtime.asgi import Headers
 
 _BUSY_SECONDS: Final = 2
-"""When a request that found everything reserved should come again: a new lease takes about as long."""
+"""When to retry a request that found everything reserved: a new lease takes about as long."""
 
 
 class Budgets:
-    """Asks for the money of each request; made once at start."""
+    """Demands the money for each request; created once at start."""
 
     def __init__(self, till: Till) -> None:
         """``till`` is the money of this process."""
         self._till = till
 
     def charges(self, call: Call) -> Sequence[Charge]:
-        """Return the purses of a request, children before their parents; none where nobody's money is spent.
+        """Return the purses of a request, children before their parents; empty if no budget pays for it.
 
-        Raises Failure where too many pay for it.
+        Raises Failure if too many budgets do.
         """
         payers = call.snapshot.payers
         if not payers or not call.uses_tokens:
@@ -50,9 +50,9 @@ class Budgets:
         return [charge for budget in found for charge in order.of(budget)]
 
     def standings(self, payers: Payers, principal: Principal) -> tuple[usage.Standing, ...]:
-        """Return how a caller stands with each budget that pays for it, and with its part of each: for its reports.
+        """Return a caller's standing with each budget that pays for it, and with its own part of each, for its reports.
 
-        Of too many, these are the first.
+        If there are too many, only the first are returned.
         """
         found = _payers(principal, payers)[:MOST_OF_CALLER]
         now, name = self._till.unix(), member(principal.client.name, principal.user)
@@ -80,7 +80,7 @@ def _payers(principal: Principal, payers: Payers) -> Sequence[Budget]:
 
 
 class _Order:
-    """The money that one request asks for."""
+    """The money that one request demands."""
 
     def __init__(self, till: Till, call: Call, reserve: int) -> None:
         self.till = till
@@ -89,14 +89,14 @@ class _Order:
         self.unified = call.wire in (Wire.ANTHROPIC, Wire.VERTEX)
         self.standings: list[Standing] = []
         self.claims = 0
-        # What the gateway asks to complete an answer is paid for, but it cannot be refused any more.
+        # The gateway's own requests that complete a response are charged, but can no longer be rejected.
         self._counted = call.origin is not None and call.record.mirrors is None
         self._member = member(call.client.name, call.principal.user)
-        # A batch runs on at the upstream, where nobody can stop it at the amount.
+        # A batch continues at the upstream, where nothing can stop it at the amount.
         self.whole = call.batch is not None
 
     def of(self, budget: Budget) -> Iterator[Charge]:
-        """Yield what is asked of a budget: of the caller's part first."""
+        """Yield the demands on a budget: on the caller's own part first."""
         within = window(budget.period, self.now)
         if budget.per_member is not None:
             yield self._charge(budget, within, self._member, budget.per_member)
@@ -108,7 +108,7 @@ class _Order:
         claim = _Claim(self, budget, account, limit)
         self.claims += 1
         key, ends_at = account.key, within.ends_at
-        # What costs nothing, at no target of its route, needs no money.
+        # A request that costs nothing at every target of its route needs no money.
         free = self._counted or budget.action is Action.WARN or not self.reserve
         own = None if free else till.own(account, limit)
         demand = alone = Purse(key, own, self.reserve, ends_at, whole=self.whole)
@@ -130,7 +130,7 @@ class _Order:
 
 
 class _Claim:
-    """One purse of a request: notes in the ledger what the counters took and settled."""
+    """One purse of a request: records in the ledger what the counters took and settled."""
 
     __slots__ = ("_account", "_budget", "_limit", "_order")
 
@@ -138,7 +138,7 @@ class _Claim:
         self._order, self._budget, self._account, self._limit = order, budget, account, limit
 
     def taken(self, before: int) -> Headers:
-        """Note the reservation; return the headers of the answer with the last purse of the request."""
+        """Record the reservation; return the response headers with the last purse of the request."""
         order, account = self._order, self._account
         account.reserved += order.reserve
         order.till.ledger.changed.set()
@@ -157,7 +157,7 @@ class _Claim:
         return usage.cost
 
     def refuse(self, refused: Refused) -> Failure:  # noqa: ARG002 - the counters' signature
-        """Word the failure: the money is spent, or only reserved until running requests end."""
+        """Return the failure: the money is spent, or only reserved until running requests end."""
         order, account = self._order, self._account
         found = self._standing(order.till.known(account))
         if found.spent >= self._limit:

@@ -1,13 +1,13 @@
-"""What a request asks of the counters before it is sent: pure values, in integers alone.
+"""What a request demands of the counters before it is sent: pure values, all integers.
 
-Whoever limits something makes demands of a request; all demands of a request are taken together or not at all.
+Each limit makes a demand; all demands of a request are taken together or not at all.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 TICKS: Final = 60_000
-"""Ticks of one unit in a bucket, which drains ``per_minute`` of them each millisecond: all of it in integers."""
+"""Ticks of one unit in a bucket, which drains ``per_minute`` ticks each millisecond: all values are integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class Purse:
 
     @property
     def waits(self) -> bool:
-        """Return False: no request waits in a queue for money."""
+        """Return False: requests do not queue for money."""
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class Instead:
-    """A model that serves instead of the one asked for, by the name that a namespace has for it."""
+    """A model that serves instead of the requested one, by the name that a namespace has for it."""
 
     model: str
     namespace: str

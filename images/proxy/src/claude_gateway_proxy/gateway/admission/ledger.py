@@ -1,4 +1,4 @@
-"""What this process spent of each budget and window: for its reports, and in a file that survives its end."""
+"""What this process spent of each budget and window: for its reports, and in a file that survives the process."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ class Account:
 
     ``lease`` is the lease that is in force, ``short`` what a request needed beyond it, and ``total`` what all processes
     spent, as far as this one knows. ``repaid`` is what was reported to a store of the spend that it missed. ``over_at``
-    is when the window was first seen to be over, by the clock that never jumps.
+    is when the window was first seen to be over, by the monotonic clock.
     """
 
     budget: str
@@ -42,10 +42,10 @@ class Account:
 
 
 class Ledger:
-    """The accounts of all budgets that were used. ``changed`` is set where the file is not current."""
+    """The accounts of all budgets that were used. ``changed`` is set if the file is not up to date."""
 
     def __init__(self, path: Path | None, *, now: float) -> None:
-        """Read the file of an earlier process: what was reserved when it ended counts as spent."""
+        """Read the file of an earlier process: its reservations at its end count as spent."""
         self.accounts: dict[str, Account] = {}
         self.changed = asyncio.Event()
         self._path = path
@@ -54,7 +54,7 @@ class Ledger:
                 self.accounts[account.key] = account
 
     def account(self, budget: str, window: Window, member: str = "") -> Account:
-        """Return an account, which is empty the first time."""
+        """Return an account; a new one is empty."""
         name = key(budget, window, member)
         found = self.accounts.get(name)
         if found is None:
@@ -66,9 +66,9 @@ class Ledger:
         return key(budget, window) in self.accounts
 
     def sweep(self, *, unix: float, clock: float) -> None:
-        """Forget the accounts of windows that were over for long enough, however far the time of day jumped meanwhile.
+        """Remove the accounts of windows that have been over for long enough, even if the time of day jumped.
 
-        ``clock`` is in seconds that never go back.
+        ``clock`` is in monotonic seconds.
         """
         for name, account in list(self.accounts.items()):
             if account.window.ends_at > unix:
@@ -79,7 +79,7 @@ class Ledger:
                 del self.accounts[name]
 
     def document(self) -> bytes | None:
-        """Return what the file should hold; None if there is no file, or if it is current."""
+        """Return the new content of the file; None if there is no file, or if it is up to date."""
         if not self.changed.is_set():
             return None
         self.changed.clear()
@@ -92,7 +92,7 @@ class Ledger:
         return json.dumps({"spent": rows}, separators=(",", ":")).encode()
 
     def write(self, document: bytes) -> None:
-        """Replace the file. Raises OSError as the file system does."""
+        """Replace the file. Raises OSError."""
         if self._path is not None:
             scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

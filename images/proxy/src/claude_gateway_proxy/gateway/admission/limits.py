@@ -1,4 +1,4 @@
-"""The limits of clients, routes and targets: what a request must take of them."""
+"""The limits of clients, routes and targets, as demands on requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def _one() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Limited:
-    """What has limits: its kind, its ``name`` as it is counted, and its ``title`` for people."""
+    """An object with limits: its kind, its ``name`` in counter keys, and its ``title`` for messages."""
 
     kind: str
     name: str
@@ -26,12 +26,12 @@ class _Limited:
 
 
 class RateLimits:
-    """Demands what the limits of a request's client, route and target say."""
+    """Makes the demands of the limits of a request's client, route and target."""
 
     def __init__(self, *, pods: Callable[[], int] = _one, required: bool = False) -> None:
-        """Divide each limit by ``pods()``: how many processes count apart; 1 where they count together.
+        """Divide each limit by ``pods()``, the number of processes that count separately; 1 if they count together.
 
-        ``required``: without the shared counters, what has limits is rejected.
+        ``required``: while the shared counters cannot be reached, requests with limits are rejected.
         """
         self._pods = pods
         self._required = required
@@ -57,7 +57,7 @@ class RateLimits:
     def _charges(
         self, call: Call, limits: Limits | None, limited: _Limited, *, own: bool = False, waits: bool = True
     ) -> Iterator[Charge]:
-        """Yield the charges of one object. ``own``: it is not a request of the client's, which only pays its tokens."""
+        """Yield the charges of one object. ``own``: it is the gateway's request; the client pays only its tokens."""
         if limits is None:
             return
         if limits.requests_per_minute is not None and not own:
@@ -66,7 +66,7 @@ class RateLimits:
             yield self._rate(limited, "requests", most=most, units=units, actual=_Requests(units), waits=waits)
         if call.uses_tokens:
             if limits.input_tokens_per_minute is not None:
-                # Corrected when the request ends, so that it only has to be cheap.
+                # It is corrected when the request ends, so a cheap estimate is enough.
                 units = call.facts.rough_tokens if call.batch is None else call.batch.input_tokens
                 most = limits.input_tokens_per_minute
                 actual = _InputTokens(units)
@@ -74,7 +74,7 @@ class RateLimits:
             if limits.output_tokens_per_minute is not None:
                 units, most = 1 if call.batch is None else call.batch.output_tokens, limits.output_tokens_per_minute
                 yield self._rate(limited, "output_tokens", most=most, units=units, actual=_output_tokens, waits=waits)
-        # The gateway's own requests help to answer one that holds a slot already: they must not wait for it.
+        # The gateway's own requests help to answer a request that already has a slot: they must not wait for it.
         if limits.concurrent is not None and call.origin is None:
             demand = Slots(f"{limited.kind}:{limited.name}:concurrent", self._share(limits.concurrent), waits=waits)
             text = f"may have {_counted(limits.concurrent, 'requests')} in flight at one time"
@@ -103,7 +103,7 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Requests:
-    """Returns how many requests were made: one, or those of a batch."""
+    """Return how many requests were made: one, or those of a batch."""
 
     number: int
 
@@ -113,7 +113,7 @@ class _Requests:
 
 @dataclass(frozen=True, slots=True)
 class _InputTokens:
-    """Returns the input tokens that a request used: those reported, or those estimated where none were."""
+    """Return the input tokens that a request used: those reported, otherwise the estimate."""
 
     estimated: int
 

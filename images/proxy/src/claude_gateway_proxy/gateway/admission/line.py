@@ -1,7 +1,7 @@
-"""The requests that wait for one limit, in the order in which they are let in.
+"""The requests that wait for one limit, in the order in which they are admitted.
 
-Interactive requests come before those of batch clients. Among clients of a class it is one request of each in turn, so
-that however many requests one client has waiting, another's next request waits for one of them at most.
+Interactive requests come before those of batch clients. The clients of a class take turns, so that a client's next
+request waits for at most one request of each other client, however many that one has waiting.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand
 
 @dataclass(eq=False, slots=True)
 class Waiter:
-    """One request that waits; ``turn`` is set when it should look whether there is room."""
+    """One request that waits; ``turn`` is set when it should check whether there is room."""
 
     demands: Sequence[Demand]
     holder: str
@@ -22,18 +22,18 @@ class Waiter:
     turn: asyncio.Event = field(default_factory=asyncio.Event)
 
     def units(self, key: str) -> int:
-        """Return the units that it asks of a bucket; 1 of anything else."""
+        """Return the units that it demands of a bucket; 1 for any other demand."""
         demand = next(each for each in self.demands if each.key == key)
         return demand.units if isinstance(demand, Bucket) else 1
 
 
 _Turns = dict[str, dict[Waiter, None]]
-"""By client, its requests in their order; the client whose turn it is comes first."""
+"""The requests of each client, in order; the client whose turn it is comes first."""
 
 
 class Line:
-    """Those who wait for the limit with one key. ``free_at`` is when there is room for the first of them (loop time);
-    None where nobody knows.
+    """The requests that wait for the limit with one key. ``free_at`` is when there is room for the first of them (loop
+    time); None if that is unknown.
     """
 
     def __init__(self, key: str) -> None:
@@ -55,7 +55,7 @@ class Line:
         self._turns(waiter).setdefault(waiter.client, {})[waiter] = None
 
     def remove(self, waiter: Waiter, *, served: bool) -> None:
-        """Take a request out; ``served``: it was let in, so that it is the turn of the next client."""
+        """Remove a request; ``served``: it was admitted, so it is the next client's turn."""
         turns = self._turns(waiter)
         waiting = turns[waiter.client]
         del waiting[waiter]
@@ -65,12 +65,12 @@ class Line:
                 turns[waiter.client] = waiting
 
     def wake(self) -> None:
-        """Wake the first request, which looks whether there is room."""
+        """Wake the first request, which checks whether there is room."""
         if (head := self.head) is not None:
             head.turn.set()
 
     def units_before(self, waiter: Waiter) -> int:
-        """Return the units of those that are let in before a request which joins now, without the first of them."""
+        """Return the units of the requests that are admitted before one that joins now, without the first."""
         head = self.head
         return sum(each.units(self.key) for each in self._before(waiter) if each is not head)
 

@@ -1,6 +1,6 @@
-"""What a pod holds for its clients at the moment: requests in flight and the bytes of their bodies.
+"""The current load of a pod: requests in flight and the bytes of their bodies.
 
-Both are bounded, together and for each client, so that a pod answers 529 before its memory is full, and so that one
+Both are limited, in total and for each client, so that a pod answers 529 before its memory is full, and so that one
 client leaves room for the others.
 """
 
@@ -28,7 +28,7 @@ class _Total:
 
 
 class Load:
-    """Counts what is held; made once at start."""
+    """Counts the load; created once at start."""
 
     def __init__(self, *, pod: Bounds, client: Bounds) -> None:
         """Bound the pod's load by ``pod``, and that of each client by ``client``."""
@@ -37,7 +37,7 @@ class Load:
         self._clients: dict[str, _Total] = {}
 
     def enter(self, client: str) -> "Held":
-        """Count one more request, which its holder releases. Raises Failure (529) where it would be one too many."""
+        """Count one more request, which its holder must release. Raises Failure (529) if it exceeds a limit."""
         if self._total.requests >= self._pod.requests:
             raise overloaded("it is answering as many requests as it can hold")
         own = self._clients.get(client)
@@ -51,25 +51,25 @@ class Load:
 
     @property
     def busy(self) -> bool:
-        """Whether more than half of what the pod may hold is taken, so that it does nothing that can be left out."""
+        """Whether more than half of the pod's capacity is in use, so that it skips optional work."""
         total, most = self._total, self._pod
         return total.requests * 2 > most.requests or total.bytes * 2 > most.bytes
 
     def take(self, client: str, size: int) -> None:
-        """Count the bytes of a body as they come. Raises Failure (529) where they would be too many."""
+        """Count the bytes of a body as they arrive. Raises Failure (529) if they exceed a limit."""
         self.check(client, size)
         self._total.bytes += size
         self._clients[client].bytes += size
 
     def check(self, client: str, size: int) -> None:
-        """Check that there is room for so many bytes. Raises Failure (529)."""
+        """Check that there is room for this many bytes. Raises Failure (529)."""
         if self._total.bytes + size > self._pod.bytes:
             raise overloaded("the bodies of its requests take all the memory that it has for them")
         if self._clients[client].bytes + size > self._client.bytes:
             raise overloaded("the bodies of this client's requests take all the memory that one client may have")
 
     def leave(self, client: str, size: int) -> None:
-        """Count one request less, and the bytes of its body."""
+        """Remove one request and the bytes of its body from the count."""
         own = self._clients[client]
         self._total.requests -= 1
         self._total.bytes -= size
@@ -80,7 +80,7 @@ class Load:
 
 
 class Held:
-    """What one request holds; a context manager that releases all of it."""
+    """The load of one request; a context manager that releases it."""
 
     __slots__ = ("_bytes", "_client", "_load")
 
@@ -90,7 +90,7 @@ class Held:
         self._bytes = 0
 
     def take(self, size: int) -> None:
-        """Hold so many bytes more. Raises Failure (529)."""
+        """Add bytes to the load. Raises Failure (529)."""
         self._load.take(self._client, size)
         self._bytes += size
 

@@ -1,4 +1,4 @@
-"""Requests that find a limit reached wait for it here, for a bounded time and in bounded numbers."""
+"""The queue of requests that found a limit reached: they wait for a bounded time and in bounded numbers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand
 from claude_gateway_proxy.gateway.admission.line import Line, Waiter
 
 POLL_SECONDS: Final = 0.25
-"""How often a slot is looked for: where other processes count too, nobody says when one is free."""
+"""How often to check for a free slot: other processes that count, too, do not announce one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Patience:
 
 
 class Queue:
-    """Takes demands in turn. Whoever is cancelled while it waits has taken nothing and is in nobody's way."""
+    """Takes demands in turn. A request that is cancelled while it waits has taken nothing and blocks no other."""
 
     def __init__(self, counters: Counters, patience: Patience) -> None:
         self._counters = counters
@@ -38,10 +38,10 @@ class Queue:
     async def take(
         self, demands: Sequence[Demand], *, holder: str, client: str, batch: bool, waited: Callable[[float], None]
     ) -> Taken | Refused:
-        """Take all demands, at once if there is room and nobody waits for it; otherwise in turn.
+        """Take all demands, at once if there is room and no other request waits for it; otherwise in turn.
 
-        ``waited`` is called with the seconds of a wait. What is refused after all has the time that those need who are
-        waiting before it in its ``retry_after``. Raises UnavailableError.
+        ``waited`` is called with the seconds of a wait. The ``retry_after`` of a rejected request includes the time
+        that the requests before it need. Raises UnavailableError.
         """
         key = next((each.key for each in demands if each.key in self._lines), None)
         refused: Refused | None = None
@@ -66,14 +66,14 @@ class Queue:
             waited(asyncio.get_running_loop().time() - began)
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], *, holder: str) -> None:
-        """Settle, and let those look who wait for what may be free now."""
+        """Settle, and wake the requests that wait for what may be free now."""
         self._counters.settle(demands, actual, holder=holder)
         for demand in demands if self._lines else ():
             if (line := self._lines.get(demand.key)) is not None:
                 line.wake()
 
     async def _wait(self, waiter: Waiter, key: str, refused: Refused | None, *, until: float) -> Taken | Refused:
-        """Wait in the line of each limit in turn that has no room."""
+        """Wait in the line of each limit that has no room, one after the other."""
         while True:
             result = await self._stand(waiter, key, refused, until=until)
             if isinstance(result, str):
@@ -87,9 +87,9 @@ class Queue:
             key, refused = demand.key, result
 
     async def _stand(self, waiter: Waiter, key: str, refused: Refused | None, *, until: float) -> Taken | Refused | str:
-        """Wait in one line. Returns what its own limit said last, the first refusal by another, or the next line.
+        """Wait in one line. Returns the last result of its limit, the first refusal by another one, or the next line.
 
-        ``refused`` is what the limit of this line has just said, if anything.
+        ``refused`` is the refusal that the limit of this line has just returned, if any.
         """
         now, index = asyncio.get_running_loop().time, _index(waiter.demands, key)
         expected_at = now() + self._expected(key, waiter, refused)
@@ -126,11 +126,11 @@ class Queue:
             line.wake()
 
     def _further(self, waiter: Waiter, index: int) -> str | None:
-        """Return the key of a later demand for which others wait: nobody passes them by."""
+        """Return the key of a later demand for which others wait already: they come first."""
         return next((each.key for each in waiter.demands[index + 1 :] if each.key in self._lines), None)
 
     def _expected(self, key: str, waiter: Waiter, refused: Refused | None) -> float:
-        """Return in how many seconds there is room for a request that joins a line now; 0 where nobody knows."""
+        """Return the seconds until there is room for a request that joins a line now; 0 if that is unknown."""
         line = self._lines.get(key)
         if line is None:
             return 0.0 if refused is None else refused.retry_after

@@ -9,17 +9,17 @@ _ALONE: Final = Allotment()
 
 
 class Shares:
-    """Follows the file of this pod's allotment; without a folder, this process is alone and everything is its."""
+    """Follows the file of this pod's allotment; without a folder, this process is alone and has all of each limit."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Read nothing yet; ``folder`` is that of the bundle, None where nobody divides anything."""
+        """Nothing is read yet; ``folder`` is that of the bundle, None if nothing is divided."""
         self._path = None if folder is None else folder / ALLOTMENT_JSON
         self._allotment = _ALONE
         self._stamp: tuple[int, int] | None = None
 
     @property
     def leased(self) -> bool:
-        """Whether budgets are divided between pods: then nothing may be spent without a lease."""
+        """Whether budgets are divided between pods; if so, nothing may be spent without a lease."""
         return self._path is not None
 
     def current(self) -> Allotment:
@@ -27,7 +27,7 @@ class Shares:
         return self._allotment
 
     def look(self) -> None:
-        """Read the file if it changed: a ``stat`` each time. One that cannot be read changes nothing."""
+        """Read the file if it changed: one ``stat`` each time. An unreadable file changes nothing."""
         if self._path is None:
             return
         try:

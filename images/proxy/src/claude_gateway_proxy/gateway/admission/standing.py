@@ -1,4 +1,4 @@
-"""How a caller stands with a budget, in the words and headers that clients know.
+"""A caller's standing with a budget, in the words and headers that clients know.
 
 The ``anthropic-ratelimit-unified-*`` headers are those of Anthropic's protocol for gateways: Claude Code warns above
 75 and 95 percent, and shows the message of a rejection as it is, but only without ``representative-claim`` and
@@ -20,10 +20,10 @@ from claude_gateway_runtime.asgi import Headers
 PREFIX: Final = b"anthropic-ratelimit-"
 _UNIFIED: Final = PREFIX + b"unified-"
 _PERIODS: Final = {Period.DAY: b"daily", Period.WEEK: b"weekly", Period.MONTH: b"monthly"}
-"""The words that Claude Code knows; it has none for an hour."""
+"""Claude Code's names of windows; it has no name for an hour."""
 _THRESHOLDS: Final = (95, 75)
 _MOST: Final = 99
-"""Percent that are shown of what is spent while requests are still served."""
+"""The highest percentage that is shown while requests are still served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ class Standing:
 
     @property
     def percent(self) -> int:
-        """How much of the limit is spent, in whole percent, rounded down."""
+        """The part of the limit that is spent, in whole percent, rounded down."""
         return self.spent * 100 // self.limit
 
     def reported(self) -> usage.Standing:
-        """Return it as a caller's usage names it."""
+        """Return the standing as a report of a caller's usage shows it."""
         name = f"{self.budget.name} (your part)" if self.personal else self.budget.name
         return usage.Standing(name, str(self.budget.period), self.limit, self.spent, self.window.ends_at)
 
 
 def headers(standings: Iterable[Standing]) -> Headers:
-    """Return the headers of an answer: those of the fullest budget."""
+    """Return the response headers: those of the budget that is closest to its limit."""
     fullest = max(standings, key=lambda each: (each.percent, each.window.ends_at), default=None)
     if fullest is None:
         return ()
@@ -89,7 +89,7 @@ def too_large(standing: Standing, cost: int) -> Failure:
 
 
 def busy(standing: Standing, *, seconds: int) -> Failure:
-    """Return the failure of a request that finds the rest of a budget reserved, by requests here or on other pods."""
+    """Return the failure of a request that finds the rest of a budget reserved by requests here or on other pods."""
     name = standing.budget.name.rpartition("/")[2]
     return errors.rate_limited(f"the rest of the budget '{name}' is reserved by requests that are running", seconds)
 

@@ -1,7 +1,7 @@
-"""The money of this process: what it spent of each budget, what it may spend, and what is known of all the others.
+"""The money of this process: what it spent of each budget, what it may spend, and what is known about the others.
 
-Where a store counts for all pods, its purses have the whole amounts. Where none does, or it is away, each pod spends
-its leases of them. A process that is alone has it all.
+If a store counts for all pods, its purses have the whole amounts. Without a store, or while it cannot be reached, each
+pod spends its leases. A single process has the whole amounts.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from claude_gateway_proxy.gateway.admission.shares import Shares
 from claude_gateway_runtime.logs import emit
 
 TICK_SECONDS: Final = 0.25
-"""How often the allotment is looked at."""
+"""How often the allotment is checked."""
 ASK_SECONDS: Final = 1.0
-"""How often a store is asked for totals, and old accounts are forgotten."""
+"""How often totals are read from a store, and old accounts are removed."""
 PAUSE_SECONDS: Final = 0.05
-"""The shortest time between two writes of the file: what a process that is killed has not written yet is forgotten."""
+"""The shortest time between two writes of the file: a process that is killed loses what it has not written yet."""
 _WRITES: Final = 20
-"""How much longer than a write the pause after it is, where there are many accounts."""
+"""How many times longer than a write the pause after it is, if there are many accounts."""
 _MEMBERS: Final = 2000
-"""Members of budgets in a report: those that spent most."""
+"""The most members of budgets in a report: those that spent most."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Till:
-    """Holds the accounts; ``run`` keeps them up to date. Made once at start."""
+    """Has the accounts; ``run`` keeps them up to date. Created once at start."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Till:
         path: Path | None = None,
         unix: Callable[[], float] = time.time,
     ) -> None:
-        """``alone`` counts in this process, ``store`` for all of them; ``path`` is the file of what was spent."""
+        """``alone`` counts in this process, ``store`` for all processes; ``path`` is the file of what was spent."""
         self.store: Final = store
         self.unix: Final = unix
         self.ledger: Final = Ledger(path, now=unix())
@@ -70,12 +70,12 @@ class Till:
         return max(account.total, windows.get(account.window.key, 0))
 
     def unstored(self, account: Account) -> int:
-        """Return what the store has never heard of, because pods that spent it while it was away are gone."""
+        """Return what the store never counted, because pods that spent it while the store was away are gone."""
         windows = self._shares.current().unstored.get(part(account.budget, account.member), {})
         return windows.get(account.window.key, 0)
 
     def own(self, account: Account, limit: int) -> int:
-        """Return the most that this process's own counters may count of a purse."""
+        """Return the most that this process's own counters may count for a purse."""
         if self._shares.leased:
             others = max(0, self.known(account) - account.spent)
             limit = limit - others if account.member else account.lease
@@ -83,7 +83,7 @@ class Till:
         return limit - (account.spent - self._alone.spent(account.key))
 
     def report(self) -> tuple[BudgetUse, ...]:
-        """Return what this process spent, for whoever divides the rest."""
+        """Return what this process spent, for the operator, which divides the rest."""
         now = self.unix()
         accounts = [each for each in self.ledger.accounts.values() if each.window.ends_at > now]
         whole = [account for account in accounts if not account.member]
@@ -92,7 +92,7 @@ class Till:
         return tuple(self._use(account) for account in (*whole, *people[:_MEMBERS]))
 
     async def run(self) -> None:
-        """Follow the allotment, ask the store for totals and keep the file current, until cancelled."""
+        """Follow the allotment, read totals from the store and keep the file up to date, until cancelled."""
         asked = 0.0
         try:
             while True:
@@ -115,14 +115,14 @@ class Till:
                 self._save(document)
 
     def _save(self, document: bytes) -> None:
-        """Write what was spent to the file; trouble with it is reported, and does not stop the gateway."""
+        """Write what was spent to the file; a failure is logged, and does not stop the gateway."""
         try:
             self.ledger.write(document)
         except OSError as error:
             emit(_log, "spend_not_written", level=logging.ERROR, error=str(error))
 
     def _follow(self) -> None:
-        """Take note of a new allotment: which leases are in force is part of what is reported."""
+        """Apply a new allotment; the leases in force are part of the report."""
         self._shares.look()
         if not self._shares.leased:
             return
@@ -130,7 +130,7 @@ class Till:
         for name, windows in allotment.leases.items():
             for key, lease in windows.items():
                 each = read_window(key)
-                # What this process forgot of a window that is over, nobody may spend again.
+                # What this process forgot about a window that is over must not be spent again.
                 if each is None or (each.ends_at <= now and not self.ledger.knows(name, each)):
                     continue
                 account = self.ledger.account(name, each)
@@ -139,7 +139,7 @@ class Till:
                 account.lease = lease
 
     async def _ask_store(self) -> None:
-        """Tell the store what it missed while it was away, and ask it what was spent in all."""
+        """Send the store what it missed while it was away, and read the totals from it."""
         accounts = self.ledger.accounts
         if self.store is None or not accounts:
             return
@@ -157,7 +157,7 @@ class Till:
             return
 
     async def _restore(self, found: Mapping[str, int]) -> None:
-        """Take note of the totals of the store, and raise those that it lost, such as with its memory."""
+        """Apply the totals of the store, and raise those that it lost, for example in a restart."""
         lost: dict[Purse, int] = {}
         now = self.unix()
         for key, total in found.items():

@@ -1,4 +1,4 @@
-"""Everybody who may call, in whatever way they prove who they are: a key, a token or a certificate."""
+"""All callers, by every kind of proof: a key, a token or a certificate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from claude_gateway_proxy.gateway.errors import bad_certificate, bad_key, no_key
 class Callers:
     """The callers of one snapshot. ``keys`` are clients by the SHA-256 (hex) of their key.
 
-    One more kind of proof is one more field here and one more module beside ``keys``.
+    A new kind of proof is one more field here and one more module beside ``keys``.
     """
 
     keys: Mapping[str, Client | PersonalKey] = field(repr=False)
@@ -34,11 +34,11 @@ class Callers:
     async def identify(
         self, headers: Mapping[bytes, bytes], issuers: Issuers, *, shown: Presented | None = None
     ) -> Principal:
-        """Return who sent a request with these headers (lower-case names) and the certificate that was ``shown``.
+        """Return who sent a request with these headers (lower-case names) and the certificate that was presented.
 
-        A key or token goes before a certificate, so that a wrong one is never overlooked. Keys are looked up by
-        SHA-256, so that no comparison sees a key's own bytes. Raises Failure: 401 for a stranger, 503 if the keys that
-        verify a token cannot be fetched.
+        A key or token takes precedence over a certificate, so that a wrong one is never overlooked. Keys are looked up
+        by SHA-256, so that no comparison handles the bytes of a key. Raises Failure: 401 for a stranger, 503 if the
+        keys that verify a token cannot be fetched.
         """
         if not self:
             raise no_keys()
@@ -65,9 +65,9 @@ class Callers:
         return digest in self.keys or digest in self.tokens.kept
 
     def own_login(self, headers: Headers) -> Headers:
-        """Return the headers with the caller's own login at the upstream; none that holds a key of this gateway."""
+        """Return the headers with the caller's own login at the upstream; none that contains a key of this gateway."""
         return keys.own_login(headers, self)
 
     def holds_key(self, value: bytes, *, headers: Headers) -> bool:
-        """Whether a value holds a key of this gateway: that of the request with these ``headers``, or another's."""
+        """Whether a value contains a key of this gateway: that of the request with these ``headers``, or another."""
         return holds_key(value, sent=keys.secret_key(dict(headers)), keys=self)

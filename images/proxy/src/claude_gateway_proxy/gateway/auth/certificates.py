@@ -1,7 +1,7 @@
 """Callers with a client certificate: read once, then known until it ends.
 
-What was read is kept by the certificate's SHA-256, for one snapshot and within a bound. What was refused is not kept: a
-flood of strangers would push out the clients, and costs one reading of a certificate each.
+Accepted certificates are cached by SHA-256, for one snapshot and within a bound. Rejected ones are not cached: a flood
+of strangers would evict the clients, and reading a certificate once per connection is cheap.
 """
 
 import time
@@ -19,12 +19,12 @@ from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_certificate
 
 MOST_KEPT: Final = 8192
-"""Certificates that are remembered; the one that was used longest ago is forgotten first."""
+"""The most certificates in the cache; the least recently used one is evicted first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Whose a certificate is, and when it ends, in Unix time."""
+    """The holder of a certificate, and its end in Unix time."""
 
     principal: Principal
     until: float
@@ -43,7 +43,7 @@ class Certificates:
 
     @classmethod
     def of(cls, clients: Iterable[Client], *, release: str) -> "Certificates":
-        """Index the names of all clients; a name that two list is of the one with the lower rank."""
+        """Index the names of all clients; a name that two clients list belongs to the one with the lower rank."""
         ordered = sorted(clients, key=lambda client: -client.certificate_rank)
         names = {(name.kind, name.value): client for client in ordered for name in client.certificates}
         return cls(names, release)
@@ -53,7 +53,7 @@ class Certificates:
         return bool(self.clients)
 
     def identify(self, shown: Presented) -> Principal:
-        """Return whose a verified certificate is. Raises Failure (401) if it identifies no client, or has ended."""
+        """Return the holder of a verified certificate. Raises Failure (401) if it has expired or names no client."""
         digest = sha256(shown.form.encode() + b":" + shown.data).digest()
         found = self.kept.get(digest) if not shown.wrong else None
         if found is None:
@@ -90,7 +90,7 @@ class Certificates:
     def _allowed(self, identity: Identity) -> frozenset[str] | None:
         """Return the namespaces whose clients a certificate may identify; None: all.
 
-        That of pods has more names than their SPIFFE ID. By one of them, another namespace could claim it.
+        A pod's certificate has more names than its SPIFFE ID, and another namespace could list one of them.
         """
         owners = [namespace_of_pods(value) for kind, value in identity.names if kind is NameKind.URI]
         owner = next((each for each in owners if each is not None), None)

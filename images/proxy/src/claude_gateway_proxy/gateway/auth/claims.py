@@ -1,4 +1,4 @@
-"""What a verified token says: whether it is valid now, whether a client accepts it, and who the caller is."""
+"""The claims of a verified token: whether it is valid now, whether a client accepts it, and who the caller is."""
 
 import json
 import math
@@ -10,11 +10,11 @@ from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_token
 
 SKEW_SECONDS: Final = 60.0
-"""How far the issuer's clock may be from ours."""
+"""How far the issuer's clock may differ from ours."""
 
 _LONGEST_NAME: Final = 256
 _WORDS: Final = frozenset(("scope", "scp"))
-"""Claims that list words in one string. Source: RFC 8693, 4.2."""
+"""Claims that are a list of words in one string. Source: RFC 8693, 4.2."""
 
 Claims = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ def check_times(claims: Claims, *, now: float) -> float:
 
 
 class Reading:
-    """The claims of one token, which thousands of rules may ask for: each is read once."""
+    """The claims of one token. Thousands of rules may need them, so each is read once."""
 
     def __init__(self, claims: Claims) -> None:
         """Keep the claims, without reading them."""
@@ -58,7 +58,7 @@ class Reading:
 
 
 def for_audience(claims: Claims, audiences: tuple[str, ...]) -> bool:
-    """Return whether a token is for one of these audiences; without any, whether it is for nobody in particular."""
+    """Return whether a token is for one of these audiences; without any, whether it names no audience."""
     return _is_for(_audiences(claims), audiences)
 
 
@@ -116,7 +116,7 @@ def _values(claims: Claims, name: str) -> frozenset[str]:
 
 
 def _text(value: Any) -> str:
-    """Return a number or a truth value as JSON has it; nothing equals what else there may be."""
+    """Return a number or a boolean as JSON writes it; other values are equal to no expected value."""
     return json.dumps(value) if isinstance(value, bool | int | float) else ""
 
 

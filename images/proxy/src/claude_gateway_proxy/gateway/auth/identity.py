@@ -1,6 +1,6 @@
 """The names in a client certificate, read within bounds.
 
-Nothing is verified here: where the client's TLS connection ended, in the gateway or a proxy in front, it was verified.
+Nothing is verified here: the gateway, or the proxy in front of it, did that when it terminated TLS.
 """
 
 import math
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from claude_gateway.contract.certificate_name import NameKind, spelled
 
 LONGEST: Final = 16 * 1024
-"""Bytes of a certificate, or of the header that has it; one with an RSA key of 4096 bits has about 2 KB."""
+"""The largest certificate, or header with one, in bytes; a certificate with an RSA key of 4096 bits has about 2 KB."""
 
 _MOST_NAMES: Final = 64
 _LONGEST_NAME: Final = 256
@@ -33,7 +33,7 @@ class Identity:
 
     @property
     def user(self) -> str:
-        """Who has the certificate, where only its fingerprint identifies the client: the first name, or empty."""
+        """The holder, if only the fingerprint of the certificate identifies the client: the first name, or empty."""
         return next((value for kind, value in self.names if kind is not NameKind.FINGERPRINT), "")
 
 
@@ -43,7 +43,7 @@ def read_der(der: bytes) -> Identity:
         raise ValueError(f"it has more than {LONGEST} bytes")
     try:
         with warnings.catch_warnings():
-            # The library warns about odd certificates on the standard error output, which strangers could fill.
+            # The library warns about unusual certificates on standard error, which strangers could fill.
             warnings.simplefilter("ignore")
             certificate = x509.load_der_x509_certificate(der)
             until = certificate.not_valid_after_utc.timestamp()

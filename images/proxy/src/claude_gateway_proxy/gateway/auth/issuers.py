@@ -1,8 +1,8 @@
-"""The key sets of issuers, fetched when a token first needs them, kept, and renewed; one memory per process.
+"""The key sets of issuers, fetched when a token first needs them, cached and renewed; one cache per process.
 
 A set is renewed in the background after ``FRESH_SECONDS``. It is used for ``KEPT_SECONDS`` after it was fetched, so
-that an identity provider that is away takes nobody's access. A token whose key is not in the set makes the gateway ask
-for a newer one, which is how a rotated key arrives at once; tokens that name made-up keys cannot make it ask often.
+that an outage of an identity provider locks nobody out. A token whose key is not in the set causes a new fetch, so that
+a rotated key works at once; tokens with made-up keys cannot cause frequent fetches.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Source:
 
 
 class _Discovery(msgspec.Struct):
-    """What we read of a discovery document. Source: OpenID Connect Discovery 1.0, 3."""
+    """The fields of a discovery document that are used. Source: OpenID Connect Discovery 1.0, 3."""
 
     issuer: str
     jwks_uri: str
@@ -63,7 +63,7 @@ class Issuers:
     """The key sets of all issuers."""
 
     def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` returns seconds that never go back."""
+        """``clock`` returns monotonic seconds."""
         self._fetch = fetch
         self._clock = clock
         self._kept: dict[Source, _Kept] = {}
@@ -113,7 +113,7 @@ class Issuers:
         return True
 
     def _renewal(self, source: Source, kept: _Kept, *, egress: Egress) -> "asyncio.Task[None]":
-        """Return the running fetch, or begin one."""
+        """Return the running fetch, or start one."""
         if kept.fetching is None:
             kept.fetching = asyncio.create_task(self._renew(source, kept, egress))
         return kept.fetching

@@ -1,8 +1,8 @@
-"""Signed tokens as they come: taken apart within bounds, and their signature checked with keys that we chose.
+"""Signed tokens: parsed within bounds, and verified only with keys that the gateway chose.
 
-A token's header is read for two things: the algorithm, which must be one that the key is for, and the id of the key,
-which is looked up among the issuer's keys. Where a header says that its key is (``jwk``, ``jku``, ``x5u``, ``x5c``) is
-never read. Rules: RFC 7515, RFC 7518, RFC 8725.
+Two fields of a token's header are used: the algorithm, which must be one that the key is for, and the key id, which is
+looked up among the issuer's keys. Keys and addresses of keys in a header (``jwk``, ``jku``, ``x5u``, ``x5c``) are never
+used. Rules: RFC 7515, RFC 7518, RFC 8725.
 """
 
 import re
@@ -18,7 +18,7 @@ from jwt.algorithms import get_default_algorithms
 from claude_gateway_proxy.gateway.errors import bad_token
 
 LONGEST: Final = 16 * 1024
-"""Bytes of a token; one with a person's hundreds of groups has about 8 KB."""
+"""The largest token in bytes; one of a person in hundreds of groups has about 8 KB."""
 
 SECRET_ALGORITHM: Final = "HS256"  # noqa: S105 - the algorithm's name
 """The only algorithm whose key is a secret; no public key is ever used with it."""
@@ -29,7 +29,7 @@ _ALGORITHMS: Final = get_default_algorithms()
 
 
 class _Header(msgspec.Struct):
-    """What we read of a token's header; ``crit`` names extensions that must be understood, and we know none."""
+    """The fields of a token's header that are used; ``crit`` names required extensions, of which we support none."""
 
     alg: str
     kid: str | None = None
@@ -38,7 +38,7 @@ class _Header(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that nobody verified yet: nothing in it is true. ``signed`` is what its ``signature`` covers."""
+    """A token that is not verified yet: nothing in it can be trusted. ``signed`` is what its ``signature`` covers."""
 
     algorithm: str
     key_id: str | None
@@ -72,7 +72,7 @@ def looks_like_token(text: bytes) -> bool:
 
 
 def read(text: bytes) -> Token:
-    """Take a token apart. Raises Failure (401) if it is malformed."""
+    """Parse a token. Raises Failure (401) if it is malformed."""
     found = _SHAPE.fullmatch(text)
     if found is None:
         raise bad_token("it does not have the form of a signed token")

@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway.auth.jws import VerificationKey
 
 _MOST_KEYS: Final = 64
 _MOST_TRIED: Final = 8
-"""Keys that are tried for one token: those of the id that it names, which may come several times, or any."""
+"""The most keys tried for one token: those with the id that it names, which may be several, or any."""
 
 _RSA_BITS: Final = range(2048, 8193)
 """Shorter keys are broken (RFC 8725, 3.5), and longer ones take too long."""
@@ -90,5 +90,5 @@ def _public(entry: dict[str, Any]) -> tuple[object, frozenset[str]]:
             edwards = OKPAlgorithm.from_jwk(entry)
             return edwards, frozenset(("EdDSA",) if isinstance(edwards, Ed25519PublicKey) else ())
         case _:
-            # Above all "oct": a secret in a public document is not secret.
+            # Especially "oct": a secret in a public document is not secret.
             return None, frozenset()

@@ -1,4 +1,4 @@
-"""What a request shows to be let in: a client key or a token in its headers; and the caller's own login beside it."""
+"""The credentials in a request's headers: a client key or a token, and the caller's own login beside it."""
 
 import time
 from collections.abc import Container, Mapping, Sequence
@@ -15,10 +15,10 @@ from claude_gateway_proxy.gateway.errors import key_expired
 Headers = Sequence[tuple[bytes, bytes]]
 
 LONGEST_KEY: Final = 4096
-"""Bytes of a key at most; a longer one is rejected unread."""
+"""The largest key in bytes; a longer one is rejected unread."""
 
 CERTIFICATE: Final = CERTIFICATE_KEY.encode()
-"""Stands for a key in requests whose certificate says who they are from."""
+"""The placeholder for a key in requests that a certificate identifies."""
 
 _BEARER: Final = b"bearer "
 _GATEWAY_KEY: Final = HEADER_GATEWAY_KEY.encode()
@@ -27,7 +27,7 @@ _LOGIN: Final = frozenset({b"authorization", b"x-api-key"})
 
 @dataclass(frozen=True, slots=True)
 class PersonalKey:
-    """A key with a person, a team or an end: names may be empty, ``expires`` is Unix time or None."""
+    """A key with a person, a team or an expiry: names may be empty, ``expires`` is Unix time or None."""
 
     client: Client
     user: str
@@ -36,7 +36,7 @@ class PersonalKey:
 
 
 def holder(found: Client | PersonalKey) -> Principal:
-    """Return who holds a key. Raises Failure (401) once the key has ended."""
+    """Return the holder of a key. Raises Failure (401) if the key has expired."""
     if not isinstance(found, PersonalKey):
         return Principal(found)
     if found.expires is not None and time.time() >= found.expires:
@@ -45,7 +45,7 @@ def holder(found: Client | PersonalKey) -> Principal:
 
 
 def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
-    """Return the key or token of this gateway that a request shows; ``headers`` has lower-case names.
+    """Return the key or token of this gateway that a request presents; ``headers`` has lower-case names.
 
     It is ``x-gateway-key``, else a bearer token, else ``x-api-key`` or ``api-key``. A request with an AWS signature has
     it as its access key id; ``sigv4.check`` verifies the signature. With ``x-gateway-key``, the other headers are
@@ -61,16 +61,16 @@ def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 def secret_key(headers: Mapping[bytes, bytes]) -> bytes:
-    """Return the key or token that a request shows, which must not leave the gateway; not a word in its place."""
+    """Return the key or token that a request presents, which must not leave the gateway; never its placeholder."""
     sent = sent_key(headers)
     return b"" if sent == CERTIFICATE else sent
 
 
 def own_login(headers: Headers, keys: Container[str]) -> Headers:
-    """Return the headers with the caller's own login at the upstream, as sent; none without ``x-gateway-key``.
+    """Return the headers with the caller's own login at the upstream, as sent; empty without ``x-gateway-key``.
 
-    Without that header they hold the key of this gateway, which must not leave it; nor does a header that holds a
-    key beside it. ``keys`` are SHA-256 in hex.
+    Without that header they contain the key of this gateway, which must not leave it. A header that contains another
+    key is left out, too. ``keys`` are SHA-256 in hex.
     """
     if all(name != _GATEWAY_KEY for name, _ in headers):
         return ()

@@ -20,7 +20,7 @@ from claude_gateway_proxy.gateway.auth.identity import LONGEST, Identity
 from claude_gateway_runtime.asgi import PEER_CERTIFICATE, Scope
 
 FORWARDED: Final = "forwarded_certificate"
-"""Where a scope has what a trusted proxy presents for its client: a Presented, or None if it has no certificate."""
+"""The key of a scope under which a trusted proxy's certificate for its client is: a Presented, or None without one."""
 
 _ITEM: Final = re.compile(rb":([A-Za-z0-9+/]*={0,2}):")
 """A byte sequence. Source: RFC 8941, 3.3.5."""
@@ -44,7 +44,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A verified certificate as a request presents it, not read yet; ``wrong`` says why it must not be read."""
+    """A verified certificate as a request presents it, not parsed yet; ``wrong`` says why it must not be used."""
 
     form: Form
     data: bytes = field(repr=False)
@@ -83,7 +83,7 @@ def _item(value: bytes) -> bytes:
 
 
 def _pem(value: bytes) -> bytes:
-    """Return the DER of one certificate in PEM, which may be without its first and last line."""
+    """Return the DER of one certificate in PEM; its first and last line are optional."""
     text = unquote_to_bytes(value).strip()
     if text.startswith(_BEGIN) and text.endswith(_END):
         text = text[len(_BEGIN) : -len(_END)]
@@ -101,11 +101,11 @@ def _decoded(text: bytes) -> bytes:
 
 
 def _xfcc(value: bytes) -> Identity:
-    """Read the one element of XFCC: its certificate if it has that, else the names that it lists.
+    """Read the one element of XFCC: its certificate if it has one, else the names that it lists.
 
-    A second element is what a proxy appends to a header that it was sent, which its client may have written. Envoy
-    writes URIs as they are, so that one may look like further pairs: the hash, which comes before, tells whether a
-    certificate is the client's.
+    A proxy that appends to a header adds a second element, and the client may have written the first one. Envoy writes
+    URIs unescaped, so a URI may look like further pairs: the hash, which comes before, shows whether a certificate is
+    the client's.
     """
     pairs = list(_pairs(value.decode("latin-1")))
     hashes = [text.lower() for name, text in pairs if name == "hash"]

@@ -1,4 +1,4 @@
-"""Who a request is from, as one value: made once per request, and used by everything that depends on the caller."""
+"""The caller of a request, as one value: created once per request, used by everything that depends on the caller."""
 
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ class Proof(StrEnum):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """A caller: the client, and the person or program within it, as far as the proof names one.
+    """A caller: the client, and the person or program within it, if the proof names one.
 
     ``user``, ``team`` and ``groups`` come from a verified token or from the table of keys, and are empty where neither
     has them. ``user`` of a ServiceAccount is ``system:serviceaccount:<namespace>:<name>``, that of a certificate the

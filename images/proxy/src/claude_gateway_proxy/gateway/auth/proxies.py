@@ -1,7 +1,7 @@
 """Certificates that a proxy in front of the gateway passes in a header: taken from trusted proxies, dropped otherwise.
 
-Whoever can send the header can be anybody, so it counts only from a listed network, or beside a secret; where both are
-configured, both are needed. It is dropped before anything else sees the request, whoever sent it.
+Anybody who can send the header can impersonate every client, so it counts only from a listed network, or with a secret;
+if both are configured, both are required. It is removed before anything else sees the request, whoever sent it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from claude_gateway_runtime.server.protocol import App
 
 _SECRET: Final = HEADER_PROXY_SECRET.encode()
 _ADDRESSES: Final = 4096
-"""Addresses of which it is remembered whether they are a proxy's."""
+"""The most addresses for which it is cached whether they belong to a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateHeader:
-    """A header with a client's certificate; ``verified`` names one that must say `SUCCESS` beside it, if there is."""
+    """A header with a client's certificate; ``verified`` names another one that must be `SUCCESS`, if there is one."""
 
     form: Form
     name: str
@@ -33,7 +33,7 @@ class CertificateHeader:
 HEADERS: Final[Mapping[str, CertificateHeader]] = {
     "rfc9440": CertificateHeader(Form.RFC9440, "client-cert"),
     "xfcc": CertificateHeader(Form.XFCC, "x-forwarded-client-cert"),
-    # nginx passes certificates that it could not verify, too, and says so.
+    # nginx also passes certificates that it could not verify, and says so in another header.
     "nginx": CertificateHeader(Form.PEM, "ssl-client-cert", verified="ssl-client-verify"),
     "pem": CertificateHeader(Form.PEM, ""),
 }
@@ -50,14 +50,14 @@ def checked_network(text: str) -> str:
 
 
 class Proxies:
-    """Puts what trusted proxies say about certificates into the scopes of an application's requests."""
+    """Adds the certificates that trusted proxies present to the scopes of an application's requests."""
 
     def __init__(
         self, app: App, *, header: CertificateHeader, networks: Sequence[str], secret: ProxySecret | None
     ) -> None:
-        """Answer for ``app``. At least one of ``networks`` and ``secret`` says which proxies are trusted."""
+        """Wrap ``app``. At least one of ``networks`` and ``secret`` defines which proxies are trusted."""
         if not networks and secret is None:
-            raise ValueError("nothing says which proxies are trusted")
+            raise ValueError("no setting says which proxies are trusted")
         self._app = app
         self._form, self._verified = header.form, header.verified.encode()
         self._name = header.name.encode()
@@ -95,7 +95,7 @@ class Proxies:
             return None
         values = found.get(self._name, ())
         if len(values) > 1:
-            # A proxy that adds the header to the one that its client sent: nobody can say which is whose.
+            # The proxy added the header to the one that its client sent: it is unknown which one is the proxy's.
             return Presented(self._form, b"", wrong="its header came more than once")
         value = values[0].strip() if values else b""
         return Presented(self._form, value) if value else None

@@ -1,4 +1,4 @@
-"""The secret that a proxy in front of the gateway shows, in a file that may change while the gateway runs."""
+"""The secret that a proxy in front of the gateway presents, in a file that may change while the gateway runs."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ class ProxySecret:
     """The secrets in a file, one a line, so that a new one can be accepted before the old one ends."""
 
     def __init__(self, file: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read the file. Raises OSError if it cannot be used. ``clock`` returns seconds that never go back."""
+        """Read the file. Raises OSError if it cannot be used. ``clock`` returns monotonic seconds."""
         self._file = file
         self._clock = clock
         self._checked = clock()
@@ -34,7 +34,7 @@ class ProxySecret:
         if self._clock() - self._checked >= _CHECK_SECONDS:
             self._checked = self._clock()
             self._renew()
-        # Each is compared, so that the time says nothing about which one is close.
+        # Every secret is compared, so that the time does not reveal which one is close.
         return sum(compare_digest(shown, secret) for secret in self._secrets) > 0
 
     def _renew(self) -> None:

@@ -1,8 +1,8 @@
-"""AWS Signature Version 4 on requests that come in: clients whose AWS keys are both the client key of this gateway.
+"""AWS Signature Version 4 of incoming requests: both AWS keys of such a client are its client key of this gateway.
 
-The access key id names the client; that it is the secret as well makes the signature something we can check, though
-the bundle has only hashes of keys. Rules: AWS's "Create a signed AWS API request", with the path encoded twice as for
-every service but S3.
+The access key id names the client. Because it is the secret key, too, we can check the signature although the bundle
+has only hashes of keys. Rules: AWS's "Create a signed AWS API request", with the path encoded twice as for every
+service but S3.
 """
 
 import re
@@ -21,7 +21,7 @@ from claude_gateway_runtime.asgi import Headers, Scope
 
 SCHEME: Final = b"AWS4-HMAC-SHA256 "
 SKEW_SECONDS: Final = 300.0
-"""How far the time of a signature may be from ours, AWS's own bound."""
+"""How far the time of a signature may differ from ours; AWS's own limit."""
 
 _AUTHORIZATION: Final = re.compile(
     rb"AWS4-HMAC-SHA256 +Credential=([!-+\--~]{1,4096})/(\d{8})/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request *, *"
@@ -35,7 +35,7 @@ _GATEWAY_KEY: Final = HEADER_GATEWAY_KEY.encode()
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the ``authorization`` header of a signed request says."""
+    """The parsed ``authorization`` header of a signed request."""
 
     key: bytes = field(repr=False)
     date: bytes
@@ -47,7 +47,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A request as it came: ``path`` and ``query`` as they were sent, header names in lower case."""
+    """A request as it was received: ``path`` and ``query`` unchanged, header names in lower case."""
 
     method: str
     path: bytes
@@ -57,7 +57,7 @@ class Signed:
 
 
 def read(authorization: bytes) -> Signature | None:
-    """Return the signature in an ``authorization`` header; None where it cannot be read."""
+    """Return the signature in an ``authorization`` header; None if it cannot be read."""
     match = _AUTHORIZATION.fullmatch(authorization.strip())
     if match is None:
         return None
@@ -66,9 +66,9 @@ def read(authorization: bytes) -> Signature | None:
 
 
 def check(scope: Scope, body: bytes) -> None:
-    """Check the signature of a request whose client is known by it; any other request passes.
+    """Check the signature of a request whose client is identified by it; any other request passes.
 
-    Raises Failure where it does not fit.
+    Raises Failure if it is not valid.
     """
     headers: Headers = scope["headers"]
     shown = dict(headers)
@@ -80,7 +80,7 @@ def check(scope: Scope, body: bytes) -> None:
 
 
 def verify(found: Signature, request: Signed, *, now: datetime) -> None:
-    """Check a request against its signature. Raises Failure where it does not fit, or is too old."""
+    """Check a request against its signature. Raises Failure if it is not valid, or is too old."""
     time = _value(request, b"x-amz-date") or b""
     match = _TIME.fullmatch(time)
     if match is None or match[1] != found.date:
@@ -110,7 +110,7 @@ def _canonical(found: Signature, request: Signed, payload: bytes) -> bytes:
 
 
 def _path(path: bytes) -> bytes:
-    """The path without empty and dot segments, each of the others encoded once more."""
+    """Return the path without empty and dot segments, with each other segment encoded once more."""
     kept: list[bytes] = []
     for segment in path.split(b"/"):
         if segment == b"..":

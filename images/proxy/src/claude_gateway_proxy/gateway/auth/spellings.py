@@ -1,4 +1,4 @@
-"""Whether a text holds a client key of this gateway, in whatever spelling a header can carry it."""
+"""Whether a text contains a client key of this gateway, in any encoding that a header can carry."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _DEPTH: Final = 3
-"""Encodings around each other that are undone; each makes the text shorter, so that the work stays linear."""
+"""The most nested encodings that are decoded; each makes the text shorter, so that the work stays linear."""
 
 _SHORTEST: Final = 8
-"""Bytes of a word from which it can be a key; the planner accepts no shorter ones."""
+"""The shortest word that can be a key, in bytes; the planner rejects shorter keys."""
 
 _WORDS: Final = re.compile(rb"[\s,;:=\"'/@&?]+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
@@ -19,10 +19,10 @@ _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def holds_key(value: bytes, *, sent: bytes, keys: Container[str]) -> bool:
-    """Whether ``value`` holds the key that this request ``sent``, or any of ``keys`` as a word of its own.
+    """Whether ``value`` contains the key that this request ``sent``, or any of ``keys`` as a separate word.
 
-    ``keys`` are SHA-256 in hex. A spelling is the key itself, percent-encoded, in base64 (as Basic has it), or these
-    around each other, after any scheme.
+    ``keys`` are SHA-256 in hex. The key may be plain, percent-encoded, in base64 (as in Basic), or nested in these,
+    after any scheme.
     """
     return any((sent and sent in text) or _has_word(text, keys) for text in _spellings(value))
 
@@ -33,7 +33,7 @@ def _has_word(text: bytes, keys: Container[str]) -> bool:
 
 
 def _spellings(value: bytes) -> Iterator[bytes]:
-    """The text, and what it says once its encodings are undone."""
+    """Yield the text, and its decoded forms."""
     texts = [value]
     for _ in range(_DEPTH + 1):
         yield from texts
@@ -49,6 +49,6 @@ def _decoded(text: bytes) -> Iterator[bytes]:
 
 
 def _unpacked(word: bytes) -> bytes:
-    """What a word of base64 says; a last character that is one too many is dropped, as lenient decoders do."""
+    """Return a decoded base64 word; one surplus character at the end is dropped, as lenient decoders do."""
     usable = word[: len(word) - (len(word) % 4 == 1)].translate(_TO_URL_SAFE)
     return urlsafe_b64decode(usable + b"=" * (-len(usable) % 4))

@@ -1,8 +1,8 @@
 """Callers with a signed token: verified once, then known for some minutes.
 
-What was verified is kept by the token's SHA-256, for one snapshot and within a bound; it is verified again before a key
-that its issuer withdrew could be of use for long. What was refused is not kept: a flood of bad tokens would push the
-good ones out, and costs one check of a signature each.
+Verified tokens are cached by SHA-256, for one snapshot and within a bound. They are verified again soon, so that a key
+that its issuer withdrew is not accepted for long. Rejected tokens are not cached: a flood of them would evict the good
+ones, and one check of a signature is cheap.
 """
 
 import time
@@ -21,7 +21,7 @@ from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_token
 
 MOST_KEPT: Final = 8192
-"""Verified tokens that are remembered; the one that was used longest ago is forgotten first."""
+"""The most verified tokens in the cache; the least recently used one is evicted first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A verified token: whose it is, and when it has to be verified again, in Unix time."""
+    """The holder of a verified token, and when it must be verified again, in Unix time."""
 
     principal: Principal
     until: float
@@ -101,7 +101,7 @@ class Tokens:
         return (source for sources in self.issued.values() for source in sources)
 
     def known(self, digest: str) -> Principal | None:
-        """Return whose a token is that was verified a short time ago and is still valid."""
+        """Return the holder of a token that was verified recently and is still valid."""
         found = self.kept.get(digest)
         if found is None:
             return None
@@ -134,7 +134,7 @@ class Tokens:
         return _matched(token, [bound for rules in signed for bound in rules])
 
     def _of_cluster(self, token: Token) -> Principal | None:
-        """Return whose ServiceAccount's token it is; None if it is not one of the cluster's for this gateway."""
+        """Return the ServiceAccount of a token; None if it is not a token of the cluster for this gateway."""
         cluster, keys, found = self.cluster, self.cluster_keys, token.claims
         if cluster is None or keys is None or found.get("iss") != cluster.issuer:
             return None

@@ -1,1 +1,1 @@
-"""Message Batches: created at one target that keeps them, and found again there by their creator alone."""
+"""Message Batches: each is created at one target, stays there, and can be found only by its creator."""

@@ -1,4 +1,4 @@
-"""What clients get of an upstream's answers about batches: documents with ids of ours, and results as they come."""
+"""An upstream's answers about batches as clients get them: documents with our ids, and results as they arrive."""
 
 import time
 from typing import Final
@@ -21,7 +21,7 @@ _RESULTS: Final = "results_url"
 
 
 def document(answer: Answer, call: Call) -> dict[str, msgspec.Raw]:
-    """Return the fields of an upstream's answer. Raises Failure (502) where it is not a document with an id."""
+    """Return the fields of an upstream's answer. Raises Failure (502) if it is not a document with an id."""
     try:
         found = _DOCUMENT.decode(without_keys(answer.head, answer.mask)) if answer.complete and answer.plain else {}
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -58,9 +58,9 @@ async def respond_document(body: bytes, answer: Answer, *, call: Call, send: Sen
 
 
 async def respond_results(answer: Answer, *, call: Call, send: Send, deadline: Deadline, more: Headers) -> None:
-    """Pass results on piece by piece, without the keys that errors quote; where they break off, the connection does.
+    """Pass results on piece by piece, with masked keys; if they break off, so does the connection.
 
-    Raises Ended where the client left or the upstream was silent for too long.
+    Raises Ended if the client disconnected or the upstream was silent for too long.
     """
     lines = ErrorLines(answer.mask) if answer.mask and answer.plain else None
     length = len(answer.head) if answer.complete else answer.response.content_length

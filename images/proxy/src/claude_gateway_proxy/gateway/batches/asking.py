@@ -1,4 +1,4 @@
-"""One caller's request about batches, before it is known which route and which batch it is about."""
+"""One caller's request about batches, before its route and batch are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who asks, and how. The fields are those of ``Call``; ``raw`` is the body."""
+    """The caller and the request. The fields are those of ``Call``; ``raw`` is the body."""
 
     path: str
     query: bytes
@@ -27,7 +27,7 @@ class Asking:
     record: Record
 
     def call(self, body: Body, route: Route, batch: Batch | None = None) -> Call:
-        """Return the call of one request of a batch, or of a question about one."""
+        """Return the call of one request of a batch, or of a request about a batch."""
         return Call(
             wire=Wire.ANTHROPIC,
             format=Format.MESSAGES,

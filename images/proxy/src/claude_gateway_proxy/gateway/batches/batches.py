@@ -1,6 +1,6 @@
-"""Answers requests about batches: the creation of one, and what its creator asks about it later.
+"""Answers requests about batches: creating one, and the later requests of its creator.
 
-A batch stays at the target that it was created at, and nobody here remembers it: its id says where it is and whose.
+A batch stays at the target where it was created. The gateway stores nothing: the id says where it is and whose.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ from claude_gateway_proxy.unreachable import Obstacle
 from claude_gateway_runtime.asgi import Headers, Receive, Send
 
 Respond = Callable[[Answer, Deadline, Headers], Awaitable[None]]
-"""Sends what a client gets of an upstream's answer, with further headers."""
+"""Sends an upstream's answer to the client, with further headers."""
 
 _VERBS: Final = {
     ("GET", ""): "retrieve",
@@ -41,18 +41,18 @@ _VERBS: Final = {
 _ALLOWED: Final = {"": "GET, DELETE", "/results": "GET", "/cancel": "POST"}
 
 _MAYBE_SENT: Final = frozenset({Obstacle.CLOSED, Obstacle.BROKEN, Obstacle.OTHER})
-"""Obstacles after which an upstream may have the request."""
+"""Obstacles after which an upstream may have received the request."""
 
 
 _LOST_ANSWERS: Final = frozenset({502, 504, 520, 524})
-"""Statuses of a proxy that sent the request on, and did not get the answer."""
+"""Statuses of a proxy that forwarded the request, but did not get the answer."""
 
 
 class Batches:
-    """Holds the connections on which batches are created and asked about; made once at start."""
+    """Has the connections for requests about batches; created once at start."""
 
     def __init__(self, *, admission: Admission, credentials: Credentials, events: UsageEvents | None = None) -> None:
-        """``credentials`` notes what upstreams say of ours; ``events`` notes each creation before it is sent."""
+        """``credentials`` records upstreams' answers to our credentials; ``events`` each creation before it is sent."""
         self._pool = UpstreamPool()
         self._admission = admission
         self._credentials = credentials
@@ -91,7 +91,7 @@ class Batches:
         await self._run(request, receive, send, respond=respond)
 
     async def _ask(self, path: BatchPath, method: str, asking: Asking, receive: Receive, send: Send) -> None:
-        """Answer what is asked about a batch that exists."""
+        """Answer a request about an existing batch."""
         verb, record = _VERBS.get((method, path.below)), asking.record
         if verb is None:
             raise errors.wrong_method(method, _ALLOWED[path.below])
@@ -116,7 +116,7 @@ class Batches:
         await self._run(request, receive, send, respond=respond)
 
     async def _run(self, request: Request, receive: Receive, send: Send, *, respond: Respond) -> None:
-        """Admit a request, send it and answer; settle what it may use."""
+        """Admit a request, send it and answer; settle its highest possible usage."""
         call, record = request.call, request.call.record
         deadline = Deadline(receive, total=call.route.timeouts.total)
         grant = entered = Grant()
@@ -163,7 +163,7 @@ class Batches:
             self._pool.release(upstreams)
 
     def _note_failure(self, request: Request, failed: AttemptFailed) -> None:
-        """Note a failure, and charge nothing for a batch that the upstream cannot have."""
+        """Record a failure, and charge nothing for a batch that the upstream cannot have received."""
         call, target, record = request.call, request.target, request.call.record
         if not _may_be_created(failed):
             record.input_tokens = record.output_tokens = record.cost = 0
@@ -185,7 +185,7 @@ def _may_be_created(failed: AttemptFailed) -> bool:
 
 
 def _charge(request: Request) -> None:
-    """Write into the record what a batch may cost at most, before it is sent: from then on the upstream may run it."""
+    """Record the highest possible cost of a batch before it is sent, because the upstream may run it from then on."""
     call, target, record = request.call, request.target, request.call.record
     record.lane, record.target, record.provider, record.attempts = LaneName.RELAY, target.id, target.provider, 1
     if call.batch is None or not call.batch.generates:

@@ -26,15 +26,15 @@ from claude_gateway_proxy.gateway.wire.model_ids import model_at
 from claude_gateway_proxy.gateway.wire.reframe import model_text
 
 _COMPACTION: Final = b"compact"
-"""Part of the names of edits in ``context_management`` that ask a model once more."""
+"""A part of the names of those edits in ``context_management`` that call a model again."""
 _SLICE_SECONDS: Final = 0.005
-"""How long requests of a batch are checked until every other request has its turn."""
+"""How long requests of a batch are checked before other requests get a turn on the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``call`` is that of the first request, and says what the whole batch may use; ``context`` is the longest one that
-    a request asks for, in tokens, and ``parts`` are the requests as they are sent.
+    """``call`` is that of the first request, with the usage of the whole batch; ``context`` is the longest context that
+    a request needs, in tokens, and ``parts`` are the requests as they are sent.
     """
 
     call: Call
@@ -44,12 +44,12 @@ class Draft:
 
     @property
     def body(self) -> bytes:
-        """What the upstream gets."""
+        """Return the body for the upstream."""
         return b'{"requests":[' + b",".join(self.parts) + b"]}"
 
 
 async def draft(asking: Asking) -> Draft:
-    """Check every request of a batch like one that is sent by itself, and that all can go to one target.
+    """Check every request of a batch like a single request, and that all can go to one target.
 
     Raises Failure, which names the request that is at fault by its number, from 0.
     """
@@ -76,13 +76,13 @@ async def draft(asking: Asking) -> Draft:
             until = loop.time() + _SLICE_SECONDS
     if first is None or target is None:  # pragma: no cover - a batch has a request
         raise AssertionError
-    # No budget has more, and a store cannot count much more.
+    # No budget is larger, and a store cannot count much more.
     batch = Batch(requests=len(parts), input_tokens=sent, output_tokens=written, cost=min(cost, money.MOST))
     return Draft(msgspec.structs.replace(first, batch=batch), target, context, parts)
 
 
 def _checked(asking: Asking, params: bytes) -> tuple[Call, Target]:
-    """Return a request as a call, and the target that takes it."""
+    """Return a request as a call, and the target that accepts it."""
     body = parse(params)
     if body.stream:
         raise bad_request("stream: the answers of a batch are not streamed")
@@ -96,9 +96,9 @@ def _checked(asking: Asking, params: bytes) -> tuple[Call, Target]:
 
 
 def _check_cost(call: Call) -> None:
-    """Check that what a request may cost at most is known before: nobody counts afterwards. Raises Failure (400)."""
+    """Check that the highest cost of a request is known in advance: nothing counts it later. Raises Failure (400)."""
     body = call.body
-    unknown = "what it costs cannot be known before a batch runs"
+    unknown = "its cost cannot be known before a batch runs"
     if call.facts.server_tools:
         raise bad_request(f"tools: '{call.facts.server_tools[0][:64]}' is run by the upstream, and {unknown}")
     if body.value("mcp_servers") not in (None, b"null", b"[]"):
@@ -112,7 +112,7 @@ def _check_cost(call: Call) -> None:
 
 
 def _spliced(call: Call, target: Target) -> bytes:
-    """The parameters of a request, with the bytes of the client but for what the target needs."""
+    """Return the parameters of a request: the client's bytes, except for the changes that the target needs."""
     changes: dict[str, bytes | None] = {
         **route_changes(target, format=Format.MESSAGES, facts=call.facts),
         **without_foreign_thinking(call.body),

@@ -1,4 +1,4 @@
-"""The requests of a batch, as they stand in the body that creates it."""
+"""The requests of a batch, as they are in the body that creates it."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
 
 MOST: Final = 100_000
-"""Requests of a batch at most, as at Anthropic (platform.claude.com, batch processing)."""
+"""The most requests of a batch, as at Anthropic (platform.claude.com, batch processing)."""
 
 _CUSTOM_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIELD: Final = "requests"
@@ -30,8 +30,8 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
 def items(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the custom id and the JSON text of the parameters of each request.
 
-    Linear in the size of the body. Raises Failure (400) where it is not what creates a batch, or a custom id comes
-    twice.
+    Linear in the size of the body. Raises Failure (400) if it does not describe a batch, or if a custom id is not
+    unique.
     """
     body = parse(raw, model=_ANY_MODEL)
     for field in body.members:
@@ -52,7 +52,7 @@ def items(raw: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _decoded(text: bytes) -> list[_Request]:
-    """Decode the list; one that is too long ends at the first request too many, before it takes memory."""
+    """Decode the list; a list that is too long fails at the first request above the limit, before it takes memory."""
     left = MOST
 
     def counted(_: type, ident: Any) -> _Ident:

@@ -1,4 +1,4 @@
-"""Where batches live: the one target of a route that takes them."""
+"""The place of batches: the one target of a route that accepts them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,7 +24,7 @@ def place(route: Route, targets: Iterable[Target]) -> Target:
 
 
 def takers(targets: Iterable[Target]) -> Sequence[Target]:
-    """Return the targets that take batches."""
+    """Return the targets that accept batches."""
     return [target for target in targets if _takes(target)]
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the upstream about a batch: at which target, under which id, with which headers."""
+"""The upstream request about a batch: its target, its id and its headers."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class Request:
     context: int = 0
 
     def open(self, upstreams: Upstreams) -> Sending:
-        """Prepare to send it; nothing is sent yet."""
+        """Prepare the request; nothing is sent yet."""
         call, target = self.call, self.target
         to = endpoint(target, format=Format.MESSAGES, secrets=call.snapshot.secrets)
         to = replace(to, url=URL(f"{to.url}/batches{self.below}", encoded=True))
@@ -49,7 +49,7 @@ def key_of(call: Call, target: Target) -> str | None:
 
 
 def found(asking: Asking, named: Sealed) -> tuple[Call, Target]:
-    """Return where a batch is, for its creator. Raises Failure (404) for anybody else, whether there is one or not."""
+    """Return the place of a batch for its creator. Raises Failure (404) for anybody else, whether it exists or not."""
     routing, principal = asking.snapshot.routing, asking.principal
     try:
         route = find_route(routing, model=checked_model(named.model), client=principal.client)

@@ -1,7 +1,7 @@
 """Ids of batches as clients know them: the upstream's own id, the model that leads to its target, and a seal.
 
-All clients of a credential share one account at the upstream, where everybody could read every batch. The gateway
-stores nothing, so that the id itself proves whose batch it is: its seal is an HMAC over the caller, the model and the
+All clients of a credential share one account at the upstream, where each could read every batch. The gateway stores
+nothing, so the id itself proves who created the batch: its seal is an HMAC over the caller, the model and the
 upstream's id, with a key that is derived from the target's API key, which every pod has.
 """
 
@@ -19,16 +19,16 @@ from claude_gateway_proxy.gateway.auth.principal import Principal
 _PURPOSE: Final = b"claude-gateway: ids of batches, 1"
 _SEAL_BYTES: Final = 18
 UNSEALED: Final = "0"
-"""The seal of a batch under the client's own login: there the upstream itself knows whose it is."""
+"""The seal of a batch under the client's own login: there the upstream itself checks who created it."""
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""What an upstream's id looks like, at most."""
+"""The form that an upstream's id may have."""
 _SEALED: Final = re.compile(r"([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]{2,1366})\.([A-Za-z0-9_-]{1,24})")
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An id taken apart: the upstream's id, the client's name of the model, and the seal, which is not checked yet."""
+    """A parsed id: the upstream's id, the client's name of the model, and the seal, which is not checked yet."""
 
     plain: str
     model: str
@@ -51,7 +51,7 @@ def sealed(plain: str, model: str, *, key: str | None, principal: Principal) -> 
 
 
 def opened(ident: str) -> Sealed | None:
-    """Take an id apart; None for anything else than the id of a batch here."""
+    """Parse an id; None if it is not the id of a batch of this gateway."""
     found = _SEALED.fullmatch(ident)
     if found is None:
         return None

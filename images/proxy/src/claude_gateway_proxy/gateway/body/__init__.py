@@ -1,1 +1,1 @@
-"""Request bodies: what they say, read without decoding them whole, and edits that keep every other byte."""
+"""Request bodies: read without decoding them completely, and edited so that every other byte stays."""

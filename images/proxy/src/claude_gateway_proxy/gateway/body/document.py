@@ -14,14 +14,14 @@ from claude_gateway_proxy.gateway.body import fields
 from claude_gateway_proxy.gateway.errors import Failure, bad_json, bad_request
 
 MODEL_LIMIT: Final = 256
-"""Characters in a model name at most. A longer name is rejected in a request, and no pattern matches it."""
+"""The most characters of a model name. A longer name is rejected in a request, and no pattern matches it."""
 
 OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """The fields that limit the output tokens, in any format."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _KEY_LIMIT: Final = 1024
-"""Characters of a top-level key at most, as they are written."""
+"""The most characters of a top-level key, as written."""
 _OPENED: Final = re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+")
 _KEY: Final = re.compile(rb'("(?:[^"\\]|\\.){0,%d}+")[ \t\r\n]*+:[ \t\r\n]*+' % _KEY_LIMIT, re.DOTALL)
 _COMMA: Final = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
@@ -31,7 +31,7 @@ _FIRST: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _SECOND: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _HALVES: Final = (re.compile(_FIRST + b"(?!" + _SECOND + b")"), re.compile(_SECOND + b"(?<!" + _FIRST + _SECOND + b")"))
 _HALVES_LIMIT: Final = 10_000
-"""A body with more of them is rejected: replacing them all would block every other request."""
+"""A body with more lone surrogates is rejected: replacing them all would block every other request."""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ def readable(text: bytes) -> bytes:
 
 
 def _decoded(raw: bytes) -> tuple[bytes, Mapping[str, msgspec.Raw]]:
-    """The top level of a body, and the text of the same length that it was read from."""
+    """The top level of a body, and the text of the same length from which it was read."""
     try:
         try:
             return raw, fields.decode(raw)
@@ -135,7 +135,7 @@ def splice(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
 
 
 def _respliced(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
-    """Splice with keys to take out, each with the comma before it; the first one kept loses its comma instead."""
+    """Splice and remove keys, each with the comma before it; if the first key is removed, the next loses its comma."""
     raw = body.raw
     opened = raw.index(b"{") + 1
     parts = [raw[:opened]]
@@ -152,7 +152,7 @@ def _respliced(body: Body, changes: Mapping[str, bytes | None]) -> bytes:
 
 
 def _added(body: Body, changes: Mapping[str, bytes | None], *, first: bool) -> bytes:
-    """The members that ``body`` does not have, each with the comma before it but for the object's ``first``."""
+    """Return the members that ``body`` does not have, each after a comma except for the object's ``first``."""
     new = [
         msgspec.json.encode(key) + b":" + text
         for key, text in changes.items()
@@ -164,8 +164,8 @@ def _added(body: Body, changes: Mapping[str, bytes | None], *, first: bool) -> b
 def _spans(raw: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[dict[str, tuple[int, int]], int]:
     """Walk the top level by the known length of each value.
 
-    The JSON is valid, so that the walk can only lose its way where a key comes twice: the decoder keeps the last
-    value of such a key, an upstream may take the first, and a client could show us one model and the upstream another.
+    The JSON is valid, so the walk can only fail if a key is repeated. The decoder keeps the last value of such a key
+    and an upstream may use the first, so a client could show us one model and the upstream another.
     """
     members: dict[str, tuple[int, int]] = {}
     opened = _OPENED.match(raw)
@@ -202,7 +202,7 @@ def _duplicate() -> Failure:
 def _text(quoted: bytes) -> str | None:
     try:
         return msgspec.json.decode(quoted, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # also where it is not a string at all
+    except (msgspec.DecodeError, UnicodeDecodeError):  # also if it is not a string at all
         return None
 
 

@@ -1,4 +1,4 @@
-"""Compressed request bodies: which encodings are taken, and their plain bytes, never more than the limit."""
+"""Compressed request bodies: the accepted encodings, and their plain bytes, never more than the limit."""
 
 import asyncio
 import zlib
@@ -11,7 +11,7 @@ import zstandard
 from claude_gateway_proxy.gateway.errors import bad_request, body_too_large, encoded_body
 
 _AT_ONCE: Final = 256 * 1024
-"""Bytes that are decompressed on the event loop, which takes a millisecond; the rest is work for a thread."""
+"""The most bytes decompressed on the event loop, which takes a millisecond; larger bodies go to a thread."""
 
 _NO_ENCODING: Final = frozenset({"", "identity"})
 _ZLIB: Final = 15
@@ -20,11 +20,11 @@ _RAW: Final = -15
 """``wbits`` of zlib's three formats."""
 
 _WINDOW_MOST: Final = 8 * 1024 * 1024
-"""Bytes of zstd's window at most, which is memory that a body of a few bytes can ask for (RFC 8878, 3.1.1.1.2)."""
+"""The largest zstd window in bytes: a body of a few bytes can request this memory (RFC 8878, 3.1.1.1.2)."""
 
 
 class _Broken(Exception):  # noqa: N818 - a verdict on a body
-    """A body is not what its header says; ``ends`` if it only ends in the wrong place."""
+    """A body is not valid for its encoding; ``ends`` if it only ends in the wrong place."""
 
     def __init__(self, *, ends: bool = False) -> None:
         self.ends = ends
@@ -50,7 +50,7 @@ def content_encoding(value: bytes | None) -> str | None:
 async def decompressed(raw: bytes, encoding: str, *, limit: int) -> bytes:
     """Return the plain bytes of a body, at most ``limit`` of them.
 
-    Raises Failure 413 above the limit, and Failure 400 where the body is not what its header says.
+    Raises Failure 413 above the limit, and Failure 400 if the body is not valid for its encoding.
     """
     decompress = _ENCODINGS[encoding]
     try:
@@ -60,7 +60,7 @@ async def decompressed(raw: bytes, encoding: str, *, limit: int) -> bytes:
     except _Broken as broken:
         if broken.ends:
             raise bad_request(f"the body does not end where its {encoding} ends") from None
-        raise bad_request(f"the body is not {encoding}, which its content-encoding says") from None
+        raise bad_request(f"the body is not valid {encoding}, although its content-encoding says so") from None
     if len(plain) > limit:
         raise body_too_large(limit)
     return plain
@@ -78,7 +78,7 @@ def _zlib(raw: bytes, most: int, *, wbits: int) -> bytes:
 
 
 def _deflate(raw: bytes, most: int) -> bytes:
-    """The format of a deflated body: zlib's by RFC 9110, but some clients leave its head out."""
+    """The format of a deflate body: zlib's by RFC 9110, but some clients omit its header."""
     headed = len(raw) > 1 and raw[0] & 0x0F == 8 and int.from_bytes(raw[:2], "big") % 31 == 0
     return _zlib(raw, most, wbits=_ZLIB if headed else _RAW)
 
@@ -121,4 +121,4 @@ _ENCODINGS: Final[Mapping[str, Decompress]] = {
     "br": _brotli,
     "zstd": _zstd,
 }
-"""Every encoding that is taken, by its name in ``content-encoding``."""
+"""Every accepted encoding, by its name in ``content-encoding``."""

@@ -1,6 +1,6 @@
-"""How many tokens a request has, where nobody can count them: an estimate that is rather too high.
+"""An estimate of a request's tokens for targets that cannot count them; it is rather too high.
 
-Too low would be the harmful side: a client would fill a context that is full already. The weights were fitted so that
+Too low would do harm: a client would fill a context that is already full. The weights were fitted so that
 prose in twenty languages, code, logs, JSON, keys and encoded data come out above what the tokenizers of GPT-4
 (``cl100k_base``), GPT-4o (``o200k_base``) and Claude 2 count, and below twice the highest of the three for the bodies
 that Claude Code sends (1.3 times as a rule). The exceptions: short words of random letters count too few, and non-Latin
@@ -40,26 +40,26 @@ _WEIGHTS: Final = {
     "Emoji": 3.0,
     "continued": 0.0,
 }
-"""Tokens per character, by the first byte that it has in UTF-8."""
+"""Tokens per character, by its first byte in UTF-8."""
 
 _WORD: Final = 0.98
 _HUMP: Final = 1.7
 _NUMBER: Final = 0.5
 _PUNCTUATION: Final = 0.34
 _LONG: Final = 0.6
-"""Tokens of each letter of a word beyond the eighth; eight are one token together, as a rule."""
+"""Tokens of each letter of a word after the eighth; the first eight are usually one token."""
 
 _READ_MOST: Final = 4 * 1024 * 1024
-"""Bytes of text that are read at most: it is done on the event loop."""
+"""The most bytes of text that are read, because it happens on the event loop."""
 
 _WIDE_BYTES: Final = 32
-"""Bytes of scripts without spaces that are one token together, at most."""
+"""The most bytes that one token has in scripts without spaces."""
 
 _LETTERS: Final = 32
-"""Letters of a long run, such as of one letter, that are one token together, at most."""
+"""The most letters that one token has in a long run, such as of one letter."""
 
 _SHORTENING: Final = ("truncation", "transforms", "plugins")
-"""Fields with which an upstream drops what does not fit: of OpenAI's Responses and of OpenRouter."""
+"""Fields of OpenAI's Responses and of OpenRouter with which an upstream drops what does not fit."""
 
 _FIRST: Final = (
     (0x20, "newline"),
@@ -77,12 +77,12 @@ _FIRST: Final = (
     (0xF0, "Wide"),
     (0x100, "Emoji"),
 )
-"""Kinds of first bytes, each up to a byte that belongs to the next kind."""
+"""Kinds of first bytes; each ends before the first byte of the next kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The input tokens of a request: an estimate that is rather too high, and what they are at least."""
+    """The input tokens of a request: an estimate that is rather too high, and a lower bound."""
 
     tokens: int
     least: int
@@ -115,26 +115,26 @@ _RUNS: Final = (
     (_DIGITS, _NUMBER),
     (_mask("punctuation"), _PUNCTUATION),
 )
-"""What a run of such bytes costs beside its bytes."""
+"""What a run of such bytes costs in addition to its bytes."""
 
 
 _PER_BYTE: Final = 2
-"""Tokens of a byte of text at most: an accented letter has two bytes and costs 4."""
+"""The most tokens of one byte of text: an accented letter has two bytes and costs 4."""
 
 ESCAPES: Final = (b"\\u005", b"\\u006", b"\\u007")
-"""How escapes of letters and underscores begin; without them, a word in JSON is written as it is."""
+"""Prefixes of escaped letters and underscores; without them, a word in JSON is not escaped."""
 
 _HEAVY: Final = (b'"image', b'"input_image"', b'"document"', b'"file"', b'"input_file"', *ESCAPES)
 """One of these is in every body with a block that costs more than its bytes."""
 
 _INLINE: Final = (b'"base64"', b";base64,")
-"""One of these is in every body that has a picture or a document in it, unless it is escaped."""
+"""One of these is in every body that has a picture or a document, unless it is escaped."""
 
 _SMALL: Final = 32 * 1024
-"""Bytes up to which it does not matter much whether they are text or a picture."""
+"""The size up to which it hardly matters whether bytes are text or a picture."""
 
 _ROUGH: Final = 3
-"""Bytes of a token, roughly."""
+"""Roughly the bytes of a token."""
 
 
 def text(data: bytes) -> float:
@@ -146,7 +146,7 @@ def text(data: bytes) -> float:
 
 
 def _long_letters(data: bytes) -> int:
-    """Count the letters that end a run of at least nine: with one number of all bytes, at the speed of memory."""
+    """Count the letters that end a run of at least nine: all bytes as one integer, at the speed of memory."""
     letters = int.from_bytes(data.translate(_WORDS), "little")
     letters &= letters >> 8  # two in a row
     letters &= letters >> 16
@@ -155,9 +155,9 @@ def _long_letters(data: bytes) -> int:
 
 
 def least(data: bytes) -> int:
-    """Return what UTF-8 text has at least in any usual vocabulary: no token spans two words, or words and numbers.
+    """Return the fewest tokens of UTF-8 text in any usual vocabulary: no token spans two words, or words and numbers.
 
-    What is between them counts nothing, because a line of dashes is one token.
+    Characters between them do not count, because a line of dashes is one token.
     """
     wide = data.translate(_WIDE).count(b"\1")
     more = wide // _WIDE_BYTES + _long_letters(data) // _LETTERS
@@ -165,9 +165,9 @@ def least(data: bytes) -> int:
 
 
 def measure(body: bytes) -> Measure:
-    """Estimate the input tokens of a request in any format; of what cannot be read, of all its bytes.
+    """Estimate the input tokens of a request in any format; from all its bytes if it cannot be read.
 
-    Linear, and bounded: of more than 4 MiB of text only as much is read, and the estimate grows with the rest.
+    Linear, and bounded: at most 4 MiB of text are read, and the estimate grows with the rest.
     """
     try:
         request = msgspec.json.decode(readable(body), type=dict[str, Any])
@@ -182,14 +182,14 @@ def measure(body: bytes) -> Measure:
 
 
 def at_most(body: bytes) -> int | None:
-    """Return what ``tokens`` cannot exceed, from the size alone; None where blocks may cost more than their bytes."""
+    """Return an upper bound of ``tokens`` from the size alone; None if blocks may cost more than their bytes."""
     if any(mark in body for mark in _HEAVY):
         return None
     return _PER_BYTE * len(body) + _REQUEST + _TOOLS
 
 
 def roughly(body: bytes) -> int | None:
-    """Return the tokens of a request by its size; None where files are in it, which cost less than their bytes."""
+    """Return the tokens of a request by its size; None if it has files, which cost less than their bytes."""
     if len(body) > _SMALL and any(mark in body for mark in _INLINE):
         return None
     return len(body) // _ROUGH
@@ -212,7 +212,7 @@ def _runs(data: bytes, mask: bytes) -> int:
 
 
 def _edits(management: object) -> bool:
-    """Whether the upstream shortens the conversation before the model reads it, by more than earlier thoughts."""
+    """Whether the upstream removes more than earlier thinking from the conversation before the model reads it."""
     edits = management.get("edits") if isinstance(management, dict) else management
     if not isinstance(edits, list):
         return bool(edits)

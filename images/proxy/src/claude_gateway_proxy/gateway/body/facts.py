@@ -1,7 +1,7 @@
 """Facts about a request that routing rules and lanes ask for: thinking, effort, images, tools, size, agent.
 
-Each fact is computed when it is first read and kept for the rest of the request; a request whose facts nobody reads
-decodes nothing. A value of the wrong type counts as absent: the upstream rejects it, not the gateway.
+Each fact is computed when it is first read and cached for the rest of the request; unread facts decode nothing. A value
+of the wrong type counts as absent: the upstream rejects it, not the gateway.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,14 +24,14 @@ _DOCUMENTS: Final = frozenset({"document", "file", "input_file"})
 _CONVERSATION: Final = ("messages", "input")
 _CLIENT_TOOLS: Final = frozenset({"custom", "function"})
 _SERVER_TOOLS: Final = 16 * 1024
-"""Bytes that the tools of a search do not exceed; those of a conversation need not be decoded."""
+"""The largest tools of a search in bytes; the larger tools of a conversation need not be decoded."""
 _RUN_BY_CLIENT: Final = ("bash_", "computer_", "memory_", "text_editor_")
 """Tools that Anthropic defines and the client runs (platform.claude.com, tool use)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The field ``thinking`` of a Messages request; ``budget`` is in tokens and None where none is set.
+    """The field ``thinking`` of a Messages request; ``budget`` is in tokens, None if it is not set.
 
     ``enabled`` covers every type but ``disabled``. ``budget`` is reported whatever the type.
     """
@@ -42,10 +42,10 @@ class Thinking:
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """What Claude Code says about the agent behind a request; empty where it says nothing.
+    """What Claude Code reports about the agent behind a request; empty if it reports nothing.
 
-    It sends the session and the ids of a subagent always, the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. The
-    type is Claude Code's own name of a built-in agent, and ``custom`` for every other one.
+    It always sends the session and the ids of a subagent, and the others with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``.
+    The type is Claude Code's own name of a built-in agent, and ``custom`` for every other one.
     """
 
     session: str = ""
@@ -60,13 +60,13 @@ class Facts:
     """The facts of one request, lazily computed from its ``body`` and ``headers`` (lower-case names)."""
 
     def __init__(self, body: Body, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        """Keep what the facts come from; nothing is read yet."""
+        """Store the sources of the facts; nothing is read yet."""
         self.body = body
         self.headers = headers
 
     @cached_property
     def thinking(self) -> Thinking:
-        """Whether and how far the model is to think."""
+        """Whether the model should think, and with which budget."""
         value = self._value("thinking")
         if not isinstance(value, dict):
             return Thinking()
@@ -89,7 +89,7 @@ class Facts:
 
     @property
     def context(self) -> int:
-        """The context in tokens that the client wants, from the brackets behind the model's name; 0 without any."""
+        """The context in tokens that the client requests in brackets after the model's name; 0 without brackets."""
         return context_of(self.body.model)
 
     @cached_property
@@ -141,24 +141,24 @@ class Facts:
 
     @property
     def least_tokens(self) -> int:
-        """What the input tokens are at least; 0 where the upstream shortens what does not fit."""
+        """A lower bound of the input tokens; 0 if the upstream shortens what does not fit."""
         return self._measure.least
 
     @cached_property
     def rough_tokens(self) -> int:
-        """An estimate of the input tokens that costs next to nothing: from the size, unless files are in it."""
+        """A cheap estimate of the input tokens: by the size, unless the request has files."""
         rough = estimate.roughly(self.body.raw)
         return self.input_tokens if rough is None else rough
 
     @cached_property
     def long_context(self) -> bool:
-        """Whether the client wants a longer context than usual: by ``[1m]`` behind the name, or by Anthropic's beta."""
+        """Whether the client requests a longer context than usual: by ``[1m]`` after the name, or by a beta."""
         return self.context > 0 or any(
             name == b"anthropic-beta" and b"context-1m" in value for name, value in self.headers
         )
 
     def has_input_tokens(self, least: int) -> bool:
-        """Return whether there are at least so many input tokens, by the same estimate; cheap for small bodies."""
+        """Return whether there are at least this many input tokens, by the same estimate; cheap for small bodies."""
         if not self.measured:
             most = estimate.at_most(self.body.raw)
             if most is not None and most < least:
@@ -185,13 +185,13 @@ class Facts:
 
     @cached_property
     def request_class(self) -> RequestClass | None:
-        """What Claude Code made the request for: what it says itself, else what can be seen; None if neither."""
+        """The purpose of a request of Claude Code: as reported, else as detected; None if neither is possible."""
         agent = self.agent
         if agent.request_class:
             return purpose.said(agent.request_class)
         if not agent.session:
             return None
-        # The search is for bodies of megabytes: few of them need to be decoded.
+        # The search speeds up bodies of megabytes: few of them need to be decoded.
         if purpose.SUMMARY in self.body.raw and purpose.is_compaction(self._value("messages")):
             return RequestClass.COMPACTION
         if agent.agent_id:
@@ -206,7 +206,7 @@ class Facts:
         return None
 
     def _may_have(self, types: Iterable[str]) -> bool:
-        """Return whether the body has one of these words, or escapes that may hide one; most bodies have none."""
+        """Return whether the body has one of these words, or escapes that may hide one."""
         raw = self.body.raw
         return any(b'"%b"' % each.encode() in raw for each in types) or any(each in raw for each in estimate.ESCAPES)
 

@@ -1,4 +1,4 @@
-"""The top-level fields of a request body: how many there may be, and which spellings of a known name are rejected."""
+"""The top-level fields of a request body: their limit, and the rejected spellings of known names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -8,10 +8,10 @@ import msgspec
 from claude_gateway_proxy.gateway.errors import Failure, bad_request
 
 COUNT_LIMIT: Final = 1000
-"""Top-level fields of a body at most; the formats know fewer than a hundred."""
+"""The most top-level fields of a body; the formats define fewer than a hundred."""
 
 _SMALL: Final = 64 * 1024
-"""Bytes of a body that may be decoded before its fields are counted: it has too few of them to matter."""
+"""The largest body that is decoded before its fields are counted: it cannot have enough of them to matter."""
 
 
 def _names(*texts: str) -> frozenset[str]:
@@ -29,13 +29,13 @@ KNOWN: Final = _names(
     "moderation n parallel_tool_calls prediction presence_penalty previous_response_id prompt prompt_cache_key "
     "prompt_cache_retention reasoning reasoning_effort response_format safety_identifier seed stop store "
     "stream_options suffix text top_logprobs truncation user verbosity web_search_options",
-    # Servers behind the OpenAI wire: what selects a model, a server or a way to answer there.
+    # Servers behind the OpenAI wire: fields that select a model, a server or a kind of answer.
     "api_base api_key base_url chat_template chat_template_kwargs content_policy_fallbacks context_window_fallbacks "
     "deployment deployment_id documents engine extra_body extra_headers fallback fallbacks guided_json keep_alive "
     "min_p min_tokens model_id models options plugins preset provider provider_options repetition_penalty route "
     "tags think transforms user_config",
 )
-"""The documented fields of every format, and what servers that speak it understand beside them."""
+"""The documented fields of every format, and further fields that servers of the format accept."""
 
 
 class _Key(str):
@@ -49,8 +49,8 @@ _COUNTED: Final = dict[_Key, msgspec.Raw]
 def decode(raw: bytes) -> Mapping[str, msgspec.Raw]:
     """Decode the top level of a body; of a key that comes twice, the last value.
 
-    Raises msgspec's errors, and Failure (400) where there are too many fields. That is found at the first one too many:
-    to decode millions of them would stop every other request for seconds.
+    Raises msgspec's errors, and Failure (400) at the first field above the limit: decoding millions of them would block
+    every other request for seconds.
     """
     if len(raw) <= _SMALL:
         fields = _PLAIN.decode(raw)
@@ -73,8 +73,8 @@ def decode(raw: bytes) -> Mapping[str, msgspec.Raw]:
 def check_spelling(keys: Iterable[str]) -> None:
     """Check that no key differs only by case from a known field or from another key. Raises Failure (400).
 
-    Go's and .NET's decoders ignore the case of keys and take the last of two, so that the upstream would read another
-    value than the gateway checked.
+    Go's and .NET's decoders ignore the case of keys and use the last of two, so the upstream would read another value
+    than the gateway checked.
     """
     odd = [key for key in keys if not (key.isascii() and key.islower())]
     if not odd:
@@ -89,7 +89,7 @@ def check_spelling(keys: Iterable[str]) -> None:
 
 
 def folded(key: str) -> str:
-    """Return the one spelling of all keys that some decoder takes for the same."""
+    """Return a canonical spelling, equal for all keys that some decoder treats as the same."""
     # Upper case first: it joins letters that case folding alone keeps apart, such as the dotless i and i.
     return key.upper().casefold()
 

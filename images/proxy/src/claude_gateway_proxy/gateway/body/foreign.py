@@ -1,4 +1,4 @@
-"""Thinking of other models in a conversation that goes on with Claude, which refuses what it has not signed itself."""
+"""Thinking of other models in a conversation that continues with Claude, which rejects what it has not signed."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from claude_gateway_proxy.translation.thinking import MARK, is_ours
 
 _MARK = MARK.encode()
 _FOUND = re.compile(re.escape(_MARK))
-"""A pattern of bytes is found faster than the bytes themselves in text that has many of their letters."""
+"""In text with many of the same letters, a pattern is found faster than the literal bytes."""
 _MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -24,12 +24,12 @@ _BLOCK = msgspec.json.Decoder(_Block)
 
 
 def without_foreign_thinking(body: Body) -> dict[str, bytes]:
-    """The change of ``messages`` that a Claude needs, as JSON text; none for a conversation that is all Claude's.
+    """Return the change of ``messages`` that a Claude model needs, as JSON text; empty if Claude wrote all of it.
 
     Every other block keeps its bytes. A turn that was nothing but such thinking is left out.
     """
     span = body.members.get("messages")
-    # Looked for where it lies: every request to a Claude comes by here, and a value is a copy that was made readable.
+    # Searched in the raw body, because every request to Claude passes here, and reading a value copies it.
     if span is None or _FOUND.search(body.raw, *span) is None:
         return {}
     try:
@@ -40,10 +40,10 @@ def without_foreign_thinking(body: Body) -> dict[str, bytes]:
 
 
 def without_thinking(body: Body) -> dict[str, bytes | None]:
-    """The changes that leave out all thinking of a conversation, for a Claude that did not sign it; none without any.
+    """Return the changes that remove all thinking from a conversation, for a Claude that did not sign it.
 
-    A turn that calls tools must begin with thinking where thinking has a budget, so that the turn at hand goes on
-    without any.
+    With a thinking budget, a turn that calls tools must begin with thinking, so thinking is disabled for the current
+    turn.
     """
     try:
         messages = _MESSAGES.decode(body.value("messages") or b"[]")

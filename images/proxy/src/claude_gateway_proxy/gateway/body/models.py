@@ -1,8 +1,8 @@
-"""Which models a body names beside its ``model``: an upstream may spend our credential on any of them.
+"""The models that a body names besides its ``model``: an upstream may spend our credential on any of them.
 
 Anthropic's advisor tool and OpenAI's image tool have a ``model``, OpenRouter takes ``models``, ``preset`` and plugins
 with models of their own, LiteLLM's proxy and Bifrost take ``fallbacks`` and more. A new field of this kind most likely
-says so in its name, so that names are looked for by their words: everywhere but in what people wrote and in schemas.
+has a similar name, so fields are found by the words in their names, everywhere except in content and schemas.
 """
 
 import json
@@ -16,7 +16,7 @@ from claude_gateway_proxy.gateway.body.fields import folded
 from claude_gateway_proxy.gateway.errors import bad_request
 
 _WORDS: Final = ("model", "fallback", "deployment", "preset")
-"""What the name of a field contains that names models."""
+"""Words in the names of fields that name models."""
 
 _OTHER_NAMES: Final = frozenset({"engine", "adapter_id", "lora_path"})
 """Top-level fields with other words: OpenAI's former one, and those of TGI and SGLang for a model's adapter."""
@@ -37,7 +37,7 @@ _TOOL: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class _Pairs(tuple[tuple[str, Any], ...]):
-    """A JSON object with every value of a key that comes twice: who reads it may take either."""
+    """A JSON object with all values of repeated keys, because its reader may use any of them."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class _Pairs(tuple[tuple[str, Any], ...]):
 def further_models(body: Body) -> Iterator[tuple[str, str]]:
     """Yield the top-level field and the name of each model that a body names beside ``model``.
 
-    Linear in the size of everything but content. Raises Failure (400) for a value that is nested too deeply.
+    Linear in the size of everything except content. Raises Failure (400) for a value that is nested too deeply.
     """
     for key, (start, _) in body.members.items():
         name = folded(key)
@@ -67,7 +67,7 @@ def _of_tools(text: bytes) -> Iterator[str]:
     try:
         tools = [(tool, _TOOL.decode(tool)) for tool in _RAW.decode(text)]
     except msgspec.ValidationError:
-        yield from _of_value(text)  # not a list of objects: nothing is known about it
+        yield from _of_value(text)  # not a list of objects, so its fields are unknown
         return
     for tool, fields in tools:
         kinds = [_kind(value) for key, value in fields.items() if folded(key) == "type"]
@@ -91,7 +91,7 @@ def _of_value(text: bytes, *, found: bool = False) -> Iterator[str]:
 
 
 def _walked(value: Any, *, found: bool = False) -> Iterator[str]:
-    """Yield the texts in a value of a field that names models (``found``), or of such fields within the value."""
+    """Yield the strings in the value of a field that names models (``found``), or of such fields within the value."""
     left: list[tuple[Any, bool]] = [(value, found)]
     while left:
         value, found = left.pop()

@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.operations import OPERATIONS
 
 _LEAST_BUDGET: Final = 1024
-"""Tokens for thinking that Claude accepts at least (platform.claude.com, extended thinking)."""
+"""The smallest thinking budget that Claude accepts (platform.claude.com, extended thinking)."""
 
 
 def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]:
@@ -32,7 +32,7 @@ def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]
                 found |= _budget(facts, asked=asked, most=target.max_output_tokens)
         open_ended = format is not Format.MESSAGES and all(body.limit(key) is None for key in limits)
         if open_ended and target.wire in CLAUDE_WIRES:
-            # Claude's APIs require a limit, which OpenAI's clients need not send; LiteLLM would take the model's own.
+            # Claude's APIs require a limit, which OpenAI clients need not send; LiteLLM would use the model's own.
             found[limits[0]] = b"%d" % target.max_output_tokens
     wanted = target.parameters
     if wanted.temperature is not None or wanted.top_p is not None:
@@ -43,9 +43,9 @@ def changes(target: Target, *, format: Format, facts: Facts) -> dict[str, bytes]
 
 
 def _budget(facts: Facts, *, asked: int, most: int) -> dict[str, bytes]:
-    """Lower the budget for thinking with the output, of which it is a part, so that as much is left for the answer.
+    """Lower the thinking budget with the output limit, which includes it, so that the answer keeps the same room.
 
-    Claude rejects a budget that is not below the output, but for thinking between calls of tools.
+    Claude rejects a budget that is not below the output limit, except for thinking between tool calls.
     """
     budget = facts.thinking.budget
     if budget is None or not most <= budget < asked or most <= _LEAST_BUDGET:

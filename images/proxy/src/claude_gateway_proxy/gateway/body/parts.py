@@ -1,4 +1,4 @@
-"""What a model reads of a request, in any format: its texts, and what its pictures and documents count at most.
+"""What a model reads of a request, in any format: its texts, and the most tokens of its pictures and documents.
 
 Only the structure is read here; ``estimate`` says how many tokens a text has.
 """
@@ -13,13 +13,13 @@ from typing import Any, Final
 import msgspec
 
 PICTURE: Final = 1600
-"""Tokens of a picture at most; larger ones are scaled down."""
+"""The most tokens of a picture; larger ones are scaled down."""
 
 PAGE: Final = 3000
-"""Tokens of a page of a PDF at most, as text and as picture."""
+"""The most tokens of a PDF page, as text and as picture."""
 
 _PAGE_BYTES: Final = 4096
-"""Size of a page of a PDF whose pages cannot be counted, at least."""
+"""The smallest size of a page, for a PDF whose pages cannot be counted."""
 
 _PDF_PAGE: Final = re.compile(rb"/Type\s*/Page\b")
 _DEFINITIONS: Final = ("tools", "tool_choice", "output_config", "response_format", "text")
@@ -34,9 +34,9 @@ _UNREAD: Final = frozenset({"redacted_thinking"})
 class Parts:
     """What was found in a request, as UTF-8.
 
-    ``said`` is what every model reads: the words of the conversation, and what tools were called with and returned.
-    ``rest`` is what one may not read, or not in these words: definitions of tools, thoughts of earlier turns, ids.
-    ``more`` are the tokens of pictures and documents, at most.
+    ``said`` is what every model reads: the text of the conversation, and the input and output of tools. ``rest`` is
+    what a model may not read, or not in these words: tool definitions, thinking of earlier turns, ids. ``more`` is the
+    most tokens of pictures and documents.
     """
 
     said: list[bytes] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Parts:
 
 
 def parts(request: Mapping[str, Any]) -> Parts:
-    """Return the parts of a decoded request; what has an unexpected shape is passed over."""
+    """Return the parts of a decoded request; values of an unexpected shape are skipped."""
     found = Parts()
     for name in _DEFINITIONS:
         if request.get(name):
@@ -63,7 +63,7 @@ def parts(request: Mapping[str, Any]) -> Parts:
 
 
 def _block(block: Mapping[str, Any], left: list[Any], found: Parts) -> None:
-    """Read one message or content block; what is within it goes to ``left``."""
+    """Read one message or content block; nested values are appended to ``left``."""
     kind = block.get("type")
     if not isinstance(kind, str | None):
         found.rest.append(msgspec.json.encode(block))

@@ -1,7 +1,7 @@
-"""What a request of Claude Code is for, where it does not say so: found in the request, only where that is certain.
+"""The purpose of a request of Claude Code that does not report it: detected only if it is certain.
 
-Claude Code says it with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. Without it, main requests, side replies and workflows
-look alike, and nothing is said of them. Measured with 2.1.147 and 2.1.330.
+Claude Code reports it with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. Without it, main requests, side replies and
+workflows look the same, and have no purpose here. Measured with 2.1.147 and 2.1.330.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def is_auxiliary(*, tools: Sequence[dict[str, Any]], server_tools: int, output: 
 
 
 def said(value: str) -> RequestClass | None:
-    """Return the class that a header says; None for one that is not known."""
+    """Return the class in a header; None if it is not known."""
     return _SAID.get(value.lower())
 
 
@@ -52,7 +52,7 @@ _SAID: Final = {
 
 
 def _last_text(content: object) -> str:
-    """Return a message that is one text, or the last text of one in blocks."""
+    """Return the text of a message, or the last text block of a message in blocks."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []

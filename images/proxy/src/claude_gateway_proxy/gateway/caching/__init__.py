@@ -1,1 +1,1 @@
-"""Whole answers that are given again to the same client for the same request, where a route asks for it."""
+"""The response cache: repeats answers to the same client for the same request, if a route enables it."""

@@ -1,7 +1,7 @@
-"""Answers a request from what is kept, or lets it be answered and keeps that.
+"""Answers a request from the cache, or has it answered and caches the answer.
 
-A hit asks no target and takes nothing from any limit or budget: the record says ``hit`` and has no tokens. Identical
-requests at the same time are each asked.
+A hit sends no request to a target and takes nothing from any limit or budget: the record says ``hit`` and has no
+tokens. Identical concurrent requests are each sent.
 """
 
 import time
@@ -32,17 +32,17 @@ _NO_READ: Final = frozenset({"no-cache", "max-age=0"})
 
 
 class ResponseCache:
-    """The cache of one process, in front of ``store``. Made once."""
+    """The cache of one process, in front of ``store``; created once at start."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
-        """Keep answers in ``store``; ``clock`` returns Unix time."""
+        """Cache answers in ``store``; ``clock`` returns Unix time."""
         self._store = store
         self._clock = clock
         self._revision = ""
         self._fingerprints: dict[str, bytes] = {}
 
     async def answer(self, call: Call, receive: Receive, send: Send, *, ask: Answer) -> None:
-        """Answer a request, from the store or by ``ask``. Raises what ``ask`` raises."""
+        """Answer a request from the store or with ``ask``. Raises what ``ask`` raises."""
         wanted = call.route.cache
         said = directives(call) if wanted is not None and cacheable(call) else {_NO_STORE}
         if wanted is None or _NO_STORE in said:
@@ -59,7 +59,7 @@ class ResponseCache:
         await self._keep(key, heard, call=call, wanted=wanted)
 
     async def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         await self._store.close()
 
     async def _give(self, kept: Kept, call: Call, send: Send) -> None:
@@ -79,7 +79,7 @@ class ResponseCache:
         await send_whole(send, status=kept.status, headers=headers, body=kept.body)
 
     async def _keep(self, key: bytes, heard: "_Heard", *, call: Call, wanted: Cache) -> None:
-        """Keep an answer that is whole, successful and small enough."""
+        """Store an answer that is complete, successful and small enough."""
         if heard.body is None or not heard.complete or heard.status != 200 or call.record.outcome != "ok":
             return
         if not _answers(heard.body):
@@ -101,7 +101,7 @@ class ResponseCache:
 
 
 class _Heard:
-    """Passes an answer on, and remembers it up to a bound: ``body`` is None beyond it."""
+    """Passes an answer on, and keeps a copy up to a limit: ``body`` is None above it."""
 
     def __init__(self, send: Send, *, most: int) -> None:
         self._send = send
@@ -124,7 +124,7 @@ class _Heard:
 
 
 def _answers(body: bytes | bytearray) -> bool:
-    """Whether a body is whole JSON and not an error, which some servers send with status 200."""
+    """Whether a body is complete JSON and not an error, which some servers send with status 200."""
     try:
         found = _members(body)
     except msgspec.DecodeError:
@@ -133,5 +133,5 @@ def _answers(body: bytes | bytearray) -> bool:
 
 
 def _passing(name: bytes) -> bool:
-    """Whether a header belongs to one answer, or to its time, and not to what is answered."""
+    """Whether a header is about one response or its time, and not about the content."""
     return name in _OF_ONE_ANSWER or name.startswith(_OF_ITS_TIME)

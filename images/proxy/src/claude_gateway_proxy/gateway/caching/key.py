@@ -1,8 +1,8 @@
-"""Which requests have an answer that may be given again, and under which key.
+"""Which requests have an answer that may be repeated, and under which key it is cached.
 
-The key covers the caller, the route as it is now, and everything of the request that can change its answer. Requests
-that belong to a conversation with side effects are left out: tools, thinking, coding agents, stored state of the
-upstream, and the client's own login at it.
+The key covers the caller, the current route, and everything in the request that can change its answer. Requests of
+conversations with side effects are not cached: tools, thinking, coding agents, state stored at the upstream, and the
+client's own login there.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.call import Call
 
 _FORMATS: Final = frozenset({Format.MESSAGES, Format.COUNT_TOKENS, Format.CHAT, Format.COMPLETIONS, Format.EMBEDDINGS})
-"""All but Responses, which the upstream stores under an id."""
+"""All formats except Responses, which the upstream stores under an id."""
 
 _STATEFUL: Final = frozenset(
     {
@@ -23,7 +23,7 @@ _STATEFUL: Final = frozenset(
         *("store", "web_search_options", "background"),
     }
 )
-"""Fields of bodies that make a request more than a question with one answer, whatever their value."""
+"""Fields that prevent caching, whatever their value."""
 
 _PREFIXES: Final = (b"anthropic-", b"x-amzn-bedrock-", b"x-vertex-ai-")
 _HEADERS: Final = frozenset({b"accept", b"openai-beta", b"x-app", b"x-anthropic-additional-protection"})
@@ -31,12 +31,12 @@ _CLAUDE_CODE: Final = b"x-claude-code-"
 _AGENTS: Final = (b"claude-cli/", b"codex", b"opencode/")
 """How the ``user-agent`` of a coding agent begins; Claude Code's older releases send no header of its session."""
 _TOOL_BLOCKS: Final = (b"tool_use", b"tool_result", b"tool_call", b"function_call")
-"""What only a conversation with tools has in it. A text with such a word is asked once more, which harms nobody."""
+"""Words that only a conversation with tools contains. A text with such a word is not cached, which does no harm."""
 _CONTROL: Final = b"cache-control"
 
 
 def cacheable(call: Call) -> bool:
-    """Return whether the answer to a request may be kept and given again."""
+    """Return whether the answer to a request may be cached."""
     return (
         call.format in _FORMATS
         and not call.body.stream
@@ -48,7 +48,7 @@ def cacheable(call: Call) -> bool:
 
 
 def directives(call: Call) -> frozenset[str]:
-    """Return what the client says in ``cache-control``, in lower case."""
+    """Return the client's ``cache-control`` directives, in lower case."""
     return frozenset(
         part.strip().lower().decode("latin-1")
         for name, value in call.headers

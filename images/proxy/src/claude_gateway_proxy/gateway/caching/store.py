@@ -1,4 +1,4 @@
-"""What keeps answers: a small protocol, so that the memory of a pod is one store among several."""
+"""The protocol of stores for cached answers, and the store in the memory of a pod."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from typing import Final, Protocol
 from claude_gateway_runtime.asgi import Headers
 
 _OVERHEAD: Final = 512
-"""Bytes that an entry needs beside its body and headers: the key, the objects, its place in the order."""
+"""The bytes that an entry needs besides its body and headers: the key, the objects, its place in the order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A whole answer as a client got it. ``at`` is when it ended, in Unix time."""
+    """A complete answer as a client got it. ``at`` is when it ended, in Unix time."""
 
     status: int
     headers: Headers
@@ -22,31 +22,31 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """The bytes that it takes in memory, about."""
+        """Roughly the bytes that it takes in memory."""
         return _OVERHEAD + len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
 
 
 class Store(Protocol):
-    """Keeps answers by key until they are too old. It may forget any answer at any time."""
+    """Stores answers by key until they expire. It may evict any answer at any time."""
 
     async def get(self, key: bytes) -> Kept | None:
         """Return the answer under a key; None if there is none, or if the store is away."""
         ...
 
     async def put(self, key: bytes, answer: Kept, *, ttl: float) -> None:
-        """Keep an answer for ``ttl`` seconds."""
+        """Store an answer for ``ttl`` seconds."""
         ...
 
     async def close(self) -> None:
-        """Let go of what the store needs."""
+        """Close the store's resources."""
         ...
 
 
 class Memory:
-    """The store of one process, bounded in bytes; the answer that was used longest ago is forgotten first."""
+    """The store of one process, limited in bytes; the least recently used answer is evicted first."""
 
     def __init__(self, *, limit: int, clock: Callable[[], float]) -> None:
-        """Keep up to ``limit`` bytes; ``clock`` returns seconds and never goes back."""
+        """Store up to ``limit`` bytes; ``clock`` returns monotonic seconds."""
         self._limit = limit
         self._clock = clock
         self._entries: OrderedDict[bytes, tuple[Kept, float]] = OrderedDict()
@@ -65,7 +65,7 @@ class Memory:
         return answer
 
     async def put(self, key: bytes, answer: Kept, *, ttl: float) -> None:
-        """Keep an answer; one that is larger than the store is not kept."""
+        """Store an answer, unless it is larger than the store."""
         if key in self._entries:
             self._drop(key)
         if answer.size > self._limit:
@@ -76,7 +76,7 @@ class Memory:
             self._drop(next(iter(self._entries)))
 
     async def close(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._entries.clear()
         self.size = 0
 

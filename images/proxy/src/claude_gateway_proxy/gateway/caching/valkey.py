@@ -1,6 +1,6 @@
-"""A store that the pods of a release share: answers in Valkey, which forgets them by itself.
+"""A store that the pods of a release share: answers in Valkey, which expires them by itself.
 
-While Valkey is away, nothing is kept and every request is asked: a cache must not stop what it is there to save.
+While Valkey cannot be reached, nothing is cached and every request is sent: a cache must not block requests.
 """
 
 import logging
@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.caching.store import Kept
 from claude_gateway_runtime.logs import emit
 
 _PAUSE_SECONDS: Final = 5.0
-"""How long Valkey is left alone after it did not answer, so that no request waits for it in the meantime."""
+"""How long Valkey is not used after it did not answer, so that no request waits for it in the meantime."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 
 class ValkeyStore:
-    """Keeps answers under ``prefix``, which no other release may have."""
+    """Stores answers under ``prefix``, which no other release may use."""
 
     def __init__(self, client: Valkey, *, prefix: str) -> None:
         """Use ``client``, and close it at the end."""
@@ -43,7 +43,7 @@ class ValkeyStore:
         self._away_until: float | None = None
 
     async def get(self, key: bytes) -> Kept | None:
-        """Return the answer under a key; None also if Valkey has something else there, or is away."""
+        """Return the answer under a key; None also if Valkey has something else there, or cannot be reached."""
         if self._away:
             return None
         try:
@@ -58,7 +58,7 @@ class ValkeyStore:
         return None if found is None else Kept(found.status, found.headers, found.body, found.at)
 
     async def put(self, key: bytes, answer: Kept, *, ttl: float) -> None:
-        """Keep an answer, if Valkey takes it."""
+        """Store an answer, if Valkey accepts it."""
         if self._away:
             return
         value = _encode(_Stored(answer.status, tuple(answer.headers), answer.body, answer.at))

@@ -1,1 +1,1 @@
-"""What people and models write, for the spans of their requests: only where the installation asks for it."""
+"""The content of requests and answers for their spans, only if the installation enables it."""

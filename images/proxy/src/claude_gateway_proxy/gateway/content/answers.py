@@ -29,19 +29,19 @@ _SAID: Final = ("content", "reasoning_content", "reasoning")
 
 
 def answers(body: bytes, room: Room) -> list[Json]:
-    """Return one message per choice of an answer, as far as it came; none of what is not an answer."""
+    """Return one message per choice of an answer, as far as it arrived; empty if it is not an answer."""
     reader, found = Documents(), _Answer()
     try:
         for document in (*reader.feed(body), *reader.end()):
             found.read(document)
     except (BadAnswer, msgspec.MsgspecError, UnicodeError, RecursionError):
-        # What came before it is shown.
+        # The part before it is shown.
         room.cut = True
     return found.messages(room)
 
 
 class _Choice:
-    """One choice while its pieces come: blocks or items by their index, or a message of Chat."""
+    """One choice while its pieces arrive: blocks or items by their index, or a message of Chat."""
 
     def __init__(self) -> None:
         self.items: dict[int, Json] = {}

@@ -1,4 +1,4 @@
-"""Collects what people and models write in a request, and shows it in the request's span.
+"""Collects the content of a request and its answer for the request's span.
 
 Only where the installation asks for it, and only for spans that are recorded. The answer is copied while it passes, up
 to a bound; everything else happens in a thread, after the answer has ended.
@@ -26,11 +26,11 @@ VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """OpenTelemetry's own variable for this."""
 
 SHOWN: Final = 64 * 1024
-"""Characters of each attribute at most."""
+"""The most characters of each attribute."""
 _ANSWER: Final = 1024 * 1024
-"""Bytes of an answer that are read."""
+"""The most bytes of an answer that are read."""
 _ALL: Final = 64 * 1024 * 1024
-"""Bytes that all requests of this process may keep for it together."""
+"""The most bytes that all requests of this process may keep for it together."""
 
 Attributes = Mapping[str, str | bool]
 Done = Callable[[Attributes], None]
@@ -49,7 +49,7 @@ _KEYS: Final = frozenset(
 
 
 def wanted(environ: Mapping[str, str]) -> bool:
-    """Return whether spans are to have content. Raises ValueError for a word that the variable does not know."""
+    """Return whether spans should have content. Raises ValueError for an unknown value of the variable."""
     word = environ.get(VARIABLE, "").strip().lower()
     if word in _ON or word in _OFF:
         return word in _ON
@@ -70,7 +70,7 @@ class Capture:
         return Content(call, take=self.take) if shown(call.format) else None
 
     def finish(self, content: "Content", done: Done) -> None:
-        """Hand the attributes of a request that has ended to ``done``, soon."""
+        """Pass the attributes of a finished request to ``done``, in the background."""
         if content.keep_request():
             self._thread.submit(self._show, content, done)
         else:
@@ -92,7 +92,7 @@ class Capture:
         done(found)
 
     def take(self, size: int) -> bool:
-        """Take room for so many bytes, or give it back where the number is negative; False where there is none."""
+        """Reserve room for this many bytes, or return it if the number is negative; False if there is none."""
         with self._lock:
             if size > self._left:
                 return False
@@ -113,7 +113,7 @@ class Content:
         self._cut = False
 
     def heard(self, send: Send) -> Send:
-        """Return what the answer is sent with."""
+        """Return the ``send`` function for the answer."""
 
         async def passed(message: Message) -> None:
             self._note(message)
@@ -129,7 +129,7 @@ class Content:
         return Outgoing(passed, writable=send.writable, write=write)
 
     def keep_request(self) -> bool:
-        """Take the room for the request, which is read later; False where there is none."""
+        """Reserve room for the request, which is read later; False if there is none."""
         size = len(self._call.raw)
         if self._take(size):
             self._size += size
@@ -138,7 +138,7 @@ class Content:
         return False
 
     def free(self) -> None:
-        """Give all room back."""
+        """Return all reserved room."""
         self._take(-self._size)
         self._size = 0
 
@@ -180,7 +180,7 @@ class Content:
         self._answer.append(piece)
 
     def _mask(self) -> Mask:
-        """Return what knows the keys of the caller and of the route's targets."""
+        """Return a mask of the keys of the caller and of the route's targets."""
         call = self._call
         shown = [value.decode("latin-1") for name, value in (*call.headers, *call.login) if name in _KEYS]
         mask = Mask(word for value in shown for word in (value.rpartition(" ")[2], *_SIGNED_WITH.findall(value)))

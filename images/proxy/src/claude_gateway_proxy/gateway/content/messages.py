@@ -1,4 +1,4 @@
-"""Messages of any format as OpenTelemetry's conventions for generative AI have them: a role, and a list of parts.
+"""Messages of any format in the form of OpenTelemetry's conventions for generative AI: a role, and a list of parts.
 
 Media are named and not shown. Source: the JSON schemas of ``gen_ai.input.messages``, ``gen_ai.output.messages`` and
 ``gen_ai.system_instructions``.
@@ -36,7 +36,7 @@ def shown(format: Format) -> bool:
 
 
 def instructions(body: Body, format: Format, room: Room) -> list[Json]:
-    """Return the parts of the instructions that a request has beside its conversation."""
+    """Return the parts of the instructions that a request has outside of its conversation."""
     text = body.value(_INSTRUCTIONS.get(format, ""))
     try:
         return [] if text is None else list(parts(msgspec.json.decode(text), room))
@@ -46,7 +46,7 @@ def instructions(body: Body, format: Format, room: Room) -> list[Json]:
 
 
 def conversation(body: Body, format: Format, room: Room) -> list[Json]:
-    """Return the messages of a request, the newest where there is no room for all; older ones are not even decoded."""
+    """Return the messages of a request, or only the newest if there is no room for all; others are not decoded."""
     text = body.value(_CONVERSATIONS[format]) or b"[]"
     try:
         items: Sequence[Any] = _ITEMS.decode(text) if text.startswith(b"[") else [msgspec.Raw(text)]
@@ -85,7 +85,7 @@ def parts(content: object, room: Room) -> Iterator[Json]:
 
 
 def _said(item: Json, kind: str, room: Room) -> Iterator[Json]:
-    """Yield what a message or an item says, thinks and calls."""
+    """Yield the text, thinking and tool calls of a message or an item."""
     for name in ("reasoning_content", "reasoning"):
         thought = item.get(name)
         if isinstance(thought, str) and thought and room.enter():

@@ -1,13 +1,13 @@
-"""How much of a text is shown: bounded, with a mark where it was cut."""
+"""Limits how much of a text is shown, and marks where it was cut."""
 
 from typing import Any, Final
 
 import msgspec
 
 _EACH: Final = 64
-"""Characters that each message and part counts besides its text: many empty ones are bounded, too."""
+"""Characters that each message and part counts in addition to its text, so that many empty ones are limited, too."""
 _WORD: Final = 4096
-"""Characters of the longest word that is cut as a whole, so that no half of a key is left."""
+"""The longest word that is removed completely at a cut, in characters, so that no half of a key remains."""
 _NAME: Final = 256
 
 
@@ -15,12 +15,12 @@ class Room:
     """The room for one attribute. ``cut`` once something was left out."""
 
     def __init__(self, most: int) -> None:
-        """Show at most so many characters."""
+        """Limit the text to this many characters."""
         self._left = most
         self.cut = False
 
     def enter(self) -> bool:
-        """Take the room of one message or part; False where none is left."""
+        """Take the room of one message or part; False if there is none left."""
         if self._left < _EACH:
             self.cut = True
             return False

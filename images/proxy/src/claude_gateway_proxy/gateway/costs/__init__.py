@@ -1,1 +1,1 @@
-"""What a request costs: before it is sent at most, and at its end by what was used."""
+"""What a request costs: the most that it can cost before it is sent, and the cost of its usage at its end."""

@@ -1,4 +1,4 @@
-"""The cost of a request at its end, from the tokens that were reported or, of a broken answer, what passed of it."""
+"""The cost of a request at its end, from reported tokens or, if the answer broke off, from the part that passed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_proxy.operations import OPERATIONS
 
 OTHER = "other"
-"""Stands for models that the table of models does not have, so that labels stay bounded."""
+"""The label of models that the table of models does not have, so that the number of labels stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What passed of an answer: its beginning, all its bytes, and whether it came to its end."""
+    """The part of an answer that passed: its beginning, its size, and whether it was complete."""
 
     sample: Sequence[bytes] = ()
     size: int = 0
@@ -32,7 +32,7 @@ class Passed:
 class Cost(msgspec.Struct, frozen=True):
     """The cost of an answer in nanodollars; ``certain`` is False where a price or a count is an estimate.
 
-    ``saved`` and ``extra`` are what reading from the prompt cache saved, and what writing to it cost on top.
+    ``saved`` is what reading from the prompt cache saved, ``extra`` what writing to it cost in addition.
     """
 
     nanodollars: int = 0
@@ -86,7 +86,7 @@ def billed_model(call: Call, target: Target) -> str:
 
 
 def describe(call: Call) -> None:
-    """Write into a call's record what Claude Code says about the agent that sent it, or what can be seen of it."""
+    """Write into a call's record what Claude Code reports, or what was detected, about the agent that sent it."""
     record, agent = call.record, call.facts.agent
     if not agent.session:
         return
@@ -112,7 +112,7 @@ def tokens_of(record: Record, *, modes: tuple[str, ...] = ()) -> Tokens:
 
 
 def requested_modes(call: Call) -> tuple[str, ...]:
-    """Return the mode that a client of OpenAI's formats asked for; streams do not always say what they got."""
+    """Return the mode that a client of OpenAI's formats requested; streams do not always report the mode used."""
     text = call.body.value("service_tier") if call.wire is Wire.OPENAI else None
     if text is None:
         return ()
@@ -123,7 +123,7 @@ def requested_modes(call: Call) -> tuple[str, ...]:
 
 
 def _granted_modes(call: Call, target: Target, price: Price) -> tuple[str, ...]:
-    """Return the mode that was asked for, as far as it counts where the answer names none.
+    """Return the requested mode, if it counts although the answer names none.
 
     A cheaper one counts only at OpenAI itself, which grants it or rejects the request: any other server may ignore the
     field, and a translation leaves it out.

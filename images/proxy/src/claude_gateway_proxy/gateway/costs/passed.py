@@ -1,4 +1,4 @@
-"""How many tokens an answer has that nobody counted: an estimate from its beginning and its size, rather too high."""
+"""Estimates the tokens of an answer that were not reported, from its beginning and its size; rather too high."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _SAID: Final = re.compile(
     rb'[ \t]{0,4}:[ \t]{0,4}"((?:[^"\\]|\\.)*+)(?:"|\Z)',
     re.DOTALL,
 )
-"""What a model says in an event of any format; the last one may be cut."""
+"""The model's output in an event of any format; the last one may be cut."""
 
 _UNREADABLE: Final = 2
 """Bytes of a compressed stream that are one token, at most."""
@@ -20,7 +20,8 @@ _UNREADABLE: Final = 2
 def output_tokens(sample: Sequence[bytes], *, size: int, streamed: bool) -> int:
     """Return an estimate of the tokens of an answer of ``size`` bytes that begins with ``sample``.
 
-    A stream's events are mostly frame: only what the model says in them counts. Linear in the sample, which is bounded.
+    A stream's events are mostly framing: only the model's output in them counts. Linear in the sample, which is
+    bounded.
     """
     data = b"".join(sample)
     if not data:

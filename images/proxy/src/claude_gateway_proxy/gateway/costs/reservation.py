@@ -1,4 +1,4 @@
-"""What a request may cost at most, as far as that is plausible, before it is sent."""
+"""The highest plausible cost of a request, before it is sent."""
 
 from decimal import Decimal
 from typing import Final
@@ -16,15 +16,15 @@ from claude_gateway_proxy.gateway.costs.cost import billed_model, requested_mode
 from claude_gateway_proxy.operations import OPERATIONS
 
 DEFAULT_OUTPUT: Final = 32_000
-"""Tokens of an answer where neither the request nor the table of models has a limit."""
+"""Output tokens assumed if neither the request nor the table of models has a limit."""
 
 MOST_OUTPUT: Final = 10_000_000
-"""Tokens that no answer exceeds, whatever a request asks for; a target's ``maxOutputTokens`` may not be more either."""
+"""Tokens that no answer exceeds, whatever limit a request sets; also the maximum of a target's ``maxOutputTokens``."""
 
 _READ: Final = 32 * 1024
-"""Bytes of a request up to which its tokens are estimated; more would hold the event loop up."""
+"""The largest request whose tokens are estimated; a larger one would block the event loop."""
 _DENSE: Final = 2
-"""Bytes per token that no usual text falls below."""
+"""The fewest bytes per token of usual text."""
 _MILLION: Final = 1_000_000
 _BATCH: Final = "batch"
 _MODES: Final = ("speed", "service_tier", "inference_geo")
@@ -36,7 +36,7 @@ _MOST_CHOICES: Final = 128
 def reservation(call: Call) -> int:
     """Return the highest plausible cost of a request in nanodollars, at the most expensive target of its route.
 
-    It is that of the prompt, all at its highest rate, and of as much output as the request or the model allows.
+    It covers the whole prompt at its highest rate, and as much output as the request or the model allows.
     """
     if call.batch is not None:
         return call.batch.cost
@@ -52,8 +52,8 @@ def reservation(call: Call) -> int:
 def batched(call: Call, target: Target) -> Batch:
     """Return the most that one request of a batch may use and cost at a target.
 
-    What it names by URL or file id is not known, and counts as a full context. Nobody counts the real usage: the
-    answers come when the batch was paid for.
+    Content that it names by URL or file id is unknown, and counts as a full context. The real usage is never counted:
+    the answers come after the batch was settled.
     """
     price = price_of(target, call.asked_of(target))
     known = models.find(target.provider, billed_model(call, target))
@@ -70,7 +70,7 @@ def batched(call: Call, target: Target) -> Batch:
 
 
 def _written(call: Call, target: Target) -> int:
-    """Return the most output of a request in a batch: as much as it says, as betas allow more than models have."""
+    """Return the most output of a request in a batch: its own limit, because betas allow more than the models do."""
     asked = call.body.limit(OPERATIONS[Format.MESSAGES].output_limits[0])
     if asked is None:
         return _output(call, target)

@@ -14,14 +14,14 @@ HOUR: Final = 3600
 KEPT: Final = 31 * 24 * HOUR
 """Seconds that sums are kept."""
 _MOST: Final = 100_000
-"""Sums that are kept, of all callers together; of more, the newest."""
+"""The most sums that are kept, of all callers together; beyond that, the newest."""
 MODELS: Final = 500
-"""Models that are counted each by itself; all others are counted together."""
+"""The most models that are counted separately; all others are counted together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a caller stands with one budget; amounts in nanodollars, ``ends_at`` in Unix seconds."""
+    """A caller's standing with one budget; amounts in nanodollars, ``ends_at`` in Unix seconds."""
 
     budget: str
     period: str
@@ -31,11 +31,11 @@ class Standing:
 
 
 Standings = Callable[[Principal], Sequence[Standing]]
-"""Returns how a caller stands with every budget that covers it."""
+"""Returns a caller's standing with every budget that covers it."""
 
 
 def no_standings(_: Principal) -> Sequence[Standing]:
-    """Return nothing, where there are no budgets."""
+    """Return no standing, because there are no budgets."""
     return ()
 
 

@@ -1,1 +1,1 @@
-"""What clients can ask about the gateway itself: its models and inference profiles."""
+"""What clients can query about the gateway itself, such as its models and inference profiles."""

@@ -1,4 +1,4 @@
-"""Answers whatever is not a request for a model: liveness, models, profiles, usage, sign-in, released sessions."""
+"""Answers requests that are not for a model: liveness, models, profiles, usage, sign-in, released sessions."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from claude_gateway_runtime.asgi import Receive, Scope, Send
 
 
 class Discovery:
-    """Knows what the gateway serves beside model requests."""
+    """Serves everything except model requests."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class Discovery:
         release: Release = lambda _principal, _session: False,
         standings: Standings = no_standings,
     ) -> None:
-        """Tell callers apart with ``issuers``.
+        """Authenticate callers with ``issuers``.
 
-        ``worker_started`` is asked, for readiness, where a target needs the LiteLLM worker. ``sign_in``: people sign in
-        here, too. ``release`` lets a session go on that was stopped. ``find`` returns what callers used, and
-        ``standings`` how they stand with their budgets.
+        ``worker_started`` is called for readiness if a target needs the LiteLLM worker. ``sign_in``: people sign in
+        here, too. ``release`` releases a stopped session. ``find`` returns what callers used, and ``standings`` their
+        standing with their budgets.
         """
         self._issuers = issuers
         self._worker_started = worker_started
@@ -50,7 +50,7 @@ class Discovery:
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, *, snapshot: Snapshot | None, draining: bool
     ) -> None:
-        """Answer a request by what ``snapshot`` holds; also every request for what is not served at all."""
+        """Answer a request from ``snapshot``, including requests for paths that are not served."""
         issuers = self._issuers
         wanted = profile(scope["raw_path"])
         if wanted is not None and snapshot is not None:

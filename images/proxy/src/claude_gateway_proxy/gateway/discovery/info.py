@@ -1,4 +1,4 @@
-"""What the gateway serves beside model requests: liveness, readiness, the list of models; and what it does not."""
+"""Liveness, readiness, the list of models, and requests for paths that are not served."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ async def answer_get(
     draining: bool,
     worker_started: Callable[[], Awaitable[bool]],
 ) -> None:
-    """Answer a request that is for no model; also every request for what is not served at all.
+    """Answer a request that is not for a model, including requests for paths that are not served.
 
     ``worker_started`` says whether the LiteLLM worker listened once; readiness waits for it where a target needs it.
     """
@@ -69,7 +69,7 @@ async def answer_get(
 
 
 async def _answer(scope: Scope, *, snapshot: Snapshot | None, issuers: Issuers) -> Answer | None:
-    """The answer to everything but the question of readiness."""
+    """Return the answer to every request except readiness probes."""
     path: str = scope["path"]
     listing = next((prefix for prefix in _MODELS if path == prefix or path.startswith(f"{prefix}/")), None)
     if path not in _ALIVE and path != _READY and listing is None:
@@ -84,10 +84,10 @@ async def _answer(scope: Scope, *, snapshot: Snapshot | None, issuers: Issuers) 
 async def _readiness(
     snapshot: Snapshot | None, *, draining: bool, worker_started: Callable[[], Awaitable[bool]]
 ) -> Answer:
-    """Whether requests can be answered. Once the worker was there, its death does not end readiness.
+    """Whether requests can be answered. After the worker has started once, its death does not end readiness.
 
-    A worker that restarts is back within seconds, and the relay lane does not need it: its own probe takes the pod out
-    of the Service where it stays away.
+    A restarted worker is back within seconds, and the relay lane does not need it: if it stays away, its own probe
+    takes the pod out of the Service.
     """
     if draining:
         return Answer(503, TEXT, b"shutting down\n")

@@ -1,4 +1,4 @@
-"""The settings of Claude Code that the gateway hands to people who signed in at it.
+"""The settings of Claude Code that the gateway serves to people who signed in at it.
 
 Source: the protocol that Claude Code's own gateway documents at ``GET /protocol``: the checksum is over the settings as
 canonical JSON, 304 answers an ``if-none-match`` only, and 404 means that there are none.

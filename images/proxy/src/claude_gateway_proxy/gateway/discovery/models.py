@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.errors import bad_request, unknown_model
 from claude_gateway_proxy.gateway.routing.names import Routing
 
 AT_ONCE: Final = 500
-"""Names up to which they are listed on the event loop, which takes some milliseconds; more are work for a thread."""
+"""The most names listed on the event loop, which takes some milliseconds; longer lists go to a thread."""
 
 _LIMIT_DEFAULT: Final = 20
 _LIMIT_MOST: Final = 1000
@@ -99,7 +99,7 @@ def _openai(routing: Routing, client: Client, name: str) -> dict[str, object]:
 
 
 def _released(name: str) -> str:
-    """The only date that is known of a model: the one in its name."""
+    """The only known date of a model: the one in its name."""
     match = _DATED.search(name)
     try:
         return _EPOCH if match is None else date.fromisoformat("-".join(match.groups())).isoformat()

@@ -1,7 +1,7 @@
-"""Bedrock's inference profiles, which Claude Code in Bedrock mode asks for at its start.
+"""Bedrock's inference profiles, which Claude Code in Bedrock mode requests at its start.
 
-A client that keeps its login for later (``CLAUDE_CODE_SKIP_BEDROCK_AUTH``) asks without a key: it gets an empty list,
-and goes on with the ids that it knows.
+With ``CLAUDE_CODE_SKIP_BEDROCK_AUTH``, it sends that request without a key: it gets an empty list, and continues with
+the ids that it knows.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ def _names(snapshot: Snapshot, client: Client) -> Sequence[str]:
 
 
 def _profile(name: str) -> dict[str, object]:
-    """One profile as AWS describes it; the ARNs are of nobody's account."""
+    """Return one profile as AWS describes it; the ARNs belong to no account."""
     ident = name.rpartition("/")[2]
     model = written_for(Wire.BEDROCK, plain_name(name), "").partition(".")[2]
     return {

@@ -1,4 +1,4 @@
-"""Signing in at the gateway: Claude Code wants OAuth's endpoints at the gateway's own address.
+"""Signing in at the gateway: Claude Code expects OAuth's endpoints at the gateway's own address.
 
 The sign-in service answers them; here they are forwarded to it. Source: the protocol that Claude Code's own gateway
 documents at ``GET /protocol``, which follows RFC 8414 and RFC 8628.
@@ -75,7 +75,7 @@ class SignIn:
             await self._upstreams.close()
 
     async def _forwarded(self, path: str, scope: Scope, body: bytes) -> tuple[int, bytes]:
-        """Return the service's answer; 503 where there is none, so that the client tries again."""
+        """Return the service's answer; 503 if there is none, so that the client retries."""
         if self._upstreams is None:
             self._upstreams = Upstreams(Egress(loopback=True))
         kind = dict(scope["headers"]).get(b"content-type", b"application/x-www-form-urlencoded")
@@ -96,7 +96,7 @@ class SignIn:
 
 
 def _metadata(scope: Scope) -> bytes:
-    """RFC 8414's document, with addresses of the host that the client asked.
+    """Return RFC 8414's document, with addresses of the host in the client's request.
 
     A client whose address is another one behind a proxy uses the usual paths below it instead.
     """

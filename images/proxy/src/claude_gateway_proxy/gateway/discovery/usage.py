@@ -1,8 +1,8 @@
 """What a caller used: ``GET /v1/usage`` for everybody, and ``GET /api/oauth/usage`` for Claude Code.
 
-Claude Code asks the second one when its user signed in at the gateway, and shows the amounts in ``/usage``. Source: the
-protocol that Claude Code's own gateway documents at ``GET /protocol``. Amounts there are whole cents; a caller without
-a budget gets the spend of the current day, week from Monday, and month, in UTC.
+Claude Code requests the second one when its user signed in at the gateway, and shows the amounts in ``/usage``. Source:
+the protocol that Claude Code's own gateway documents at ``GET /protocol``. Amounts there are whole cents; a caller
+without a budget gets the spend of the current day, week from Monday, and month, in UTC.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _CENT: Final = money.NANODOLLARS // 100
 _SCOPES: Final = {"pod": "the pod that answered", "release": "all pods of the release"}
 _WINDOWS: Final = ("hour", "day", "week", "month")
 _GROUPS: Final[Mapping[str, str]] = {"Hour": "daily", "Day": "daily", "Week": "weekly", "Month": "monthly"}
-"""Periods of a budget, in Claude Code's words; it has none for an hour."""
+"""Claude Code's names of budget periods; it has no name for an hour."""
 
 
 async def answer_usage(
@@ -45,7 +45,7 @@ async def answer_usage(
     standings: Standings,
     now: datetime,
 ) -> None:
-    """Answer a question about usage with that of the caller alone; ``now`` is in UTC."""
+    """Answer a usage request with the caller's own usage; ``now`` is in UTC."""
     headers = dict(scope["headers"])
     oauth = scope["path"] == OAUTH_PATH
     try:
@@ -73,7 +73,7 @@ async def answer_usage(
 
 
 def usage(principal: Principal, *, used: Found, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
-    """Return the document of ``GET /v1/usage``: by window and by model, with what of the time it covers."""
+    """Return the document of ``GET /v1/usage``: by window and by model, with the time that it covers."""
     sums, models, total = {name: Sum() for name in _WINDOWS}, dict[str, Sum](), Sum()
     starts = window_starts(now)
     for begin, model, found in used.rows:

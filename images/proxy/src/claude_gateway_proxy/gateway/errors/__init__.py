@@ -1,4 +1,4 @@
-"""The error table: every error in the gateway's own words, and how it passes on an upstream's own."""
+"""The error table: every error with the gateway's own message, and the rules for passing on an upstream's error."""
 
 from claude_gateway_proxy.gateway.errors.long_prompts import (
     in_known_words,

@@ -1,7 +1,7 @@
-"""A model server's refusal of a prompt that is too long, in the words or with the code that clients act upon.
+"""Rewrites a model server's "prompt too long" error to the message or the code that clients act on.
 
-Claude Code compacts its conversation when it reads Anthropic's words, and agents of OpenAI's formats at OpenAI's code.
-Servers of other models speak these formats as well, but refuse in words of their own, at which a session is stuck.
+Claude Code compacts its conversation when it reads Anthropic's message, and agents of OpenAI's formats when they read
+OpenAI's code. Servers of other models use these formats with their own messages, and a session would be stuck.
 """
 
 from typing import Final
@@ -37,7 +37,7 @@ def in_known_words(upstream: Relayed, said: str, *, format: Format, request_id: 
 
 
 def is_known(words: str) -> bool:
-    """Whether Claude Code acts upon an upstream's words as they are."""
+    """Whether Claude Code acts on an upstream's message as it is."""
     return words.startswith(_WORDS)
 
 

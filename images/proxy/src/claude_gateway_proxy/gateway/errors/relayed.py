@@ -1,4 +1,4 @@
-"""An upstream's own error on its way to the caller: as it came, wherever the caller can read it.
+"""An upstream's own error on its way to the caller: unchanged if the caller can read it.
 
 Claude Code matches the wording of errors and repairs its request by it, so that an error in the caller's own envelope
 is not touched. Any other one (a load balancer's page, an OpenAI-like server behind the Anthropic wire) is put into the
@@ -19,11 +19,11 @@ from claude_gateway_runtime.envelope import ANTHROPIC_TYPES, anthropic_type
 from claude_gateway_runtime.failure import Failure
 
 _MESSAGE_LIMIT: Final = 16 * 1024
-"""Characters of an upstream's wording that are put into another envelope."""
+"""The most characters of an upstream's message that are put into another envelope."""
 
 _READ_LIMIT: Final = 64 * 1024
 _LOGGED: Final = 300
-"""Characters of an error's wording that the log shows."""
+"""The most characters of an error message in the log."""
 
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"x-amzn-errortype"})
 _TYPES: Final = frozenset(ANTHROPIC_TYPES.values()) | {"api_error"}
@@ -40,7 +40,7 @@ class Relayed:
 
 
 def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> Relayed:
-    """The error in the caller's envelope; ``upstream`` itself where it is in it already."""
+    """Return the error in the caller's envelope; ``upstream`` itself if it is already in it."""
     found = _object(upstream.body)
     if found is not None and upstream.body.lstrip()[:1] == b"{" and _fits(found, upstream.headers, shape):
         return upstream
@@ -57,9 +57,9 @@ def relayed(upstream: Relayed, *, shape: Wire, route: str, request_id: str) -> R
 
 
 def words(body: bytes, *, mask: Mask = NOTHING) -> str:
-    """What an upstream's error says, on one line, for the log; none of the keys of ``mask`` is in it."""
+    """Return the message of an upstream's error on one line, for the log, without the keys of ``mask``."""
     text = _message(body) or body[:_MESSAGE_LIMIT].decode("utf-8", "replace")
-    # Keys first: a cut would leave half of one.
+    # Keys are masked first, because a cut could leave half of one.
     return " ".join(mask.text(text)[:_LOGGED].split())
 
 
@@ -82,7 +82,7 @@ def _fits(found: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], shap
 
 
 def _type(found: Mapping[str, Any] | None, status: int) -> str:
-    """The upstream's own word if it is one of Anthropic's; the status says more than any other vendor's.
+    """Return the upstream's error type if it is one of Anthropic's; the status says more than other vendors' types.
 
     Servers of OpenAI's format have ``invalid_request_error`` in errors of any status.
     """
@@ -94,6 +94,6 @@ def _type(found: Mapping[str, Any] | None, status: int) -> str:
 
 
 def _message(body: bytes) -> str | None:
-    """The upstream's own words, wherever its vendor puts them; a web page has none."""
+    """Return the upstream's message from the place where its vendor puts it; empty for a web page."""
     found = words_of(body[:_READ_LIMIT].decode("utf-8", "replace"))
     return None if found is None else found[:_MESSAGE_LIMIT]

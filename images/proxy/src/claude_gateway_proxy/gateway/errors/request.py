@@ -12,7 +12,7 @@ from claude_gateway_runtime.asgi import Headers
 from claude_gateway_runtime.failure import Failure, row
 
 _NAME_LIMIT: Final = 128
-"""Characters of a client's own text (a model, a path) that an answer repeats."""
+"""The most characters of a client's own text (a model, a path) that an answer repeats."""
 
 
 @row(401, "invalid_api_key", retry=False)
@@ -26,7 +26,7 @@ def bad_key() -> str:
 
 @row(401, "expired_api_key", retry=False)
 def key_expired() -> str:
-    """The client key is known, and its time is over."""
+    """The client key is known, but has expired."""
     return "this client key has expired: ask whoever gave it to you for a new one"
 
 
@@ -68,8 +68,7 @@ def no_keys() -> str:
 
 @row(429, "client_suspended", retry=False)
 def client_suspended() -> str:
-    """The client is known and out of service; Claude Code shows the sentence, where a 401 or 403 would log its user
-    out."""
+    """The client is suspended; Claude Code shows this message, while a 401 or 403 would log its user out."""
     return "this client of the gateway is suspended: ask whoever runs the gateway"
 
 
@@ -103,13 +102,13 @@ def format_not_served(route: str, endpoint: str) -> str:
 
 @row(400, "ability_missing", retry=False)
 def ability_missing(route: str, abilities: Sequence[str]) -> str:
-    """Every target of the route says that its model cannot take what the request holds."""
+    """Every target of the route declares that its model does not support the content of the request."""
     names = " or ".join(name.lower() for name in abilities)
     return f"no model of the route '{route}' can take {names}: leave them out, or use another model"
 
 
 def session_stopped(message: str) -> Failure:
-    """The brake of the client stopped the session; Claude Code shows the sentence, and asks no second time."""
+    """The client's brake stopped the session; Claude Code shows the message and does not retry."""
     return replace(_session_stopped(message), type="billing_error")
 
 
@@ -129,7 +128,7 @@ def batches_not_served(route: str) -> str:
 
 @row(404, "batches_not_supported", retry=False)
 def batches_ambiguous(route: str) -> str:
-    """Several credentials of the route could keep a batch, which nobody would find again."""
+    """Several credentials of the route could keep a batch, and it could not be found again."""
     return (
         f"the route '{route}' takes no batches: it has several credentials at Anthropic, and a batch belongs to one; "
         "use a model of a route that has one"
@@ -153,7 +152,7 @@ def unknown_batch() -> str:
 
 @row(404, "session_not_found", retry=False)
 def unknown_session(session: str) -> str:
-    """No request of this caller named the session, as far as this pod remembers."""
+    """This pod remembers no request of this caller with the session."""
     return f"no session '{_short(session)}' of yours is known here"
 
 
@@ -161,7 +160,7 @@ def unknown_session(session: str) -> str:
 def prompt_too_long(tokens: int, most: int) -> str:
     """The prompt fits into the context of no target; by Anthropic's own words, Claude Code compacts its conversation.
 
-    ``tokens`` is an estimate. Whether to try again is not said, because Anthropic does not say it either.
+    ``tokens`` is an estimate. There is no retry header, because Anthropic sends none either.
     """
     return f"prompt is too long: {tokens} tokens > {most} maximum"
 
@@ -206,14 +205,14 @@ def _wrong_method(method: str, allow: str) -> str:
 
 @row(426, "websocket_not_supported", retry=False)
 def no_websocket() -> str:
-    """A client would speak over a WebSocket. Codex takes this status, and no other, as the order to use HTTP."""
+    """A client requests a WebSocket. Codex falls back to HTTP at this status, and at no other."""
     return "WebSockets are not served here: send a POST request, and read server-sent events"
 
 
 @row(408, "request_timeout", close=True)
 def body_too_slow(seconds: float) -> str:
-    """No byte of the body came for ``seconds``; what comes later could be taken for the next request."""
-    return f"nothing of the request body came for {seconds:g} s"
+    """No byte of the body arrived for ``seconds``; later bytes could be read as the next request."""
+    return f"no part of the request body arrived for {seconds:g} s"
 
 
 @row(413, "request_too_large", retry=False)
@@ -224,7 +223,7 @@ def body_too_large(limit: int) -> str:
 
 @row(501, "unsupported_transfer_encoding", retry=False, close=True)
 def coded_body(coding: str) -> str:
-    """The body has a transfer coding besides ``chunked``: what is within is not what the headers say."""
+    """The body has a transfer coding besides ``chunked``, so its content is not what the headers say."""
     return f"request bodies with 'transfer-encoding: {_short(coding)}' are not taken: 'chunked' is the only coding"
 
 
@@ -261,7 +260,7 @@ def _budget_spent(message: str) -> str:
 
 @row(400, "too_many_budgets", retry=False)
 def too_many_budgets(most: int, *, groups: int) -> str:
-    """Each request would ask more budgets for money than it may: a person in many groups, with a budget for each."""
+    """More budgets would have to pay for each request than allowed: a person in many groups, with a budget for each."""
     return (
         f"more than {most} Budgets pay for your requests, and your token has {groups} groups: ask whoever runs the "
         "gateway to name fewer of them in Budgets"

@@ -1,6 +1,6 @@
 """Failures of the gateway and of what is behind it.
 
-What only a person can repair (a key, an address, a route) is marked as not worth another try: Claude Code would try
+A failure that only a person can repair (a key, an address, a route) is marked as not retryable: Claude Code would retry
 for minutes before it shows the message.
 """
 
@@ -23,13 +23,13 @@ def not_ready(reason: str) -> str:
 
 @row(529, "overloaded", retry=True, retry_after="5")
 def overloaded(reason: str) -> str:
-    """This pod holds as much as it may; ``reason`` says of what."""
+    """This pod is at its limit; ``reason`` says which one."""
     return f"the gateway is busy: {reason}; try again in a few seconds"
 
 
 @row(503, "limits_unavailable", retry=True, retry_after="5")
 def counters_unavailable() -> str:
-    """The service that counts for all pods cannot be reached, and the installation lets nothing pass without it."""
+    """The service that counts for all pods cannot be reached, and the installation requires it."""
     return "the gateway cannot check its limits at the moment: the service that counts requests is unavailable"
 
 
@@ -77,13 +77,13 @@ def identity_missing(route: str) -> str:
 
 @row(503, "identity_unanswered", retry_after="2")
 def identity_unanswered(route: str) -> str:
-    """Whoever issues the credential of a target did not answer, or is overloaded; the log says more."""
+    """The issuer of a target's credential did not answer, or is overloaded; the log has the details."""
     return f"the gateway gets no credential for the route '{route}' at the moment: its issuer does not answer"
 
 
 @row(502, "upstream_broken", retry=False)
 def not_a_batch(route: str) -> str:
-    """The upstream answered well, but not with a batch: the gateway cannot say which one it is."""
+    """The upstream answered with success, but not with a batch, so the gateway does not know its id."""
     return f"the upstream of the route '{route}' did not answer with a message batch"
 
 

@@ -1,1 +1,1 @@
-"""Who the gateway is at the clouds: credentials that are fetched and renewed rather than written in the bundle."""
+"""The gateway's identities at clouds: credentials that are fetched and renewed rather than written in the bundle."""

@@ -1,9 +1,9 @@
-"""Who the gateway is at Anthropic without a key: the token of the pod's ServiceAccount, exchanged for an access token.
+"""The gateway's identity at Anthropic without a key: the pod's ServiceAccount token, exchanged for an access token.
 
 The exchange is RFC 7523's, as Anthropic's SDKs do it (``lib/credentials`` of the Python SDK, and the WIF reference of
-the Claude Platform docs). Three rules of the vendor decide when it is done: a ServiceAccount token is taken once, an
-access token lives at most twice as long as that token had left, and Kubernetes writes a new ServiceAccount token after
-four fifths of the life of the old one. So the exchange is done as soon as Kubernetes wrote a new one.
+the Claude Platform docs). Three rules decide when it happens: a ServiceAccount token is accepted once, an access token
+lives at most twice as long as that token had left, and Kubernetes writes a new ServiceAccount token after four fifths
+of the life of the old one. So the exchange happens as soon as Kubernetes has written a new one.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.unreachable import Unreachable, explain
 
 BETA: Final = "oauth-2025-04-20"
-"""Anthropic takes an access token only with this beta."""
+"""Anthropic accepts an access token only with this beta."""
 
 _EXCHANGE_BETAS: Final = f"{BETA},oidc-federation-2026-04-01"
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _PATH: Final = "/v1/oauth/token"
 
 _LOOK_SECONDS: Final = 30.0
-"""How often the file of the ServiceAccount token is looked at, while requests come."""
+"""How often the file of the ServiceAccount token is checked while requests arrive."""
 _EARLY_SECONDS: Final = 120.0
 """Renew this long before the end, or in the last quarter of a short life; the SDKs have the same two minutes."""
 _LAST_SECONDS: Final = 30.0
@@ -46,7 +46,7 @@ _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the next exchange, after so many failed ones in a row."""
 _REJECTED_MOST: Final = 5
 _REJECTED_SECONDS: Final = 10.0
-"""At most so many exchanges in so many seconds because an access token was rejected."""
+"""The most exchanges because of rejected access tokens, within this many seconds."""
 
 _ANSWER_LIMIT: Final = 64 * 1024
 
@@ -98,7 +98,7 @@ class AccessTokens:
         self._rejected = token
 
     async def lease(self) -> Lease[str]:
-        """Return an access token: the one there is, as long as it is good, else a new one. Raises IdentityError."""
+        """Return an access token: the current one while it is valid, else a new one. Raises IdentityError."""
         found = await asyncio.to_thread(self._accounts.read)
         held = await self._good()
         unspent = self._accounts.unspent(found)
@@ -143,13 +143,13 @@ class AccessTokens:
         self._held, self._refused, self._failures = held, None, 0
         self.renewed_at = time.time()
         self.expires_at = self.renewed_at + held.end - self._clock()
-        # Where it cannot be kept, it serves as long as this process does.
+        # If it cannot be stored, it is used as long as this process lives.
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._store.save, self._name, held)
         return held
 
     def _check_pace(self, assertion: Assertion) -> None:
-        """Raise IdentityError where an exchange failed just now, or where rejected tokens were replaced too often."""
+        """Raise IdentityError if an exchange has just failed, or if rejected tokens were replaced too often."""
         now = self._clock()
         if self._refused is not None:
             before, until, error = self._refused
@@ -205,7 +205,7 @@ class AccessTokens:
             response.close()
 
     def _no(self, status: int, body: bytes, assertion: Assertion) -> IdentityError:
-        """Return the error of an exchange that was refused, or that failed for now."""
+        """Return the error of an exchange that was rejected, or that failed temporarily."""
         said = errors.words(body, mask=Mask((assertion.token,)))
         hint = ""
         if self._held is not None and self._held.spent == assertion.digest:
@@ -216,7 +216,7 @@ class AccessTokens:
 
 
 def with_beta(present: Iterable[str]) -> str:
-    """Return the value of ``anthropic-beta`` that an access token needs, with the betas that are there already."""
+    """Return the value of ``anthropic-beta`` that an access token needs, with the betas of the request."""
     betas = [beta.strip() for value in present for beta in value.split(",")]
     return ",".join(dict.fromkeys((*filter(None, betas), BETA)))
 

@@ -1,4 +1,4 @@
-"""Who the gateway is at Bedrock: keys or a bearer token from the bundle, or the pod's own identity; and SigV4.
+"""The gateway's identity at Bedrock: keys or a bearer token from the bundle, or the pod's own identity; and SigV4.
 
 botocore is imported in a thread, when the first Bedrock target is called: this takes a few tenths of a second.
 """
@@ -18,7 +18,7 @@ _FRESH: Final = 60.0
 _USABLE: Final = 300.0
 """botocore renews a credential 15 minutes before its end, so that what it returned may be used for a while.
 
-Keys with a shorter life are asked for again in its last three quarters, and not used in its last eighth.
+Keys with a shorter life are renewed in its last three quarters, and not used in its last eighth.
 """
 
 _SERVICE: Final = "bedrock"
@@ -38,7 +38,7 @@ class AwsSecret(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What SigV4 needs, ready to sign with."""
+    """The inputs of SigV4."""
 
     credentials: "ReadOnlyCredentials | Credentials" = field(repr=False)
 
@@ -61,7 +61,7 @@ class OwnKeys:
         self._found: Any = None
 
     def forget(self) -> None:
-        """Look for an identity from the beginning next time: the keys of this one were rejected."""
+        """Search for an identity again next time, because the keys of this one were rejected."""
         self._found = None
 
     def lease(self) -> Lease[Keys]:
@@ -74,8 +74,8 @@ class OwnKeys:
             found = self._found = self._found or Session().get_credentials()
             keys = None if found is None else Keys(found.get_frozen_credentials())
         except (BotoCoreError, ClientError, OSError, ValueError, RuntimeError) as error:
-            # The texts of these may quote a token service's answer. Some are not botocore's own: a token file that is
-            # missing, an answer that is not JSON, keys that have already ended.
+            # The messages may quote a token service's answer. Some exceptions are not botocore's own: a missing token
+            # file, an answer that is not JSON, keys that have already expired.
             said = f"botocore could not get an AWS credential: {type(error).__name__}"
             raise IdentityError(said, lack_of(error)) from None
         if keys is None:
@@ -97,13 +97,13 @@ def lack_of(error: Exception) -> Lack:
 
 
 def _seconds_left(found: Any) -> float:
-    """How long keys are good; botocore tells the end of renewed ones nowhere else."""
+    """Return how long keys are valid; botocore has the end of renewed ones nowhere else."""
     ends = getattr(found, "_expiry_time", None)
     return float("inf") if not isinstance(ends, datetime) else max(0.0, (ends - datetime.now(UTC)).total_seconds())
 
 
 def static_keys(found: AwsSecret) -> Lease[Keys]:
-    """Keys that do not change. Blocks for botocore's import."""
+    """Return keys that do not change. Blocks while botocore is imported."""
     _import_signer()
     from botocore.credentials import Credentials
 
@@ -114,7 +114,7 @@ def static_keys(found: AwsSecret) -> Lease[Keys]:
 def signed(keys: Keys, *, region: str, url: str, body: bytes) -> dict[str, str]:
     """The headers that sign a POST of ``body``, the content type among them.
 
-    Only the headers that matter are signed: a proxy on the way may change the others.
+    Only the relevant headers are signed: a proxy on the way may change the others.
     """
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -125,6 +125,6 @@ def signed(keys: Keys, *, region: str, url: str, body: bytes) -> dict[str, str]:
 
 
 def _import_signer() -> None:
-    """Import in this thread what ``signed`` needs on the event loop."""
+    """Import what ``signed`` needs on the event loop, in this thread."""
     import botocore.auth
     import botocore.awsrequest  # noqa: F401

@@ -29,7 +29,7 @@ _SIGNED: Final = re.compile(r"(?:Credential|Signature)=([^/, ]+)")
 
 
 def shown(headers: Mapping[str, str]) -> Sequence[str]:
-    """The secrets in the headers of an identity: tokens, and what a signature names and is."""
+    """The secrets in the headers of an identity: tokens, key ids and signatures."""
     found = []
     for name, value in headers.items():
         if name.lower() == "x-amz-security-token":
@@ -40,16 +40,16 @@ def shown(headers: Mapping[str, str]) -> Sequence[str]:
 
 
 _FEDERATED: Final = 64
-"""Identities at Anthropic that are remembered; the one that was used first is forgotten first."""
+"""The most identities at Anthropic that are cached; the oldest is evicted first."""
 
 _SHOWN: Final = 160
-"""Characters of a failure's message in a report."""
+"""The most characters of a failure's message in a report."""
 
 _USED: Final = 256
-"""Credentials whose renewal is reported; the one that was used first is forgotten first."""
+"""The most credentials whose renewal is reported; the oldest is evicted first."""
 
 _SESSIONS: Final = 2048
-"""Sessions of assumed roles that are kept, one for each caller; the one used longest ago is forgotten first."""
+"""The most cached sessions of assumed roles, one per caller; the least recently used one is evicted first."""
 
 Post = Callable[[str], Awaitable[HttpAnswer]]
 """Sends a request with an access token."""
@@ -63,7 +63,7 @@ class Federated:
         self.newest: Renewed[str] = Renewed(tokens.lease)
 
     def reject(self, token: str) -> None:
-        """Have a token replaced that the upstream rejected; one that was issued since then stays."""
+        """Replace a token that the upstream rejected; one that was issued since then stays."""
         self.tokens.reject(token)
         self.newest.reject(token)
 
@@ -75,7 +75,7 @@ def _who(headers: Mapping[str, str]) -> str:
 
 
 class Identities:
-    """Provides what the gateway proves its identity with. Made once at start; needs a running event loop."""
+    """Provides the gateway's identities. Created once at start; needs a running event loop."""
 
     def __init__(self, *, token_file: Path | None = None, folder: Path | None = None) -> None:
         """``token_file`` has the ServiceAccount token, or is a folder of several; ``folder`` keeps access tokens."""
@@ -96,7 +96,7 @@ class Identities:
     async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> HttpAnswer:
         """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.
 
-        ``mask`` learns the tokens. Raises IdentityError where there is none, and what ``post`` raises.
+        The tokens are added to ``mask``. Raises IdentityError if there is none, and what ``post`` raises.
         """
         held = self._at_anthropic(target, snapshot)
         self._use(target, held)
@@ -109,7 +109,7 @@ class Identities:
         try:
             newer = await held.newest.get()
         except IdentityError:
-            # The upstream's own words say more than the failed exchange.
+            # The upstream's own message says more than the failed exchange.
             return response
         except BaseException:
             response.close()
@@ -160,7 +160,7 @@ class Identities:
         snapshot: Snapshot,
         session: Session | None = None,
     ) -> dict[str, str] | None:
-        """Return headers of a newer identity than the one that the cloud rejected; None where there is none."""
+        """Return headers of a newer identity than the one that the cloud rejected; None if there is none."""
         if target.wire is Wire.VERTEX:
             tokens = self._google(target, snapshot)
             if rejected["authorization"] == f"Bearer {tokens.current}":
@@ -180,7 +180,7 @@ class Identities:
         return None if _who(newer) == _who(rejected) else newer
 
     def keep(self, secrets: Mapping[str, str]) -> None:
-        """Forget the identities that a new secret part no longer has; its entries are named by content."""
+        """Remove the identities that a new secret part no longer has; its entries are named by content."""
         for held in (self._keys, self._tokens):
             for gone in held.keys() - secrets.keys():
                 del held[gone]
@@ -239,7 +239,7 @@ class Identities:
         return found
 
     def renewals(self) -> Mapping[str, CredentialReport]:
-        """Return how the renewal of each credential that was used stands, by the credential's name."""
+        """Return the state of renewal of each credential that was used, by the credential's name."""
         return {name: _renewal(name, used) for name, used in list(self._used.items())}
 
     def _use(self, target: Target, held: Renewed[aws.Keys] | Renewed[str] | Federated) -> None:

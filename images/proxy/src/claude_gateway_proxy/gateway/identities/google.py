@@ -1,4 +1,4 @@
-"""Who the gateway is at Vertex: a service account's key file from the bundle, or the pod's own identity.
+"""The gateway's identity at Vertex: a service account's key file from the bundle, or the pod's own identity.
 
 google-auth is imported in a thread, when the first Vertex target is called. A key file names the address that issues
 tokens; only Google's own are accepted, because otherwise the author of the file could send the gateway anywhere.
@@ -41,7 +41,7 @@ class Tokens:
         except IdentityError:
             raise
         except (GoogleAuthError, ValueError, OSError) as error:
-            # The texts of these may quote the key file or the token service's answer.
+            # The messages may quote the key file or the token service's answer.
             for_now = isinstance(error, TransportError) or (isinstance(error, GoogleAuthError) and error.retryable)
             lack = Lack.UNANSWERED if for_now else Lack.MISSING
             raise IdentityError(f"google-auth could not get a token: {type(error).__name__}", lack) from None

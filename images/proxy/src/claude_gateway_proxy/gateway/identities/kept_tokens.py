@@ -1,7 +1,7 @@
 """Access tokens that outlive a restart of the gateway's container: files in memory that the pod's processes share.
 
-Anthropic takes each token of a ServiceAccount once, and Kubernetes writes a new one only after most of its life. So a
-gateway that restarts could not exchange the token again for a while; it goes on with the access token of before.
+Anthropic accepts each token of a ServiceAccount once, and Kubernetes writes a new one only after most of its life. So a
+gateway that restarts could not exchange the token again for a while; it continues with the earlier access token.
 """
 
 import os
@@ -16,7 +16,7 @@ _LIMIT: Final = 64 * 1024
 class KeptToken(msgspec.Struct, frozen=True, rename="camel"):
     """An access token. ``life`` are its seconds from its beginning; ``end`` is its end on the machine's clock.
 
-    That clock, ``time.monotonic``, counts from the start of the machine, for all processes alike: nobody can set it.
+    That clock, ``time.monotonic``, counts from the start of the machine for all processes, and cannot be set.
     ``spent`` is the hash of the ServiceAccount token that it was exchanged for.
     """
 
@@ -30,7 +30,7 @@ class KeptToken(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class KeptTokens:
-    """A folder of access tokens, one file each, readable by this user only; None: nothing is kept."""
+    """A folder of access tokens, one file each, readable by this user only; None: nothing is stored."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -46,7 +46,7 @@ class KeptTokens:
             return None
 
     def save(self, name: str, kept: KeptToken) -> None:
-        """Keep a token in place of an older one. Blocks. Raises OSError."""
+        """Store a token in place of an older one. Blocks. Raises OSError."""
         if self._folder is None:
             return
         self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A credential that is fetched: cached, renewed before its end, and fetched once at a time."""
+"""A fetched credential: cached, renewed before its end, and fetched only once at a time."""
 
 import asyncio
 import time
@@ -11,15 +11,15 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 _FAILED_SECONDS: Final = 2.0
-"""How long a failure is cached, so that not every request calls an endpoint that does not work."""
+"""How long a failure is cached, so that not every request calls a failing endpoint."""
 
 
 class Lack(Enum):
-    """Why there is no credential: only where its issuer did not answer may the same work a little later."""
+    """Why there is no credential: only if its issuer did not answer may a retry succeed."""
 
-    MISSING = "the gateway was given nothing that it could use"
+    MISSING = "the gateway has no usable configuration for it"
     REFUSED = "its issuer said no"
-    UNANSWERED = "its issuer gave no answer for now"
+    UNANSWERED = "its issuer does not answer at the moment"
 
 
 class IdentityError(Exception):
@@ -53,10 +53,10 @@ def threaded(fetch: Callable[[], Lease[T]], executor: Executor) -> Fetch[T]:
 
 
 class Renewed(Generic[T]):
-    """Holds a valid credential. Renewal begins before the end, so that requests rarely wait for it."""
+    """Caches a valid credential. Renewal begins before its end, so that requests rarely wait for it."""
 
     def __init__(self, fetch: Fetch[T], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """``fetch`` never runs twice at once. ``clock`` returns seconds that never go back."""
+        """``fetch`` never runs twice at once. ``clock`` returns monotonic seconds."""
         self._fetch = fetch
         self._clock = clock
         self._lease: Lease[T] | None = None
@@ -73,7 +73,7 @@ class Renewed(Generic[T]):
 
     @property
     def current(self) -> T | None:
-        """The credential that was fetched last, without any check."""
+        """The last credential, without any check."""
         return None if self._lease is None else self._lease.value
 
     async def get(self) -> T:
@@ -96,7 +96,7 @@ class Renewed(Generic[T]):
         return await asyncio.shield(self._renewal)
 
     def reject(self, value: T) -> None:
-        """Do not return a credential any more that was rejected where it was used; a newer one stays."""
+        """Drop a credential that was rejected in use; a newer one stays."""
         self._rejected = value
 
     async def _renew(self) -> T:

@@ -1,6 +1,6 @@
-"""Roles at AWS that the gateway assumes, with session tags that tell its callers apart on AWS's own bill.
+"""AWS roles that the gateway assumes, with session tags that separate its callers on the AWS bill.
 
-Each caller has a session of an hour, which is renewed while the caller goes on. Source: "Pass session tags in AWS STS"
+Each caller has a session of an hour, which is renewed while it is used. Source: "Pass session tags in AWS STS"
 of the IAM user guide, and the reference of ``AssumeRole``.
 """
 
@@ -17,14 +17,14 @@ from claude_gateway_proxy.gateway.identities.aws import Keys, lack_of
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
 
 Tags = tuple[tuple[str, str], ...]
-"""Session tags: names with values, of characters that AWS takes."""
+"""Session tags: names with values, in characters that AWS accepts."""
 
 _SECONDS: Final = 3600
-"""The longest session that AWS gives to keys that are themselves those of a role."""
+"""The longest session that AWS grants to keys that belong to a role themselves."""
 
 _MARGIN: Final = 60.0
 _CLIENTS: Final = 16
-"""Pairs of keys and region whose clients are kept: a client takes a tenth of a second to make."""
+"""The most pairs of keys and region whose clients are cached: creating one takes a tenth of a second."""
 
 _NAME: Final = "claude-gateway"
 _CODE: Final = re.compile(r"[A-Za-z.]{1,64}")
@@ -32,7 +32,7 @@ _CODE: Final = re.compile(r"[A-Za-z.]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is asked for: a role, through the token service of a region. ``name`` stands in AWS's records."""
+    """A role to assume, through the token service of a region. ``name`` is the session name in AWS's records."""
 
     role: Role
     region: str
@@ -50,7 +50,7 @@ class Roles:
         self._clients: OrderedDict[tuple[str | None, str], Any] = OrderedDict()
 
     def assume(self, session: Session, *, base: Callable[[], Keys]) -> Lease[Keys]:
-        """Return the keys of a new session; ``base`` returns those that ask for it. Raises IdentityError."""
+        """Return the keys of a new session; ``base`` returns the keys for the call. Raises IdentityError."""
         from botocore.credentials import Credentials
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -25,8 +25,8 @@ class Assertion:
 class ServiceAccountTokens:
     """The tokens in a file, or in the files of a folder, and which of them were exchanged.
 
-    Whoever issues access tokens may take each of them only once. So several of them serve several identities, and a
-    spare one serves when an access token is rejected before its end.
+    An issuer of access tokens may accept each of them only once. So several identities need several tokens, and a spare
+    token is used when an access token is rejected before its end.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -34,7 +34,7 @@ class ServiceAccountTokens:
         self._spent: OrderedDict[str, None] = OrderedDict()
 
     def read(self) -> Sequence[Assertion]:
-        """Return the tokens of now. Blocks. Raises IdentityError where there is none."""
+        """Return the current tokens. Blocks. Raises IdentityError if there are none."""
         if self._path is None:
             raise IdentityError(
                 "this gateway has no ServiceAccount token: `proxy.workloadIdentity.enabled` is not set", Lack.REFUSED
@@ -54,7 +54,7 @@ class ServiceAccountTokens:
         return next((each for each in found if each.digest not in self._spent), None)
 
     def spend(self, digest: str) -> None:
-        """Note that a token was exchanged, or refused."""
+        """Mark a token as exchanged or rejected."""
         self._spent[digest] = None
         self._spent.move_to_end(digest)
         if len(self._spent) > _REMEMBERED:

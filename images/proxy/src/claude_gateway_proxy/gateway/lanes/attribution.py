@@ -1,4 +1,4 @@
-"""Names to a cloud who a request is from, where the credential says so, so that the cloud's own bill splits.
+"""Sends the caller's name to a cloud, if the credential enables it, so that the cloud's bill is split by caller.
 
 Bedrock takes a JSON object in ``X-Amzn-Bedrock-Request-Metadata`` and notes it in its invocation logs; at most 16
 pairs of 256 characters. Vertex AI takes one in ``X-Vertex-AI-Labels``, in base64, and notes it on the bill; keys and
@@ -32,9 +32,9 @@ _LONGEST_SESSION: Final = 64
 
 
 def attribution(target: Target, principal: Principal) -> Mapping[str, str]:
-    """Return the header that names the caller; none where the credential does not ask for it.
+    """Return the header that names the caller; empty if the credential does not enable it.
 
-    It replaces what a caller wrote there: nobody may book a request on somebody else.
+    It replaces the caller's own header, so that nobody can charge a request to somebody else.
     """
     if target.aws is not None and target.aws.attribution:
         found = _named(target.aws.attribution, principal)
@@ -48,9 +48,9 @@ def attribution(target: Target, principal: Principal) -> Mapping[str, str]:
 
 
 def role_session(target: Target, principal: Principal) -> Session | None:
-    """Return the session of the role that the target's credential assumes for a caller; None where it assumes none.
+    """Return the session of the role that the target's credential assumes for a caller; None if it assumes none.
 
-    AWS's records have it under the caller's name, where the credential tells it.
+    AWS's records have the caller's name if the credential enables it.
     """
     if target.aws is None or target.aws.role is None:
         return None
@@ -62,7 +62,7 @@ def role_session(target: Target, principal: Principal) -> Session | None:
 
 
 def _named(wanted: tuple[Attribution, ...], principal: Principal) -> Mapping[str, str]:
-    """Return what is known of the caller among what is wanted; a caller without a team has none here."""
+    """Return the requested facts about the caller that are known; a caller without a team has no team here."""
     known = {
         Attribution.CLIENT: principal.client.name,
         Attribution.TEAM: principal.team,

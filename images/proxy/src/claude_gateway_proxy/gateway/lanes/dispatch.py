@@ -33,16 +33,16 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Dispatch:
-    """Knows the endpoints of the snapshot that was used last, and the gateway's identities."""
+    """Caches the endpoints of the snapshot that was used last, and has the gateway's identities."""
 
     def __init__(self, identities: Identities) -> None:
-        """Begin without endpoints; ``identities`` are fetched when a target first needs one."""
+        """Start without endpoints; ``identities`` are fetched when a target first needs one."""
         self._identities = identities
         self._endpoints: dict[tuple[str, Format], Endpoint] = {}
         self._snapshot: Snapshot | None = None
 
     def endpoint(self, call: Call, target: Target, format: Format) -> Endpoint:
-        """Return the target's endpoint for requests in ``format``. Raises ValueError where it has none."""
+        """Return the target's endpoint for requests in ``format``. Raises ValueError if it has none."""
         if call.snapshot is not self._snapshot:
             self._endpoints, self._snapshot = {}, call.snapshot
             self._identities.keep(call.snapshot.secrets)
@@ -55,7 +55,7 @@ class Dispatch:
     async def send_identified(
         self, request: Request, *, mask: Mask, call: Call, target: Target, upstreams: Upstreams
     ) -> HttpAnswer:
-        """Send a request under the gateway's identity at Anthropic or in a cloud, which ``mask`` then knows.
+        """Send a request under the gateway's identity at Anthropic or in a cloud; the keys are added to ``mask``.
 
         Raises IdentityError without an identity, and what ``Upstreams.send`` raises.
         """

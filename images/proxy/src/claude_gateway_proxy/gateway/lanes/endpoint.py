@@ -1,4 +1,4 @@
-"""Where a target's requests go and which headers of ours they carry: built once per target and snapshot."""
+"""The address of a target's requests and our headers in them: built once per target and snapshot."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _VERBS: Final = {
     (Wire.BEDROCK, Format.COUNT_TOKENS): ("/count-tokens", "/count-tokens"),
     (Wire.VERTEX, Format.MESSAGES): (":rawPredict", ":streamRawPredict"),
 }
-"""What follows the model that a path names: for a whole answer, and for a stream."""
+"""The part of a path after the model: for a whole answer, and for a stream."""
 
 _VERSION: Final = ("anthropic-version", "2023-06-01")
 _ANTHROPIC: Final = ".anthropic.com"
@@ -57,7 +57,7 @@ class Endpoint:
     hints: bool = False
 
     def address(self, query: bytes) -> URL:
-        """The URL for a request; only the Anthropic API knows a query (``?beta=true``)."""
+        """Return the URL for a request; only the Anthropic API has a query (``?beta=true``)."""
         if not query or self.wire is not Wire.ANTHROPIC:
             return self.url
         known = [each for each in query.split(b"&") if _PARAMETER.fullmatch(each)]

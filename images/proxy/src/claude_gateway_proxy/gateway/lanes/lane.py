@@ -1,4 +1,4 @@
-"""What the exchange knows of a lane: how to send a request to a target, and who judges tool calls there."""
+"""The protocol of a lane: how to send a request to a target, and whether tool calls are judged there."""
 
 from collections.abc import Awaitable
 from typing import Protocol
@@ -14,9 +14,9 @@ from claude_gateway_runtime.asgi import Headers
 
 
 class Response(Protocol):
-    """The head of an answer, and how to read the rest: an upstream's own, or what a lane made of it.
+    """The head of an answer, and how to read the rest: an upstream's own, or a lane's translation.
 
-    Names of ``headers`` are in lower case. ``content_length`` is None where it is not known before the end.
+    Names of ``headers`` are in lower case. ``content_length`` is None if it is not known before the end.
     """
 
     @property
@@ -27,7 +27,7 @@ class Response(Protocol):
     def content_length(self) -> int | None: ...
     @property
     def pour(self) -> Pour | None:
-        """Hands on what comes, in place of ``read``; None where only ``read`` returns it."""
+        """Passes on each piece, in place of ``read``; None if only ``read`` returns it."""
         ...
 
     def header(self, name: bytes) -> str:
@@ -35,21 +35,21 @@ class Response(Protocol):
         ...
 
     async def read(self) -> bytes:
-        """Return the next bytes, none at the end. Raises OSError where the answer breaks off."""
+        """Return the next bytes, empty at the end. Raises OSError if the answer breaks off."""
         ...
 
     def close(self) -> None:
-        """End the answer, read or not, and with it the upstream's work."""
+        """Close the answer, whether read or not, and so end the upstream's work."""
         ...
 
 
 class Sending(msgspec.Struct, frozen=True):
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError where
-    no answer came. ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent
-    with, once ``response`` was awaited. ``hides_counts``: the request is for the token counts
-    of a stream too, which the client did not request.
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError if there is no answer.
+    ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent with, once
+    ``response`` was awaited. ``hides_counts``: the request is for the token counts of a stream too, which the client
+    did not request.
     """
 
     response: Awaitable[Response]
@@ -59,23 +59,23 @@ class Sending(msgspec.Struct, frozen=True):
 
 
 class Lane(Protocol):
-    """A way to reach targets. The exchange holds one object per lane for the life of the process."""
+    """A way to reach targets. The exchange has one object per lane for the life of the process."""
 
     @property
     def name(self) -> str:
-        """The name by which a candidate asks for this lane; also the field ``lane`` of the log line."""
+        """The name by which a candidate selects this lane; also the field ``lane`` of the log line."""
         ...
 
     @property
     def supports_safeguards(self) -> bool:
-        """Whether what is behind this lane judges tool calls itself; if not, the route's judge is asked."""
+        """Whether the targets of this lane judge tool calls themselves; if not, the route's judge does."""
         ...
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
         """Prepare the request for one target; nothing is sent yet.
 
         ``upstreams`` are the connections that the request may use; the exchange keeps them open until its answer
-        ended. Raises Failure for a request that no target behind this lane can take.
+        ended. Raises Failure for a request that no target of this lane can take.
         """
         ...
 

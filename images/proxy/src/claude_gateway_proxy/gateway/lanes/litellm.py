@@ -1,4 +1,4 @@
-"""The LiteLLM lane: the worker on this pod's Unix socket translates for upstreams that lack the caller's format."""
+"""The LiteLLM lane: this pod's worker translates for upstreams that do not support the caller's format."""
 
 import json
 import re
@@ -118,7 +118,7 @@ class LiteLLMLane:
         return await self._send(url, headers=headers, body=body)
 
     async def _send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
-        """Send the request. Raises Unreachable where the worker has no answer of the upstream, or is not there."""
+        """Send the request. Raises Unreachable if the worker has no answer of the upstream, or cannot be reached."""
         response = await self._worker.send(url, headers=headers, body=body)
         obstacle = response.header(_OBSTACLE)
         if obstacle:
@@ -128,7 +128,7 @@ class LiteLLMLane:
 
 
 def _mask(call: Call, target: Target) -> Mask:
-    """What the worker sends as the target's key and login, or as its identity in a cloud."""
+    """Return what the worker sends as the target's key and login, or as its identity in a cloud."""
     if target.federation is not None or (target.aws is not None and target.aws.role is not None):
         return Mask()
     return NOTHING if target.secret is None else Mask(known_secrets(call.snapshot.secrets, target))

@@ -1,4 +1,4 @@
-"""An answer as it is sent: passed on or thrown away, and what a comparison needs to know of it."""
+"""An answer as it is sent: passed on or discarded, with the facts that a comparison needs."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from claude_gateway_proxy.gateway.mirrors.tool_names import ToolNames
 from claude_gateway_runtime.asgi import Message, Send
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes of a candidate's answer that are read; a longer one is cut off."""
+"""The most bytes of a candidate's answer that are read; a longer one is cut off."""
 
 
 class TooLong(Exception):  # noqa: N818 - the answer's fault, not an error of ours
-    """A candidate says more than is read."""
+    """A candidate's answer is longer than the limit."""
 
 
 class Heard:
-    """An ASGI ``send`` that notes the tools that an answer calls, and when it was complete."""
+    """An ASGI ``send`` that records the tools that an answer calls, and when it was complete."""
 
     def __init__(self, format: Format, send: Send | None = None, *, begun: Callable[[], None] | None = None) -> None:
-        """Pass the answer on to ``send``, None to throw it away; ``begun`` is called once its head was sent."""
+        """Pass the answer on to ``send`` (None discards it); ``begun`` is called after its head was sent."""
         self._format = format
         self._send = send
         self._begun = begun
@@ -37,11 +37,11 @@ class Heard:
 
     @property
     def failed(self) -> bool:
-        """Whether the answer is an error or lacks its end."""
+        """Whether the answer is an error or incomplete."""
         return self.status != 200 or self.ended_at is None or self._tools is None or not self._tools.ended
 
     async def send(self, message: Message) -> None:
-        """Take the next message. Raises TooLong where a candidate does not stop."""
+        """Send the next message. Raises TooLong if a candidate's answer exceeds the limit."""
         if self._send is not None:
             await self._send(message)
         if message["type"] == "http.response.start":

@@ -1,8 +1,8 @@
 """Sends copies of requests to the candidates of their routes, and compares the answers.
 
-A copy is sent when the client's answer has begun: it delays nothing, and a request that was rejected, or that no target
-answered, has none. It belongs to the same client, is admitted like every request, and is dropped before anything else
-where a pod has much to do. Nobody sees its answer, and nobody runs the tools that it calls.
+A copy is sent after the client's answer has begun: it delays nothing, and requests that were rejected, or that no
+target answered, are not copied. It belongs to the same client, is admitted like every request, and is the first thing
+to be dropped on a busy pod. Its answer is shown to nobody, and the tools that it calls are not run.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from claude_gateway_runtime.logs import unexpected
 _log: Final = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 16
-"""Copies that a pod has in flight at most."""
+"""The most copies that a pod has in flight."""
 
 BYTES: Final = 32 * 1024 * 1024
-"""Bytes that the bodies of these copies have together at most."""
+"""The most bytes of the bodies of these copies together."""
 
 _NOT_COPIED: Final = frozenset({b"idempotency-key", b"x-client-request-id", b"traceparent", b"tracestate"})
 """Headers that are only about the client's own request, and are left out of a copy."""
@@ -40,7 +40,7 @@ Answer = Callable[[Call, Receive, Send], Awaitable[None]]
 
 
 class Mirrors:
-    """The copies of a pod; made once."""
+    """The copies of a pod; created once at start."""
 
     def __init__(self, answer: Answer, *, busy: Callable[[], bool], compared: Callable[[Compared], None]) -> None:
         """Answer through ``answer``; copy nothing while ``busy``; report to ``compared``."""
@@ -70,7 +70,7 @@ class Mirrors:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, call: Call, mirror: Mirror, original: Heard, done: asyncio.Event) -> None:
-        """Begin to send a copy, unless there is no room for it."""
+        """Start sending a copy, unless there is no room for it."""
         size = len(call.raw)
         if self._busy() or len(self._tasks) >= IN_FLIGHT or self._bytes + size > BYTES:
             self._compared(Compared(call.record, None, "dropped"))
@@ -94,7 +94,7 @@ class Mirrors:
             self._compared(Compared(call.record, copy.record, _result(original, heard), seconds))
 
     async def _ask(self, copy: Call, heard: Heard) -> None:
-        """Run a copy to its end, and note in its record how it ended."""
+        """Run a copy to its end, and write the outcome into its record."""
         record = copy.record
         try:
             await self._answer(copy, _nobody_leaves, heard.send)

@@ -1,4 +1,4 @@
-"""Which requests are copied: a fixed share of the conversations, and nothing that an upstream would run twice."""
+"""Which requests are copied: a fixed share of the conversations, and no work that an upstream would do twice."""
 
 from hashlib import blake2b
 from typing import Final
@@ -10,14 +10,14 @@ BODY_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest body that is copied."""
 
 _RUN_UPSTREAM: Final = ("mcp_servers", "container", "background", "previous_response_id", "conversation")
-"""Fields by which an upstream runs or continues something of its own, or gets a login for somebody else's server."""
+"""Fields that make an upstream run or continue something itself, or that contain a login for another server."""
 
 
 def sampled(call: Call, percent: float) -> bool:
     """Return whether a request is in the share that is copied.
 
-    Requests of one session are all in it or none, on every pod, so that conversations stay whole. For a request without
-    a session, its body decides.
+    Either all requests of a session are in it or none, on every pod, so that conversations stay complete. For a request
+    without a session, its body decides.
     """
     session = call.facts.agent.session.encode("latin-1") or call.raw
     digest = blake2b(session, digest_size=8, key=call.route.name.encode()[:64]).digest()
@@ -25,9 +25,9 @@ def sampled(call: Call, percent: float) -> bool:
 
 
 def can_be_copied(call: Call) -> bool:
-    """Return whether a second answer to a request changes nothing but its cost.
+    """Return whether a second answer to a request has no other effect than its cost.
 
-    Nobody runs the tools that a candidate calls, so that tools of the client are safe. Those of an upstream are not.
+    Tools of the client are safe, because those that a candidate calls are not run. Tools of an upstream are not safe.
     """
     body = call.body
     return (

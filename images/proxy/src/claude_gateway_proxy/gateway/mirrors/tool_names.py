@@ -1,4 +1,4 @@
-"""The names of the tools that an answer calls, read from its bytes in any format while they pass by."""
+"""The names of the tools that an answer calls, read from its bytes in any format while they pass."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -8,7 +8,7 @@ import msgspec
 from claude_gateway.contract.target import Format
 
 LIMIT: Final = 1024 * 1024
-"""Bytes of a whole answer, or of a line of a stream, that are kept; after more of them the names are unknown."""
+"""The most bytes of a whole answer, or of a line of a stream, that are buffered; beyond that, the names are unknown."""
 
 _SIGNS: Final = (b'"tool_use"', b'"tool_calls"', b"_call")
 _CALLS: Final = ("tool_use", "function_call", "custom_tool_call")
@@ -16,7 +16,7 @@ _ENDS: Final = (b"[DONE]", b'"finish_reason":"', b'"message_stop"', b'"response.
 
 
 class ToolNames:
-    """Collects the names of called tools. ``names`` is None where the answer was too large to be read."""
+    """Collects the names of called tools. ``names`` is None if the answer was too large to be read."""
 
     def __init__(self, format: Format, *, events: bool) -> None:
         """Read an answer in ``format``, streamed as server-sent ``events`` or whole."""
@@ -33,7 +33,7 @@ class ToolNames:
         return None if self._lost else frozenset(self._names)
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Read the next bytes."""
         if self._lost:
             return
         self._text += chunk
@@ -47,7 +47,7 @@ class ToolNames:
             self._text.clear()
 
     def end(self) -> None:
-        """Take the end of the answer."""
+        """Read the end of the answer."""
         if not self._events:
             self._read(bytes(self._text))
             self.ended = True

@@ -1,8 +1,8 @@
 """Which of several targets a session belongs to: weighted rendezvous hashing, so that its prompt cache is found again.
 
-Every pair of a key and a target has a number, and the lowest number wins. The numbers depend on nothing else, so that
-all pods and all restarts agree without talking to each other, and a target that comes or goes moves only the sessions
-that it gets or had. Source of the weights: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005).
+Every pair of a key and a target has a number, and the lowest number wins. The numbers depend on nothing else, so all
+pods and all restarts agree without communication, and adding or removing a target moves only the sessions that it gets
+or had. Source of the weights: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005).
 """
 
 import math
@@ -18,7 +18,7 @@ from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.body.facts import Facts
 
 Key = bytes
-"""What stays together: the digest of a client and of its session, agent or nothing else."""
+"""The key of requests that stay together: the digest of a client, and of its session or agent if there is one."""
 
 _KEY_BYTES: Final = 16
 _METADATA_LIMIT: Final = 64 * 1024
@@ -27,7 +27,7 @@ _RANGE: Final = float(2**64)
 
 
 class Keyed(Protocol):
-    """What a key is made of."""
+    """The parts of a key."""
 
     @property
     def route(self) -> Route: ...
@@ -38,11 +38,11 @@ class Keyed(Protocol):
 
 
 def key_of(request: Keyed) -> Key | None:
-    """Return the key of a request; None where its route keeps nothing together.
+    """Return the key of a request; None if its route has no affinity.
 
-    The session is what Claude Code's header says, else ``metadata.user_id``, else OpenAI's ``prompt_cache_key``; an
-    agent is part of its session. Without all of them, the requests of one client stay together. No key is shared
-    between clients.
+    The session comes from Claude Code's header, else from ``metadata.user_id``, else from OpenAI's
+    ``prompt_cache_key``; an agent is part of its session. Without all of them, the requests of one client stay
+    together. No key is shared between clients.
     """
     affinity, name = request.route.affinity, request.client.name
     if affinity is Affinity.NONE:
@@ -56,7 +56,7 @@ def key_of(request: Keyed) -> Key | None:
 
 
 def names(targets: Sequence[Target]) -> Mapping[str, str]:
-    """Return by id what each target is called in hashes: the account and the model, which have the prompt cache.
+    """Return, by id, the name of each target in hashes: the account and the model, which have the prompt cache.
 
     The id itself would change with every edit of the target, and its index with a new target in front of it. Targets
     that share account and model are counted.
@@ -85,7 +85,7 @@ def _digest(*parts: str) -> Key:
 
 
 def session_of(facts: Facts) -> str:
-    """Return the id of the session that a request belongs to; empty where it names none."""
+    """Return the id of the session that a request belongs to; empty if it names none."""
     return facts.agent.session or _user(facts) or _cache_key(facts)
 
 

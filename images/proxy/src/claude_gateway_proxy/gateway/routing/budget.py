@@ -1,6 +1,6 @@
-"""How many further tries failed requests may have, so that an outage does not multiply the requests to what is left.
+"""The retry budget: limits the retries of failed requests, so that an outage does not overload the other targets.
 
-The budget is that of Finagle's and Envoy's retry budgets: a share of the requests and a constant, over a sliding time.
+It works like Finagle's and Envoy's: a share of the requests plus a constant, over a sliding window.
 """
 
 from collections import OrderedDict
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SHARE: Final = 0.2
-"""Further tries per request."""
+"""Retries per request."""
 
 PER_SECOND: Final = 10
-"""Further tries per second besides, so that a route with few requests always fails over."""
+"""Additional retries per second, so that a route with few requests always fails over."""
 
 WINDOW_SECONDS: Final = 10
-"""Over how long requests and tries are counted; what was not used within this time is lost."""
+"""The window in which requests and retries are counted; unused retries expire with it."""
 
 _ROUTES: Final = 4096
-"""Routes that are counted; the one that was used longest ago is forgotten first."""
+"""The most routes that are counted; the least recently used one is evicted first."""
 
 
 @dataclass(slots=True)
@@ -47,18 +47,18 @@ class _Window:
 
 
 class RetryBudget:
-    """The budgets of one process, one per route; ``clock`` returns seconds that never go back."""
+    """The budgets of one process, one per route; ``clock`` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, _Window] = OrderedDict()
 
     def requested(self, route: str) -> None:
-        """Count a request that could be tried again."""
+        """Count a request that could be retried."""
         self._of(route).at(int(self._clock())).requests += 1
 
     def take(self, route: str) -> bool:
-        """Return whether one further try is within the budget, and count it if so."""
+        """Return whether one more retry is within the budget, and count it if so."""
         window, second = self._of(route), int(self._clock())
         if window.left(second) < 1:
             return False

@@ -34,7 +34,7 @@ from claude_gateway_proxy.operations import OPERATIONS
 
 
 class LaneName(StrEnum):
-    """The way that a request takes to a target."""
+    """The name of a lane."""
 
     RELAY = "relay"
     CODEC = "codec"
@@ -81,7 +81,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Routed(Protocol):
-    """What a choice depends on: a call has it, and so has anything that only wants to know the answer.
+    """The input of a choice: provided by a call, and by anything that only simulates a choice.
 
     ``asked`` is the model name without the route's alias, ``login`` the client's own login at the upstream.
     """
@@ -132,7 +132,7 @@ def choose(
 ) -> Choice:
     """Choose the targets of a request's route, in the order in which they are to be tried.
 
-    ``random`` returns numbers in [0, 1); ``well`` says of a target's id whether it may be tried in its turn, ``load``
+    ``random`` returns numbers in [0, 1); ``well`` returns whether a target (by id) may be tried in its turn, ``load``
     how many requests it has in flight, and ``moved`` where a session moved to. Raises Failure if the route has no
     targets, or none that this request can be sent to, or that can take it.
     """
@@ -179,7 +179,7 @@ def eligible(request: Routed, rule: RouteRule | None = None) -> Sequence[Target]
 
 
 def lane_of(target: Target, format: Format, asked: str) -> LaneName:
-    """Return the lane to a target: the relay where it takes requests of this format as they are.
+    """Return the lane to a target: the relay lane if it accepts requests of this format unchanged.
 
     The planner lists the formats of a target and those that the codec translates for it, with one exception: OpenAI's
     targets that take any model, because some of the models have no Chat Completions.

@@ -1,8 +1,9 @@
-"""Which targets can take a request: by its images, documents and tools, by its thinking, and by its length.
+"""Which targets can serve a request: by its images, documents, tools and thinking, and by its length.
 
-A request whose targets can take anything costs nothing here. Bytes are at least as many as the tokens of text, so that
-the length of a request is estimated only if its body has more bytes than the smallest window has tokens. The estimate
-is rather too high: it chooses among targets, and only what a request has at least (``Facts.least_tokens``) rejects it.
+A request whose targets have no restrictions costs nothing here. Bytes are at least as many as the tokens of text, so
+that the length of a request is estimated only if its body has more bytes than the smallest window has tokens. The
+estimate is rather too high: it chooses among targets, and only what a request has at least (``Facts.least_tokens``)
+rejects it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,14 +28,14 @@ _NEEDS: Final[dict[Ability, Callable[[Facts], bool]]] = {
 """Whether a request needs an ability."""
 
 _DEMANDED: Final = frozenset({Ability.IMAGES, Ability.DOCUMENTS, Ability.TOOLS})
-"""What a request cannot do without. Thinking is left out by a translation."""
+"""The abilities that a request requires. Thinking is not among them, because a translation can omit it."""
 
 _DENSE: Final = 2
-"""Bytes per token that no usual text falls below: a shorter body is not even suspected of being too long."""
+"""The fewest bytes per token of usual text: a body that is shorter by this measure cannot be too long."""
 
 
 class Asked(Protocol):
-    """A request as far as it matters who can take it; ``asked`` is the model name without a context in brackets."""
+    """The parts of a request that matter here; ``asked`` is the model name without a context in brackets."""
 
     @property
     def route(self) -> Route: ...
@@ -47,13 +48,13 @@ class Asked(Protocol):
 
 
 class _Window(msgspec.Struct, frozen=True):
-    """A target's window, None where it is not known; ``certain``: a longer request would be rejected there."""
+    """A target's window, None if it is not known; ``certain``: a longer request would be rejected there."""
 
     tokens: int | None
     certain: bool
 
     def is_exceeded_by(self, tokens: int) -> bool:
-        """Return whether a request of at least so many tokens certainly does not fit."""
+        """Return whether a request of at least this many tokens certainly does not fit."""
         return self.certain and self.tokens is not None and self.tokens < tokens
 
 
@@ -61,11 +62,12 @@ def fitting(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:
     """Return the targets that can take a request, in the same order; at least one.
 
     First those are left out that certainly cannot take it, then those that most likely cannot, if others remain. Raises
-    Failure (400) if every target says that it lacks what the request needs, or is certainly too small for it.
+    Failure (400) if every target declares that it does not support what the request needs, or is certainly too small
+    for it.
     """
     left = _able(request, targets)
     if not OPERATIONS[request.format].generates:
-        # A longer text than the window can be counted, and texts to embed are looked at one by one.
+        # A text longer than the window can be counted, and texts to embed are processed one by one.
         return _likely_able(request, left)
     windows = {each.id: _window(each, request) for each in left}
     left = _not_too_small(request.facts, left, windows)
@@ -75,8 +77,8 @@ def fitting(request: Asked, targets: Sequence[Target]) -> Sequence[Target]:
 def roomier(request: Asked, targets: Sequence[Target], *, than: Target, said: TooLong) -> Sequence[Target]:
     """Return the targets that may take a request which was too long for another one, in the same order; maybe none.
 
-    ``said`` is what that one answered; it knows its own window, and the tokens, better than the table does. Of targets
-    whose windows are larger, but too small for these tokens as well, the one with the most room is left to decide.
+    ``said`` is that target's answer, which knows its window and the tokens better than the table. If all larger windows
+    are too small for these tokens as well, the target with the largest one is kept.
     """
     most = _window(than, request).tokens if said.most is None else said.most
     sizes = {each.id: _window(each, request).tokens for each in targets}
@@ -89,7 +91,7 @@ def roomier(request: Asked, targets: Sequence[Target], *, than: Target, said: To
 
 
 def _is_larger(window: int | None, other: int | None) -> bool:
-    """Return whether a window is larger than another, as far as is known."""
+    """Return whether a window is larger than another, as far as they are known."""
     return window is None or other is None or window > other
 
 
@@ -149,7 +151,7 @@ def _needed(facts: Facts, abilities: Collection[Ability]) -> frozenset[Ability]:
 
 
 def _unlikely(target: Target, asked: str) -> frozenset[Ability]:
-    """Return what a target most likely lacks."""
+    """Return the abilities that a target most likely does not have."""
     found = frozenset(target.lacks)
     if target.model != "*":
         return found.union(target.unlisted)

@@ -1,8 +1,8 @@
-"""What this process remembers of targets that failed, so that not every request finds it out for itself.
+"""The health of targets: what this process remembers of failures, so that not every request runs into them.
 
-A target that failed several times in a row, or that said when to come back, is ejected for a while: it is tried last.
-Then one request tries it in its turn, and the others follow when that one was answered. What an upstream says to one
-model of a target that takes any counts for this model alone.
+A target that failed several times in a row, or that sent a ``retry-after``, is ejected for a while: it is tried last.
+Then one request tries it in its turn, and the others follow after that one was answered. If a target takes any model, a
+failure about one model counts for this model alone.
 """
 
 from collections import OrderedDict
@@ -18,18 +18,18 @@ EJECTED_SECONDS: Final = 10.0
 
 MOST_SECONDS: Final = 60.0
 LATEST_SECONDS: Final = 600.0
-"""The latest time to come back that an upstream is believed."""
+"""The longest ``retry-after`` of an upstream that is accepted."""
 
 TRIAL_SECONDS: Final = 15.0
-"""How long the others wait for the one that tries: a connection takes no longer."""
+"""How long other requests wait for the result of the first retry: a connection takes no longer."""
 
 EVERY_MODEL: Final = ""
-"""Stands for all models of a target, and for the only one of a target that has one."""
+"""The key for all models of a target, and for the only model of a target with one."""
 
 _NEVER: Final = float("-inf")
 _TARGETS: Final = 4096
 _MODELS: Final = 64
-"""Targets, and models of one target, that are remembered; the one that failed longest ago is forgotten first."""
+"""The most targets, and models of one target, that are remembered; the oldest failure is evicted first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _Trouble:
 
 
 class Health:
-    """The memory of one process; ``clock`` returns seconds that never go back."""
+    """The memory of one process; ``clock`` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -62,11 +62,11 @@ class Health:
     def failed(
         self, target: str, model: str = EVERY_MODEL, *, retry_after: float | None = None, reason: str = ""
     ) -> None:
-        """Note a failure; ``retry_after`` are the seconds after which the upstream wants to be asked again."""
+        """Record a failure; ``retry_after`` is the upstream's ``retry-after`` in seconds."""
         trouble, now = self._trouble(target, model), self._clock()
         seconds = 0.0
         if trouble.trying or now >= trouble.until:
-            # Otherwise it was tried as the last resort, or together with the request that ejected it: no news.
+            # Otherwise it was tried as the last resort, or concurrently with the request that ejected it.
             trouble.failures = max(trouble.failures + 1, FAILURES if trouble.trying else 0)
             over = trouble.failures - FAILURES
             seconds = min(MOST_SECONDS, EJECTED_SECONDS * 2.0 ** min(over, 8)) if over >= 0 else 0.0
@@ -79,7 +79,7 @@ class Health:
         trouble.trying = False
 
     def answered(self, target: str, model: str = EVERY_MODEL) -> None:
-        """Note an answer: all is well again."""
+        """Record an answer: the target is healthy again."""
         troubles = self._troubles.get(target) if self._troubles else None
         if troubles is None:
             return
@@ -96,7 +96,7 @@ class Health:
         return all(now >= trouble.until for trouble in self._of(target, model))
 
     def tried(self, target: str, model: str = EVERY_MODEL) -> None:
-        """Note that a request tries a target: after an ejection, the others wait for what becomes of it."""
+        """Record that a request tries a target: after an ejection, other requests wait for its result."""
         if target not in self._troubles:
             return
         now = self._clock()
@@ -105,7 +105,7 @@ class Health:
                 trouble.until, trouble.trying = now + TRIAL_SECONDS, True
 
     def ejections(self, grace: float = 0.0) -> Iterator[Ejection]:
-        """Yield what is ejected now, or was so many seconds ago and has not answered since."""
+        """Yield the targets that are ejected now, or were within this many seconds and have not answered since."""
         now = self._clock()
         # Copies: metrics are read in another thread.
         for target, troubles in list(self._troubles.items()):

@@ -1,4 +1,4 @@
-"""What this process knows of its targets from the requests so far, and what it notes of each further one."""
+"""What this process knows about its targets from earlier requests, updated by each new one."""
 
 import random
 import time
@@ -16,7 +16,7 @@ from claude_gateway_proxy.gateway.routing.loads import Loads
 from claude_gateway_proxy.gateway.routing.moves import Moves
 
 LONG_SECONDS: Final = 60.0
-"""An ejection that lasts no longer is not reported to the operator."""
+"""A shorter ejection is not reported to the operator."""
 
 _REPORTED: Final = 256
 _NOTHING: Final = nullcontext()
@@ -40,9 +40,9 @@ class _Try:
 
 
 class Ledger:
-    """The memory of one process; ``clock`` returns seconds that never go back, ``unix`` Unix time.
+    """The memory of one process; ``clock`` returns monotonic seconds, ``unix`` Unix time.
 
-    Of a request with one candidate only failures and answers are noted: there is nothing to choose.
+    For a request with one candidate, only failures and answers are recorded: there is nothing to choose.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, unix: Callable[[], float] = time.time) -> None:
@@ -64,19 +64,19 @@ class Ledger:
         )
 
     def requested(self, choice: Choice) -> None:
-        """Note that a request begins."""
+        """Record that a request begins."""
         if len(choice.candidates) > 1:
             self._budget.requested(choice.route.name)
 
     def trying(self, choice: Choice, target: Target, asked: str) -> AbstractContextManager[None]:
-        """Note that a request is sent to a target, until the context ends."""
+        """Record that a request is sent to a target, until the context ends."""
         if len(choice.candidates) == 1:
             return _NOTHING
         self.health.tried(target.id, asked)
         return _Try(self._loads, target.id)
 
     def answered(self, choice: Choice, target: Target, asked: str) -> None:
-        """Note that a target began to answer."""
+        """Record that a target began to answer."""
         self.health.answered(target.id, model_of(target, asked))
         if choice.session is not None:
             name = choice.called[target.id]
@@ -87,10 +87,10 @@ class Ledger:
         return self._reported(self.health.ejections())
 
     def ejected_for_long(self) -> tuple[EjectedTarget, ...]:
-        """Return the targets that have not answered for a minute or will not be asked for one, the oldest first.
+        """Return the targets that have not answered for a minute, or stay ejected for one, the oldest first.
 
-        One whose time is over but that nobody has tried yet is among them for another minute: what reads this writes it
-        to where every change costs.
+        A target whose ejection is over, but that was not tried yet, is included for another minute, because every
+        change is written to the API server.
         """
         found = [each for each in self.health.ejections(LONG_SECONDS) if each.until - each.since >= LONG_SECONDS]
         return self._reported(sorted(found, key=lambda each: each.since)[:_REPORTED])

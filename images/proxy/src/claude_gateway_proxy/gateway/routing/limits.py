@@ -1,4 +1,4 @@
-"""How long a prompt and an answer may be under a model name: what the list of models says, and clients plan with."""
+"""The longest prompt and answer under a model name, as the list of models reports them to clients."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class Limits(NamedTuple):
 
 
 def of_targets(targets: Sequence[Target]) -> tuple[TargetLimits, ...]:
-    """Return what is kept of a route's targets; equal ones once."""
+    """Return the limits of a route's targets, without duplicates."""
     return tuple(dict.fromkeys(_of_target(each) for each in targets))
 
 
 def limits(targets: Sequence[TargetLimits], model: str) -> Limits:
-    """Return the limits of a model name: those of the target with the most room, because it takes what others cannot.
+    """Return the limits of a model name: those of the largest target, because it takes what others cannot.
 
-    They are not known if those of one target are not.
+    They are unknown if those of one target are unknown.
     """
     found = [_limits(target, without_context(model)) for target in targets]
     return Limits(_largest([each.window for each in found]), _largest([each.output for each in found]))

@@ -2,21 +2,21 @@
 
 
 class Loads:
-    """Counts tries from their beginning to the end of their answer; targets without any take no memory."""
+    """Counts attempts from their beginning to the end of their answer; idle targets take no memory."""
 
     def __init__(self) -> None:
         self._running: dict[str, int] = {}
 
     def of(self, target: str) -> int:
-        """Return how many tries at a target are running."""
+        """Return how many attempts at a target are running."""
         return self._running.get(target, 0)
 
     def enter(self, target: str) -> None:
-        """Count one more."""
+        """Add one attempt."""
         self._running[target] = self._running.get(target, 0) + 1
 
     def leave(self, target: str) -> None:
-        """Count one less."""
+        """Remove one attempt."""
         left = self._running[target] - 1
         if left:
             self._running[target] = left

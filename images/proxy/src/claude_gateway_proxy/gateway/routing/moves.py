@@ -1,6 +1,6 @@
-"""Sessions that left an ejected target: they stay where they went, because the prompt cache is there now.
+"""Sessions that left an ejected target: they stay at their new target, because the prompt cache is there now.
 
-Another pod does not know of it: there, the session is at the target that hashing names, once that is well again.
+Other pods do not know this: there, the session returns to the target that hashing selects once that is healthy.
 """
 
 from collections import OrderedDict
@@ -13,14 +13,14 @@ KEPT_SECONDS: Final = 3600.0
 """How long after its last request a session is remembered; no prompt cache of Anthropic's lives longer."""
 
 MOST: Final = 8192
-"""Sessions that are remembered; the one whose last request was longest ago is forgotten first."""
+"""The most sessions that are remembered; the least recently used one is evicted first."""
 
 Session = tuple[str, str, Key]
 """A route, the rule of it that matched (empty: none) and a key."""
 
 
 class Moves:
-    """The memory of one process; ``clock`` returns seconds that never go back."""
+    """The memory of one process; ``clock`` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Moves:
         return found[0] if found is not None and self._clock() < found[1] else None
 
     def answered(self, session: Session, target: str, *, moved: bool) -> None:
-        """Note who answered a session's request; ``moved``: the session's own target is ejected, and this is the next.
+        """Record which target answered a session's request; ``moved``: its own is ejected, and this is the next one.
 
         A request that overflowed or failed over to yet another target does not take its session along.
         """

@@ -1,11 +1,11 @@
 """Which route serves a model name, and which names a client may use: lookups, built once per snapshot.
 
-To a client, only the routes exist that its namespace may use, or that list it among the only clients that may. Among
-their claims on a name, those of younger routes count only where the older routes of other namespaces let them in. Of
-what is left an exact name wins, then the pattern with the most literal characters, then the one with the fewest stars,
-then the first in the alphabet. An id of a cloud is looked up as it was sent and by its plain names: an exact hit of any
-of these wins over every pattern. A name with a provider in front, such as ``openai/gpt-5``, is also looked up
-without it, after all that; to a client it is then another way to say the shorter name.
+A client sees only the routes that its namespace may use, or that list it among the clients that may. Among their claims
+on a name, those of younger routes count only if older routes of other namespaces admit them. Of the remaining claims an
+exact name wins, then the pattern with the most literal characters, then the one with the fewest stars, then the first
+in the alphabet. An id of a cloud is looked up as it was sent and by its plain names: an exact hit of any of these wins
+over every pattern. A name with a provider in front, such as ``openai/gpt-5``, is also looked up without it, after all
+that; to a client it is then another way to say the shorter name.
 """
 
 from bisect import bisect_left
@@ -25,25 +25,25 @@ from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
 from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, limits, of_targets
 
 _MEMO_LIMIT: Final = 4096
-"""Names that clients made up, but that a pattern serves, are kept up to here."""
+"""The most names cached that match only a pattern."""
 _EXACT_MEMO_LIMIT: Final = 16 * _MEMO_LIMIT
 _LISTS_LIMIT: Final = 16
-"""Lists of what clients may use are kept up to here, unless they may use everything."""
+"""The most lists cached of the names that restricted clients may use."""
 _NEIGHBOURS: Final = 24
 _NEAREST: Final = 3
 _CUTOFF: Final = 0.6
 _BEFORE_PATTERNS: Final = -MODEL_LIMIT - 1
-"""Begins the rank of an exact name; that of a pattern begins with minus the number of its literal characters."""
+"""The start of the rank of an exact name; that of a pattern starts with minus the number of its literal characters."""
 
 _WITHOUT_PROVIDER: Final = 4 * MODEL_LIMIT
-"""Is added to the ranks of claims on a name without its provider, so that they come last."""
+"""Added to the ranks of claims on a name without its provider, so that they come last."""
 
 _Rank = tuple[int, int, str]
 
 Viewer = tuple[str, str]
-"""Whose eyes see the routes: a namespace, and a client of it where a route lists this client; else no client.
+"""The viewer of routes: a namespace, and a client in it if a route lists this client; else no client.
 
-Clients that no route lists see the same, so that what is remembered for one of them holds for all.
+Clients that no route lists see the same routes, so they share cache entries.
 """
 
 
@@ -97,7 +97,7 @@ class RouteRef:
 
 
 class Allowance:
-    """What one client may name, and as whom it sees the routes."""
+    """The names that one client may use, and its viewer."""
 
     __slots__ = ("_names", "_patterns", "everything", "viewer")
 
@@ -117,7 +117,7 @@ class Allowance:
 
 
 class Routing:
-    """A policy's routes and clients, ready to be looked up by name."""
+    """A policy's routes and clients, indexed by name."""
 
     def __init__(self, refs: Sequence[RouteRef], clients: Iterable[Client]) -> None:
         """Index routes, the oldest first; a name that two routes claim was settled before, in the control plane."""
@@ -172,9 +172,9 @@ class Routing:
         return self._decode(ref) if ref is not None and self._allows(allowance, model, ref) else None
 
     def display_name(self, client: Client, model: str) -> str | None:
-        """Return what people should read in place of a model name; None if ``find`` finds no route.
+        """Return the display name of a model name; None if ``find`` finds no route.
 
-        It is what the route says, else the name. An alias is read as the name that it stands for.
+        It is the route's display name, else the name. An alias has that of the name that it stands for.
         """
         allowance = self._allowances.get(client.name)
         if allowance is None:
@@ -240,7 +240,7 @@ class Routing:
     def _allows(self, allowance: Allowance, model: str, ref: RouteRef) -> bool:
         """Return whether a client may use a route under a name.
 
-        An alias is only another way to say a name: who may not say that name may not say it this way either.
+        An alias is only another spelling of a name: a client that may not use the name may not use the alias.
         """
         shorter = without_provider(model)
         said = model if shorter is None or ref.names(model) else shorter
@@ -258,7 +258,7 @@ class Routing:
         ref = self._found(model, viewer)
         if ref is not None:
             if len(memo) >= limit:
-                memo.clear()  # a client that makes up names must not keep those of others out for good
+                memo.clear()  # a client with made-up names must not fill the cache permanently
             memo[viewer, model] = ref
         return ref
 

@@ -1,6 +1,6 @@
-"""In which order the targets of one request are tried.
+"""The order in which the targets of one request are tried.
 
-Targets of one priority that share the work are ordered by the request's key, or drawn where it has none. A target takes
+Targets of one priority are ordered by the request's key, or drawn at random if it has none. A target takes
 no more than its limit while others of its priority have room: bounded-load consistent hashing. Source: Mirrokni, Thorup
 and Zadimoghaddam, "Consistent hashing with bounded loads" (2016).
 """
@@ -15,10 +15,10 @@ from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.routing.affinity import Key, distance, names
 
 FACTOR: Final = 1.5
-"""How much of its fair share by weight a target may have in flight in one pod."""
+"""The most that a target may have in flight in one pod, relative to its fair share by weight."""
 
 LEAST: Final = 8
-"""Requests in flight up to which a target is never full, so that a pod with little to do never moves a session."""
+"""Requests in flight up to which a target is never full, so that a quiet pod never moves a session."""
 
 Rank = Callable[[Sequence[Target]], list[Target]]
 
@@ -39,7 +39,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def share(targets: Sequence[Target]) -> bool:
-    """Return whether several of the targets have one priority, so that something has to choose between them."""
+    """Return whether several targets have the same priority, so that a choice between them is necessary."""
     return len({target.priority for target in targets}) < len(targets)
 
 
@@ -54,7 +54,7 @@ def order(
 ) -> Order:
     """Order targets: lowest priority number first, those of one priority by key or drawn by weight, ejected ones last.
 
-    ``random`` returns numbers in [0, 1). ``well`` says of a target's id whether it may be tried in its turn, ``load``
+    ``random`` returns numbers in [0, 1). ``well`` returns whether a target (by id) may be tried in its turn, ``load``
     how many requests it has in flight in this pod. ``kept`` is the name of the target that the key's session moved to
     (see ``names``): it comes first among those of its priority.
     """
@@ -71,7 +71,7 @@ def order(
 
 
 class _Far:
-    """How far the targets are from a key; the one that its session moved to is the nearest."""
+    """The distance of the targets from a key; the one that its session moved to is the nearest."""
 
     def __init__(self, targets: Sequence[Target], *, key: Key, kept: str | None) -> None:
         self.called = names(targets)
@@ -115,7 +115,7 @@ def limits(targets: Sequence[Target], loads: Mapping[str, int]) -> dict[str, int
 
 
 def _roomy(tier: list[Target], load: Callable[[str], int]) -> list[Target]:
-    """Return the targets with those first that are below their limits."""
+    """Return the targets, those below their limits first."""
     loads = {target.id: load(target.id) for target in tier}
     if len(tier) == 1 or max(loads.values()) < LEAST:
         return tier
@@ -138,7 +138,7 @@ def _passed_over(ordered: Sequence[Target]) -> bool:
 
 
 def _drawn(targets: Sequence[Target], random: Callable[[], float]) -> list[Target]:
-    """Draw targets by weight: what a failed one would have got is spread by weight as well."""
+    """Draw targets by weight; the share of a failed target is spread by weight as well."""
     left, drawn = list(targets), []
     while left:
         drawn.append(left.pop(_draw(left, random())))

@@ -1,7 +1,7 @@
 """Which of a route's rules matches a request: the first one whose conditions all hold.
 
-The conditions are asked in the order of what they cost: headers first, then what is in a small part of the body, then
-what needs the whole conversation. Each fact is computed at most once for a request, however many rules ask for it.
+The conditions are evaluated in the order of their cost: headers first, then a small part of the body, then the whole
+conversation. Each fact is computed at most once for a request, however many rules use it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from claude_gateway_proxy.gateway.body.facts import Facts
 
 
 class Matched(Protocol):
-    """What a rule can look at."""
+    """The facts that a rule can use."""
 
     @property
     def client(self) -> Client: ...

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 INPUT_LIMIT: Final = 64 * 1024
-"""Characters of one call's input that are kept; a longer one is not judged, because a judge would see only a part."""
+"""The most characters of one call's input; a longer one is not judged, because a judge would see only a part."""
 
 _CALL: Final = "tool_use"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call of the model. ``input`` is None where it cannot be judged: not an object, ambiguous, or too long."""
+    """A tool call of the model. ``input`` is None if it cannot be judged: not an object, ambiguous, or too long."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Collector:
         self._at: dict[int, _Open] = {}
 
     def feed(self, event: dict[str, Any]) -> None:
-        """Note one event; events that are not about tool calls are ignored, and so are malformed ones."""
+        """Read one event; malformed events and those that are not about tool calls are ignored."""
         index = event.get("index")
         if type(index) is not int:
             return
@@ -83,6 +83,6 @@ def _input(call: _Open) -> dict[str, Any] | None:
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        # Parsers differ in which of two values they take: a judge could see another command than the one that is run.
+        # Parsers differ in which of two values they use: a judge could see another command than the one that is run.
         raise ValueError("a key comes twice")
     return found

@@ -1,4 +1,4 @@
-"""Puts verdicts into an answer: reads its events on their way, and holds back only the one that closes it."""
+"""Adds verdicts to an answer: reads its events on their way, and delays only the last one."""
 
 import logging
 from collections import Counter
@@ -24,7 +24,7 @@ _MEMBER: Final = "safeguard_results"
 
 
 async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None], ask: Ask) -> Answer:
-    """Return the answer with verdicts on its tool calls, where the request asks for them.
+    """Return the answer with verdicts on its tool calls, if the request asks for them.
 
     It is for lanes that do not support safeguards themselves. ``upstream_done`` is called when the upstream's answer
     is complete, and ``ask`` answers the judge's request.
@@ -46,7 +46,7 @@ async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None]
 
 
 async def _message(body: bytes, verdicts: Callable[[Sequence[ToolCall]], Awaitable[list[Json]]]) -> bytes:
-    """A whole message with its verdicts; anything else as it is."""
+    """Return a whole message with its verdicts; anything else unchanged."""
     try:
         message = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -58,7 +58,7 @@ async def _message(body: bytes, verdicts: Callable[[Sequence[ToolCall]], Awaitab
 
 
 async def _status(calls: Sequence[ToolCall], *, call: Call, wanted: SafeguardsRequest, ask: Ask) -> dict[str, Any]:
-    """Judge the tool calls of one answer, note the outcome in the record, and return the status for the client."""
+    """Judge the tool calls of one answer, record the outcome, and return the status for the client."""
     record, model = call.record, call.route.safeguards_model
     # Only what clients of the route's own namespace may use: its owner can spend no other namespace's credential.
     namespace = namespace_of(call.route.name)

@@ -1,1 +1,1 @@
-"""The brake: stops sessions and agents that run away, by what they use and by what they repeat."""
+"""The brake: stops runaway sessions and agents, by their usage and by their repetitions."""

@@ -1,8 +1,8 @@
-"""Stops sessions and agents that went too far: softly once at a limit, and then for good until they are released.
+"""Stops runaway sessions and agents: first softly at a limit, and then hard until they are released.
 
-A soft stop is one answer, which whoever is at work sees: the loop of an agent ends, and whoever writes a next word goes
-on. It is repeated until the conversation has changed, as some clients try again by themselves. A limit of the session
-stops its agents too, until the main conversation was stopped: a sentence in an agent's result may go unread.
+A soft stop is one answer, which the user sees: the loop of an agent ends, and the user's next message continues the
+session. It is repeated until the conversation has changed, because some clients retry by themselves. A limit of the
+session stops its agents too, until the main conversation was stopped: a sentence in an agent's result may go unread.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ from claude_gateway_proxy.gateway.telemetry.record import BrakedBy
 from claude_gateway_proxy.operations import OPERATIONS
 
 _NO_TOOLS: Final = 2
-"""Bytes of an empty list of tools."""
+"""The size in bytes of an empty list of tools."""
 _MINUTE: Final = 60.0
 
 
@@ -41,7 +41,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """How far something went, and the two limits of it."""
+    """One measured value, and its soft and hard limits."""
 
     unit: Unit
     used: int
@@ -50,15 +50,15 @@ class _Measure:
 
 
 class Brake:
-    """Knows the sessions of all clients that have a brake; made once at start."""
+    """Tracks the sessions of all clients that have a brake; created once at start."""
 
     def __init__(self, clock: Callable[[], float], *, sessions: Sessions | None = None) -> None:
-        """``clock`` returns seconds that never go back."""
+        """``clock`` returns monotonic seconds."""
         self._clock = clock
         self._sessions = Sessions() if sessions is None else sessions
 
     def enter(self, principal: Principal, facts: Facts, format_: Format) -> Seat | Stopped | None:
-        """Admit a request, or return what stops it; None where the client has no brake, or names no session."""
+        """Admit a request, or return what stops it; None without a brake of the client or a session of the request."""
         limits = principal.client.brake
         ident = "" if limits is None else session_of(facts)
         if limits is None or not ident:
@@ -82,9 +82,10 @@ class Brake:
         return Seat(accounts, now)
 
     def charges(self, call: Call) -> Sequence[Watch]:
-        """Admit a request, and watch what it costs. Raises Failure (429) for one that is stopped.
+        """Admit a request, and count its cost at its end. Raises Failure (429) for one that is stopped.
 
-        What the gateway asks by itself (``call.origin``), and what generates nothing, is neither stopped nor counted.
+        The gateway's own requests (``call.origin``), and requests that generate nothing, are neither stopped nor
+        counted.
         """
         if call.origin is not None or call.client.brake is None or not OPERATIONS[call.format].generates:
             return ()
@@ -98,7 +99,7 @@ class Brake:
         return () if found is None else (Watch(partial(self._ended, found, requests)),)
 
     def _ended(self, seat: Seat, requests: int, usage: Usage) -> None:
-        # A client that tries again while its upstream is overloaded does not run away.
+        # A client that retries while its upstream is overloaded is not a runaway.
         self.leave(seat, usage.cost, requests=requests if usage.answered else 0)
 
     def leave(self, seat: Seat, dollars: int, *, requests: int = 1) -> None:
@@ -108,7 +109,7 @@ class Brake:
             account.end(dollars, began=seat.began, now=now, requests=requests)
 
     def release(self, principal: Principal, ident: str) -> bool:
-        """Release a session of the caller's; return whether it is known."""
+        """Release one of the caller's sessions; return whether it is known."""
         session = self._sessions.find(principal.client.name, principal.user, ident)
         if session is not None:
             session.release()
@@ -122,7 +123,7 @@ def _release_listed(session: Session, *, listed: bool) -> None:
 
 
 def _stopped(line: Line, *, accounts: tuple[Used, ...], limits: Limits, heard: bool) -> Stopped | None:
-    """What stops a request. ``heard``: the main conversation would see it."""
+    """What stops a request. ``heard``: the user would see the stop in the main conversation."""
     if line.stop is not None:
         return line.stop
     scopes = (("session", limits.session), ("agent", limits.agent))
@@ -147,7 +148,7 @@ def _stopped(line: Line, *, accounts: tuple[Used, ...], limits: Limits, heard: b
 
 
 def _hard(account: Used, measures: list[_Measure], *, scope: str) -> Stopped | None:
-    """The hard stop of an account: the one that it has, unless its limit was raised since, or a new one."""
+    """The hard stop of an account: its current one, unless the limit was raised since, or a new one."""
     for measure in measures:
         used = measure.used
         if account.stop is not None and account.stop.limit == measure.unit:
@@ -160,7 +161,7 @@ def _hard(account: Used, measures: list[_Measure], *, scope: str) -> Stopped | N
 
 
 def _measures(account: Used, line: Line | None, *, bounds: BrakeLimits, percent: int) -> Iterator[_Measure]:
-    """How far an account went, and the line of conversation, where it belongs to the account."""
+    """The values of an account, and those of the line of conversation if it belongs to the account."""
     repeated, growing = (0, 0) if line is None else (line.repeated, line.growing)
     found = (
         (Unit.DOLLARS, account.dollars, bounds.dollars),

@@ -11,23 +11,23 @@ from claude_gateway_proxy.gateway.admission.brake.turns import Called, split, tu
 from claude_gateway_proxy.gateway.admission.brake.words import Stopped
 
 LONGEST_CYCLE: Final = 4
-"""Calls of the longest cycle that counts as a repetition."""
+"""The length in calls of the longest cycle that counts as a repetition."""
 
 _PAUSE: Final = 60.0
-"""Seconds after which words that were said before are a person's or a timetable's, not a program's that tries again."""
+"""Seconds after which the same words come from a person or a schedule, and not from a program that retries."""
 _LOOSE: Final = 4
-"""The last items of a conversation, whose bytes may be others the next time: a mark of the prompt cache moves on."""
+"""The last items of a conversation, whose bytes may change with the next request: a prompt cache marker moves on."""
 _MARK: Final = 64
 _WORDS: Final = 4
-"""How many of the last words are remembered: a program tries again in the same words, a person in others."""
+"""How many of the user's last texts are remembered: a program retries with the same text, a person with another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place in a conversation behind which the newest items are: to split all of a long one costs milliseconds.
+    """A position in a conversation after which the newest items are: splitting all of a long one costs milliseconds.
 
-    ``items`` are before the ``offset``, right behind the bytes ``mark``. A conversation that has other bytes there is
-    split as a whole. Whoever writes bytes so that the place is wrong misleads the brake about a session of their own.
+    ``items`` items come before the ``offset``, directly after the bytes ``mark``. A conversation with other bytes there
+    is split as a whole. A client that forges the mark only misleads the brake about its own session.
     """
 
     items: int = 0
@@ -36,7 +36,7 @@ class Anchor:
 
     @classmethod
     def of(cls, text: bytes, items: Sequence[msgspec.Raw], *, skipped: int) -> "Anchor":
-        """Return the anchor for the next request with the conversation, of which ``items`` are the newest."""
+        """Return the anchor for the conversation's next request; ``items`` are its newest items."""
         newest = items[-_LOOSE:]
         for comma in (b",", b", "):
             tail = comma.join(map(bytes, newest)) + b"]"
@@ -46,7 +46,7 @@ class Anchor:
         return cls()
 
     def split(self, text: bytes) -> tuple[int, Sequence[msgspec.Raw]]:
-        """Return how many items were passed over, and those behind them, undecoded."""
+        """Return how many items were skipped, and those after them, undecoded."""
         if self.offset and text[self.offset - _MARK : self.offset] == self.mark:
             found = split(b"[" + text[self.offset :])
             if found:
@@ -55,11 +55,11 @@ class Anchor:
 
 
 class Line:
-    """What is remembered of a conversation; some hundred bytes, however long it is.
+    """What is remembered of a conversation: some hundred bytes, however long it is.
 
-    ``repeated`` calls in a row were called before, in a cycle of the same length; ``tool`` is the newest one.
-    ``growing`` turns in a row only made it longer, with no new word of a person. ``warned`` are the limits
-    by which it was stopped softly.
+    ``repeated`` is how many calls in a row repeat earlier ones in a cycle of the same length; ``tool`` is the newest
+    call. ``growing`` is how many turns in a row only made it longer, without a new text of the user. ``warned`` are the
+    limits that caused a soft stop.
     """
 
     __slots__ = (
@@ -91,13 +91,13 @@ class Line:
 
     @property
     def repeated(self) -> int:
-        """How many of the last calls in a row repeat earlier ones, the first one counted."""
+        """How many of the last calls in a row repeat earlier ones, including the first one."""
         longest = max(self._runs)
         return longest + 1 if longest else 0
 
     @property
     def stop(self) -> Stopped | None:
-        """The soft stop of the conversation as it is now; None once it went on."""
+        """The soft stop of the conversation; None after it went on."""
         if self._stop is None or self._stop[1:] != (self._items, self._size):
             return None
         return self._stop[0]
@@ -107,9 +107,9 @@ class Line:
         self._stop = stop, self._items, self._size
 
     def read(self, text: bytes, *, now: float) -> None:
-        """Take in a request's conversation; the same one again, as a retry sends it, is nothing new.
+        """Update the state from a request's conversation; a retry with the same conversation changes nothing.
 
-        One that has fewer items was compacted, or taken back: what was seen before counts no longer.
+        A conversation with fewer items was compacted or rewound: what was counted before no longer counts.
         """
         before, paused = self._size, now - self._at > _PAUSE
         self._at, self._size = now, len(text)
@@ -136,14 +136,14 @@ class Line:
             self.growing = 0
 
     def forget(self) -> None:
-        """Count from nothing again."""
+        """Reset all counts."""
         self._calls.clear()
         self._runs = [0] * LONGEST_CYCLE
         self.growing = 0
         self.warned.clear()
 
     def release(self) -> None:
-        """Count from nothing again, and let the conversation on from where it was stopped."""
+        """Reset all counts, and let the conversation continue from where it was stopped."""
         self.forget()
         self._stop = None
 

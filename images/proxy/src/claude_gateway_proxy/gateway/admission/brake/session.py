@@ -9,13 +9,13 @@ from typing import Final, Generic, TypeVar
 from claude_gateway_proxy.gateway.admission.brake.line import Line
 
 _PAUSE: Final = 300.0
-"""Seconds without a request after which nobody is at work."""
+"""Seconds without a request after which a session counts as idle."""
 _AGENTS: Final = 256
 _LINES: Final = 64
-"""Agents and lines of conversation that are remembered of one session; a forgotten one begins at nothing."""
+"""The most agents and lines of conversation remembered of one session; a forgotten one starts from zero."""
 
 _LONGEST: Final = 256
-"""Characters of an id that is kept as it is; the clients choose theirs."""
+"""The most characters of an id that is stored unchanged; clients choose their ids."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -33,7 +33,7 @@ class Stop:
 class Used:
     """What a session or an agent used: nanodollars, requests, seconds of work; and how it was stopped.
 
-    ``warned`` are the limits of which it was stopped softly; ``stop`` is its hard stop.
+    ``warned`` are the limits that caused a soft stop; ``stop`` is its hard stop.
     """
 
     __slots__ = ("_at", "dollars", "requests", "seconds", "stop", "warned")
@@ -43,7 +43,7 @@ class Used:
         self.forget()
 
     def forget(self) -> None:
-        """Count from nothing again."""
+        """Reset all counts."""
         self.dollars = 0
         self.requests = 0
         self.seconds = 0.0
@@ -51,13 +51,13 @@ class Used:
         self.stop: Stop | None = None
 
     def begin(self, now: float) -> None:
-        """Count the time since the last sign of work, unless the pause was long."""
+        """Count the time since the last activity, unless the pause was long."""
         if self._at is not None and now - self._at <= _PAUSE:
             self.seconds += now - self._at
         self._at = now
 
     def end(self, dollars: int, *, began: float, now: float, requests: int = 1) -> None:
-        """Count a request at its end: what it cost, in nanodollars, and its time, as far as nobody counted it yet.
+        """Count a request at its end: its cost in nanodollars, and its time as far as it was not counted yet.
 
         A batch counts as all its ``requests``.
         """
@@ -68,7 +68,7 @@ class Used:
 
 
 class Recent(Generic[K, V]):
-    """A mapping that forgets what was asked for longest ago, above a number of entries."""
+    """A mapping with a maximum size that evicts the least recently used entries."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -78,7 +78,7 @@ class Recent(Generic[K, V]):
         return len(self._found)
 
     def get(self, key: K) -> V | None:
-        """Return an entry without marking it as used; None where there is none."""
+        """Return an entry without marking it as used; None if there is none."""
         return self._found.get(key)
 
     def put(self, key: K, value: V) -> V:
@@ -122,12 +122,12 @@ class Session:
         return self._lines.put(key, self._lines.get(key) or Line())
 
     def grown(self) -> int:
-        """Return how many agents and lines came since this was asked last."""
+        """Return how many agents and lines were added since the last call."""
         before, self.parts = self.parts, len(self._agents) + len(self._lines)
         return self.parts - before
 
     def release(self) -> None:
-        """Count from nothing again, for the session and for all of its agents."""
+        """Reset all counts of the session and of its agents."""
         self.used.forget()
         for each in self._agents.values():
             each.forget()
@@ -136,13 +136,13 @@ class Session:
 
 
 class Sessions:
-    """The sessions of all clients. Of too many, or of sessions with too many agents, the oldest are forgotten.
+    """The sessions of all clients. Above a limit of sessions, or of agents in them, the oldest are evicted.
 
-    They are those of the client that has the most, so that one client's flood costs others nothing.
+    The client with the most sessions loses its own, so that a flood from one client does not affect others.
     """
 
     def __init__(self, *, most: int = 8192, most_of_client: int = 4096, parts: int = 32768) -> None:
-        """Remember so many sessions, of all clients and of one, and so many agents and lines of all of them."""
+        """Set the limits: sessions of all clients and of one, and agents and lines of all of them."""
         self._most, self._most_of_client, self._most_parts = most, most_of_client, parts
         self._clients: dict[str, _OfClient] = {}
         self._count = 0
@@ -152,7 +152,7 @@ class Sessions:
         return self._count
 
     def of(self, client: str, user: str, ident: str) -> Session:
-        """Return the session of a client and its user, which begins now where it is not known."""
+        """Return the session of a client and its user; an unknown one is created."""
         own = self._clients.get(client)
         if own is None:
             own = self._clients[client] = _OfClient()
@@ -170,7 +170,7 @@ class Sessions:
         return session
 
     def weigh(self, client: str, session: Session) -> None:
-        """Take note of the agents and lines that a session of a client got; sessions are forgotten for them."""
+        """Count the new agents and lines of a client's session; old sessions are evicted to make room."""
         grown = session.grown()
         if not grown:
             return
@@ -180,7 +180,7 @@ class Sessions:
             self._drop(max(self._clients.values(), key=lambda each: each.parts))
 
     def find(self, client: str, user: str, ident: str) -> Session | None:
-        """Return a session; None where it is not known."""
+        """Return a session; None if it is not known."""
         own = self._clients.get(client)
         return None if own is None else own.sessions.get((user, _key(ident)))
 
@@ -202,7 +202,7 @@ class _OfClient:
 
 
 def _key(ident: str) -> str:
-    """Return an id, or a short stand-in for one that is too long."""
+    """Return an id, or a short replacement for one that is too long."""
     if len(ident) <= _LONGEST:
         return ident
     return blake2b(ident.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

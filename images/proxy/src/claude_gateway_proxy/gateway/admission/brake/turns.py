@@ -1,7 +1,8 @@
 """What is new in a conversation: the tool calls of its model, and what its user said, in any format.
 
-Only the newest items of a conversation are decoded, and of those only what is compared: an item costs time by its
-length, and is kept as a few digests. What has no place in a format is passed over, as the upstream rejects it.
+Only the newest items of a conversation are decoded, and only the parts that are compared: an item costs time by its
+length, and is stored as a few digests. Items that are not valid in a format are skipped, because the upstream rejects
+them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,15 +16,15 @@ from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.body.document import Body
 
 NEWEST: Final = 64
-"""Items of a conversation at most that are read at a time: more than a turn has, and a cycle's worth of an old one."""
+"""The most items of a conversation read at a time: more than a turn has, and enough of an old one to see a cycle."""
 
 _FIELDS: Final = {Format.MESSAGES: "messages", Format.CHAT: "messages", Format.RESPONSES: "input"}
 _LONGEST: Final = 1024 * 1024
-"""Bytes of an item that is read; nobody repeats a longer tool call."""
+"""The most bytes of an item that is read; repeated tool calls are shorter."""
 _START: Final = 256
-"""Bytes by which a line of conversation is known."""
+"""The number of first bytes that identify a line of conversation."""
 _REMINDER: Final = "<system-reminder>"
-"""Begins what Claude Code itself writes into a user's turn."""
+"""The beginning of text that Claude Code itself writes into a user's turn."""
 _NAME: Final = 64
 _CALLS: Final = frozenset({"tool_use", "function_call", "custom_tool_call", "local_shell_call"})
 _TEXTS: Final = frozenset({"text", "input_text"})
@@ -69,7 +70,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody, or a program in a person's place, said something."""
+    """A person, or a program in place of a person, wrote a text."""
 
     digest: bytes
 
@@ -81,18 +82,18 @@ _ITEM: Final = msgspec.json.Decoder(_Item)
 
 
 def conversation(body: Body, format_: Format) -> bytes:
-    """Return the JSON text of a request's conversation; empty where it is not a list."""
+    """Return the JSON text of a request's conversation; empty if it is not a list."""
     text = body.value(_FIELDS.get(format_, ""))
     return text if text is not None and text.startswith(b"[") else b""
 
 
 def start_of(text: bytes) -> bytes:
-    """Return how a conversation begins, which stays the same while it grows."""
+    """Return the beginning of a conversation, which stays the same while it grows."""
     return text[:_START].partition(b"}")[0]
 
 
 def split(text: bytes) -> Sequence[msgspec.Raw]:
-    """Return the items of a conversation, undecoded; none where it cannot be read."""
+    """Return the items of a conversation, undecoded; empty if it cannot be read."""
     try:
         return _SPLIT.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,7 +101,7 @@ def split(text: bytes) -> Sequence[msgspec.Raw]:
 
 
 def turns(items: Sequence[msgspec.Raw]) -> Iterator[Turn]:
-    """Yield what happened in the items, in their order; of many items, in the newest."""
+    """Yield the events in the items, in order; if there are too many items, only those of the newest."""
     for text in items[-NEWEST:]:
         if len(text) > _LONGEST:
             continue
@@ -141,7 +142,7 @@ def _called(name: str | None, given: msgspec.Raw) -> Called:
 
 
 def _canonical(text: bytes) -> bytes:
-    """The input of a call in one spelling; that of OpenAI's formats is JSON in a text."""
+    """Return the input of a call in one canonical form; in OpenAI's formats it is JSON in a string."""
     try:
         value = msgspec.json.decode(text)
         if isinstance(value, str):
@@ -152,7 +153,7 @@ def _canonical(text: bytes) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Leave out what a model says about a command: each time in other words, and it does nothing."""
+    """Remove the model's description of a command: its wording varies and has no effect."""
     if isinstance(value, dict) and "command" in value and "description" in value:
         return {name: inner for name, inner in value.items() if name != "description"}
     return value

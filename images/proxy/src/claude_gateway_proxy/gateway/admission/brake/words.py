@@ -12,7 +12,7 @@ _SHOWN: Final = 256
 
 
 class Unit(StrEnum):
-    """What a limit counts; the names are those of the object's fields, as a metric's label has them."""
+    """What a limit counts; the values are the names of the object's fields, and those of a metric's label."""
 
     DOLLARS = "dollars"
     REQUESTS = "requests"
@@ -22,16 +22,16 @@ class Unit(StrEnum):
 
     @property
     def pattern(self) -> bool:
-        """Whether it is about a line of conversation, rather than about what was used."""
+        """Whether it is about a line of conversation rather than about usage."""
         return self in (Unit.REPEATED, Unit.GROWING)
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A stop: ``used`` of a ``unit`` reached the ``limit`` of a ``scope``, ``session`` or ``agent``.
+    """A stop: ``used`` of a ``unit`` reached the ``limit`` of a ``scope`` (``session`` or ``agent``).
 
-    ``hard`` is where the hard stop will be, 0 for a hard stop. ``tool`` is the client's own name of the tool that was
-    called last, ``session`` the client's own id.
+    ``hard`` is the limit of the hard stop, 0 if this is one. ``tool`` is the client's name of the last tool called,
+    ``session`` the client's own id.
     """
 
     scope: str
@@ -87,7 +87,7 @@ class Stopped:
 
 
 def plain(text: str) -> str:
-    """Return a client's own text in the characters of ids and names, cut to a bound."""
+    """Return a client's text reduced to the characters of ids and names, truncated to a maximum length."""
     return _ODD.sub("_", text[:_SHOWN])
 
 

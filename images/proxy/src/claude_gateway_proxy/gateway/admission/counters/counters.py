@@ -1,4 +1,4 @@
-"""What every way of counting has in common."""
+"""What all kinds of counters have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """All demands were taken. ``before`` is, per demand, what counted before it: units in a bucket, slots in use, or
-    what is spent of a purse, without reservations.
+    """All demands were taken. ``before`` is, for each demand, the count before it: units in a bucket, slots in use, or
+    the spend of a purse without reservations.
     """
 
     before: tuple[int, ...]
@@ -20,8 +20,8 @@ class Taken:
 class Refused:
     """Nothing was taken, because there is no room for the demand with this index.
 
-    Of several it is the one for which the wait is longest. ``retry_after`` is in seconds: when there is room if nobody
-    else takes it first; 0 where nobody knows, because a slot is awaited.
+    If several have no room, it is the one with the longest wait. ``retry_after`` is in seconds: when there is room if
+    no other request takes it first; 0 if that is unknown, because a slot is awaited.
     """
 
     index: int
@@ -33,19 +33,19 @@ class UnavailableError(Exception):
 
 
 class Counters(Protocol):
-    """Counts what is taken. A ``holder`` is the id of one request, unique among all processes that count together."""
+    """Counts what requests take. A ``holder`` is the id of a request, unique among processes that count together."""
 
     async def take(self, demands: Sequence[Demand], *, holder: str) -> Taken | Refused:
-        """Take all demands or nothing, atomically; if it is cancelled, nothing. Raises UnavailableError."""
+        """Take all demands or none, atomically; none if it is cancelled. Raises UnavailableError."""
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], *, holder: str) -> None:
         """Replace what was taken by what was used, in the demands' own units; frees slots. Works once per holder."""
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, int]:
-        """Return what is spent of purses, without reservations; 0 of unknown ones. Raises UnavailableError."""
+        """Return the spend of purses, without reservations; 0 for unknown ones. Raises UnavailableError."""
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Raise what purses count to at least what was spent, after it was lost. Raises UnavailableError."""
+        """Raise the counts of purses to at least these amounts, after counts were lost. Raises UnavailableError."""
 
     async def close(self) -> None:
-        """Finish what is under way, and close connections."""
+        """Finish pending work, and close connections."""

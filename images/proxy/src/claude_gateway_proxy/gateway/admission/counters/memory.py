@@ -1,4 +1,4 @@
-"""Counters in the memory of this process: exact for one, a share of each limit where there are several."""
+"""Counters in the memory of this process: exact for one process, a share of each limit if there are several."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ KEPT_SECONDS: Final = 3600
 """How long a purse is kept after its window, for requests that end later."""
 
 _SWEPT: Final = 256
-"""Keys that are kept without looking which of them are still needed."""
+"""The number of keys kept before a check which of them are still needed."""
 
 
 @dataclass(slots=True)
 class _Level:
-    """What is in a bucket: ticks at a time in milliseconds."""
+    """The content of a bucket: ticks, and the time in milliseconds at which it was measured."""
 
     ticks: int = 0
     at: int = 0
@@ -47,7 +47,7 @@ class _State:
 
 
 class MemoryCounters:
-    """Counts for one process. ``clock`` returns seconds that never go back, ``unix`` Unix time."""
+    """Counts for one process. ``clock`` returns monotonic seconds, ``unix`` Unix time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, unix: Callable[[], float] = time.time) -> None:
         self._clock, self._unix = clock, unix
@@ -56,7 +56,7 @@ class MemoryCounters:
         self._sweep_above = _SWEPT
 
     async def take(self, demands: Sequence[Demand], *, holder: str) -> Taken | Refused:
-        """Take all demands or nothing, without ever waiting."""
+        """Take all demands or none, without waiting."""
         now = int(self._clock() * 1000)
         before: list[int] = []
         refused: Refused | None = None
@@ -88,7 +88,7 @@ class MemoryCounters:
         return {key: accounts[key].spent if key in accounts else 0 for key in keys}
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Raise what purses count to at least what was spent of them."""
+        """Raise the counts of purses to at least these amounts."""
         for purse, least in zip(purses, spent, strict=True):
             account = self._state.accounts.setdefault(purse.key, _Account(purse.ends_at))
             account.spent = max(account.spent, least)
@@ -107,7 +107,7 @@ class MemoryCounters:
         """Do nothing: there is no connection."""
 
     def _room(self, demand: Demand, now: int) -> tuple[int, float | None]:
-        """Return what counts already, and the seconds until there is room; None if there is."""
+        """Return the current count, and the seconds until there is room; None if there is room now."""
         state = self._state
         if isinstance(demand, Bucket):
             level = state.levels.get(demand.key)
@@ -159,7 +159,7 @@ class MemoryCounters:
             account.spent += used
 
     def _sweep(self, now: int) -> None:
-        """Forget empty buckets and old purses, once in as many new keys as there were needed ones."""
+        """Remove empty buckets and old purses, each time the number of keys has doubled."""
         state = self._state
         if len(state.levels) + len(state.accounts) <= self._sweep_above:
             return

@@ -1,4 +1,4 @@
-"""The connections to Valkey: bounded in number and in time, encrypted where asked for."""
+"""The connections to Valkey: bounded in number and in time, encrypted if configured."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ class Server:
     """A Valkey, or a Redis from version 6 on: ``address`` is ``host:port``.
 
     ``password_file`` is read for each connection, so that a new password needs no restart. ``ca_file`` has the
-    certificates that the server's must be signed by; without it, those that the system trusts.
+    authorities of the server's certificate; by default, those that the system trusts.
     """
 
     address: str

@@ -1,4 +1,4 @@
-"""Calls that wait for each other go to Valkey together: a burst of requests needs one connection, not one each."""
+"""Sends concurrent calls to Valkey together: a burst of requests needs one connection, not one each."""
 
 import asyncio
 from collections import deque
@@ -8,10 +8,10 @@ from typing import Any, Final
 from claude_gateway_proxy.gateway.admission.counters.scripts import Call
 
 AT_ONCE: Final = 128
-"""Calls that are sent together."""
+"""The most calls that are sent together."""
 
 Send = Callable[[Sequence[Call]], Awaitable[Sequence[Any]]]
-"""Sends calls in one round trip, and returns an answer or an exception for each; what it raises holds for all."""
+"""Sends calls in one round trip, and returns an answer or an exception for each; what it raises is for all."""
 
 
 class Together:
@@ -47,5 +47,5 @@ class Together:
     async def _answers(self, batch: Sequence[tuple[Call, object]]) -> Sequence[Any]:
         try:
             return await self._send([call for call, _ in batch])
-        except Exception as error:  # each call raises it, whatever it is: nobody waits for an answer that never comes
+        except Exception as error:  # every call raises it, so that none waits forever
             return [error] * len(batch)

@@ -26,14 +26,14 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 from claude_gateway_runtime.logs import emit
 
 FLUSH_SECONDS: Final = 1.0
-"""How often sums are sent: a pod that is killed forgets what is younger."""
+"""How often sums are sent: a pod that is killed loses the sums since then."""
 
 _DAY: Final = 24 * HOUR
 _LIVES: Final = {"hour": _DAY, "day": KEPT + 2 * _DAY}
 _AT_ONCE: Final = 100
-"""Hashes in one call."""
+"""The most hashes in one call."""
 _MOST: Final = 50_000
-"""Hashes that wait while Valkey is away; more are given up."""
+"""The most hashes that wait while Valkey cannot be reached; more are dropped."""
 _MODEL: Final = 128
 _MARK_SECONDS: Final = str(25 * HOUR)
 _COUNTS: Final = tuple(field.name for field in fields(Sum))
@@ -43,7 +43,7 @@ _Batch = tuple[Script, list[str], list[str]]
 
 
 class SharedUsed:
-    """The usage of one release; ``run`` must run meanwhile. ``alone`` answers while Valkey does not."""
+    """The usage of one release; ``run`` must be running. ``alone`` answers while Valkey does not."""
 
     def __init__(self, counters: ValkeyCounters, *, alone: Used, prefix: str, clock: Callable[[], float] = time.time):
         self._counters = counters
@@ -61,7 +61,7 @@ class SharedUsed:
         self._sending = asyncio.Lock()
 
     def note(self, record: Record) -> None:
-        """Note a request at its end, if it reached a target; it is sent soon."""
+        """Record a request at its end, if it reached a target; it is sent soon."""
         if not record.billed_model:
             return
         now = int(self._clock())
@@ -73,7 +73,7 @@ class SharedUsed:
                 self._add((period, f"{begin}:{caller}"), model, sum_of(record))
 
     async def find(self, client: str, user: str) -> Found:
-        """Return what a person used at all pods, or a whole client; at this pod, where Valkey does not answer."""
+        """Return what a person or a whole client used on all pods; only on this pod if Valkey does not answer."""
         now = int(self._clock())
         today, caller = now - now % _DAY, _caller(client, user)
         begins = [
@@ -90,7 +90,7 @@ class SharedUsed:
         return Found("release", max(now if since is None else since, today - KEPT), rows)
 
     async def run(self) -> None:
-        """Send what waits, until cancelled."""
+        """Send pending sums, until cancelled."""
         task = asyncio.current_task()
         # The client library may swallow a cancellation; the task then still knows that it was asked to end.
         while task is None or not task.cancelling():
@@ -103,7 +103,7 @@ class SharedUsed:
                 self._failing = False
 
     async def flush(self) -> None:
-        """Send all that waits. Raises UnavailableError; what was not sent is sent the next time."""
+        """Send all pending sums. Raises UnavailableError; what was not sent is sent the next time."""
         async with self._sending:
             while self._batch is not None or self._waiting:
                 if self._batch is None:
@@ -112,13 +112,13 @@ class SharedUsed:
                 self._batch = None
 
     async def close(self) -> None:
-        """Send what is left, for a moment at most."""
+        """Send what is left, within a short time limit."""
         with suppress(UnavailableError, TimeoutError):
             async with asyncio.timeout(2 * SECONDS):
                 await self.flush()
 
     def _failed(self, error: str) -> None:
-        """Log that nothing is sent, once while that lasts."""
+        """Log that nothing can be sent, once per outage."""
         if not self._failing:
             emit(_log, "usage_not_shared", level=logging.WARNING, error=error)
         self._failing = True
@@ -133,7 +133,7 @@ class SharedUsed:
         models.setdefault(model, Sum()).add(found)
 
     def _next(self) -> _Batch:
-        """Take the next batch of what waits; it keeps its number until it was sent."""
+        """Return the next batch of pending sums; it keeps its number until it was sent."""
         self._number += 1
         taken = list(islice(self._waiting, _AT_ONCE))
         since = int(self._clock()) if self._lost else self._since
@@ -154,7 +154,7 @@ class SharedUsed:
 
 
 def _caller(client: str, user: str) -> str:
-    """Return what stands for a caller in keys: whoever may read them learns no names from it."""
+    """Return the digest of a caller for use in keys, so that readers of the keys learn no names."""
     return blake2b(f"{client}\0{user}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -167,7 +167,7 @@ def _fields(models: Mapping[str, Sum]) -> Iterator[tuple[str, str]]:
 
 
 def _rows(begin: int, found: Mapping[bytes, bytes]) -> Iterator[Row]:
-    """Yield what one hash holds, by model."""
+    """Yield the usage in one hash, by model."""
     models: dict[str, Sum] = {}
     for name, amount in found.items():
         place, _, model = name.decode("utf-8", "surrogatepass").partition(" ")

@@ -17,20 +17,20 @@ from claude_gateway_proxy.gateway.admission.counters.together import AT_ONCE, To
 from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
 
 PROBE_SECONDS: Final = 1.0
-"""While Valkey does not answer, how often it is asked; every other request is answered without it."""
+"""How often Valkey is tried while it does not answer; other requests are answered without it."""
 
 _RENEW_SECONDS: Final = SLOT_SECONDS / 4
 _MOST: Final = 50_000
-"""Settlements that are kept while Valkey does not answer; the oldest are given up beyond that."""
+"""The most settlements kept while Valkey does not answer; beyond that, the oldest are dropped."""
 
 
 _PASSING: Final = (ConnectionLostError, OutOfMemoryError, ReadOnlyError)
-"""Errors of single calls that are worth another try."""
+"""Errors of single calls that are worth a retry."""
 
 
 class ValkeyCounters:
-    """Counts for one release; ``run`` must run meanwhile. ``changed`` is called when Valkey stops to answer, with the
-    reason, and with None when it answers again.
+    """Counts for one release; ``run`` must be running. ``changed`` is called with the reason when Valkey stops
+    answering, and with None when it answers again.
     """
 
     def __init__(self, server: Server, *, prefix: str, changed: Callable[[str | None], None]) -> None:
@@ -46,7 +46,7 @@ class ValkeyCounters:
 
     @property
     def available(self) -> bool:
-        """Whether Valkey answered when it was last asked."""
+        """Whether Valkey answered the last call."""
         return self._failed_at is None
 
     async def take(self, demands: Sequence[Demand], *, holder: str) -> Taken | Refused:
@@ -57,7 +57,7 @@ class ValkeyCounters:
         try:
             answer = await asyncio.shield(taking)
         except asyncio.CancelledError:
-            # Nobody knows whether Valkey has heard of it, so it is given back once it has.
+            # Valkey may or may not have counted it, so it is returned as soon as that is known.
             taking.add_done_callback(lambda done: self._give_back(done, demands, holder))
             raise
         except UnavailableError:
@@ -87,7 +87,7 @@ class ValkeyCounters:
         return {key: int(value or 0) for key, value in zip(keys, found, strict=True)}
 
     async def hashes(self, keys: Sequence[str], *, number: str) -> tuple[int | None, Sequence[Mapping[bytes, bytes]]]:
-        """Return a number, None where there is none, and whole hashes. Raises UnavailableError."""
+        """Return a number (None if there is none) and whole hashes. Raises UnavailableError."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.get(number)
         for key in keys:
@@ -96,11 +96,11 @@ class ValkeyCounters:
         return None if found is None else int(found), hashes
 
     async def restore(self, purses: Sequence[Purse], spent: Sequence[int]) -> None:
-        """Raise what purses count to at least what was spent of them. Raises UnavailableError."""
+        """Raise the counts of purses to at least these amounts. Raises UnavailableError."""
         await self.call(self._calls.restore(purses, spent))
 
     async def run(self) -> None:
-        """Send settlements, renew what is held, and look whether Valkey answers again, until cancelled."""
+        """Send settlements, renew slots and reservations, and check whether Valkey answers again, until cancelled."""
         task = asyncio.current_task()
         await self._probe()
         # The client library may swallow a cancellation; the task then still knows that it was asked to end.
@@ -118,7 +118,7 @@ class ValkeyCounters:
                     await self._renew()
 
     async def close(self) -> None:
-        """Send what is left, for a moment at most, and close the connections."""
+        """Send what is left, within a short time limit, and close the connections."""
         with suppress(UnavailableError, TimeoutError):
             async with asyncio.timeout(2 * SECONDS):
                 await self._flush()
@@ -132,7 +132,8 @@ class ValkeyCounters:
 
     async def _probe(self) -> None:
         with suppress(UnavailableError):
-            # It writes, as every request does: a replica that only reads, or a user who may not write, does not pass.
+            # It writes, as every request does: a read-only replica, or a user without write permission, fails the
+            # check.
             await self.call(self._calls.take((), "probe"))
 
     async def _flush(self) -> None:
@@ -156,7 +157,7 @@ class ValkeyCounters:
     async def call(self, call: Call, *, counts: bool = True) -> Any:
         """Return the answer of one script, which Valkey may not know yet. Raises UnavailableError.
 
-        Without ``counts``, its failure does not mean that Valkey is away: the user there may have no right to it.
+        Without ``counts``, its failure does not mean that Valkey is unavailable: the user may have no right to run it.
         """
         script, keys, values = call
         try:
@@ -169,7 +170,7 @@ class ValkeyCounters:
             )
 
     async def _take_all(self, calls: Sequence[Call]) -> Sequence[Any]:
-        """Return the answer of each call, or its UnavailableError. Raises UnavailableError if it is that of all."""
+        """Return the answer of each call, or its UnavailableError. Raises UnavailableError if all calls failed."""
         if len(calls) == 1:
             return [await self.call(calls[0])]
         answers: list[Any] = []
@@ -184,7 +185,7 @@ class ValkeyCounters:
         return answers
 
     async def _settle_all(self, calls: Sequence[Call]) -> None:
-        """Settle in one round trip. Raises UnavailableError if one of the calls is worth another try."""
+        """Settle in one round trip. Raises UnavailableError if one of the calls is worth a retry."""
         for call, answer in zip(calls, await self._run_all(calls), strict=True):
             if isinstance(answer, NoScriptError):
                 await self.call(call)
@@ -201,7 +202,7 @@ class ValkeyCounters:
         return found
 
     async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
-        """Return an answer of Valkey, and note whether there is one. Raises UnavailableError, NoScriptError."""
+        """Return an answer of Valkey, and record whether there is one. Raises UnavailableError, NoScriptError."""
         try:
             answer = await ask()
         except NoScriptError:

@@ -1,4 +1,4 @@
-"""Answers of the codec lane: what an upstream said, in the caller's format, behind the head of an HTTP response."""
+"""Answers of the codec lane: an upstream's answer in the caller's format, as an HTTP response."""
 
 import asyncio
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Whole:
 
 
 class Streamed:
-    """A stream that is translated while it is read. All that one read of the upstream brings is returned at once."""
+    """A stream that is translated while it is read. Each read of the upstream is returned as one piece."""
 
     __slots__ = (
         "_begun",
@@ -93,14 +93,14 @@ class Streamed:
         return value_of(self.headers, name)
 
     async def begin(self) -> None:
-        """Read until the model has said something. Raises BadAnswer, and what reading the upstream raises."""
+        """Read until the model has produced output. Raises BadAnswer, and what reading the upstream raises."""
         self._head = await self._next()
         if not self._head:
             raise Broken("the upstream ended its answer before it began")
         self._begun = True
 
     async def read(self) -> bytes:
-        """Return what follows; none at the end. Raises AnswerBroken where the upstream's answer is broken."""
+        """Return the next bytes; empty at the end. Raises AnswerBroken if the upstream's answer is broken."""
         if self._head:
             head, self._head = self._head, b""
             return head
@@ -114,7 +114,7 @@ class Streamed:
 
     @property
     def pour(self) -> Pour | None:
-        """Hands on what comes, translated; None where the answer comes compressed or in frames."""
+        """Passes on each piece, translated; None if the answer is compressed or in frames."""
         return self._hand_on if self._plain else None
 
     async def _hand_on(self, sink: Sink) -> None:
@@ -151,7 +151,7 @@ class Streamed:
     def _translated(self, piece: bytes) -> bytes:
         """Translate a piece of the answer; an empty one is its end.
 
-        What comes before an error is sent before it, unless the whole answer can still be another target's.
+        Events before an error are sent first, unless another target can still answer the request.
         """
         self._left -= len(piece)
         if self._left < 0:
@@ -175,7 +175,7 @@ class Streamed:
         self._failure = documents.failure
         if translator.ended or (self._failure is None and (documents.done or not piece)):
             self._failure = None
-            # Raises BadAnswer where the answer has no end: then what was translated is sent, and the stream breaks.
+            # Raises BadAnswer if the answer has no end: then the translated part is sent, and the stream breaks.
             parts.append(translator.end())
             self._ended = True
 

@@ -13,12 +13,12 @@ from claude_gateway_runtime.failure import Failure, row
 
 _READ_MOST: Final = 64 * 1024
 _MESSAGE_MOST: Final = 4_000
-"""Characters of an upstream's words that are searched for keys, and that are passed on."""
+"""The most characters of an upstream's message that are searched for keys and passed on."""
 
 
 @row(502, "upstream_broken")
 def broken(message: str) -> str:
-    """The upstream's answer is not one, or not complete."""
+    """The upstream's answer is invalid or incomplete."""
     return message
 
 
@@ -29,7 +29,7 @@ def cannot_count(provider: str) -> str:
 
 
 def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
-    """Return what the caller learns of a bad answer, without the keys that the upstream may quote."""
+    """Return the failure of a bad answer for the caller, without keys that the upstream may quote."""
     message = mask.text(str(error)[:_READ_MOST])[:_MESSAGE_MOST]
     if not isinstance(error, Reported):
         return broken(message)
@@ -40,7 +40,7 @@ def failure_of(error: BadAnswer, *, call: Call, mask: Mask) -> Failure:
 
 
 def too_long(words: str, call: Call) -> Failure | None:
-    """Return the failure of a prompt that does not fit, as the caller's format has it; None for other words."""
+    """Return the failure of a prompt that is too long, in the caller's format; None for other messages."""
     words = words[:_MESSAGE_MOST]
     if limits.too_long(words) is None:
         return None

@@ -21,9 +21,9 @@ def decoded(body: bytes) -> Json:
 
 
 def messages_fields(body: bytes, *, counted: bool) -> Json:
-    """Read a request in Claude Code's dialect as plain Messages; one that is ``counted`` needs no output limit.
+    """Read a request in Claude Code's dialect as plain Messages; a ``counted`` one needs no output limit.
 
-    Raises Failure (400) for a value that no upstream could read.
+    Raises Failure (400) for a value that is invalid for every upstream.
     """
     document = decoded(body)
     _check_lists(document)

@@ -40,13 +40,13 @@ PAIRS: Final = {
     Format.CHAT: openai.CHAT_PAIR,
     Format.RESPONSES: openai.RESPONSES_PAIR,
 }
-"""The translation for each format of callers; a target of another wire is asked in the format of its own."""
+"""The translation for each format of callers; a target of another wire gets its own format."""
 
 _AT_ONCE: Final = 512 * 1024
-"""Bytes of a body up to which it is translated on the event loop, which takes some milliseconds."""
+"""The largest body that is translated on the event loop, which takes some milliseconds."""
 
 _PASSED_ON: Final = {name.encode(): name for name in ("user-agent", *TRACE_HEADERS)}
-"""Headers of the caller that mean the same to an upstream of another format."""
+"""Headers of the caller with the same meaning for an upstream of another format."""
 
 
 class CodecLane:
@@ -61,7 +61,7 @@ class CodecLane:
         self._repairing = Repairing()
 
     def open(self, call: Call, target: Target, *, upstreams: Upstreams) -> Sending:
-        """Prepare the request; awaiting its response translates it, and raises Failure (400) where that cannot be."""
+        """Prepare the request; awaiting its response translates it, and raises Failure (400) if that is impossible."""
         to = self._dispatch.endpoint(call, target, _pair(call).upstream(target))
         mask = Mask() if to.identified else to.mask
         response = self._answer(call, target, to=to, mask=mask, upstreams=upstreams)
@@ -78,7 +78,7 @@ class CodecLane:
         except Failure as failure:
             if failure.status < 500:
                 raise
-            # What this target cannot do, another one may.
+            # Another target may support what this one does not.
             return written(failure, call)
 
         async def send(fields: Json) -> HttpAnswer:
@@ -145,7 +145,7 @@ def _request(prepared: Prepared, fields: Json, *, call: Call, target: Target, to
 
 
 async def _read(response: HttpAnswer, translator: Translator, *, call: Call, to: Endpoint, mask: Mask) -> Response:
-    """Read an answer until the model has said something, or to its end. Raises BadAnswer where it cannot be used."""
+    """Read an answer until the model has produced output, or to its end. Raises BadAnswer if it cannot be used."""
     read, headers = reader_of(response, to.wire), _headers(response)
     if not call.body.stream:
         return Whole(translator.whole(await documents_of(read)), headers=headers)

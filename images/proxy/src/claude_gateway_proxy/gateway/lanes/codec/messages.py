@@ -1,4 +1,4 @@
-"""Messages for upstreams of the OpenAI wire: sent as Chat Completions or as Responses, and the answers back."""
+"""Translates Messages for upstreams of the OpenAI wire to Chat Completions or Responses, and the answers back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ _COUNTED: Final[tuple[str, ...]] = (
     "reasoning",
     "text",
 )
-"""The fields of a response that its count of input tokens depends on."""
+"""The fields of a Responses request that its count of input tokens depends on."""
 
 
 def _prepared(fields: Json, target: Target, names: ModelNames, size: int) -> Prepared:
@@ -72,7 +72,7 @@ def _chat(fields: Json, names: Names, *, target: Target, size: int) -> Json:
 
 
 class _Messages(ABC):
-    """What all answers of Messages have in common: nothing is written before the model has said something."""
+    """The common part of all Messages answers: nothing is written before the model has produced output."""
 
     def __init__(self, options: RequestOptions) -> None:
         self._writer = Writer(options)

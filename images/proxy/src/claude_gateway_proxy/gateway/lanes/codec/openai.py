@@ -1,4 +1,4 @@
-"""OpenAI's formats for Claude: Chat Completions and Responses, sent as Messages on every Claude wire, and back."""
+"""Translates OpenAI's formats for Claude: Chat Completions and Responses to Messages on every Claude wire, and back."""
 
 import time
 from collections.abc import Iterable
@@ -100,7 +100,7 @@ def _words(error: Exception) -> str:
 
 
 def _framed(body: Json, target: Target) -> Json:
-    """The body as the target's wire has it: the paths of clouds name the model, and at Bedrock also the stream."""
+    """Return the body for the target's wire: clouds have the model in the path, and Bedrock also the stream."""
     if target.wire is Wire.ANTHROPIC:
         return body
     version = msgspec.json.decode(VERSIONS[target.wire]) if target.wire in VERSIONS else None

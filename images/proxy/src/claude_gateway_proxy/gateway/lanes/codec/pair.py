@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class ModelNames(NamedTuple):
-    """The names of one model: ``sent`` to the target, ``answered`` to the caller; None for the upstream's own."""
+    """The names of one model: ``sent`` to the target, ``answered`` to the caller; None for the upstream's name."""
 
     sent: str
     answered: str | None

@@ -1,4 +1,4 @@
-"""The body of an upstream's answer, plain and bounded, in whatever way it was compressed or framed."""
+"""Reads the body of an upstream's answer: decompressed, without frames, and bounded."""
 
 import zlib
 from collections.abc import Awaitable, Callable
@@ -12,16 +12,16 @@ from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.documents import Document, Documents
 
 Read = Callable[[], Awaitable[bytes]]
-"""Returns the next bytes of an answer, and none at its end. Raises Broken, OSError."""
+"""Returns the next bytes of an answer, empty at its end. Raises Broken, OSError."""
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 _CODINGS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 
 
 def reader_of(response: HttpAnswer, wire: Wire | None) -> Read:
-    """Return what reads an answer, the frames of a cloud as server-sent events.
+    """Return the function that reads an answer, with the frames of a cloud as server-sent events.
 
-    Raises Broken where it is compressed in a way that nobody asked for.
+    Raises Broken if it has a compression that was not requested.
     """
     read: Read = response.read
     encoding = response.header(b"content-encoding").strip().lower()
@@ -50,7 +50,7 @@ async def documents_of(read: Read) -> list[Document]:
 
 
 class _Inflating:
-    """Decompresses an answer piece by piece; no piece becomes more than a whole answer may be."""
+    """Decompresses an answer piece by piece; no piece may become larger than the limit of a whole answer."""
 
     def __init__(self, read: Read, window: int) -> None:
         self._upstream = read

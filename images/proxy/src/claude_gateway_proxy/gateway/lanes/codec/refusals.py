@@ -1,4 +1,4 @@
-"""Requests that an upstream refuses: sent once more in a form that it takes, or its refusal in words that help."""
+"""Requests that an upstream refuses: sent again in a form that it accepts, or answered with a clear message."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -45,14 +45,14 @@ class Refused:
 
 
 class Repairing:
-    """Sends requests as the models behind the targets are known to take them, and learns from their refusals."""
+    """Sends requests in the form that the models behind the targets accept, and learns from their refusals."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without any knowledge."""
         self._repairs = Repairs(clock=time.monotonic)
 
     async def send(self, fields: Json, *, call: Call, target: Target, model: str, send: Send) -> HttpAnswer | Refused:
-        """Send a request, and again with what was refused about it left out; return the last answer.
+        """Send a request, and again without the parts that were refused; return the last answer.
 
         Raises what ``send`` raises, and OSError where a refusal cannot be read.
         """
@@ -78,7 +78,7 @@ class Repairing:
 
 
 async def _read(response: HttpAnswer) -> Refused:
-    """Read a refusal; of a larger one than an error can be, the beginning."""
+    """Read a refusal; only the beginning of one that is larger than an error can be."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -87,7 +87,7 @@ async def _read(response: HttpAnswer) -> Refused:
             parts.append(piece)
             size += len(piece)
     except Broken:
-        # It is compressed in a way that nobody asked for: its status remains.
+        # It has a compression that was not requested, so only its status remains.
         parts.clear()
     finally:
         response.close()

@@ -10,23 +10,23 @@ from claude_gateway_runtime.failure import Failure
 class Translator(Protocol):
     """Translates one answer into the caller's format. Every method may raise BadAnswer.
 
-    The documents are those of the upstream's stream, or the one that a whole answer is, whatever was asked for.
-    ``ended`` once the upstream said that its answer is complete, so that no document after it matters.
+    The documents are those of the upstream's stream, or the single one of a whole answer, whatever was requested.
+    ``ended`` after the upstream reported that its answer is complete, so that later documents are ignored.
     """
 
     @property
     def ended(self) -> bool: ...
 
     def document(self, document: Document) -> bytes:
-        """Take one document; return what the caller's stream gets of it: whole events, often none."""
+        """Translate one document; return its events for the caller's stream, often none."""
         ...
 
     def end(self) -> bytes:
-        """Take the end of the upstream's answer; return the end of the caller's stream. Called once."""
+        """Handle the end of the upstream's answer; return the end of the caller's stream. Called once."""
         ...
 
     def whole(self, documents: Iterable[Document]) -> bytes:
-        """Take all documents of an answer at once, in place of the other two; return the caller's one document."""
+        """Translate all documents of an answer at once, in place of the other two; return the caller's one document."""
         ...
 
     def failed(self, failure: Failure) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Embeddings in base64 from servers that do not know that parameter."""
+"""Embeddings in base64 from servers that do not support that parameter."""
 
 from collections.abc import Awaitable
 
@@ -16,7 +16,7 @@ _WANTED = msgspec.json.encode(BASE64)
 
 
 def wants_base64(body: Body) -> bool:
-    """Whether a client asks for embeddings in base64."""
+    """Whether a client requests embeddings in base64."""
     return body.value("encoding_format") == _WANTED
 
 

@@ -1,4 +1,4 @@
-"""The relay lane: sends a request on to the target's own endpoint, under the credential that the route names."""
+"""The relay lane: forwards a request to the target's own endpoint, under the credential that the route names."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -19,7 +19,7 @@ from claude_gateway_proxy.masking import Mask
 
 
 class RelayLane:
-    """Sends requests to upstreams that speak the caller's format; Claude's own APIs judge tool calls themselves."""
+    """Sends requests to upstreams of the caller's format; Claude's own APIs judge tool calls themselves."""
 
     name: Final = LaneName.RELAY
     supports_safeguards: Final = True

@@ -48,7 +48,7 @@ def request(call: Call, target: Target, to: Endpoint, *, further: Changes | None
 
 
 def headers_for(headers: Headers, *, call: Call, target: Target, to: Endpoint) -> CIMultiDict[str]:
-    """Return what a target gets of a caller's ``headers``, and its credential."""
+    """Return a caller's ``headers`` as a target gets them, with its credential."""
     return request_headers(
         headers,
         wire=to.wire,
@@ -69,10 +69,10 @@ def _url(call: Call, to: Endpoint, model: str) -> URL:
 def _body(call: Call, changes: Changes, *, to: Wire) -> bytes:
     if call.format is not Format.COUNT_TOKENS or to is not Wire.BEDROCK:
         return splice(call.body, changes)
-    # No route changes what is counted, so that a count between Bedrock and Bedrock goes on as it came, wrapped.
+    # No route changes a request that is counted, so a count from Bedrock to Bedrock is forwarded in its wrapper.
     return call.raw if call.wire is to else counted(splice(call.body, changes))
 
 
 def _query(call: Call) -> bytes:
-    """The query to send on: it has a meaning only between an Anthropic client and Anthropic."""
+    """Return the query to forward: it has a meaning only between an Anthropic client and Anthropic."""
     return call.query if call.wire is Wire.ANTHROPIC else b""

@@ -1,7 +1,7 @@
-"""Conversations that another vendor's model began: Claude refuses the thinking that it did not sign.
+"""Conversations that another vendor's model began: Claude refuses thinking that it did not sign.
 
-No one but Claude's own API can tell whose signature it is, so its refusal decides: the request is sent once more
-without the thinking of the history.
+Only Claude's own API can verify a signature, so its refusal decides: the request is sent again without the thinking of
+the history.
 """
 
 import re
@@ -25,7 +25,7 @@ _REFUSED: Final = re.compile(
 async def signed(
     response: Awaitable[Response], *, call: Call, again: Callable[[Changes], Awaitable[HttpAnswer]]
 ) -> Response:
-    """Return the answer to a request; where Claude refuses a signature in it, that to one without any."""
+    """Return the answer to a request; if Claude refuses a signature in it, the answer to one without thinking."""
     found = await response
     if found.status != 400 or b"thinking" not in call.raw or found.header(b"content-encoding"):
         return found
