@@ -69,7 +69,7 @@ class Cors:
 
 
 def _permissions(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """Return the permissions of a program; it may send any header, because the list echoes its request."""
+    """Return the permissions of a program: it may send any headers, so those that it requests are echoed."""
     found = [(b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS)]
     asked = headers.get(_ASKED, b"")
     if asked and len(asked) <= _ASKED_MOST:

@@ -1,4 +1,4 @@
-"""The gateway's process: listeners, background work, and how it goes away without cutting a stream."""
+"""The gateway's process: listeners, background work, and a shutdown that cuts no stream."""
 
 import asyncio
 import logging
@@ -51,10 +51,10 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Process:
-    """All that lives as long as the process does."""
+    """The components that live as long as the process."""
 
     def __init__(self, settings: Settings, *, journal: Journal) -> None:
-        """Put the parts together; nothing runs yet. Raises OSError if an address or a file cannot be used."""
+        """Wire the components; nothing runs yet. Raises OSError if an address or a file cannot be used."""
         self._settings = settings
         self._urgent = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -112,7 +112,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
-        # With the configuration there, the first request finds it.
+        # Load the configuration before the first request arrives.
         await self._live.check()
         await self._internal.start()
         for listener in self._public:
@@ -146,7 +146,7 @@ class Process:
             await self._sign_in.close()
 
     def _discovery(self, worker: Worker) -> Discovery:
-        """Return what answers questions about the gateway itself."""
+        """Return the handler of requests about the gateway itself."""
         return Discovery(
             issuers=self._issuers,
             worker_started=worker.started,
@@ -158,7 +158,7 @@ class Process:
         )
 
     def _watch(self) -> None:
-        """Let the metrics ask the parts for their states at each scrape."""
+        """Have the metrics read the states of the components at each scrape."""
         states, counting = self._metrics.states, self._counting
         states.watch_queue(lambda: counting.admission.waiting)
         states.watch_targets(self._exchange.ledger.ejected)
@@ -184,7 +184,7 @@ class Process:
         return [plain, Listener(app, bound, limits=limits, context=self._certificate.context)]
 
     def _distrusted(self) -> None:
-        """End connections whose clients were identified by authorities that may be trusted no more."""
+        """End connections whose clients were identified by authorities that may no longer be trusted."""
         for listener in self._public:
             if listener.tls:
                 listener.retire()
@@ -210,8 +210,8 @@ class Process:
             emit(_log, "answers_cut", level=logging.WARNING, in_flight=self._app.in_flight)
         await asyncio.gather(*(listener.end(at_once=at_once) for listener in self._public))
         if self._settings.linger_seconds:
-            # The tokens of an answer are counted when it ends. The pod's agent ends after this process, and asks it for
-            # every scrape.
+            # The tokens of an answer are counted when it ends. The pod's agent ends after this process, and reads from
+            # it at every scrape.
             emit(_log, "lingering", seconds=self._settings.linger_seconds)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._urgent.wait(), self._settings.linger_seconds)
@@ -230,7 +230,7 @@ class Process:
         )
 
     def _standings(self, principal: Principal) -> Sequence[Standing]:
-        """Return how a caller stands with its budgets."""
+        """Return a caller's standing with its budgets."""
         snapshot = self._live.current
         return () if snapshot is None else self._counting.budgets.standings(snapshot.payers, principal)
 

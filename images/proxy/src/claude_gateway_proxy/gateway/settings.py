@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         ),
     )
     max_body_bytes: int = Field(
-        default=32 * 1024 * 1024, ge=1024, description="The largest request body that is taken, in bytes."
+        default=32 * 1024 * 1024, ge=1024, description="The largest request body that is accepted, in bytes."
     )
     max_in_flight: int = Field(
         default=2000,
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         description="How many model requests may be in flight; one more is answered 529 with `retry-after`.",
     )
     max_in_flight_per_client: int = Field(
-        default=1500, ge=1, description="How many of them may be one client's, so that others get an answer too."
+        default=1500, ge=1, description="How many of them may belong to one client, so that others are served, too."
     )
     queue_seconds: float = Field(
         default=10.0,
@@ -109,11 +109,11 @@ class Settings(BaseSettings):
             "all pods together. Default: each process counts alone."
         ),
     )
-    valkey_tls: bool = Field(default=False, description="Whether to speak TLS with it; its certificate is verified.")
+    valkey_tls: bool = Field(default=False, description="Whether to use TLS for it; its certificate is verified.")
     valkey_ca_file: Path | None = Field(
         default=None, description="PEM file with the authorities of its certificate. Default: those of the system."
     )
-    valkey_username: str | None = Field(default=None, description="The user's name there. Default: the default user.")
+    valkey_username: str | None = Field(default=None, description="The user name for it. Default: the default user.")
     valkey_password_file: Path | None = Field(
         default=None, description="File with the password; read again for each connection. Default: no password."
     )
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=320,
         pattern=r"^[^\s{}]+$",
-        description="The name of this installation in the keys there, different from those that share it.",
+        description="The name of this installation in its keys; installations that share it need different names.",
     )
     when_valkey_unavailable: Literal["allow", "reject"] = Field(
         default="allow",
@@ -140,14 +140,14 @@ class Settings(BaseSettings):
         ),
     )
     max_buffered_bytes_per_client: int = Field(
-        default=96 * 1024 * 1024, ge=1024, description="How many of them may be one client's."
+        default=96 * 1024 * 1024, ge=1024, description="How many of them may belong to one client."
     )
     cache_bytes: int = Field(
         default=32 * 1024 * 1024,
         ge=0,
         description=(
             "How many bytes the answers may have together that are kept for routes with `cache` (0: none are kept). "
-            "Beyond it, the one that was used longest ago is forgotten."
+            "Beyond it, the least recently used one is evicted."
         ),
     )
     cache_valkey_address: str | None = Field(
@@ -158,14 +158,12 @@ class Settings(BaseSettings):
             "evict keys: not the one that counts. Default: each process keeps its own."
         ),
     )
-    cache_valkey_tls: bool = Field(
-        default=False, description="Whether to speak TLS with it; its certificate is verified."
-    )
+    cache_valkey_tls: bool = Field(default=False, description="Whether to use TLS for it; its certificate is verified.")
     cache_valkey_ca_file: Path | None = Field(
         default=None, description="PEM file with the authorities of its certificate. Default: those of the system."
     )
     cache_valkey_username: str | None = Field(
-        default=None, description="The user's name there. Default: the default user."
+        default=None, description="The user name for it. Default: the default user."
     )
     cache_valkey_password_file: Path | None = Field(
         default=None, description="File with the password; read again for each connection. Default: no password."
@@ -175,13 +173,13 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=320,
         pattern=r"^[^\s{}]+$",
-        description="The name of this installation in the keys there, different from those that share it.",
+        description="The name of this installation in its keys; installations that share it need different names.",
     )
     max_connections: int = Field(
         default=4096,
         ge=0,
         description=(
-            "How many connections each listener holds (0: no limit). For one more, the connection is closed that has "
+            "How many connections each listener accepts (0: no limit). For one more, the connection is closed that has "
             "waited longest for a request; where none waits, the new one is answered 503 with `retry-after`."
         ),
     )
@@ -189,17 +187,17 @@ class Settings(BaseSettings):
         default=3072,
         ge=0,
         description=(
-            "How many of them may come from one address, or from one network /64 of IPv6 (0: no limit), so that others "
+            "How many of them may come from one address, or from one /64 network of IPv6 (0: no limit), so that others "
             "find room; for one more, the same is done among the connections of this address."
         ),
     )
     body_seconds: float = Field(
         default=300.0,
         gt=0,
-        description="How long a client may send nothing in the middle of its request's body, in seconds.",
+        description="How long a client may pause in the middle of its request's body, in seconds.",
     )
     shutdown_seconds: float = Field(
-        default=600.0, ge=0, description="How long running answers may go on after SIGTERM, in seconds."
+        default=600.0, ge=0, description="How long running answers may continue after SIGTERM, in seconds."
     )
     linger_seconds: float = Field(
         default=0.0,
@@ -222,7 +220,7 @@ class Settings(BaseSettings):
         ge=0,
         description=(
             "The silence of a streamed answer, in seconds, after which its client gets a ping (0: none), so that "
-            "neither the client nor a proxy on the way gives it up. It does not put off `timeouts.idle` of the route."
+            "neither the client nor a proxy on the way closes it. It does not extend `timeouts.idle` of the route."
         ),
     )
     sigv4: Literal["verify", "ignore"] = Field(
@@ -313,7 +311,7 @@ class Settings(BaseSettings):
                 raise ValueError("CLAUDE_GATEWAY_CLIENT_CERT_FORMAT must say how proxies pass certificates")
         elif not trusted:
             raise ValueError(
-                "client_cert_format trusts nobody yet: set CLAUDE_GATEWAY_CLIENT_CERT_NETWORKS, "
+                "client_cert_format needs trusted proxies: set CLAUDE_GATEWAY_CLIENT_CERT_NETWORKS, "
                 "CLAUDE_GATEWAY_CLIENT_CERT_SECRET_FILE, or both"
             )
         elif self.client_cert_format == "pem" and self.client_cert_header is None:
@@ -335,7 +333,7 @@ class Settings(BaseSettings):
 
     @property
     def certificate(self) -> tuple[Path, Path] | None:
-        """Certificate and key file, if HTTPS is wanted."""
+        """Certificate and key file, if HTTPS is configured."""
         if self.tls_cert_file is None or self.tls_key_file is None:
             return None
         return self.tls_cert_file, self.tls_key_file

@@ -1,4 +1,4 @@
-"""The configuration in force: an immutable snapshot, swapped whole when the bundle folder names a new revision."""
+"""The current configuration: an immutable snapshot, replaced as a whole when the bundle folder has a new revision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ def build(bundle: Bundle) -> Snapshot:
             for entry in target.entries:
                 if entry not in secrets:
                     raise BundleError(f"entry {entry} of the secret part is needed by {target.id} and missing")
-    # Out of the snapshot's secrets: only the lookup needs the hashes.
+    # Removed from the snapshot's secrets, because only the lookup needs the hashes.
     table = None if policy.client_keys is None else secrets.pop(policy.client_keys, None)
     keys = {} if policy.client_keys is None else _keys(policy, table)
     tokens = _tokens(policy, secrets)
@@ -97,7 +97,7 @@ def _keys(policy: Policy, table: str | None) -> Mapping[str, Client | PersonalKe
 
 
 def _key(client: Client, holder: Holder) -> Client | PersonalKey:
-    # Most keys only name their client, and need no object of their own.
+    # Most keys only have a client, and need no object of their own.
     return client if holder.plain else PersonalKey(client, holder.user, holder.team, holder.expires)
 
 

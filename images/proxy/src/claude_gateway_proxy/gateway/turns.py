@@ -1,4 +1,4 @@
-"""The candidates of one request in their order, and which of their failures its client gets if none answers."""
+"""The candidates of one request in order, and the failure that its client gets if none answers."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from claude_gateway_proxy.gateway.routing.fit import Asked, roomier
 
 
 class Turns:
-    """Whose turn it is. ``failed`` is the failure for the client; ``tries`` counts the candidates that were tried.
+    """The order of attempts. ``failed`` is the failure for the client; ``tries`` counts the candidates that were tried.
 
     The client gets the last failure, with two exceptions. If a target was busy and a later one is broken, it gets the
-    busy one's, because then a retry is worthwhile. If the request was too long for a target, it gets that answer, at
-    which clients shorten their conversation, unless a target that may take the request is busy.
+    busy one's, because then a retry is worthwhile. If the request was too long for a target, it gets that answer,
+    because clients then shorten their conversation, unless a target that may take the request is busy.
     """
 
     __slots__ = ("_at", "_busy", "_candidates", "_request", "_round", "_tried", "_waited", "failed")
 
     def __init__(self, request: Asked, candidates: Sequence[Candidate]) -> None:
-        """Begin with the first of at least one candidate."""
+        """Start with the first candidate; there must be at least one."""
         self._request = request
         self._candidates = self._round = candidates
         self._at = 0
@@ -35,11 +35,11 @@ class Turns:
 
     @property
     def last(self) -> bool:
-        """Whether nobody has a turn after this one, should it fail."""
+        """Whether this is the last candidate."""
         return self._at >= len(self._round)
 
     def next(self) -> tuple[Candidate, bool] | None:
-        """Return who is next, and whether the request may wait for room there; None after the last.
+        """Return the next candidate, and whether the request may wait for room there; None after the last.
 
         It may wait at the first one if no other has any room.
         """
@@ -54,11 +54,11 @@ class Turns:
         return self._round[0], True
 
     def try_(self, candidate: Candidate) -> None:
-        """Note that the request is sent to a candidate."""
+        """Record that the request is sent to a candidate."""
         self._tried.append(candidate)
 
     def fail(self, target: Target, failed: AttemptFailed) -> None:
-        """Note a failure. If the request was too long, the turns are those of targets that take more."""
+        """Record a failure. If the request was too long, only targets with larger windows remain."""
         if failed.too_long is None:
             if self.failed is None or self._replaces(failed, self.failed):
                 self.failed = failed

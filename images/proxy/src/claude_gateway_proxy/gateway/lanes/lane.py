@@ -31,7 +31,7 @@ class Response(Protocol):
         ...
 
     def header(self, name: bytes) -> str:
-        """The value of a header, given in lower case; empty where it is absent."""
+        """Return the value of a header, whose name is in lower case; empty if it is absent."""
         ...
 
     async def read(self) -> bytes:

@@ -1,6 +1,6 @@
-"""Asks a route's judge about tool calls: one request of the gateway's own, on the judge's own route and lanes.
+"""Has a route's judge judge tool calls: one request of the gateway's own, on the judge's route and lanes.
 
-It runs as the client whose answer is judged, so that its cost is found with that client. The client needs no
+It runs as the client whose answer is judged, so that its cost counts for that client. The client needs no
 permission for the judge's model, because the owner of the route chose it.
 """
 
@@ -31,7 +31,7 @@ SECONDS: Final = 60.0
 """How long a judge may take."""
 
 ANSWER_LIMIT: Final = 256 * 1024
-"""Bytes of a judge's answer that are read."""
+"""The most bytes of a judge's answer that are read."""
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"anthropic-version", b"2023-06-01"))
 _PASSING: Final = frozenset({408, 409, 425, 429})
@@ -65,7 +65,7 @@ class _Heard:
 async def ask_judge(
     calls: Sequence[ToolCall], *, call: Call, route: Route, context: Mapping[str, Any], ask: Ask
 ) -> ToolVerdicts | Reason:
-    """Return verdicts by call number from 1, or why the judge was not heard; a call without a usable verdict has none.
+    """Return verdicts by call number from 1, or why there are none; a call without a usable verdict is left out.
 
     ``call`` is the request whose answer has these calls, ``route`` the judge's.
     """
@@ -76,7 +76,7 @@ async def ask_judge(
     model = call.route.safeguards_model or ""
     heard = _Heard()
     inner = _call(prompt.request(model, text, token=token), call=call, route=route)
-    # Half of what the answer itself may be silent for: a judge must not make it fail.
+    # Half of the silence that the answer itself may have, so that a judge cannot make it fail.
     limit = min(SECONDS, call.route.timeouts.idle / 2)
     failure = await _answered(inner, heard, ask=ask, limit=limit)
     if failure is not None:
@@ -105,7 +105,7 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         bytes_in=len(raw),
     )
     call.record.asides.append(record)
-    # Without the client's own login at an upstream: nobody asked it to be used for this.
+    # Without the client's own login at an upstream, which was not sent for this purpose.
     return msgspec.structs.replace(
         call,
         wire=Wire.ANTHROPIC,
@@ -117,7 +117,7 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
         raw=raw,
         facts=Facts(body, _HEADERS),
         frames=None,
-        # Without its rules, which are about what clients ask.
+        # Without its rules, which are about requests of clients.
         route=route.model_copy(update={"rules": ()}) if route.rules else route,
         record=record,
         origin=call,

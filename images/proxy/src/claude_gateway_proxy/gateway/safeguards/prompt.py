@@ -1,7 +1,7 @@
 """The request that is sent to a judge, and the reading of its answer.
 
-All that is judged is in one JSON document, so that no text in it can end the document. The answer must repeat a token
-that was drawn for this request alone: a verdict injected by the judged calls does not have it.
+Everything to be judged is in one JSON document, so that no text in it can end the document. The answer must repeat a
+random token of this request: a verdict injected by the judged calls does not have it.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 DOCUMENT_LIMIT: Final = 256 * 1024
-"""Bytes that a judge is shown at most."""
+"""The most bytes that a judge is shown."""
 
 _OUTPUT_LIMIT: Final = 8192
 _REASON_LIMIT: Final = 240
@@ -113,7 +113,7 @@ def _text(message: Any) -> str:
 
 
 def _entries(text: str, token: str) -> list[dict[str, Any]]:
-    """The verdicts of the object around the token, whatever prose or fence stands around it."""
+    """Return the verdicts of the object around the token, ignoring prose or a fence around it."""
     start = text.rfind("{", 0, max(0, text.rfind(token)))
     if start < 0:
         return []

@@ -1,4 +1,4 @@
-"""Which verdicts a request asks for, and what a judge is shown of the conversation.
+"""Which verdicts a request asks for, and the part of the conversation that a judge is shown.
 
 The model's own words and the results of tools are left out: injected instructions hide there.
 """
@@ -30,13 +30,13 @@ CONTEXT_KEYS: Final = (
 )
 
 CONVERSATION_LIMIT: Final = 48_000
-"""Characters of the user's messages, and again of earlier calls, that a judge is shown; the newest are kept."""
+"""The most characters of the user's messages, and of earlier calls, that a judge is shown; the newest are kept."""
 
 _MESSAGE_LIMIT: Final = 6_000
 _EARLIER_LIMIT: Final = 1_500
 _REMINDER: Final = ("<system-reminder>", "</system-reminder>")
 
-# Claude Code runs these without a verdict (measured with 2.1.330); if it ever wants one, it asks the person.
+# Claude Code runs these without a verdict (measured with 2.1.330); if it ever needs one, it asks the person.
 _UNCHECKED: Final = frozenset(
     {
         "AskUserQuestion",
@@ -64,7 +64,7 @@ class SafeguardsRequest:
 
 
 def safeguards_request(body: Body) -> SafeguardsRequest | None:
-    """Read the field ``safeguards``; None where it is absent or names nothing that could be answered."""
+    """Read the field ``safeguards``; None if it is absent or names nothing that can be answered."""
     entries = _decoded(body.value("safeguards"))
     if not isinstance(entries, list):
         return None
@@ -77,7 +77,7 @@ def safeguards_request(body: Body) -> SafeguardsRequest | None:
 
 
 def runs_unchecked(call: ToolCall, context: Mapping[str, Any]) -> bool:
-    """Whether Claude Code runs this call without a verdict, so that asking a judge would waste time and money.
+    """Whether Claude Code runs this call without a verdict, so that a judge would waste time and money.
 
     A wrong guess permits nothing: Claude Code shows a call without a needed verdict to the person.
     """
@@ -122,7 +122,7 @@ def _user_texts(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _without_reminders(text: str) -> str:
-    """A text without what Claude Code put into it. Linear: where one reminder has no end, none after it has."""
+    """Return a text without the reminders that Claude Code adds. Linear: if one has no end, no later one has."""
     start, end = _REMINDER
     kept: list[str] = []
     at = 0
@@ -146,7 +146,7 @@ def _tool_uses(messages: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _newest(texts: Iterable[str], *, limit: int) -> list[str]:
-    """The last texts that fit, oldest first, each cut to ``limit``."""
+    """Return the last texts that fit, oldest first, each cut to ``limit``."""
     kept: list[str] = []
     left = CONVERSATION_LIMIT
     for text in reversed(list(texts)):

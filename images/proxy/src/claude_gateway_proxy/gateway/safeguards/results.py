@@ -29,12 +29,12 @@ def results(kinds: Sequence[str], status: Json) -> list[Json]:
 
 
 def unsupported() -> Json:
-    """The status where the route has no judge."""
+    """Return the status if the route has no judge."""
     return {"type": "unsupported"}
 
 
 def unavailable(calls: Sequence[ToolCall], reason: Reason) -> Json:
-    """The status where the judge did not answer this time."""
+    """Return the status if the judge did not answer this time."""
     return _available({call.id: {"type": "unavailable", "reason": reason} for call in calls})
 
 

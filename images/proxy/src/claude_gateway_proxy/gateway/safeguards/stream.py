@@ -1,4 +1,4 @@
-"""A stream of Messages events whose closing ``message_delta`` waits for verdicts; everything else is not delayed."""
+"""A stream of Messages events whose closing ``message_delta`` waits for verdicts; nothing else is delayed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -10,7 +10,7 @@ from claude_gateway_proxy.gateway.safeguards.calls import Collector, ToolCall
 from claude_gateway_proxy.gateway.wire.sse import END, END_BYTES
 
 EVENT_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of one event that are held back while its end is missing."""
+"""The most bytes of one event that are buffered while its end is missing."""
 
 _CLOSING: Final = b"message_delta"
 _OF_CALLS: Final = (b"content_block_start", b"input_json_delta")
@@ -35,7 +35,7 @@ class Guarded:
         self._done = False
 
     async def read(self) -> bytes:
-        """Return the next bytes, usually whole events; none at the end."""
+        """Return the next bytes, usually whole events; empty at the end."""
         while not self._done:
             passed = self.ready()
             if passed:
@@ -52,7 +52,7 @@ class Guarded:
         return rest or await self._upstream()
 
     def ready(self) -> bytes:
-        """Return what was read and can be sent: whole events, up to the closing one; none where more must be read."""
+        """Return the bytes that can be sent: whole events, up to the closing one; empty if more must be read."""
         at = 0
         while self._closing is None and (end := END.search(self._buffer, max(at, self._searched))) is not None:
             event = bytes(self._buffer[at : end.end()])
@@ -68,10 +68,10 @@ class Guarded:
         return self._taken(at)
 
     def _taken(self, size: int, *, drop: int = 0) -> bytes:
-        """Take so many bytes from the buffer and return them; ``drop`` more are removed."""
+        """Remove this many bytes from the buffer and return them; ``drop`` more bytes are discarded."""
         taken = bytes(self._buffer[:size])
         del self._buffer[: size + drop]
-        # An event's end may begin with the last bytes; before them there is none.
+        # An event's end may begin in the last bytes; the bytes before them have none.
         self._searched = 0 if drop else max(0, len(self._buffer) - END_BYTES)
         return taken
 
@@ -82,7 +82,7 @@ class Guarded:
 
 
 def _data(event: bytes) -> dict[str, Any]:
-    """The JSON object of an event; empty where it has none."""
+    """Return the JSON object of an event; empty if it has none."""
     lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
     try:
         found = msgspec.json.decode(b"\n".join(lines))

@@ -1,4 +1,4 @@
-"""Notices prompt caches that broke: a conversation went on, and what it had in the cache was paid for again."""
+"""Detects broken prompt caches: a conversation continued, and its cached tokens were paid for again."""
 
 from collections import OrderedDict
 from typing import Final, NamedTuple
@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 from claude_gateway_proxy.gateway.telemetry.record import Record
 
 _MOST: Final = 10_000
-"""Conversations that are remembered; of more, those that spoke last."""
+"""The most conversations that are remembered: the latest."""
 _LEAST: Final = 4096
-"""Cached tokens below which nothing is said: a vendor does not cache the shortest prompts."""
+"""The fewest cached tokens that count: vendors do not cache the shortest prompts."""
 _SECONDS: Final = 300.0
-"""How long a vendor keeps a cache at least (platform.claude.com, prompt caching)."""
+"""The shortest time for which a vendor keeps a cache (platform.claude.com, prompt caching)."""
 
 
 class _Cached(NamedTuple):
@@ -25,7 +25,7 @@ class PromptCaches:
         self._last: OrderedDict[tuple[str, str, str, str], _Cached] = OrderedDict()
 
     def broke(self, record: Record, *, now: float) -> bool:
-        """Note a request at its end, and return whether less than half of its conversation's cache was read.
+        """Record a request at its end, and return whether less than half of its conversation's cache was read.
 
         ``now`` is on the record's clock. A conversation that became shorter, as by compaction, did not break.
         """

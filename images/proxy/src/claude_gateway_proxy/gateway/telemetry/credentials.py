@@ -1,4 +1,4 @@
-"""What upstreams said to the gateway's own credentials: one memory per process, which the agent's report carries."""
+"""How upstreams answered to the gateway's own credentials: one memory per process, part of the agent's report."""
 
 import re
 from collections import OrderedDict
@@ -12,10 +12,10 @@ from claude_gateway.contract.report import CredentialReport
 from claude_gateway.names import HEADER_LOGIN_STATE, LOGIN_REJECTED
 
 _MOST: Final = 256
-"""Credentials that are remembered; the one that was heard of longest ago is forgotten first."""
+"""The most credentials that are remembered; the least recently updated one is evicted first."""
 
 _SAME_SECONDS: Final = 60.0
-"""A success that follows a success replaces it only after this time, so that requests cost next to nothing."""
+"""A success replaces an earlier success only after this time, so that requests cost almost nothing."""
 
 _LONGEST: Final = 160
 _LONGEST_MESSAGE: Final = 1024
@@ -25,7 +25,7 @@ _AMAZON: Final = re.compile(
     r"UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature"
     r"|MissingAuthenticationToken|InvalidToken|AuthFailure|NotSignedUp|OptInRequired"
 )
-"""AWS's errors about who signs. AccessDenied is not among them, because it may be about one model."""
+"""AWS's errors about the signer. AccessDenied is not among them, because it may be about one model."""
 
 _WORDS: Final = frozenset(
     (
@@ -49,9 +49,9 @@ _FIELDS: Final = ("type", "code", "status", "reason", "__type")
 def rejects(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
     """Return whether an upstream's error is about the gateway's credential, and not about the request.
 
-    401 always is. 403 is only where the upstream says so in a field of its own: providers answer 403 to content that
-    they do not like, to models and regions that are not allowed, and quote the prompt with it. The words of a message
-    count at Anthropic alone, whose permission errors quote nobody.
+    A 401 always is. A 403 is only if the upstream says so in a separate field: providers also answer 403 to rejected
+    content and to models and regions that are not allowed, and quote the prompt. The text of a message counts only at
+    Anthropic, whose permission errors quote nothing.
     """
     found = {name.lower(): value.decode("latin-1") for name, value in headers}
     if found.get(HEADER_LOGIN_STATE.encode()) == LOGIN_REJECTED or status == 401:
@@ -72,7 +72,7 @@ def rejects(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) ->
 
 
 def _error(body: bytes) -> Mapping[str, Any]:
-    """The object that describes an error, wherever a vendor puts it."""
+    """Return the object that describes an error, wherever a vendor puts it."""
     if len(body) > _READ_LIMIT:
         return {}
     try:
@@ -88,7 +88,7 @@ def _error(body: bytes) -> Mapping[str, Any]:
 
 
 def _reasons(details: object) -> Sequence[object]:
-    """Google's reasons, one per detail."""
+    """Yield Google's reasons, one per detail."""
     listed = details if isinstance(details, list) else []
     return [each.get("reason") for each in listed[:16] if isinstance(each, dict)]
 
@@ -101,13 +101,13 @@ class Credentials:
         self._last: OrderedDict[str, CredentialReport] = OrderedDict()
 
     def accepted(self, credential: str, *, asked: str) -> None:
-        """Note that an upstream answered a request under a credential."""
+        """Record that an upstream answered a request under a credential."""
         now, last = self._clock(), self._last.get(credential)
         if last is None or last.outcome is not Outcome.OK or now - last.at > _SAME_SECONDS:
             self._keep(CredentialReport(credential=credential, outcome=Outcome.OK, asked=asked, answer="200", at=now))
 
     def failed(self, credential: str, outcome: Outcome, *, asked: str, answer: str) -> None:
-        """Note that a credential was rejected, or could not be had. ``answer`` holds no secret."""
+        """Record that a credential was rejected or not available. ``answer`` contains no secret."""
         said = answer[:_LONGEST]
         now = self._clock()
         self._keep(CredentialReport(credential=credential, outcome=outcome, asked=asked, answer=said, at=now))

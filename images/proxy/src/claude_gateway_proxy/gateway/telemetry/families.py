@@ -23,7 +23,7 @@ PER_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7
 
 
 class Count:
-    """A number that only grows."""
+    """A counter."""
 
     __slots__ = ("value",)
 
@@ -36,7 +36,7 @@ class Count:
 
 
 class Distribution:
-    """How many values are in each bucket, and their sum. The last bucket has no bound."""
+    """A histogram: the number of values in each bucket, and their sum. The last bucket has no bound."""
 
     __slots__ = ("_bounds", "counts", "sum")
 
@@ -56,7 +56,7 @@ Child = TypeVar("Child", Count, Distribution)
 
 
 class Family(Collector, Generic[Child]):
-    """One metric with its label sets at hand: looking one up costs a dict access."""
+    """One metric with its label sets: a lookup costs one dict access."""
 
     def __init__(
         self,
@@ -88,12 +88,12 @@ class Family(Collector, Generic[Child]):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metric as it is now; also from another thread."""
-        # Copied in one step of the interpreter: the event loop goes on counting meanwhile.
+        # Copied in one step of the interpreter, because the event loop continues to count.
         yield self._show(list(self._children.items()))
 
 
 class Families:
-    """Defines metrics in one registry, and forgets the label sets of what is no longer configured."""
+    """Defines metrics in one registry, and removes the label sets of names that are no longer configured."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry: Final = registry

@@ -1,4 +1,4 @@
-"""Log lines that never hold up the event loop: written in batches by a thread of their own.
+"""Log lines that never block the event loop: a thread of their own writes them in batches.
 
 A reader of standard output that stalls would block a plain ``write``, and with it every stream of this process.
 """
@@ -15,7 +15,7 @@ from claude_gateway_runtime.clock import utc
 
 _BATCH_SECONDS: Final = 0.02
 _HELD_LIMIT: Final = 8 * 1024 * 1024
-"""Bytes that wait for a stalled reader; lines beyond are dropped and counted."""
+"""The most bytes that wait for a stalled reader; further lines are dropped and counted."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +49,7 @@ class Journal:
         """Do nothing, as a stream may: the thread writes within milliseconds."""
 
     def close(self, *, seconds: float = 2.0) -> None:
-        """Write what is held and stop; a reader that stalls is waited for no longer than ``seconds``."""
+        """Write the buffered lines and stop; wait at most ``seconds`` for a stalled reader."""
         self._closing = True
         self._wake.set()
         self._thread.join(seconds)
@@ -82,7 +82,7 @@ class Journal:
         try:
             self._write(memoryview(b"".join(lines)))
         except OSError:
-            # Nobody reads any more: the process serves on without a log.
+            # There is no reader any more: the process continues without a log.
             self._limit = 0
         with self._lock:
             self._held = sum(map(len, self._lines))
@@ -92,7 +92,7 @@ class Journal:
             try:
                 data = data[os.write(self._fd, data) :]
             except BlockingIOError:
-                # Whoever started us shares the descriptor and made it non-blocking.
+                # The parent process shares the descriptor and made it non-blocking.
                 time.sleep(_BATCH_SECONDS)
 
 

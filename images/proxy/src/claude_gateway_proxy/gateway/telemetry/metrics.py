@@ -16,10 +16,10 @@ from claude_gateway_proxy.gateway.telemetry.states import States
 
 
 class Metrics:
-    """All metrics of this process, in a registry of their own; ``states`` are those that others are asked for."""
+    """All metrics of this process, in a registry of their own; ``states`` are read from components at each scrape."""
 
     def __init__(self, *, in_flight: Callable[[], int]) -> None:
-        """Define the metrics; ``in_flight`` is asked at each scrape."""
+        """Define the metrics; ``in_flight`` is called at each scrape."""
         self.registry: Final = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._providers: dict[str, str] = {}
@@ -32,10 +32,10 @@ class Metrics:
         self._failed = counter(
             metric_names.UPSTREAM_ERRORS, "Failed tries at a target", "route", "provider", "kind", "reason"
         )
-        self._failovers = counter(metric_names.FAILOVERS, "Tries at a further target after one failed", "route")
+        self._failovers = counter(metric_names.FAILOVERS, "Retries at another target after one failed", "route")
         self._rules = counter(metric_names.RULES, "Requests that a rule of their route matched", "route", "rule")
         self._verdicts = counter(
-            metric_names.VERDICTS, "Tool calls that were to be judged", "client", "route", "verdict"
+            metric_names.VERDICTS, "Tool calls that required a verdict", "client", "route", "verdict"
         )
         self._repairs = counter(
             metric_names.REPAIRS,
@@ -44,7 +44,7 @@ class Metrics:
             *("repair", "cause"),
         )
         self._cache = counter(
-            metric_names.CACHE, "Requests whose answer may be kept, by whether it was (hit, miss)", "route", "result"
+            metric_names.CACHE, "Requests that may be answered from the cache, by result (hit, miss)", "route", "result"
         )
         self._callers = counter(
             metric_names.CALLERS,
@@ -60,9 +60,7 @@ class Metrics:
             "Requests that the client's brake stopped, by its limit and by how: soft, once, or hard, until a release",
             *("client", "limit", "stop"),
         )
-        self._waits = histogram(
-            metric_names.QUEUE_WAIT, "Seconds that requests waited for a limit, of those that waited", "route"
-        )
+        self._waits = histogram(metric_names.QUEUE_WAIT, "Seconds that queued requests waited for a limit", "route")
         self._spend = Spend(counter)
         self._comparisons = Comparisons(families)
         self._durations = Durations(families)
@@ -78,7 +76,7 @@ class Metrics:
         return self._providers.get(name, name)
 
     def finished(self, record: Record, *, now: float) -> None:
-        """Count one request at its end; ``now`` is on the record's clock."""
+        """Count one request at its end; ``now`` is in the time of the record's clock."""
         client, route = record.client, record.route
         self._requests.of(client, route, record.format.value, str(record.status)).inc()
         if record.judges is None and record.mirrors is None:
@@ -117,8 +115,8 @@ class Metrics:
         self._comparisons.count(compared)
 
     def loaded(self, snapshot: Snapshot, *, now: float) -> None:
-        """Note what is live now (``now`` in Unix time) and forget what is no longer configured."""
-        # Those of before stay known: requests that began with them may still end.
+        """Record the live revision (``now`` in Unix time), and remove labels that are no longer configured."""
+        # The previous names stay known: requests that began with them may still end.
         self._providers.update(snapshot.providers)
         self._info.clear()
         self._info.labels(snapshot.revision).set(1)
@@ -135,7 +133,7 @@ class Metrics:
         self._families.forget(known)
 
     def refused(self) -> None:
-        """Note a revision that could not be loaded."""
+        """Record a revision that could not be loaded."""
         self._errors.inc()
 
     def text(self) -> bytes:

@@ -1,8 +1,8 @@
 """Traces and metrics for an OTLP collector, where OpenTelemetry's own environment variables name one.
 
-Names of spans, attributes and metrics are those of OpenTelemetry's conventions for generative AI. Nothing of the
-conversation is in them, unless the installation asks for it. The SDK is imported only where it is wanted: it costs a
-quarter of a second and 20 MB.
+Names of spans, attributes and metrics are those of OpenTelemetry's conventions for generative AI. They contain nothing
+of the conversation unless the installation enables it. The SDK is imported only if it is needed: it costs a quarter of
+a second and 20 MB.
 """
 
 import time
@@ -36,19 +36,19 @@ _LARGE: Final = (256, 16)
 (20 MiB).
 """
 _MODEL: Final = 128
-"""Characters of a model's name: clients write it."""
+"""The most characters of a model's name, which clients choose."""
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TO_FIRST: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The buckets that the conventions recommend."""
 
 Later = Callable[[Callable[[Mapping[str, str | bool]], None]], None]
-"""Calls what it is called with once it knows more attributes, in any thread."""
+"""Calls its argument when it knows more attributes, in any thread."""
 
 _Attributes = dict[str, str | int | float | bool]
 
 
 def wanted(signal: str, environ: Mapping[str, str]) -> bool:
-    """Return whether ``traces`` or ``metrics`` are to be sent: an endpoint is set, and nothing turns them off."""
+    """Return whether ``traces`` or ``metrics`` are enabled: an endpoint is set, and they are not turned off."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     if environ.get(_EXPORTERS[signal], "otlp").strip() != "otlp":
@@ -57,7 +57,7 @@ def wanted(signal: str, environ: Mapping[str, str]) -> bool:
 
 
 def start(environ: Mapping[str, str], *, content: bool = False) -> "Otlp | None":
-    """Return what sends traces and metrics; None where neither is wanted. ``content``: spans are large.
+    """Return the exporter of traces and metrics; None if both are disabled. ``content``: spans are large.
 
     The SDK reads the endpoint, headers, sampler and intervals from the environment by itself.
     """
@@ -70,7 +70,7 @@ class Tracing:
     """Spans: one for each request, and one within it for each request that the gateway makes to answer it."""
 
     def __init__(self, provider: "TracerProvider") -> None:
-        """Hand spans to ``provider``, which samples and sends them."""
+        """Send spans through ``provider``, which samples them."""
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -81,10 +81,10 @@ class Tracing:
         self._open: dict[int, Span] = {}
 
     def begin(self, record: Record, headers: Headers) -> Headers:
-        """Begin the span of a request; return the headers with which upstreams are asked.
+        """Begin the span of a request; return the headers for upstream requests.
 
-        Where it is recorded, it is the parent of what the upstream records. Where it is not, the caller's own trace
-        headers stay as they are.
+        If it is recorded, it is the parent of the upstream's spans. Otherwise the caller's own trace headers stay
+        unchanged.
         """
         carrier = {name.decode(): value.decode("latin-1") for name, value in headers if name in _TRACE_HEADERS}
         span = self._open[id(record)] = self._start(record, self._w3c.extract(carrier))
@@ -97,7 +97,7 @@ class Tracing:
         return [*onward, *((name.encode(), value.encode("latin-1")) for name, value in ours.items())]
 
     def end(self, record: Record, content: Later | None = None) -> None:
-        """End the span of a request, one that was refused early too; ``content`` has more attributes for it."""
+        """End the span of a request, including one that was refused early; ``content`` has more attributes for it."""
         span = self._open.pop(id(record), None)
         if span is None:
             within = None if record.judges is None else self._open.get(id(record.judges))
@@ -131,7 +131,7 @@ class Metering:
     """OpenTelemetry's client metrics for generative AI. Labels are bounded: the model is the route's name."""
 
     def __init__(self, provider: "MeterProvider") -> None:
-        """Hand measurements to ``provider``, which sums them up and sends them."""
+        """Send measurements through ``provider``, which aggregates them."""
         self.provider = provider
         meter = provider.get_meter("claude_gateway")
 
@@ -170,25 +170,25 @@ class Metering:
 
 
 class Otlp:
-    """What is sent to a collector; without a part of it, that part costs nothing."""
+    """Traces and metrics for a collector; a disabled part costs nothing."""
 
     def __init__(self, tracing: Tracing | None, metering: Metering | None) -> None:
         self._tracing = tracing
         self._metering = metering
 
     def begin(self, record: Record, headers: Headers) -> Headers:
-        """Begin a request; return the headers with which upstreams are asked."""
+        """Begin a request; return the headers for upstream requests."""
         return headers if self._tracing is None else self._tracing.begin(record, headers)
 
     def finished(self, record: Record, *, provider: str, now: float, content: Later | None = None) -> None:
-        """Take one request at its end; ``now`` is on the record's clock, ``content`` shows what was said in it."""
+        """Export one request at its end; ``now`` is in the time of the record's clock, ``content`` has its content."""
         if self._tracing is not None:
             self._tracing.end(record, content)
         if self._metering is not None:
             self._metering.record(record, provider=provider, now=now)
 
     def close(self) -> None:
-        """Send what is left; blocks, at most as long as one try takes (``OTEL_EXPORTER_OTLP_TIMEOUT``)."""
+        """Send the rest; blocks for at most one attempt (``OTEL_EXPORTER_OTLP_TIMEOUT``)."""
         if self._tracing is not None:
             self._tracing.provider.shutdown()
         if self._metering is not None:
@@ -196,7 +196,7 @@ class Otlp:
 
 
 def _described(record: Record) -> _Attributes:
-    """Return the attributes of a span; an empty one is left out."""
+    """Return the attributes of a span, without empty ones."""
     found: _Attributes = {
         "gen_ai.operation.name": OPERATIONS[record.format].otel_name,
         "gen_ai.provider.name": record.provider,
@@ -226,7 +226,7 @@ def _described(record: Record) -> _Attributes:
 
 
 def _resource() -> "Resource":
-    """Return what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say, with our name where they have none."""
+    """Return the resource from OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, with our name as the default."""
     from opentelemetry.sdk.resources import Resource
 
     found = Resource.create()

@@ -1,4 +1,4 @@
-"""How a request ended, decided in one place from who failed, how, and with what status."""
+"""The outcome of a request, decided in one place from who failed, how, and with which status."""
 
 from enum import Enum
 from typing import Final
@@ -38,7 +38,7 @@ def outcome(by: By, *, status: int = 0, kind: UpstreamError | None = None) -> Ou
                 return "timeout"
             return "client_error" if kind is None else "upstream_error"
         case By.REPLY:
-            # What an upstream does not have (501) is missing for every request of this kind.
+            # An operation that an upstream does not support (501) fails for every request of this kind.
             blamed = status == _NOT_SUPPORTED or (status < 500 and status not in _OF_LOAD)
             return "client_error" if blamed else "upstream_error"
         case By.JUDGE:

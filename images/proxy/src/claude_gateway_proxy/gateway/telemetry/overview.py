@@ -1,4 +1,4 @@
-"""What the process does now: which requests run, and which targets are in use or ejected. Bounded; no content."""
+"""The current state of the process: running requests, and targets in use or ejected. Bounded, without content."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.telemetry.record import Record
 MOST_REQUESTS: Final = 500
 MOST_TARGETS: Final = 500
 _MODEL: Final = 128
-"""Characters of a model's name that are shown: clients write it."""
+"""The most characters of a model's name that are shown, which clients choose."""
 
 
 def overview(

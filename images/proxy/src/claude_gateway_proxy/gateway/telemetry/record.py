@@ -1,7 +1,7 @@
-"""What is remembered of one request: filled on its way, written once at its end as a log line and as metrics.
+"""The record of one request: filled on its way, written once at its end as a log line and as metrics.
 
-The app makes a record and fills who and what; the exchange fills where it went and how it ended. Nothing of the
-conversation and no secret is ever put in.
+The app creates a record and fills in the caller and the request; the exchange fills in the target and the outcome. It
+never contains anything of the conversation or a secret.
 """
 
 from collections import Counter
@@ -18,14 +18,14 @@ from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.unreachable import Obstacle
 
 UNKNOWN: Final = "unknown"
-"""Stands for a client, route or provider that was not found, so that labels stay bounded."""
+"""The label of a client, route or provider that was not found, so that labels stay bounded."""
 
 CLIENT_GONE: Final = 499
-"""Status of a request whose client left before the answer began (nginx's number; nobody receives it)."""
+"""Status of a request whose client disconnected before the answer began (nginx's number; nobody receives it)."""
 
 _MODEL_LOGGED: Final = 128
 _SESSION_LOGGED: Final = 64
-"""Characters of the client's own text in a log line: fewer than a request may have, because a line is read."""
+"""The most characters of the client's own text in a log line, fewer than a request may have."""
 _ERROR_LOGGED: Final = 500
 _IF_ANY: Final = ("cache_creation_1h_tokens", "reasoning_tokens", "web_searches")
 _OF_AGENT: Final = ("agent", "agent_type", "request_class")
@@ -34,23 +34,23 @@ Outcome = Literal["ok", "client_error", "upstream_error", "refused", "cancelled"
 """``client_error``: the request was at fault; ``refused``: it was not let in; ``internal_error``: a bug of ours."""
 
 SafeguardOutcome = Literal["flagged", "not_flagged", "undecided", "unavailable", "unsupported"]
-"""What became of a tool call. ``undecided``: the judge returned no usable verdict on it; ``unavailable``: the judge did
+"""The result for a tool call. ``undecided``: the judge returned no usable verdict on it; ``unavailable``: the judge did
 not answer; ``unsupported``: the route has no judge.
 """
 
 
 MirrorResult = Literal["same_tools", "other_tools", "unknown", "failed", "original_failed", "both_failed", "dropped"]
-"""How the answer of a candidate compares. ``failed``: the candidate's alone is an error or lacks its end; ``unknown``:
-an answer was too large to be read; ``dropped``: the pod had no room for the copy.
+"""How the answer of a candidate compares. ``failed``: only the candidate's is an error or incomplete; ``unknown``: an
+answer was too large to be read; ``dropped``: the pod had no room for the copy.
 """
 
 
 CacheResult = Literal["", "hit", "miss"]
-"""Whether the answer had been kept; empty where that was not asked. A hit asks no target, and costs nothing."""
+"""The result of the cache lookup; empty without a lookup. A hit sends nothing to a target and costs nothing."""
 
 
 class UpstreamError(StrEnum):
-    """Why one try at a target failed; the bounded label ``kind``."""
+    """Why one attempt at a target failed; the bounded label ``kind``."""
 
     CONNECT = "connect"
     ADDRESS = "address"
@@ -65,7 +65,7 @@ class UpstreamError(StrEnum):
 
 
 class FailedTry(NamedTuple):
-    """One failed try at a target; ``obstacle`` is set where it could not be reached or broke off."""
+    """One failed attempt at a target; ``obstacle`` is set if it could not be reached or broke off."""
 
     target: str
     provider: str
@@ -82,7 +82,7 @@ def new_request_id() -> str:
 
 
 class BrakedBy(NamedTuple):
-    """By which limit of the client's brake a session was stopped, such as ``session_dollars``, and how."""
+    """The limit of the client's brake that stopped a session, such as ``session_dollars``, and how."""
 
     limit: str
     stop: Literal["soft", "hard"]
@@ -165,7 +165,7 @@ class Record(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def all_input_tokens(self) -> int:
-        """All input tokens, those of the cache among them, as OpenTelemetry counts them."""
+        """All input tokens including those of the cache, as OpenTelemetry counts them."""
         return self.input_tokens + self.cache_read_tokens + self.cache_creation_tokens
 
     def reported_tokens(self) -> Iterator[tuple[str, int]]:
@@ -182,7 +182,7 @@ class Record(msgspec.Struct, kw_only=True, eq=False):
     def seconds_per_token(self, *, now: float) -> float | None:
         """How long each output token after the first took, of a stream that ended at ``now``; None if that is unknown.
 
-        A whole answer comes at once, so that nobody sees the time of its tokens.
+        A whole answer arrives at once, so the time of its tokens is unknown.
         """
         if self.first_byte is None or not self.stream or self.output_tokens < 2:
             return None
@@ -191,11 +191,11 @@ class Record(msgspec.Struct, kw_only=True, eq=False):
     def upstream_failed(
         self, *, target: str, provider: str, kind: UpstreamError, obstacle: Obstacle | None = None
     ) -> None:
-        """Note one failed try; a later target may still answer."""
+        """Record one failed attempt; a later target may still answer."""
         self.upstream_errors.append(FailedTry(target, provider, kind, obstacle))
 
     def fields(self, *, now: float) -> dict[str, object]:
-        """Return the fields of the request's log line at its end; client-sent text is cut to a bound."""
+        """Return the fields of the request's log line at its end; text of the client is truncated."""
         line = self._common_fields(now)
         self._add_optional_fields(line)
         return line
@@ -235,7 +235,7 @@ class Record(msgspec.Struct, kw_only=True, eq=False):
         }
 
     def _add_optional_fields(self, line: dict[str, object]) -> None:
-        """Add the fields that a line has only where they are not empty."""
+        """Add the fields that a line has only if they are not empty."""
         if self.trace_id:
             line["trace_id"] = self.trace_id
         if self.cache:

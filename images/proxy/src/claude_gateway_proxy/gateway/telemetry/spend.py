@@ -1,4 +1,4 @@
-"""The metrics of money: what requests cost, by whom and for what, and what prompt caches saved."""
+"""The metrics of cost: what requests cost, by caller and purpose, and what prompt caches saved."""
 
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
@@ -10,7 +10,7 @@ from claude_gateway_proxy.gateway.telemetry.caches import PromptCaches
 from claude_gateway_proxy.gateway.telemetry.record import Record
 
 MODELS: Final = 200
-"""Models that clients name themselves, where a target passes their names on; more are counted as one."""
+"""The most models that clients name themselves, at targets that pass names through; more are counted as one."""
 AGENT_TYPES: Final = 40
 """Claude Code names its built-in agents, and calls all others ``custom``."""
 
@@ -31,7 +31,7 @@ _Family = TypeVar("_Family", bound=Family)
 
 
 class Spend(Generic[_Family]):
-    """Counts money; made once per process."""
+    """Counts cost; created once per process."""
 
     def __init__(self, counter: Callable[..., _Family]) -> None:
         """Define the metrics with ``counter(name, text, *labels)``."""
@@ -58,7 +58,7 @@ class Spend(Generic[_Family]):
         )
         self._breaks = counter(
             metric_names.CACHE_BREAKS,
-            "Requests that went on with a conversation and read less than half of what it had in the prompt cache",
+            "Requests that continued a conversation and read less than half of its cached tokens from the prompt cache",
             *("client", "route"),
         )
         self.counters: Final = (self._cost, self._estimated, self._agents, self._saved, self._extra, self._breaks)

@@ -1,4 +1,4 @@
-"""The metrics of states, asked for at each scrape: ejections, credentials, budgets, usage events, Valkey."""
+"""The metrics of states, read at each scrape: ejections, credentials, budgets, usage events, Valkey."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.telemetry.families import Families
 
 
 class UsageState(NamedTuple):
-    """What became of the usage events so far, and the bytes of those on disk."""
+    """The results of usage events so far, and the bytes of those on disk."""
 
     delivered: int = 0
     dropped: int = 0
@@ -19,7 +19,7 @@ class UsageState(NamedTuple):
 
 
 class States:
-    """Asks at each scrape whoever was handed to one of the ``watch`` methods."""
+    """Calls the functions passed to its ``watch`` methods at each scrape."""
 
     def __init__(self, families: Families) -> None:
         """Define the metrics."""
@@ -33,7 +33,7 @@ class States:
         )
         self._budgets: Callable[[], Iterable[tuple[str, int, int]]] = tuple
         self._spent = gauge(
-            metric_names.BUDGET_SPENT, "Spent of a budget in its current period, by all pods as far as known", "budget"
+            metric_names.BUDGET_SPENT, "Spend of a budget in its current period, by all pods as far as known", "budget"
         )
         self._amount = gauge(metric_names.BUDGET_LIMIT, "The amount of a budget", "budget")
         self._credentials: Callable[[], Iterable[CredentialReport]] = tuple
@@ -53,43 +53,43 @@ class States:
         self._shown = UsageState()
         self._usage_events = families.counter(
             metric_names.USAGE_EVENTS,
-            "Usage events, by what became of them: delivered, or dropped because the spool was full",
+            "Usage events, by result: delivered, or dropped because the spool was full",
             "result",
         )
         self._usage_bytes = gauge(metric_names.USAGE_BYTES, "Bytes of the usage events that are on disk")
         self._valkey = gauge(
             metric_names.VALKEY_UP,
-            "Whether the Valkey that counts for all pods answered when it was last asked",
+            "Whether the Valkey that counts for all pods answered the last call",
             "address",
         )
         self._queued = gauge(metric_names.QUEUED, "Requests that wait for a limit")
 
     def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
-        """Ask ``budgets`` for each one's name, what is spent of it, and its amount, in nanodollars."""
+        """Read each budget's name, its spend and its amount, in nanodollars, from ``budgets``."""
         self._budgets = budgets
 
     def watch_credentials(self, credentials: Callable[[], Iterable[CredentialReport]]) -> None:
-        """Ask ``credentials`` for what is known about the gateway's credentials."""
+        """Read the state of the gateway's credentials from ``credentials``."""
         self._credentials = credentials
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
-        """Ask ``waiting`` how many requests wait for a limit."""
+        """Read the number of requests that wait for a limit from ``waiting``."""
         self._queued.set_function(waiting)
 
     def watch_targets(self, ejections: Callable[[], Iterable[EjectedTarget]]) -> None:
-        """Ask ``ejections`` for the targets that are ejected."""
+        """Read the ejected targets from ``ejections``."""
         self._ejections = ejections
 
     def watch_usage(self, usage: Callable[[], UsageState]) -> None:
-        """Ask ``usage`` for what became of the usage events."""
+        """Read the results of usage events from ``usage``."""
         self._usage = usage
 
     def watch_valkey(self, address: str, available: Callable[[], bool]) -> None:
-        """Ask ``available`` whether the Valkey at ``address`` answers."""
+        """Read from ``available`` whether the Valkey at ``address`` answers."""
         self._valkey.labels(address).set_function(available)
 
     def show(self) -> None:
-        """Ask everybody now."""
+        """Update all gauges."""
         self._show_credentials()
         self._show_ejections()
         self._show_budgets()
@@ -105,7 +105,7 @@ class States:
     def _show_ejections(self) -> None:
         """Set the gauges of ejected targets; of several models of one target, the one that is ejected longest counts.
 
-        The id is shown without the hash of its content, so that a series goes on when the target is edited.
+        The id is shown without the hash of its content, so that a series continues when the target is edited.
         """
         latest = {
             each.target.rpartition(".")[0]: each for each in sorted(self._ejections(), key=lambda each: each.until)
@@ -116,7 +116,7 @@ class States:
             self._until.labels(target, each.reason).set(each.until)
 
     def _show_budgets(self) -> None:
-        """Set the gauges of the budgets, of those alone that exist."""
+        """Set the gauges of the budgets that exist."""
         self._spent.clear()
         self._amount.clear()
         for budget, spent, limit in self._budgets():
@@ -124,7 +124,7 @@ class States:
             self._amount.labels(budget).set(limit / NANODOLLARS)
 
     def _show_credentials(self) -> None:
-        """Set the gauges of the credentials; of two under one name, the one that was heard of last counts."""
+        """Set the gauges of the credentials; of two under one name, the one that was updated last counts."""
         self._valid.clear()
         self._expiry.clear()
         for report in sorted(self._credentials(), key=lambda report: report.at):

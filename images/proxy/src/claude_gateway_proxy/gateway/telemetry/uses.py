@@ -1,4 +1,4 @@
-"""When each client was last used: one memory per process, which the agent's report carries."""
+"""When each client was last used: one memory per process, part of the agent's report."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Final
 from claude_gateway.contract.report import ClientUse
 
 _MOST: Final = 256
-"""Clients that are reported; of more, those that were used last."""
+"""The most clients that are reported: those that were used last."""
 
 
 class Uses:
@@ -18,7 +18,7 @@ class Uses:
         self._last: OrderedDict[str, float] = OrderedDict()
 
     def note(self, client: str) -> None:
-        """Note that a client sent a request."""
+        """Record that a client sent a request."""
         self._last[client] = self._clock()
         self._last.move_to_end(client)
         if len(self._last) > _MOST:

@@ -1,1 +1,1 @@
-"""Connections to upstreams, and where they may go."""
+"""Connections to upstreams, and the addresses that they may use."""

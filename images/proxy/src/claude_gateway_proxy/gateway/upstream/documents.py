@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.unreachable import Unreachable
 
 LIMIT: Final = 512 * 1024
-"""Bytes of a document; a key set has some KB."""
+"""The largest document in bytes; a key set has some KB."""
 
 
 async def fetch(url: str, egress: Egress) -> bytes:

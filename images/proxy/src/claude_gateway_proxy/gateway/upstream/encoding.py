@@ -1,4 +1,4 @@
-"""Unpacks what an upstream compressed although it was asked not to, up to a bound."""
+"""Decompresses answers that an upstream compressed against the request, up to a limit."""
 
 import zlib
 from typing import Final
@@ -10,7 +10,7 @@ _KNOWN: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 def unpacked(body: bytes, encoding: str, *, limit: int) -> bytes:
-    """Return the plain bytes; none where they are more than ``limit``, incomplete, or in an encoding we do not know."""
+    """Return the plain bytes; empty if they are more than ``limit``, incomplete, or in an unknown encoding."""
     if encoding not in _KNOWN:
         return b""
     for window in (_ANY, -zlib.MAX_WBITS):  # some servers send "deflate" without zlib's frame

@@ -1,4 +1,4 @@
-"""Connections to upstreams: where they may go, and the only way to send a request.
+"""Connections to upstreams: the check of their addresses, and the only way to send a request.
 
 There is a client per egress rule: a connection that was allowed by an older rule is never used under a newer one.
 """
@@ -30,7 +30,7 @@ _STALE_SECONDS: Final = 1.0
 """A stale connection fails within a round trip; one that breaks later was already answering the request."""
 
 _HOSTS: Final = 1024
-"""Hosts whose check is remembered; a bundle seldom has more."""
+"""The most hosts whose check is cached; a bundle rarely has more."""
 
 
 @cache
@@ -61,7 +61,7 @@ class Upstreams:
     async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes, method: str = "POST") -> HttpAnswer:
         """Send a request and wait for the head of the answer.
 
-        Raises AddressRefused, or Unreachable, OSError or ValueError where no answer came.
+        Raises AddressRefused, or Unreachable, OSError or ValueError if there is no answer.
         """
         address = address_of(url)
         origin = address.origin
@@ -79,7 +79,7 @@ class Upstreams:
         except ConnectionClosed as error:
             if not error.unused or time.monotonic() - began > _STALE_SECONDS:
                 raise
-            # A kept connection that the server closed just now, before it read this request: send it again.
+            # The server closed a pooled connection before it read this request: send it again.
             return await self._client.post(key, head, body, dial=dial, fresh=True)
 
     async def close(self) -> None:
@@ -87,7 +87,7 @@ class Upstreams:
         await self._client.close()
 
     def _proxy_for(self, url: URL) -> Proxy | None:
-        """Return the environment's proxy for an URL. Raises Unreachable where it is of a kind that cannot be used."""
+        """Return the environment's proxy for a URL. Raises Unreachable if its kind is not supported."""
         if is_near(url.raw_host or ""):
             return None
         if urllib.request.proxy_bypass(f"{url.raw_host}:{url.port}", self._proxies):
@@ -103,6 +103,6 @@ class Upstreams:
 
 def _host_refused(egress: Egress, host: str, proxied: bool) -> bool:
     """Whether the egress rule refuses a host that our resolver never sees: an address, or a name for a proxy."""
-    # `getaddrinfo` takes such a host for an address, in any spelling that `inet_aton` knows.
+    # `getaddrinfo` reads such a host as an address, in any form that `inet_aton` accepts.
     literal = ":" in host or host.replace(".", "").isdigit()
     return (literal or proxied) and host_refused(host, egress)

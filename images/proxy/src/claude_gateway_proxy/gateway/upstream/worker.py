@@ -21,11 +21,11 @@ WAIT_SECONDS: Final = 5.0
 
 _PAUSE_SECONDS: Final = 0.1
 _STALE_SECONDS: Final = 1.0
-"""A kept connection of a worker that died fails at once; one that breaks later was already serving the request."""
+"""A pooled connection of a dead worker fails at once; one that breaks later was already serving the request."""
 
 
 class Worker:
-    """Knows whether the worker listens, and sends requests to it once it does."""
+    """Tracks whether the worker listens, and sends requests to it once it does."""
 
     def __init__(self, path: str) -> None:
         """Connect lazily to the socket at ``path``, which need not exist yet. Needs a running event loop."""
@@ -35,14 +35,14 @@ class Worker:
         self._arrival: asyncio.Task[None] | None = None
 
     async def started(self) -> bool:
-        """Whether the worker listened once in the life of this process; asks the socket until it did."""
+        """Whether the worker has listened once in the life of this process; checks the socket until then."""
         self._seen = self._seen or await self._listens()
         return self._seen
 
     async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes) -> HttpAnswer:
-        """POST to the worker. Where the worker is starting or restarting, wait for it at most ``WAIT_SECONDS``.
+        """POST to the worker. If the worker is starting or restarting, wait for it at most ``WAIT_SECONDS``.
 
-        Raises Unreachable if it does not come, or if it dies while it works on the request.
+        Raises Unreachable if it does not start, or if it dies while it works on the request.
         """
         end = time.monotonic() + WAIT_SECONDS
         head = head_of(address_of(url), headers.items(), length=len(body))
@@ -54,7 +54,7 @@ class Worker:
             except OSError as error:
                 now = time.monotonic()
                 if not isinstance(error, NotConnected):
-                    # Once more at most: this may be the very request that the worker dies of.
+                    # Retry only once: this request may be the one that kills the worker.
                     if lost or now - began > _STALE_SECONDS:
                         raise Unreachable(Obstacle.WORKER, type(error).__name__) from None
                     lost = True
@@ -71,7 +71,7 @@ class Worker:
         await self._client.close()
 
     async def _wait(self, seconds: float) -> None:
-        """Wait until the worker listens; all requests share one look-out, so that a thousand of them cost no more."""
+        """Wait until the worker listens; all requests share one check, so that a thousand of them cost no more."""
         if self._arrival is None or self._arrival.done():
             self._arrival = asyncio.create_task(self._look_out())
         await asyncio.wait({self._arrival}, timeout=max(0.0, seconds))

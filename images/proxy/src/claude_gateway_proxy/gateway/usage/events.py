@@ -1,4 +1,4 @@
-"""What an event says of a request: who, where, how much and how it ended; never its content, and no secret."""
+"""The content of a usage event: caller, target, usage and outcome; never the conversation or a secret."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from claude_gateway_runtime.clock import utc
 Event = dict[str, object]
 
 _TEXT: Final = 128
-"""Characters of a client's own text in an event."""
+"""The most characters of a client's own text in an event."""
 
 
 def begun(record: Record, *, ident: str, unix: float) -> Event:
-    """Return what is known of a request when it begins; the event itself where the process ends before the request."""
+    """Return what is known of a request at its beginning; it becomes the event if the process ends first."""
     return {
         "id": ident,
         "started_at": utc(unix),
@@ -31,7 +31,7 @@ def begun(record: Record, *, ident: str, unix: float) -> Event:
 
 
 def ended(record: Record, *, ident: str, unix: float, now: float) -> Event:
-    """Return the event of a request that ended: at ``unix`` by the calendar, at ``now`` on the record's clock."""
+    """Return the event of a request that ended at ``unix`` (Unix time), which is ``now`` on the record's clock."""
     return {
         **begun(record, ident=ident, unix=unix - (now - record.started)),
         "ended_at": utc(unix),

@@ -31,13 +31,13 @@ class SinkError(Exception):
 
 
 class Sink(Protocol):
-    """Takes events, and returns once they are safe with it."""
+    """Receives events, and returns when they are stored safely."""
 
     def mark(self) -> Mapping[str, Any]:
         """Return a mark before the first event of a process."""
 
     def deliver(self, events: Events, mark: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Deliver events; ``mark`` is what the last delivery returned. Raises SinkError where they may not be there."""
+        """Deliver events; ``mark`` is what the last delivery returned. Raises SinkError if they may be missing."""
 
 
 def sink_of(url: str, headers: Path | None) -> Sink:
@@ -51,16 +51,16 @@ def sink_of(url: str, headers: Path | None) -> Sink:
 class FileSink:
     """Appends to a file, so that each event is in it once.
 
-    A mark is the file's length behind the last event that was acknowledged. What is behind it was written before the
-    process was killed, and is not written again; half a line at the end is cut off. The file is locked meanwhile, for
-    processes that share it.
+    A mark is the file's length after the last acknowledged event. Events after it were written before the process was
+    killed, and are not written again; half a line at the end is removed. The file is locked meanwhile, because
+    processes may share it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def mark(self) -> Mapping[str, Any]:
-        """Return how long the file is now, without half a line at its end."""
+        """Return the current length of the file, without half a line at its end."""
         try:
             with self._path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
@@ -68,12 +68,12 @@ class FileSink:
                 file.seek(max(0, status.st_size - _LONGEST))
                 half = len(file.read().rpartition(b"\n")[2])
         except OSError:
-            # Without a mark, the file is read as a whole, once it can be.
+            # Without a mark, the whole file is read as soon as it can be.
             return {}
         return {"inode": status.st_ino, "length": status.st_size - half}
 
     def deliver(self, events: Events, mark: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Append the events that are not there yet. Raises SinkError."""
+        """Append the events that the file does not have yet. Raises SinkError."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab+") as file:
@@ -94,7 +94,7 @@ class FileSink:
             raise SinkError(f"{self._path}: {error.strerror or error}") from None
 
     def _there(self, file: Any, mark: Mapping[str, Any]) -> set[str]:
-        """The ids behind the mark; a line without its end is cut off. A file that was rotated is read as a whole."""
+        """Return the ids after the mark; an incomplete line is removed. A rotated file is read as a whole."""
         status = os.fstat(file.fileno())
         known = mark.get("inode") == status.st_ino and mark.get("length", 0) <= status.st_size
         at = int(mark["length"]) if known else 0
@@ -114,7 +114,7 @@ class FileSink:
 class HttpSink:
     """Posts events, as JSON lines or as OTLP logs; a status of 2xx acknowledges all of them.
 
-    Each event has a unique ``id``: one that comes again, because an acknowledgement was lost, has the same.
+    Each event has a unique ``id``, also when it is sent again because an acknowledgement was lost.
     """
 
     def __init__(self, url: str, *, headers: Path | None, otlp: bool) -> None:
@@ -124,7 +124,7 @@ class HttpSink:
         self._otlp = otlp
 
     def mark(self) -> Mapping[str, Any]:
-        """Return nothing: a server knows the events that it has by their ids."""
+        """Return an empty mark: a server identifies the events that it has by their ids."""
         return {}
 
     def deliver(self, events: Events, mark: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -146,7 +146,7 @@ class HttpSink:
         if not 200 <= response.status < 300:
             raise SinkError(f"{self._url.hostname} answered {response.status}")
         if self._otlp and (count := rejected(answer)):
-            # Its protocol forbids to send them again.
+            # Its protocol forbids sending them again.
             emit(_log, "usage_rejected", level=logging.ERROR, count=count, sink=self._url.hostname)
         return mark
 
@@ -189,7 +189,7 @@ _SHOWN: Final = ("client", "user", "team", "route", "model", "session", "agent",
 
 
 def rejected(answer: bytes) -> int:
-    """How many log records a collector takes for invalid; 0 where its answer says nothing of it."""
+    """Return how many log records a collector rejected as invalid; 0 if its answer does not say."""
     try:
         return int(msgspec.json.decode(answer)["partialSuccess"]["rejectedLogRecords"])
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):

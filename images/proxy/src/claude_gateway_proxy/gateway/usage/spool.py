@@ -1,12 +1,11 @@
 """Events on disk: a folder with one writer, whose lines stay until they are acknowledged.
 
-A request writes a line when it begins and one when it ends, each with one ``write`` that returns once the kernel has
-it: a process that is killed loses none. If a process ended before its request, its first line becomes the event.
+A request writes a line at its beginning and one at its end, each with one ``write`` that returns when the kernel has
+it: a killed process loses none. If a process ended before its request, its first line becomes the event.
 
-Lines are in segments, ``<number>.jsonl``, of which the last one grows. ``acked.json`` says up to where they are
-delivered. A segment is removed once all its requests have ended and all its events, and those before, are delivered.
-The folder is locked while its process lives; whoever finds one without an owner delivers what is in it, and counts its
-bytes as their own.
+Lines are in segments, ``<number>.jsonl``; the last one grows. ``acked.json`` says how far they are delivered. A segment
+is removed once all its requests have ended and all its events, and those before, are delivered. The folder is locked
+while its process lives; a process that finds one without an owner delivers its events, and counts its bytes as its own.
 """
 
 import fcntl
@@ -23,22 +22,22 @@ from typing import IO, Any, Final
 import msgspec
 
 SEGMENT_BYTES: Final = 1024 * 1024
-"""Bytes from which on a new segment is begun."""
+"""The size at which a new segment is started."""
 
 ROOM: Final = 2048
-"""Bytes that a request keeps free for its event when it begins: more than nearly every event has."""
+"""Bytes that a request reserves for its event at its beginning: more than almost every event has."""
 
 _NAME_BYTES: Final = 8
 _LOCK: Final = "lock"
 _ACKED: Final = "acked.json"
 _BATCH: Final = 500
 _BATCH_BYTES: Final = 256 * 1024
-"""Servers commonly take bodies of 1 MiB; as OTLP, a batch has up to three times its bytes."""
+"""The most bytes of a batch: servers commonly accept bodies of 1 MiB, and OTLP needs up to three times the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Up to where events are delivered: a segment and the bytes of it; ``mark`` is what the sink says of the same."""
+    """How far events are delivered: a segment and its bytes; ``mark`` is the sink's mark for the same position."""
 
     segment: int = 0
     offset: int = 0
@@ -47,7 +46,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events to deliver, as JSON lines with their ids, and the place behind them."""
+    """Events to deliver, as JSON lines with their ids, and the position after them."""
 
     events: Sequence[tuple[str, bytes]]
     segment: int
@@ -75,14 +74,14 @@ class Spool:
     """
 
     def __init__(self, parent: Path, *, limit: int, mark: Mapping[str, Any]) -> None:
-        """Make the folder and lock it; ``mark`` is what the sink says before the first event. Raises OSError."""
+        """Create the folder and lock it; ``mark`` is the sink's mark before the first event. Raises OSError."""
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = parent / secrets.token_hex(_NAME_BYTES)
         self.dropped = 0
         self.bytes = 0
         self._limit = limit
         self._lock = threading.Lock()
-        # Under another name until it is locked, so that nobody takes it for one without an owner.
+        # Under another name until it is locked, so that it does not look like one without an owner.
         scratch = parent / f".{self.folder.name}"
         scratch.mkdir(mode=0o700)
         self._held = _locked(scratch)
@@ -92,7 +91,7 @@ class Spool:
         self._fd = -1
         self._size = 0
         self._open: dict[str, int] = {}
-        """By event, the segment in which its request began; ``ROOM`` is kept free for each."""
+        """By event, the segment in which its request began; ``ROOM`` is reserved for each."""
         self._next()
 
     def begin(self, ident: str, event: Mapping[str, object]) -> None:
@@ -112,7 +111,7 @@ class Spool:
             return written
 
     def count(self, size: int) -> None:
-        """Take note that so many bytes are there too; fewer than 0: that they were removed."""
+        """Add bytes to the count; a negative number removes them."""
         with self._lock:
             self.bytes += size
 
@@ -122,7 +121,7 @@ class Spool:
             return min(self._open.values(), default=self._number)
 
     def sync(self) -> None:
-        """Have the disk keep what was written, for when the machine ends and not only the process."""
+        """Sync the written lines to disk, so that they survive a crash of the machine and not only of the process."""
         with suppress(OSError):
             with self._lock:
                 fd = os.dup(self._fd)
@@ -132,12 +131,12 @@ class Spool:
                 os.close(fd)
 
     def close(self) -> None:
-        """Let go of the folder; what is left in it is delivered by the next process."""
+        """Release the folder; the next process delivers what is left in it."""
         if self._held.closed:
             return
         with self._lock:
             os.close(self._fd)
-            # Another file may get the number: what is written from now on has no room.
+            # Another file may get the descriptor's number, so nothing may be written from now on.
             self._fd = -1
         self._held.close()
 
@@ -171,12 +170,12 @@ class Reader:
     """Reads a folder's events in their order, and removes what is delivered."""
 
     def __init__(self, folder: Path) -> None:
-        """Go on behind what is acknowledged."""
+        """Start after the acknowledged position."""
         self.folder = folder
         self.place = _acked(folder)
 
     def batch(self) -> Batch:
-        """Return the next events, as many as are there and may go together; reading them again returns them again."""
+        """Return the next events, as many as fit into a batch; without an acknowledgement, they are returned again."""
         events: list[tuple[str, bytes]] = []
         size = 0
         segment, offset = self.place.segment, self.place.offset
@@ -220,9 +219,9 @@ class Reader:
         return sum(self._path(number).stat().st_size for number in self._segments())
 
     def finish(self) -> None:
-        """Write the events of requests that were interrupted, behind all others, into a folder without an owner.
+        """Write the events of interrupted requests at the end of a folder without an owner.
 
-        Doing so again changes nothing. Raises OSError.
+        It is idempotent. Raises OSError.
         """
         begun: dict[str, bytes] = {}
         numbers = self._segments()
@@ -242,7 +241,7 @@ class Reader:
         scratch.rename(last)
 
     def remove(self) -> None:
-        """Remove the folder, which is delivered: last what says so, or a half of it would be delivered again."""
+        """Remove a delivered folder, and in it ``acked.json`` last, or a part of it could be delivered again."""
         for number in self._segments():
             self._path(number).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -270,7 +269,7 @@ def orphans(parent: Path) -> Iterator[Orphan]:
 
 
 def _read(line: bytes) -> tuple[tuple[str, bytes] | None, tuple[str, bytes] | None]:
-    """Return what a line has, with its id: what begins a request, or its event; neither where it is damaged."""
+    """Return the content of a line with its id: the beginning of a request, or its event; neither if it is damaged."""
     try:
         found = _LINE.decode(line)
         begin, end = ((_ID.decode(each).id, bytes(each)) if each else None for each in (found.begin, found.end))
@@ -297,7 +296,7 @@ def _acked(folder: Path) -> Place:
 
 
 def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the whole lines of a segment from ``start`` on, each with the offset behind it.
+    """Yield the complete lines of a segment from ``start`` on, each with the offset after it.
 
     A last line without its end is being written, or was when its process ended.
     """

@@ -30,7 +30,7 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What a process that ended has left: the folder and its lock, and the bytes that it had when it was found."""
+    """The folder of a process that ended: its lock, and the bytes that it had when it was found."""
 
     reader: Reader
     held: IO[bytes]
@@ -38,10 +38,10 @@ class _Left:
 
 
 class UsageEvents:
-    """Records the requests of known clients; a sink that is away never holds up a request."""
+    """Records the requests of known clients; an unavailable sink never delays a request."""
 
     def __init__(self, folder: Path, sink: Sink, *, limit: int) -> None:
-        """Spool below ``folder``, up to ``limit`` bytes, and begin to deliver. Raises OSError."""
+        """Spool below ``folder``, up to ``limit`` bytes, and start to deliver. Raises OSError."""
         self._parent = folder
         self._sink = sink
         self._spool = Spool(folder, limit=limit, mark=sink.mark())
@@ -58,11 +58,11 @@ class UsageEvents:
         self._thread.start()
 
     def state(self) -> UsageState:
-        """Return what became of the events so far."""
+        """Return the results of the events so far."""
         return UsageState(self._delivered, self._spool.dropped, self._spool.bytes)
 
     def begin(self, record: Record) -> None:
-        """Write that a request begins, before anything of it is sent on."""
+        """Write that a request begins, before any part of it is forwarded."""
         record.event = self._ident()
         self._spool.begin(record.event, begun(record, ident=record.event, unix=time.time()))
 
@@ -76,7 +76,7 @@ class UsageEvents:
             self._wake.set()
 
     def close(self, *, seconds: float) -> None:
-        """Deliver what can be delivered within so many seconds; the rest is the next process's."""
+        """Deliver as much as possible within this many seconds; the next process delivers the rest."""
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds)
@@ -88,7 +88,7 @@ class UsageEvents:
         return f"evt_{self._prefix}{self._number:08x}"
 
     def _run(self) -> None:
-        """Deliver this process's own events, and what processes that ended have left."""
+        """Deliver this process's own events, and those that ended processes have left."""
         own = Reader(self._spool.folder)
         looked, synced = time.monotonic(), float("-inf")
         while True:
@@ -134,7 +134,7 @@ class UsageEvents:
         return True
 
     def _deliver_left(self) -> bool:
-        """Deliver events of a process that ended, and forget its folder then. Raises SinkError or OSError."""
+        """Deliver events of a process that ended; then remove its folder. Raises SinkError or OSError."""
         while self._left:
             left = self._left[0]
             left.reader.finish()
@@ -148,7 +148,7 @@ class UsageEvents:
 
     def _adopt(self) -> None:
         """Take over the folders that have no owner."""
-        # What cannot be read now is looked for again later.
+        # Folders that cannot be read now are checked again later.
         with suppress(OSError):
             for orphan in orphans(self._parent):
                 reader = Reader(orphan.folder)
@@ -158,7 +158,7 @@ class UsageEvents:
     def _failed(self, reason: str) -> None:
         self._retry = time.monotonic() + _WAITS[min(self._failures, len(_WAITS) - 1)]
         self._failures += 1
-        # At the first failure, and then more and more rarely: the metric has the rest.
+        # Logged at the first failure and then more and more rarely; the metric counts all.
         if self._failures & (self._failures - 1) == 0:
             emit(_log, "usage_not_delivered", level=logging.WARNING, error=reason, failures=self._failures)
 

@@ -1,4 +1,4 @@
-"""How requests and answers look on their way: paths, model ids, frames and betas of each wire.
+"""The form of requests and answers on each wire: paths, model ids, frames and betas.
 
-Within the gateway everything is Messages: what comes in is read as Messages, what goes out is put into frames last.
+Within the gateway, every Claude wire is Messages: requests are read as Messages, and answers are framed last.
 """

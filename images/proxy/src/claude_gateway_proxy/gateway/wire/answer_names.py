@@ -1,7 +1,7 @@
 """The model's name in an answer: found where the format has it, and replaced in the bytes.
 
-Nothing is decoded and nothing else is touched. The search follows the braces and the strings of the JSON, so that no
-text of a model and no argument of a tool is taken for the name, and it ends at the name: usually after 100 bytes.
+Nothing is decoded and nothing else is changed. The search follows the braces and the strings of the JSON, so that no
+text of a model and no argument of a tool is mistaken for the name, and it ends at the name: usually after 100 bytes.
 """
 
 import re
@@ -14,23 +14,23 @@ import msgspec
 from claude_gateway.contract.target import Format
 
 LINE_LIMIT: Final = 256 * 1024
-"""Bytes of a line that are held back at most while the name may still come in it."""
+"""The most bytes of a line that are buffered while the name may still follow in it."""
 
 _SHORT: Final = 4 * 1024
 """Bytes of a line up to which it is searched again for each piece of it."""
 
 _TAIL: Final = 4 * 1024
-"""Bytes at the end of a whole answer in which the name is looked for from behind."""
+"""The bytes at the end of a whole answer in which the name is searched backwards."""
 
 UNNAMED: Final = frozenset({Format.COUNT_TOKENS})
 """Formats whose answers name no model."""
 
 _TRIES: Final = 64
-"""Events of a stream that may come before the first with a name; then the stream has none. Comments do not count."""
+"""The most events before the first one with a name; beyond that, the stream has none. Comments do not count."""
 
 _WHOLE: Final = (b"model",)
 _STREAMED: Final = {Format.MESSAGES: (b"message", b"model"), Format.RESPONSES: (b"response", b"model")}
-"""The keys that lead to the name in an event of a stream, where they are not those of a whole answer."""
+"""The keys that lead to the name in an event of a stream, if they differ from those of a whole answer."""
 _ONCE: Final = frozenset({Format.MESSAGES})
 """Formats whose streams have the name in one event only."""
 
@@ -40,7 +40,7 @@ _BACKSLASH: Final = ord("\\")
 _DATA: Final = b"data:"
 _PING: Final = b'"ping"'
 _LINE_END: Final = re.compile(rb"[\r\n]")
-# A string that is cut off matches to its end: a search within it would take its escaped quotes for new strings.
+# A truncated string matches to its end: a search within it would mistake its escaped quotes for new strings.
 _TOKEN: Final = re.compile(
     rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"[ \t\r\n]*+(:?)|\\?\Z)|([{\[])|[}\]]',
     re.DOTALL,
@@ -50,7 +50,7 @@ _OBJECT: Final = re.compile(rb"[ \t\r\n]*+\{")
 
 
 class _Span(NamedTuple):
-    """Where a name stands in the bytes, with its quotes."""
+    """The position of a name in the bytes, with its quotes."""
 
     start: int
     end: int
@@ -61,12 +61,12 @@ _OUTERMOST: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 class _State(Enum):
     LOOKING = "no name was found yet"
-    RENAMING = "the names are not the one that the client asked for"
+    RENAMING = "the names differ from the one that the client requested"
     PASSING = "nothing is left to change"
 
 
 def renamed(body: bytes, name: str) -> bytes:
-    """Return a whole answer, or the beginning of one, in which the model is called ``name``."""
+    """Return a whole answer, or the beginning of one, with ``name`` as the model's name."""
     if _KEY not in body:
         return body
     span = _last(body) or _find(body, 0, len(body), _WHOLE)
@@ -74,12 +74,12 @@ def renamed(body: bytes, name: str) -> bytes:
 
 
 class LateName:
-    """Passes on a large answer that names the model at its end, as embeddings do, and calls it something else."""
+    """Passes on a large answer that names the model at its end, as embeddings do, with another name."""
 
     __slots__ = ("_held", "_name")
 
     def __init__(self, name: str) -> None:
-        """Call the model ``name``."""
+        """Replace the name with ``name``."""
         self._name = name
         self._held = b""
 
@@ -90,11 +90,11 @@ class LateName:
 
     @property
     def done(self) -> bool:
-        """Whether the rest can be passed on as it comes: not before the end."""
+        """Whether the rest can be passed on unchanged: not before the end."""
         return False
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes and return those that cannot be of the end."""
+        """Read the next bytes and return those that cannot belong to the end."""
         data = self._held + chunk
         at = max(0, len(data) - _TAIL)
         self._held = data[at:]
@@ -115,9 +115,9 @@ def _spliced(body: bytes, span: _Span, name: str) -> bytes:
 
 
 def _last(body: bytes) -> _Span | None:
-    """Return where the name stands in a whole answer, or the end of one, that has it behind all that is nested.
+    """Return the position of the name in a whole answer, or the end of one, that has it after all nested values.
 
-    What follows the last key is an object without its beginning: the outermost one, since nothing comes after it. The
+    The text after the last nested value is the rest of the outermost object, because nothing follows it. The
     numbers of embeddings would cost a walk ten times as much as this.
     """
     key = body.rfind(_KEY)
@@ -134,13 +134,13 @@ def _last(body: bytes) -> _Span | None:
 class Renaming:
     """Passes on a stream of server-sent events in which the model gets another name.
 
-    A line is held back while the name may still come in it, so that a name in two pieces is found as well.
+    A line is buffered while the name may still follow in it, so that a name in two pieces is found as well.
     """
 
     __slots__ = ("_held", "_inside", "_once", "_path", "_searched", "_size", "_state", "_tries", "_wanted")
 
     def __init__(self, format: Format, name: str) -> None:
-        """Call the model ``name`` wherever events of ``format`` name it."""
+        """Replace the model's name with ``name`` in events of ``format``."""
         self._path = _STREAMED.get(format, _WHOLE)
         self._once = format in _ONCE
         self._wanted = msgspec.json.encode(name)
@@ -152,11 +152,11 @@ class Renaming:
 
     @property
     def done(self) -> bool:
-        """Whether the rest of the stream can be passed on as it comes: it has the right name, or no name to come."""
+        """Whether the rest of the stream can be passed on unchanged: it has the right name, or no further name."""
         return self._state is _State.PASSING and not self._held
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes and return those that can be sent, often none."""
+        """Read the next bytes and return those that can be sent, often none."""
         size = self._size + len(chunk)
         if _SHORT < size < min(2 * self._searched, LINE_LIMIT) and _LINE_END.search(chunk) is None:
             # A long line in very small pieces is not searched for each of them.
@@ -199,7 +199,7 @@ class Renaming:
             self._size += len(piece)
 
     def _name(self, data: bytes, start: int, end: int) -> _Span | None:
-        """Return where a line, or the beginning of one, has a name; None where it has none or an empty one.
+        """Return the position of the name in a line, or the beginning of one; None if it has none or an empty one.
 
         The first event of some servers reports on the prompt alone, and its name is empty.
         """
@@ -207,7 +207,7 @@ class Renaming:
         return None if span is None or data[span.start : span.end] == _EMPTY else span
 
     def _note(self, found: bytes) -> bool:
-        """Note a name, and return whether it is to be replaced."""
+        """Record a name, and return whether it must be replaced."""
         right = found == self._wanted
         if self._once or (right and self._state is _State.LOOKING):
             self._state = _State.PASSING
@@ -216,7 +216,7 @@ class Renaming:
         return not right
 
     def _note_nameless(self, *, ping: bool) -> None:
-        """Note an event without a name: of Messages, only pings come before the one that has it."""
+        """Record an event without a name; in Messages, only pings come before the one that has it."""
         if self._state is _State.LOOKING:
             self._tries = 0 if self._once and not ping else self._tries - 1
             if self._tries == 0:
@@ -224,7 +224,7 @@ class Renaming:
 
 
 def _find(data: bytes, start: int, end: int, path: Sequence[bytes]) -> _Span | None:
-    """Return where the string at a path of keys stands, in JSON that may be cut off; None where it has none."""
+    """Return the position of the string at a path of keys, in JSON that may be truncated; None if there is none."""
     key = data.find(_KEY, start, end)
     if key < 0:
         return None
@@ -236,7 +236,7 @@ def _find(data: bytes, start: int, end: int, path: Sequence[bytes]) -> _Span | N
 
 
 def _comes_first(data: bytes, start: int, key: int, path: Sequence[bytes]) -> bool:
-    """Return whether a key is at the path for sure: nothing but the objects on the path was opened before it.
+    """Return whether a key is certainly at the path: only the objects on the path were opened before it.
 
     Nearly all servers write the name early. A brace within a text gives a wrong False, which costs a walk.
     """

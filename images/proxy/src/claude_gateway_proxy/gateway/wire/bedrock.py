@@ -1,4 +1,4 @@
-"""Answers of Bedrock as Messages: frames become server-sent events, and counts get Anthropic's name."""
+"""Converts Bedrock's answers to Messages: frames become server-sent events, and counts get Anthropic's field name."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -26,7 +26,7 @@ _STREAM: Final = CONTENT_TYPE.encode()
 _OF_FRAMES: Final = frozenset({b"content-type", b"x-amzn-bedrock-content-type", b"content-length"})
 
 _UNTOLD_LIMIT: Final = 1024 * 1024
-"""Bytes of frames without an event that are remembered with the next event at most."""
+"""The most bytes of frames without an event that are stored with the next event."""
 
 
 class Memory(Protocol):
@@ -59,9 +59,9 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 
 
 def events(read: Read, memory: Memory | None) -> Read:
-    """Read frames as server-sent events; ``memory`` learns the bytes of each.
+    """Read frames as server-sent events; the bytes of each are stored in ``memory``.
 
-    The result raises AnswerBroken where the stream does not consist of frames or ends within one.
+    The result raises AnswerBroken if the stream does not consist of frames or ends within one.
     """
     frames = Frames()
     untold = bytearray()
@@ -103,7 +103,7 @@ def stream_headers(headers: Headers) -> Headers:
 
 
 def count(document: bytes) -> bytes:
-    """Bedrock's count of tokens as Anthropic gives it; anything else stays as it is."""
+    """Return Bedrock's count of tokens in Anthropic's form; anything else unchanged."""
     try:
         return b'{"input_tokens":%d}' % _COUNT.decode(document).inputTokens
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -118,7 +118,7 @@ def _fed(frames: Frames, chunk: bytes) -> list[Frame]:
 
 
 def _event(frame: Frame) -> bytes:
-    """The event of a frame; none for a frame that says nothing to a client of Messages."""
+    """Return the event of a frame; empty for a frame without meaning for a client of Messages."""
     kind = frame.headers.get(":message-type", "event")
     if kind == "exception":
         name = frame.headers.get(":exception-type", "")

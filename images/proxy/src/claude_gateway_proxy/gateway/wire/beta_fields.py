@@ -1,4 +1,4 @@
-"""Fields of a body that only a beta knows: they go where the beta itself is left out, since the body is then refused.
+"""Fields of a body that belong to a beta: they are removed with the beta, because the body would be refused.
 
 Every other part of the body keeps its bytes.
 """
@@ -27,7 +27,7 @@ _TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "web-fetch-2025-09-10": ("web_fetch_",),
     "web-search-2025-03-05": ("web_search_",),
 }
-"""Beginnings of the types of tools."""
+"""Prefixes of the types of tools."""
 
 _CACHE_SCOPE: Final = "prompt-caching-scope-2026-01-05"
 _PER_TURN: Final = "per-turn-control-2026-07-01"
@@ -62,7 +62,7 @@ def without_fields_of(betas: Iterable[str], body: Body) -> dict[str, bytes | Non
 def _changed(
     body: Body, member: str, change: Callable[[Entry], Entry | None], *, sign: bytes
 ) -> dict[str, bytes | None]:
-    """The change of a list of objects; none where nothing in it has the ``sign`` or changes."""
+    """Return the change of a list of objects; None if nothing in it has the ``sign`` or changes."""
     value = body.value(member) or b"[]"
     if sign not in value:
         return {}

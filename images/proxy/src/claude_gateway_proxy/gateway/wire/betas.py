@@ -1,7 +1,8 @@
 """Beta features: a header at Anthropic and Vertex, a list in the body at Bedrock; some exist at one of them only.
 
-What is not named here goes on as it is: a new beta must not wait for a new release of this gateway. Sources of the
-table: what Claude Code itself sends in each mode, and the betas that LiteLLM's own table says both clouds refuse.
+Betas that are not named here are forwarded unchanged: a new beta must not wait for a new release of this gateway.
+Sources of the table: what Claude Code itself sends in each mode, and the betas that LiteLLM's own table says both
+clouds refuse.
 """
 
 import re
@@ -17,7 +18,7 @@ HEADER: Final = b"anthropic-beta"
 FIELD: Final = "anthropic_beta"
 
 LONG_CONTEXT: Final = "context-1m-2025-08-07"
-"""What Claude Code sends where its user writes ``[1m]`` behind a model's name (claude-code 2.1.197)."""
+"""The beta that Claude Code sends if its user writes ``[1m]`` after a model's name (claude-code 2.1.197)."""
 
 _LONG: Final = 1_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -63,7 +64,7 @@ def listed(headers: Iterable[tuple[bytes, bytes]], field: bytes | None) -> Seque
 def with_context(headers: Headers, field: bytes | None, *, context: int) -> Headers:
     """Return a request's headers with the beta that a context of so many tokens needs, unless it is listed already.
 
-    Claude's APIs know no model by a name with a context behind it, so that the wish goes on as this beta.
+    Claude's APIs do not accept a model name with a context, so the request for it is forwarded as this beta.
     """
     if context < _LONG or LONG_CONTEXT in listed(headers, field):
         return headers
@@ -73,7 +74,7 @@ def with_context(headers: Headers, field: bytes | None, *, context: int) -> Head
 
 
 def known_to(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
-    """Betas as ``wire`` names them, without those that it is known to refuse."""
+    """Return the betas under the names of ``wire``, without those that it is known to refuse."""
     refused, renamed = _REFUSED[wire], _RENAMED[wire]
     return tuple(dict.fromkeys(renamed.get(beta, beta) for beta in betas if beta not in refused))
 
@@ -84,7 +85,7 @@ def as_field(headers: Headers, field: bytes | None) -> bytes:
 
 
 def refused_by(wire: Wire, betas: Iterable[str]) -> Sequence[str]:
-    """Those of the betas that ``wire`` is known to refuse, and that are left out on the way to it."""
+    """Return the betas that ``wire`` is known to refuse, and that are therefore removed."""
     return tuple(beta for beta in betas if beta in _REFUSED[wire])
 
 

@@ -6,11 +6,11 @@ from claude_gateway_proxy.gateway.wire.whole_events import WholeEvents
 from claude_gateway_proxy.masking import Mask
 
 _LIMIT: Final = 64 * 1024
-"""Bytes of an event without its end that are held back at most."""
+"""The most bytes of an incomplete event that are buffered."""
 
 _ERROR: Final = b'"error"'
 _SIGNS: Final = (b'"error":{', b'"error": {', b'"error":"', b'"error": "')
-"""Members of an error. Within JSON strings quotes are escaped, so that no text of a model looks like them."""
+"""Members of an error. Quotes are escaped within JSON strings, so no text of a model looks like them."""
 
 
 def reports_error(data: bytes) -> bool:
@@ -25,7 +25,7 @@ def without_keys(body: bytes, mask: Mask) -> bytes:
 
 
 class ErrorEvents:
-    """Passes on a stream; from its first error on, an event is held back until its end and cleaned as a whole.
+    """Passes on a stream; from its first error on, each event is buffered until its end and cleaned as a whole.
 
     A key may come in two pieces. Before an error, whole keys are covered where a piece has one.
     """
@@ -79,7 +79,7 @@ class ErrorLines:
         return b"".join(shown)
 
     def rest(self) -> bytes:
-        """Return what is held back."""
+        """Return the buffered bytes."""
         held = b"".join(self._held)
         self._held, self._size = [], 0
         return self._mask.cover(held) if self._long else without_keys(held, self._mask)

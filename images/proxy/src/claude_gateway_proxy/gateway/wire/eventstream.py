@@ -22,7 +22,7 @@ _HEADERS_LIMIT: Final = 128 * 1024
 
 _TEXT: Final = 7
 _SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
-"""Bytes of a value by its type: two truths, integers, a time, a UUID."""
+"""Bytes of a value by its type: two booleans, integers, a time, a UUID."""
 
 
 class FrameError(ValueError):
@@ -31,7 +31,7 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message; ``headers`` has those that are text, ``raw`` is the frame as it came."""
+    """One message; ``headers`` has those that are text, ``raw`` is the unchanged frame."""
 
     headers: Mapping[str, str]
     payload: bytes
@@ -48,11 +48,11 @@ class Frames:
 
     @property
     def complete(self) -> bool:
-        """Whether the last frame came in whole."""
+        """Whether the last frame is complete."""
         return not self._data
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames that end within the next bytes. Raises FrameError where a check sum or a length is wrong."""
+        """Return the frames that end within the next bytes. Raises FrameError if a checksum or a length is wrong."""
         data = self._data
         data += chunk
         found: list[Frame] = []
@@ -68,7 +68,7 @@ class Frames:
 
 
 def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """One frame with text headers."""
+    """Return one frame with text headers."""
     packed = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     start = struct.pack(">II", _OVERHEAD + len(packed) + len(payload), len(packed))
     message = b"".join((start, _CRC.pack(crc32(start)), packed, payload))

@@ -1,6 +1,6 @@
 """The last step before a Bedrock client: Messages events become AWS frames, and counts get AWS's name.
 
-An event that came in a frame, and was not changed in the meantime, goes out in that very frame.
+An event that arrived in a frame, and was not changed, is sent in the same frame.
 """
 
 import base64
@@ -17,13 +17,13 @@ from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers, Message, Send
 
 _MEMORY: Final = 4096
-"""Events whose frames are remembered at most; they are forgotten as soon as they went out."""
+"""The most events whose frames are remembered; they are removed as soon as they were sent."""
 
 _EVENT_LIMIT: Final = 24 * 1024 * 1024
-"""Bytes of one event that are held back while its end is missing: AWS's own limit of a frame."""
+"""The most bytes of one event that are buffered while its end is missing: AWS's own limit of a frame."""
 
 _COUNT_LIMIT: Final = 2 * 1024 * 1024
-"""Bytes of an answer with a count of tokens, which is held back until its end."""
+"""The most bytes of an answer with a count of tokens, which is buffered until its end."""
 
 _CHUNK: Final = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 _EXCEPTIONS: Final = {kind: name for name, kind in ERROR_TYPES.items()}
@@ -48,7 +48,7 @@ _COUNT: Final = msgspec.json.Decoder(_Count)
 
 
 class FramedSend:
-    """An ASGI ``send`` that takes Messages and sends what a client of Bedrock reads."""
+    """An ASGI ``send`` that converts Messages to the form of a Bedrock client."""
 
     def __init__(self, send: Send, *, format: Format) -> None:
         self._send = send
@@ -60,15 +60,15 @@ class FramedSend:
         self._known: deque[tuple[bytes, bytes]] = deque(maxlen=_MEMORY)
 
     def remember(self, event: bytes, raw: bytes) -> None:
-        """Keep an event with ``raw``, the frames in which it came; an empty event stands for the end of the stream."""
+        """Store an event with ``raw``, the frames in which it came; an empty event stands for the end of the stream."""
         self._known.append((event, raw))
 
     def forget(self) -> None:
-        """Drop what was remembered: it belongs to an attempt that failed before its answer began."""
+        """Drop the stored events: they belong to an attempt that failed before its answer began."""
         self._known.clear()
 
     async def __call__(self, message: Message) -> None:
-        """Send one message on. Raises AnswerBroken where too much would have to be held back."""
+        """Send one message. Raises AnswerBroken if too much would have to be buffered."""
         if message["type"] == "http.response.start":
             headers, self._events = _head(message["headers"])
             start = {**message, "headers": headers}
@@ -144,7 +144,7 @@ def _count(body: bytes) -> bytes:
 
 
 def _encoded(event: bytes) -> bytes:
-    """The frame of an event; none for what is only a comment."""
+    """Return the frame of an event; empty for a comment."""
     name, lines = b"", []
     for line in event.splitlines():
         field, _, value = line.partition(b":")

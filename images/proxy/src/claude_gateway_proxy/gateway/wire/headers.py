@@ -1,7 +1,7 @@
-"""Which headers cross the gateway, both ways: only those that are named here.
+"""The headers that pass the gateway in both directions: only those that are named here.
 
-A header that nobody knows may be anything: the token by which a proxy in front of the gateway vouches for a user, an
-order to an upstream to send our key elsewhere, or, on the way back, a rule for the gateway's own host.
+An unknown header could have any effect: it could be the token with which a proxy in front of the gateway vouches for a
+user, make an upstream send our key elsewhere, or, on the way back, set a policy for the gateway's own host.
 """
 
 import re
@@ -16,7 +16,7 @@ from claude_gateway_runtime.asgi import Headers
 
 
 def _named(text: str) -> dict[bytes, str]:
-    """Header names as requests have them, with the text that the client library takes."""
+    """Header names as in requests, with the text that the client library expects."""
     return {name.encode(): name for name in text.split()}
 
 
@@ -35,7 +35,7 @@ _HINTS: Final = _named(
     "x-claude-code-request-class x-claude-code-agent-type x-claude-code-prompt-id x-claude-code-compaction "
     "x-claude-code-prev-tool-durations x-claude-code-managed-settings-checksum x-claude-1p-request-class"
 )
-"""What Claude Code says with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. By itself it says so to Anthropic's host only."""
+"""Claude Code's headers with ``CLAUDE_CODE_GATEWAY_HINT_HEADERS=1``. Without it, only Anthropic's host gets them."""
 _REQUEST: Final[Mapping[Wire, Mapping[bytes, str]]] = {
     Wire.ANTHROPIC: _OF_CLAUDE | _AGENTS,
     Wire.BEDROCK: _OF_CLAUDE | _named("amz-sdk-invocation-id amz-sdk-request x-amz-user-agent"),
@@ -45,7 +45,7 @@ _REQUEST: Final[Mapping[Wire, Mapping[bytes, str]]] = {
 }
 _TO_ANTHROPIC: Final = _OF_CLAUDE | _AGENTS | _HINTS
 _WITHHELD: Final = frozenset(_AGENTS | _HINTS)
-"""Headers that only their names let through, although a prefix of theirs does."""
+"""Headers that pass only if they are named, although one of the prefixes matches them."""
 
 _CLAUDE_PREFIXES: Final = (b"anthropic-", b"x-stainless-", b"x-claude-code-", b"x-claude-remote-")
 """Anthropic's contract for gateways: unknown headers of these kinds are forwarded. Source: LLM gateway protocol."""
@@ -69,10 +69,10 @@ _REQUEST_IDS: Final = frozenset({b"request-id", b"x-request-id", b"x-amzn-reques
 _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
 _LOGIN: Final = HEADER_LOGIN.encode()
-"""Says whose Claude Code answers: ours to set, whatever a client sends."""
+"""Says whose Claude Code answers; only the gateway sets it, whatever a client sends."""
 
 Withheld = Callable[[bytes], bool]
-"""Whether a header's value holds what no upstream may learn."""
+"""Whether a header's value contains something that no upstream may see."""
 
 
 def request_headers(
@@ -87,10 +87,10 @@ def request_headers(
 ) -> CIMultiDict[str]:
     """Return the headers for an upstream: the client's that ``wire`` knows, in their order, then the gateway's.
 
-    ``client`` has lower-case names. ``login`` is the client's own login at the upstream. ``withheld`` is asked about
-    headers that only a prefix lets through: nobody knows what is in them. Each of ``always`` replaces the client's
-    header of that name; each of ``missing`` is used only where the client sent none. ``hints``: the upstream is
-    Anthropic itself, which may learn what Claude Code says of its agents for a gateway.
+    ``client`` has lower-case names. ``login`` is the client's own login at the upstream. ``withheld`` checks headers
+    that pass only by a prefix, because their content is unknown. Each of ``always`` replaces the client's header of
+    that name; each of ``missing`` is used only where the client sent none. ``hints``: the upstream is Anthropic itself,
+    which may learn what Claude Code says of its agents for a gateway.
     """
     known, prefixes = _TO_ANTHROPIC if hints else _REQUEST[wire], _REQUEST_PREFIXES[wire]
     named = _named_by_connection(client)
@@ -113,7 +113,7 @@ def request_headers(
 
 
 def response_headers(upstream: Headers, *, request_id: str, length: int | None) -> list[tuple[bytes, bytes]]:
-    """Return the headers for the client; ``length`` is the body's where it is known.
+    """Return the headers for the client; ``length`` is that of the body, if it is known.
 
     The answer's id is sent under both names, Anthropic's and OpenAI's: the SDKs look for one or the other.
     """
@@ -134,7 +134,7 @@ def response_headers(upstream: Headers, *, request_id: str, length: int | None) 
 
 
 def upstream_request_id(upstream: Headers) -> str | None:
-    """The id that the upstream gave its answer, by which its support can find it."""
+    """Return the upstream's id of its answer, by which its support can find it."""
     for name, value in upstream:
         if name.lower() in _REQUEST_IDS and _REQUEST_ID.fullmatch(value):
             return value.decode()

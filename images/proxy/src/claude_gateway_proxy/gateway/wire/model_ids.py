@@ -1,4 +1,4 @@
-"""The name of a model at a target, and the id of a Claude model as each wire writes it."""
+"""The name of a model at a target, and the id of a Claude model on each wire."""
 
 from functools import lru_cache
 from typing import Final
@@ -11,14 +11,14 @@ _GEOS: Final = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 
 
 def name_at(target: Target, asked: str) -> str:
-    """Return the target's name of a model; one that clients choose is theirs, without the target's own provider."""
+    """Return the target's name of a model; if clients choose it, their name without the target's own provider."""
     if target.model != "*":
         return target.model
     return asked if target.verbatim else asked.removeprefix(f"{target.provider}/") or asked
 
 
 def model_at(target: Target, asked: str) -> str:
-    """Return the target's name of a model as its wire writes it."""
+    """Return the target's name of a model in the form of its wire."""
     if target.model != "*" or target.verbatim:
         return name_at(target, asked)
     asked = name_at(target, asked)
@@ -29,7 +29,7 @@ def model_at(target: Target, asked: str) -> str:
 
 @lru_cache(maxsize=4096)
 def written_for(wire: Wire, model: str, region: str) -> str:
-    """The id under which ``wire`` knows a model that a client named; ``region`` is that of a Bedrock target."""
+    """Return the id of a client's model on ``wire``; ``region`` is that of a Bedrock target."""
     plain = plain_name(model)
     match wire:
         case Wire.BEDROCK:

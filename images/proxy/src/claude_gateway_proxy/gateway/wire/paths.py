@@ -1,4 +1,4 @@
-"""What a request's path says: the client's wire, the format of the request, and in clouds and at Azure the model."""
+"""Parses a request's path: the client's wire, the format of the request, and for clouds and Azure the model."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.operations import OPERATIONS
 
 _PREFIXES: Final = ("", "/anthropic", "/bedrock", "/vertex", "/openai")
-# A base URL that already ends in /v1 gives /v1/v1: people do that, and it is clear what they mean.
+# A base URL that already ends in /v1 leads to /v1/v1: this is a common mistake, and the meaning is clear.
 _VERSIONS: Final = ("/v1", "/v1/v1", "")
 _BASE: Final = rb"(?:/anthropic|/bedrock|/vertex)?(?:/v1(?:beta1)?){0,2}"
 _BEDROCK: Final = re.compile(_BASE + rb"/model/(.{1,2048})/(invoke|invoke-with-response-stream|count-tokens)")
@@ -25,7 +25,7 @@ _AZURE: Final = re.compile(rb"(?:/openai)?/deployments/([^/]{1,2048})(/[a-z/]{1,
 
 @dataclass(frozen=True, slots=True)
 class ModelPath:
-    """The path of a model request. ``model`` and ``stream`` are set where the path names them."""
+    """The path of a model request. ``model`` and ``stream`` are set if the path names them."""
 
     wire: Wire
     format: Format
@@ -35,14 +35,14 @@ class ModelPath:
 
 @dataclass(frozen=True, slots=True)
 class BatchPath:
-    """The path of a request about batches: all of them, one by its ``ident``, or what is ``below`` it."""
+    """The path of a request about batches: all of them, one by its ``ident``, or a path ``below`` it."""
 
     ident: str = ""
     below: str = ""
 
 
 COMPACT: Final = "/compact"
-"""What follows the path of Responses where a conversation is to be made shorter."""
+"""The suffix of the path of Responses in a request to compact a conversation."""
 
 _ASKED: Final = {
     **{each.path: ModelPath(each.wire, each.format) for each in OPERATIONS.values()},
@@ -52,7 +52,7 @@ _FIXED: Final = {
     f"{prefix}{version}{end}": found for end, found in _ASKED.items() for prefix in _PREFIXES for version in _VERSIONS
 }
 _DEPLOYED: Final = {each.path.encode(): each.format for each in OPERATIONS.values() if each.wire is Wire.OPENAI}
-"""What Azure's clients ask of a deployment, by the end of the path."""
+"""The formats of requests to an Azure deployment, by the end of the path."""
 
 
 def model_path(path: str, raw_path: bytes) -> ModelPath | None:

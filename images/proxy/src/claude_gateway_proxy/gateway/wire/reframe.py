@@ -1,7 +1,7 @@
-"""From one Claude wire to another: what moves between a body, its path and its headers.
+"""From one Claude wire to another: the values that move between a body, its path and its headers.
 
-The body is spliced, never serialized again: model and stream stand in the path at Bedrock and Vertex, betas in the body
-at Bedrock, and each cloud wants its own ``anthropic_version``.
+The body is spliced, never serialized again: model and stream are in the path at Bedrock and Vertex, betas in the body
+at Bedrock, and each cloud requires its own ``anthropic_version``.
 """
 
 import base64
@@ -60,7 +60,7 @@ class Reframed:
 def read_body(raw: bytes, path: ModelPath) -> Body:
     """The body of a request as Messages; a count of tokens at Bedrock has it within another object, as base64.
 
-    Raises Failure (400) where it is not what the format asks for.
+    Raises Failure (400) if it does not follow the format.
     """
     if path.wire is Wire.BEDROCK and path.format is Format.COUNT_TOKENS:
         try:
@@ -69,7 +69,7 @@ def read_body(raw: bytes, path: ModelPath) -> Body:
             raise bad_request("input.invokeModel.body: must be a request body as base64") from None
     body = parse(raw, model=path.model, stream=path.stream)
     if path.wire is Wire.OPENAI and path.model is not None:
-        # Everything behind this reads the model where OpenAI's own clients write it.
+        # All later steps read the model where OpenAI's own clients write it.
         return parse(splice(body, {"model": model_text(path.model)}))
     return body
 
@@ -82,7 +82,7 @@ def reframed(
     format: Format,
     model: str,
 ) -> Reframed:
-    """What changes on the way to the wire ``to``, where the target's ``model`` is known under this name."""
+    """Return the changes for the wire ``to``, on which ``model`` is the name of the target's model."""
     body = facts.body
     sent = betas.listed(headers, body.value(betas.FIELD))
     found = betas.known_to(to, sent)
@@ -108,7 +108,7 @@ def reframed(
 
 
 def _own_version(body: Body, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-    """The version of Anthropic's own API that a client wants, where it is another than the first.
+    """Return the version of Anthropic's own API that a client requests, if it is not the first one.
 
     Clients of a cloud say that cloud's version in the body, or like Anthropic's SDKs one of Anthropic's own.
     """
@@ -118,7 +118,7 @@ def _own_version(body: Body, headers: Sequence[tuple[bytes, bytes]]) -> bytes | 
 
 
 def as_messages(body: Body) -> Changes:
-    """The changes that make the body of a cloud's request a plain Messages one, but for its model's name."""
+    """Return the changes that turn the body of a cloud's request into plain Messages, except for the model's name."""
     changes: Changes = {"model": model_text(body.model), _VERSION: None, betas.FIELD: None}
     if body.stream and body.value("stream") != b"true":
         changes["stream"] = b"true"
@@ -126,17 +126,17 @@ def as_messages(body: Body) -> Changes:
 
 
 def model_text(model: str) -> bytes:
-    """A model's name as JSON."""
+    """Return a model's name as JSON."""
     return msgspec.json.encode(model)
 
 
 def counted(body: bytes) -> bytes:
-    """A body wrapped up for a count of tokens at Bedrock."""
+    """Return a body in the wrapper of a token count at Bedrock."""
     return _COUNTED % base64.b64encode(body)
 
 
 def _needed(changes: Changes, body: Body) -> Changes:
-    """Without the keys to take out that are not there."""
+    """Return the changes without removals of absent keys."""
     return {key: text for key, text in changes.items() if text is not None or key in body.members}
 
 

@@ -1,6 +1,6 @@
-"""Server-sent events as bytes on their way: where events end, and what comes first.
+"""Server-sent events as bytes: where events end, and what the first ones say.
 
-Nothing here builds events from the bytes of a whole stream: a stream is passed on as it came.
+Streams are passed on unchanged; no events are built from the bytes of a whole stream.
 """
 
 import re
@@ -15,13 +15,13 @@ from claude_gateway_proxy.translation.limits import too_long
 from claude_gateway_proxy.translation.words import words_of
 
 HOLD_LIMIT: Final = 64 * 1024
-"""Bytes of a stream's beginning that are held back at most."""
+"""The most bytes of a stream's beginning that are buffered."""
 
 _ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
 END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
-"""A line's end and an empty line; lines may end in three ways, and not all of them in the same."""
+"""A line end and an empty line; there are three kinds of line ends, and a stream may mix them."""
 END_BYTES: Final = 4
-"""Bytes of the longest end of an event."""
+"""The bytes of the longest end of an event."""
 _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )
@@ -38,7 +38,7 @@ _ERROR_STATUS: Final = {
     "server_error": 500,
     "internal_server_error": 500,
 }
-"""Error types within a stream that another target may not have, as the status they stand for."""
+"""Error types within a stream for which another target may be tried, with the status that they stand for."""
 
 
 class Opening(Enum):
@@ -50,7 +50,7 @@ class Opening(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A stream that begins with an error which another target may not have; ``words`` are the upstream's own.
+    """A stream that begins with an error for which another target may be tried; ``words`` is the upstream's message.
 
     ``status`` is what the error stands for: 400, the prompt is too long, or 429 and 5xx.
     """
@@ -60,7 +60,7 @@ class Reported:
 
 
 class Boundary:
-    """Tells whether what was passed on so far ends where an event ends."""
+    """Tracks whether the bytes so far end at the end of an event."""
 
     __slots__ = ("_last",)
 
@@ -68,7 +68,7 @@ class Boundary:
         self._last = b""
 
     def feed(self, chunk: bytes) -> None:
-        """Note the next bytes of the stream."""
+        """Read the next bytes of the stream."""
         self._last = chunk[-4:] if len(chunk) >= 4 else (self._last + chunk)[-4:]
 
     @property
@@ -78,7 +78,7 @@ class Boundary:
 
 
 class Beginning:
-    """Judges how a stream begins, piece by piece; a stream may come in very small ones."""
+    """Classifies the beginning of a stream, piece by piece; the pieces may be very small."""
 
     __slots__ = ("_held", "_size", "_tail")
 
@@ -88,7 +88,7 @@ class Beginning:
         self._tail = b""
 
     def feed(self, chunk: bytes) -> Opening | Reported:
-        """Judge with the next bytes.
+        """Classify with the next bytes.
 
         Errors that come from the request itself (``invalid_request_error`` …) are an answer like any other, except for
         a prompt that is too long.
@@ -144,7 +144,7 @@ def _error(data: bytes) -> Opening | Reported:
 
 
 def _status_of(error: Mapping[str, Any]) -> int | None:
-    """The status that an error stands for which the request is not to blame for."""
+    """Return the status of an error that is not the request's fault."""
     for key in ("type", "code"):
         status = _ERROR_STATUS.get(str(error.get(key)))
         if status is not None:

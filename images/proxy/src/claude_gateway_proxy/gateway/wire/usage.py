@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 OBJECT_LIMIT: Final = 8 * 1024
-"""Bytes that a usage object may have; larger ones are passed over."""
+"""The most bytes of a usage object; larger ones are skipped."""
 
 _NEEDLE: Final = b'"usage"'
 _SPACE: Final = b" \t\r\n"
@@ -28,11 +28,11 @@ _DECODER: Final = json.JSONDecoder()
 
 
 _SAMPLE: Final = 16 * 1024
-"""Bytes of a stream that are kept, to estimate what the rest of it says if it breaks off."""
+"""Bytes of a stream that are kept, to estimate its tokens if it breaks off."""
 
 _SEARCH: Final = b"\nevent: response.web_search_call.completed"
 _TIERS: Final = ("service_tier", "speed", "inference_geo")
-"""Fields of a usage object that say how an answer was made, where that has a price of its own."""
+"""Fields of a usage object that say how an answer was made, if that has a price of its own."""
 _MODE_LIMIT: Final = 16
 _READ_NAMES: Final = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens")
 _WRITTEN_NAMES: Final = ("cache_write_tokens", "cache_creation_tokens")
@@ -106,12 +106,12 @@ class Meter:
         self.sample: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """Read the next bytes for both, errors and counts."""
+        """Read the next bytes for errors and counts."""
         self.look(chunk)
         self.count(chunk)
 
     def look(self, chunk: bytes) -> None:
-        """Look for an error event in the next bytes: before they are sent, since it decides what may be."""
+        """Search the next bytes for an error event, before they are sent, because it decides what may be sent."""
         if self._events and not self.failed:
             self._look_for_error(chunk)
 
@@ -124,7 +124,7 @@ class Meter:
             self._look_for_searches(chunk)
         data = self._carry + chunk if self._carry else chunk
         if b"}" not in chunk and len(data) < OBJECT_LIMIT and data.startswith(_NEEDLE):
-            self._carry = data  # the object that began is not complete yet
+            self._carry = data  # the current object is not complete yet
             return
         read = 0
         at = data.find(_NEEDLE)
@@ -140,7 +140,7 @@ class Meter:
                 # Responses repeat the client's tools, whose schemas may say anything under `usage`: only counts, which
                 # are never lowered, are taken from them.
                 add(self._tokens, found, modes=not self._searches)
-            # What was parsed is not parsed again: objects within objects would cost the square of their depth.
+            # Parsed bytes are not parsed again: nested objects would cost the square of their depth.
             at = data.find(_NEEDLE, read)
         self._carry = data[max(read, len(data) - len(_NEEDLE) + 1) :]
 
@@ -160,7 +160,7 @@ class Meter:
 
 
 def read(tokens: Tokens, body: bytes) -> None:
-    """Take the counts of a whole JSON answer; one that is not JSON has none."""
+    """Read the counts of a whole JSON answer; one that is not JSON has none."""
     try:
         answer = _ANSWER.decode(body)
         found = msgspec.json.decode(answer.usage)
@@ -181,7 +181,7 @@ def _searches(output: msgspec.Raw) -> int:
 
 
 def add(tokens: Tokens, usage: Mapping[str, object], *, modes: bool = True) -> None:
-    """Note one usage object. All formats count up within a stream, so that the largest number is the last word.
+    """Read one usage object. All formats count up within a stream, so the largest number is the final one.
 
     OpenAI counts cached tokens within ``prompt_tokens``/``input_tokens`` and names them in the details (those that were
     written to a cache as OpenRouter or LiteLLM does; DeepSeek and Moonshot have names of their own), Anthropic apart
@@ -220,9 +220,9 @@ def add(tokens: Tokens, usage: Mapping[str, object], *, modes: bool = True) -> N
 
 
 def _output(usage: Mapping[str, object], sent: int) -> tuple[int, int]:
-    """Return all tokens of the output, and those of them that the model thought with.
+    """Return all output tokens, and the reasoning tokens among them.
 
-    xAI and Google count thoughts beside ``completion_tokens`` and within ``total_tokens``, others within both.
+    xAI and Google count reasoning outside of ``completion_tokens`` and within ``total_tokens``, others within both.
     """
     details = _details(usage, "completion_tokens_details", "output_tokens_details")
     thought = (_count(details, "reasoning_tokens") or _count(details, "thinking_tokens")) if details else 0
@@ -263,9 +263,9 @@ def _count(usage: Mapping[str, object], key: str) -> int:
 
 
 def _object_after(data: bytes, at: int) -> tuple[Mapping[str, object] | None, int]:
-    """Return the object that follows a key which ends at ``at``, and where what was read of it ends.
+    """Return the object that follows a key which ends at ``at``, and the end of what was read.
 
-    The object is empty where none follows, None where it has not all come.
+    The object is empty if none follows, and None if it is incomplete.
     """
     end = at + OBJECT_LIMIT - len(_NEEDLE)
     opening = _OPENING.match(data, at, end)
@@ -277,7 +277,7 @@ def _object_after(data: bytes, at: int) -> tuple[Mapping[str, object] | None, in
     if data[start] != _BRACE:
         return {}, at
     if data.find(b"}", start, end) < 0:
-        # The parser need not read what it would read again with every further piece.
+        # The parser must not read the same bytes again with every further piece.
         return None, start + 1
     found, read = _decode(data[start:end])
     return found, start + read

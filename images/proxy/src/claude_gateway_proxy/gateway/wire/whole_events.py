@@ -16,7 +16,7 @@ class WholeEvents:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes, and return those up to the end of an event."""
-        # What is held has no end in it: only its last bytes may begin one. A stream may come in very small pieces.
+        # The buffer has no end in it: only its last bytes may begin one. A stream may arrive in very small pieces.
         window = self._tail + chunk
         end = max((found.end() for found in END.finditer(window)), default=0) - len(self._tail)
         if (len(chunk) - end if end > 0 else self._size + len(chunk)) > self._limit:

@@ -159,7 +159,7 @@ class MemoryCounters:
             account.spent += used
 
     def _sweep(self, now: int) -> None:
-        """Remove empty buckets and old purses, each time the number of keys has doubled."""
+        """Remove empty buckets and old purses, after the number of keys has about doubled."""
         state = self._state
         if len(state.levels) + len(state.accounts) <= self._sweep_above:
             return

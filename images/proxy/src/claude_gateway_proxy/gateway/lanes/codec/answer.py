@@ -33,7 +33,7 @@ class Whole:
         self._body = body
 
     def header(self, name: bytes) -> str:
-        """The value of a header, given in lower case; empty where it is absent."""
+        """Return the value of a header, whose name is in lower case; empty if it is absent."""
         return value_of(self.headers, name)
 
     async def read(self) -> bytes:
@@ -89,7 +89,7 @@ class Streamed:
         self._head = b""
 
     def header(self, name: bytes) -> str:
-        """The value of a header, given in lower case; empty where it is absent."""
+        """Return the value of a header, whose name is in lower case; empty if it is absent."""
         return value_of(self.headers, name)
 
     async def begin(self) -> None:

@@ -8,18 +8,18 @@ from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
 
 Pour = Callable[["Sink"], Awaitable[None]]
-"""Hands what comes to a sink at once, until the sink leaves something or the answer ends."""
+"""Passes each piece to a sink at once, until the sink returns a rest or the answer ends."""
 
 Sink = Callable[[bytes], bytes | None]
-"""Takes a piece of an answer; returns None, or what it leaves for the reader and that it wants no more: often all of
-the piece, or nothing."""
+"""Receives a piece of an answer. Returns None, or the rest for the reader (often the whole piece, or nothing), and then
+receives no more."""
 
 _BUFFER: Final = 256 * 1024
-"""Bytes of a body that are kept for a reader who is slower than the upstream."""
+"""The most bytes of a body that are buffered for a reader that is slower than the upstream."""
 
 
 def value_of(headers: Headers, name: bytes) -> str:
-    """Return the value of a header, given in lower case as in ``headers``; empty where it is absent."""
+    """Return the value of a header, whose name is in lower case; empty if it is absent."""
     for key, value in headers:
         if key == name:
             return value.decode("latin-1")
@@ -27,7 +27,7 @@ def value_of(headers: Headers, name: bytes) -> str:
 
 
 class HttpAnswer:
-    """The head of an answer, and its body as it comes. Header names are in lower case.
+    """The head of an answer, and its body as it arrives. Header names are in lower case.
 
     ``content_length`` is None where the upstream did not declare it.
     """
@@ -56,7 +56,7 @@ class HttpAnswer:
         set_reading: Callable[[bool], None],
         abort: Callable[[], None],
     ) -> None:
-        """``set_reading`` makes the connection stop or go on; ``abort`` closes it."""
+        """``set_reading`` pauses or resumes the connection; ``abort`` closes it."""
         self.status = status
         self.headers = headers
         self.content_length = content_length
@@ -71,7 +71,7 @@ class HttpAnswer:
         self._sink: Sink | None = None
 
     def header(self, name: bytes) -> str:
-        """The value of a header, given in lower case; empty where it is absent."""
+        """Return the value of a header, whose name is in lower case; empty if it is absent."""
         return value_of(self.headers, name)
 
     @property
@@ -80,7 +80,7 @@ class HttpAnswer:
         return self._ended and not self._parts
 
     async def read(self) -> bytes:
-        """Return what came since the last call, waiting for it; nothing at the end. Raises AnswerBroken."""
+        """Wait for and return the bytes since the last call; empty at the end. Raises AnswerBroken."""
         if not self._parts and not self._ended:
             await self._wait()
         parts = self._parts
@@ -92,9 +92,9 @@ class HttpAnswer:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def pour(self, sink: Sink) -> None:
-        """Hand what comes to ``sink`` at once, without waking a task, until it stops that or the answer ends.
+        """Pass each piece to ``sink`` at once, without waking a task, until it stops that or the answer ends.
 
-        What the sink leaves, and the end, is for ``read``. Raises what the sink raises.
+        The rest that the sink returns, and the end, are left for ``read``. Raises what the sink raises.
         """
         if self._parts or self._ended:
             return
@@ -111,7 +111,7 @@ class HttpAnswer:
             self._abort()
 
     def feed(self, data: bytes) -> None:
-        """Take what came of the body at one time; a sink gets it at once."""
+        """Receive a part of the body; a sink gets it at once."""
         sink, waiter = self._sink, self._waiter
         if sink is not None and waiter is not None and not waiter.done():
             try:
@@ -127,7 +127,7 @@ class HttpAnswer:
         self._wake()
 
     def end(self, rest: bytes = b"", *, error: AnswerBroken | None = None) -> None:
-        """Take the ``rest`` of the body, and its end, from the connection."""
+        """Receive the ``rest`` of the body, and its end, from the connection."""
         if rest:
             self._keep(rest)
         self._ended, self._error = True, error

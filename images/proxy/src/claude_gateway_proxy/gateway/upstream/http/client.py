@@ -1,4 +1,4 @@
-"""POST requests over kept connections, and over new ones where none is free."""
+"""POST requests over pooled connections, and over new ones if none is free."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -10,17 +10,17 @@ from claude_gateway_proxy.gateway.upstream.http.connection import Connection
 from claude_gateway_proxy.gateway.upstream.http.dialer import Factory
 
 KEEP_SECONDS: Final = 30.0
-"""How long a connection is kept without a request; shorter than most servers keep theirs."""
+"""How long an idle connection is kept; shorter than most servers keep theirs."""
 
 CHECK_SECONDS: Final = 10.0
-"""How often it is asked whether the other sides still hear what is sent."""
+"""How often connections are checked for a peer that no longer acknowledges data."""
 
 Dial = Callable[[Factory], Awaitable[Connection]]
 """Opens a connection with the protocol that the factory makes."""
 
 
 class Client:
-    """Keeps connections by key. There is no limit: a request must not wait for the end of a stream of minutes."""
+    """Pools connections by key. There is no limit: a request must not wait for the end of a stream of minutes."""
 
     def __init__(self) -> None:
         self._free: dict[Hashable, list[Connection]] = {}
@@ -87,7 +87,7 @@ class Client:
         self._checker = later(CHECK_SECONDS, self._check) if self._open else None
 
     def _sweep(self) -> None:
-        """Close what was free for too long, with one timer for all connections."""
+        """Close connections that were idle for too long, with one timer for all of them."""
         loop = asyncio.get_running_loop()
         oldest, next_end = loop.time() - KEEP_SECONDS, float("inf")
         for key, free in list(self._free.items()):

@@ -13,14 +13,14 @@ from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime import keepalive
 
 HEAD_LIMIT: Final = 32 * 1024
-"""Bytes of an answer's head; a larger one is an error."""
+"""The largest head of an answer in bytes; a larger one is an error."""
 
 
 class ConnectionClosed(ConnectionError):  # noqa: N818 - named as what happened
     """The upstream closed the connection without an answer.
 
-    ``unused``: nothing of the answer came over a connection that was kept from an earlier request. The upstream has
-    then most likely closed it before it read this request.
+    ``unused``: no part of the answer arrived over a pooled connection. The upstream has then most likely closed it
+    before it read this request.
     """
 
     def __init__(self, *, unused: bool) -> None:
@@ -29,7 +29,7 @@ class ConnectionClosed(ConnectionError):  # noqa: N818 - named as what happened
 
 
 class NotHttp(OSError):  # noqa: N818 - named as what happened
-    """What came is not an answer of HTTP/1.1, or has a head that is too large."""
+    """The answer is not HTTP/1.1, or its head is too large."""
 
 
 class Connection(asyncio.Protocol):
@@ -114,11 +114,11 @@ class Connection(asyncio.Protocol):
             self._fail(TimeoutError(errno.ETIMEDOUT, "the upstream no longer answers"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; its first one, or the one with TLS that follows."""
+        """Store the transport: the first one, or the TLS one that replaces it."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. What nobody asked for ends the connection."""
+        """Feed the parser. Unexpected bytes end the connection."""
         parser = self._parser
         if parser is None:
             self.abort()
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._fail(NotHttp(0, "the head of the answer is too large"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what was under way; the end of the connection is the end of a body without a declared length."""
+        """End the current answer; the end of the connection is the end of a body without a declared length."""
         self._transport = None
         answer, self._answer, self._parser = self._answer, None, None
         self._pieces = []
@@ -151,17 +151,17 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     def on_message_begin(self) -> None:
-        """End the connection if an answer comes that nobody asked for."""
+        """End the connection if an answer arrives without a request."""
         if self._parser is None:
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. A trailer comes too late for every decision, and is dropped."""
+        """Store a header. A trailer comes too late for every decision, and is dropped."""
         if self._answer is None:
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Hand the answer out; an informational one (1xx) is followed by another."""
+        """Deliver the answer; an informational one (1xx) is followed by another."""
         parser = self._parser
         waiter = self._waiter
         if parser is None or waiter is None or waiter.done():
@@ -184,11 +184,11 @@ class Connection(asyncio.Protocol):
         waiter.set_result(self._answer)
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body until all that came at one time is parsed."""
+        """Buffer a piece of the body until all received bytes are parsed."""
         self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """End the answer, and offer the connection for the next request if both sides are done with this one."""
+        """End the answer, and free the connection for the next request if both sides are done with this one."""
         parser, transport = self._parser, self._transport
         if self._informational:
             self._begin_message()

@@ -22,7 +22,7 @@ CONNECT_SECONDS: Final = 10.0
 """The longest that an origin may take to accept a connection, TLS included."""
 
 _NEXT_ADDRESS_SECONDS: Final = 0.25
-"""How long an address may take before the next one is tried beside it (RFC 8305)."""
+"""How long an address may take before the next one is tried in parallel (RFC 8305)."""
 
 _TUNNEL_HEAD: Final = 16 * 1024
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
@@ -37,12 +37,12 @@ class NotConnected(OSError):  # noqa: N818 - named as what happened
 
 
 class ProxyError(OSError):
-    """The proxy on the way cannot be reached, or does not connect to the origin."""
+    """The HTTP proxy cannot be reached, or does not connect to the origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy of the environment. ``authorization`` is the value of the header that it wants; empty: none."""
+    """An HTTP proxy of the environment. ``authorization`` is the value of the header for it; empty: none."""
 
     origin: Origin
     authorization: str = ""
@@ -61,7 +61,7 @@ class Proxy:
 
 
 class Factory(Protocol):
-    """Makes the protocol of a connection."""
+    """Creates the protocol of a connection."""
 
     def __call__(self) -> Connection: ...
 
@@ -116,7 +116,7 @@ class Dialer:
     async def _tunnel(
         self, origin: Origin, proxy: Proxy, addresses: list[AddrInfoType], factory: Factory
     ) -> Connection:
-        """Have a proxy connect to the origin (RFC 9110, 9.3.6), and speak TLS through it."""
+        """Have a proxy connect to the origin (RFC 9110, 9.3.6), and start TLS through it."""
         loop = asyncio.get_running_loop()
         tunnel = cast("_Tunnel", await self._open(proxy.origin, addresses, _Tunnel))
         authority = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
@@ -147,7 +147,7 @@ class _Tunnel(asyncio.Protocol):
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def ask(self, authority: str, authorization: str) -> None:
-        """Ask for a connection. Raises ProxyError where the proxy does not make one."""
+        """Request a connection. Raises ProxyError if the proxy does not open one."""
         login = f"proxy-authorization: {authorization}\r\n" if authorization else ""
         self.transport.write(f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{login}\r\n".encode())
         status = await self._status

@@ -8,12 +8,12 @@ from typing import Final
 from yarl import URL
 
 _ADDRESSES: Final = 4096
-"""Addresses whose parts are remembered: a target's is the same in every request, unless it names the model."""
+"""The most parsed addresses in the cache: a target's is the same in every request, unless it names the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a connection ends: connections to one origin serve all its paths."""
+    """The peer of a connection: connections to one origin serve all its paths."""
 
     scheme: str
     host: str
@@ -22,7 +22,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An URL, taken apart: its origin, and the parts of the head that follow from it.
+    """A parsed URL: its origin, and the parts of the head that follow from it.
 
     ``authority`` is host and port as the ``host`` header has them; ``path`` includes the query.
     """
@@ -34,7 +34,7 @@ class Address:
 
 @lru_cache(_ADDRESSES)
 def address_of(url: URL) -> Address:
-    """Take an URL apart. Raises ValueError for one without a host, or of another scheme than HTTP's."""
+    """Parse a URL. Raises ValueError for one without a host, or with a scheme other than HTTP's."""
     host, port = url.raw_host, url.port
     if url.scheme not in ("http", "https") or not host or port is None:
         raise ValueError("the address is not an HTTP URL with a host")

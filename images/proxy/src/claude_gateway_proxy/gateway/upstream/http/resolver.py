@@ -1,4 +1,4 @@
-"""Names to addresses: those that the egress rule allows, remembered for some seconds, one lookup per name at a time.
+"""Resolves names to the addresses that the egress rule allows: cached for some seconds, one lookup per name at a time.
 
 While the name service does not answer, the last known addresses of a name are used for up to an hour: they are nearly
 always still right, and without them every upstream would be down with the name service.
@@ -17,17 +17,17 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import refused
 
 LOOKUP_SECONDS: Final = 10.0
-"""The longest that a name nobody asked for before may take; the system's own patience is much longer."""
+"""The longest first lookup of a name; the system's own timeout is much longer."""
 
 _SECONDS: Final = 10.0
 _LAST_SECONDS: Final = 3600.0
 _SOON_SECONDS: Final = 1.0
 """How long a lookup may take before the last known addresses are used."""
 _NAMES: Final = 1024
-"""Names that are remembered; a bundle seldom has more."""
+"""The most cached names; a bundle rarely has more."""
 _THREADS: Final = 32
-"""Lookups at one time. In threads of their own: the loop's own few would all wait for names that do not resolve, and
-those of other upstreams behind them."""
+"""The most concurrent lookups. They have their own threads: unresolvable names would block the loop's few, and with
+them the lookups of other upstreams."""
 
 Lookup = Callable[..., Sequence[Any]]
 
@@ -38,7 +38,7 @@ class AddressRefused(OSError):  # noqa: N818 - named as what happened
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Addresses of a name, current until ``fresh``, and better than none until ``last`` (times of the loop)."""
+    """Addresses of a name, current until ``fresh``, usable as a fallback until ``last`` (loop time)."""
 
     addresses: list[AddrInfoType]
     fresh: float
@@ -46,7 +46,7 @@ class _Known:
 
 
 class Resolver:
-    """Looks names up. ``egress`` None is for the environment's proxies, which may be anywhere.
+    """Resolves names. ``egress`` None is for the environment's proxies, which may be anywhere.
 
     ``lookup`` is the system's by default.
     """
@@ -59,7 +59,7 @@ class Resolver:
         self._running: dict[tuple[str, int], asyncio.Task[list[AddrInfoType]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddrInfoType]:
-        """Return the allowed addresses. Raises AddressRefused where there is none, gaierror for an unknown name."""
+        """Return the allowed addresses. Raises AddressRefused if there are none, gaierror for an unknown name."""
         key, loop = (host, port), asyncio.get_running_loop()
         known = self._known.get(key)
         if known is not None and known.fresh > loop.time():
@@ -71,7 +71,7 @@ class Resolver:
         usable = known is not None and known.last > loop.time()
         try:
             async with asyncio.timeout(_SOON_SECONDS if usable else LOOKUP_SECONDS):
-                # One caller that gives up does not end the lookup of the others.
+                # A caller that is cancelled does not end the lookup of the others.
                 return await asyncio.shield(task)
         except TimeoutError:
             if known is not None and usable:
@@ -83,7 +83,7 @@ class Resolver:
             raise
 
     def _again(self, key: tuple[str, int], known: _Known) -> list[AddrInfoType]:
-        """Use the last known addresses, for some seconds without asking."""
+        """Use the last known addresses, for some seconds without a lookup."""
         now = asyncio.get_running_loop().time()
         if self._known.get(key) is known:
             self._known[key] = _Known(known.addresses, fresh=min(now + _SECONDS, known.last), last=known.last)
@@ -91,7 +91,7 @@ class Resolver:
 
     async def _look_up(self, host: str, port: int) -> list[AddrInfoType]:
         loop = asyncio.get_running_loop()
-        # A literal address is valid on a machine without an address of its family too.
+        # A literal address is also valid on a machine without an address of its family.
         flags = 0 if ":" in host or host.replace(".", "").isdigit() else socket.AI_ADDRCONFIG
         found = await loop.run_in_executor(
             self._threads, lambda: self._lookup(host, port, type=socket.SOCK_STREAM, flags=flags)
