@@ -151,7 +151,7 @@ async def test_a_proxy_without_a_certificate_of_its_client_presents_none() -> No
 
 
 def test_somebody_must_be_trusted() -> None:
-    with pytest.raises(ValueError, match="nothing says"):
+    with pytest.raises(ValueError, match="no setting says"):
         Proxies(Inner(), header=HEADERS["xfcc"], networks=(), secret=None)
 
 
