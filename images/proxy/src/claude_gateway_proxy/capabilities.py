@@ -1,4 +1,4 @@
-"""What a target's Chat Completions accept, from what the bundle says of them."""
+"""What a target's Chat Completions accept, according to the bundle."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -20,7 +20,7 @@ _SCHEMAS: Final[Mapping[ToolSchema, Callable[[object, Budget], Schema]]] = {
 
 
 def capabilities(chat: ChatCapabilities, budget: Budget) -> Capabilities:
-    """Return the translation's view of a target's capabilities; ``budget`` is what a request's schemas may grow by."""
+    """Return the translation's view of a target's capabilities; ``budget`` is how much a request's schemas may grow."""
     accepted = _SCHEMAS[chat.tool_schema]
     return Capabilities(
         schema=lambda schema: accepted(schema, budget),

@@ -1,6 +1,6 @@
-"""The rule where the data plane may connect to: never to itself, to its node or to a cloud's metadata service.
+"""The egress rule: the data plane never connects to itself, to its node or to a cloud's metadata service.
 
-Applied to the address that a name resolved to, right before the connection, so that no DNS answer gets round it.
+It is applied to resolved addresses, directly before the connection, so that no DNS answer can bypass it.
 """
 
 from ipaddress import ip_address
@@ -12,8 +12,8 @@ from claude_gateway.contract.policy import Egress
 def refused(address: str, egress: Egress, host: str) -> bool:
     """Whether no connection may be made to ``address``, which ``host`` resolved to (or is).
 
-    ``egress.hosts`` allows exact host names or addresses, ``egress.loopback`` the loopback range. What is not an IP
-    address is refused.
+    ``egress.hosts`` allows exact host names or addresses, ``egress.loopback`` the loopback range. Anything that is not
+    an IP address is refused.
     """
     try:
         found = ip_address(address)

@@ -1,4 +1,4 @@
-"""Takes provider keys out of what upstreams say, in every spelling in which servers echo them.
+"""Masks provider keys in upstreams' messages, in every form in which servers echo them.
 
 Servers quote a key whole or abbreviated (``sk-...abcd``, ``sk-ab****abcd``), and a quoted text may be escaped
 for JSON, a URL or HTML, or be the base64 of Basic authentication. All work is linear in the text.
@@ -15,16 +15,16 @@ import msgspec
 MASKED: Final = "[key]"
 
 _DEPTH: Final = 3
-"""Escapes around each other that are undone."""
+"""The most nested escapes that are decoded."""
 
 _SHORT: Final = 12
-"""Characters of a key up to which only the whole key is looked for: a part of it could be any word."""
+"""The longest key that is only searched as a whole: a part of it could be any word."""
 
 _WORD: Final = 4
-"""Characters of a key up to which it is not looked for at all: servers without keys get such a word."""
+"""The longest key that is not searched at all: servers without keys get such a word."""
 
 _LONG: Final = 20
-"""Characters of a key's beginning or end that are a key's even without the sign of an abbreviation."""
+"""The length from which a key's beginning or end is masked even without the sign of an abbreviation."""
 
 _FRAME: Final = "-----"
 _ANCHOR: Final = 3
@@ -46,7 +46,7 @@ Span = tuple[int, int]
 
 
 class Mask:
-    """Knows the keys that one request was sent with; false where there is none."""
+    """The keys that one request was sent with; false if there are none."""
 
     __slots__ = ("_keys", "_raw")
 
@@ -62,7 +62,7 @@ class Mask:
         return bool(self._keys)
 
     def add(self, keys: Iterable[str]) -> None:
-        """Know more keys: those of an identity that is fetched while the request is sent.
+        """Add keys: those of an identity that is fetched while the request is sent.
 
         Of a key of several lines (PEM), each line is one: servers escape what is between them in many ways.
         """
@@ -156,7 +156,7 @@ def _without(text: str, spans: Iterable[Span]) -> str:
 
 
 def _spans(text: str, key: str) -> Iterator[Span]:
-    """Where a key stands in a text, whole or in part."""
+    """Return the positions of a key in a text, complete or in part."""
     if len(key) < _SHORT:
         yield from (
             (at, at + len(key))
@@ -204,19 +204,19 @@ def _places(text: str, part: str) -> Iterator[int]:
 
 
 def _agreement(text: str, key: str) -> int:
-    """How many characters two texts have in common at their beginning."""
+    """Return the length of the common prefix of two texts."""
     return next((count for count, (one, other) in enumerate(zip(text, key, strict=False)) if one != other), len(text))
 
 
 def _ending(text: str, at: int, key: str, size: int) -> int:
-    """How many characters of a key's end stand at a place."""
+    """Return how many characters of a key's end are at a position."""
     if text[at : at + 1] not in key[-size:]:
         return 0
     return next((count for count in range(size, 1, -1) if text.startswith(key[-count:], at)), 0)
 
 
 def _unescaped(text: str) -> str:
-    """The text as JSON, a URL and HTML would be read, each once."""
+    """Return the text decoded as JSON, a URL and HTML, each once."""
     if "\\" in text:
         text = _ESCAPED.sub(_character, text)
     if "%" in text:

@@ -1,7 +1,7 @@
-"""What is known of each client format: one frozen row per format, for the gateway and for the LiteLLM worker.
+"""The client formats: one frozen row per format, for the gateway and for the LiteLLM worker.
 
-A new format is one more ``Format`` and one row here, and a codec where a target of another wire is to answer it.
-What one room alone knows of a format stays in that room, as a table with an entry for every format.
+A new format is one more ``Format`` and one row here, and a codec if targets of another wire should answer it. Facts
+about a format that only one package needs stay in that package, as a table with an entry for every format.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from claude_gateway_runtime.failure import Failure
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What the gateway itself may write into a stream: a sign of life, and an error as its last event."""
+    """What the gateway itself may write into a stream: a ping, and an error as its last event."""
 
     ping: bytes
     error: Callable[[Failure, str | None], bytes]
@@ -65,7 +65,7 @@ def _openai_event(failure: Failure, _: str | None) -> bytes:
 
 
 def _responses_event(failure: Failure, _: str | None) -> bytes:
-    """An error of the Responses API, without its sequence number, which nobody here counts."""
+    """An error of the Responses API, without its sequence number, which is not tracked here."""
     body = {"type": "error", "code": failure.code or failure.type, "message": failure.message, "param": None}
     return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
 

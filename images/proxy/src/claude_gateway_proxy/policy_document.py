@@ -1,4 +1,4 @@
-"""``gateway.json`` read piece by piece, so that thousands of routes never hold an event loop up."""
+"""Reads ``gateway.json`` piece by piece, so that thousands of routes never block an event loop."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from claude_gateway.names import GATEWAY_JSON
 
 _BATCH: Final = 50
 _PAUSE_SECONDS: Final = 0.0005
-"""After each batch of routes the loading thread pauses: a request must not wait for the rest of it."""
+"""After each batch of routes the loading thread pauses, so that requests do not wait for the rest."""
 
 
 def read(data: bytes) -> tuple[Policy, Iterator[tuple[Route, bytes]]]:

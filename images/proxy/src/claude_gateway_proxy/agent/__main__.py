@@ -63,7 +63,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _source(settings: Settings) -> tuple[Source, ReportToken | None, AllotmentKeeper | None]:
-    """Return the source, the token for ``/status`` where the network reaches it, and the keeper of the allotment.
+    """Return the source, the token for ``/status`` if the network can reach it, and the keeper of the allotment.
 
     Raises OSError.
     """
@@ -91,7 +91,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
 
 
 def main() -> int:
-    """Read the settings and run; 2 for wrong settings, 1 if it cannot start."""
+    """Read the settings and run; returns 2 for invalid settings, 1 if it cannot start."""
     logs.configure("info")
     settings = load(Settings, log=_log)
     if settings is None:

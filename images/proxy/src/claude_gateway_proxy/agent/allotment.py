@@ -1,4 +1,4 @@
-"""This pod's part of what the operator divides: from a ConfigMap to a file beside the bundle."""
+"""This pod's part of divided limits and budgets: copied from a ConfigMap to a file beside the bundle."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ _log: Final = logging.getLogger(__name__)
 
 
 class AllotmentKeeper:
-    """Follows one ConfigMap and keeps ``folder/allotment.json``, the part of one pod."""
+    """Follows one ConfigMap and writes ``folder/allotment.json``, the part of one pod."""
 
     def __init__(
         self, access: Access, *, namespace: str, name: str, pod: str, folder: Path, watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        """Send no request before ``run``."""
+        """No request is sent before ``run``."""
         self._pod, self._path = pod, folder / ALLOTMENT_JSON
         self._news = asyncio.Event()
         named = Named(kind="ConfigMap", resource="configmaps", namespace=namespace, name=name)
@@ -56,7 +56,7 @@ class AllotmentKeeper:
 
 
 def read(state: State) -> Allotments | None:
-    """Return what a ConfigMap holds; None if it is not there, or cannot be read. Pure."""
+    """Return the allotment in a ConfigMap; None if it does not exist or cannot be read. Pure."""
     entries = state.entries or {}
     data = entries.get(ALLOTMENT_JSON)
     packed = entries.get(f"{ALLOTMENT_JSON}.gz")

@@ -21,7 +21,7 @@ MAX_WAITERS: Final = 32
 class Pages:
     """Answers of the agent; ``waiting`` counts the open long polls.
 
-    ``report_token`` is what ``/status`` asks for; None where only this machine can ask.
+    ``report_token`` is the token that ``/status`` requires; None if only this machine can reach it.
     """
 
     keeper: Keeper

@@ -1,8 +1,7 @@
 """Prometheus text of several processes merged into one page. Pure.
 
-Each family appears once with all its samples together, and each sample says by the label ``process`` whose it is, so
-that equal series of two processes (``process_*``, ``python_*`` and our own) stay apart. Format: Prometheus text
-exposition 0.0.4.
+Each family appears once with all its samples together, and each sample has the label ``process``, so that equal series
+of two processes (``process_*``, ``python_*`` and our own) stay apart. Format: Prometheus text exposition 0.0.4.
 """
 
 import re
@@ -25,12 +24,12 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class ExpositionError(ValueError):
-    """A text that is not Prometheus exposition; the message names the line's number, not its content."""
+    """A text is not in Prometheus exposition format; the message names the line's number, not its content."""
 
 
 @dataclass(slots=True)
 class Family:
-    """All that one metric name has: help and type lines, and sample lines."""
+    """One metric family: help and type lines, and sample lines."""
 
     help: str | None = None
     type: str | None = None
@@ -44,8 +43,8 @@ class Family:
 def merge(pages: Iterable[tuple[str, Mapping[str, Family]]]) -> str:
     """Merge the families of several processes, in the order given.
 
-    The first process that has a family decides its type; samples of another type are left out, since a page with two
-    types for one name is refused whole.
+    The first process that has a family decides its type; samples of another type are left out, because a page with two
+    types for one name is rejected as a whole.
     """
     merged: dict[str, Family] = {}
     for _, families in pages:

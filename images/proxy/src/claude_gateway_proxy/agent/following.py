@@ -1,4 +1,4 @@
-"""Follows one object by get and watch, through whatever happens on the way."""
+"""Follows one object by get and watch, across failures and restarts of the API server."""
 
 import asyncio
 import logging
@@ -28,9 +28,9 @@ _SILENCE: Final = 1.1
 PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next attempt, by the number of those that failed; the last one repeats."""
 PROOF_SECONDS: Final = 1.0
-"""A watch that ends without an event before this counts as failed, or a loop of them would be a load."""
+"""A watch that ends earlier without an event counts as failed, because a tight loop of watches would be a load."""
 TROUBLE: Final = 4
-"""Attempts that fail in a row before it is reported: a restarted API server is not worth it."""
+"""Failed attempts in a row before they are reported: a restart of the API server is not reported."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of an object.
+    """The known state of an object.
 
-    ``entries`` is None if the object does not exist; ``trouble`` is why this may be out of date.
+    ``entries`` is None if the object does not exist; ``trouble`` is why the state may be out of date.
     """
 
     known: bool = False
@@ -66,7 +66,7 @@ class Follower:
     def __init__(
         self, access: Access, named: Named, *, changed: Callable[[], None], watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        """Send no request before ``run``."""
+        """No request is sent before ``run``."""
         self.named = named
         self.state = State()
         self._access = access
@@ -77,15 +77,15 @@ class Follower:
         self._failures = 0
 
     async def run(self) -> None:
-        """Get once, then watch, until cancelled. A lost watch resumes; where it cannot resume, get again.
+        """Get once, then watch, until cancelled. A lost watch resumes; if it cannot resume, get again.
 
-        A watch after a get begins with what is there, not at the version of the object: an API server that started
-        after the object's last change would call that too old each time.
+        A watch after a get begins with the current state, not at the version of the object: an API server that started
+        after the object's last change would reject that version as too old each time.
         """
         while True:
             self._proven = False
             try:
-                # A new client each time: it reads the authority again and leaves no connection behind.
+                # A new client each time, which reads the certificate authority again and leaves no connection behind.
                 async with self._client() as kube:
                     await self._get(kube)
                     await self._watch(kube)
@@ -129,12 +129,12 @@ class Follower:
                 lasting.cancel()
 
     def _saw(self, found: Mapping[str, bytes] | None) -> None:
-        """Note the object; a change of it ends the trouble on the way."""
+        """Store the object; a change of it clears the trouble."""
         if not self.state.known or found != self.state.entries:
             self._put(State(known=True, entries=found))
 
     def _works(self) -> None:
-        """Note that the watch works: it lasted, or sent an event. That it was opened proves nothing."""
+        """Record that the watch works: it lasted, or sent an event. An opened watch alone proves nothing."""
         self._proven = True
         if self._failures:
             emit(_log, "watch_resumed", object=str(self.named), failures=self._failures)
@@ -142,7 +142,7 @@ class Follower:
         self._put(replace(self.state, trouble=None))
 
     def _failed(self, error: str, *, level: int = logging.WARNING) -> None:
-        """Count an attempt that failed; only the first of a row is worth a line."""
+        """Count an attempt that failed; only the first of a row is logged."""
         self._failures += 1
         seen = level if self._failures == 1 else logging.DEBUG
         emit(_log, "watch_lost", level=seen, object=str(self.named), error=error)

@@ -15,7 +15,7 @@ from claude_gateway_proxy.agent.source import Offer, Source
 from claude_gateway_runtime.logs import emit
 
 RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
-"""Waits before an offer is written again that the file system refused; the last one repeats."""
+"""Pauses before an offer that the file system refused is written again; the last one repeats."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ class Kept:
 
 
 def verify(packed: Packed) -> Bundle:
-    """Unpack a bundle and check that its policy can be read and that every secret named there came along.
+    """Unpack a bundle and check that its policy can be read and that it has every secret that the policy names.
 
-    For a thread of its own: it pauses. The gateway would refuse the rest just as well, but then a restarted gateway
-    would find no good one. Raises BundleError; its message holds no value of the bundle.
+    Call it in a thread of its own: it pauses. The gateway would refuse a bad bundle, too, but a restarted gateway would
+    then find no good one. Raises BundleError; its message contains no value of the bundle.
     """
     bundle = unpack(packed)
     policy, routes = policy_document.read(bundle.gateway)
@@ -52,7 +52,7 @@ class Keeper:
     """Owns ``run_dir/bundle``; ``changed`` is called after each change of ``kept``."""
 
     def __init__(self, path: Path, *, changed: Callable[[], None]) -> None:
-        """Find the last good bundle of an earlier run in ``path``, and remove what is not one.
+        """Find the last good bundle of an earlier run in ``path``, and remove everything else.
 
         Raises OSError if the folder cannot be made.
         """
@@ -66,7 +66,7 @@ class Keeper:
         self.kept = Kept(revision=_last_good(path))
 
     async def run(self, source: Source) -> None:
-        """Take offers until cancelled; only the newest one counts."""
+        """Process offers until cancelled; only the newest one counts."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(source.run(self._offer))
             tasks.create_task(self._keep())
@@ -91,7 +91,7 @@ class Keeper:
                 attempt = 0
 
     async def _take(self, offer: Offer) -> bool:
-        """Swap one offer in or say why not; False asks for another attempt with the same offer."""
+        """Swap one offer in, or record why not; False requests another attempt with the same offer."""
         wanted = offer.revision
         if offer.packed is None:
             self._without(wanted=wanted or self.kept.wanted, error=offer.error or "the source has no bundle")
@@ -116,7 +116,7 @@ class Keeper:
         return folder.write_packed(self._path, needed(packed, meta), revision=meta.revision)
 
     def _refuse(self, *, wanted: str | None, error: str) -> None:
-        """Report a bundle that cannot be used; the same trouble is not reported twice."""
+        """Report a bundle that cannot be used; the same problem is not reported twice."""
         if self._fault(wanted=wanted, error=error):
             self.refusals += 1
             kept = self.kept.revision
@@ -137,7 +137,7 @@ class Keeper:
 
 
 def _last_good(path: Path) -> str | None:
-    """The revision that an earlier run left; a damaged one loses its name, so that no process tries to load it."""
+    """Return the revision that an earlier run left; a damaged one is unlinked, so that no process tries to load it."""
     revision = folder.current(path)
     if revision is None:
         return None

@@ -15,7 +15,7 @@ from claude_gateway_proxy.agent.source import Offer
 from claude_gateway_runtime.kube import WATCH_SECONDS, Access
 
 TORN_SECONDS: Final = 1.0
-"""How long a set of which one half seems to be on its way is held back. Then it is offered, refused and reported."""
+"""How long an incomplete set waits for its other half. Then it is offered, refused and reported."""
 _META_LIMIT: Final = 8 << 20
 _GZIP: Final = 31
 
@@ -24,7 +24,7 @@ class ReportToken:
     """The bearer token that a reader of ``/status`` must present."""
 
     def __init__(self) -> None:
-        """Start without a token, which admits nobody."""
+        """Start without a token, so that nobody is admitted."""
         self._value = b""
 
     def put(self, value: bytes | None) -> None:
@@ -42,7 +42,7 @@ class KubernetesSource:
     """Watches the two objects named ``name``; ``report_token`` is kept up to date beside the bundle."""
 
     def __init__(self, access: Access, *, namespace: str, name: str, watch_seconds: int = WATCH_SECONDS) -> None:
-        """Send no request before ``run``."""
+        """No request is sent before ``run``."""
         self.report_token = ReportToken()
         self._name = f"{namespace}/{name}"
         self._news = asyncio.Event()
@@ -52,7 +52,7 @@ class KubernetesSource:
         self._secret = Follower(access, secret, changed=self._turned, watch_seconds=watch_seconds)
 
     async def run(self, offer: Callable[[Offer], None]) -> None:
-        """Offer what is there now and after every change, until cancelled."""
+        """Offer the current content, and again after every change, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._config.run())
             tasks.create_task(self._secret.run())
@@ -79,7 +79,7 @@ class KubernetesSource:
                 offer(Offer(revision=found.revision if found is not None else None, error=trouble))
 
     async def _more(self) -> bool:
-        """Whether there is more news within the time that the other half of a set may take."""
+        """Return whether another change arrives within the time that the other half of a set may take."""
         try:
             await asyncio.wait_for(self._news.wait(), TORN_SECONDS)
         except TimeoutError:
@@ -88,7 +88,7 @@ class KubernetesSource:
 
 
 def combined(config: State, secret: State, *, name: str) -> Offer | None:
-    """What the two objects make together; None while one of them was not seen yet. Pure."""
+    """Return the bundle of the two objects; None until both of them were seen. Pure."""
     if not (config.known and secret.known):
         return None
     if config.entries is None:
@@ -102,7 +102,7 @@ def combined(config: State, secret: State, *, name: str) -> Offer | None:
 
 
 def torn(found: Offer) -> bool:
-    """Whether the Secret lacks an entry that the ConfigMap names: the news of one of them is still on its way. Pure."""
+    """Whether the Secret does not have an entry that the ConfigMap names yet: an event is still on its way. Pure."""
     if found.packed is None:
         return False
     meta = _meta(found.packed.config)
@@ -111,7 +111,7 @@ def torn(found: Offer) -> bool:
 
 
 def _meta(config: Mapping[str, bytes]) -> Meta | None:
-    """Read ``meta.json`` alone: what it says is verified by who unpacks the whole."""
+    """Read ``meta.json`` alone; it is verified when the bundle is unpacked."""
     text = config.get(META_JSON)
     try:
         if text is None:

@@ -50,7 +50,7 @@ def own_families(*, keeper: Keeper, report: PodReport, up: Mapping[str, bool]) -
 
 
 class _Families(Collector):
-    """Families that were put together for one page."""
+    """The merged families of one page."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -60,7 +60,7 @@ class _Families(Collector):
 
 
 async def page(*, keeper: Keeper, report: PodReport, processes: Sequence[Process]) -> str:
-    """The whole pod's metrics; a process that does not answer is left out and said to be down."""
+    """Return the whole pod's metrics; a process that does not answer is left out and reported as down."""
     pages = await asyncio.gather(*(process.metrics() for process in processes))
     up = {process.name: families is not None for process, families in zip(processes, pages, strict=True)}
     registry = CollectorRegistry()

@@ -14,10 +14,10 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class Process:
-    """One process behind one socket; it may come, go and come back at any time."""
+    """One process behind one socket; it may start and stop at any time."""
 
     def __init__(self, name: str, socket: Path) -> None:
-        """Needs a running event loop; connects only when asked something."""
+        """Needs a running event loop; connects only for a request."""
         self.name = name
         self._session = aiohttp.ClientSession(
             base_url="http://process",
@@ -27,7 +27,7 @@ class Process:
         )
 
     async def report(self) -> ProcessReport | None:
-        """What it serves now, or None if it does not answer, or not as it should."""
+        """Return what it serves now; None if it does not answer, or answers incorrectly."""
         body = await self._get("/status")
         if body is None:
             return None
@@ -37,7 +37,7 @@ class Process:
             return None
 
     async def metrics(self) -> dict[str, exposition.Family] | None:
-        """Its metric families, or None if it does not answer, or not as it should."""
+        """Return its metric families; None if it does not answer, or answers incorrectly."""
         body = await self._get("/metrics")
         if body is None:
             return None

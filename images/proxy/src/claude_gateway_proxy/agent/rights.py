@@ -1,4 +1,4 @@
-"""What the agent may do in the cluster: the one list of it, which the chart's Role is compared with."""
+"""What the agent may do in the cluster. Tests compare the chart's Role with this list."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ class Settings(PodSettings):
         default=None,
         description="Name of the ConfigMap that divides limits and budgets between pods. Default: nothing is divided.",
     )
-    pod_name: str = Field(default="", description="Name of the pod, whose part of the allotment it is.")
+    pod_name: str = Field(default="", description="Name of the pod, to find its part of the allotment.")
     metrics_listen: Address = Field(
         default="0.0.0.0:9090",
         description="`host:port` that serves `/metrics`, `/status` and `/healthz`; port 0 takes a free one.",

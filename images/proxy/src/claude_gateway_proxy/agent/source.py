@@ -1,6 +1,6 @@
 """Where bundles come from: the interface of a source, and the folder as one.
 
-A source pushes what it has whenever that changes, and nobody acknowledges: the newest offer replaces older ones. That
+A source pushes its content whenever it changes, without acknowledgements: the newest offer replaces older ones. That
 suits a folder as well as two watched objects of which either may change first.
 """
 
@@ -19,7 +19,7 @@ POLL_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a source has now: a packed bundle that nobody verified yet, or why it has none.
+    """The current content of a source: a packed bundle that is not verified yet, or why it has none.
 
     ``revision`` is what the source calls it, for reports; None if unknown.
     """
@@ -33,12 +33,12 @@ class Source(Protocol):
     """Where bundles come from."""
 
     async def run(self, offer: Callable[[Offer], None]) -> None:
-        """Call ``offer`` with what is there now and after every change, until cancelled."""
+        """Call ``offer`` with the current content, and after every change, until cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """Tells one state of a source folder from the next, also when a revision is written again under its old name."""
+    """Identifies a state of a source folder, also if a revision is written again under its old name."""
 
     revision: str | None
     inode: int
@@ -73,7 +73,7 @@ class FolderSource:
             revision = folder.current(self.path)
             state = (self.path / CURRENT).stat()
         except OSError:
-            # Absent, dangling, not a folder, not ours to read: `_look` finds out which.
+            # Absent, dangling, not a folder, or unreadable: `_look` finds out which.
             return _Stamp(revision=None, inode=0, changed_ns=0)
         return _Stamp(revision=revision, inode=state.st_ino, changed_ns=state.st_ctime_ns)
 

@@ -1,4 +1,4 @@
-"""What is live in the pod: asks its processes, keeps the newest report, and wakes those who wait for news."""
+"""What is live in the pod: polls its processes, stores the newest report, and wakes long polls when it changes."""
 
 import asyncio
 from typing import Final
@@ -8,17 +8,17 @@ from claude_gateway_proxy.agent.keeper import Kept
 from claude_gateway_proxy.agent.processes import Process
 
 IDLE_SECONDS: Final = 1.0
-"""Time between two questions while nothing is expected to change."""
+"""Time between two polls while no change is expected."""
 SWAP_SECONDS: Final = 0.05
 """The same while a new bundle is on its way into the processes."""
 SWAP_ROUNDS: Final = 400
-"""Quick rounds after a change; a process that has not loaded it by then is asked at the usual pace again."""
+"""The number of quick polls after a change; after that, a process is polled at the usual pace again."""
 
 News = tuple[object, ...]
 
 
 def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessReport | None) -> PodReport:
-    """Put the parts together; ``live`` is what both processes serve, if it is the same. Pure."""
+    """Return the report; ``live`` is the revision that both processes serve, if it is the same. Pure."""
     both = gateway is not None and litellm is not None and gateway.revision == litellm.revision
     return PodReport(
         wanted=kept.wanted,
@@ -30,7 +30,7 @@ def pod_report(*, kept: Kept, gateway: ProcessReport | None, litellm: ProcessRep
 
 
 def news(report: PodReport) -> News:
-    """The parts of a report that are worth waking someone for: all but the requests in flight. Pure."""
+    """Return the parts of a report whose change wakes long polls: all except the requests in flight. Pure."""
     parts: list[object] = [report.live, report.wanted, report.error]
     for process in (report.gateway, report.litellm):
         if process is None:
@@ -42,10 +42,10 @@ def news(report: PodReport) -> News:
 
 
 class Monitor:
-    """Holds the pod's newest report; ``run`` keeps it new."""
+    """Has the pod's newest report; ``run`` keeps it up to date."""
 
     def __init__(self, *, gateway: Process, litellm: Process, kept: Kept) -> None:
-        """Ask no process before ``run`` or ``ask``."""
+        """No process is polled before ``run`` or ``ask``."""
         self.report = pod_report(kept=kept, gateway=None, litellm=None)
         self._processes = (gateway, litellm)
         self._kept = kept
@@ -53,12 +53,12 @@ class Monitor:
         self._turned = asyncio.Event()
 
     def nudge(self, kept: Kept) -> None:
-        """Take note of the keeper's news and ask the processes at once."""
+        """Handle a change of the keeper: poll the processes at once."""
         self._kept = kept
         self._nudged.set()
 
     async def run(self) -> None:
-        """Ask the processes until cancelled: often while a swap is under way, else once a second."""
+        """Poll the processes until cancelled: often during a swap, else once a second."""
         quick = SWAP_ROUNDS
         while True:
             if self._nudged.is_set():
@@ -73,7 +73,7 @@ class Monitor:
                 continue
 
     async def ask(self) -> PodReport:
-        """Ask both processes now and return the report; wake those who wait if it has news."""
+        """Poll both processes now and return the report; wake long polls if it changed."""
         gateway, litellm = await asyncio.gather(*(process.report() for process in self._processes))
         report = pod_report(kept=self._kept, gateway=gateway, litellm=litellm)
         turned = news(report) != news(self.report)

@@ -51,7 +51,7 @@ async def _serve(settings: Settings, journal: Journal) -> None:
 def _tune() -> None:
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     descriptors.raise_limit()
-    # While a thread builds a snapshot, the event loop gets its turn within half a millisecond instead of five.
+    # While a thread builds a snapshot, the event loop runs again after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()

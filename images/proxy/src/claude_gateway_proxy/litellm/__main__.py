@@ -20,7 +20,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run until a signal; 0 after a clean end, 1 if the worker cannot start, 2 for wrong settings."""
+    """Run until a signal; returns 0 after a clean end, 1 if the worker cannot start, 2 for invalid settings."""
     environment.reduce(os.environ)
     environment.reach_near_hosts_directly()
     logs.configure("info")
@@ -31,7 +31,7 @@ def main() -> int:
     # Pydantic's warnings quote values, which may be content.
     warnings.simplefilter("ignore")
     descriptors.raise_limit()
-    # While a thread builds a table, the event loop gets its turn within half a millisecond instead of five.
+    # While a thread builds a table, the event loop runs again after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)
     try:
         # asyncio's own event loop, not uvloop: the egress guard sees its connections.

@@ -1,4 +1,4 @@
-"""LiteLLM's answers as the owner of the format would give them: ids, usage, and nothing of LiteLLM's own."""
+"""LiteLLM's answers in the form of the format's vendor: ids, usage, and none of LiteLLM's own fields."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -66,7 +66,7 @@ def upstream_id(answer: Any) -> str | None:
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id in the vendors' manner."""
+    """Return a new id in the vendors' form."""
     return f"{prefix}{uuid4().hex}"
 
 
@@ -162,7 +162,7 @@ def _usage(usage: Any, names: Iterable[str], details: Mapping[str, Iterable[str]
 
 
 def _present(value: Document, *, drop: Iterable[str] = ()) -> Document:
-    """Without what is null or named."""
+    """Return a copy without nulls and without the named fields."""
     dropped = frozenset(drop)
     return {key: each for key, each in value.items() if each is not None and key not in dropped}
 

@@ -58,11 +58,11 @@ _EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cac
 
 
 class BrokenOff(Exception):  # noqa: N818 - the end of an answer, which the server must see
-    """An answer ends in its middle, so that its connection must."""
+    """An answer broke off, so its connection must be closed."""
 
 
 class App:
-    """Answers one request after the other; the socket's file mode says who may ask."""
+    """Answers requests of the gateway; the socket's file mode controls who may connect."""
 
     def __init__(self, *, live: Live, library: Library) -> None:
         """Take targets from ``live`` and LiteLLM from ``library``."""
@@ -100,7 +100,7 @@ class App:
             await _send_failure(send, errors.unknown_path(path), Format.CHAT, request_id=None)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, format: Format) -> None:
-        """Run the work until it is done or the caller leaves, whichever comes first."""
+        """Run the work until it is done or the caller disconnects, whichever comes first."""
         headers = dict(scope["headers"])
         traced.set(trace_of(scope["headers"]))
         body = await read_body(receive)
@@ -156,7 +156,7 @@ class App:
         wanted: Document,
         options: RequestOptions | None,
     ) -> Any:
-        """LiteLLM's answer. What a target refuses and need not be said is left out in one more try."""
+        """Return LiteLLM's answer. Optional parts that a target refuses are left out in one retry."""
         library = await self._library.get()
         if options is None:
             check_fields(library, wanted, format=format, provider=target.provider, model=model)
@@ -217,7 +217,7 @@ async def _send_stream(
     format: Format,
     target: Target,
 ) -> None:
-    """Send a stream, its head only once the model has said something; raises only while nothing was sent."""
+    """Send a stream, its head only after the model has produced output; raises only before anything was sent."""
     try:
         head = await _opening(written)
         if not head:
@@ -263,11 +263,11 @@ async def _send_events(
 
 
 async def _close(*streams: Any) -> None:
-    """Close what is not read to its end, so that the upstream's connection ends with it."""
+    """Close a stream that was not read to its end, so that the upstream's connection ends with it."""
     for each in streams:
         close = getattr(each, "aclose", None)
         if close is not None:
-            # What fails at closing was broken already.
+            # An error on closing means that it was broken already.
             with contextlib.suppress(Exception):
                 await close()
 
@@ -275,7 +275,7 @@ async def _close(*streams: Any) -> None:
 def _failure(error: Exception, *, target: Target, format: Format) -> Failure:
     failure = error if isinstance(error, Failure) else of_exception(error, target=target, format=format)
     if failure.code == "internal_error":
-        # Where it happened, without the exception's words: they may hold content or a key.
+        # Only the location is logged: the exception's message may contain content or a key.
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         where = [f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno}" for frame in frames]
         emit(_log, "call_failed", level=logging.ERROR, target=target.id, error=type(error).__name__, at=where)

@@ -1,7 +1,7 @@
-"""How much of an upstream's answer this process reads, counted after decompression.
+"""The limits of an upstream's answer in this process, counted after decompression.
 
 LiteLLM and OpenAI's SDK read whole answers, whole events and whole errors into memory, several times over. Whoever
-writes a route names the upstream, so each is bounded below them, where httpx gives out an answer's bytes.
+writes a route chooses the upstream, so each is limited below them, where httpx returns an answer's bytes.
 """
 
 import zlib
@@ -25,8 +25,8 @@ EVENT_LINES_MOST: Final = 1_000
 EVENTS_MOST: Final = 256 * 1024
 """Events of a stream: twice what the longest answers of today's models take, at one event per token.
 
-Where LiteLLM writes Responses from Chat, it keeps every chunk for the last event: 1.3 KB for each, as measured with
-60,000 events of one character. Otherwise it keeps the last ones alone.
+When LiteLLM builds Responses from Chat, it keeps every chunk for the last event: 1.3 KB for each, as measured with
+60,000 events of one character. Otherwise it keeps only the last ones.
 """
 
 _CODINGS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -34,11 +34,11 @@ _ACCEPTED: Final = "gzip, deflate"
 
 
 class AnswerRefused(Exception):  # noqa: N818 - a verdict on an answer
-    """An upstream's answer that is not read: it is too large, or compressed in a way that was not asked for."""
+    """An upstream's answer is too large, or has a compression that was not requested."""
 
 
 def install() -> None:
-    """Bound what every httpx client of this process reads from now on; cannot be undone."""
+    """Limit the answers of every httpx client of this process from now on; cannot be undone."""
     _client.ACCEPT_ENCODING = _ACCEPTED
     response: Any = httpx.Response
     bytes_of, async_bytes_of = response.iter_bytes, response.aiter_bytes
@@ -95,7 +95,7 @@ class _Whole:
         self._parts: list[bytes] = []
 
     def is_full(self, part: bytes) -> bool:
-        """Keep one part; whether nothing more is wanted. Raises AnswerRefused."""
+        """Store one part; return whether the rest can be skipped. Raises AnswerRefused."""
         self._parts.append(part[: self._left])
         self._left -= len(part)
         if self._left >= 0:
@@ -105,7 +105,7 @@ class _Whole:
         return True
 
     def content(self) -> bytes:
-        """What was kept."""
+        """The stored bytes."""
         return b"".join(self._parts)
 
 
@@ -181,7 +181,7 @@ def _stream_of(response: Any) -> Stream:
 
 
 class _Inflater(_decoders.ContentDecoder):
-    """Decompresses; no part of an answer becomes more than a whole answer may be."""
+    """Decompresses an answer; no part may become larger than the limit of a whole answer."""
 
     def __init__(self, window: int) -> None:
         self._inflate = zlib.decompressobj(window)

@@ -19,10 +19,10 @@ _KEYLESS: Final = "none"
 def translated(
     fields: Document, *, format: Format, options: RequestOptions | None, target: Target
 ) -> tuple[Format, Document]:
-    """Return a request in the format in which LiteLLM is asked for the target, and that format.
+    """Return a request in the format that LiteLLM gets for the target, and that format.
 
     ``options`` are those of a request of Messages, or of a count of them; None for OpenAI's formats. Raises Failure
-    (400) for what the target's format cannot hold.
+    (400) for content that the target's format cannot express.
     """
     if options is not None and format is not Format.COUNT_TOKENS:
         format = messages.pivot(target)
@@ -46,7 +46,7 @@ async def call(
 ) -> Any:
     """Return LiteLLM's answer to a translated request: an object, or an asynchronous iterator of a stream.
 
-    Raises whatever LiteLLM raises, and Failure where a provider cannot do it.
+    Raises whatever LiteLLM raises, and Failure if a provider does not support it.
     """
     if format is Format.COUNT_TOKENS and options is not None:
         return await _count(library, target, model=model, fields=fields, options=options)
@@ -54,7 +54,7 @@ async def call(
     match format:
         case Format.CHAT:
             if options is None:
-                # Where a target speaks Chat Completions, the gateway relays them.
+                # If a target supports Chat Completions, the gateway relays them.
                 arguments["model"] = messages.responses_model(target, model)
             return await library.acompletion(**arguments)
         case Format.COMPLETIONS:
@@ -65,7 +65,8 @@ async def call(
             )
             return await library.aresponses(**arguments, **chat)
         case Format.EMBEDDINGS:
-            # Not every provider has base64, and LiteLLM drops the wish where one has not: numbers come from all.
+            # Not every provider supports base64, and LiteLLM drops the field for those that do not; all support
+            # numbers.
             arguments.pop("encoding_format", None)
             return await library.aembedding(**arguments)
 
@@ -95,7 +96,7 @@ def _metered(fields: Document) -> Document:
 async def _count(
     library: Any, target: Target, *, model: str, fields: Document, options: RequestOptions
 ) -> Mapping[str, int]:
-    """The provider's own count, of what it would be sent; LiteLLM estimates where its provider did not answer."""
+    """Return the provider's own count of the translated request; LiteLLM estimates if its provider did not answer."""
     counting = target.translation.counting
     if counting is None:
         raise cannot_count(target.provider)

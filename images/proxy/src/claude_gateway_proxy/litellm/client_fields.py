@@ -16,7 +16,7 @@ _MODES: Final = {"auto": "auto", "none": "none", "required": "required", "any": 
 
 
 def chat(document: Document) -> Document:
-    """Return a request of Chat Completions in its regular shape. Raises Failure (400)."""
+    """Return a normalized request of Chat Completions. Raises Failure (400)."""
     found = {**document}
     messages = document.get("messages")
     if messages == []:
@@ -33,7 +33,7 @@ def chat(document: Document) -> Document:
 
 
 def responses(document: Document) -> Document:
-    """Return a request of Responses in its regular shape. Raises Failure (400)."""
+    """Return a normalized request of Responses. Raises Failure (400)."""
     if document.get("input") == [] and not document.get("instructions"):
         raise bad_request("input: at least one item is required")
     tools = document.get("tools")
@@ -56,7 +56,7 @@ def _message(message: Any, *, at: str) -> Any:
 
 
 def _call(call: Any) -> Any:
-    """A call of the history; LiteLLM fails on arguments that are not an object, such as those of a call cut off."""
+    """Return a call of the history; LiteLLM fails on arguments that are not an object, such as truncated ones."""
     function = call.get("function") if isinstance(call, dict) else None
     given = function.get("arguments") if isinstance(function, dict) else None
     if not isinstance(given, str) or not given.strip():

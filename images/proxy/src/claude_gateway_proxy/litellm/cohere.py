@@ -1,4 +1,4 @@
-"""Cohere's answers as Chat Completions: LiteLLM fails on its streams, and takes a failure for a complete answer.
+"""Cohere's answers as Chat Completions: LiteLLM fails on its streams, and treats a failure as a complete answer.
 
 Source: docs.cohere.com/reference/chat and chat-stream, version 2 of the API.
 """

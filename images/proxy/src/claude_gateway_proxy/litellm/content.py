@@ -1,6 +1,6 @@
-"""Which content of OpenAI's clients reaches LiteLLM: it leaves out what a provider's format has nothing like.
+"""Which content of OpenAI's clients reaches LiteLLM, which omits content that a provider's format cannot express.
 
-A caller takes the answer for one to all that was said, so what would be left out is rejected by name.
+A caller would not notice the omission, so such content is rejected by name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ OPENAI: Final = ("openai", "azure")
 """Providers that LiteLLM passes everything on to."""
 
 CLAUDES: Final = ("anthropic", "bedrock")
-"""Providers of Claudes, whose format has neither sound nor JSON without a schema, nor files that OpenAI keeps."""
+"""Providers of Claude, whose format has no audio, no JSON without a schema and no files stored at OpenAI."""
 
 _ITEMS: Final = (
     *("message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"),

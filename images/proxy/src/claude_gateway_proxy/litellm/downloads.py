@@ -1,8 +1,8 @@
-"""What LiteLLM would fetch for a client: nothing. What a client sends by address is for the provider to fetch.
+"""Keeps LiteLLM from downloading anything for a client: only the provider may fetch what a client names by address.
 
-For providers that take no addresses LiteLLM downloads images, documents, audio and video itself, and asks a name
-server for their hosts. It would be the gateway that calls whatever a client names. Its functions for this are made to
-refuse, so that no list of providers, formats and parts has to be complete.
+For providers that accept no addresses, LiteLLM downloads images, documents, audio and video itself, and resolves their
+hosts. So a client could make the gateway call any address. The functions for this are replaced by ones that refuse, so
+that no list of providers, formats and parts has to be complete.
 """
 
 from typing import Any, Final
@@ -42,9 +42,9 @@ def _refuse(*_: Any, **__: Any) -> Any:
 
 
 def _only_at_target(get: Any) -> Any:
-    """Let a client GET nothing but what is on the host of the request's own target.
+    """Allow GET requests only to the host of the request's own target.
 
-    A chat completion of LiteLLM is a POST. What it would GET besides is what a client or a model's name led to.
+    A chat completion of LiteLLM is a POST; any other GET would come from a client's field or a model's name.
     """
 
     def checked(self: Any, url: str, *arguments: Any, **keywords: Any) -> Any:

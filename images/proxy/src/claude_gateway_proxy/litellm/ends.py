@@ -1,7 +1,7 @@
 """How LiteLLM's answers end: with the reason that the provider stated, or not at all.
 
-LiteLLM ends an answer without a reason with ``stop``, and one that failed, so that half an answer looks like a whole
-one. Answers in OpenAI's formats and in Cohere's are read by ``regular`` before LiteLLM reads them.
+LiteLLM ends an answer without a reason, or one that failed, with ``stop``, so that half an answer looks complete.
+Answers in OpenAI's formats and in Cohere's are read by ``regular`` before LiteLLM reads them.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -19,7 +19,7 @@ _PARTS: Final = ("results", "generations", "outputs", "completions", "choices")
 
 
 def install() -> None:
-    """Make an answer fail with Broken if its provider failed, or ended it without its reason; cannot be undone."""
+    """Make an answer fail with Broken if its provider failed, or ended it without a reason; cannot be undone."""
     _no_failure_as_an_end()
     _no_default_at_the_end()
     _no_default_in_geminis_chunks()
@@ -38,7 +38,7 @@ class _Known(dict[str, str]):
 
 
 def _no_failure_as_an_end() -> None:
-    """LiteLLM takes failures such as MALFORMED_FUNCTION_CALL for an end, and words that it does not know."""
+    """LiteLLM treats failures such as MALFORMED_FUNCTION_CALL, and unknown reasons, as a normal end."""
     from litellm.litellm_core_utils import core_helpers
 
     core_helpers._FINISH_REASON_MAP = _Known(core_helpers._FINISH_REASON_MAP)  # type: ignore[assignment,misc] # noqa: SLF001 - it has no other place

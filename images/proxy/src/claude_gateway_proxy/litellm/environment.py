@@ -1,4 +1,4 @@
-"""What LiteLLM finds in its environment: settings of ours that keep it quiet and offline, and nothing else.
+"""LiteLLM's environment: our settings, which keep it quiet and offline, and nothing else.
 
 LiteLLM reads provider keys, organisations and addresses from dozens of variables wherever a target leaves one open.
 On a laptop that would send ``OPENAI_API_KEY`` to whatever server a keyless target names, so they are removed. Those
@@ -26,7 +26,7 @@ LITELLM: Final[Mapping[str, str]] = {
     # A client's image URL is for the provider to fetch, not for this process.
     "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
-"""What is set before LiteLLM is imported."""
+"""The variables that are set before LiteLLM is imported."""
 
 _NO_PROXY: Final = (
     *("localhost", "127.0.0.1", "::1"),
@@ -49,9 +49,9 @@ def _is_kept(name: str) -> bool:
 
 
 def reduce(environ: MutableMapping[str, str]) -> None:
-    """Remove every variable that this process has no use for, then set LiteLLM's own.
+    """Remove every variable that this process does not use, then set LiteLLM's own.
 
-    Where there is an HTTP proxy, libraries that only read ``NO_PROXY`` do not ask it for this machine and its identity.
+    With an HTTP proxy, libraries that only read ``NO_PROXY`` do not use it for this machine and its cloud identity.
     """
     for name in [name for name in environ if not _is_kept(name)]:
         del environ[name]
@@ -62,9 +62,9 @@ def reduce(environ: MutableMapping[str, str]) -> None:
 
 
 def reach_near_hosts_directly() -> None:
-    """Keep LiteLLM from asking a proxy for hosts that are near, as the relay lane does; cannot be undone.
+    """Keep LiteLLM from using a proxy for local hosts, as in the relay lane; cannot be undone.
 
-    LiteLLM asks this function of the standard library for each new host. ``NO_PROXY`` has no form for private networks
+    LiteLLM calls this function of the standard library for each new host. ``NO_PROXY`` has no form for private networks
     that all of Python's clients understand.
     """
     bypasses = urllib.request.proxy_bypass

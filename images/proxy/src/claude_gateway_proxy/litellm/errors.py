@@ -17,7 +17,7 @@ BROKEN: Final = "upstream_broken"
 
 @row(400, retry=False)
 def bad_request(message: str) -> str:
-    """The request does not follow its format, or requests what cannot be done here."""
+    """The request does not follow its format, or requests something that is not supported here."""
     return message
 
 
@@ -47,13 +47,13 @@ def empty_answer() -> str:
 
 @row(502, BROKEN)
 def answer_refused(reason: str) -> str:
-    """The upstream's answer is not read to its end: it is too large, or cannot be decompressed."""
+    """The upstream's answer is too large, or cannot be decompressed."""
     return reason
 
 
 @row(502, BROKEN)
 def broken(reason: str) -> str:
-    """The upstream's answer is empty, not complete, or not an answer at all."""
+    """The upstream's answer is empty, incomplete or invalid."""
     return reason
 
 
@@ -65,7 +65,7 @@ def redirected() -> str:
 
 @row(503, "target_unknown")
 def unknown_target(ident: str) -> str:
-    """No revision that this process knows has the target; the gateway may be ahead of it."""
+    """No revision that this process has loaded contains the target; the gateway may be ahead of it."""
     return f"the LiteLLM worker does not know the target '{ident[:256]}' yet"
 
 
@@ -77,7 +77,7 @@ def timed_out() -> str:
 
 @dataclass(eq=False, kw_only=True)
 class NotReached(Failure):
-    """No answer came from the upstream; the headers tell the gateway why, which writes it into its log."""
+    """The upstream did not answer; the headers contain the reason for the gateway, which logs it."""
 
     obstacle: Obstacle
     detail: str

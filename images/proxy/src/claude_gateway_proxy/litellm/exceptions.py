@@ -1,6 +1,6 @@
 """What LiteLLM's exceptions mean for the caller.
 
-LiteLLM wraps an upstream's error into a text with its own class names; the upstream's words, status and
+LiteLLM wraps an upstream's error into a text with its own class names; the upstream's message, status and
 ``retry-after`` are what the caller needs, and 529 must stay 529 for Claude Code to change its model.
 """
 
@@ -115,13 +115,13 @@ def _of_limits(failure: Failure, *, named: bool, format: Format) -> Failure:
 
 
 def param_of(error: BaseException) -> str:
-    """The parameter of the request that the upstream names beside its words; empty where it names none."""
+    """Return the parameter of the request that the upstream names beside its message; empty if it names none."""
     found = (getattr(each, "param", None) for each in _chain(error))
     return next((param for param in found if isinstance(param, str)), "")
 
 
 def unrepaired(failure: Failure, *, format: Format) -> Failure:
-    """A failure that no repair helps: where prompt and output share a context, the prompt does not fit."""
+    """Return a failure that cannot be repaired: prompt and output share a context, and the prompt does not fit."""
     most = limits.most_output(failure.message)
     if (
         failure.status not in (400, 413, 422)
@@ -168,13 +168,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if found is None:
             return
         yield found
-        # LiteLLM keeps what it caught under this name where it raises another one elsewhere.
+        # LiteLLM stores the exception that it caught under this name if it raises another one.
         original = getattr(found, "original_exception", None)
         found = found.__cause__ or found.__context__ or (original if isinstance(original, BaseException) else None)
 
 
 def _status(chain: list[BaseException]) -> int | None:
-    """The upstream's status, which is the innermost: LiteLLM knows few statuses, and turns a 529 into a 500."""
+    """Return the upstream's status, the innermost one: LiteLLM knows few statuses, and turns a 529 into a 500."""
     if any("Timeout" in type(each).__name__ for each in chain):
         return 504
     codes = [code for each in chain if isinstance(code := getattr(each, "status_code", None), int)]
@@ -210,7 +210,7 @@ def _text(error: BaseException) -> str:
 
 def _clean(text: str, target: Target) -> str:
     words = _upstream_words(text[:_READ_MOST])
-    # Keys before the cut, which would leave half of one.
+    # Keys are masked before the cut, which could leave half of one.
     text = mask_of(target).text(text[:_TEXT_MOST] if words is None else words)[:_MESSAGE_MOST]
     if words is None:
         if is_page(text):
@@ -229,7 +229,7 @@ def _bare_url(found: re.Match[str]) -> str:
 
 
 def _upstream_words(text: str) -> str | None:
-    """The upstream's words in the first JSON document of a text; ``b'…'`` around it is how LiteLLM prints bytes."""
+    """Return the upstream's message in the first JSON document of a text; LiteLLM prints bytes as ``b'…'``."""
     literal = _BYTES.search(text)
     if literal is not None:
         try:
@@ -240,7 +240,7 @@ def _upstream_words(text: str) -> str | None:
 
 
 def _retry_after(status: int, chain: list[BaseException]) -> str | None:
-    """When to ask again: in the upstream's own words, else in whole seconds from wherever it says so."""
+    """Return when to retry: the upstream's own value, else whole seconds from wherever it says so."""
     said = _header(chain, ("retry-after",))
     if said is not None:
         return said
@@ -283,5 +283,5 @@ def _headers(chain: list[BaseException]) -> Iterator[Mapping[str, Any]]:
 
 
 def is_header_value(value: str) -> bool:
-    """Whether an upstream's text may stand in a header of ours."""
+    """Whether an upstream's text may be put into one of our headers."""
     return 0 < len(value) < 64 and value.isascii() and value.isprintable()

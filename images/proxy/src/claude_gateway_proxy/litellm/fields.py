@@ -1,7 +1,7 @@
-"""Which of a client's fields reach LiteLLM: those that the format's owner documents, and nothing else.
+"""The fields of a client that reach LiteLLM: only those that the format's vendor documents.
 
 LiteLLM's functions take routing, keys, headers, callbacks, retries and mock answers as keywords next to the model's
-own parameters. An allowlist is the only safe reading of a body: what it does not name is dropped.
+own parameters. Only an allowlist is safe: fields that it does not name are dropped.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ def _names(text: str) -> frozenset[str]:
 
 
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
-"""Fields of Responses that refer to what a server keeps; nothing is kept here, and to ignore them would be wrong."""
+"""Fields of Responses that refer to stored state; nothing is stored here, and ignoring them would be wrong."""
 
 _SEVERAL: Final[Mapping[str, object]] = {"best_of": 1, "echo": False, "suffix": None}
-"""Fields of text completions that chat models have nothing like, with the value that says nothing."""
+"""Fields of text completions without an equivalent for chat models, with their neutral values."""
 
 _REFERENCES: Final = ("os.environ/", "oidc/")
 
@@ -36,7 +36,7 @@ class Fields:
     """What LiteLLM may see of a body in one format.
 
     ``required`` are fields with the types of their values. ``dialect``: Claude Code's is reduced first. ``honoured``
-    returns a document without what says nothing, and raises Failure (400) for what cannot be honoured.
+    returns a document without neutral values, and raises Failure (400) for what is not supported.
     """
 
     allowed: frozenset[str]

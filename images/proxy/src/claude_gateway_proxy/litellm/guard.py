@@ -1,7 +1,7 @@
-"""Where this process may connect to, enforced below LiteLLM and every library that it uses.
+"""Enforces the egress rule of this process below LiteLLM and every library that it uses.
 
 An audit hook sees each ``connect`` of Python's sockets, which is why the event loop is asyncio's own: uvloop connects
-without it. The hook sees addresses, so what a host name resolved to is judged, whoever resolved it. Redirects, which
+without it. The hook sees addresses, so resolved host names are checked, too, whoever resolved them. Redirects, which
 LiteLLM's HTTP clients would follow with some of the target's credentials, are not followed at all.
 """
 
@@ -35,7 +35,7 @@ class AddressRefused(PermissionError):  # noqa: N818 - one word for it in both p
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Where the request at hand is meant to go: the host and port of its target's base URL."""
+    """The destination of the current request: the host and port of its target's base URL."""
 
     host: str
     port: int
@@ -60,7 +60,7 @@ _fetching: Final[ContextVar[bool]] = ContextVar("fetching", default=False)
 
 @contextmanager
 def fetching() -> Iterator[None]:
-    """Within it this thread fetches an identity in a cloud: from addresses that are refused to everything else."""
+    """A context in which this thread may fetch a cloud identity, from addresses that are otherwise refused."""
     before = _fetching.set(True)
     try:
         yield
@@ -71,8 +71,8 @@ def fetching() -> Iterator[None]:
 def forbidden(address: str, port: int, *, egress: Egress, meant: Dial | None, proxies: frozenset[Dial]) -> bool:
     """Whether a connection must not be made.
 
-    What ``egress`` allows beyond ordinary addresses is allowed to the host and port of the request's own target only:
-    nothing that a client wrote into a request can lead there.
+    Addresses that ``egress`` allows in addition are allowed only for the host and port of the request's own target:
+    nothing in a client's request can lead there.
     """
     if not refused(address, _NOTHING, "") or Dial(address, port) in proxies:
         return False
@@ -88,7 +88,7 @@ def forbidden_to_fetch(address: str, port: int, *, egress: Egress, identity: fro
 
 
 def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
-    """Judge every connection of this process from now on; cannot be undone. ``egress`` is asked each time."""
+    """Check every connection of this process from now on; cannot be undone. ``egress`` is called each time."""
     proxies = frozenset(_addresses(environ.get(name) or environ.get(name.lower()) for name in _PROXIES))
     identity = _IDENTITY | frozenset(_addresses(_identity_urls(environ)))
 
@@ -105,7 +105,7 @@ def install(egress: Callable[[], Egress], environ: Mapping[str, str]) -> None:
             raise AddressRefused(host)
 
     sys.addaudithook(hook)
-    # Every httpx client asks its response this before it follows a redirect, whatever its settings.
+    # Every httpx client reads this property before it follows a redirect, whatever its settings.
     httpx.Response.has_redirect_location = property(lambda _: False)  # type: ignore[assignment,method-assign]
 
 

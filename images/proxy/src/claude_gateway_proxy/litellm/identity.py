@@ -1,6 +1,6 @@
-"""The pod's own identity in a cloud, for targets that bring none: of AWS by botocore, of Google by google-auth.
+"""The pod's own identity in a cloud, for targets without one: at AWS by botocore, at Google by google-auth.
 
-Both ask addresses that nothing else in this process may connect to, so each way there is marked for the guard. AWS's
+Both call addresses that nothing else in this process may connect to, so these calls are marked for the guard. AWS's
 is fetched here, in a thread, because LiteLLM would do it on the event loop; Google's is fetched by LiteLLM.
 """
 
@@ -64,7 +64,7 @@ async def parameters(cloud: Mapping[str, Any], *, bearer: str | None) -> dict[st
 
 @cache
 def _mark_google() -> None:
-    """Let LiteLLM fetch Google's tokens through the guard: the two methods that do it, and nothing else of it."""
+    """Allow LiteLLM to fetch Google's tokens through the guard, only by the two methods that do it."""
     from litellm.llms.vertex_ai.vertex_llm_base import VertexBase
 
     for name in ("_credentials_from_default_auth", "refresh_auth"):

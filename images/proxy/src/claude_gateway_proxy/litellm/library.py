@@ -18,14 +18,14 @@ from claude_gateway_runtime.logs import emit
 _log: Final = logging.getLogger(__name__)
 
 _CHATTY: Final = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp", "asyncio")
-"""Loggers of libraries whose lines may hold addresses, keys in them, or content."""
+"""Loggers of libraries whose lines may contain addresses, keys in them, or content."""
 
 _CHUNKS_KEPT: Final = 10_000
 """Chunks of a stream that are kept at least."""
 
 
 class Library:
-    """LiteLLM's module, or what it takes to get it."""
+    """LiteLLM's module, imported when it is first needed."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Task[Any] | None = None
@@ -36,7 +36,7 @@ class Library:
         return self._loading is not None and self._loading.done()
 
     def preload(self) -> None:
-        """Begin to import, if nobody did; needs a running event loop."""
+        """Start the import, unless it has started; needs a running event loop."""
         if self._loading is None:
             self._loading = asyncio.create_task(_load())
 
@@ -105,7 +105,7 @@ def import_litellm() -> Any:
 def _stream_unknown_models(litellm: Any) -> None:
     """Make LiteLLM stream from models of the Responses API that it does not know.
 
-    It would be asked for its whole answer, which then is cut up into a stream; that is right for those known not to.
+    LiteLLM would request a whole answer and split it into a stream; that is right only for models known not to stream.
     """
     from litellm.llms.openai.responses.transformation import OpenAIResponsesAPIConfig
 

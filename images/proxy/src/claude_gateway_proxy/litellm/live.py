@@ -1,7 +1,7 @@
-"""The targets in force, and those that requests may still need.
+"""The current targets, and older ones that requests may still need.
 
-Gateway and worker follow the same folder, each at its own pace. A target that the gateway knows first is waited for;
-one that only an older revision had still serves the requests that began with that revision.
+Gateway and worker follow the same folder, each at its own pace. A request waits for a target that only the gateway
+knows yet; a target of an older revision still serves the requests that began with that revision.
 """
 
 import asyncio
@@ -35,16 +35,16 @@ class Live:
 
     @property
     def egress(self) -> Egress:
-        """The rule in force; before the first revision nothing but ordinary addresses is allowed."""
+        """The current rule; before the first revision, only ordinary addresses are allowed."""
         table = self._follower.current
         return Egress() if table is None else table.egress
 
     def report(self, *, in_flight: int) -> ProcessReport:
-        """What serves now, and what was refused since."""
+        """Return the revision in use, and the one that was refused since, if any."""
         return self._follower.report(in_flight=in_flight)
 
     async def target(self, ident: str) -> Target | None:
-        """The target with this id, waited for a while if nobody knows it; None if it does not come."""
+        """Return the target with this id, waiting for an unknown one for a while; None if it does not appear."""
         end = time.monotonic() + WAIT_SECONDS
         while (found := self._find(ident)) is None:
             changed = self._changed
@@ -59,7 +59,7 @@ class Live:
         await self._follower.run()
 
     async def check(self) -> None:
-        """Look once."""
+        """Check once."""
         await self._follower.check()
 
     def _took(self, change: Loaded[Table] | Refused) -> None:

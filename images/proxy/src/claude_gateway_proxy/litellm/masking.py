@@ -1,4 +1,4 @@
-"""Keys in an upstream's words: some servers repeat the credential that they reject."""
+"""Masks keys in an upstream's message: some servers repeat the credential that they reject."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _TOKENS: Final = re.compile(
 
 
 def mask_of(target: Target) -> Mask:
-    """Return the mask that knows a target's secrets."""
+    """Return the mask of a target's secrets."""
     return Mask(each for each in (target.api_key, *_of_cloud(target.cloud or {})) if each)
 
 

@@ -28,7 +28,7 @@ _PLAIN: Final = ChatCapabilities()
 
 
 def pivot(target: Target) -> Format:
-    """The format in which a target is asked for Messages."""
+    """Return the format in which Messages are sent to a target."""
     return target.translation.messages
 
 
@@ -102,7 +102,7 @@ async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> A
 
 
 def _count(writer: Writer) -> None:
-    """Take the upstream's own counts, where it was listened to: LiteLLM estimates those that it does not find."""
+    """Use the upstream's own counts if they were read: LiteLLM estimates those that it does not find."""
     ear = heard.get()
     if ear is not None and ear.regular:
         writer.usage = ear.usage or Usage()

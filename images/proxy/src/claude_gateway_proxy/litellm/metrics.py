@@ -15,7 +15,7 @@ class Metrics:
     """All metrics of this process, in a registry of their own."""
 
     def __init__(self, *, in_flight: Callable[[], int]) -> None:
-        """Define the metrics; ``in_flight`` is asked at each scrape."""
+        """Define the metrics; ``in_flight`` is called at each scrape."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         self._info = Gauge(metric_names.CONFIG_INFO, "The live revision, always 1", ("revision",), registry=registry)
@@ -34,17 +34,17 @@ class Metrics:
         tasks.set_function(running_tasks)
 
     def loaded(self, *, revision: str, now: float) -> None:
-        """Note a new live revision (``now`` in Unix time)."""
+        """Record a new live revision (``now`` in Unix time)."""
         self._info.clear()
         self._info.labels(revision).set(1)
         self._loaded.set(now)
 
     def refused(self) -> None:
-        """Note a revision that could not be loaded."""
+        """Record a revision that could not be loaded."""
         self._errors.inc()
 
     def repaired(self, repair: str, *, cause: Literal["refused", "known"]) -> None:
-        """Note a request that is sent in another form."""
+        """Count a request that is sent in another form."""
         self._repairs.labels(repair, cause).inc()
 
     def text(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Ollama's own format, a JSON document a line: LiteLLM takes half an answer, and an error, for a complete one.
+"""Ollama's own format, one JSON document per line: LiteLLM treats half an answer, or an error, as complete.
 
 Source: github.com/ollama/ollama, docs/api.md; errors in the middle of a stream are lines of their own.
 """

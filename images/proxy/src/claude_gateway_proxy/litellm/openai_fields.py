@@ -1,6 +1,6 @@
 """Requests in OpenAI's formats for providers of other formats, where LiteLLM's translation does not fit them.
 
-On the way to a Claude, LiteLLM drops the wish for JSON without a schema and keeps temperatures that no Claude takes.
+For Claude, LiteLLM drops the request for JSON without a schema and keeps temperatures that Claude rejects.
 Gemini knows a part of OpenAPI's schemas only. And for each ``cache_control``, LiteLLM asks Google for stored caches and
 makes one that the caller pays for by the hour, where Gemini caches by itself.
 """
@@ -63,7 +63,7 @@ def _unhinted(value: Any, depth: int) -> Any:
 
 
 def _tool(tool: Any, *, format: Format, schema: Callable[[object], Schema]) -> Any:
-    """Return a tool with the schema that Gemini takes."""
+    """Return a tool with a schema that Gemini accepts."""
     if not isinstance(tool, dict):
         return tool
     if tool.get("type") == "namespace" and isinstance(tool.get("tools"), list):

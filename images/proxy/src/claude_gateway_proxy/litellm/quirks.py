@@ -1,4 +1,4 @@
-"""LiteLLM's own variants of OpenAI's formats, next to the translation, which knows the plain formats alone."""
+"""LiteLLM's variants of OpenAI's formats, kept apart from the translation, which handles only the plain formats."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ _EMPTY: Final = " "
 
 
 def sent(request: ChatRequest, *, named_choice: bool) -> Document:
-    """Return a chat request as LiteLLM takes it. ``request`` is consumed.
+    """Return a chat request in LiteLLM's form. ``request`` is consumed.
 
     Without ``named_choice``, LiteLLM drops the name of the one tool to call on the way to the target's provider.
     """
@@ -32,7 +32,7 @@ def sent(request: ChatRequest, *, named_choice: bool) -> Document:
                 call[_OWN] = {"thought_signature": extra["google"]["thought_signature"]}
     choice = found.get("tool_choice")
     if not named_choice and isinstance(choice, dict):
-        # Where that tool is the only one, there is no other to call.
+        # If that tool is the only one, no other can be called.
         name = choice["function"]["name"]
         found["tool_choice"] = "required"
         found["tools"] = [tool for tool in found["tools"] if tool["function"]["name"] == name]

@@ -1,8 +1,8 @@
-"""What upstreams of OpenAI's formats answer, made regular before LiteLLM and OpenAI's SDK read it.
+"""Normalizes answers of upstreams in OpenAI's formats before LiteLLM and OpenAI's SDK read them.
 
 They split lines at characters that are text, lose irregular chunks and calls, invent the end and the counts of an
-answer, and take a web page for an empty one. So each answer is read by the translation's own readers first, and they
-get it as OpenAI itself would write it.
+answer, and treat a web page as an empty one. So the translation's own readers read each answer first, and pass it on as
+OpenAI itself would write it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ _RESPONSES: Final = "/responses"
 
 
 class Heard:
-    """What an upstream itself said of its counts; ``regular`` where it was listened to."""
+    """The counts that an upstream itself reported; ``regular`` says whether its answer was read here."""
 
     def __init__(self, *, choices: object = None, options: "RequestOptions | None" = None) -> None:
         """Begin before the answer, of which ``choices`` were asked for, to a request of Messages with ``options``."""
@@ -46,7 +46,7 @@ class Heard:
 
 
 heard: Final[ContextVar[Heard | None]] = ContextVar("heard", default=None)
-"""What the upstream of the request at hand says; tasks and threads that serve it inherit it."""
+"""The counts of the current request's upstream; tasks and threads that serve the request inherit them."""
 
 
 def is_regular(path: str) -> bool:
@@ -79,7 +79,7 @@ def whole(content: bytes, path: str) -> bytes:
 
 
 class Stream:
-    """Makes one stream regular, piece by piece."""
+    """Normalizes one stream, piece by piece."""
 
     def __init__(self, path: str) -> None:
         """Begin the answer from a path of an upstream."""
@@ -217,7 +217,7 @@ def _completed(documents: list[Document]) -> Any:
 
 
 def _listen(document: Document) -> None:
-    """Note the upstream's own counts."""
+    """Record the upstream's own counts."""
     ear = heard.get()
     if ear is not None:
         ear.regular = True

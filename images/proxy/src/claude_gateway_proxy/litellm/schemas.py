@@ -1,4 +1,4 @@
-"""LiteLLM's own unfolding of references in schemas, replaced by ours, which is bounded.
+"""Replaces LiteLLM's resolution of references in schemas with ours, which is bounded.
 
 LiteLLM unfolds the tools of every format on the way to Gemini, Vertex AI and Bedrock, without any bound. And a tool
 without parameters gets an object without properties, which Gemini rejects.
@@ -11,11 +11,11 @@ from claude_gateway_proxy.translation.schema.unfolding import Budget, unfolded
 from claude_gateway_proxy.translation.schema.values import as_object
 
 budget: Final[ContextVar[Budget | None]] = ContextVar("budget", default=None)
-"""What the schemas of the request at hand may grow by; tasks and threads that serve it inherit it."""
+"""How much the schemas of the current request may grow; tasks and threads that serve the request inherit it."""
 
 
 def current() -> Budget:
-    """The budget of the request at hand."""
+    """The budget of the current request."""
     return budget.get() or Budget()
 
 

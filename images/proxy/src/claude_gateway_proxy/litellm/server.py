@@ -1,4 +1,4 @@
-"""The worker's process: its socket, its background work, and how it goes away without cutting an answer."""
+"""The worker's process: its socket, its background work, and a shutdown that cuts no answer."""
 
 import logging
 import os
@@ -43,7 +43,7 @@ class _Process:
         path = self._settings.run_dir / LITELLM_SOCKET
         bound = bind_unix(path)
         try:
-            # With the configuration loaded, the first request finds it.
+            # Load the configuration before the first request arrives.
             await self._live.check()
             emit(_log, "listening", address=str(path))
             await serving.serve(

@@ -57,8 +57,8 @@ async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterato
 async def _chunks(chunks: AsyncIterator[Any], *, usage: bool, whole: bool, target: Target) -> AsyncIterator[bytes]:
     """Chunks of Chat or, with ``whole``, of Completions; the counts go where the client expects them.
 
-    A client that did not ask for usage gets it in the chunk that ends the answer, where it disturbs nobody, and not
-    in a chunk without choices, which simple clients trip over.
+    A client that did not request usage gets it in the last chunk, where it does no harm, and not in a chunk without
+    choices, on which simple clients fail.
     """
     last: Document | None = None
     async for chunk in chunks:

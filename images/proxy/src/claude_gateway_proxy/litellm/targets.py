@@ -23,7 +23,7 @@ _ARN: Final = r"arn:aws[a-z-]*:bedrock:{region}:[0-9]{{0,12}}:[a-z-]+/[A-Za-z0-9
 
 
 class ModelRefused(ValueError):  # noqa: N818 - a verdict on a name
-    """A model name sent by a client that must not become part of a request to a provider."""
+    """A client's model name must not become part of a request to a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Target:
     ``timeout`` is in seconds. ``dial`` is where its requests are meant to go (None: the provider's own address).
     ``cloud`` are the parameters of a target in a cloud, what is secret among them; where they lack an identity, it is
     the pod's own. ``federated``: each request brings the access token to use; ``assumed``: the keys of a role.
-    ``translation`` says what its provider needs of us. ``login`` is the login that answers, for targets at the Claude
+    ``translation`` says what its provider requires. ``login`` is the login that answers, for targets at the Claude
     Code backend.
     """
 

@@ -1,7 +1,7 @@
 """Which tools reach LiteLLM: those that the caller runs, and those that a provider is known to run.
 
-LiteLLM runs some tools by itself: it searches files, calls MCP servers and asks further models, which no client may
-make it do. Others it drops or fails on. So what is not listed is rejected, whatever LiteLLM learns to do.
+LiteLLM runs some tools by itself: it searches files, calls MCP servers and other models, which no client may trigger.
+It drops others or fails on them. So unlisted tools are rejected, whatever LiteLLM supports in the future.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _OF_CALLER: Final[Mapping[Format, frozenset[str | None]]] = {
     Format.MESSAGES: frozenset({None, "custom"}),
     Format.COUNT_TOKENS: frozenset({None, "custom"}),
     Format.CHAT: frozenset({"function"}),
-    # LiteLLM leaves out the last two, as if the model never called them: clients send them with every request.
+    # LiteLLM omits the last two, which has the same effect as a model that never calls them; clients always send them.
     Format.RESPONSES: frozenset(
         {"function", "custom", "namespace", "web_search", "web_search_preview", "image_generation", "tool_search"}
     ),
@@ -53,7 +53,7 @@ def _check(tool: Mapping[str, Any], known: frozenset[str | None], *, place: str)
 
 
 def _check_search(tool: Mapping[str, Any], *, place: str) -> None:
-    """LiteLLM drops the filters of a search, which would then find what it must not."""
+    """Reject the filters of a search, which LiteLLM drops: the search would then find excluded results."""
     filters = tool.get("filters")
     if str(tool.get("type")).startswith("web_search") and isinstance(filters, dict) and any(filters.values()):
         raise bad_request(f"{place}.filters: is not supported for this model")

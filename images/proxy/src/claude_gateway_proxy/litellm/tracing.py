@@ -1,4 +1,4 @@
-"""The trace of the request at hand, for its upstream: added below LiteLLM and every library that it uses.
+"""The trace of the current request, for its upstream: added below LiteLLM and every library that it uses.
 
 LiteLLM takes headers as a parameter, but not every provider's code sends them on, and Bedrock's signs them. httpx sends
 what all of them ask for.
@@ -16,7 +16,7 @@ from claude_gateway_runtime.asgi import Headers
 _NAMES: Final = frozenset(name.encode() for name in TRACE_HEADERS)
 
 traced: Final[ContextVar[Headers]] = ContextVar("traced", default=())
-"""The trace headers of the request at hand; tasks and threads that serve it inherit them."""
+"""The trace headers of the current request; tasks and threads that serve it inherit them."""
 
 
 def trace_of(headers: Headers) -> Headers:

@@ -1,4 +1,4 @@
-"""Fields that a provider lacks: LiteLLM drops them, and its caller takes the answer for what it asked for."""
+"""Fields that a provider does not support: LiteLLM drops them, and the caller would not notice."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,8 +17,8 @@ _SILENT: Final[Mapping[str, tuple[object, ...]]] = {
     "web_search_options": (),
     "functions": ([],),
 }
-"""Fields that change what an answer is, and their values that ask for nothing. Others only lean on a model's choice of
-words, and clients send them with every request."""
+"""Fields that change the form of an answer, and their neutral values. Other fields only influence a model's wording,
+and clients send them with every request."""
 
 
 _STRICT_LOST: Final = frozenset(
@@ -36,13 +36,13 @@ _STRICT_LOST: Final = frozenset(
         "xai",
     ]
 )
-"""Providers on the way to which LiteLLM drops that a tool is strict."""
+"""Providers for which LiteLLM drops the ``strict`` of a tool."""
 
 
 def check_strict(fields: Mapping[str, Any], *, format: Format, provider: str, model: str) -> None:
     """Check that calls of strict tools are held to their schemas. Raises Failure (400) that names the first other one.
 
-    A caller who asks for it does not check the arguments of a call.
+    A caller that requests it does not check the arguments of a call.
     """
     tools = () if format is Format.COUNT_TOKENS else fields.get("tools", ())
     for number, tool in enumerate(tools):
