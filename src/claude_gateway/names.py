@@ -136,7 +136,7 @@ class Reason(StrEnum):
     IDENTITY_NOT_ALLOWED = "IdentityNotAllowed"
     """Credentials in the namespace may not use the pods' own cloud identity unless the installation allows it."""
     SUBSCRIPTIONS_OFF = "SubscriptionsOff"
-    """The installation does not run Claude Code, so nobody's subscription can be used."""
+    """The installation does not run Claude Code, so no subscription can be used."""
     SUBSCRIPTION_SHARED = "SubscriptionShared"
     """A subscription would serve others than its one owner, or several logins would stand in for each other."""
     NOT_SIGNED_IN = "NotSignedIn"
@@ -152,7 +152,7 @@ class Reason(StrEnum):
     PARENTS_INVALID = "ParentsInvalid"
     """The Budget is its own ancestor, or has too many; it counts without its parent."""
     NOBODY_COVERED = "NobodyCovered"
-    """A warning: nobody's requests are paid for by the Budget, or by one of the names in it."""
+    """A warning: the Budget, or one of the names in it, pays for no requests."""
     SPENT = "Spent"
     """The amount of the Budget is spent until the period ends."""
     RULE_UNREACHABLE = "RuleUnreachable"
@@ -160,7 +160,7 @@ class Reason(StrEnum):
     RULE_CONFLICTING = "RuleConflicting"
     """A warning: the rule has the conditions of an earlier one, or conditions that never hold, alone or together."""
     BASE_URL_UNUSUAL = "BaseURLUnusual"
-    """A warning: the path of the base URL is probably wrong: it ends in an endpoint, or lacks `/v1`."""
+    """A warning: the path of the base URL is probably wrong: it ends in an endpoint, or `/v1` is missing."""
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
     """Requests may not be sent to this address unless the installation allows it."""
     TOO_LARGE = "TooLarge"
@@ -242,13 +242,13 @@ HEADER_GATEWAY_KEY: Final = "x-gateway-key"
 HEADER_PROXY_SECRET: Final = "x-gateway-proxy-secret"  # noqa: S105 - the name of a header
 """Where a proxy in front shows the secret that proves who passes the client's certificate."""
 CERTIFICATE_KEY: Final = "certificate"
-"""What a client with a certificate sends where it cannot send no key at all; too short to be a key."""
+"""What a client with a certificate sends if it must send some key; too short to be a key."""
 
 HEADER_GATEWAY_CLIENT: Final = "x-gateway-client"
 """Says in every answer as which client, ``<namespace>/<name>``, its caller was recognized."""
 
 HEADER_GATEWAY_CACHE: Final = "x-gateway-cache"
-"""Says in an answer of a route with `cache` whether it was kept (`hit`) or is new (`miss`)."""
+"""Says in an answer of a route with `cache` whether it came from the cache (`hit`) or is new (`miss`)."""
 
 TRACE_HEADERS: Final = ("traceparent", "tracestate")
 """Headers that say which trace a request is part of. Source: W3C Trace Context."""
@@ -258,7 +258,7 @@ INTERNAL_HEADER_PREFIX: Final = "x-claude-gateway-"
 HEADER_TARGET: Final = "x-claude-gateway-target"
 HEADER_MODEL: Final = "x-claude-gateway-model"
 HEADER_OBSTACLE: Final = "x-claude-gateway-obstacle"
-"""Set by the worker where it has no answer of the upstream: why, as one word."""
+"""Set by the worker if the upstream did not answer: the reason, as one word."""
 HEADER_DETAIL: Final = "x-claude-gateway-detail"
 HEADER_TOKEN: Final = "x-claude-gateway-token"  # noqa: S105 - the header's name
 """Carries the access token that the worker sends for a target that has neither key nor identity of its own."""
@@ -267,7 +267,7 @@ HEADER_TOKEN: Final = "x-claude-gateway-token"  # noqa: S105 - the header's name
 HEADER_LOGIN: Final = "x-claude-code-login"
 """The access token of the login that answers. Only the gateway sets it, and only for targets with a login."""
 HEADER_LOGIN_STATE: Final = "x-claude-gateway-login"
-"""Set by the backend to ``rejected`` where Anthropic refused the login, so that nobody takes it for our own key."""
+"""Set by the backend to ``rejected`` if Anthropic rejected the login, so that it is not mistaken for our own key."""
 LOGIN_REJECTED: Final = "rejected"
 
 # What a release owns in its namespace; ``release`` is the full name that every one of them begins with.

@@ -27,7 +27,7 @@ _NAMESPACE_RULES: Final = (
 
 
 class AllowedNamespaces(Spec):
-    """Namespaces that are allowed something, besides those that always are."""
+    """Namespaces that are allowed, in addition to those that always are."""
 
     rules = _NAMESPACE_RULES
 

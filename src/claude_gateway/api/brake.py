@@ -80,13 +80,13 @@ class Brake(Spec):
         le=1000,
         description=(
             "Percentage of each limit at which the session is stopped until it is released. At the limit itself it is "
-            "stopped once: whoever goes on may go on. With `100` there is no such warning. Default: `200`."
+            "stopped once, and the next message continues it. With `100` there is no such warning. Default: `200`."
         ),
     )
     released: Annotated[tuple[SessionId, ...], Items("session", most=64, least=0, unique=True)] | None = Field(
         default=None,
         description=(
             "Sessions that are released on every pod: what such a session used until its id is listed counts no "
-            "longer. To release it another time, take the id out first. Default: none."
+            "longer. To release it again, remove the id first. Default: none."
         ),
     )

@@ -58,7 +58,7 @@ class BudgetSpec(Spec):
         default=None,
         description=(
             "A Budget of this namespace that pays for the same requests, too, such as the organisation's. At most "
-            "eight budgets are in a line. Default: none."
+            "eight budgets are in a chain. Default: none."
         ),
     )
     clients: Annotated[tuple[ClientPattern, ...], Items("client", most=256, unique=True)] | None = Field(
@@ -78,7 +78,7 @@ class BudgetSpec(Spec):
     )
     groups: Annotated[tuple[Text, ...], Items("group", most=256, unique=True)] | None = Field(
         default=None,
-        description="Groups of signed tokens whose people's requests it pays for, like `teams`. Default: none.",
+        description="Groups in signed tokens: it pays for the requests of their members, like `teams`. Default: none.",
     )
     per_member: Amount | None = Field(
         default=None,

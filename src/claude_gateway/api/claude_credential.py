@@ -207,7 +207,7 @@ class Vertex(Spec):
 class WorkloadIdentity(Spec):
     """The identity of the proxy pods at Anthropic: workload identity federation, for targets `anthropic/...`.
 
-    The pods exchange the token of their ServiceAccount for a short-lived one of Anthropic; nobody stores a key.
+    The pods exchange the token of their ServiceAccount for a short-lived one of Anthropic; no key is stored.
     """
 
     organization_id: Organization = Field(description="UUID of the Anthropic organization that is billed.")
@@ -267,7 +267,7 @@ class Subscription(Spec):
         )
     )
     caller: Caller | None = Field(
-        default=None, description="One program of the owner's that may ask the backend directly. Default: none."
+        default=None, description="One program of the owner that may call the backend directly. Default: none."
     )
 
     @property
@@ -322,7 +322,7 @@ class ClaudeCredentialSpec(Spec):
 
     @property
     def secret_names(self) -> tuple[str, ...]:
-        """Names of the Secrets that it uses; none for the identity of the pods."""
+        """Names of the Secrets that it uses; empty for the identity of the pods."""
         kind = self.kind
         if isinstance(kind, Subscription):
             return (kind.secret_name, *(() if kind.caller is None else (kind.caller.secret_name,)))

@@ -205,14 +205,14 @@ class GatewayClientSpec(Spec):
     priority: Literal["Interactive", "Batch"] = Field(
         default="Interactive",
         description=(
-            "Whose requests come first where requests wait for a limit: those of `Interactive` clients, where people "
+            "Which requests come first while requests wait for a limit: those of `Interactive` clients, where people "
             "wait for answers, before those of `Batch` clients. Default: `Interactive`."
         ),
     )
     brake: Brake | None = Field(
         default=None,
         description=(
-            "Stops sessions and agents that run away: `{}` uses the default limits. Default: none, nothing is stopped."
+            "Stops runaway sessions and agents: `{}` uses the default limits. Default: none, nothing is stopped."
         ),
     )
     gateway_ref: GatewayRef | None = Field(default=None, description=GATEWAY_REF)

@@ -1,4 +1,4 @@
-"""How much may be asked: the limits of a client, a route or a target."""
+"""The limits of a client, a route or a target."""
 
 from typing import Annotated, ClassVar, Final
 
@@ -20,7 +20,7 @@ class Limits(Spec):
     requests_per_minute: _Requests | None = Field(
         default=None,
         description=(
-            "Requests per minute. A minute's worth may come at once; after that, one is let in each time that another "
+            "Requests per minute. A minute's worth may come at once; after that, one is admitted whenever another "
             "is due. Default: no limit."
         ),
     )

@@ -51,7 +51,7 @@ class RouteMirror(Spec):
         Rule(
             cel="!has(self.target.forwardClientToken) || !self.target.forwardClientToken",
             holds=lambda self: not self.target.forward_client_token,
-            wrong="the mirror forwards the client's own login, which nobody asked to be used for a copy",
+            wrong="the mirror forwards the client's own login, which must not be used for a copy",
             fix="set `credential` to the name of a ClaudeCredential instead of `forwardClientToken`",
         ),
     )
@@ -68,15 +68,15 @@ class RouteMirror(Spec):
 
 
 class RouteCache(Spec):
-    """How long and up to which size answers are kept, to be given again for exactly the same request."""
+    """How long and up to which size answers are cached, to be repeated for exactly the same request."""
 
-    ttl: Duration = Field(description="How long an answer is given again, at most `24h`.")
+    ttl: Duration = Field(description="How long an answer is repeated, at most `24h`.")
     max_bytes: int | None = Field(
         default=None,
         strict=True,
         ge=1024,
         le=16 * 1024 * 1024,
-        description="The largest answer that is kept, in bytes. Default: 1048576.",
+        description="The largest answer that is cached, in bytes. Default: 1048576.",
     )
 
 
@@ -109,7 +109,7 @@ class RouteTimeouts(Spec):
 
 @dataclass(frozen=True, slots=True)
 class PlacedTarget:
-    """A target of a route and where it is written.
+    """A target of a route, and its place in the spec.
 
     ``label`` is unique in the route, also where targets are added. ``rule`` is the name of its rule, None for the
     route's own; ``mirrors``: it gets copies.
@@ -171,15 +171,15 @@ class ModelRouteSpec(Spec):
         default=None,
         description=(
             "A candidate that gets a copy of a share of the requests. Its answers are compared in metrics and thrown "
-            "away; clients notice nothing of it, also where it is slow or fails. Default: none."
+            "away; clients do not notice it, even if it is slow or fails. Default: none."
         ),
     )
     cache: RouteCache | None = Field(
         default=None,
         description=(
-            "Keeps whole answers and gives them again to the same client and person for exactly the same request; for "
+            "Caches complete answers and repeats them to the same client and person for exactly the same request; for "
             "embeddings, classification and the like. Requests that stream, think, have tools or come from Claude Code "
-            "are always asked. Default: none; every request is asked."
+            "are never answered from it. Default: none; every request goes to a target."
         ),
     )
     timeouts: RouteTimeouts = Field(default=RouteTimeouts(), description="How long to wait for a target.")

@@ -35,12 +35,12 @@ class ModelParameters(Spec):
 
 
 class ModelAbilities(Spec):
-    """What a model can do, where the table of models is wrong about it or does not know it."""
+    """What a model can do, if the table of models is wrong about it or does not know it."""
 
     images: bool | None = Field(default=None, strict=True, description="Whether it reads images.")
     documents: bool | None = Field(default=None, strict=True, description="Whether it reads PDFs and other files.")
     tools: bool | None = Field(default=None, strict=True, description="Whether it calls tools.")
-    thinking: bool | None = Field(default=None, strict=True, description="Whether it can be asked to think.")
+    thinking: bool | None = Field(default=None, strict=True, description="Whether it supports thinking.")
 
 
 Dollars = Annotated[str, Field(min_length=1, max_length=13, pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$")]
@@ -177,8 +177,8 @@ class RouteTarget(Spec):
         ge=1,
         le=100_000_000,
         description=(
-            "The most input tokens that this model takes. A longer request goes to another target of the route; if "
-            "none takes it, it is rejected before it is sent, so that Claude Code compacts its conversation. Default: "
+            "The most input tokens that this model accepts. A longer request goes to another target of the route; if "
+            "none does, it is rejected before it is sent, so that Claude Code compacts its conversation. Default: "
             "from the table of models; requests of any length are sent to a model that it does not know."
         ),
     )

@@ -29,7 +29,7 @@ _VARIANTS: Final = "write one optional field per variant and a rule that exactly
 
 
 class NotStructural(Exception):  # noqa: N818 - names the finding
-    """A model without a structural schema; the message says where and what to write instead."""
+    """A model has no structural schema; the message says where, and what to write instead."""
 
 
 def structural(model: type[BaseModel]) -> JsonSchema:

@@ -21,7 +21,7 @@ IDENTITY_SERVICES: Final = (
     "fd00:ec2::254",
     "fd20:ce::254",  # Google Cloud
 )
-"""Where clouds hand out the identity of a pod or of its machine; all of them are metadata addresses."""
+"""The addresses where clouds serve the identity of a pod or of its machine; all are metadata addresses."""
 
 _METADATA_4: Final = frozenset(
     IPv4Address(text)
@@ -163,7 +163,7 @@ def _meanings(address: Address) -> Iterator[Address]:
 
 
 def _of_local_nat64(number: int) -> Iterator[Address]:
-    """What an address of a local NAT64 prefix stands for, with prefixes of 48, 56, 64 and 96 bits.
+    """Yield the IPv4 addresses in an address of a local NAT64 prefix, with prefixes of 48, 56, 64 and 96 bits.
 
     Only one of them is meant; an address that could not be a server's is not that one.
     """

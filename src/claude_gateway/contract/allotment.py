@@ -21,7 +21,7 @@ class Allotment(Contract):
 
     ``pods`` divide each limit between them. ``leases`` are the most that the pod may spend of each budget in a window,
     with what it spent before. ``spent`` is what all pods together have spent; ``counted``: as a store counted it, and
-    ``unstored`` is what it has never heard of.
+    ``unstored`` is the part that it never counted.
     """
 
     pods: int = 1

@@ -18,12 +18,12 @@ SAFE: Final = Rates(input=Decimal(15), output=Decimal(75))
 """Dollars per million tokens of a model that nothing is known of: as much as any model for general use costs."""
 
 _SAFE_SEARCHES: Final = Decimal(35)
-"""Dollars per thousand searches where nothing is known: as much as any vendor in the table takes."""
+"""The price of a thousand searches, in dollars, if it is unknown: the highest one in the table."""
 
 _OWN_SERVERS: Final = frozenset(
     {"docker_model_runner", "hosted_vllm", "infinity", "llamafile", "lm_studio", "ollama", "ollama_chat", "xinference"}
 )
-"""Providers that are a server of one's own, which nobody bills by the token."""
+"""Providers that are the user's own server, which is not billed by the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ _FREE: Final = Prices(usual=Rates(input=Decimal(0), output=Decimal(0)), searches
 
 
 def price_of(target: Target, model: str) -> Price:
-    """Return the price of a target's tokens; ``model`` is the name that was asked for where the target has none."""
+    """Return the price of a target's tokens; ``model`` is the requested name, used if the target has none."""
     name = model if target.model == "*" else target.model
     free = target.login is not None or target.forward_client_token
     elsewhere = target.provider == "openai" and target.base_url is not None and not is_openais_own(target.base_url)
@@ -65,7 +65,7 @@ def _price(provider: str, model: str, *, own: OwnPrices | None, free: bool, own_
 
 
 def _safe(provider: str, *, elsewhere: bool) -> Rates:
-    """Return the price of a provider's unknown model: its most expensive known one's, at most ``SAFE``.
+    """Return the price of a provider's unknown model: that of its most expensive known one, at most ``SAFE``.
 
     Compatible servers elsewhere sell other models under OpenAI's names. Of some resellers the table has prices that
     are wrong by orders of magnitude, and a few models of the past cost many times what all others do.

@@ -86,7 +86,7 @@ def window(period: Period, now: float) -> Window:
 
 
 def read_window(key: str) -> Window | None:
-    """Return the window of a ``Window.key``; None if it is none."""
+    """Return the window of a ``Window.key``; None if it is not one."""
     begins, _, ends = key.partition("-")
     return Window(int(begins), int(ends)) if begins.isdecimal() and ends.isdecimal() else None
 

@@ -37,7 +37,7 @@ UNPACKED_LIMIT: Final = 64 * 1024 * 1024
 
 _GZIP_SUFFIX: Final = ".gz"
 _PER_ENTRY: Final = 16
-"""Bytes that etcd needs for one entry beside its name and value, at most."""
+"""The most bytes that etcd needs for one entry in addition to its name and value."""
 
 _ENTRY_NAME: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 """What a ConfigMap or Secret takes as a key; a name in it is also a safe file name, but for those of dots alone."""

@@ -7,7 +7,7 @@ from typing import Final
 from claude_gateway.contract.base import Contract
 
 STAR: Final = "*"
-"""Ends a URI that stands for every URI that begins like it."""
+"""The end of a URI that stands for every URI with this prefix."""
 
 SPIFFE: Final = "spiffe://"
 NAMESPACE: Final = "ns"
@@ -27,7 +27,7 @@ class NameKind(StrEnum):
 
 
 class CertificateName(Contract):
-    """A name of client certificates; a URI that ends with ``/*`` stands for every URI that begins like it."""
+    """A name in client certificates; a URI that ends with ``/*`` stands for every URI with this prefix."""
 
     kind: NameKind
     value: str

@@ -42,7 +42,7 @@ class ClusterIssuer(Contract):
 
 
 class Priority(StrEnum):
-    """Whose requests come first where requests wait for a limit: people's before those of batch work."""
+    """Which requests come first while requests wait for a limit: interactive ones before batch work."""
 
     INTERACTIVE = "Interactive"
     BATCH = "Batch"

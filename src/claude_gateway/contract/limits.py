@@ -1,4 +1,4 @@
-"""How much may be asked of something: of the gateway by a client, of a route, or of a target."""
+"""The limits of a client, a route or a target."""
 
 from claude_gateway.contract.base import Contract
 

@@ -20,7 +20,7 @@ TOKEN_KEY: Final = "token"  # noqa: S105 - the key's name
 STATE_KEY: Final = "state.json"
 
 LONGEST: Final = 65_536
-"""Bytes of a key's value that are read; a real value has a few thousand at most."""
+"""The most bytes of a key's value that are read; a real value has at most a few thousand."""
 
 _MARK: Final = b"\xef\xbb\xbf"
 """What editors on Windows write before UTF-8."""
@@ -31,7 +31,7 @@ _TOKEN: Final = re.compile(r"[!-~]{16,8192}")
 
 
 def _absent(value: object) -> object:
-    """Read an empty text as nothing: people empty a token by hand."""
+    """Read an empty text as None, because people clear a token by hand."""
     return None if value == "" else value
 
 
@@ -41,7 +41,7 @@ def _whole(value: object) -> object:
 
 
 def _words(value: object) -> object:
-    """Read scopes as OAuth writes them, in one text, and null as none."""
+    """Read scopes as OAuth writes them, in one text; null means none."""
     return () if value is None else value.split() if isinstance(value, str) else value
 
 
@@ -82,7 +82,7 @@ class OAuth(_Shown):
 
 
 class CredentialsFile(_Shown):
-    """Claude Code's ``.credentials.json``, without what it may hold beside the login."""
+    """Claude Code's ``.credentials.json``, reduced to the login."""
 
     claude_ai_oauth: OAuth
 
@@ -112,7 +112,7 @@ class Refresh(_Shown):
 
 
 class Probe(_Shown):
-    """The last time that the login was tried; ``asked`` says with what, in a few words."""
+    """The last use of the login; ``asked`` describes the request in a few words."""
 
     at: datetime
     asked: ShortText = ""
@@ -183,7 +183,7 @@ def _too_long(key: str) -> str:
 
 
 def _wrong(key: str, error: ValidationError) -> str:
-    """Say where a file is wrong, without what is there: only names of our own models are quoted."""
+    """Return where a file is wrong, without its content: only names of our own models are quoted."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         return f"`{key}` is not JSON"

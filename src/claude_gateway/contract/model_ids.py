@@ -35,21 +35,21 @@ def variants(model: str) -> Sequence[str]:
 
 @lru_cache(maxsize=4096)
 def without_context(model: str) -> str:
-    """A model's name without the context that a client wants of it, such as ``[1m]``."""
+    """Return a model's name without the context that a client requests, such as ``[1m]``."""
     found = _CONTEXT.fullmatch(model)
     return model if found is None else found[1]
 
 
 @lru_cache(maxsize=4096)
 def context_of(model: str) -> int:
-    """The context in tokens that a client wants, as it wrote it behind the model's name; 0 if it wrote none."""
+    """Return the context in tokens that a client requests after the model's name; 0 without one."""
     found = _CONTEXT.fullmatch(model)
     return 0 if found is None else int(found[2]) * _SIZES[found[3].lower()]
 
 
 @lru_cache(maxsize=4096)
 def without_provider(model: str) -> str | None:
-    """A model's name without the provider in front, such as ``gpt-5`` for ``openai/gpt-5``; None if it has none.
+    """Return a model's name without its provider, such as ``gpt-5`` for ``openai/gpt-5``; None if it has no provider.
 
     A name that no route serves as it was sent is looked up like this.
     """

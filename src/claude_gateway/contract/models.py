@@ -71,7 +71,7 @@ class Model:
 
     @property
     def long_window(self) -> int | None:
-        """The window for clients that ask for a longer one (``[1m]``), where the table has a price for it."""
+        """The window for clients that request a longer one (``[1m]``), if the table has a price for it."""
         if self.window is None or not any(start >= self.window for start, _ in self.prices.longer):
             return None
         return max(self.window, LONG_CONTEXT)
@@ -134,7 +134,7 @@ def unlisted(model: Model, *, relays_claude: bool) -> frozenset[Ability]:
 
 @cache
 def highest(provider: str) -> Rates:
-    """Return the highest price of input and of output among the models of a provider; None where none has a price."""
+    """Return the highest price of input and of output among a provider's models; None if none has a price."""
     owner = _SAME_MODELS.get(provider, provider)
     found = [_parsed(line).prices.usual for name, line in _table().items() if name.startswith(f"{owner}/")]
     return Rates(

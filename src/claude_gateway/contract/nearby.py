@@ -1,4 +1,4 @@
-"""Which hosts are near: no HTTP proxy elsewhere can reach them, so they are never asked of one."""
+"""Which hosts are local: no external HTTP proxy can reach them, so they are never requested through one."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network

@@ -47,7 +47,7 @@ class Pattern:
 
 
 class Patterns(Generic[T]):
-    """Patterns with the value that each stands for, found by their literal heads instead of one by one."""
+    """A map of patterns to values that is searched by their literal prefixes instead of one by one."""
 
     def __init__(self) -> None:
         """Begin without any pattern."""

@@ -61,7 +61,7 @@ class Payers:
 
 
 def member(client: str, user: str) -> str:
-    """Return the name of the person who calls: of one namespace, or the client where nobody is named."""
+    """Return the name of the calling person within a namespace, or the client if no person is named."""
     return f"{namespace_of(client)}:{user}" if user else client
 
 

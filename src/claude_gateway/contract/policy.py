@@ -1,4 +1,4 @@
-"""``gateway.json``: what the gateway may do, with whom and where to."""
+"""``gateway.json``: the policy of the gateway."""
 
 from pydantic import Field
 

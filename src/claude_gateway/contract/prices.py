@@ -25,7 +25,7 @@ class Rates:
 
     @property
     def highest(self) -> Decimal:
-        """The most that a token of a prompt costs; 0 where nothing is known."""
+        """The highest price of a prompt token; 0 if it is unknown."""
         return max(filter(None, (self.input, self.cache_read, self.cache_write, self.cache_write_1h)), default=_ZERO)
 
 

@@ -194,7 +194,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         formats=(*_OPENAI_COMPATIBLE, Format.RESPONSES),
         base_url="https://api.openai.com/v1",
         elsewhere="hosted_vllm",
-        # Some of its models speak nothing but Responses, and only there do they give away their reasoning.
+        # Some of its models support only Responses, and only there do they return their reasoning.
         translation=Translation(
             codec=_OF_CLAUDE,
             messages=Format.RESPONSES,

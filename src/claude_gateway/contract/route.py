@@ -76,7 +76,7 @@ class Affinity(StrEnum):
 
 
 class Cache(Contract):
-    """Answers that are given again: for ``ttl`` seconds, if they have at most ``max_bytes``."""
+    """The response cache of a route: answers of at most ``max_bytes`` are repeated for ``ttl`` seconds."""
 
     ttl: float
     max_bytes: int = 1024 * 1024
@@ -97,7 +97,7 @@ class Route(Contract):
     ``models`` without ``*``; who may use that one may use the alias, and nobody else. ``safeguards_model`` is the
     name of the model that judges tool calls for targets that cannot. ``estimate_tokens`` allows to answer a count of
     tokens by an estimate, where a target cannot count. ``affinity`` says what stays at one target.
-    ``cache`` is None where every request is asked.
+    ``cache`` is None if answers are not cached.
     ``rules`` are in order: the first one that matches a request has its targets, and ``targets`` are for all others.
 
     ``clients_from`` are the namespaces whose clients may use the route, besides its own and the release's. Where

@@ -45,7 +45,7 @@ class Ability(StrEnum):
 
 
 class Parameters(Contract):
-    """Model settings used where the client sent none of its own."""
+    """Model settings used if the client sends none of its own."""
 
     temperature: float | None = None
     top_p: float | None = None

@@ -67,7 +67,7 @@ def excludes(claim: Claim, namespace: str) -> bool:
 def eligible(oldest_first: Iterable[ClaimT]) -> Iterator[ClaimT]:
     """Yield the claims on one name that count: those that no older one of another namespace keeps out.
 
-    A claim that does not count keeps nobody out.
+    A claim that does not count excludes no other claim.
     """
     admitted: Namespaces = None
     for claim in oldest_first:
