@@ -12,13 +12,13 @@ from claude_gateway_scripted import Scripted
 
 load_profile()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # In the background of a script it is ignored, and programs under test would inherit that.
+    # In a background job SIGINT is ignored, and programs under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def scripted() -> Iterator[Scripted]:
-    """A scripted upstream of the test's own: a thread and a port, ready in milliseconds."""
+    """A scripted upstream for one test: a thread and a port, ready in milliseconds."""
     with Scripted() as upstream:
         yield upstream
 
@@ -32,7 +32,7 @@ def system() -> Iterator[System]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail what was skipped where CI is set: no level passes because its tool is missing."""
+    """Fail skipped tests if CI is set: no level passes because its tool is missing."""
     report = yield
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"

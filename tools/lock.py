@@ -27,7 +27,7 @@ OPERATOR: Final = ("pyproject.toml", "libs/runtime/pyproject.toml", "operator/py
 PROJECTS: Final = tuple(dict.fromkeys((*PROXY, *CLAUDE_CODE, *CLAUDE_AUTH, *OPERATOR)))
 JOINT: Final = "locks/all.txt"
 FORBIDDEN: Final = ("litellm-enterprise",)
-"""Packages under a licence that lets nobody ship or run them for free."""
+"""Packages whose licence does not allow shipping or running them for free."""
 
 _OWN: Final = ("--no-emit-package=claude-gateway", "--no-emit-package=claude-gateway-runtime")
 """Members that others require: they are built here, and no registry has them."""
@@ -133,7 +133,7 @@ def header(lock: Lock) -> str:
 
 
 def resolve(lock: Lock, *, upgrade: bool) -> None:
-    """Write one lock with ``uv pip compile``; raises CalledProcessError if there is no solution."""
+    """Write one lock with ``uv pip compile``. Raises CalledProcessError if there is no solution."""
     print(f"resolving {lock.path}")
     uv, *arguments = command(lock)
     program = str(Path(sys.executable).parent / uv)

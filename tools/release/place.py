@@ -1,4 +1,4 @@
-"""What a release is made of and where it lies: the root, the version, the time of the commit, the published parts."""
+"""The parts of a release and their places: the root, the version, the time of the commit, the published parts."""
 
 import hashlib
 import os
@@ -55,7 +55,7 @@ def timestamp(seconds: int) -> str:
 
 
 def registry() -> str:
-    """Return where images and chart are pushed: ``REGISTRY`` in lower case, as registries want it."""
+    """Return where images and chart are pushed: ``REGISTRY`` in lower case, as registries require."""
     return os.environ["REGISTRY"].lower()
 
 

@@ -35,7 +35,7 @@ def limits(*, agent: BrakeLimits | None = None, percent: int = 200, released: Se
 
 @dataclass
 class Driver:
-    """Asks a brake as a client would; the clock goes on by ``step`` seconds with each request."""
+    """Sends requests to a brake as a client would; each advances the clock by ``step`` seconds."""
 
     limits: Limits | None = DEFAULTS
     session: str = "5e55"

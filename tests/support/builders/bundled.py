@@ -81,7 +81,7 @@ class Bundled:
         return self.api.token(self.namespace, ACCOUNT)
 
     def renew_account(self) -> str:
-        """Replace the ServiceAccount: the token that it had before is worth nothing. Returns a new one."""
+        """Replace the ServiceAccount, which invalidates its token. Returns a new one."""
         self.delete("serviceaccounts", ACCOUNT)
         return self.account()
 

@@ -1,4 +1,4 @@
-"""Requests as the gateway's parts get them: parsed, with a caller and a route."""
+"""Requests in the form that the gateway's components get them: parsed, with a caller and a route."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Targets at every kind of Claude wire and beyond, all of them the scripted upstream; and Claude Code's modes."""
+"""Targets on every kind of wire, all of them the scripted upstream; and Claude Code's modes."""
 
 import json
 from collections.abc import Mapping
@@ -90,7 +90,7 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One kind of target: its model's plain name, and at the clouds; and the paths that it must be asked at."""
+    """One kind of target: its model's plain name, its name at the clouds, and the paths that must be requested."""
 
     name: str
     plain: str
@@ -103,7 +103,7 @@ class Target:
         return self.name
 
     def asked(self, request: Recorded) -> bool:
-        """Tell whether a request reached this target with the gateway's own credential there."""
+        """Return whether a request reached this target with the gateway's own credential there."""
         if request.path not in (self.stream_path, self.whole_path):
             return False
         if self is BEDROCK:

@@ -1,4 +1,4 @@
-"""How many examples Hypothesis tries: all of them in CI, a few while somebody works.
+"""How many examples Hypothesis tries: all of them in CI, a few during development.
 
 ``HYPOTHESIS_PROFILE`` is ``ci`` or ``dev``; without it, ``CI`` selects ``ci`` and its absence ``dev``.
 """

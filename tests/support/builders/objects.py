@@ -29,7 +29,7 @@ def manifest(kind: str, name: str, spec: object, *, namespace: str = "default", 
 
 
 VICTIM_KEY: Final = "sk-victim-key-0123456789"
-"""A key that attacks are after."""
+"""A key that attacks try to obtain."""
 
 
 def target(model: str = "anthropic/claude-sonnet-5-5", credential: str | None = "anthropic", **fields: Any) -> Manifest:
@@ -199,7 +199,7 @@ def secret(
 
 
 def sound() -> list[Manifest]:
-    """One of each, all well."""
+    """One valid object of each kind."""
     return [secret(), credential(), client(), route()]
 
 

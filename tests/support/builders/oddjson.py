@@ -1,4 +1,4 @@
-"""JSON that is odd and legal, as text: what no library writes and every reader has to take."""
+"""Unusual but valid JSON as text: no library writes it, and every reader must accept it."""
 
 from typing import Final
 

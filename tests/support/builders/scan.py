@@ -1,4 +1,4 @@
-"""Looks for secrets where none may be: in logs, in the public part of a bundle, in what a client printed."""
+"""Searches for leaked secrets: in logs, in the public part of a bundle, in a client's output."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""What an API server demands of a CRD, and what we demand besides, checked without one.
+"""The rules of an API server for CRDs, and our own additional ones, checked without an API server.
 
 From the rules for structural schemas: a type everywhere; nothing but value checks inside ``anyOf`` and the like; no
 ``$ref``; only known extensions; list maps with required scalar keys. Ours besides: every field described, every
@@ -32,7 +32,7 @@ NOT_ECMA_AND_RE2: Final = re.compile(r"\(\?|\\[0-9AbBdDGkpPsSwWzZ]|\[\[:|\*\+|\+
 
 
 def violations(crd: dict[str, Any]) -> list[str]:
-    """Say what is wrong with a CRD; empty: nothing."""
+    """Return what is wrong with a CRD; empty if nothing is."""
     found: list[str] = []
     spec, names = crd["spec"], crd["spec"]["names"]
     if crd["metadata"]["name"] != f"{names['plural']}.{spec['group']}":

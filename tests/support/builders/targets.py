@@ -123,7 +123,7 @@ class Target:
         return f"claude-{self.model}"
 
     def saw(self, request: Recorded) -> bool:
-        """Tell whether a request came on this target's wire, with its model and its own key."""
+        """Return whether a request came on this target's wire, with its model and its own key."""
         if self.path.startswith("/v1beta/"):
             # The model is in the path; the key's header is Google's.
             key = request.header("x-goog-api-key")
@@ -133,7 +133,7 @@ class Target:
 
 
 def streamed(request: Recorded) -> bool:
-    """Tell whether a stream was asked for; Google has it in the path."""
+    """Return whether a stream was requested; Google has it in the path."""
     return request.path.endswith(":streamGenerateContent") or request.json.get("stream") is True
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for Anthropic's sign-in hosts: a proxy that ends TLS, and refuses what the vendor refuses.
+"""A stand-in for Anthropic's sign-in hosts: a proxy that terminates TLS, and rejects what the vendor rejects.
 
 It has the OAuth token endpoint (the PKCE verifier is checked, a code is used once, a rotated refresh token is rejected,
 another grant is a 400), the profile and the roles, and sends Messages on to a scripted upstream. Other hosts are
@@ -177,7 +177,7 @@ def serve(running: Cloud, folder: Path, *, address: tuple[str, int]) -> Iterator
         allow_reuse_address = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """Say nothing: clients are killed in the middle of requests."""
+            """Log nothing: clients are killed in the middle of requests."""
 
     with Server(address, _Tunnel) as server:
         server.cloud, server.contexts = running, contexts  # type: ignore[attr-defined]
@@ -230,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(int(self.headers.get("content-length") or 0)))
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _answer(self, body: bytes) -> None:
         found: Cloud = self.server.cloud  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A stand-in for ``https://api.anthropic.com``: a proxy that ends TLS with a certificate for that name alone."""
+"""A stand-in for ``https://api.anthropic.com``: a proxy that terminates TLS with a certificate for that name alone."""
 
 import contextlib
 import socket

@@ -64,7 +64,7 @@ def _found(page: Page) -> dict[str, Any] | None:
 
 
 def is_wide(page: Page) -> bool:
-    """Whether the page has to be scrolled sideways."""
+    """Whether the page needs horizontal scrolling."""
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 

@@ -1,7 +1,7 @@
-"""The genuine Claude Code CLI from npm, in two pinned releases, in an environment made of nothing.
+"""The genuine Claude Code CLI from npm, in two pinned releases, in an empty environment.
 
 ``make setup-clients`` installs both. HOME and the working folder are throw-away, so that no login, setting or key of
-the machine is used. A loopback proxy that refuses everything is set for all other hosts, and says which were wanted.
+the machine is used. For all other hosts, a loopback proxy refuses every request and records the host.
 """
 
 import json

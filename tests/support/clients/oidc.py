@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200 if found else 400, found or {"error": "invalid_grant"})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _json(self, status: int, value: object) -> None:
         content = json.dumps(value).encode()

@@ -108,7 +108,7 @@ def token_endpoint(folder: Path) -> Iterator[TokenEndpoint]:
             self._say(*running.answer(form, self.headers.get("authorization", "")))
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _say(self, status: int, value: object) -> None:
             content = json.dumps(value).encode()

@@ -58,7 +58,7 @@ def identity_provider() -> Iterator[IdentityProvider]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         running = IdentityProvider(f"http://127.0.0.1:{server.server_address[1]}")

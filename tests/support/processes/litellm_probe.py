@@ -54,7 +54,7 @@ class Upstream:
             do_GET = do_POST  # noqa: N815 - the base class's way
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 

@@ -237,7 +237,7 @@ def _stand_in() -> Iterator[_StandIn]:
             self._say(*running.write(self.path.removeprefix("/v1/"), token, json.loads(body) if body else {}))
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _say(self, status: int, value: object) -> None:
             content = b"" if value is None else json.dumps(value).encode()

@@ -126,7 +126,7 @@ class Desk:
         return running.state
 
     async def run(self) -> None:
-        """Close sign-ins that nobody finishes, until cancelled; then close all."""
+        """Close abandoned sign-ins, until cancelled; then close all."""
         try:
             while True:
                 await asyncio.sleep(_SWEEP_SECONDS)

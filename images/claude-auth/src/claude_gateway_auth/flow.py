@@ -192,7 +192,7 @@ def cancelled(state: SignIn, now: datetime) -> SignIn:
 
 
 def expired(state: SignIn, now: datetime) -> bool:
-    """Whether nobody touched the sign-in for too long."""
+    """Whether the sign-in was idle for too long."""
     return not state.phase.is_over and now - state.touched > PATIENCE
 
 

@@ -28,7 +28,7 @@ class Keeper:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.changed: set[Ref] = set()
-        """The credentials whose logins were written; whoever looks at them removes them."""
+        """The credentials whose logins were written; the reader removes them."""
         self._locks: dict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def sign_in(self, credential: Credential, login: bytes, *, by: str, before: str | None = None) -> bool:

@@ -131,7 +131,7 @@ class Oidc:
         return replace(found, renewal=renewal)
 
     async def revoke(self, identity: Identity) -> None:
-        """Ask the provider to end a session, where it can. Raises OidcError."""
+        """Ask the provider to end a session, if it supports that. Raises OidcError."""
         if identity.renewal is not None and "revocation_endpoint" in await self._provider():
             await self._post("revocation_endpoint", {"token": identity.renewal, "token_type_hint": "refresh_token"})
 
@@ -185,7 +185,7 @@ class Oidc:
     async def _json(
         self, method: str, url: str, *, form: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, Any]]:
-        """Return the status and the object of an answer. Raises OidcError where there is none."""
+        """Return the status and the object of an answer. Raises OidcError if there is none."""
         headers = {"accept": "application/json"}
         try:
             async with (

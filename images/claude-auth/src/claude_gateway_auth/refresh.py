@@ -237,7 +237,7 @@ class Refresher:
         return Outcome.OK
 
     async def _revoke(self, home: Home, ref: Ref) -> None:
-        """Revoke a login that nobody is to have, as far as Anthropic can be reached."""
+        """Revoke a login that must not be used any more, if Anthropic can be reached."""
         emit(_log, "revoking", credential=str(ref))
         try:
             await logout(self._cli, home)

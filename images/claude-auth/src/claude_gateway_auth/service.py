@@ -27,7 +27,7 @@ from claude_gateway_runtime.logs import emit, unexpected
 
 _audit: Final = logging.getLogger("claude_gateway_auth.audit")
 CHECK_SECONDS: Final = 10.0
-"""How long a check's answer stands before the login is checked again."""
+"""How long the result of a check is valid before the login is checked again."""
 
 
 class UnknownError(Exception):

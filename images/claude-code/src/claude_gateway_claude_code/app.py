@@ -171,7 +171,7 @@ class App:
             await answer.whole(whole.message())
 
     async def _events(self, caller: Caller, turn: Turn) -> AsyncGenerator[tuple[Event | None, Headers], None]:
-        """Yield the events of the first model that answers, with what Anthropic said beside; None after a silence."""
+        """Yield the events of the first model that answers, with Anthropic's headers; None after a silence."""
         for model in turn.models:
             session = await self._pool.take(caller.login)
             begun = False

@@ -43,7 +43,7 @@ class Callers:
     """The keys in the two files; a changed file is read with the next request."""
 
     def __init__(self, *, key_file: Path | None, callers_file: Path | None) -> None:
-        """Use the gateway's key in ``key_file`` and the callers in ``callers_file``, where there are such files."""
+        """Use the gateway's key in ``key_file`` and the callers in ``callers_file``, if these files exist."""
         self._key = _Watched(key_file, read=_read_key, empty="")
         self._callers: _Watched[Mapping[str, _Entry]] = _Watched(callers_file, read=_read_callers, empty={})
 

@@ -31,13 +31,13 @@ _FIXED: Final = {
     "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "1",
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
-    # One request, one call: nothing is tried again, asked differently, gone on with or summed up.
+    # One request, one call: no retries, rephrasing, continuation or summaries.
     "CLAUDE_CODE_MAX_RETRIES": "0",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     "DISABLE_COMPACT": "1",
     "ENABLE_TOOL_SEARCH": "false",
-    # What the model is asked to spend is the client's to say.
+    # The client decides how much the model may spend.
     "CLAUDE_CODE_EFFORT_LEVEL": "unset",
 }
 _LINE_LIMIT: Final = 64 * 1024 * 1024

@@ -79,7 +79,7 @@ class Egress:
             there_writer.close()
 
     async def _dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to a host, by way of the company's proxy where there is one."""
+        """Connect to a host, through the company's proxy if there is one."""
         if self._proxy is None:
             return await asyncio.open_connection(host, port)
         reader, writer = await asyncio.open_connection(

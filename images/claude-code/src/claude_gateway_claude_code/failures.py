@@ -79,7 +79,7 @@ def full() -> str:
 
 @row(502)
 def not_started() -> str:
-    """The CLI did not come up, or went away before it asked."""
+    """The CLI did not start, or ended before it called the model."""
     return "Claude Code did not start; the backend's log has the reason"
 
 
@@ -115,7 +115,7 @@ def too_long() -> str:
 
 @row(502, retry=False)
 def refused_by_cli(said: str) -> str:
-    """Claude Code has an error of its own for the request, in its own words."""
+    """Claude Code itself failed the request, with its own message."""
     return f"Claude Code did not ask the model: {said[:512]}"
 
 

@@ -25,7 +25,7 @@ class Gate:
 
     @asynccontextmanager
     async def entered(self) -> AsyncIterator[None]:
-        """Hold a place in the queue or beyond it. Raises Failure (529) where there is none."""
+        """Hold a place in the queue, or a running one. Raises Failure (529) if there is none."""
         if self.inside >= self._most:
             raise failures.full()
         self.inside += 1

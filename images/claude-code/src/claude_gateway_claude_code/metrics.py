@@ -11,7 +11,7 @@ _SECONDS: Final = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 
 
 class Metrics:
-    """What the backend counts. ``gauges`` are asked for each page."""
+    """The backend's metrics. ``gauges`` are read for each page."""
 
     def __init__(self, *, running: Callable[[], int], waiting: Callable[[], int], ready: Callable[[], int]) -> None:
         """Count in a registry of its own."""

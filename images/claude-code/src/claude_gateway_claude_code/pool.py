@@ -59,7 +59,7 @@ class Pool:
         return sum(len(shelf.ready) for shelf in self._shelves.values())
 
     async def take(self, login: str) -> Session:
-        """Return a session of this login, a ready one where there is one. Raises Failure."""
+        """Return a session of this login, a ready one if there is one. Raises Failure."""
         shelf = self._shelf(login)
         try:
             while shelf.ready:

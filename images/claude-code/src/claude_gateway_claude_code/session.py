@@ -111,7 +111,7 @@ class Session:
 
     @property
     def facts(self) -> Mapping[bytes, bytes]:
-        """What Anthropic said beside its answer: the request's id and the limits of the login."""
+        """Anthropic's headers of an answer: the request's id and the limits of the login."""
         return self._pass.facts
 
     async def ask(self, turn: Turn, model: str) -> AsyncIterator[Event]:
@@ -165,7 +165,7 @@ class Session:
             if message["role"] == "user":
                 await self._say(message, now=False)
             else:
-                # Thoughts are kept only where they are of the model that is asked.
+                # Thinking is kept only if it is from the requested model.
                 await self._send(
                     {"type": "assistant", "parent_tool_use_id": None, "message": {**message, "model": resolved}}
                 )
@@ -245,7 +245,7 @@ def _resolved(begun: Json, model: str) -> str:
 
 
 def _said(line: _Line) -> Failure:
-    """The failure of a result that came without a call: the CLI's own words."""
+    """Return the failure of a result without a call: the CLI's own message."""
     try:
         said = msgspec.json.decode(line.result, type=str) if bytes(line.result) else ""
     except msgspec.DecodeError:

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     def _somebody_may_call(self) -> Self:
         if self.backend_key_file is None and self.callers_file is None:
             raise ValueError(
-                "nobody could call: set CLAUDE_GATEWAY_BACKEND_KEY_FILE or CLAUDE_GATEWAY_CALLERS_FILE, or both"
+                "no caller is configured: set CLAUDE_GATEWAY_BACKEND_KEY_FILE or CLAUDE_GATEWAY_CALLERS_FILE, or both"
             )
         return self
 

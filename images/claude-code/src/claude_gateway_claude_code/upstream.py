@@ -1,4 +1,4 @@
-"""The connections to Anthropic, through a company's proxy where there is one."""
+"""The connections to Anthropic, through a company's proxy if there is one."""
 
 import ssl
 from collections.abc import Iterable

@@ -18,7 +18,7 @@ _VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b")
 
 
 class Standing(Enum):
-    """How a release stands to the tested range."""
+    """How a release relates to the tested range."""
 
     YES = "tested"
     OLDER = "older"

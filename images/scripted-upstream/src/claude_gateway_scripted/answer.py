@@ -54,7 +54,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says. ``stop_reason`` is in Anthropic's words unless a step set it."""
+    """The model's answer. ``stop_reason`` is Anthropic's unless a step set it."""
 
     model: str
     text: str

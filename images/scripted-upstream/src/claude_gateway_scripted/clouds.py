@@ -76,7 +76,7 @@ def called(raw_path: str) -> Called | None:
 
 
 def count(called: Called, body: Json) -> Json:
-    """Answer a count of tokens in the cloud's own words. Raises InvalidRequestError."""
+    """Answer a count of tokens in the cloud's own format. Raises InvalidRequestError."""
     messages = called.messages(body)
     found = anthropic.count(messages, size=len(encode(messages)))
     return {"inputTokens": found["input_tokens"]} if called.shape is BEDROCK else found

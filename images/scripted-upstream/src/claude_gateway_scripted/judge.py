@@ -9,7 +9,7 @@ _TOKEN: Final = re.compile(r"The token is (\w+)\.")
 
 
 def is_asked(text: str) -> bool:
-    """Tell whether a user text is such a question; what stands in it is quoted, and directs nothing."""
+    """Return whether a user text is such a question; its content is quoted, and contains no directives."""
     return _DOCUMENT.match(text) is not None
 
 

@@ -86,7 +86,7 @@ def _forced(choice: Any, tools: dict[str, Json]) -> str | None:
 
 def _refuse_several(body: Json) -> None:
     if body.get("n") not in (None, 1):
-        raise InvalidRequestError("n: the scripted model gives one choice")
+        raise InvalidRequestError("n: the scripted model returns one choice")
 
 
 def _stops(body: Json) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ SERVED: Final = "anthropic-served-model"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One call's way out; ``model`` is the name that was asked for."""
+    """Writes the answer of one call; ``model`` is the requested name."""
 
     model: str
     request: web.BaseRequest

@@ -1,4 +1,4 @@
-"""The server: takes a request, decides the answer, sends it as asked, and notes both."""
+"""The server: reads a request, decides the answer, sends it as scripted, and records both."""
 
 import asyncio
 import json
@@ -100,7 +100,7 @@ class Server:
         try:
             return await self._serve(request)
         except ConnectionError:
-            # The client left while it was being written to: nobody reads this, and the error is not ours.
+            # The client disconnected during the answer, which is not an error of ours.
             return web.Response()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:

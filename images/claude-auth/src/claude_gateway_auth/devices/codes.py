@@ -16,7 +16,7 @@ _SLOWER_SECONDS: Final = 5
 
 _MOST: Final = 2_000
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
-"""Letters of which no word can be made, and that nobody mistakes for another (RFC 8628, 6.1)."""
+"""Letters that form no words and cannot be mistaken for each other (RFC 8628, 6.1)."""
 _LENGTH: Final = 8
 
 
@@ -79,7 +79,7 @@ class Devices:
         return Begun(device_code, user_code)
 
     def find(self, user_code: str) -> Waiting | None:
-        """Return the device with a code as a person types it, if nobody has decided about it yet."""
+        """Return the device with a code as a person types it, if it is not approved or denied yet."""
         self._expire()
         found = self._by_user_code.get(_spelled(user_code))
         return found if found is not None and found.approved is None else None

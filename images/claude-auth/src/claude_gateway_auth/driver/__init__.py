@@ -1,1 +1,1 @@
-"""Drives the genuine Claude Code CLI: it makes, refreshes and revokes logins; nothing here speaks OAuth itself."""
+"""Drives the genuine Claude Code CLI, which creates, refreshes and revokes logins; there is no OAuth code here."""

@@ -15,7 +15,7 @@ _INHERITED: Final = (
 
 
 class CliMissingError(Exception):
-    """There is no Claude Code CLI."""
+    """The Claude Code CLI is not installed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class AuthLogin:
         return found
 
     async def submit(self, code: str) -> bytes | Trouble:
-        """Return the login that Anthropic gives for the code, or why there is none."""
+        """Return the login that Anthropic issues for the code, or why there is none."""
         pipe = self._process.stdin
         try:
             if pipe is None:

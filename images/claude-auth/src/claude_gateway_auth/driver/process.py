@@ -10,7 +10,7 @@ _GRACE_SECONDS: Final = 5.0
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
-    """End a process and what it started: asked first, then killed."""
+    """End a process and its children: first with SIGTERM, then with SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
             return

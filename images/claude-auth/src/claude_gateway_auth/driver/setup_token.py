@@ -69,7 +69,7 @@ class SetupToken:
         return found
 
     async def submit(self, code: str) -> bytes | Trouble:
-        """Return the token that Anthropic gives for the code, or why there is none."""
+        """Return the token that Anthropic issues for the code, or why there is none."""
         self._text = ""
         try:
             os.write(self._terminal, code.encode())

@@ -105,7 +105,7 @@ class Access:
         return Session(identifier, Person(name, identifier, everything))
 
     def end(self, session: Session) -> None:
-        """End a session, also for whoever has a copy of its cookie."""
+        """End a session, also for other holders of its cookie."""
         self._ended[session.id] = None
         while len(self._ended) > _ENDED:
             self._ended.popitem(last=False)

@@ -34,7 +34,7 @@ Code = Annotated[str, Form(max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class SignIns:
-    """What the routes need; ``scope`` is what the identity provider is asked for."""
+    """The dependencies of the routes; ``scope`` is the scope requested from the identity provider."""
 
     devices: Devices
     issuer: Issuer
@@ -81,7 +81,7 @@ async def keys(request: Request) -> Response:
 
 @router.post("/oauth/device_authorization")
 async def begin(request: Request, called: Called) -> Response:
-    """Begin the sign-in of a device; whatever its form says is ignored, as RFC 8628, 3.1 wants it."""
+    """Begin the sign-in of a device; its form's fields are ignored, as RFC 8628, 3.1 requires."""
     sign_ins = _sign_ins(request)
     wait = sign_ins.begun.take(called.address)
     if wait:

@@ -39,7 +39,7 @@ DONE: Final = {
     "unavailable": "Anthropic gave no answer about the login. Check again in a minute.",
     "gone": " ".join(SENTENCES[Trouble.RESTARTED]),
 }
-"""What the page says after an action, by the word in its address."""
+"""The page's message after an action, by the word in its address."""
 
 Who = Annotated[Person, Depends(person)]
 Called = Annotated[Caller, Depends(caller)]

@@ -1,4 +1,4 @@
-"""Who sent a request, and how browsers are kept from doing what nobody asked for."""
+"""Who sent a request, and protection against cross-site requests of browsers."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -90,7 +90,7 @@ def person(
 
 
 def same_site(request: Request) -> bool:
-    """Whether a browser says that a page of this service sent the request; true where it says nothing."""
+    """Whether a browser says that a page of this service sent the request; true if it does not say."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     if site is not None:

@@ -37,7 +37,7 @@ class View:
     signed_in: bool
     sign_in: SignIn | None
     mine: bool
-    """Whether the sign-in is this session's own: nobody else sees its link."""
+    """Whether the sign-in is this session's own: its link is shown to no other session."""
 
     @property
     def stamp(self) -> str:
