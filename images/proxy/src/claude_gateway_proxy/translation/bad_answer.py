@@ -18,7 +18,7 @@ class Reported(BadAnswer):
     """
 
     def __init__(self, message: str, *, status: int, document: Any = None) -> None:
-        """Take the upstream's words, which may hold anything, keys included: whoever passes them on masks them."""
+        """Store the upstream's message, which may contain anything, including keys: callers must mask it."""
         super().__init__(message)
         self.status = status
         self.document = document

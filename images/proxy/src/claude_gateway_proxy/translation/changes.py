@@ -1,4 +1,4 @@
-"""Changes to a request in any of the three formats; each returns the same object where it has nothing to change."""
+"""Changes to a request in any of the three formats; each returns the same object if there is nothing to change."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -10,7 +10,7 @@ _LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _DEFAULT: Final = "medium"
 PLACEHOLDER: Final = " "
-"""Stands for reasoning that is not known, where a server wants some back: it looks whether there is any."""
+"""The placeholder for unknown reasoning, for servers that require some: they only check whether it exists."""
 
 _NO_SIGNATURE: Final = "skip_thought_signature_validator"
 """What Google documents for calls that no Gemini made (ai.google.dev/gemini-api/docs/thought-signatures)."""
@@ -23,7 +23,7 @@ def without(fields: Json, names: Iterable[str]) -> Json:
 
 
 def without_thinking(fields: Json) -> Json:
-    """The fields without a word about thinking."""
+    """Return the fields without those about thinking."""
     config = fields.get("output_config")
     config = config if isinstance(config, dict) else {}
     if not _THINKING & fields.keys() and "effort" not in config:
@@ -50,7 +50,7 @@ def within(fields: Json, most: int) -> Json:
 
 
 def without_summaries(fields: Json) -> Json:
-    """The fields without the wish to see what is thought."""
+    """Return the fields without the request to show thinking."""
     reasoning = fields.get("reasoning")
     if isinstance(reasoning, dict) and "summary" in reasoning:
         rest = without(reasoning, ("summary",))
@@ -62,7 +62,7 @@ def without_summaries(fields: Json) -> Json:
 
 
 def with_thinking_off(fields: Json) -> Json:
-    """The fields with Qwen's thinking turned off, where the answer is not streamed."""
+    """Return the fields with Qwen's thinking turned off, if the answer is not streamed."""
     if fields.get("stream") or fields.get("enable_thinking") is False:
         return fields
     return {**fields, "enable_thinking": False}
@@ -81,7 +81,7 @@ def with_results_last(fields: Json) -> Json:
 
 
 def with_prefix(fields: Json) -> Json:
-    """The fields with Mistral's word for a last turn that the model is to go on with."""
+    """Return the fields with Mistral's flag for a last turn that the model should continue."""
     messages = fields.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
     if last.get("role") != "assistant" or last.get("prefix"):
@@ -90,7 +90,7 @@ def with_prefix(fields: Json) -> Json:
 
 
 def with_signatures(fields: Json) -> Json:
-    """The fields with Google's word for a thought of another model, at the first call of each turn that has none."""
+    """Return the fields with Google's placeholder signature at the first call of each turn without one."""
     return _with_history(fields, _signed)
 
 
@@ -100,7 +100,7 @@ def with_content(fields: Json) -> Json:
 
 
 def without_top_p(fields: Json) -> Json:
-    """The fields with one way of sampling, where they have two."""
+    """Return the fields with one way of sampling, if they have two."""
     return without(fields, ("top_p",)) if "temperature" in fields else fields
 
 

@@ -1,4 +1,4 @@
-"""The JSON documents of an upstream's answer, whatever was asked for and whatever its content type says.
+"""The JSON documents of an upstream's answer, whatever was requested and whatever its content type says.
 
 Servers answer a request for a stream with one document, one for a document with a stream, or with a web page. The first
 bytes say which of them it is: no line of an event stream begins with ``{``, ``[`` or ``<``.
@@ -46,7 +46,7 @@ class Form(Enum):
 class Documents:
     """Reads the documents of one answer. ``form`` is known from the first byte that is not blank.
 
-    ``done`` once a stream said that it is complete, which servers say before they end it, or without ending it.
+    ``done`` after a stream reported that it is complete, which servers do before they end it, or without ending it.
     ``failure`` is what the next call raises: a piece may hold documents and, behind them, an error.
     """
 
@@ -152,7 +152,7 @@ def _of_event(event: ServerEvent) -> Iterator[Document]:
     if failed:
         raise _failed(value)
     if isinstance(value, dict) and "type" not in value and event.name not in _NAMELESS and "choices" not in value:
-        # Servers of Responses that name the event only where the framing does.
+        # Some servers of Responses name the event only in the framing.
         value["type"] = event.name.decode("utf-8", "replace")
     yield from _checked(value)
 
@@ -211,7 +211,7 @@ def _checked(value: object) -> Iterator[Document]:
 
 
 def _unwrapped(document: Document) -> Document:
-    """Return the chat completion that a document wraps; the document itself where it wraps none."""
+    """Return the chat completion that a document wraps; the document itself if it wraps none."""
     if "choices" not in document and "type" not in document:
         for name in _WRAPPERS:
             inner = document.get(name)

@@ -1,6 +1,7 @@
 """What of an upstream's words is text of the request, which some servers quote in their errors.
 
-Whoever writes a prompt could otherwise write what the gateway takes for a lack of the model, for all of its clients.
+Otherwise the author of a prompt could make the gateway believe, for all clients, that the model does not support
+something.
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 _WORDS_MOST: Final = 4_000
-"""Characters of an upstream's words that are read."""
+"""The most characters of an upstream's message that are read."""
 
 _TEXT_MOST: Final = 512 * 1024
 """Characters of a request that words are compared with; those of a larger one are taken for an echo altogether."""
@@ -30,7 +31,7 @@ _GAP: Final = " … "
 
 
 def without_echoes(words: str, request: object) -> str:
-    """Return an upstream's words without those that are also in a text of the request."""
+    """Return an upstream's message without the words that are also in a text of the request."""
     words = words[:_WORDS_MOST]
     read, places = _read(words)
     texts: list[str] = []
@@ -55,7 +56,7 @@ def without_echoes(words: str, request: object) -> str:
 
 
 def _read(words: str) -> tuple[str, list[int]]:
-    """Return the letters and digits of an upstream's words, and where each of them is."""
+    """Return the letters and digits of an upstream's message, and their positions."""
     kept: list[str] = []
     places: list[int] = []
     spoken = _BETWEEN.sub(lambda match: " " * len(match[0]), words)

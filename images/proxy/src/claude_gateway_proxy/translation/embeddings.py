@@ -18,7 +18,7 @@ _FLOAT: Final = 4
 
 
 def encoded(answer: Mapping[str, Any], *, form: object) -> dict[str, Any]:
-    """Return a list of embeddings with each in ``form``, which is float where it is not base64."""
+    """Return a list of embeddings with each in ``form``: base64, otherwise float."""
     convert = _as_base64 if form == BASE64 else _as_numbers
     data = answer.get("data")
     return {**answer, "data": [_converted(each, convert) for each in data] if isinstance(data, list) else data}

@@ -1,4 +1,4 @@
-"""Why an answer ended: servers' words for it, read as one of OpenAI's, or as a failure."""
+"""Why an answer ended: servers' reasons, read as one of OpenAI's, or as a failure."""
 
 from typing import Final
 
@@ -33,14 +33,14 @@ _FAILED: Final = frozenset(
 """Finish reasons of vLLM, SGLang, DeepSeek, z.ai, Google, Bedrock and others that are not the model's own end."""
 
 _OPEN: Final = frozenset(("null", "none", "not_finished", "in_progress"))
-"""What servers write where an answer goes on."""
+"""The values that servers write while an answer continues."""
 
 _SHOWN: Final = 64
 """Characters of an upstream's reason that a user sees."""
 
 
 def reason_of(word: object) -> str | None:
-    """Return OpenAI's finish reason for a server's; None where the answer goes on.
+    """Return OpenAI's finish reason for a server's; None if the answer continues.
 
     A word that nobody knows is the end of an answer like any other. Raises Broken where the server itself failed.
     """
@@ -62,5 +62,5 @@ def reason_of(word: object) -> str | None:
 
 
 def is_reason(word: str) -> bool:
-    """Return whether a word is a server's reason for an end, rather than a stop sequence that it met."""
+    """Return whether a word is a server's finish reason, rather than a stop sequence that it met."""
     return word in _REASONS or word in _FAILED

@@ -20,7 +20,7 @@ _LINE_ENDS: Final = tuple((each.encode(), b"\\u%04x" % ord(each)) for each in "\
 
 
 class ServerEvent(NamedTuple):
-    """One event: its name, empty where it has none, and its data lines joined by LF."""
+    """One event: its name, empty if it has none, and its data lines joined by LF."""
 
     name: bytes
     data: bytes

@@ -21,7 +21,7 @@ def _any(*patterns: str) -> tuple[re.Pattern[str], ...]:
 
 
 _SHARED: Final = _any(
-    # Tools and functions are counted beside the messages.
+    # Tools and functions are counted in addition to the messages.
     r"context length is <most> tokens[.,;] however,? you requested (?:about )?<total> tokens "
     r"\(.{0,300}?<output> (?:in|for) the (?:output|completion)",
     r"context length is <most> tokens and your request has <sent> input tokens",
@@ -40,7 +40,7 @@ _SHARED: Final = _any(
 """Prompt and output share a context: of these, the prompt alone may fit. ``total`` is the sum of both."""
 
 _SHARED_MOST: Final = _any(
-    # Kimi counts the output that is asked for, too.
+    # Kimi counts the requested output, too.
     r"exceeded model token limit:? <most> \(requested:? <total>\)",
     r"exceeded model token limit:? <most>",
     # Cloudflare, SiliconFlow
@@ -147,7 +147,7 @@ class TooLong:
 
 
 def most_output(text: str) -> MostOutput | None:
-    """What an upstream says of the output limit; None where it speaks of something else."""
+    """Return what an upstream reports about the output limit; None if its message is about something else."""
     shared = _found(_SHARED, text)
     if shared is not None:
         left = shared["most"] - _sent(shared)

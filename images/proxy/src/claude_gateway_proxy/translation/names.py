@@ -58,7 +58,7 @@ def _short(name: str, taken: set[str]) -> str:
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     clean = _ODD.sub("_", name)
     clean = clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"
-    # With a clash, which somebody has to construct, more of the digest tells the names apart.
+    # On a collision, which has to be constructed, more of the digest distinguishes the names.
     tails = (digest[:length] for length in range(8, _NAME_LIMIT))
     return next(found for tail in tails if (found := f"{clean[: _NAME_LIMIT - 1 - len(tail)]}_{tail}") not in taken)
 

@@ -1,4 +1,4 @@
-"""What upstreams' words for a refusal have in common, and what is made of one."""
+"""The common parts of upstreams' refusals, and their repairs."""
 
 import re
 from collections.abc import Callable
@@ -45,4 +45,4 @@ LACKS: Final = pattern(
 REFUSED: Final = pattern(
     LACKS.pattern + r"|\binvalid\b|\b(must|should) be\b|\bonly\b|\bcannot\b|\bout of range\b|\bmaximum\b"
 )
-"""Words for a value that a model does not take, or for what it lacks."""
+"""Words for a value that a model does not accept, or for something that it does not support."""

@@ -1,4 +1,4 @@
-"""What an upstream refuses about a request, read from its words, and what each may be repaired by."""
+"""What an upstream refuses about a request, according to its message, and the repairs for it."""
 
 from collections.abc import Callable
 from typing import Final
@@ -54,7 +54,7 @@ _UNSIGNED: Final = pattern(r"\bmissing an? [`'\"]?thought_?signature")
 _NULL: Final = pattern(
     r"\bcontent\b.{0,80}?(\bnull\b|\bnone\b|\brequired\b|\b(valid|be an?) string\b)|\bnull\b.{0,40}?\bcontent\b"
 )
-"""Words of servers that want a text beside a call, even an empty one."""
+"""Messages of servers that require a text beside a call, even an empty one."""
 
 _TOOL_CHOICE: Final = pattern(r"\btool_?choice\b")
 _EFFORT: Final = pattern(r"\b(reasoning_?effort|reasoning\.effort|effort)\b")

@@ -1,4 +1,4 @@
-"""What an upstream refuses about a request and another request would not: said once more without it.
+"""Repairs requests that an upstream refuses: they are sent again without the refused part.
 
 Claude Code names an effort and a large output limit in every request. Servers whose model does not think, writes less
 or knows a field under another name refuse the whole request. They get it once more in a form that they take. What the
@@ -54,7 +54,7 @@ class Repairs:
         return fields, tuple(names)
 
     def after(self, model: Model, refusal: Refusal, fields: Json) -> tuple[Json, str] | None:
-        """Return the fields for one more try and the name of the repair; None where it would fail again."""
+        """Return the fields for a retry and the name of the repair; None if it would fail again."""
         for repair in repairs_of(refusal):
             if repair.worded and not model.worded:
                 continue

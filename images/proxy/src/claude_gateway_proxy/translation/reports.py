@@ -21,7 +21,7 @@ _NAMES: Final[dict[str, int]] = {
     **dict.fromkeys(("unavailable", "service_unavailable", "serviceunavailableerror"), 503),
     **dict.fromkeys(("overloaded_error", "overloaded", "engine_overloaded_error", "server_overloaded"), 529),
 }
-"""Types, codes and statuses of errors that vendors write in words."""
+"""Types, codes and statuses of errors that vendors write as text."""
 
 _NUMBERS: Final[dict[int, int]] = {
     # MiniMax
@@ -69,7 +69,7 @@ _NO_WORDS: Final = "the upstream reported an error without words"
 
 
 def reported(document: Mapping[str, Any]) -> Reported | None:
-    """Return the error that a document of an answer is; None where it is a part of an answer, or nothing."""
+    """Return the error in a document of an answer; None if it is part of an answer, or empty."""
     error = _error(document)
     if error is None:
         return None
@@ -79,7 +79,7 @@ def reported(document: Mapping[str, Any]) -> Reported | None:
 
 
 def status_of(document: Mapping[str, Any]) -> int:
-    """Return the HTTP status that an error document stands for, 500 where it says nothing."""
+    """Return the HTTP status that an error document stands for, 500 if it does not say."""
     error = document.get("error")
     response = document.get("response")
     inner = response.get("error") if isinstance(response, dict) else None
@@ -117,7 +117,7 @@ def _status(value: object) -> int | None:
 
 
 def _error(document: Mapping[str, Any]) -> object:
-    """Return the error in a document; None where it has none."""
+    """Return the error in a document; None if it has none."""
     error = document.get("error")
     if error and error is not True and says_something(error):
         return error

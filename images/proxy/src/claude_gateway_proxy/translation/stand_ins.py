@@ -35,7 +35,7 @@ def with_described_schema(fields: Json) -> Json:
 
 
 def with_described_json(fields: Json) -> Json:
-    """The fields with the wish for JSON in words alone."""
+    """Return the fields with the request for JSON only as text."""
     inner = _format(fields)
     if inner is None or inner.get("type") != "json_object":
         return fields
@@ -43,7 +43,7 @@ def with_described_json(fields: Json) -> Json:
 
 
 def without_images(fields: Json) -> Json:
-    """The fields with words in the place of images."""
+    """Return the fields with text in place of images."""
     for name in ("messages", "input"):
         found = fields.get(name)
         if isinstance(found, list):

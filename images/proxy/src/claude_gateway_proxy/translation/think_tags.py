@@ -28,7 +28,7 @@ class ThinkTags:
         return self._state == "text"
 
     def reasoned(self) -> None:
-        """Note that the server tells reasoning and text apart itself."""
+        """Record that the server separates reasoning and text itself."""
         if self._state == "start" and not self._held:
             self._state = "text"
 

@@ -39,7 +39,7 @@ def is_ours(signature: object) -> bool:
 
 
 def read(signature: object) -> Thought | None:
-    """The thought in a signature of ours; None where it is somebody else's, or damaged."""
+    """Return the thinking in one of our signatures; None if it is not ours, or damaged."""
     if not isinstance(signature, str) or not is_ours(signature):
         return None
     try:

@@ -19,12 +19,12 @@ _MOST: Final = 2**53
 
 
 def usage_of(usage: object) -> Usage | None:
-    """Return the counts of an answer; None where it has none. ``input_tokens`` excludes what a cache held."""
+    """Return the counts of an answer; None if it has none. ``input_tokens`` excludes cached tokens."""
     if not isinstance(usage, dict) or _COUNTED.isdisjoint(usage):
         return None
     details = next((found for key in _DETAILS if isinstance(found := usage.get(key), dict)), {})
     cached = _first(details, _CACHED) or _first(usage, _CACHED)
-    # llama.cpp's timings count what its cache held beside the prompt.
+    # llama.cpp's timings count cached tokens separately from the prompt.
     beside = _count(usage, "cache_n")
     written = _first(usage, _CACHE_WRITTEN) or _first(details, _CACHE_WRITTEN)
     return Usage(

@@ -36,24 +36,24 @@ _GENERIC: Final = re.compile(
     r"|upstream (?:error|request failed)|request failed|invalid_request_error|not found|too many requests)\.?",
     re.IGNORECASE,
 )
-"""Messages without a message: what stands beside or below them says more."""
+"""Empty messages: the fields beside or below them say more."""
 
 _KEYS: Final = (
     *("message", "msg", "detail", "details", "errors", "error_message", "errorMessage", "error_msg", "errorMsg"),
     *("status_msg", "statusMessage", "error_description", "description", "reason", "title", "Message", "text"),
     *("base_resp", "fault", "faultstring", "data", "body", "response", "cause"),
 )
-"""Where the words are, the likeliest first."""
+"""The places of the message, the most likely first."""
 
 
 def words_of(value: object) -> str | None:
-    """Return an upstream's own words of an error document or text; None where it has none, as a web page has none."""
+    """Return the upstream's message in an error document or text; None if it has none, as in a web page."""
     found = _words(value, _DEPTH)
     return None if found is None else whole(found.strip()) or None
 
 
 def words_within(text: str) -> str | None:
-    """Return the words of the first JSON document within a text; None where it holds none."""
+    """Return the message of the first JSON document within a text; None if there is none."""
     text = text[:READ_MOST]
     at = text.find("{")
     inner = _parsed(text, at - 1 if text[at - 1 : at] == "[" else at) if at >= 0 else None
@@ -62,7 +62,7 @@ def words_within(text: str) -> str | None:
 
 
 def param_of(value: object) -> str:
-    """Return the parameter that an error document names beside its words; empty where it names none."""
+    """Return the parameter that an error document names beside its message; empty if it names none."""
     document = decode(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else value
     error = document.get("error", document) if isinstance(document, Mapping) else None
     found = error.get("param") if isinstance(error, Mapping) else None
@@ -137,7 +137,7 @@ def _text(text: str, depth: int) -> str | None:
     start = at - 1 if text[at - 1 : at] == "[" else at
     inner = _parsed(text, start)
     found = _words(inner, depth - 1) if isinstance(inner, Mapping | list) else None
-    # An object without words is what the message is about, such as a part of a schema.
+    # An object without a message is what the message is about, such as a part of a schema.
     return found if found is not None else None if start == 0 and isinstance(inner, Mapping) else text
 
 

@@ -20,7 +20,7 @@ class ChatReader:
         self._tags = ThinkTags()
 
     def chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
-        """Read a chunk, or a whole completion. Raises Broken where the upstream says that it failed."""
+        """Read a chunk, or a whole completion. Raises Broken if the upstream reports a failure."""
         text = self._chunks.text(chunk)
         if text is not None:
             for kind, said in self._tags.read(text):
@@ -39,7 +39,7 @@ class ChatReader:
         return self._chunks.text(chunk) if self._writer.is_within_text and self._tags.is_text else None
 
     def end(self) -> Iterator[Event]:
-        """End the answer. Raises Broken where it has no end."""
+        """End the answer. Raises Broken if it has no end."""
         left = list(self._chunks.end())
         for piece in left:
             yield from self._written(piece)

@@ -102,7 +102,7 @@ class _Call:
 
 
 class _Tools:
-    """The names of the tools that an upstream was sent. They are sorted once they are asked for."""
+    """The names of the tools that an upstream was sent. They are sorted when they are first needed."""
 
     __slots__ = ("_names", "_sorted")
 
@@ -114,7 +114,7 @@ class _Tools:
         return name in self._names
 
     def begin_with(self, start: str, *, longer: bool = False) -> bool:
-        """Return whether a name begins so; ``longer``: and goes on."""
+        """Return whether a name begins with a text; ``longer``: and is longer."""
         if self._sorted is None:
             self._sorted = sorted(self._names)
         at = (bisect_right if longer else bisect_left)(self._sorted, start)
@@ -207,7 +207,7 @@ class Calls:
         yield from self._news(call, last=False)
 
     def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> _Call | None:
-        """Return the call that a piece belongs to, a new one where one begins; None where the piece says nothing."""
+        """Return the call that a piece belongs to, a new one if one begins; None if the piece is empty."""
         known = self._by_ident.get(ident) if ident else None
         if known is not None and not (name and self._begins(known, ident=ident, name=name, arguments=arguments)):
             return known
@@ -260,7 +260,7 @@ class Calls:
 
 
 def _named(call: _Call, name: str, *, tools: _Tools) -> str | None:
-    """Return the name of a call after one more piece of it; None where the piece is the name of another call."""
+    """Return the name of a call after one more piece of it; None if the piece is the name of another call."""
     joined = call.name + name
     is_whole = not call.name or call.name in tools
     if call.name and not call.head and len(joined) <= _NAME_MOST:
@@ -286,7 +286,7 @@ def _arguments(function: Mapping[str, Any]) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Return the object that a JSON string holds; the text itself where it holds none."""
+    """Return the object in a JSON string; the text itself if there is none."""
     inner = decode(text.encode("utf-8", "surrogatepass"))
     if not isinstance(inner, str):
         return text

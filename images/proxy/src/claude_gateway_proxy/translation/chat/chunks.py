@@ -70,7 +70,7 @@ class Chunks:
         self.usage: Usage | None = None
 
     def read(self, document: Mapping[str, Any]) -> Iterator[Piece]:
-        """Return what a chunk, or a whole completion, says. Raises Broken where the upstream says that it failed."""
+        """Return the content of a chunk, or of a whole completion. Raises Broken if the upstream reports a failure."""
         self._count(document)
         for choice in choices_of(document):
             if self._is_ours(choice):
@@ -99,7 +99,7 @@ class Chunks:
         return self._halves["text"].whole(text)
 
     def end(self) -> Iterator[Piece]:
-        """Return what was held back. Raises Broken where the answer has no end, or none of its calls' has one."""
+        """Return what was buffered. Raises Broken if the answer or one of its calls has no end."""
         if not self._documents:
             raise Broken("the upstream ended its answer before it began")
         if self.reason is None:

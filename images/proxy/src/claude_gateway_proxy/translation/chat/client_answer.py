@@ -26,7 +26,7 @@ class ChatWriter:
     """Writes one answer. ``document`` is the whole of it once it is finished."""
 
     def __init__(self, asked: ChatAsked, *, model: str, created: int) -> None:
-        """``model`` is the name to use where the answer has none, ``created`` the time in seconds."""
+        """``model`` is the name to use if the answer has none, ``created`` the time in seconds."""
         self._asked = asked
         self._ident = f"chatcmpl-{uuid4().hex}"
         self._model = model
@@ -76,7 +76,7 @@ class ChatWriter:
         return b""
 
     def thinking(self, text: str) -> bytes:
-        """Write a piece of thinking, where servers with reasoning have it."""
+        """Write a piece of thinking, in the field that servers with reasoning use."""
         if self._stops.met:
             return b""
         self._thinking.append(text)

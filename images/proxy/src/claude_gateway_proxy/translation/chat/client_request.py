@@ -48,7 +48,7 @@ class ChatAsked:
 
 
 def messages_request(request: Mapping[str, Any], *, target: Target) -> ChatAsked:
-    """Return a request of Chat Completions as one of Messages. Raises Rejected, which names what cannot be asked."""
+    """Return a request of Chat Completions as one of Messages. Raises Rejected, which names what is not supported."""
     options.unsupported(request, _SILENT)
     model = claude(target.plain)
     conversation = _Conversation(request, target)

@@ -170,7 +170,7 @@ def _user(turn: list[Document], capabilities: Capabilities) -> Iterator[Message]
 
 
 def _joined(parts: list[Part]) -> str | list[Part]:
-    """Return parts as one text where all of them are text."""
+    """Return parts as one text if all of them are text."""
     texts = [part["text"] for part in parts if part["type"] == "text"]
     return "\n\n".join(texts) if len(texts) == len(parts) else parts
 

@@ -1,4 +1,4 @@
-"""The Markdown fence that a model may put around JSON although it was asked for JSON alone."""
+"""The Markdown fence that a model may put around JSON although only JSON was requested."""
 
 from typing import Final
 

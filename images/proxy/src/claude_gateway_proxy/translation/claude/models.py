@@ -20,7 +20,7 @@ class Sampling(Enum):
 
 
 class Thinks(Enum):
-    """How a model is asked to think: not at all, with a budget in tokens, or as much as it needs (adaptive)."""
+    """How a model should think: not at all, with a budget in tokens, or as much as it needs (adaptive)."""
 
     NEVER = "never"
     BUDGET = "budget"

@@ -20,7 +20,7 @@ _USER_MOST: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The model that is asked, by its name there and by Anthropic's own (``plain``).
+    """The requested model, by its name at the target and by Anthropic's own (``plain``).
 
     ``urls``: it fetches images from the web; ``searches``: it has the web search of Anthropic's servers.
     """
@@ -35,7 +35,7 @@ class Target:
 class AnswerOptions:
     """What of a request the writing of its answer depends on.
 
-    ``stops`` are texts at which the answer ends and which Claude does not heed itself; ``shown`` is whether thoughts
+    ``stops`` are texts at which the answer ends and which Claude does not support itself; ``shown`` is whether thoughts
     are shown; ``fenced`` whether Markdown around JSON is taken off.
     """
 
@@ -88,7 +88,7 @@ def stops(value: object) -> tuple[list[str], tuple[str, ...]]:
 
 
 def user_id(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whom the client asks for, as ``metadata``; Anthropic wants no address of a person there."""
+    """Return the client's end user as ``metadata``; Anthropic allows no personal address there."""
     for name in ("safety_identifier", "user"):
         value = request.get(name)
         if isinstance(value, str) and 0 < len(value) <= _USER_MOST and "@" not in value:

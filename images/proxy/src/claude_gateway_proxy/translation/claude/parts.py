@@ -7,12 +7,12 @@ from claude_gateway_proxy.translation.claude.turns import Block
 
 
 def text(value: object) -> list[Block]:
-    """Return a block of text; none where there is only white space, which Claude refuses."""
+    """Return a block of text; none if there is only white space, which Claude refuses."""
     return [{"type": "text", "text": value}] if isinstance(value, str) and value.strip() else []
 
 
 def objects(value: object, *, at: str) -> list[dict[str, Any]]:
-    """Return a list of objects, empty where there is none. Raises Rejected."""
+    """Return a list of objects, empty if there is none. Raises Rejected."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):

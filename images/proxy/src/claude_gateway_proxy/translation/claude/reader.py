@@ -69,14 +69,14 @@ class Sink(Protocol):
         ...
 
     def finish(self, reason: Finish, counts: Counts, *, refusal: str | None) -> bytes:
-        """The answer is complete; ``refusal`` is why the model declined, in the upstream's words."""
+        """The answer is complete; ``refusal`` is the upstream's reason why the model declined."""
         ...
 
 
 class Reader:
     """Reads one answer. ``ended`` once its last document came.
 
-    Nothing is written before the model has said something, so that until then another target can answer.
+    Nothing is written before the model has produced output, so that another target can answer until then.
     """
 
     def __init__(self, sink: Sink, *, model: str | None = None) -> None:
@@ -103,7 +103,7 @@ class Reader:
         return written
 
     def end(self) -> bytes:
-        """Return the end of the client's stream. Raises Broken where the answer is not complete."""
+        """Return the end of the client's stream. Raises Broken if the answer is not complete."""
         written = self._closed() if self._block else b""
         if self._reason is None:
             raise Broken("the upstream ended its answer before it was complete")
@@ -146,7 +146,7 @@ class Reader:
         self._opening = self._sink.start(self._model or str(message.get("model") or ""))
 
     def _opened(self, block: Block) -> bytes:
-        """A block begins, with its first piece where it has one already; blocks that nobody closed are closed."""
+        """A block begins, with its first piece if it has one already; open blocks are closed."""
         before = self._closed() if self._block else b""
         self._block, self._pieces = block, []
         kind = block.get("type")

@@ -44,7 +44,7 @@ def sealed(block: Block) -> str:
 
 
 def opened(content: object) -> Block | None:
-    """Return the block of thinking in encrypted content; None where it is somebody else's, or damaged."""
+    """Return the block of thinking in encrypted content; None if it is not ours, or damaged."""
     if not isinstance(content, str) or not content.startswith(_MARK):
         return None
     try:
@@ -62,7 +62,7 @@ def opened(content: object) -> Block | None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a request wants its answer thought about. ``effort`` is OpenAI's word, ``shown`` whether to show thoughts.
+    """The thinking that a request asks for. ``effort`` is OpenAI's value, ``shown`` says whether to show the thinking.
 
     ``forced``: the answer must be a call; ``unthought``: the running loop of calls has no thinking. ``limit`` is the
     most output in tokens, thinking included.
@@ -97,7 +97,7 @@ def thinking_fields(wanted: Wanted, model: Claude) -> dict[str, Any]:
     if not wanted.forced:
         found["thinking"] = {"type": "adaptive"}
         if "xhigh" in model.efforts:
-            # These models leave the text of their thoughts out unless they are asked for it; older ones never do.
+            # These models omit the text of their thinking unless it is requested; older ones always send it.
             found["thinking"]["display"] = "summarized" if wanted.shown else "omitted"
     return found
 
@@ -111,7 +111,7 @@ def nearest(effort: str, efforts: tuple[str, ...]) -> str:
 def _budget(wanted: Wanted, effort: str) -> dict[str, Any]:
     """A budget within the limit of the output, of which half stays for the answer.
 
-    A forced call and thinking exclude each other, and a loop of calls that began without thinking goes on without.
+    A forced call and thinking exclude each other, and a loop of calls that began without thinking continues without it.
     """
     budget = min(_BUDGETS.get(effort, 0), wanted.limit // 2)
     if budget < _LEAST or wanted.forced or wanted.unthought:

@@ -95,7 +95,7 @@ def definition(offered: Offered, box: Toolbox, *, model: Claude) -> Block:
 
 
 def unique(tools: Iterable[Block]) -> list[Block]:
-    """Return tools whose names are their own, as Claude wants them; of two with one name, the later counts."""
+    """Return tools with unique names, as Claude requires; of two with the same name, the later one counts."""
     return list({tool["name"]: tool for tool in tools}.values())
 
 
@@ -168,7 +168,7 @@ def custom_input(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a request says about calls. ``mode`` is OpenAI's word, ``only`` the tools that it leaves, None for all."""
+    """A request's choice of tools. ``mode`` is OpenAI's value, ``only`` the allowed tools, None for all."""
 
     mode: str | None = None
     one: ClientTool | str | None = None
@@ -193,7 +193,7 @@ def allowed(given: Mapping[str, Any]) -> Choice:
 
 
 def tool_choice(choice: Choice, *, parallel: object, tools: Sequence[Block], box: Toolbox) -> Block | None:
-    """Return ``tool_choice``; None where it says nothing. Raises Rejected for a tool that is not there."""
+    """Return ``tool_choice``; None if it is not set. Raises Rejected for an unknown tool."""
     if not tools:
         if choice.one is not None or choice.mode == "required":
             raise Rejected("tool_choice: there are no tools to call")

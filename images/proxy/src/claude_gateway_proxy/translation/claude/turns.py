@@ -50,7 +50,7 @@ class Turns:
 
     @property
     def empty(self) -> bool:
-        """Whether nobody has said anything."""
+        """Whether the conversation is empty."""
         return not self._turns
 
     def is_new(self, ident: str) -> bool:
@@ -58,7 +58,7 @@ class Turns:
         return ident not in self._asked
 
     def result(self, ident: str, content: list[Block], *, hint: Block | None = None) -> None:
-        """Add the result of a call, where Claude looks for it. A result without a call is something the user says."""
+        """Add the result of a call where Claude expects it. A result without a call becomes text of the user."""
         at = self._asked.get(ident)
         if at is None or ident in self._answered:
             self.say("user", content)

@@ -53,7 +53,7 @@ def _call(block: Document) -> list[Document]:
 
 
 def _result(block: Document) -> list[Document]:
-    """A tool's result. A failure is said in words, since OpenAI's formats have no field for it."""
+    """Return a tool's result. A failure becomes text, because OpenAI's formats have no field for it."""
     parts = content(block.get("content"))
     result: dict[str, object] = {"type": "tool_result", "tool_use_id": block.get("tool_use_id")}
     if block.get("is_error") is True:

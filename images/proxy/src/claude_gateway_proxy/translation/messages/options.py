@@ -31,11 +31,11 @@ _TITLE: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """How much to think: ``wanted`` thinking blocks, with their text ``shown``; ``effort`` is OpenAI's word.
+    """How much to think: ``wanted`` thinking blocks, with their text ``shown``; ``effort`` is OpenAI's value.
 
     ``off``: the client says that the model shall not think.
 
-    ``budget`` is in tokens, where a client names one and no effort. ``effort`` is None where the client leaves it to
+    ``budget`` is in tokens, if a client sets one and no effort. ``effort`` is None where the client leaves it to
     the model; disabled thinking has no effort either: few servers know ``none``, and ``minimal`` is only OpenAI's.
     """
 
@@ -95,7 +95,7 @@ def request_options(request: Document, *, model: str) -> RequestOptions:
 def strict_schema(tool: Document, schema: Schema) -> Schema:
     """Return the schema of a strict tool, as it is for the upstream otherwise, as OpenAI's strict mode takes it.
 
-    Raises Unsupported where it could not be kept to.
+    Raises Unsupported if it cannot be enforced.
     """
     if _LOOSENED & as_object(tool.get("input_schema")).keys():
         words = ", ".join(sorted(_LOOSENED))
@@ -114,7 +114,7 @@ def _strict(request: Document) -> Iterator[tuple[str, Schema]]:
 
 
 def thinking_of(request: Document) -> Thinking:
-    """Return how much a request wants the model to think."""
+    """Return how much a request asks the model to think."""
     config, thinking = request.get("output_config"), request.get("thinking")
     mode = thinking if isinstance(thinking, dict) else {}
     effort = config.get("effort") if isinstance(config, dict) else None
@@ -131,13 +131,13 @@ def thinking_of(request: Document) -> Thinking:
 
 
 def parallel_calls(request: Document) -> bool | None:
-    """Return False where a request forbids parallel tool calls; None where it leaves them to the model."""
+    """Return False if a request forbids parallel tool calls; None if it leaves them to the model."""
     choice = request.get("tool_choice")
     return False if isinstance(choice, dict) and choice.get("disable_parallel_tool_use") is True else None
 
 
 def choice_of(request: Document, names: Names) -> tuple[str | None, str | None]:
-    """Return ``tool_choice`` as OpenAI's word for it, or as the name of the one tool to call."""
+    """Return ``tool_choice`` as OpenAI's value, or as the name of the one tool to call."""
     choice = request.get("tool_choice")
     if not isinstance(choice, dict):
         return None, None
@@ -147,7 +147,7 @@ def choice_of(request: Document, names: Names) -> tuple[str | None, str | None]:
 
 
 def json_answer(request: Document) -> JsonAnswer | None:
-    """Return the schema that the answer must follow; None where it is free."""
+    """Return the schema that the answer must follow; None if there is none."""
     config = request.get("output_config")
     wanted = config.get("format") if isinstance(config, dict) else None
     schema = wanted.get("schema") if isinstance(wanted, dict) and wanted.get("type") == "json_schema" else None

@@ -13,7 +13,7 @@ class StopSequences:
         self.met: str | None = None
 
     def until(self, text: str) -> str:
-        """Return the text up to a stop sequence; its end is held back where a sequence may begin."""
+        """Return the text up to a stop sequence; the end is buffered if a sequence may begin there."""
         if not self._sequences:
             return text
         text, self._held = self._held + text, ""

@@ -23,7 +23,7 @@ def plain_tools(tools: object, *, used: frozenset[str]) -> list[Tool]:
 
 
 def absent(tools: object) -> str:
-    """What to tell a model that was offered tools of Anthropic's servers, so that it makes no results up."""
+    """The note for a model that was offered tools of Anthropic's servers, so that it does not invent results."""
     found = tools if isinstance(tools, list) else []
     names = [str(tool.get("name")) for tool in found if isinstance(tool, dict) and tool.get("type") not in _OWN_TYPES]
     return f"These tools are not available here: {', '.join(names)}. If you would need one, say so." if names else ""

@@ -152,7 +152,7 @@ class Writer:
             yield from self._write_arguments(call)
 
     def end_call(self, key: object) -> Iterator[Event]:
-        """End a call, where the upstream says that it is complete."""
+        """End a call, if the upstream reports that it is complete."""
         if key == self._current:
             yield from self._close()
 

@@ -94,7 +94,7 @@ class ResponsesReader:
             yield from self._writer.text(Halves().whole(text))
 
     def end(self) -> Iterator[Event]:
-        """End the answer. Raises Broken where the upstream did not, or where it says nothing."""
+        """End the answer. Raises Broken if the upstream did not, or if the answer is empty."""
         if not self.ended or (not self._begun and self._reason == "stop"):
             raise Broken(f"the upstream ended its answer before {'its end' if self._begun else 'it began'}")
         yield from self._writer.thinking(self._halves[REASONING].rest())
@@ -216,7 +216,7 @@ def failed(event: Mapping[str, Any]) -> BadAnswer:
 
 
 def _part(event: Mapping[str, Any]) -> object:
-    """Return the number of the part that an event is of; None where it has none."""
+    """Return the number of the part that an event belongs to; None if it has none."""
     part = event.get("content_index")
     if part is None:
         part = event.get("summary_index")

@@ -38,7 +38,7 @@ class ResponsesWriter:
     """Writes one answer. ``document`` is the response, complete once it is finished."""
 
     def __init__(self, asked: ResponsesAsked, *, model: str, created: int) -> None:
-        """``model`` is the name to use where the answer has none, ``created`` the time in seconds."""
+        """``model`` is the name to use if the answer has none, ``created`` the time in seconds."""
         self._answer = asked.answer
         self._number = 0
         self._output: list[Block] = []

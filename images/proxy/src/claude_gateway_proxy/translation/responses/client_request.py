@@ -54,7 +54,7 @@ class ResponsesAsked:
 
 
 def messages_request(request: Mapping[str, Any], *, target: Target) -> ResponsesAsked:
-    """Return a request of Responses as one of Messages. Raises Rejected, which names what cannot be asked."""
+    """Return a request of Responses as one of Messages. Raises Rejected, which names what is not supported."""
     _refuse_state(request)
     options.unsupported(request, _SILENT)
     if _LOGPROBS in (request.get("include") or ()):
@@ -210,7 +210,7 @@ class _Conversation:
         )
 
     def searched(self, item: Mapping[str, Any], at: str) -> None:
-        """Pass over a search that is over: what it found is in the answer that followed it."""
+        """Skip a finished search: its results are in the answer that followed it."""
 
     def _parts(self, content: object, *, at: str, name: str = "content") -> Iterator[Block]:
         """The blocks of a content or an output; parts without content are left out."""

@@ -32,7 +32,7 @@ def offered_of(request: Mapping[str, Any], target: Target) -> tuple[list[Offered
 
 
 def call_of(item: Mapping[str, Any]) -> ClientTool | None:
-    """Return the tool that an item of the history calls; None where it is not a call."""
+    """Return the tool that an item of the history calls; None if it is not a call."""
     kind, name, namespace = item.get("type"), item.get("name"), item.get("namespace")
     if kind not in ("function_call", "custom_tool_call"):
         return None

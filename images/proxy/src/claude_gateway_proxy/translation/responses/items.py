@@ -26,7 +26,7 @@ class Item:
     size: int = 0
 
     def unsaid(self, whole: str, between: str = "") -> str:
-        """Return what of the whole was not read piece by piece; nothing where it says something else.
+        """Return the part of the whole that was not read piece by piece; empty if the two differ.
 
         Its end may be repeated: what was read is put together only for a whole that is longer.
         """
@@ -53,7 +53,7 @@ class Item:
 
 
 class Items:
-    """Finds the item that an event or a member of an output speaks of."""
+    """Finds the item that an event or a member of an output refers to."""
 
     __slots__ = ("_by_id", "_by_place", "_kinds", "_matched")
 
@@ -126,7 +126,7 @@ class Items:
         return found if found is not None and found.kind == kind else None
 
     def _named(self, found: Item | None, kind: str, ids: list[str], place: object) -> Item:
-        """Return an item, or a new one, and remember what it is called."""
+        """Return an item, or a new one, and remember its name."""
         if found is None:
             found = Item(kind, len(self._kinds[kind]))
             self._kinds[kind].append(found)

@@ -20,7 +20,7 @@ def sealed_summary(text: str) -> str:
 
 
 def opened_summary(content: object) -> str | None:
-    """Return the summary in encrypted content; None where it is somebody else's, or damaged."""
+    """Return the summary in encrypted content; None if it is not ours, or damaged."""
     if not isinstance(content, str) or not content.startswith(_MARK):
         return None
     try:
