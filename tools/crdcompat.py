@@ -1,7 +1,7 @@
 """``make crd-compat FROM=REF``: whether this tree's CRDs accept every object that those of another commit accept.
 
 Stored objects outlive an upgrade, and the API server validates them again with each write. Rules in CEL are compared by
-their text: a new rule about old fields is an error, one that names a field which the old schema lacks is shown.
+their text: a new rule about old fields is an error, one that names a field which the old schema does not have is shown.
 """
 
 import argparse

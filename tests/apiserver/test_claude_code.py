@@ -165,7 +165,7 @@ def test_the_operator_cannot_use_or_spread_what_it_grants(api: ApiServer, operat
 
 
 def test_without_escalate_the_role_cannot_be_filled(api: ApiServer, home: str) -> None:
-    """Why the verb is needed: an API server lets nobody grant what they do not hold."""
+    """Why the verb is needed: an API server does not let an account grant rights that it does not have."""
     operator = Operator(api, home, CLAUDE_CODE_URL=URL, CLAUDE_AUTH_ENABLED="true").install()
     only = [
         {

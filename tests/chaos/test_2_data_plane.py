@@ -15,7 +15,7 @@ from claude_gateway.names import API_VERSION, BUNDLE_DIR, ConditionType, Kind, R
 SPARED = "claude-spared"
 LONG = "[[words 40]] [[pace 1]]"
 PORT = 4001
-"""Where the upstream speaks plain HTTP."""
+"""The address of an upstream with plain HTTP."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How long a change took to be live on every pod: printed for people, asserted by nobody."""
+"""How long a change took to be live on every pod: printed, not asserted."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

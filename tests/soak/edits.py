@@ -14,7 +14,7 @@ from claude_gateway.names import API_VERSION, Kind
 CLIENTS: Final = 4
 """So many that none meets the bound on one client's requests."""
 _FILLING: Final = 40
-"""Routes that nobody asks for; every edit changes all of them."""
+"""Routes without requests; every edit changes all of them."""
 _ROTATE_EACH: Final = 6
 _MISTAKE_EACH: Final = 10
 _IDLE: Final = "10s"
@@ -85,7 +85,7 @@ class Files:
         return not mistaken
 
     def settle(self) -> None:
-        """Note that the last edit is live."""
+        """Record that the last edit is live."""
         for client in self.clients:
             client.settle()
 

@@ -1,4 +1,4 @@
-"""Reports when files change: by the system's notifications, and by polling every two seconds where there are none."""
+"""Reports when files change: by the system's notifications, or by polling every two seconds if there are none."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Hand-outs: one file per person with their new key, for the one who hands it out and, if sealed, for nobody else."""
+"""Hand-outs: one file per person with their new key, readable for the person who hands it out unless it is sealed."""
 
 import os
 from collections.abc import Sequence

@@ -292,7 +292,7 @@ class ServeSession:
         chosen = self._options
         rules = chosen.logins.rules(chosen.rules, self._backend_key)
         variables = options.variables(chosen.env_file)
-        # Without a subscription nobody's logins are read.
+        # Without a subscription, no logins are read.
         loaded = config_state.load(chosen.sources, variables, last, rules=rules)
         if not ownlogins.listed(loaded.decision.gathered.documents) or not chosen.logins.files:
             return loaded

@@ -90,7 +90,7 @@ def for_program(program: str, *, url: str, key: str) -> tuple[Setting, ...]:
 
 
 def bypass(url: str, ambient: Mapping[str, str], *, reached: bool = False) -> tuple[Setting, ...]:
-    """Return the settings that keep a client from asking an HTTP proxy for the gateway; none where there is no proxy.
+    """Return the settings that keep a client from using an HTTP proxy for the gateway; empty without a proxy.
 
     ``reached``: the gateway answered without a proxy. Otherwise only a host that is near is known to need none.
     """

@@ -50,7 +50,7 @@ class Patterns(Generic[T]):
     """A map of patterns to values that is searched by their literal prefixes instead of one by one."""
 
     def __init__(self) -> None:
-        """Begin without any pattern."""
+        """Start without any pattern."""
         self._heads: dict[str, list[tuple[Pattern, T]]] = defaultdict(list)
         self._lengths: dict[int, None] = {}
 

@@ -221,7 +221,7 @@ def _clients(ref: ObjectRef, spec: BudgetSpec, known: _Known) -> tuple[tuple[str
 
 
 def _nobody(ref: ObjectRef, spec: BudgetSpec, known: _Known, *, parent: bool) -> Iterator[Problem]:
-    """Yield a warning for each part of a budget that nobody's requests can match."""
+    """Yield a warning for each part of a budget that no request can match."""
     if not (spec.clients or spec.teams or spec.groups or parent):
         fix = "List `clients`, `teams` or `groups`, or name it as the `parent` of another Budget."
         yield _warning(ref, "spec", Reason.NOBODY_COVERED, "the Budget pays for nobody's requests", fix)

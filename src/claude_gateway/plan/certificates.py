@@ -63,7 +63,7 @@ def resolve(world: World) -> Certificates:
 
 
 def _unverified(ref: ObjectRef, world: World) -> list[Problem]:
-    """Warn that the client is never recognized by its certificates, because nobody verifies any."""
+    """Warn that the client is never recognized by its certificates, because nothing verifies them."""
     if world.settings.client_certificates:
         return []
     message = (

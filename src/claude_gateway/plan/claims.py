@@ -67,7 +67,7 @@ class _Register:
     """The claims settled so far, by name and by pattern."""
 
     def __init__(self, *, several: bool) -> None:
-        """Begin without claims; ``several`` says that the routes are in more than one namespace."""
+        """Start without claims; ``several`` says that the routes are in more than one namespace."""
         self._several = several
         self._named: dict[str, Claim] = {}
         self._aliases: dict[str, Claim] = {}

@@ -36,7 +36,7 @@ _SEPARATE: Final = "Create a separate key for each client with `claude-gateway k
 
 @dataclass(frozen=True, slots=True)
 class KeyHolders:
-    """Whose each key is, by its SHA-256, and the clients with at least one key."""
+    """The holder of each key, by its SHA-256, and the clients with at least one key."""
 
     holders: Mapping[str, Holder] = field(repr=False)
     clients: frozenset[ObjectRef]

@@ -1,4 +1,4 @@
-"""The backend speaks Messages as Anthropic does, with the genuine CLI and a scripted Anthropic."""
+"""The backend implements Messages as Anthropic does, with the genuine CLI and a scripted Anthropic."""
 
 import json
 from typing import Any, Final

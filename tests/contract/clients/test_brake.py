@@ -1,4 +1,4 @@
-"""The brake as the real Claude Code meets it: what it shows, how often it asks, and how its session goes on."""
+"""The brake with the real Claude Code: what it shows, how often it retries, and how its session continues."""
 
 import json
 import subprocess
@@ -114,7 +114,7 @@ def test_a_loop_is_stopped_in_a_sentence_and_goes_on_at_a_word(
     done = claude(stack, tmp_path, "--", "please read it", release=release)
     assert done.rc == 1
     assert "the gateway stopped this session because it repeats itself: 5 tool calls in a row" in done.result["result"]
-    # The request that was stopped was sent once, and reached nobody.
+    # The request that was stopped was sent once, and reached no target.
     lines = [line for line in stack.requests(count=1) if line["session"] == session_of(done)]
     assert [line["status"] for line in lines].count(429) == 1
     assert lines[-1]["braked"] == "session_repeated_tool_calls soft"

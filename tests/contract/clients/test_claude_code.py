@@ -40,7 +40,7 @@ def claude(
 
 
 def act(name: str, stack: System, upstream: Scripted, target: Target, release: cli.Release, home: Path) -> cli.Result:
-    """Play a scenario; each request of it must reach the target, and nobody else."""
+    """Play a scenario; each of its requests must reach the target, and no other."""
     (scenario,) = [scenario for scenario in SCENARIOS if scenario.name == name]
     done = played(scenario, stack, upstream, target, release, home)
     assert done.rc == 0, done

@@ -1,4 +1,4 @@
-"""The error table as the real CLI shows it: through the gateway it must act and speak as without one.
+"""The error table as the real CLI shows it: with the gateway it must behave as without one.
 
 Each row is played twice at once, with the upstream asked directly and through the gateway, and compared.
 """

@@ -1,4 +1,4 @@
-"""Who is contacted when Claude Code works with models that are not Anthropic's: their server, and nobody else.
+"""Which hosts are contacted when Claude Code works with models that are not Anthropic's: only their server.
 
 The CLI and all processes of the gateway have a proxy that writes down each host they want. The model's server stands
 under a name that only this proxy knows, so that a process which went round it would get no answer.

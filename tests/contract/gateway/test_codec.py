@@ -1,4 +1,4 @@
-"""The codec lane over real sockets: Messages for servers that speak Chat Completions or Responses."""
+"""The codec lane over real sockets: Messages for servers with Chat Completions or Responses."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""A request that is too long for one target goes on to a target that takes more, on every lane."""
+"""A request that is too long for one target is tried at a target with a larger window, on every lane."""
 
 import json
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""Content in spans: only where it is asked for, without keys, bounded, and the same answer for the client."""
+"""Content in spans: only if it is enabled, without keys, bounded, and with the same answer for the client."""
 
 import json
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Anthropic without a key: the pods' ServiceAccount token is exchanged for access tokens, and nobody notices."""
+"""Anthropic without a key: the pods' ServiceAccount token is exchanged for access tokens, unseen by clients."""
 
 import asyncio
 import json

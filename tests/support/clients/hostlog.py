@@ -1,4 +1,4 @@
-"""An HTTP proxy that writes down every host that is asked for, leads one of them to an upstream, refuses the rest."""
+"""An HTTP proxy that records every requested host, connects one of them to an upstream, and refuses the rest."""
 
 import contextlib
 import socketserver

@@ -96,7 +96,7 @@ class Terminal:
         return self._child.poll()
 
     def has(self, text: str) -> bool:
-        """Tell whether a text is on the screen, wherever its lines were broken."""
+        """Return whether a text is on the screen, wherever its lines were broken."""
         return _solid(text) in _solid(self.screen)
 
     def shows(self, *texts: str, timeout: float = PATIENCE) -> str:
@@ -141,7 +141,7 @@ class Terminal:
         self._write(f"\x1b[200~{text}\x1b[201~")
 
     def answer(self, question: str, *keys: str) -> None:
-        """Wait for a question, and press the keys until it is gone: a dialog is deaf in its first moments."""
+        """Wait for a question, and press the keys until it is gone: a dialog ignores keys at first."""
         self.shows(question)
         for _ in range(_TRIES):
             self.press(*(keys or ("enter",)))
@@ -203,7 +203,7 @@ class Terminal:
                 continue
             try:
                 data = os.read(self._master, _READ)
-            except OSError:  # nobody has the other side open any more
+            except OSError:  # the other side is closed
                 return
             with self._lock:
                 self._stream.feed(data)

@@ -98,7 +98,7 @@ class Kube:
         return found
 
     def exists(self, resource: str, *, namespace: str, name: str) -> bool:
-        """Tell whether an object is there."""
+        """Return whether an object exists."""
         found = self.kubectl("get", resource, name, "-n", namespace, "--ignore-not-found", "-o", "name")
         return bool(found.strip())
 

@@ -1,4 +1,4 @@
-"""Which hosts no HTTP proxy is asked for."""
+"""Which hosts are requested without an HTTP proxy."""
 
 import pytest
 

@@ -157,7 +157,7 @@ def test_a_client_with_certificates_alone_is_usable_and_one_whose_names_are_all_
 
 
 def unverified(*manifests: dict[str, Any], **settings: Any) -> Plan:
-    """What is decided where nobody verifies certificates."""
+    """Decisions of an installation that verifies no certificates."""
     return decide(read(manifests, Settings(client_certificates=False, **settings)), NOW)
 
 

@@ -1,4 +1,4 @@
-"""A person's subscription serves its owner and nobody else, in whatever way objects try to share it."""
+"""A person's subscription serves only its owner, however objects try to share it."""
 
 import json
 from typing import Any

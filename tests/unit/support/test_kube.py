@@ -1,4 +1,4 @@
-"""The e2e suite never speaks to a cluster that is not its own."""
+"""The e2e suite never connects to a cluster that is not its own."""
 
 from pathlib import Path
 

@@ -49,7 +49,7 @@ class Record:
 
 
 class Home:
-    """One private home and its lock, which the CLI inherits: it is free once nobody uses the home any more."""
+    """One private home and its lock, which the CLI inherits: it is released when no process uses the home any more."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder

@@ -79,7 +79,7 @@ class Keeper:
         return await self.change(credential, change)
 
     async def not_refreshed(self, credential: Credential, outcome: Outcome, message: str, *, before: str) -> None:
-        """Note that a refresh returned no new login. Raises StoreError."""
+        """Record that a refresh returned no new login. Raises StoreError."""
         now = clock()
         await self.note(credential, lambda state: states.not_refreshed(state, outcome, message, now), before=before)
 

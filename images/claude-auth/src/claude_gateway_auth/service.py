@@ -182,7 +182,7 @@ class Service:
                     continue
 
     def _own(self, credential: Credential, person: Person, identifier: str) -> bool:
-        """Whether a sign-in is the newest one and this session's: nobody enters a code into another's."""
+        """Whether a sign-in is the newest one and this session's: a code cannot be entered into another's."""
         current = self.desk.current(credential)
         return current is not None and current.id == identifier and current.session == person.session
 

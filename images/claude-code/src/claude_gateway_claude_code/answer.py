@@ -30,7 +30,7 @@ class Usage:
         self.stop_reason: str | None = None
 
     def note(self, event: Event) -> None:
-        """Note the counts of an event that has any."""
+        """Record the counts of an event that has any."""
         kind, data = event
         if kind == "message_start":
             message = _message(msgspec.json.decode(data))

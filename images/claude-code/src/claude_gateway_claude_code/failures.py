@@ -37,7 +37,7 @@ def two_logins() -> str:
 
 @row(404)
 def unknown_path(path: str) -> str:
-    """There is no such endpoint."""
+    """The endpoint does not exist."""
     return (
         f"not found: {path[:_NAME_LIMIT]}; this backend serves /v1/messages, /v1/messages/count_tokens and /v1/models"
     )
@@ -45,7 +45,7 @@ def unknown_path(path: str) -> str:
 
 @row(404, retry=False)
 def unknown_model(model: str) -> str:
-    """There is no such model in the list."""
+    """The list does not have the model."""
     return f"model: {model[:_NAME_LIMIT]}; GET /v1/models lists the short names, and full names of models work too"
 
 

@@ -1,7 +1,7 @@
 """One process of Claude Code and its protocol of JSON lines; no other module knows that protocol.
 
 A session is started, waits until a request comes, answers that one, and ends. What crosses the standard input and
-output is what claude-agent-sdk speaks: control requests with an answer each, and messages.
+output is the protocol of claude-agent-sdk: control requests with an answer each, and messages.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A scripted stand-in for LLM vendors: for the first try and for tests.
 
-It speaks Anthropic Messages and OpenAI Chat Completions, Completions, Responses and Embeddings, and does what the
+It implements Anthropic Messages and OpenAI Chat Completions, Completions, Responses and Embeddings, and does what the
 prompt or a script tells it. ``Scripted`` runs it inside a test; ``python -m claude_gateway_scripted`` as a process.
 """
 

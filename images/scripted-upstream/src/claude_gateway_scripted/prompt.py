@@ -65,11 +65,11 @@ class Reader:
         self._calls: set[str] = set()
 
     def called(self, call_id: object) -> None:
-        """Note a tool call that the model made earlier."""
+        """Record a tool call that the model made earlier."""
         self._calls.add(str(call_id))
 
     def user_turn(self, texts: list[str], results: list[tuple[str, str]]) -> None:
-        """Note one user turn: its texts and its tool results (call id, text).
+        """Record one user turn: its texts and its tool results (call id, text).
 
         Raises InvalidRequestError for a result without its call: a lost or renamed call id is a translation error.
         """

@@ -16,7 +16,7 @@ _AUTHORIZATION: Final = re.compile(
 def fits(
     keys: Mapping[str, str], *, method: str, path: str, query: str, headers: Sequence[tuple[str, str]], body: bytes
 ) -> bool:
-    """Tell whether a request is signed with one of ``keys`` (secret by id); ``path`` is as it was sent."""
+    """Return whether a request is signed with one of ``keys`` (secret by id); ``path`` is as it was sent."""
     found = {name.lower(): value for name, value in headers}
     match = _AUTHORIZATION.fullmatch(found.get("authorization", ""))
     if match is None or match[1] not in keys:

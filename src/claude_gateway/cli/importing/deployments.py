@@ -170,7 +170,7 @@ def _bare(provider: str, name: str) -> str:
 
 
 def _access(provider: str, name: str, params: Section, sources: Sources) -> Json | None:
-    """Return the credential or address of a target; None if it lacks something, which is noted."""
+    """Return the credential or address of a target; None if something is missing, which is reported."""
     if provider == CLAUDE_CODE:
         credential = subscription.credential(params, sources.draft, sources.owner)
         return None if credential is None else {"credential": credential}

@@ -104,7 +104,7 @@ def convert(variables: Mapping[str, str], report: Report, *, vault: Vault) -> Dr
 
 
 def _models(top: Section, preferred: str) -> dict[str, str]:
-    """Return the model of each role; empty where there is none."""
+    """Return the model of each role; empty if there is none."""
     found: dict[str, str] = {}
     for name, others in _SPELLINGS.items():
         values = [top.text(each) for each in (name, *others)]

@@ -30,11 +30,11 @@ class Report:
     lost: list[Note] = field(default_factory=list)
 
     def drop(self, at: str, why: str) -> None:
-        """Note a setting that is unnecessary here."""
+        """Report a setting that is unnecessary here."""
         self.unnecessary.append(Note(self.place(at), at, why))
 
     def lose(self, at: str, why: str, fix: str) -> None:
-        """Note a setting that could not be carried over, or not exactly, and what to do about it."""
+        """Report a setting that could not be carried over, or not exactly, and what to do about it."""
         self.lost.append(Note(self.place(at), at, why, fix))
 
     def place(self, at: str) -> Place:

@@ -62,7 +62,7 @@ class Vault:
         return name
 
     def refer(self, name: str) -> str:
-        """Note that the output refers to a variable; returns its name."""
+        """Record that the output refers to a variable; returns its name."""
         self._used[name] = None
         return name
 

@@ -88,17 +88,17 @@ class Section:
         return [name for name in names if name not in self._taken and not name.startswith(_COMMENTS)]
 
     def over(self, defaults: Mapping[Any, Any]) -> "Section":
-        """Return this section with the values of another one where it has none of its own."""
+        """Return this section with the values of another one as defaults."""
         both = Section({**defaults, **self._value}, self._report, self._at)
         both._taken = set(self._taken)
         return both
 
     def lose(self, key: str, why: str, fix: str) -> None:
-        """Note that a key could not be carried over."""
+        """Report that a key could not be carried over."""
         self._report.lose(self.path(key), why, fix)
 
     def drop(self, key: str, why: str) -> None:
-        """Note that a key is unnecessary here."""
+        """Report that a key is unnecessary here."""
         self._report.drop(self.path(key), why)
 
     def settle(self, *, unnecessary: Mapping[str, str], lost: Mapping[str, tuple[str, str]], of: str) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from claude_gateway.contract.provider import PROVIDERS, UNSUPPORTED
 
 SERVER: Final = "hosted_vllm"
-"""The provider of a server of one's own that speaks Chat Completions."""
+"""The provider of the user's own server with Chat Completions."""
 
 _ENDPOINTS: Final = (
     "/v1/messages/count_tokens",

@@ -73,7 +73,7 @@ def fetch(server: Server, login: Login, wanted: Wanted, *, namespace: str | None
         raise _refused(answer, wanted, login)
     key = _key(answer.value, wanted)
     if login.auth != "token" and not answer.value.get("lease_id"):
-        # A lease would end with the token; without one, nobody needs the token any more. If it cannot be revoked, it
+        # A lease would end with the token; without one, the token is no longer needed. If it cannot be revoked, it
         # ends by itself.
         server.ask("/v1/auth/token/revoke-self", headers=headers, body=b"", method="POST")
     return key

@@ -107,7 +107,7 @@ def spend(
 
 
 def _read(by: tuple[str, ...], period: Period, *, logs: tuple[Path, ...], state: Path | None) -> tuple[Totals, str]:
-    """Read the logs, or the files of ``serve`` where there are none; returns the totals and where they are from."""
+    """Read the logs, or the files of ``serve`` if there are none; returns the totals and their source."""
     totals = Totals(by)
     folder = (state or ownlogins.default_folder()) / dayfiles.FOLDER
     for path in logs or dayfiles.within(folder, period):

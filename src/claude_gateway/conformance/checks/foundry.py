@@ -1,4 +1,4 @@
-"""Modes that speak Messages under another flag: Foundry, Claude on AWS, Mantle."""
+"""Modes that use Messages under another name: Foundry, Claude on AWS, Mantle."""
 
 from typing import Final
 

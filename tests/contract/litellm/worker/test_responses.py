@@ -34,7 +34,7 @@ def failed(code: str, message: str) -> str:
 
 @pytest.fixture(autouse=True)
 def target(worker: Worker, upstream: Scripted) -> None:
-    """The worker with a target that speaks Responses."""
+    """The worker with a target that supports Responses."""
     worker.apply(bundle(deployment("codex", "openai/gpt-5-codex", api_base=upstream.openai_url)))
 
 

@@ -146,7 +146,7 @@ def test_the_cost_of_looking_for_keys_grows_with_the_header_alone() -> None:
 
 
 class _Counting(Container[str]):
-    """Counts how often it is asked for a key."""
+    """Counts how often a key is requested."""
 
     def __init__(self) -> None:
         self.asked = 0

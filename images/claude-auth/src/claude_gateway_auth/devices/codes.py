@@ -58,7 +58,7 @@ class Begun:
 
 
 class Devices:
-    """All devices that wait; ``clock`` returns seconds that never go back."""
+    """All devices that wait; ``clock`` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

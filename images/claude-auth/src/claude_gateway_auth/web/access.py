@@ -100,7 +100,7 @@ class Access:
         return str(self._serializer.dumps(found))
 
     def entered(self, name: str, *, everything: bool) -> Session:
-        """Return the session of somebody who just signed in: a new one, so that nobody can have known it."""
+        """Return the session of a person who just signed in: a new one, so that its id cannot be known to others."""
         identifier = secrets.token_hex(16)
         return Session(identifier, Person(name, identifier, everything))
 

@@ -2,8 +2,8 @@
 
 Another candidate is tried only while nothing was sent to the client, and only after a failure that another target may
 not have: no connection, no first byte in time, the gateway's credential rejected, 408, 429, 5xx. The route's retry
-budget limits how often. A request that is too long for a target goes on to those that take more, whatever is left of
-the budget, which is for outages.
+budget limits how often. A request that is too long for a target is tried at those with larger windows, whatever is left
+of the budget, which is for outages.
 """
 
 import time

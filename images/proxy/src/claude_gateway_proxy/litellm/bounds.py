@@ -116,7 +116,7 @@ class Stream:
     """
 
     def __init__(self, end: bytes) -> None:
-        """Begin with the first event."""
+        """Start before the first event."""
         self._end = end
         self._total = 0
         self._size = 0

@@ -142,7 +142,7 @@ def _state_whole_answers(config: Any) -> None:
 
 
 def _stated(document: Any) -> str | None:
-    """Return OpenAI's word for the reason in an answer of Bedrock's, or in a piece of one; None where it has none."""
+    """Return OpenAI's value for the reason in an answer of Bedrock's, or in a piece of one; None if it has none."""
     if not isinstance(document, Mapping):
         return None
     parts = (part[0] for name in _PARTS if isinstance(part := document.get(name), list) and part)

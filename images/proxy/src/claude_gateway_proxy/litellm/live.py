@@ -87,7 +87,7 @@ def retire(
     new: Mapping[str, Target],
     now: float,
 ) -> dict[str, tuple[Target, float]]:
-    """What to keep of targets that are no longer configured: the newest ones, for a while."""
+    """Return the targets to keep although they are no longer configured: the newest ones, for a while."""
     kept = {ident: entry for ident, entry in retired.items() if ident not in new and now - entry[1] < _KEPT_SECONDS}
     kept |= {ident: (target, now) for ident, target in old.items() if ident not in new}
     return dict(list(kept.items())[-_KEPT_MOST:])

@@ -166,7 +166,7 @@ class _Choice:
         }
 
     def ended(self) -> bytes:
-        """Return the end of a choice that came as a whole. Raises Broken where it has none."""
+        """Return the end of a choice that came as a whole. Raises Broken if it has none."""
         if self._is_ended:
             return b""
         fields = _fields(list(self._chunks.end()))

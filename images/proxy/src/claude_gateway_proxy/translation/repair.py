@@ -3,7 +3,7 @@
 Claude Code names an effort and a large output limit in every request. Servers whose model does not think, writes less
 or knows a field under another name refuse the whole request. They get it once more in a form that they take. What the
 model itself lacks is remembered for a while; a conflict between two fields of one request is not. Requests are changed
-in the upstream's own format, which is the one that it speaks of.
+in the upstream's own format, to which its message refers.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _MODELS_MOST: Final = 10_000
 class Model(NamedTuple):
     """One model of one target. Many models can be behind a target, and each refuses other things.
 
-    ``worded``: its clients take words in the place of what the model lacks, rather than a refusal.
+    ``worded``: its clients accept text in place of what the model does not support, rather than a refusal.
     """
 
     target: str

@@ -66,7 +66,7 @@ class Capture:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="content")
 
     def listen(self, call: Call) -> "Content | None":
-        """Return the content of a request; None where it has no conversation."""
+        """Return the content of a request; None if it has no conversation."""
         return Content(call, take=self.take) if shown(call.format) else None
 
     def finish(self, content: "Content", done: Done) -> None:
@@ -104,7 +104,7 @@ class Content:
     """The content of one request."""
 
     def __init__(self, call: Call, *, take: Callable[[int], bool]) -> None:
-        """Read the request of ``call`` and the answer that passes; ``take`` is asked for the room for each."""
+        """Read the request of ``call`` and the answer that passes; ``take`` reserves the room for each."""
         self._call = call
         self._take = take
         self._answer: list[bytes] = []

@@ -92,7 +92,7 @@ class Used:
         return max(self._since, int(self._clock()) - KEPT)
 
     def note(self, record: Record) -> None:
-        """Note a request at its end, if it reached a target."""
+        """Record a request at its end, if it reached a target."""
         if not record.billed_model:
             return
         caller = (record.client, record.user)

@@ -113,7 +113,7 @@ def usage(principal: Principal, *, used: Found, standings: Sequence[Standing], n
 
 
 def oauth_usage(used: Found, *, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
-    """Return the document that Claude Code reads: the caller's fullest budget, or the spend where there is none."""
+    """Return the document that Claude Code reads: the caller's fullest budget, or the spend if there is none."""
     if standings:
         fullest = max(standings, key=lambda each: (_percent(each), each.ends_at))
         extra = {

@@ -59,7 +59,7 @@ def bad_signature(reason: str) -> str:
 
 @row(401, "invalid_api_key", retry=False)
 def no_keys() -> str:
-    """The configuration has no client key at all, so nobody may call."""
+    """The configuration has no client key at all, so every request is rejected."""
     return (
         "this gateway has no client keys yet, so it answers nobody: make one with "
         "'claude-gateway key new' and name it in a GatewayClient"

@@ -65,7 +65,7 @@ class OwnKeys:
         self._found = None
 
     def lease(self) -> Lease[Keys]:
-        """Its keys now. Blocks. Raises IdentityError where there is none."""
+        """Return its current keys. Blocks. Raises IdentityError if there are none."""
         _import_signer()
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session

@@ -28,7 +28,7 @@ class Tokens:
         self._credentials: Any = None
 
     def lease(self) -> Lease[str]:
-        """A new token. Blocks. Raises IdentityError where there is none."""
+        """Return a new token. Blocks. Raises IdentityError if there is none."""
         from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
 

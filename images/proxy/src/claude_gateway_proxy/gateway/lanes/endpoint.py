@@ -111,7 +111,7 @@ def endpoint(target: Target, *, format: Format, secrets: Mapping[str, str]) -> E
 
 
 def is_anthropic(base_url: str | None) -> bool:
-    """Whether an address is Anthropic's own API, not that of a server which speaks its format."""
+    """Whether an address is Anthropic's own API, not that of a compatible server."""
     return base_url is not None and (URL(base_url).host or "").endswith(_ANTHROPIC)
 
 

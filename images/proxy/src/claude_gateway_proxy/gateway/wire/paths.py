@@ -70,7 +70,7 @@ def batch_path(raw_path: bytes) -> BatchPath | None:
 
 
 def profile(raw_path: bytes) -> str | None:
-    """The id of the inference profile that is asked for, empty for the list of them; None for every other path."""
+    """Return the id of the requested inference profile, empty for the list of them; None for every other path."""
     match = _PROFILES.fullmatch(raw_path)
     return None if match is None else _text(match[1] or b"")
 

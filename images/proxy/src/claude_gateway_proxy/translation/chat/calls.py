@@ -134,7 +134,7 @@ class Calls:
     __slots__ = ("_by_ident", "_by_index", "_calls", "_tools", "_waiting")
 
     def __init__(self, tools: frozenset[str] = frozenset()) -> None:
-        """Begin without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
+        """Start without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
         self._tools = _Tools(tools)
         self._calls: list[_Call] = []
         self._waiting: dict[int, _Call] = {}

@@ -71,7 +71,7 @@ class ChatWriter:
         return self._delta({"annotations": found}) if found else b""
 
     def cited(self, citation: Mapping[str, Any]) -> bytes:
-        """Note a source."""
+        """Record a source."""
         self._citations.append(citation)
         return b""
 

@@ -52,7 +52,7 @@ class RequestOptions:
 
     ``model`` is the name that the answer bears, ``tools`` are the names of the tools as the upstream knows them,
     ``strict`` the schemas of those that are strict and have optional properties, ``call_ids`` the ids of earlier tool
-    calls; ``stops`` are the texts that end the answer, which not every upstream heeds.
+    calls; ``stops`` are the texts that end the answer, which not every upstream supports.
     """
 
     model: str

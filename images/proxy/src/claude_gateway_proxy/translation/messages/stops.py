@@ -1,4 +1,4 @@
-"""Stop sequences, for upstreams that do not heed them."""
+"""Stop sequences, for upstreams that do not support them."""
 
 from itertools import repeat
 

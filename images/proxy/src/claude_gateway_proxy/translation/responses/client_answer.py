@@ -96,7 +96,7 @@ class ResponsesWriter:
         return rest + found + self._done()
 
     def cited(self, citation: Mapping[str, Any]) -> bytes:
-        """Note a source of the message."""
+        """Record a source of the message."""
         if citation.get("url"):
             self._citations.append({"url": str(citation["url"]), "title": str(citation.get("title") or "")})
         return b""
@@ -115,7 +115,7 @@ class ResponsesWriter:
         return before + self._event("response.reasoning_summary_text.delta", **place, delta=text)
 
     def thought(self, block: Block) -> bytes:
-        """End a reasoning item, which holds what must come back for the thinking to go on."""
+        """End a reasoning item, which contains what must be sent back to continue the thinking."""
         before = b"" if self._is("reasoning") else self._begin_reasoning()
         item = self._open()
         if self._pieces:

@@ -58,7 +58,7 @@ class Items:
     __slots__ = ("_by_id", "_by_place", "_kinds", "_matched")
 
     def __init__(self) -> None:
-        """Begin without an item."""
+        """Start without an item."""
         self._by_id: dict[tuple[str, str], Item] = {}
         self._by_place: dict[int, Item] = {}
         self._kinds: dict[str, list[Item]] = {MESSAGE: [], REASONING: [], CALL: []}

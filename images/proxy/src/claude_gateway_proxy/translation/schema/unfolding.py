@@ -30,7 +30,7 @@ class Budget:
     """Characters that the schemas of one request may still grow by. A request of ``size`` bytes gets its share."""
 
     def __init__(self, size: int = 0) -> None:
-        """Begin with what ordinary schemas need, and more for a large request."""
+        """Start with the budget of ordinary schemas, and more for a large request."""
         self._left = _BASE + _FACTOR * size
 
     def take(self, cost: int) -> bool:

@@ -103,7 +103,7 @@ class Line:
         return self._stop[0]
 
     def halt(self, stop: Stopped) -> None:
-        """Stop the conversation softly, until it goes on."""
+        """Stop the conversation softly, until it continues."""
         self._stop = stop, self._items, self._size
 
     def read(self, text: bytes, *, now: float) -> None:

@@ -53,7 +53,7 @@ class Stopped:
 
     @property
     def soft(self) -> bool:
-        """Whether the session may go on."""
+        """Whether the session may continue."""
         return self.hard > 0
 
     @property

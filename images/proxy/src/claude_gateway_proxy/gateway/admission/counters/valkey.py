@@ -127,7 +127,7 @@ class ValkeyCounters:
 
     def _give_back(self, done: "asyncio.Future[Any] | None", demands: Sequence[Demand], holder: str) -> None:
         if done is not None and not done.cancelled():
-            done.exception()  # it is nobody's any more
+            done.exception()  # it has no owner any more
         self.settle(demands, [0] * len(demands), holder=holder)
 
     async def _probe(self) -> None:

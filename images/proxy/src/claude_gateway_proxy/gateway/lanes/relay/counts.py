@@ -33,7 +33,7 @@ class Counts:
         self._until: dict[str, float] = {}
 
     def changes(self, call: Call, target: Target, *, wire: Wire) -> Changes:
-        """Return what requests the counts of a stream; nothing where there are none, or the client requests them."""
+        """Return the field that requests the counts of a stream; empty if there is none, or if the client sets it."""
         if call.format not in _FORMATS or not call.body.stream or wire is not Wire.OPENAI or target.verbatim:
             return {}
         if self._until and self._until.get(target.id, 0.0) > self._clock():
