@@ -178,7 +178,7 @@ class ResponsesReader:
         yield from self._call(item, found, arguments=self._rest(found, item.get("arguments")))
         for piece in list(self._calls.finish(found.number)):
             yield from self._piece(piece)
-        yield from self._writer.end_call(found.number)
+        yield from self._writer.end_call(self._calls.key(found.number))
 
     def _kept(self, item: Mapping[str, Any]) -> Iterator[Event]:
         """What OpenAI wants back of a reasoning item; without its encrypted content it would only refuse it."""
