@@ -211,6 +211,38 @@ def test_the_tools_of_the_request_tell_names_from_their_pieces(name: str) -> Non
     assert [call[1:] for call in calls] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("functions.Bash", "Bash"),
+        ("functions.Bash:0", "Bash"),
+        ("default_api:Bash", "Bash"),
+        ("Bash<|channel|>commentary", "Bash"),
+        ("bash", "Bash"),
+        ("READ", "READ"),
+        ("Grep", "Grep"),
+        ("functions.Grep", "functions.Grep"),
+    ],
+)
+def test_a_name_with_marks_of_the_models_format_is_that_of_a_tool(name: str, meant: str) -> None:
+    options = RequestOptions(model="m", tools=frozenset({"Bash", "Read", "read"}))
+    for chunks in (
+        [called(piece(0, "c1", name, A))],
+        [called(piece(0, "c1", name, "")), called(piece(0, None, None, A[:4])), called(piece(0, None, None, A[4:]))],
+    ):
+        assert said(answer(*chunks, DONE, options=options)) == [("tool_use", meant, {"command": "a"})]
+
+
+def test_a_name_means_nothing_else_where_the_tools_are_not_known() -> None:
+    assert said(answer(called(piece(0, "c1", "functions.Bash", A)), DONE))[0][1] == "functions.Bash"
+
+
+def test_a_call_with_plain_text() -> None:
+    custom = {"id": "c1", "type": "custom", "custom": {"name": "Bash", "input": "ls -l"}}
+    for chunks in ([called(custom)], [{"choices": [{"message": {"tool_calls": [custom]}}]}]):
+        assert said(answer(*chunks, DONE)) == [("tool_use", "Bash", {"arguments": "ls -l"})]
+
+
 def test_a_call_begins_as_soon_as_its_name_is_certain() -> None:
     for tools, begun in ((frozenset({"Bash"}), True), (frozenset({"Bash", "BashOutput"}), False), (frozenset(), False)):
         reader = ChatReader(Writer(RequestOptions(model="m", tools=tools)))

@@ -98,6 +98,17 @@ def test_an_end_without_what_it_promises_is_broken(chunks: list[Any]) -> None:
         answer(*chunks)
 
 
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}}
+
+
+@pytest.mark.parametrize("said_so", [{"images": [IMAGE]}, {"content": [IMAGE]}, {"audio": {"data": "eA=="}}])
+def test_an_answer_that_only_openais_formats_can_hold_is_broken(said_so: dict[str, Any]) -> None:
+    for chunks in ([delta(said_so), STOP], [{"choices": [{"message": said_so, "finish_reason": "stop"}]}]):
+        with pytest.raises(Broken, match="nothing but an image or sound"):
+            answer(*chunks)
+    assert said(answer(delta({"content": "here it is"}), delta(said_so), STOP)) == [("text", "here it is")]
+
+
 def test_a_model_may_have_nothing_to_say() -> None:
     for count in (0, 1):
         counted = {"usage": {"prompt_tokens": 9, "completion_tokens": count}}

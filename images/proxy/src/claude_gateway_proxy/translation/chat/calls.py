@@ -29,6 +29,9 @@ _HEAD: Final = 16
 _BETWEEN: Final = re.compile(r"[ \t\r\n,;]*")
 """What is between the arguments of two calls that are sent as those of one."""
 
+_MARKS: Final = re.compile(r"\A(?:functions|default_api|tools)[.:]|<\|.*|:[0-9]{1,4}\Z", re.ASCII | re.DOTALL)
+"""What models write around a tool's name: the group that their format puts tools in, tokens, and the call's number."""
+
 _MOST: Final = 1_000
 """Calls of one answer."""
 
@@ -133,11 +136,12 @@ class _Call:
 class _Tools:
     """The names of the tools that an upstream was sent. They are sorted once they are asked for."""
 
-    __slots__ = ("_names", "_sorted")
+    __slots__ = ("_folded", "_names", "_sorted")
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._sorted: list[str] | None = None
+        self._folded: dict[str, list[str]] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -148,6 +152,20 @@ class _Tools:
             self._sorted = sorted(self._names)
         at = (bisect_right if longer else bisect_left)(self._sorted, start)
         return at < len(self._sorted) and self._sorted[at].startswith(start)
+
+    def meant(self, name: str) -> str:
+        """Return the tool that a name means: some servers leave marks of the model's own format at it."""
+        if name in self._names or not self._names:
+            return name
+        plain = _MARKS.sub("", name)
+        if plain in self._names:
+            return plain
+        if self._folded is None:
+            self._folded = {}
+            for each in self._names:
+                self._folded.setdefault(each.casefold(), []).append(each)
+        alike = self._folded.get(plain.casefold(), ())
+        return alike[0] if len(alike) == 1 else name
 
     def has_whole(self, name: str) -> bool:
         """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
@@ -225,8 +243,8 @@ class Calls:
         return self._calls[key].progress.complete
 
     def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else piece
+        inner = (piece.get("function"), piece.get("custom"))
+        function = next((each for each in inner if isinstance(each, dict)), piece)
         name, ident = whole(text_of(function.get("name"))).strip(), whole(text_of(piece.get("id")))
         arguments = _arguments(function)
         index = _index(piece.get("index"))
@@ -331,7 +349,7 @@ class Calls:
                     del self._waiting[key]
                     ident = "" if before.ident in self._given else before.ident
                     self._given.add(ident)
-                    yield Begin(key, ident, before.name, before.signature)
+                    yield Begin(key, ident, self._tools.meant(before.name), before.signature)
         text = call.unwritten(last=last)
         if text:
             yield Arguments(call.key, text)
