@@ -248,6 +248,66 @@ def test_a_cut_or_empty_response_is_never_a_complete_one(events: list[dict[str, 
         answer(*events)
 
 
+def custom(words: str, **members: Any) -> dict[str, Any]:
+    return {"type": "custom_tool_call", "call_id": "c1", "name": "Bash", "input": words, **members}
+
+
+def own(kind: str) -> dict[str, Any]:
+    """An item that a server's own tool leaves."""
+    return {"type": kind, "id": "x1", "status": "completed"}
+
+
+@pytest.mark.parametrize(("words", "given"), [(A, {"command": "a"}), ("ls -l", {"arguments": "ls -l"})])
+def test_a_call_with_plain_text_is_a_call(words: str, given: dict[str, Any]) -> None:
+    pieces = [event("custom_tool_call_input.delta", output_index=0, item_id="x", delta=each) for each in words]
+    done = event("custom_tool_call_input.done", output_index=0, item_id="x", input=words)
+    streamed = [begun(custom("", id="x"), output_index=0), *pieces, done, over(custom(words, id="x"), output_index=0)]
+    for events in ([*streamed, completed(custom(words, id="x"))], [completed(custom(words))]):
+        found = answer(*events)
+        assert (said(found), found.stop_reason) == ([("tool_use", "Bash", given)], "tool_use")
+
+
+@pytest.mark.parametrize("kind", ["web_search_call", "mcp_call", "image_generation_call", "brand_new"])
+def test_what_a_server_did_by_itself_is_passed_over_beside_an_answer(kind: str) -> None:
+    events = [begun(own(kind), output_index=0), over(own(kind), output_index=0), text("hello", output_index=1)]
+    assert said(answer(*events, completed(own(kind), message("hello")))) == [HELLO]
+    for alone in (
+        [over(own(kind)), completed(own(kind))],
+        [completed(own(kind))],
+        [completed(reasoning("hm"), own(kind))],
+    ):
+        with pytest.raises(Broken, match=f"nothing but an item of type '{kind}'"):
+            answer(*alone)
+
+
+@pytest.mark.parametrize(
+    "kind", ["local_shell_call", "shell_call", "apply_patch_call", "computer_call", "mcp_approval_request"]
+)
+def test_an_answer_that_waits_for_something_else_is_broken(kind: str) -> None:
+    for events in ([text("hello"), begun(own(kind))], [completed(message("hello"), own(kind))]):
+        with pytest.raises(Broken, match=f"asks for an item of type '{kind}'"):
+            answer(*events)
+
+
+@pytest.mark.parametrize("item", [{"type": "function_call"}, {"type": "function_call", "arguments": ""}])
+def test_a_call_that_says_nothing_does_not_break_the_reader(item: dict[str, Any]) -> None:
+    found = answer(text("hello", output_index=0), begun(item, output_index=1), over(item, output_index=1), completed())
+    assert said(found) == [HELLO]
+
+
+def test_calls_in_one_and_a_call_behind_them() -> None:
+    events = [
+        begun(bash("", id="f1", call_id="c1"), output_index=0),
+        arguments(A + '{"command":"b"}', output_index=0, item_id="f1"),
+        over(bash(A + '{"command":"b"}', id="f1", call_id="c1"), output_index=0),
+        begun(read("", id="f2", call_id="c2"), output_index=1),
+        arguments(B, output_index=1, item_id="f2"),
+        over(read(id="f2", call_id="c2"), output_index=1),
+        completed(),
+    ]
+    assert said(answer(*events)) == [BASH, ("tool_use", "Bash", {"command": "b"}), READ]
+
+
 def test_an_error_that_says_nothing_is_none() -> None:
     assert said(answer(text("hello"), completed(error={"code": None, "message": ""}))) == [HELLO]
 

@@ -1,4 +1,7 @@
-"""Answers in the formats of Cohere, Bedrock's models and Ollama: their ends, and what LiteLLM misreads of them."""
+"""Answers in the formats of Cohere, Bedrock's models and Ollama: their ends, and what LiteLLM misreads of them.
+
+Also what it drops of Cohere's requests.
+"""
 
 import base64
 import json
@@ -30,6 +33,7 @@ class Vendor(ThreadingHTTPServer):
 
     kind = ""
     body = b""
+    asked = b""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
@@ -39,8 +43,8 @@ class Answers(BaseHTTPRequestHandler):
     """One connection."""
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
         server: Any = self.server
+        server.asked = self.rfile.read(int(self.headers["content-length"]))
         body = server.body
         self.send_response(200)
         self.send_header("content-type", server.kind)
@@ -101,7 +105,9 @@ THOUGHT = [
 PLAN = said("tool-plan-delta", {"tool_plan": "hm"})
 
 
-def ask_cohere(worker: Worker, vendor: Vendor, answer: list[str] | dict[str, Any], *, path: str) -> httpx.Response:
+def ask_cohere(
+    worker: Worker, vendor: Vendor, answer: list[str] | dict[str, Any], *, path: str, **more: Any
+) -> httpx.Response:
     """Send a request whose answer is a stream of events, or a whole one."""
     stream = isinstance(answer, list)
     vendor.kind = "text/event-stream" if stream else "application/json"
@@ -109,7 +115,7 @@ def ask_cohere(worker: Worker, vendor: Vendor, answer: list[str] | dict[str, Any
     address = f"http://127.0.0.1:{vendor.server_port}/v2/chat"
     worker.apply(bundle(deployment("raw", "cohere_chat/command-a-03-2025", api_base=address)))
     body = BODY if path == "/v1/messages" else {"messages": BODY["messages"]}
-    return worker.post(path, "raw", {**body, "stream": stream})
+    return worker.post(path, "raw", {**body, "stream": stream, **more})
 
 
 def content(answer: httpx.Response) -> list[Any]:
@@ -195,6 +201,28 @@ def test_a_failed_answer_of_coheres_is_not_a_complete_one(
     except httpx.RemoteProtocolError:
         return
     assert found.status_code == 502, found.text
+
+
+LOOK, TALK = ({"name": name, "input_schema": TOOL["input_schema"]} for name in ("look", "talk"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "word", "names"),
+    [
+        ({"type": "auto"}, None, ["look", "talk"]),
+        ({"type": "any"}, "REQUIRED", ["look", "talk"]),
+        ({"type": "none"}, "NONE", ["look", "talk"]),
+        ({"type": "tool", "name": "talk"}, "REQUIRED", ["talk"]),
+    ],
+    ids=["auto", "any", "none", "one"],
+)
+def test_cohere_hears_which_tools_to_call(
+    worker: Worker, vendor: Vendor, choice: dict[str, Any], word: str | None, names: list[str]
+) -> None:
+    answer = of_cohere("COMPLETE", content=TEXT)
+    ask_cohere(worker, vendor, answer, path="/v1/messages", tools=[LOOK, TALK], tool_choice=choice)
+    sent = json.loads(vendor.asked)
+    assert (sent.get("tool_choice"), [tool["function"]["name"] for tool in sent["tools"]]) == (word, names)
 
 
 NOVA, TITAN = "amazon.nova-pro-v1:0", "amazon.titan-text-express-v1"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway_proxy.litellm.errors import bad_request
-from claude_gateway_proxy.translation.claude.tools import arguments
+from claude_gateway_proxy.translation.arguments import arguments
 from claude_gateway_proxy.translation.documents import Document
 
 _TEXTS: Final = ("input_text", "output_text")

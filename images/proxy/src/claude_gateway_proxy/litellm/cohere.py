@@ -1,8 +1,10 @@
 """Cohere's answers as Chat Completions: LiteLLM fails on its streams, and treats a failure as a complete answer.
 
-Source: docs.cohere.com/reference/chat and chat-stream, version 2 of the API.
+It also drops ``tool_choice`` from requests. Source: docs.cohere.com/reference/chat and chat-stream, version 2 of the
+API.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from claude_gateway_proxy.translation.chat.parts import objects_of
@@ -10,15 +12,44 @@ from claude_gateway_proxy.translation.documents import Document
 
 PATH: Final = "/v2/chat"
 
+_CHOICES: Final = {"required": "REQUIRED", "none": "NONE"}
+"""Cohere's words for ``tool_choice``; without one, the model is free."""
+
 
 def install() -> None:
-    """Have LiteLLM read the answers from this path as OpenAI's, which they are by then; cannot be undone."""
+    """Have LiteLLM read the answers from this path as OpenAI's, which they are by then, and send ``tool_choice``.
+
+    Cannot be undone.
+    """
+    from litellm.llms.cohere.chat.transformation import CohereChatConfig
     from litellm.llms.cohere.chat.v2_transformation import CohereV2ChatConfig
     from litellm.llms.openai.chat.gpt_transformation import OpenAIGPTConfig
 
     config: Any = CohereV2ChatConfig
     config.transform_response = OpenAIGPTConfig.transform_response
     config.get_model_response_iterator = OpenAIGPTConfig.get_model_response_iterator
+    # LiteLLM maps the fields of both versions with the first one's class.
+    first: Any = CohereChatConfig
+    mapped = first.map_openai_params
+
+    def mapped_with_choice(self: Any, non_default_params: Any, *arguments: Any, **keywords: Any) -> Any:
+        found = mapped(self, non_default_params, *arguments, **keywords)
+        return found | chosen(non_default_params)
+
+    first.map_openai_params = mapped_with_choice
+
+
+def chosen(fields: Mapping[str, Any]) -> Document:
+    """Return what OpenAI's ``tool_choice`` is for Cohere, which cannot be asked for one tool among several."""
+    choice, tools = fields.get("tool_choice"), fields.get("tools")
+    if not tools:
+        return {}
+    if isinstance(choice, Mapping):
+        function = choice.get("function")
+        name = function.get("name") if isinstance(function, Mapping) else None
+        return {"tools": [tool for tool in tools if tool["function"]["name"] == name], "tool_choice": "REQUIRED"}
+    word = _CHOICES.get(choice) if isinstance(choice, str) else None
+    return {} if word is None else {"tool_choice": word}
 
 
 def chat(document: Document) -> Document:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin
 from claude_gateway_proxy.translation.chat.chunks import Chunks, Piece
 from claude_gateway_proxy.translation.messages.events import Event
@@ -45,6 +46,8 @@ class ChatReader:
             yield from self._written(piece)
         for kind, text in self._tags.rest():
             yield from self._said(kind, text)
+        if self._chunks.has_media and self._writer.index < 0:
+            raise Broken("the upstream answered with nothing but an image or sound, which Messages cannot hold")
         self._writer.stop_sequence = self._chunks.stop_sequence
         yield from self._writer.finish(self._chunks.reason)
 

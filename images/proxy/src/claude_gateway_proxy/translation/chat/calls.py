@@ -2,25 +2,35 @@
 
 OpenAI numbers the calls of an answer and names and identifies each in its first piece. Others give every call the
 number 0, or none, repeat the name or a new id in every piece, send the name itself in pieces, arguments before the
-name, as an object or as JSON within JSON, or repeat whole calls at the end.
+name, as an object or as JSON within JSON, repeat whole calls at the end, or put the arguments of several calls of one
+tool behind each other, as those of one call.
 """
 
 import json
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from claude_gateway_proxy.translation.arguments import arguments as object_of
+from claude_gateway_proxy.translation.arguments import written
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.chat.parts import objects_of, text_of
 from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode, whole
 from claude_gateway_proxy.translation.progress import Progress
 
-_NOTHING: Final = frozenset({"", "{}", '""', "null", "[]"})
+_NOTHING: Final = frozenset({"", "{}", '""', "null", "[]", "None", "undefined"})
 """Arguments that say nothing. Some servers begin with an empty object and send the real one after it."""
 
 _HEAD: Final = 16
 """Characters that are enough to see whether arguments say something."""
+
+_BETWEEN: Final = re.compile(r"[ \t\r\n,;]*")
+"""What is between the arguments of two calls that are sent as those of one."""
+
+_MARKS: Final = re.compile(r"\A(?:functions|default_api|tools)[.:]|<\|.*|:[0-9]{1,4}\Z", re.ASCII | re.DOTALL)
+"""What models write around a tool's name: the group that their format puts tools in, tokens, and the call's number."""
 
 _MOST: Final = 1_000
 """Calls of one answer."""
@@ -30,7 +40,10 @@ _NAME_MOST: Final = 512
 
 
 class Begin(NamedTuple):
-    """A call begins; ``key`` is its number in the answer, ``signature`` that of the thought behind it."""
+    """A call begins; ``key`` is its number in the answer, ``signature`` that of the thought behind it.
+
+    ``ident`` is empty where the upstream has none, or gave it to an earlier call.
+    """
 
     key: int
     ident: str
@@ -47,9 +60,16 @@ class Arguments(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """One call. ``parts`` are its arguments so far, of which ``written`` are passed on; ``head`` is their beginning."""
+    """One call. ``parts`` are its arguments so far, of which ``written`` are passed on; ``head`` is their beginning.
+
+    ``before`` is the call whose arguments these came behind, as if they were part of them, and ``first`` the one that
+    began so; ``last`` is the newest one behind this one. Only the end shows whether such a call counts.
+    """
 
     key: int
+    before: "_Call | None" = None
+    first: "_Call | None" = None
+    last: "_Call | None" = None
     ident: str = ""
     idents: set[str] = field(default_factory=set)
     name: str = ""
@@ -60,17 +80,15 @@ class _Call:
     progress: Progress = field(default_factory=Progress)
     halves: Halves = field(default_factory=Halves)
 
-    def add(self, text: str) -> None:
-        """Add a piece of the arguments."""
-        if self.is_empty and self.head and text.strip():
+    def add(self, text: str, at: int = 0) -> int:
+        """Add a piece of the arguments from a place on; return the place behind it, or behind the end of the value."""
+        if self.is_empty and self.head and (text if at == 0 else text[at : at + _HEAD]).strip():
             self.parts, self.head, self.progress = [], "", Progress()
-        rest = self.progress.feed(text)
-        if self.progress.complete and rest:
-            # What is behind the end of the value belongs to no call.
-            text = text[: len(text) - len(rest)]
+        mended, end = self.progress.feed(text, at)
         if len(self.head) < _HEAD:
-            self.head = (self.head + text).lstrip()[:_HEAD]
-        self.parts.append(text)
+            self.head = (self.head + mended).lstrip()[:_HEAD]
+        self.parts.append(mended)
+        return end
 
     @property
     def is_empty(self) -> bool:
@@ -84,18 +102,32 @@ class _Call:
 
     def is_said_by(self, arguments: str) -> bool:
         """Whether a piece repeats the arguments of this call, which is done."""
+        said = self.text()
+        given = arguments.strip()
+        return given in ("", said) or (len(given) >= len(said) and Progress().feed(given)[0] == said)
+
+    def repeats(self, other: "_Call") -> bool:
+        """Whether the arguments are those of another call, or no object."""
+        found = decode(self.text().encode("utf-8", "surrogatepass"))
+        return found is MALFORMED or not isinstance(found, dict) or found == object_of(other.text())
+
+    def text(self) -> str:
+        """Return the arguments so far."""
         if len(self.parts) > 1:
             self.written = min(self.written, 1)
             self.parts = ["".join(self.parts)]
-        return arguments.strip() in ("", self.parts[0].strip())
+        return self.parts[0] if self.parts else ""
 
     def unwritten(self, *, last: bool) -> str:
         """Return what of the arguments may be passed on now, and count it as passed on."""
-        if self.is_empty or (self.progress.kind == '"' and not (self.progress.complete or last)):
+        is_object = self.progress.kind == "{"
+        # An empty object may be another one's beginning.
+        is_begun = is_object and self.head.rstrip() != "{"
+        if self.is_empty or not (is_begun or self.progress.complete or last):
             return ""
         text = "".join(self.parts[self.written :])
-        if self.progress.kind == '"' and self.written == 0:
-            text = _unwrapped(text)
+        if not is_object and self.written == 0:
+            text = written(text)
         self.written = len(self.parts)
         text = self.halves.whole(text)
         return text + self.halves.rest() if last else text
@@ -104,11 +136,12 @@ class _Call:
 class _Tools:
     """The names of the tools that an upstream was sent. They are sorted when they are first needed."""
 
-    __slots__ = ("_names", "_sorted")
+    __slots__ = ("_folded", "_names", "_sorted")
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._sorted: list[str] | None = None
+        self._folded: dict[str, list[str]] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -119,6 +152,20 @@ class _Tools:
             self._sorted = sorted(self._names)
         at = (bisect_right if longer else bisect_left)(self._sorted, start)
         return at < len(self._sorted) and self._sorted[at].startswith(start)
+
+    def meant(self, name: str) -> str:
+        """Return the tool that a name means: some servers leave marks of the model's own format at it."""
+        if name in self._names or not self._names:
+            return name
+        plain = _MARKS.sub("", name)
+        if plain in self._names:
+            return plain
+        if self._folded is None:
+            self._folded = {}
+            for each in self._names:
+                self._folded.setdefault(each.casefold(), []).append(each)
+        alike = self._folded.get(plain.casefold(), ())
+        return alike[0] if len(alike) == 1 else name
 
     def has_whole(self, name: str) -> bool:
         """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
@@ -131,14 +178,16 @@ class Calls:
     A call begins once its name is certain: it is that of a tool, or something follows it.
     """
 
-    __slots__ = ("_by_ident", "_by_index", "_calls", "_tools", "_waiting")
+    __slots__ = ("_behind", "_by_ident", "_by_index", "_calls", "_given", "_tools", "_waiting")
 
     def __init__(self, tools: frozenset[str] = frozenset()) -> None:
         """Start without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
         self._tools = _Tools(tools)
         self._calls: list[_Call] = []
+        self._behind: list[_Call] = []
         self._waiting: dict[int, _Call] = {}
         self._by_ident: dict[str, _Call] = {}
+        self._given: set[str] = set()
         self._by_index: dict[int, _Call] = {}
 
     @property
@@ -157,6 +206,8 @@ class Calls:
 
         Raises Broken where a call is not complete, unless the answer was ``cut`` at a limit of its length.
         """
+        for call in self._behind:
+            self._settle(call, cut=cut)
         for call in self._calls:
             if not call.name and not cut and (call.ident or not call.is_empty):
                 raise Broken("the upstream sent a tool call without its name")
@@ -167,9 +218,14 @@ class Calls:
                 # Clients of Chat read the arguments as JSON, also those of a call without any.
                 yield Arguments(call.key, "{}")
 
-    def finish(self, key: int) -> Iterator[Begin | Arguments]:
-        """Return what is left of one call, which the upstream says is complete."""
-        yield from self._news(self._calls[key], last=True)
+    def finish(self, index: int) -> Iterator[Begin | Arguments]:
+        """Return what is left of the call with a number, which the upstream says is complete."""
+        if index in self._by_index:
+            yield from self._news(self._by_index[index], last=True)
+
+    def key(self, index: int) -> int | None:
+        """Return the key of the call with a number; None where it says nothing so far."""
+        return self._by_index[index].key if index in self._by_index else None
 
     def sign(self, ident: object, signature: str) -> None:
         """Add the signature of a thought to the call that it belongs to: the one with an id, else the first."""
@@ -187,8 +243,8 @@ class Calls:
         return self._calls[key].progress.complete
 
     def _piece(self, piece: Mapping[str, Any], *, place: int | None) -> Iterator[Begin | Arguments]:
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else piece
+        inner = (piece.get("function"), piece.get("custom"))
+        function = next((each for each in inner if isinstance(each, dict)), piece)
         name, ident = whole(text_of(function.get("name"))).strip(), whole(text_of(piece.get("id")))
         arguments = _arguments(function)
         index = _index(piece.get("index"))
@@ -202,29 +258,67 @@ class Calls:
         if name:
             call.name = _named(call, name, tools=self._tools) or call.name
         call.signature = call.signature or _signature(piece) or _signature(function)
+        if name and call.key < 0:
+            self._behind.remove(call)
+            self._enter(call)
         if arguments and not call.is_done:
-            call.add(arguments)
+            self._add(call, arguments)
         yield from self._news(call, last=False)
+
+    def _add(self, call: _Call, text: str) -> None:
+        """Add a piece of a call's arguments, and those behind its end to further calls of its tool."""
+        at = call.add(text, _behind(text, 0) if call.before is not None and not call.parts else 0)
+        while at < len(text) and call.progress.kind == "{":
+            at = _behind(text, at)
+            if not text.startswith("{", at):
+                return
+            call = call if call.is_empty else self._new(call)
+            at = call.add(text, at)
+
+    def _new(self, before: _Call | None) -> _Call:
+        """Return a new call, behind the arguments of another one where there is one."""
+        if len(self._calls) + len(self._behind) == _MOST:
+            raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
+        if before is None:
+            call = _Call(key=-1)
+            self._enter(call)
+            return call
+        first = before.first or before
+        first.last = call = _Call(key=-1, before=before, first=first)
+        self._behind.append(call)
+        return call
+
+    def _enter(self, call: _Call) -> None:
+        """Count a call as one of the answer's."""
+        call.key = len(self._calls)
+        self._calls.append(call)
+        self._waiting[call.key] = call
+
+    def _settle(self, call: _Call, *, cut: bool) -> None:
+        """Count a call behind the arguments of another one if it is a call of its own. Raises Broken within one."""
+        if call.progress.open and not cut:
+            raise Broken("the upstream ended its answer within a tool call")
+        if call.before is not None and call.first is not None and not call.repeats(call.before):
+            call.name = call.first.name
+            self._enter(call)
 
     def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> _Call | None:
         """Return the call that a piece belongs to, a new one if one begins; None if the piece is empty."""
-        known = self._by_ident.get(ident) if ident else None
+        known = _newest(self._by_ident.get(ident)) if ident else None
         if known is not None and not (name and self._begins(known, ident=ident, name=name, arguments=arguments)):
             return known
-        found = (self._calls[-1] if self._calls else None) if index is None else self._by_index.get(index)
+        last = _newest(self._calls[-1]) if self._calls else None
+        found = last if index is None else _newest(self._by_index.get(index))
         if known is None and found is not None and not self._begins(found, ident=ident, name=name, arguments=arguments):
             return found
         if not (name or ident or arguments.strip()):
             return None
-        last = self._calls[-1] if self._calls else None
         if found is None and last is not None and not (name or ident or last.is_done):
             # The rest of the call at hand, under another number than its beginning.
             return last
-        if len(self._calls) == _MOST:
-            raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
-        call = _Call(key=len(self._calls))
-        self._calls.append(call)
-        self._waiting[call.key] = call
+        if found is not None and not (name or ident):
+            return self._new(found)
+        call = self._new(None)
         if index is not None:
             self._by_index[index] = call
         return call
@@ -240,7 +334,7 @@ class Calls:
         if name:
             return bool(found.name) and (other or not found.is_said_by(arguments))
         # What follows a whole value, such as one brace too many, begins a call only where it looks like one.
-        return arguments.lstrip().startswith("{") and (other or not found.is_said_by(arguments))
+        return arguments.startswith("{", _behind(arguments, 0)) and (other or not found.is_said_by(arguments))
 
     def _news(self, call: _Call, *, last: bool) -> Iterator[Begin | Arguments]:
         """Return what of a call can be passed on, behind the beginnings of those before it."""
@@ -253,10 +347,23 @@ class Calls:
                 before = self._waiting[key]
                 if before.name:
                     del self._waiting[key]
-                    yield Begin(key, before.ident, before.name, before.signature)
+                    ident = "" if before.ident in self._given else before.ident
+                    self._given.add(ident)
+                    yield Begin(key, ident, self._tools.meant(before.name), before.signature)
         text = call.unwritten(last=last)
         if text:
             yield Arguments(call.key, text)
+
+
+def _behind(text: str, at: int) -> int:
+    """Return the place behind what parts two calls."""
+    found = _BETWEEN.match(text, at)
+    return at if found is None else found.end()
+
+
+def _newest(call: _Call | None) -> _Call | None:
+    """Return the newest call behind the arguments of a call, if there is one."""
+    return call if call is None else call.last or call
 
 
 def _named(call: _Call, name: str, *, tools: _Tools) -> str | None:
@@ -283,15 +390,6 @@ def _arguments(function: Mapping[str, Any]) -> str:
         if value is not None:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return ""
-
-
-def _unwrapped(text: str) -> str:
-    """Return the object in a JSON string; the text itself if there is none."""
-    inner = decode(text.encode("utf-8", "surrogatepass"))
-    if not isinstance(inner, str):
-        return text
-    found = decode(inner.encode("utf-8", "surrogatepass"))
-    return inner if found is not MALFORMED and isinstance(found, dict) else text
 
 
 def _index(value: object) -> int | None:

@@ -19,6 +19,7 @@ _COUNTS: Final = frozenset({"usage", "x_groq", "usage_metadata", "timings"})
 """Members of a chunk that may hold counts."""
 
 _SAID: Final = ("content", "role")
+_MEDIA: Final = ("image_url", "image", "output_image", "input_audio", "audio", "output_audio")
 _CUT: Final = ("length", "content_filter")
 """Reasons of an answer that is not all of it."""
 
@@ -37,8 +38,8 @@ class Chunks:
     """Reads one chat completion.
 
     ``reason`` is OpenAI's word for its end, None before it; ``usage`` are the upstream's own counts;
-    ``stop_sequence`` is the one that the upstream says it met. A call that comes whole in one chunk is passed on with
-    the next one, which may bring the signature of its thought.
+    ``stop_sequence`` is the one that the upstream says it met; ``has_media``: it sent a picture or sound. A call that
+    comes whole in one chunk is passed on with the next one, which may bring the signature of its thought.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Chunks:
         "_index",
         "_is_whole",
         "_signatures",
+        "has_media",
         "reason",
         "stop_sequence",
         "usage",
@@ -65,6 +67,7 @@ class Chunks:
         self._documents = 0
         self._is_whole = False
         self._index: object = None
+        self.has_media = False
         self.reason: str | None = None
         self.stop_sequence: str | None = None
         self.usage: Usage | None = None
@@ -147,6 +150,7 @@ class Chunks:
         details = message.get("reasoning_details")
         if isinstance(details, list):
             self._keep_signatures(details)
+        self.has_media = self.has_media or _has_media(message)
         said = list(said_of(message))
         if said or message.get("tool_calls"):
             yield from self._released()
@@ -225,6 +229,13 @@ def counts_of(document: Mapping[str, Any]) -> Usage | None:
             if found is not None:
                 return found
     return None
+
+
+def _has_media(message: Mapping[str, Any]) -> bool:
+    """Return whether a message has a picture or sound, which only OpenAI's formats can hold."""
+    content = message.get("content")
+    kinds = (part.get("type") for part in content if isinstance(part, dict)) if isinstance(content, list) else ()
+    return bool(message.get("images") or message.get("audio")) or any(kind in _MEDIA for kind in kinds)
 
 
 def _unsaid(said: list[tuple[str, str]], before: Mapping[str, list[str]]) -> list[tuple[str, str]]:

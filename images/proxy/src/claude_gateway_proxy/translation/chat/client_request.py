@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from claude_gateway_proxy.translation.arguments import arguments
 from claude_gateway_proxy.translation.chat.client_tools import choice_of, is_legacy, offered_of
 from claude_gateway_proxy.translation.claude import media, options, parts, tools
 from claude_gateway_proxy.translation.claude.models import claude
@@ -189,7 +190,7 @@ class _Conversation:
         else:
             function = function if isinstance(function, dict) else {}
             name = self.box.to_claude(ClientTool(str(function.get("name"))))
-            given = tools.arguments(function.get("arguments"))
+            given = arguments(function.get("arguments"))
         self._called.append(name)
         return {"type": "tool_use", "id": own, "name": name, "input": given}
 

@@ -5,10 +5,13 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from claude_gateway_proxy.translation.arguments import written as object_text
 from claude_gateway_proxy.translation.bad_answer import Broken
 from claude_gateway_proxy.translation.claude.counts import Counts
 from claude_gateway_proxy.translation.claude.turns import Block
 from claude_gateway_proxy.translation.decoding import Halves
+from claude_gateway_proxy.translation.names import call_id
+from claude_gateway_proxy.translation.progress import Progress
 
 Finish = str
 """Why an answer ended, as one of ``stop``, ``length``, ``tool_calls`` and ``content_filter``."""
@@ -85,6 +88,9 @@ class Reader:
         self._model = model
         self._block: Block = {}
         self._pieces: list[str] = []
+        self._progress = Progress()
+        self._idents: set[str] = set()
+        self._is_cut = False
         self._reason: str | None = None
         self._refusal: str | None = None
         self._opening = b""
@@ -107,8 +113,11 @@ class Reader:
         written = self._closed() if self._block else b""
         if self._reason is None:
             raise Broken("the upstream ended its answer before it was complete")
+        finish = _FINISHES.get(self._reason, "stop")
+        if self._is_cut and finish in ("stop", "tool_calls"):
+            raise Broken("the upstream ended its answer within a tool call")
         self.ended = True
-        written += self._sink.finish(_FINISHES.get(self._reason, "stop"), self._counts, refusal=self._refusal)
+        written += self._sink.finish(finish, self._counts, refusal=self._refusal)
         written, self._opening = self._opening + written, b""
         return written
 
@@ -159,8 +168,19 @@ class Reader:
         if kind == "thinking":
             return before + self._thinking(block.get("thinking"))
         if kind == "tool_use":
-            return before + self._sink.call(str(block.get("id") or ""), str(block.get("name") or ""))
+            return before + self._call(block)
         return before
+
+    def _call(self, block: Block) -> bytes:
+        """A call begins; its client finds the result again by the id."""
+        name, ident = str(block.get("name") or ""), str(block.get("id") or "")
+        if not name:
+            raise Broken("the upstream sent a tool call without its name")
+        if not ident or ident in self._idents:
+            ident = call_id("", known=frozenset())
+        self._idents.add(ident)
+        self._progress = Progress()
+        return self._sink.call(ident, name)
 
     def _delta(self, delta: Mapping[str, Any]) -> bytes:
         kind = delta.get("type")
@@ -192,7 +212,11 @@ class Reader:
         if not text:
             return b""
         self._pieces.append(text)
-        return self._sink.arguments(text) if self._block.get("type") == "tool_use" else b""
+        if self._block.get("type") != "tool_use":
+            return b""
+        # Claude writes them unchecked where a client or a server asks for that.
+        mended, _ = self._progress.feed(text)
+        return self._sink.arguments(mended) if mended and self._progress.kind == "{" else b""
 
     def _closed(self) -> bytes:
         """The open block ends."""
@@ -207,9 +231,11 @@ class Reader:
         if kind == "redacted_thinking":
             return self._sink.thought({"type": kind, "data": str(block.get("data") or "")})
         if kind == "tool_use":
+            self._is_cut = self._is_cut or self._progress.open
             # Servers that do not stream arguments put them into the block itself; no arguments are an empty object.
-            given = b"" if pieces else self._sink.arguments(msgspec.json.encode(block.get("input") or {}).decode())
-            return given + self._sink.called()
+            given = block.get("input") if not pieces else "".join(pieces)
+            written = b"" if self._progress.kind == "{" else self._sink.arguments(object_text(given))
+            return written + self._sink.called()
         if kind == "server_tool_use" and block.get("name") == "web_search":
             return self._sink.search(str(block.get("id") or ""), _query(block, pieces))
         return b""

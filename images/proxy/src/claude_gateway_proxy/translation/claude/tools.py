@@ -1,10 +1,10 @@
 """Tools of OpenAI's formats as Claude's, under names that Claude accepts, and the way back from a call to its tool."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from claude_gateway_proxy.translation.arguments import arguments
 from claude_gateway_proxy.translation.claude.models import Claude
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.turns import Block
@@ -136,23 +136,6 @@ def search(options: Mapping[str, Any], *, at: str) -> Block:
     if isinstance(size, str) and size in _SEARCHES:
         found["max_uses"] = _SEARCHES[size]
     return found
-
-
-def arguments(text: object) -> dict[str, Any]:
-    """Return the arguments of an earlier call, which Claude takes as an object only.
-
-    A call that was cut off, or whose model wrote no object, keeps its text as a value: then the tool's complaint, which
-    follows it, still makes sense.
-    """
-    if isinstance(text, dict):
-        return text
-    if not isinstance(text, str) or not text.strip():
-        return {}
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {"arguments": text}
-    return found if isinstance(found, dict) else {"arguments": found}
 
 
 def custom_arguments(text: object) -> dict[str, Any]:

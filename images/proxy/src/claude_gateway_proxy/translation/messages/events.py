@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from claude_gateway_proxy.translation.arguments import arguments as object_of
+
 StopReason = Literal["end_turn", "max_tokens", "refusal", "stop_sequence", "tool_use"]
 
 
@@ -165,7 +167,7 @@ def assembled(events: Iterable[Event]) -> Message:
             case BlockDelta(delta=delta):
                 _extend(blocks[-1], delta)
             case BlockStop() if arguments:
-                blocks[-1] = msgspec.structs.replace(blocks[-1], input=_input(arguments))
+                blocks[-1] = msgspec.structs.replace(blocks[-1], input=object_of(arguments))
                 arguments = ""
             case MessageDelta(delta=stop, usage=usage):
                 message = msgspec.structs.replace(
@@ -186,12 +188,3 @@ def _extend(block: Block, delta: Delta) -> None:
             block.thinking += thinking
         case ThinkingBlock(), SignatureDelta(signature=signature):
             block.signature += signature
-
-
-def _input(arguments: str) -> dict[str, Any]:
-    """Return the arguments of a call; only the caller's own tool can judge JSON that a model broke."""
-    try:
-        found = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
-        return {"arguments": arguments}
-    return found if isinstance(found, dict) else {"arguments": found}

@@ -1,7 +1,6 @@
 """Plain Messages as a translation reads them: turns and blocks, media as URLs, documents as text."""
 
-import json
-
+from claude_gateway_proxy.translation.arguments import written
 from claude_gateway_proxy.translation.messages.shapes import Document
 
 
@@ -68,7 +67,7 @@ def document_text(block: Document) -> str | None:
 
 def arguments_of(block: Document) -> str:
     """Return the input of a tool call as JSON text."""
-    return json.dumps(block.get("input") or {}, ensure_ascii=False, separators=(",", ":"))
+    return written(block.get("input"))
 
 
 def tools_of(request: Document) -> list[Document]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.chat.calls import Arguments, Begin, Calls
 from claude_gateway_proxy.translation.chat.parts import text_of
-from claude_gateway_proxy.translation.decoding import Halves
+from claude_gateway_proxy.translation.decoding import Halves, whole
 from claude_gateway_proxy.translation.ends import reason_of
 from claude_gateway_proxy.translation.messages.events import Event
 from claude_gateway_proxy.translation.messages.writer import Writer
@@ -36,8 +36,18 @@ _TEXTS: Final = {
 _ARGUMENTS: Final = {
     "response.function_call_arguments.delta": "delta",
     "response.function_call_arguments.done": "arguments",
+    "response.custom_tool_call_input.delta": "delta",
+    "response.custom_tool_call_input.done": "input",
 }
 _ITEMS: Final = (MESSAGE, REASONING, CALL)
+_CUSTOM: Final = "custom_tool_call"
+"""The type of a call with plain text instead of arguments."""
+
+_WAITING: Final = frozenset(
+    {"local_shell_call", "shell_call", "apply_patch_call", "computer_call", "mcp_approval_request"}
+)
+"""Types of items that wait for something that a client of Messages cannot do; it never offered to."""
+
 _ENDS: Final = ("response.completed", "response.incomplete", "response.done")
 _FAILURES: Final = ("response.failed", "response.error", "response.cancelled", "error")
 _PARAGRAPH: Final = "\n\n"
@@ -56,6 +66,7 @@ class ResponsesReader:
         self._message: Item | None = None
         self._reason = "stop"
         self._begun = False
+        self._unknown = ""
         self.ended = False
 
     def event(self, event: Mapping[str, Any]) -> Iterator[Event]:
@@ -86,8 +97,9 @@ class ResponsesReader:
         output = response.get("output")
         for number, item in enumerate(output if isinstance(output, list) else ()):
             self._begun = True
-            if isinstance(item, dict) and item.get("type") in _ITEMS:
-                yield from self._finish(item, self._items.of_output(item, number))
+            known = self._known(item)
+            if known is not None:
+                yield from self._finish(known, self._items.of_output(known, number))
         text = response.get("output_text")
         if not self._begun and isinstance(text, str) and text:
             self._begun = True
@@ -97,6 +109,8 @@ class ResponsesReader:
         """End the answer. Raises Broken if the upstream did not, or if the answer is empty."""
         if not self.ended or (not self._begun and self._reason == "stop"):
             raise Broken(f"the upstream ended its answer before {'its end' if self._begun else 'it began'}")
+        if self._unknown and self._reason == "stop" and not (self._items.have(MESSAGE) or self._items.have(CALL)):
+            raise Broken(f"the upstream answered with nothing but an item of type '{self._unknown}'")
         yield from self._writer.thinking(self._halves[REASONING].rest())
         yield from self._writer.text(self._halves[MESSAGE].rest())
         for piece in list(self._calls.end(cut=self._reason != "stop")):
@@ -124,17 +138,32 @@ class ResponsesReader:
             yield from self._said(item, rest, part=part)
 
     def _item(self, event: Mapping[str, Any], *, done: bool) -> Iterator[Event]:
-        item = event.get("item")
-        if not isinstance(item, dict):
-            return
         self._begun = True
-        if item.get("type") not in _ITEMS:
+        item = self._known(event.get("item"))
+        if item is None:
             return
         found = self._items.of_event(event, item, done=done)
         if done:
             yield from self._finish(item, found)
         elif found.kind == CALL:
             yield from self._call(item, found, arguments="")
+
+    def _known(self, item: object) -> Mapping[str, Any] | None:
+        """Return an item that a client of Messages understands; None for what the server did by itself.
+
+        Raises Broken for one that waits for something else of the client.
+        """
+        if not isinstance(item, dict):
+            return None
+        kind = item.get("type")
+        if kind in _ITEMS:
+            return item
+        if kind == _CUSTOM:
+            return {**item, "type": CALL, "arguments": item.get("input")}
+        shown = self._unknown = whole(text_of(kind)[:64])
+        if shown in _WAITING:
+            raise Broken(f"the upstream asks for an item of type '{shown}', which the request did not offer")
+        return None
 
     def _arguments(self, event: Mapping[str, Any], item: Item, arguments: object) -> Iterator[Event]:
         """Read a piece of a call's arguments, or the whole, of which only what was not streamed is written."""
@@ -178,7 +207,7 @@ class ResponsesReader:
         yield from self._call(item, found, arguments=self._rest(found, item.get("arguments")))
         for piece in list(self._calls.finish(found.number)):
             yield from self._piece(piece)
-        yield from self._writer.end_call(found.number)
+        yield from self._writer.end_call(self._calls.key(found.number))
 
     def _kept(self, item: Mapping[str, Any]) -> Iterator[Event]:
         """What OpenAI wants back of a reasoning item; without its encrypted content it would only refuse it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from claude_gateway_proxy.translation.arguments import arguments
 from claude_gateway_proxy.translation.claude import media, options, parts, tools
 from claude_gateway_proxy.translation.claude.models import Claude, claude
 from claude_gateway_proxy.translation.claude.options import AnswerOptions, Target
@@ -181,7 +182,7 @@ class _Conversation:
         self._idents[ident] = own
         name = self.box.to_claude(tool)
         custom = tool.kind == "custom"
-        given = tools.custom_arguments(item.get("input")) if custom else tools.arguments(item.get("arguments"))
+        given = tools.custom_arguments(item.get("input")) if custom else arguments(item.get("arguments"))
         self._called.append(name)
         self.turns.say("assistant", [{"type": "tool_use", "id": own, "name": name, "input": given}])
 

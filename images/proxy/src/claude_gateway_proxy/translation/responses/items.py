@@ -64,6 +64,10 @@ class Items:
         self._kinds: dict[str, list[Item]] = {MESSAGE: [], REASONING: [], CALL: []}
         self._matched = dict.fromkeys(self._kinds, 0)
 
+    def have(self, kind: str) -> bool:
+        """Return whether there is an item of a kind."""
+        return bool(self._kinds[kind])
+
     def of_piece(self, event: Mapping[str, Any], kind: str) -> Item:
         """Return the item that an event has a piece of, or the whole of a part."""
         ident = event.get("item_id")
