@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+from claude_gateway.cli import mistakes
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper.fresh import PassingTrouble
@@ -89,8 +90,8 @@ class Server:
 
 
 def words(value: object) -> str:
-    """Return a server's own words for a message: printable, at most 200 characters."""
-    return printable(str(value)[:_SHOWN])
+    """Return a server's own words for a message: printable, without keys, at most 200 characters."""
+    return printable(mistakes.without_keys(str(value))[:_SHOWN])
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

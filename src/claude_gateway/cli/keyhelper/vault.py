@@ -141,8 +141,7 @@ def _key(answer: Mapping[str, Any], wanted: Wanted) -> Key:
             f"the secret {wanted.path} has no field {wanted.field} with text; its fields: {names}",
             fix="Choose one with --field.",
         )
-    lease = answer.get("lease_duration")
-    lifetime = float(lease) if isinstance(lease, int) and lease > 0 and wanted.mount is None else None
+    lifetime = fresh.seconds_of(answer.get("lease_duration")) if wanted.mount is None else None
     return fresh.made(value, now=time.time(), source=f"the field {wanted.field} of {wanted.path}", lifetime=lifetime)
 
 
@@ -164,7 +163,9 @@ def _advice(status: int) -> str:
 
 def _said(answer: Answer) -> str:
     """Vault's own words; it does not quote tokens."""
-    errors = [error for error in answer.value.get("errors") or () if isinstance(error, str)]
-    warnings = [warning for warning in answer.value.get("warnings") or () if isinstance(warning, str)]
-    said = "; ".join(errors or warnings)
+    said = "; ".join(_texts(answer.value.get("errors")) or _texts(answer.value.get("warnings")))
     return f": {words(' '.join(said.split()))}" if said else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
