@@ -87,10 +87,21 @@ def _key_of(client: Document, documents: Sequence[Document]) -> str:
                 value = _value(document.manifest, reference.key)
                 if value and not value.startswith(_HASHED):
                     return value
+    if not has_keys(client):
+        raise Trouble(
+            f"{owner} has no key: its callers show a token or a certificate",
+            fix="Store such a token in a file and pass it with --key-file, or choose a client with a key.",
+        )
     raise Trouble(
         f"the key of {owner} is not in these files",
         fix="Pass the file with its Secret with -f, or set the variable that it refers to (also with --env-file).",
     )
+
+
+def has_keys(client: Document) -> bool:
+    """Return whether a GatewayClient is one of keys, and not only of tokens or certificates."""
+    spec = client.manifest.get("spec")
+    return isinstance(spec, Mapping) and bool(spec.get("keys"))
 
 
 def _references(manifest: Mapping[str, Any]) -> list[SecretKeyRef]:

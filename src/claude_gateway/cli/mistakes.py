@@ -8,6 +8,8 @@ from typing import Any, Final
 
 _ENVIRON: Final = "os.environ/"
 _KEY: Final = re.compile(r"(sk-|cgw_|AIza|gsk_|xai-)[\x21-\x7e]{8,400}")
+_SHOWN_KEY: Final = re.compile(r"(?<![A-Za-z0-9])(?:sk-|cgw_|AIza|gsk_|xai-|hv[sbr]\.|eyJ)[A-Za-z0-9._~+/=-]{8,}")
+"""A key or token in a text: those of the pattern above, Vault's tokens, and JWTs."""
 _CLIENT_KEY: Final = re.compile(r"cgw_[A-Za-z0-9_-]{20}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAB: Final = re.compile(r"^[ \t-]*\t")
@@ -88,6 +90,11 @@ def of_secret_value(value: str, *, encoded: bool) -> tuple[str, str] | None:
 def holds_key(text: str) -> bool:
     """Return whether a text holds a client key of a gateway."""
     return _CLIENT_KEY.search(text) is not None
+
+
+def without_keys(text: str) -> str:
+    """Return what another program or server says with `***` for each key and token in it."""
+    return _SHOWN_KEY.sub("***", text)
 
 
 def _decoded(value: str) -> str | None:

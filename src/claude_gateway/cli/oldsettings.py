@@ -73,12 +73,17 @@ def _ttl(variables: Mapping[str, str], *, helper: bool) -> Iterator[Check]:
     value = variables.get(TTL_VARIABLE)
     if value is None:
         return
+    example = "Write milliseconds, such as 300000 for five minutes."
     if not re.fullmatch(r"[0-9]{1,12}", value.strip()):
-        seen = "not a whole number of milliseconds, so Claude Code uses five minutes"
-        yield Check(CheckStatus.FAIL, TTL_VARIABLE, seen, "Write milliseconds, such as 300000 for five minutes.")
-    elif 0 < int(value) < _SHORTEST_TTL_MS:
-        seen = f"{value} milliseconds: the helper runs for nearly every request"
-        yield Check(CheckStatus.WARN, TTL_VARIABLE, seen, f"If seconds were meant, write {int(value) * 1000}.")
+        # Measured: both releases read `5m` as 5 milliseconds; what does not begin with a digit counts as five minutes.
+        begins = value.strip()[:1] in tuple("0123456789")
+        read = "may read only the digits at its start" if begins else "uses five minutes"
+        seen = f"not a whole number of milliseconds, so Claude Code {read}"
+        yield Check(CheckStatus.FAIL, TTL_VARIABLE, seen, example)
+    elif int(value) < _SHORTEST_TTL_MS:
+        seen = f"{value.strip()} milliseconds: the helper runs for nearly every request"
+        fix = f"If seconds were meant, write {int(value) * 1000}." if int(value) else example
+        yield Check(CheckStatus.WARN, TTL_VARIABLE, seen, fix)
     elif not helper:
         seen = "has no effect without an apiKeyHelper"
         yield Check(CheckStatus.WARN, TTL_VARIABLE, seen, "Add one: claude-gateway setup --helper COMMAND.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from claude_gateway.cli import config, samples
+from claude_gateway.cli import clientkey, config, samples
 from claude_gateway.cli.findings import plural
 from claude_gateway.cli.manifests import Document
 from claude_gateway.contract.policy import Policy
@@ -158,13 +158,15 @@ def _use(served: Served) -> list[str]:
 def key_arguments(served: Served) -> str:
     """Return the options with which ``env`` and ``run`` find a client's key and this gateway."""
     clients = [document for document in served.documents if config.ref(document.manifest).kind == Kind.GATEWAY_CLIENT]
+    if clients and not any(map(clientkey.has_keys, clients)):
+        return shlex.join(["--key-file", "TOKEN_FILE", "--url", served.url])
     homes = {document.path for document in clients}
     used = [source for source in served.sources if any(source in (home, home.parent) for home in homes)]
     parts = [part for source in used or served.sources for part in ("-f", str(source))]
     if served.env_file is not None:
         parts += ["--env-file", str(served.env_file)]
     if len(clients) > 1:
-        owner = config.ref(clients[0].manifest)
+        owner = config.ref(next(filter(clientkey.has_keys, clients), clients[0]).manifest)
         parts += ["--client", f"{owner.namespace}/{owner.name}"]
     if served.url != "http://127.0.0.1:4000":
         parts += ["--url", served.url]

@@ -49,10 +49,13 @@ def test_a_helper_in_a_variable_is_not_run(stack: System, tmp_path: Path, releas
 
 @pytest.mark.parametrize("release", cli.RELEASES)
 @pytest.mark.parametrize("ttl", ["300000", "five minutes", "5m", "-1"])
-def test_a_ttl_that_is_no_number_does_no_harm(stack: System, tmp_path: Path, release: cli.Release, ttl: str) -> None:
-    helper = {"apiKeyHelper": f"echo {stack.key}"}
+def test_what_a_ttl_does_that_is_no_number(stack: System, tmp_path: Path, release: cli.Release, ttl: str) -> None:
+    asked = tmp_path / "asked"
+    helper = {"apiKeyHelper": f"echo >> {asked}; echo {stack.key}"}
     done, lines = hello(stack, tmp_path, release, helper, CLAUDE_CODE_API_KEY_HELPER_TTL_MS=ttl)
     assert (done.rc, {line["status"] for line in lines}) == (0, {200}), done.stdout + done.stderr
+    # It is read as 5 milliseconds.
+    assert (len(asked.read_text()) > 1) == (ttl == "5m")
 
 
 @pytest.mark.parametrize("release", cli.RELEASES)

@@ -45,6 +45,7 @@ def test_a_failure_is_said_with_the_programs_words_and_bridged(helper: Helper, t
     [
         ("true", "is empty"),
         ("echo Your key is: x", "not a single key"),
+        (f'echo \'{{"key":"{KEY}"}}\'', "not a key alone"),
         ("echo sk-ant-api03-0123456789", "Anthropic"),
         ("head -c 200000 /dev/zero | tr '\\0' x", "more than 64 KiB"),
         ("yes", "more than 64 KiB"),
@@ -67,9 +68,18 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(helper: Helper, 
     until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie", what="the child to end")
 
 
+def test_a_key_in_a_programs_words_is_not_shown(helper: Helper, tmp_path: Path) -> None:
+    # Long enough that the start of the key is cut off.
+    tool = program(tmp_path / "tool", f"echo the key {KEY}{'x' * 400} was refused >&2; exit 1")
+    outcome = helper("exec", *BARE, "--", tool)
+    assert (outcome.code, "the key *** was refused" in outcome.stderr) == (1, True)
+
+
 def test_a_program_that_is_missing_or_no_program(helper: Helper, tmp_path: Path) -> None:
     missing = helper("exec", *BARE, "--", "no-such-program-anywhere")
     assert (missing.code, "was not found" in missing.stderr) == (1, True)
+    quoted = helper("exec", *BARE, "--", "cat /tmp/key")
+    assert (quoted.code, "without quotes" in quoted.stderr) == (1, True)
     (tmp_path / "text").write_text("text")
     assert helper("exec", *BARE, "--", tmp_path / "text").code == 1
 

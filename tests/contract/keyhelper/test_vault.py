@@ -25,6 +25,7 @@ def test_a_secret_is_printed_and_shared(helper: Helper, server: Vault) -> None:
     known = {"VAULT_ADDR": server.url, "VAULT_TOKEN": server.token}
     assert helper("vault", "cg/alice", **known) == Outcome(0, f"{KEY}\n", "")
     server.put("cg/alice", {"key": NEXT})
+    assert helper("vault", "cg/alice", **{**known, "VAULT_ADDR": f"{server.url}/v1/"}).stdout == f"{KEY}\n"
     assert helper("vault", "secret/cg/alice", **known).stdout == f"{KEY}\n"
     assert helper("vault", "cg/alice", "--share", "0s", **known).stdout == f"{NEXT}\n"
 
@@ -79,6 +80,9 @@ def test_what_vault_refuses_is_said_with_the_fix(helper: Helper, server: Vault) 
     refused(helper("vault", "cg/alice", *BARE, **wrong), "403", "permission denied", "vault login")
     refused(helper("vault", "team-b/bob", *BARE, **known), "403", "policy", "secret/data/team-b/bob")
     refused(helper("vault", "cg/bob", *BARE, **known), "404", "secret/data/cg/bob", "--as-is")
+    refused(helper("vault", "secret/data/cg/alice", *BARE, **known), "403", "without `data/`")
+    refused(helper("vault", "secret/data/cg/alice", "--as-is", *BARE, **known), "Leave out --as-is")
+    refused(helper("vault", "cg/alice", *BARE, **{**known, "VAULT_TOKEN": f'"{server.token}"'}), "without quotes")
     server.delete("cg/alice")
     refused(helper("vault", "cg/alice", *BARE, **known), "404")
 
@@ -103,7 +107,12 @@ def test_the_old_engine_is_read_as_it_is(helper: Helper, server: Vault) -> None:
 def test_a_wrong_address_is_said(helper: Helper) -> None:
     refused(helper("vault", "cg/alice"), "VAULT_ADDR")
     refused(helper("vault", "cg/alice", VAULT_ADDR="http://127.0.0.1:1", VAULT_TOKEN="t"), "refused", "VAULT_ADDR")
-    refused(helper("vault", "cg/alice", VAULT_ADDR="vault:8200", VAULT_TOKEN="t"), "https://")
+    refused(helper("vault", "cg/alice", VAULT_ADDR="vault:8200", VAULT_TOKEN="t"), "https://", "VAULT_ADDR")
+
+
+def test_https_to_a_server_without_tls_is_said(helper: Helper, server: Vault) -> None:
+    given = {"VAULT_ADDR": server.url.replace("http:", "https:"), "VAULT_TOKEN": "t"}
+    refused(helper("vault", "cg/alice", **given), "no TLS connection", "http://")
 
 
 @pytest.mark.parametrize("auth", ["approle", "kubernetes"])

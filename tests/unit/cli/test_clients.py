@@ -131,6 +131,16 @@ def test_a_client_whose_secret_is_elsewhere_has_no_key_here(tmp_path: Path) -> N
     assert "the key of GatewayClient default/alice is not in these files" in outcome.stderr
 
 
+def test_a_client_of_tokens_has_no_key(tmp_path: Path) -> None:
+    tokens = builders.client()
+    tokens["spec"] = {"jwt": [{"issuer": "https://login.example.com", "audiences": ["a"]}]}
+    write(tmp_path / "x.yaml", tokens)
+    outcome = call("env", "-f", tmp_path, environment=NO_KEY)
+    assert outcome.code == 1
+    assert "GatewayClient default/alice has no key" in outcome.stderr
+    assert "--key-file" in outcome.stderr
+
+
 def test_no_setting_stands_twice_and_no_repr_has_a_key() -> None:
     for tool in (tools.CLAUDE, tools.ANTHROPIC, tools.OPENAI, tools.ALL):
         names = [setting.name for setting in tools.settings(tool, url="u", key="k")]

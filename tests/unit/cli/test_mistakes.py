@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import objects as builders
 from tests.support.processes.command import call, write
 
+from claude_gateway.cli import mistakes
 from claude_gateway.names import Kind
 
 HEAD = "apiVersion: claudegateway.io/v1alpha1\nkind: ModelRoute\nmetadata: {name: r}\nspec:\n"
@@ -138,3 +139,18 @@ def test_models_need_a_gateway(tmp_path: Path) -> None:
     outcome = call("models", "-f", tmp_path, "--url", "http://127.0.0.1:9")
     assert outcome.code == 1
     assert "no gateway answers" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "cgw_0123456789abcdef",
+        "sk-ant-api03-0123456789",
+        "hvs.CAESIJ0123456789",
+        f"eyJhbGciOi.{'x' * 9000}.sig",
+        "AIza01234567",
+    ],
+)
+def test_what_others_say_is_shown_without_keys(secret: str) -> None:
+    said = mistakes.without_keys(f"the key '{secret}' of task-something-long was refused")
+    assert said == "the key '***' of task-something-long was refused"

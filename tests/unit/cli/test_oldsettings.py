@@ -29,6 +29,7 @@ def seen(variables: dict[str, str], *, helper: bool = True) -> list[tuple[str, C
         ({"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "5m"}, [("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", FAIL)]),
         ({"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "-1"}, [("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", FAIL)]),
         ({"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "300"}, [("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", WARN)]),
+        ({"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "0"}, [("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", WARN)]),
         ({"API_TIMEOUT_MS": "600000"}, [("API_TIMEOUT_MS", PASS)]),
         ({"API_TIMEOUT_MS": "600"}, [("API_TIMEOUT_MS", WARN)]),
         ({"API_TIMEOUT_MS": "10m"}, [("API_TIMEOUT_MS", FAIL)]),
@@ -54,6 +55,21 @@ def seen(variables: dict[str, str], *, helper: bool = True) -> list[tuple[str, C
 )
 def test_each_is_explained(variables: dict[str, str], expected: list[tuple[str, CheckStatus]]) -> None:
     assert seen(variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("5m", "only the digits"),
+        ("300000.5", "only the digits"),
+        ("five minutes", "five minutes"),
+        ("-1", "five minutes"),
+    ],
+)
+def test_what_a_ttl_that_is_not_a_number_does(value: str, said: str) -> None:
+    [check] = oldsettings.checks({"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": value}, helper=True)
+    assert said in check.seen
+    assert "300000" in check.fix
 
 
 def test_a_ttl_without_a_helper_does_nothing() -> None:

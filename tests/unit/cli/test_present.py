@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import yaml
+
 from claude_gateway.cli import present
+from claude_gateway.cli.manifests import Document
 from claude_gateway.cli.present import Served
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.policy import Policy
@@ -13,7 +16,7 @@ OWN = Target(id="default/own/0", provider="anthropic", model="*", formats=(Forma
 PAID = Target(id="default/paid/0", provider="anthropic", model="*", formats=(Format.MESSAGES,))
 
 
-def shown(*routes: Route, env_file: Path | None = None) -> str:
+def shown(*routes: Route, env_file: Path | None = None, documents: tuple[Document, ...] = ()) -> str:
     policy = Policy(namespace="default", routes=routes, clients=(Client(name="default/me", models=("*",)),))
     return present.lines(
         Served(
@@ -22,7 +25,7 @@ def shown(*routes: Route, env_file: Path | None = None) -> str:
             metrics="http://127.0.0.1:9090",
             revision="0123456789abcdef",
             policy=policy,
-            documents=(),
+            documents=documents,
             sources=(Path("gateway"),),
             scripted_url=None,
             env_file=env_file,
@@ -49,6 +52,16 @@ def test_a_key_is_looked_for_where_serve_found_it() -> None:
     text = shown(paid, env_file=Path("my keys.env"))
     assert "env -f gateway --env-file 'my keys.env')" in text
     assert "run -f gateway --env-file 'my keys.env' -- claude" in text
+
+
+def test_a_client_with_a_key_is_tried() -> None:
+    def client(name: str, **spec: object) -> Document:
+        manifest = {"kind": "GatewayClient", "metadata": {"name": name}, "spec": spec}
+        return Document(Path("gateway/clients.yaml"), manifest, yaml.MappingNode("", []))
+
+    tokens, keys = client("tokens", jwt=[{}]), client("keys", keys=[{}])
+    assert "env -f gateway --client default/keys)" in shown(documents=(tokens, keys))
+    assert "env --key-file TOKEN_FILE --url http://127.0.0.1:4000)" in shown(documents=(tokens, tokens))
 
 
 def test_rules_are_shown_below_their_route() -> None:

@@ -91,7 +91,8 @@ def vault_(
     if not vault_url:
         raise Trouble("the address of Vault is not known", fix="Set VAULT_ADDR, or pass --vault-url.")
     fix = "Check VAULT_ADDR, and VAULT_CACERT for a CA of your own."
-    server = Server("Vault", vault_url.rstrip("/"), fix, ca=ca_file, timeout=rules.timeout)
+    # Some copy the address from a request.
+    server = Server("Vault", vault_url.rstrip("/").removesuffix("/v1"), fix, ca=ca_file, timeout=rules.timeout)
     wanted = vault.Wanted(path, field, None if as_is else mount)
     token = os.environ.get("VAULT_TOKEN", "").strip() or None
     login = vault.Login(auth, token, token_file, mount=auth_mount, role=role, secret_file=secret_file)

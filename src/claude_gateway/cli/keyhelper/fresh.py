@@ -10,6 +10,8 @@ from typing import Final
 from claude_gateway.cli.errors import Trouble
 
 _SENDABLE: Final = re.compile(r"[!-~]{1,8192}")
+# Tools print a key so unless they are asked for the value alone: JSON text, an object, a line of a .env file.
+_WRAPPED: Final = re.compile(r"[\"'{\[].*|[A-Za-z_][A-Za-z0-9_]*=(?:cgw_|[\"']).*")
 _LONGEST_JWT: Final = 8192
 _LAST_MOMENT: Final = 5.0
 """Seconds before its end from which a key is not handed out any more: a request needs time to arrive."""
@@ -54,6 +56,11 @@ def made(text: str, *, now: float, source: str, lifetime: float | None = None) -
         raise Trouble(
             f"{source} is not a single key", fix="It must be one line of printable ASCII without spaces: the key alone."
         )
+    if _WRAPPED.fullmatch(value):
+        raise Trouble(
+            f"{source} is not a key alone: it has quotes, braces or a name around it, which would be sent",
+            fix="Print the value alone: `vault kv get -field=key` without -format, `jq -r`, `--output text`.",
+        )
     if value.lower().startswith("sk-ant-"):
         raise Trouble(
             f"{source} looks like an Anthropic API key (`sk-ant-...`), which Claude Code also sends to Anthropic",
@@ -73,4 +80,11 @@ def expiry_of(token: str) -> float | None:
     except (binascii.Error, ValueError, RecursionError):
         return None
     end = claims.get("exp") if isinstance(claims, dict) else None
-    return float(end) if isinstance(end, int | float) and not isinstance(end, bool) and 0 < end < 1e12 else None
+    return seconds_of(end)
+
+
+def seconds_of(value: object) -> float | None:
+    """Return a server's number of seconds, which some write as text; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
+        value = int(value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12 else None

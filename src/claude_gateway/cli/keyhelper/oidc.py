@@ -67,8 +67,7 @@ def ask(server: Server, grant: Grant) -> Key:
             f"{server.name} answered without {grant.use}",
             fix="Ask for the scope `openid` to get an id_token, or choose the other token with --use.",
         )
-    seconds = answer.value.get("expires_in")
-    lifetime = float(seconds) if isinstance(seconds, int | float) and grant.use == "access_token" else None
+    lifetime = fresh.seconds_of(answer.value.get("expires_in")) if grant.use == "access_token" else None
     return fresh.made(token, now=time.time(), source=f"the {grant.use}", lifetime=lifetime)
 
 

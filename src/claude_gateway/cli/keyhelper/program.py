@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from claude_gateway.cli import mistakes
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper.fresh import PassingTrouble
@@ -51,7 +52,9 @@ def output(
     if len(printed) > limit:
         raise Trouble(f"{name} printed more than {limit // 1024} KiB", fix="It must print the key and nothing else.")
     if child.returncode:
-        last = printable(" ".join(wrong.decode("utf-8", "replace").split())[-_SHOWN:])
+        # A key is hidden before the text is cut, which could leave its end.
+        said_last = mistakes.without_keys(" ".join(wrong.decode("utf-8", "replace").split()))
+        last = printable(said_last[-_SHOWN:])
         # A program does not say whether it failed for good.
         raise PassingTrouble(
             f"{name} ended with {child.returncode}{f': {last}' if last else ''}", fix="Run it by hand."
@@ -88,7 +91,9 @@ def _started(
             command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, env=env
         )
     except FileNotFoundError:
-        raise Trouble(f"the program {name} was not found", fix=missing) from None
+        # Quoted as one word, a command is the name of a program.
+        fix = "Write the command without quotes around it, or as: sh -c 'COMMAND'." if " " in command[0] else missing
+        raise Trouble(f"the program {name} was not found", fix=fix) from None
     except OSError as error:
         raise Trouble(f"{name} cannot be started: {error.strerror}", fix="Check that it is executable.") from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+from claude_gateway.cli import mistakes
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper.fresh import PassingTrouble
@@ -62,7 +63,9 @@ class Server:
         """Send one request. Raises Trouble if no answer comes, or a redirect does."""
         url = f"{self.url}{path}"
         if urlsplit(url).scheme not in ("http", "https"):
-            raise Trouble(f"{self.url!r} is not the URL of {self.name}", fix="Begin it with https:// or http://.")
+            raise Trouble(
+                f"{self.url!r} is not the URL of {self.name}", fix=f"Begin it with https:// or http://. {self.fix}"
+            )
         request = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)  # noqa: S310
         handlers = (_NoRedirect, urllib.request.HTTPSHandler(context=self._trust()))
         try:
@@ -89,8 +92,8 @@ class Server:
 
 
 def words(value: object) -> str:
-    """Return a server's own words for a message: printable, at most 200 characters."""
-    return printable(str(value)[:_SHOWN])
+    """Return a server's own words for a message: printable, without keys, at most 200 characters."""
+    return printable(mistakes.without_keys(str(value))[:_SHOWN])
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -105,6 +108,9 @@ def _reason(error: Exception) -> str:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError):
+        what = (reason.reason or "unknown error").replace("_", " ").lower()
+        return f"no TLS connection, {what}; the address of a server without TLS begins with http://"
     if isinstance(reason, TimeoutError):
         return "no answer in time"
     if isinstance(reason, OSError) and reason.strerror:

@@ -20,6 +20,7 @@ POD_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 """The token of a pod's ServiceAccount."""
 
 _SEALED: Final = "Whoever operates Vault must unseal it."
+_AS_IS: Final = "For anything but a KV engine of version 2, pass --as-is."
 _TOO_MANY: Final = "Vault limits the rate: raise --share, so that fewer calls reach it."
 
 
@@ -104,8 +105,11 @@ def _stored(login: Login) -> str:
 
 def _sendable(token: str) -> str:
     # http.client would quote it in its error.
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise Trouble("the Vault token is not one word", fix="Store only the token: check VAULT_TOKEN or --token-file.")
+    if not token.isascii() or not token.isprintable() or any(each in token for each in " \"'"):
+        raise Trouble(
+            "the Vault token is not one word without quotes",
+            fix="Store only the token: check VAULT_TOKEN or --token-file.",
+        )
     return token
 
 
@@ -130,19 +134,23 @@ def _key(answer: Mapping[str, Any], wanted: Wanted) -> Key:
     if wanted.mount is not None and isinstance(data, Mapping):
         data = data.get("data")
     if not isinstance(data, Mapping):
-        raise Trouble(
-            f"Vault answered without a secret for {wanted.path}",
-            fix="For a path that is not in a KV engine of version 2, pass --as-is.",
-        )
+        fix = "Check the path." if wanted.mount is None else f"Check the path. {_AS_IS}"
+        raise Trouble(f"Vault answered without a secret for {wanted.path}", fix=fix)
     value = data.get(wanted.field)
-    if not isinstance(value, str):
+    if wanted.mount is None and value is None and isinstance(data.get("data"), Mapping) and "metadata" in data:
+        raise Trouble(
+            f"{wanted.path} is in a KV engine of version 2, which keeps its fields one level deeper",
+            fix="Leave out --as-is, and write the path as for `vault kv get`, without `data/`.",
+        )
+    if value is not None and not isinstance(value, str):
+        raise Trouble(f"the field {wanted.field} of {wanted.path} is not text", fix="Store the key as text there.")
+    if value is None:
         names = ", ".join(words(name) for name in sorted(map(str, data))[:5]) or "none"
         raise Trouble(
-            f"the secret {wanted.path} has no field {wanted.field} with text; its fields: {names}",
+            f"the secret {wanted.path} has no field {wanted.field}; its fields: {names}",
             fix="Choose one with --field.",
         )
-    lease = answer.get("lease_duration")
-    lifetime = float(lease) if isinstance(lease, int) and lease > 0 and wanted.mount is None else None
+    lifetime = fresh.seconds_of(answer.get("lease_duration")) if wanted.mount is None else None
     return fresh.made(value, now=time.time(), source=f"the field {wanted.field} of {wanted.path}", lifetime=lifetime)
 
 
@@ -150,12 +158,22 @@ def _refused(answer: Answer, wanted: Wanted, login: Login) -> Trouble:
     message = f"Vault refused to read {wanted.path} ({answer.status}){_said(answer)}"
     fix = _advice(answer.status)
     if answer.status == 403:
+        # Vault answers so for a path that does not exist too, if no policy names it.
         how = "log in again: `vault login`" if login.auth == "token" else "check the role's policies"
-        fix = f"The token ended, or its policy does not allow `read` on {wanted.url_path}: {how}."
+        fix = f"{_where(wanted)} Else the token ended, or its policy does not allow `read` on {wanted.url_path}: {how}."
     elif answer.status == 404:
         message = f"Vault has nothing at {wanted.url_path} (404){_said(answer)}"
-        fix = "Check the path, --mount, and VAULT_NAMESPACE; for anything but a KV engine of version 2, pass --as-is."
+        fix = _where(wanted)
     return answer.refused(message, fix=fix or "See the log of Vault.")
+
+
+def _where(wanted: Wanted) -> str:
+    """What to check about the path."""
+    if wanted.mount is None:
+        return "Check VAULT_ADDR, the path, and VAULT_NAMESPACE."
+    if wanted.path.strip("/").removeprefix(f"{wanted.mount.strip('/')}/").startswith("data/"):
+        return "Write the path as for `vault kv get`, without `data/`, which is added."
+    return f"Check VAULT_ADDR, the path, --mount, and VAULT_NAMESPACE. {_AS_IS}"
 
 
 def _advice(status: int) -> str:
@@ -164,7 +182,9 @@ def _advice(status: int) -> str:
 
 def _said(answer: Answer) -> str:
     """Vault's own words; it does not quote tokens."""
-    errors = [error for error in answer.value.get("errors") or () if isinstance(error, str)]
-    warnings = [warning for warning in answer.value.get("warnings") or () if isinstance(warning, str)]
-    said = "; ".join(errors or warnings)
+    said = "; ".join(_texts(answer.value.get("errors")) or _texts(answer.value.get("warnings")))
     return f": {words(' '.join(said.split()))}" if said else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

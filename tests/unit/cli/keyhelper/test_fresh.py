@@ -24,13 +24,22 @@ def test_a_key_is_taken_without_white_space_and_has_no_known_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "two words", "two\nlines", "k\u00e4y", "a" * 8193, "sk-ant-api03-x", "Sk-Ant-x"]
+    "text",
+    [
+        *("", "\n", "two words", "two\nlines", "k\u00e4y", "a" * 8193, "sk-ant-api03-x", "Sk-Ant-x"),
+        *(f'"{KEY}"', f"'{KEY}'", f'{{"key":"{KEY}"}}', f'["{KEY}"]', f"KEY={KEY}", 'KEY="other-key"'),
+    ],
 )
 def test_what_is_no_key_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(Trouble) as caught:
         fresh.made(text, now=0.0, source="the field key")
     assert "the field key" in caught.value.message
     assert not text.strip() or text.strip() not in caught.value.message + caught.value.fix
+
+
+def test_what_looks_like_a_wrapped_key_is_taken() -> None:
+    for text in ("KEY=", "c2VjcmV0a2V5==", "a=b"):
+        assert fresh.made(text, now=0.0, source="it").value == text
 
 
 def test_the_earlier_of_two_ends_counts() -> None:
@@ -53,6 +62,7 @@ def test_the_earlier_of_two_ends_counts() -> None:
         token([]),
         token({}),
         token({"exp": "soon"}),
+        token({"exp": 10**400}),
         token({"exp": True}),
         token({"exp": -1}),
         token({"exp": 1e300}),
@@ -69,3 +79,11 @@ def test_how_long_a_key_lasts() -> None:
     assert [endless.usable(now, grace=50) for now in (-1, 0, 50, 51)] == [False, True, True, False]
     # A request needs a moment to arrive.
     assert [ending.usable(now, grace=1000) for now in (90, 94, 95, 101)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(60, 60.0), (0.5, 0.5), ("3599", 3599.0), ("1h", None), (0, None), (True, None), (10**400, None)],
+)
+def test_a_servers_seconds(value: object, seconds: float | None) -> None:
+    assert fresh.seconds_of(value) == seconds

@@ -21,6 +21,21 @@ from claude_gateway_proxy.gateway.errors import Failure
 _CLUSTER = "https://kubernetes.default.svc.cluster.local"
 
 
+async def test_a_new_key_whose_issuer_is_away_is_no_reason_to_sign_in_again() -> None:
+    old, new = Signer.of("ES256", "old"), Signer.of("ES256", "new")
+    idp = Idp({KEYS_URL: key_set(old)})
+    door = Door(DEV, idp=idp)
+    await door.open(old.token())
+    idp.documents.clear()
+    for _ in range(2):
+        assert "cannot be fetched" in await door.refusal(new.token(), 503)
+    await door.open(old.token())
+    idp.documents[KEYS_URL] = key_set(old, new)
+    door.now += 6
+    await door.open(new.token())
+    assert "does not have" in await door.refusal(Signer.of("ES256", "strange").token())
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"])
 async def test_a_token_of_each_algorithm_is_accepted(algorithm: str) -> None:
     signer = Signer.of(algorithm)

@@ -82,6 +82,11 @@ class Issuers:
             found = self._of(kept, key_id)
         return found
 
+    def outdated(self, source: Source) -> bool:
+        """Return whether the last fetch failed: the source may have keys that are not known yet."""
+        kept = self._kept.get(source)
+        return kept is not None and kept.failed is not None
+
     def keep_only(self, sources: Collection[Source]) -> None:
         """Forget every other source: no client accepts its tokens any more."""
         for source in self._kept.keys() - set(sources):

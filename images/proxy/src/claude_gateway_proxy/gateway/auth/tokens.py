@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway.auth.issuers import FRESH_SECONDS, Issuers, So
 from claude_gateway_proxy.gateway.auth.jws import Token, VerificationKey
 from claude_gateway_proxy.gateway.auth.key_sets import KeySet
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
-from claude_gateway_proxy.gateway.errors import bad_token
+from claude_gateway_proxy.gateway.errors import bad_token, issuer_unavailable
 
 MOST_KEPT: Final = 8192
 """The most verified tokens in the cache; the least recently used one is evicted first."""
@@ -160,7 +160,11 @@ class Tokens:
             if any(key.verifies(token) for key in keys):
                 return _matched(token, rules)
         source, rules = last
-        _check_signature(token, await issuers.keys(source, token.key_id, egress=self.egress))
+        keys = await issuers.keys(source, token.key_id, egress=self.egress)
+        if not keys and any(map(issuers.outdated, sources)):
+            # A 401 would end the session of somebody whose token is signed with a new key.
+            raise issuer_unavailable(source.issuer)
+        _check_signature(token, keys)
         return _matched(token, rules)
 
 
