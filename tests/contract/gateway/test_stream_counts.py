@@ -16,8 +16,8 @@ _ASKED = b'{"model":"m", "messages":[{"role":"user","content":"hi"}], "stream":t
 _REQUESTED = _ASKED.replace(b"true ", b'true ,"stream_options":{"include_usage":true}')
 
 
-def _at(url: str, **more: object) -> Target:
-    return target(base_url=url, wire=Wire.OPENAI, **{"model": "m", **more})
+def _at(url: str, model: str = "m", **more: object) -> Target:
+    return target(base_url=url, wire=Wire.OPENAI, model=model, **more)
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
