@@ -17,7 +17,7 @@ _VERTEX: Final = re.compile(
     _BASE + rb"/projects/[^/]+/locations/[^/]+/publishers/anthropic/models/([^/]{1,2048}?)"
     rb"(?::|%3[Aa])(rawPredict|streamRawPredict)"
 )
-_PROFILES: Final = re.compile(_BASE + rb"/inference-profiles(?:/(.{1,2048}))?/?")
+_PROFILES: Final = re.compile(_BASE + rb"/inference-profiles(?:/(.{1,2048}+))?/?")
 _PREFIX: Final = re.compile(r"/(?:anthropic|bedrock|vertex|openai)(?=/|$)")
 _BATCHES: Final = re.compile(rb"(?:/anthropic)?(?:/v1){0,2}/messages/batches(?:/([^/]{1,2048}+)(/results|/cancel)?)?/?")
 _AZURE: Final = re.compile(rb"(?:/openai)?/deployments/([^/]{1,2048})(/[a-z/]{1,64}?)/?")
