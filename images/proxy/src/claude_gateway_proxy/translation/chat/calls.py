@@ -7,36 +7,17 @@ tool behind each other, as those of one call.
 """
 
 import json
-import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from claude_gateway_proxy.translation.arguments import arguments as object_of
-from claude_gateway_proxy.translation.arguments import written
 from claude_gateway_proxy.translation.bad_answer import Broken
+from claude_gateway_proxy.translation.chat.partial_call import PartialCall, behind
 from claude_gateway_proxy.translation.chat.parts import objects_of, text_of
-from claude_gateway_proxy.translation.decoding import MALFORMED, Halves, decode, whole
-from claude_gateway_proxy.translation.progress import Progress
-
-_NOTHING: Final = frozenset({"", "{}", '""', "null", "[]", "None", "undefined"})
-"""Arguments that say nothing. Some servers begin with an empty object and send the real one after it."""
-
-_HEAD: Final = 16
-"""Characters that are enough to see whether arguments say something."""
-
-_BETWEEN: Final = re.compile(r"[ \t\r\n,;]*")
-"""What is between the arguments of two calls that are sent as those of one."""
-
-_MARKS: Final = re.compile(r"\A(?:functions|default_api|tools)[.:]|<\|.*|:[0-9]{1,4}\Z", re.ASCII | re.DOTALL)
-"""What models write around a tool's name: the group that their format puts tools in, tokens, and the call's number."""
+from claude_gateway_proxy.translation.chat.tool_names import ToolNames
+from claude_gateway_proxy.translation.decoding import whole
 
 _MOST: Final = 1_000
 """Calls of one answer."""
-
-_NAME_MOST: Final = 512
-"""Characters up to which the pieces of a name are put together."""
 
 
 class Begin(NamedTuple):
@@ -58,120 +39,6 @@ class Arguments(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
-class _Call:
-    """One call. ``parts`` are its arguments so far, of which ``written`` are passed on; ``head`` is their beginning.
-
-    ``before`` is the call whose arguments these came behind, as if they were part of them, and ``first`` the one that
-    began so; ``last`` is the newest one behind this one. Only the end shows whether such a call counts.
-    """
-
-    key: int
-    before: "_Call | None" = None
-    first: "_Call | None" = None
-    last: "_Call | None" = None
-    ident: str = ""
-    idents: set[str] = field(default_factory=set)
-    name: str = ""
-    signature: object = None
-    head: str = ""
-    parts: list[str] = field(default_factory=list)
-    written: int = 0
-    progress: Progress = field(default_factory=Progress)
-    halves: Halves = field(default_factory=Halves)
-
-    def add(self, text: str, at: int = 0) -> int:
-        """Add a piece of the arguments from a place on; return the place behind it, or behind the end of the value."""
-        if self.is_empty and self.head and (text if at == 0 else text[at : at + _HEAD]).strip():
-            self.parts, self.head, self.progress = [], "", Progress()
-        mended, end = self.progress.feed(text, at)
-        if len(self.head) < _HEAD:
-            self.head = (self.head + mended).lstrip()[:_HEAD]
-        self.parts.append(mended)
-        return end
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the arguments say nothing yet."""
-        return self.written == 0 and self.head.rstrip() in _NOTHING
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the arguments are a whole value that says something."""
-        return self.progress.complete and not self.is_empty
-
-    def is_said_by(self, arguments: str) -> bool:
-        """Whether a piece repeats the arguments of this call, which is done."""
-        said = self.text()
-        given = arguments.strip()
-        return given in ("", said) or (len(given) >= len(said) and Progress().feed(given)[0] == said)
-
-    def repeats(self, other: "_Call") -> bool:
-        """Whether the arguments are those of another call, or no object."""
-        found = decode(self.text().encode("utf-8", "surrogatepass"))
-        return found is MALFORMED or not isinstance(found, dict) or found == object_of(other.text())
-
-    def text(self) -> str:
-        """Return the arguments so far."""
-        if len(self.parts) > 1:
-            self.written = min(self.written, 1)
-            self.parts = ["".join(self.parts)]
-        return self.parts[0] if self.parts else ""
-
-    def unwritten(self, *, last: bool) -> str:
-        """Return what of the arguments may be passed on now, and count it as passed on."""
-        is_object = self.progress.kind == "{"
-        # An empty object may be another one's beginning.
-        is_begun = is_object and self.head.rstrip() != "{"
-        if self.is_empty or not (is_begun or self.progress.complete or last):
-            return ""
-        text = "".join(self.parts[self.written :])
-        if not is_object and self.written == 0:
-            text = written(text)
-        self.written = len(self.parts)
-        text = self.halves.whole(text)
-        return text + self.halves.rest() if last else text
-
-
-class _Tools:
-    """The names of the tools that an upstream was sent. They are sorted when they are first needed."""
-
-    __slots__ = ("_folded", "_names", "_sorted")
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
-        self._sorted: list[str] | None = None
-        self._folded: dict[str, list[str]] | None = None
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
-    def begin_with(self, start: str, *, longer: bool = False) -> bool:
-        """Return whether a name begins with a text; ``longer``: and is longer."""
-        if self._sorted is None:
-            self._sorted = sorted(self._names)
-        at = (bisect_right if longer else bisect_left)(self._sorted, start)
-        return at < len(self._sorted) and self._sorted[at].startswith(start)
-
-    def meant(self, name: str) -> str:
-        """Return the tool that a name means: some servers leave marks of the model's own format at it."""
-        if name in self._names or not self._names:
-            return name
-        plain = _MARKS.sub("", name)
-        if plain in self._names:
-            return plain
-        if self._folded is None:
-            self._folded = {}
-            for each in self._names:
-                self._folded.setdefault(each.casefold(), []).append(each)
-        alike = self._folded.get(plain.casefold(), ())
-        return alike[0] if len(alike) == 1 else name
-
-    def has_whole(self, name: str) -> bool:
-        """Return whether nothing can follow a name: it is that of a tool, and no longer one begins with it."""
-        return name in self._names and not self.begin_with(name, longer=True)
-
-
 class Calls:
     """Puts the calls of one answer together.
 
@@ -182,13 +49,13 @@ class Calls:
 
     def __init__(self, tools: frozenset[str] = frozenset()) -> None:
         """Start without a call; ``tools`` are the names that the upstream was sent, as far as they are known."""
-        self._tools = _Tools(tools)
-        self._calls: list[_Call] = []
-        self._behind: list[_Call] = []
-        self._waiting: dict[int, _Call] = {}
-        self._by_ident: dict[str, _Call] = {}
+        self._tools = ToolNames(tools)
+        self._calls: list[PartialCall] = []
+        self._behind: list[PartialCall] = []
+        self._waiting: dict[int, PartialCall] = {}
+        self._by_ident: dict[str, PartialCall] = {}
         self._given: set[str] = set()
-        self._by_index: dict[int, _Call] = {}
+        self._by_index: dict[int, PartialCall] = {}
 
     @property
     def begun(self) -> bool:
@@ -256,7 +123,7 @@ class Calls:
             call.idents.add(ident)
             self._by_ident[ident] = call
         if name:
-            call.name = _named(call, name, tools=self._tools) or call.name
+            call.name = self._tools.joined(call.name, name, has_arguments=bool(call.head)) or call.name
         call.signature = call.signature or _signature(piece) or _signature(function)
         if name and call.key < 0:
             self._behind.remove(call)
@@ -265,36 +132,36 @@ class Calls:
             self._add(call, arguments)
         yield from self._news(call, last=False)
 
-    def _add(self, call: _Call, text: str) -> None:
+    def _add(self, call: PartialCall, text: str) -> None:
         """Add a piece of a call's arguments, and those behind its end to further calls of its tool."""
-        at = call.add(text, _behind(text, 0) if call.before is not None and not call.parts else 0)
+        at = call.add(text, behind(text, 0) if call.before is not None and not call.parts else 0)
         while at < len(text) and call.progress.kind == "{":
-            at = _behind(text, at)
+            at = behind(text, at)
             if not text.startswith("{", at):
                 return
             call = call if call.is_empty else self._new(call)
             at = call.add(text, at)
 
-    def _new(self, before: _Call | None) -> _Call:
+    def _new(self, before: PartialCall | None) -> PartialCall:
         """Return a new call, behind the arguments of another one where there is one."""
         if len(self._calls) + len(self._behind) == _MOST:
             raise Broken(f"the upstream made more than {_MOST:,} tool calls in one answer")
         if before is None:
-            call = _Call(key=-1)
+            call = PartialCall(key=-1)
             self._enter(call)
             return call
         first = before.first or before
-        first.last = call = _Call(key=-1, before=before, first=first)
+        first.last = call = PartialCall(key=-1, before=before, first=first)
         self._behind.append(call)
         return call
 
-    def _enter(self, call: _Call) -> None:
+    def _enter(self, call: PartialCall) -> None:
         """Count a call as one of the answer's."""
         call.key = len(self._calls)
         self._calls.append(call)
         self._waiting[call.key] = call
 
-    def _settle(self, call: _Call, *, cut: bool) -> None:
+    def _settle(self, call: PartialCall, *, cut: bool) -> None:
         """Count a call behind the arguments of another one if it is a call of its own. Raises Broken within one."""
         if call.progress.open and not cut:
             raise Broken("the upstream ended its answer within a tool call")
@@ -302,7 +169,7 @@ class Calls:
             call.name = call.first.name
             self._enter(call)
 
-    def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> _Call | None:
+    def _call(self, index: int | None, *, ident: str, name: str, arguments: str) -> PartialCall | None:
         """Return the call that a piece belongs to, a new one if one begins; None if the piece is empty."""
         known = _newest(self._by_ident.get(ident)) if ident else None
         if known is not None and not (name and self._begins(known, ident=ident, name=name, arguments=arguments)):
@@ -323,20 +190,20 @@ class Calls:
             self._by_index[index] = call
         return call
 
-    def _begins(self, found: _Call, *, ident: str, name: str, arguments: str) -> bool:
+    def _begins(self, found: PartialCall, *, ident: str, name: str, arguments: str) -> bool:
         """Return whether a piece begins a call behind ``found``, which has its id or number, or is the last one."""
         other = bool(ident) and bool(found.ident) and ident not in found.idents
         if name and found.name and name != found.name:
-            return other or _named(found, name, tools=self._tools) is None
+            return other or self._tools.joined(found.name, name, has_arguments=bool(found.head)) is None
         if not found.is_done:
             # The name again, or a new id, in every piece of one call.
             return bool(name and found.name) and other and found.is_empty
         if name:
             return bool(found.name) and (other or not found.is_said_by(arguments))
         # What follows a whole value, such as one brace too many, begins a call only where it looks like one.
-        return arguments.startswith("{", _behind(arguments, 0)) and (other or not found.is_said_by(arguments))
+        return arguments.startswith("{", behind(arguments, 0)) and (other or not found.is_said_by(arguments))
 
-    def _news(self, call: _Call, *, last: bool) -> Iterator[Begin | Arguments]:
+    def _news(self, call: PartialCall, *, last: bool) -> Iterator[Begin | Arguments]:
         """Return what of a call can be passed on, behind the beginnings of those before it."""
         if not call.name:
             return
@@ -355,30 +222,9 @@ class Calls:
             yield Arguments(call.key, text)
 
 
-def _behind(text: str, at: int) -> int:
-    """Return the place behind what parts two calls."""
-    found = _BETWEEN.match(text, at)
-    return at if found is None else found.end()
-
-
-def _newest(call: _Call | None) -> _Call | None:
+def _newest(call: PartialCall | None) -> PartialCall | None:
     """Return the newest call behind the arguments of a call, if there is one."""
     return call if call is None else call.last or call
-
-
-def _named(call: _Call, name: str, *, tools: _Tools) -> str | None:
-    """Return the name of a call after one more piece of it; None if the piece is the name of another call."""
-    joined = call.name + name
-    is_whole = not call.name or call.name in tools
-    if call.name and not call.head and len(joined) <= _NAME_MOST:
-        if tools.begin_with(joined) and (not is_whole or name not in tools):
-            return joined
-        if not is_whole and name != call.name:
-            if name.startswith(call.name):
-                # All of the name so far, in every piece.
-                return name
-            return None if name in tools else joined
-    return name if not call.name or name == call.name else None
 
 
 def _arguments(function: Mapping[str, Any]) -> str:
