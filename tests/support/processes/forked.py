@@ -22,16 +22,22 @@ _CONTEXT.set_forkserver_preload(["tests.support.processes.imported"])
 
 
 def started(
-    module: str, *, settings: Mapping[str, str], environment: Mapping[str, str] | None = None, log: Path
+    module: str,
+    *,
+    settings: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+    forked: bool = False,
+    log: Path,
 ) -> Process:
     """Start a module of the proxy, such as ``claude_gateway_proxy.gateway``.
 
     It is forked, unless it has an ``environment`` beside our settings, of which libraries read parts when they are
     imported.
     """
-    if environment:
-        return Process(python(module), environment={**settings, **environment}, log=log)
-    return ForkedProcess(module, environment=settings, log=log)
+    given = {**settings, **(environment or {})}
+    if environment and not forked:
+        return Process(python(module), environment=given, log=log)
+    return ForkedProcess(module, environment=given, log=log)
 
 
 class ForkedProcess(Process):

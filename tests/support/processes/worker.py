@@ -64,16 +64,16 @@ class Worker:
         # Not pytest's folder: the path of a Unix socket may have 107 bytes.
         self.run_dir = Path(tempfile.mkdtemp(prefix="cgw-worker-"))
         self.socket = self.run_dir / LITELLM_SOCKET
-        settings = {"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir)}
-        self._settings = {**settings, **(environment or {})} if forked else settings
-        self._environment = None if forked else environment
+        self._environment = environment
+        self._forked = forked
         self.http = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://w", timeout=60)
 
     def __enter__(self) -> Self:
         self.process = started(
             "claude_gateway_proxy.litellm",
-            settings=self._settings,
+            settings={"CLAUDE_GATEWAY_RUN_DIR": str(self.run_dir)},
             environment=self._environment,
+            forked=self._forked,
             log=self.run_dir / "worker.log",
         )
         self.process.listening()

@@ -17,7 +17,7 @@ from claude_gateway_proxy.translation.words import words_of
 HOLD_LIMIT: Final = 64 * 1024
 """The most bytes of a stream's beginning that are buffered."""
 
-_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
+ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
 END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 """A line end and an empty line; there are three kinds of line ends, and a stream may mix them."""
 END_BYTES: Final = 4
@@ -74,7 +74,7 @@ class Boundary:
     @property
     def clean(self) -> bool:
         """Whether an event of our own may follow; also true before the first byte."""
-        return not self._last or self._last.endswith(_ENDS)
+        return not self._last or self._last.endswith(ENDS)
 
 
 class Beginning:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from claude_gateway_proxy.gateway.wire.sse import END
+from claude_gateway_proxy.gateway.wire.sse import END, ENDS
 from claude_gateway_proxy.gateway.wire.whole_events import WholeEvents
 
 FIELD: Final = "stream_options"
@@ -20,7 +20,6 @@ _LIMIT: Final = 64 * 1024
 
 # Within JSON strings quotes are escaped: no text of a model looks like this.
 _NO_CHOICES: Final = re.compile(rb'"choices"[ \t]{0,8}:[ \t]{0,8}\[[ \t]{0,8}\]')
-_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 
 
 class _Chunk(msgspec.Struct):
@@ -53,20 +52,15 @@ def with_counts(options: bytes | None) -> bytes | None:
 class HiddenCounts:
     """Leaves the chunk with the counts out of a stream, for a client that did not request it."""
 
-    __slots__ = ("_events", "_whole")
+    __slots__ = ("_events",)
 
     def __init__(self) -> None:
         self._events = WholeEvents(_LIMIT)
-        self._whole = True
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and return those that the client gets."""
-        if self._whole and chunk.endswith(_ENDS):
-            data = chunk
-        else:
-            data = self._events.feed(chunk)
-            self._whole = not self._events.holds
-        return _without_counts(data)
+        is_whole = not self._events.holds and chunk.endswith(ENDS)
+        return _without_counts(chunk if is_whole else self._events.feed(chunk))
 
     def rest(self) -> bytes:
         """Return what is left at the end of the stream."""

@@ -174,10 +174,8 @@ class ValkeyCounters:
         if len(calls) == 1:
             return [await self.call(calls[0])]
         answers: list[Any] = []
-        for call, answer in zip(calls, await self._run_all(calls), strict=True):
-            if isinstance(answer, NoScriptError):
-                answers.append(await self.call(call))
-            elif isinstance(answer, ValkeyError):
+        for answer in await self._run_all(calls):
+            if isinstance(answer, ValkeyError):
                 self._note(f"{type(answer).__name__}: {answer}")
                 answers.append(UnavailableError(str(answer)))
             else:
@@ -186,10 +184,8 @@ class ValkeyCounters:
 
     async def _settle_all(self, calls: Sequence[Call]) -> None:
         """Settle in one round trip. Raises UnavailableError if one of the calls is worth a retry."""
-        for call, answer in zip(calls, await self._run_all(calls), strict=True):
-            if isinstance(answer, NoScriptError):
-                await self.call(call)
-            elif isinstance(answer, _PASSING):
+        for answer in await self._run_all(calls):
+            if isinstance(answer, _PASSING):
                 self._note(f"{type(answer).__name__}: {answer}")
                 raise UnavailableError(str(answer))
 
@@ -198,8 +194,11 @@ class ValkeyCounters:
         pipeline = self._client.pipeline(transaction=False)
         for script, keys, values in calls:
             pipeline.evalsha(script.sha, len(keys), *keys, *values)
-        found: Sequence[Any] = await self._answered(lambda: pipeline.execute(raise_on_error=False))
-        return found
+        found = await self._answered(lambda: pipeline.execute(raise_on_error=False))
+        return [
+            await self.call(call) if isinstance(answer, NoScriptError) else answer
+            for call, answer in zip(calls, found, strict=True)
+        ]
 
     async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
         """Return an answer of Valkey, and record whether there is one. Raises UnavailableError, NoScriptError."""
