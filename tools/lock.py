@@ -133,7 +133,7 @@ def header(lock: Lock) -> str:
 
 
 def resolve(lock: Lock, *, upgrade: bool) -> None:
-    """Write one lock with ``uv pip compile``. Raises CalledProcessError if there is no solution."""
+    """Write one lock with ``uv pip compile``. Raises CalledProcessError if the requirements cannot be solved."""
     print(f"resolving {lock.path}")
     uv, *arguments = command(lock)
     program = str(Path(sys.executable).parent / uv)

@@ -80,7 +80,7 @@ class Brake(Spec):
         le=1000,
         description=(
             "Percentage of each limit at which the session is stopped until it is released. At the limit itself it is "
-            "stopped once, and the next message continues it. With `100` there is no such warning. Default: `200`."
+            "stopped once, and the next message continues it. `100` turns this warning off. Default: `200`."
         ),
     )
     released: Annotated[tuple[SessionId, ...], Items("session", most=64, least=0, unique=True)] | None = Field(

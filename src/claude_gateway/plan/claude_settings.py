@@ -24,6 +24,6 @@ def canonical(owner: ObjectRef, text: str | None) -> tuple[str, Problem | None]:
 
 
 def _problem(owner: ObjectRef, why: str) -> Problem:
-    """Report settings that cannot be read; the client works without them, so that a typing error cuts nobody off."""
+    """Report settings that cannot be read; the client works without them, so that a typo does not cut users off."""
     fix = "Write the content of a `managed-settings.json`; until then its people get no settings."
     return Problem(owner, "spec.claudeSettings", Reason.INVALID, why, fix, severity=Severity.WARNING)

@@ -106,7 +106,7 @@ class StatusWrite:
     """A status to write: this release's entry and the summary.
 
     Without an ``entry`` the release's own entry is removed, and the summary belongs to no single release. ``version``
-    is set if the write is valid only as long as nobody else has written the object.
+    is set if the write is valid only if no other writer has changed the object.
     """
 
     object: ObjectRef

@@ -82,7 +82,7 @@ class Pass:
         return True
 
     def fail(self, failure: Failure) -> None:
-        """Record why there is no complete answer; the first reason stays."""
+        """Record why the answer is incomplete; the first reason stays."""
         self.failure = self.failure or failure
         self._settled()
 

@@ -65,7 +65,7 @@ class AttemptFailed(Exception):  # noqa: N818 - one attempt, not the request
     """A target did not answer the request. ``reply`` is the client's answer if this is the failure that it gets.
 
     ``kind`` is None if the request itself is at fault; ``retry`` says whether another target may succeed. ``obstacle``
-    is why there was no answer; ``said`` is the message of the upstream or the system, for the gateway's owner.
+    is why no answer came; ``said`` is the message of the upstream or the system, for the gateway's owner.
     ``verdict`` is what this says about the gateway's credential, if anything. ``too_long`` is set if the request is too
     long for the target: one with a larger window may answer it. ``retry_after`` is the upstream's ``retry-after`` in
     seconds.

@@ -8,7 +8,7 @@ from claude_gateway_proxy.translation.decoding import MALFORMED, decode
 from claude_gateway_proxy.translation.progress import Progress
 
 _NAME: Final = "arguments"
-"""The property that holds what is no object: then the tool's complaint about it makes sense to the model."""
+"""The property for arguments that are not an object: then the tool's complaint about it makes sense to the model."""
 
 _FENCE: Final = re.compile(r"[ \t\r\n\ufeff]*```[A-Za-z]*[ \t\r\n]*(?=[{\[\"])")
 

@@ -240,7 +240,7 @@ class Admission:
         return _Charged(taken, watches, holder=holder, settle=self._settle)
 
     async def _take(self, call: Call, charges: tuple[Charge, ...], *, holder: str) -> _Result:
-        """Take all demands. Raises Failure if there is no room, UnavailableError if the counters cannot be reached."""
+        """Take all demands. Raises Failure without room, UnavailableError if the counters cannot be reached."""
         instead: Instead | None = None
         while charges:
             result = await self._queue.take(
@@ -256,7 +256,7 @@ class Admission:
         return _Result()
 
     async def _take_alone(self, call: Call, charges: Sequence[Charge], *, holder: str) -> _Result:
-        """Take the demands from this process's own counters. Raises Failure if there is no room, or if it must not."""
+        """Take the demands from this process's own counters. Raises Failure without room, or if it must not."""
         if any(charge.required for charge in charges):
             raise counters_unavailable()
         left = tuple(replace(charge, demand=charge.alone) for charge in charges if charge.alone is not None)

@@ -79,7 +79,7 @@ class Ledger:
                 del self.accounts[name]
 
     def document(self) -> bytes | None:
-        """Return the new content of the file; None if there is no file, or if it is up to date."""
+        """Return the new content of the file; None without a file, or if it is up to date."""
         if not self.changed.is_set():
             return None
         self.changed.clear()

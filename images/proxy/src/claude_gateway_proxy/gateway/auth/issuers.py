@@ -1,8 +1,8 @@
 """The key sets of issuers, fetched when a token first needs them, cached and renewed; one cache per process.
 
 A set is renewed in the background after ``FRESH_SECONDS``. It is used for ``KEPT_SECONDS`` after it was fetched, so
-that an outage of an identity provider locks nobody out. A token whose key is not in the set causes a new fetch, so that
-a rotated key works at once; tokens with made-up keys cannot cause frequent fetches.
+that an outage of an identity provider does not lock users out. A token whose key is not in the set causes a new fetch,
+so that a rotated key works at once; tokens with made-up keys cannot cause frequent fetches.
 """
 
 import asyncio

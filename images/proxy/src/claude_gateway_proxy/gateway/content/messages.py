@@ -46,7 +46,7 @@ def instructions(body: Body, format: Format, room: Room) -> list[Json]:
 
 
 def conversation(body: Body, format: Format, room: Room) -> list[Json]:
-    """Return the messages of a request, or only the newest if there is no room for all; others are not decoded."""
+    """Return the messages of a request, or only the newest if not all fit; others are not decoded."""
     text = body.value(_CONVERSATIONS[format]) or b"[]"
     try:
         items: Sequence[Any] = _ITEMS.decode(text) if text.startswith(b"[") else [msgspec.Raw(text)]

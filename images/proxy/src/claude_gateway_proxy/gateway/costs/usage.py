@@ -35,7 +35,7 @@ Standings = Callable[[Principal], Sequence[Standing]]
 
 
 def no_standings(_: Principal) -> Sequence[Standing]:
-    """Return no standing, because there are no budgets."""
+    """Return no standing, because this gateway has no budgets."""
     return ()
 
 

@@ -160,7 +160,7 @@ def unknown_session(session: str) -> str:
 def prompt_too_long(tokens: int, most: int) -> str:
     """The prompt fits into the context of no target; by Anthropic's own words, Claude Code compacts its conversation.
 
-    ``tokens`` is an estimate. There is no retry header, because Anthropic sends none either.
+    ``tokens`` is an estimate. It has no retry header, like Anthropic's own answer.
     """
     return f"prompt is too long: {tokens} tokens > {most} maximum"
 

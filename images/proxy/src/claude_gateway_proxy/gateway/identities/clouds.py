@@ -123,7 +123,7 @@ class Identities:
     ) -> dict[str, str]:
         """Return the headers for one POST; ``session`` is that of a target with a role, for the caller.
 
-        Raises IdentityError if there is no identity.
+        Raises IdentityError without an identity.
         """
         if target.wire is Wire.VERTEX:
             tokens = self._google(target, snapshot)

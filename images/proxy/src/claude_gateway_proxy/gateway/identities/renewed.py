@@ -15,7 +15,7 @@ _FAILED_SECONDS: Final = 2.0
 
 
 class Lack(Enum):
-    """Why there is no credential: only if its issuer did not answer may a retry succeed."""
+    """Why a credential is missing: a retry may succeed only if its issuer did not answer."""
 
     MISSING = "the gateway has no usable configuration for it"
     REFUSED = "its issuer said no"

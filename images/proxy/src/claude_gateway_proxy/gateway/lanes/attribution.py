@@ -34,7 +34,7 @@ _LONGEST_SESSION: Final = 64
 def attribution(target: Target, principal: Principal) -> Mapping[str, str]:
     """Return the header that names the caller; empty if the credential does not enable it.
 
-    It replaces the caller's own header, so that nobody can charge a request to somebody else.
+    It replaces the caller's own header, so that a caller cannot charge a request to another one.
     """
     if target.aws is not None and target.aws.attribution:
         found = _named(target.aws.attribution, principal)

@@ -46,7 +46,7 @@ class Response(Protocol):
 class Sending(msgspec.Struct, frozen=True):
     """A request that is ready to be sent: awaiting ``response`` sends it and returns the head of the answer.
 
-    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError if there is no answer.
+    ``response`` raises AddressRefused, IdentityError, or Unreachable, OSError or ValueError if no answer came.
     ``wire`` is the wire that the answer comes in. ``mask`` knows the keys that the request is sent with, once
     ``response`` was awaited. ``hides_counts``: the request is for the token counts of a stream too, which the client
     did not request.

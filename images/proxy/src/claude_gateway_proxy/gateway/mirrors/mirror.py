@@ -2,7 +2,7 @@
 
 A copy is sent after the client's answer has begun: it delays nothing, and requests that were rejected, or that no
 target answered, are not copied. It belongs to the same client, is admitted like every request, and is the first thing
-to be dropped on a busy pod. Its answer is shown to nobody, and the tools that it calls are not run.
+to be dropped on a busy pod. Its answer is not shown, and its tool calls are not run.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Mirrors:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, call: Call, mirror: Mirror, original: Heard, done: asyncio.Event) -> None:
-        """Start sending a copy, unless there is no room for it."""
+        """Start sending a copy if there is room for it."""
         size = len(call.raw)
         if self._busy() or len(self._tasks) >= IN_FLIGHT or self._bytes + size > BYTES:
             self._compared(Compared(call.record, None, "dropped"))

@@ -82,7 +82,7 @@ class Journal:
         try:
             self._write(memoryview(b"".join(lines)))
         except OSError:
-            # There is no reader any more: the process continues without a log.
+            # The reader is gone: the process continues without a log.
             self._limit = 0
         with self._lock:
             self._held = sum(map(len, self._lines))

@@ -21,7 +21,7 @@ UNKNOWN: Final = "unknown"
 """The label of a client, route or provider that was not found, so that labels stay bounded."""
 
 CLIENT_GONE: Final = 499
-"""Status of a request whose client disconnected before the answer began (nginx's number; nobody receives it)."""
+"""Status of a request whose client disconnected before the answer began (nginx's number; it is only logged)."""
 
 _MODEL_LOGGED: Final = 128
 _SESSION_LOGGED: Final = 64

@@ -61,7 +61,7 @@ class Upstreams:
     async def send(self, url: URL, *, headers: CIMultiDict[str], body: bytes, method: str = "POST") -> HttpAnswer:
         """Send a request and wait for the head of the answer.
 
-        Raises AddressRefused, or Unreachable, OSError or ValueError if there is no answer.
+        Raises AddressRefused, or Unreachable, OSError or ValueError if no answer came.
         """
         address = address_of(url)
         origin = address.origin

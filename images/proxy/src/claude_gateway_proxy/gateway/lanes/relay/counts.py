@@ -1,6 +1,6 @@
 """Streams of Chat Completions whose clients did not request their token counts: the gateway requests them for itself.
 
-Without them a stream could only be estimated, and what a model reasoned without showing it would cost nobody anything.
+Without them a stream could only be estimated, and hidden reasoning would not be charged at all.
 A server that refuses the parameter gets the request as the client sent it, for an hour without asking again.
 """
 

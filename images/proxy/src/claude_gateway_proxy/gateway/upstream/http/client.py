@@ -20,7 +20,7 @@ Dial = Callable[[Factory], Awaitable[Connection]]
 
 
 class Client:
-    """Pools connections by key. There is no limit: a request must not wait for the end of a stream of minutes."""
+    """Pools connections by key. They are not limited: a request must not wait for the end of a stream of minutes."""
 
     def __init__(self) -> None:
         self._free: dict[Hashable, list[Connection]] = {}
