@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.builders.objects import CLIENT_KEY, LOGIN_TOKEN, client, secret, setup_token, subscription
-from tests.unit.plan.test_subscriptions import decided, only
+from tests.support.builders.subscriptions import decided, only
 
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.problem import ObjectRef
