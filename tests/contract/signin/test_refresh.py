@@ -135,8 +135,9 @@ def test_a_login_survives_kills_at_the_worst_moments(anthropic: Cloud, tmp_path:
 
             threading.Thread(target=later, daemon=True).start()
 
-        anthropic.rotated = kill
+        # After the start: the CLI of the last process may rotate once more, and then there is nobody to kill yet.
         process.start()
+        anthropic.rotated = kill
         assert killed.wait(60)
         process.join()
         anthropic.rotated = lambda: None

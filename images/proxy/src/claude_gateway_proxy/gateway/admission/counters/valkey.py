@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from valkey.exceptions import ConnectionError as ConnectionLostError
@@ -139,12 +140,12 @@ class ValkeyCounters:
     async def _flush(self) -> None:
         """Send all settlements. One that fails is sent again: the second time nothing happens."""
         while self._settlements:
-            calls = [self._settlements.popleft() for _ in range(min(AT_ONCE, len(self._settlements)))]
-            try:
-                await self._settle_all(calls)
-            except BaseException:
-                self._settlements.extendleft(reversed(calls))
-                raise
+            calls = tuple(islice(self._settlements, AT_ONCE))
+            await self._settle_all(calls)
+            for call in calls:
+                # A full queue may have dropped it meanwhile.
+                if self._settlements[0] is call:
+                    self._settlements.popleft()
 
     async def _renew(self) -> None:
         if time.monotonic() - self._renewed_at < _RENEW_SECONDS:
