@@ -104,7 +104,7 @@ async def test_an_image_that_a_server_reports_as_its_own_failure() -> None:
     ):
         answered, _ = await _ask(gw, messages=messages)
         status, document = await _ask(gw, model="claude-y", messages=messages)
-        records = await gw.records()
+        records = await gw.records(2)
         assert [len(repaired.seen), len(relayed.seen)] == [2, 1]
     assert answered == 200
     assert records[0]["repairs"] == ["images"]

@@ -82,7 +82,8 @@ def render(
     """Render the chart with ``values`` over its own, for a cluster that also has ``apis``. Raises Refused."""
     cluster = ("--namespace", namespace, "--kube-version", kubernetes, *(f"--api-versions={api}" for api in apis))
     text = helm("template", release, str(CHART), *cluster, "--values", "-", text=json.dumps(values or {}))
-    documents = (document for document in yaml.safe_load_all(text) if document is not None)
+    # PyYAML's own parser would need longer for the CRDs than Helm for everything.
+    documents = (document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document is not None)
     return Rendered(release, text, tuple(documents))
 
 

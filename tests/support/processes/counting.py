@@ -8,7 +8,7 @@ from tests.support.processes.valkey import ValkeyServer
 from tests.support.processes.waiting import until_async
 from valkey.asyncio import Valkey
 
-from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken
+from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.server import Server
 from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand
@@ -25,6 +25,16 @@ class CountingPod:
         self.counters = ValkeyCounters(server, prefix=prefix, changed=self.changes.append)
         self._numbers = iter(range(10**6))
         self.work = asyncio.create_task(self.counters.run())
+
+    async def connected(self) -> None:
+        """Wait for the first connection, which may take longer on a busy machine than a request waits for Valkey."""
+
+        async def ask() -> bool:
+            with contextlib.suppress(UnavailableError):
+                return bool(await self.counters.read(["connected"]))
+            return False
+
+        await until_async(ask, what="a connection to Valkey")
 
     async def take(self, *demands: Demand, holder: str = "") -> Taken | Refused:
         """Take the demands, for a new holder unless one is named."""
@@ -65,6 +75,8 @@ async def counting_pods(
         await client.flushall()
     made = [CountingPod(Server(server.address, **more), prefix or "ns/cg") for _ in range(count)]  # type: ignore[arg-type]
     try:
+        for pod in made:
+            await pod.connected()
         yield made
     finally:
         for pod in made:
