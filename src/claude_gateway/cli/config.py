@@ -54,6 +54,7 @@ class Decision:
 def settings(
     *,
     loopback: bool = True,
+    allow_hosts: Sequence[str] = (),
     forward_to: Sequence[str] = (FORWARD_HOST,),
     claude_code_url: str = CLAUDE_CODE_URL,
     claude_code_key: bytes = b"",
@@ -61,7 +62,7 @@ def settings(
 ) -> Settings:
     """Return how to read files: strictly, and by default with targets on this machine and a Claude Code backend."""
     return Settings(
-        egress=Egress(loopback=loopback),
+        egress=Egress(loopback=loopback, hosts=tuple(allow_hosts)),
         forward_hosts=tuple(forward_to),
         strict=True,
         claude_code_url=claude_code_url,

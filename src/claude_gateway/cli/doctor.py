@@ -59,6 +59,7 @@ def doctor(
     models: tuple[str, ...],
     no_prompts: bool,
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
     client_certificates: bool,
 ) -> None:
@@ -67,7 +68,12 @@ def doctor(
     Prints one line per check with PASS, FAIL, WARN or SKIP, and below it how to fix it. The prompts cost a few tokens.
     """
     variables = options.variables(env_file)
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
+    rules = config.settings(
+        loopback=not no_loopback,
+        allow_hosts=allow_hosts,
+        forward_to=forward_to,
+        client_certificates=client_certificates,
+    )
     decision = config.load(sources, variables, rules=rules)
     results = [*reported(_config(decision))]
     reachable = [*reported(_gateway(url))]

@@ -94,6 +94,7 @@ def explain(
     release: str | None,
     output: Literal["text", "json"],
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
 ) -> None:
     """Say which route, rule and target a request takes, why not the others, and over which lane.
@@ -109,7 +110,7 @@ def explain(
     if context is not None:
         policy = cluster.policy(context=context, namespace=namespace, release=release)
     else:
-        rules = config.settings(loopback=not no_loopback, forward_to=forward_to)
+        rules = config.settings(loopback=not no_loopback, allow_hosts=allow_hosts, forward_to=forward_to)
         policy = config.load(sources, options.variables(env_file), rules=rules).plan.bundle.gateway.decode()
         serving = rundir.find(url)
         ejected = live.ejected(serving.socket) if serving else frozenset()

@@ -45,11 +45,17 @@ def lint(
     output: Literal["text", "json", "github"],
     allow_unset: bool,
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
     client_certificates: bool,
 ) -> None:
     """Check YAML files and report every mistake with file, line and fix. Warnings do not fail the command."""
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
+    rules = config.settings(
+        loopback=not no_loopback,
+        allow_hosts=allow_hosts,
+        forward_to=forward_to,
+        client_certificates=client_certificates,
+    )
     decision = config.load(sources, options.variables(env_file), rules=rules)
     milder = _of_logins(decision) | ({VARIABLE_NOT_SET} if allow_unset else set())
     found = [findings.as_warning(f) if {f.reason, f.message} & milder else f for f in decision.findings]

@@ -84,7 +84,7 @@ def key_options(command: F) -> F:
 
 
 def installation(command: F) -> F:
-    """``--no-loopback``, ``--forward-to``: what the settings of an installation in a cluster control."""
+    """``--no-loopback``, ``--allow-host``, ``--forward-to``: what an installation in a cluster sets."""
     for option in (
         click.option(
             "--forward-to",
@@ -94,6 +94,15 @@ def installation(command: F) -> F:
             default=(FORWARD_HOST,),
             show_default=True,
             help="Host that `forwardClientToken` targets may send clients' own logins to. Repeatable.",
+        ),
+        click.option(
+            "--allow-host",
+            "allow_hosts",
+            metavar="HOST",
+            multiple=True,
+            callback=_checked_hosts,
+            help="Host or address that is rejected by default, such as an identity provider in a private network or "
+            "over plain HTTP. Exactly as the files write it. Repeatable.",
         ),
         click.option("--no-loopback", is_flag=True, help="Reject targets on this machine, as in a cluster."),
     ):
@@ -120,6 +129,13 @@ def verifies_certificates(ambient: Mapping[str, str]) -> bool:
 def variables(env_file: Path | None) -> dict[str, str]:
     """Return the variables that Secrets may refer to as ``$NAME`` in this run. Raises Trouble."""
     return envfile.environment(os.environ, env_file)
+
+
+def _checked_hosts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for host in value:
+        if not host or any(char in "/@*," or char.isspace() for char in host):
+            raise click.BadParameter(f"{host!r} must be one host or address, without a scheme and a path", ctx, param)
+    return value
 
 
 def _checked_url(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -43,6 +43,7 @@ def render(
     output: Path | None,
     with_secrets: bool,
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
     client_certificates: bool,
 ) -> None:
@@ -53,7 +54,12 @@ def render(
     """
     if with_secrets and output is None:
         raise click.UsageError("--with-secrets needs -o DIR: secret values are never printed")
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
+    rules = config.settings(
+        loopback=not no_loopback,
+        allow_hosts=allow_hosts,
+        forward_to=forward_to,
+        client_certificates=client_certificates,
+    )
     decision = config.load(sources, options.variables(env_file), rules=rules)
     for finding in decision.findings:
         click.echo(findings.text(finding), err=True)

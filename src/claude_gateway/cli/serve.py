@@ -130,6 +130,7 @@ def serve(
     cors_origins: tuple[str, ...],
     valkey: Address | None,
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
     log_format: Literal["text", "json"],
     log_level: Level,
@@ -154,7 +155,9 @@ def serve(
         scripted=scripted_model,
         cors_origins=cors_origins,
         valkey=valkey,
-        rules=config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=verified),
+        rules=config.settings(
+            loopback=not no_loopback, allow_hosts=allow_hosts, forward_to=forward_to, client_certificates=verified
+        ),
         level=log_level,
         logins=Logins.at(state or ownlogins.default_folder(), auth_listen),
     )

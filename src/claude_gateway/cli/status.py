@@ -27,6 +27,7 @@ def status(
     env_file: Path | None,
     url: str,
     no_loopback: bool,
+    allow_hosts: tuple[str, ...],
     forward_to: tuple[str, ...],
     client_certificates: bool,
 ) -> None:
@@ -35,7 +36,12 @@ def status(
     Sends no request to a model. Revision and failures are known only of your own `serve` on this machine. The exit code
     is 1 if the gateway is not ready or an object has an error.
     """
-    rules = config.settings(loopback=not no_loopback, forward_to=forward_to, client_certificates=client_certificates)
+    rules = config.settings(
+        loopback=not no_loopback,
+        allow_hosts=allow_hosts,
+        forward_to=forward_to,
+        client_certificates=client_certificates,
+    )
     decision = config.load(sources, options.variables(env_file), rules=rules)
     ready = _gateway(url, decision)
     for each in decision.plan.statuses:

@@ -83,7 +83,10 @@ class _Reader:
         for name, url in (("jwksURL", jwt.jwks_url), ("issuer", jwt.issuer if jwt.jwks_url is None else None)):
             refusal = None if url is None else issuers.refusal(url, self._world.settings.egress)
             if refusal is not None:
-                fix = "Use a public https address, or ask the operators of the gateway to allow this host."
+                fix = (
+                    "Use a public https address, or have the operators of the gateway allow this host: "
+                    "`egress.allowHosts` of the chart, `--allow-host` of the commands."
+                )
                 message = f"the keys of the issuer may not be fetched from this address: {refusal}"
                 yield Problem(ref, f"{at}.{name}", Reason.ADDRESS_NOT_ALLOWED, message, fix)
                 return

@@ -61,6 +61,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "prompt_too_long": (400, "invalid_request_error", None),
     "bad_request": (400, "invalid_request_error", None),
     "bad_json": (400, "invalid_request_error", None),
+    "unknown_issuer": (401, "authentication_error", False),
     "unknown_model": (404, "not_found_error", False),
     "unknown_path": (404, "not_found_error", False),
     "wrong_method": (405, "invalid_request_error", False),

@@ -157,3 +157,14 @@ async def test_a_key_set_without_ids_serves_tokens_with_any() -> None:
     idp.document = json.dumps({"keys": [_OLD.jwk(kid=None)]}).encode()
     assert await idp.has(None)
     assert await idp.has("whatever")
+
+
+async def test_the_log_says_why_keys_cannot_be_fetched(caplog: pytest.LogCaptureFixture) -> None:
+    idp = Idp(_OLD)
+    idp.document = None
+    for _ in range(3):
+        with pytest.raises(Failure):
+            await idp.has("old")
+    (line,) = caplog.records
+    assert (line.levelname, line.message) == ("WARNING", "issuer_keys_unavailable")
+    assert line.__dict__["fields"] == {"issuer": ISSUER, "url": f"{ISSUER}/keys", "error": "nobody answers"}

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders.bundles import bundle, route
+from tests.support.builders.bundles import bundle, route, target
 
 from claude_gateway.contract.client import Client
 from claude_gateway_proxy.gateway.routing.names import Routing
@@ -92,6 +92,30 @@ def test_a_client_may_use_what_its_patterns_say() -> None:
     assert list(routing.names(_ALL)) == ["claude-a", "gpt-5", "gpt-6"]
     assert list(routing.names(nobody)) == []
     assert not routing.allowed(Client(name="ns/stranger"), "gpt-5")
+
+
+def test_of_the_names_that_a_pattern_matches_those_are_listed_that_somebody_wrote() -> None:
+    """As a target's model or in a client's own list; each can be requested."""
+    written = Client(name="ns/written", models=("claude-haiku-4-5", "gpt-9", "claude-opus-*"))
+    sonnet, opus, gpt = (
+        target(base_url="https://upstream.example.com", model=model)
+        for model in ("claude-sonnet-5-5", "claude-opus-5-5", "gpt-5")
+    )
+    rules = [{"name": "thinking", "match": {}, "targets": [opus]}]
+    anything = target(base_url="https://upstream.example.com", model="*")
+    routes = [route("claude-*", name="ns/claude", targets=[sonnet, gpt, anything], rules=rules)]
+    routing = build(bundle(routes, clients=(_ALL, written))).routing
+    assert list(routing.names(_ALL)) == ["claude-opus-5-5", "claude-sonnet-5-5"]
+    assert list(routing.names(written)) == ["claude-haiku-4-5", "claude-opus-5-5"]
+    for client in (_ALL, written):
+        assert all(routing.find(client, name) for name in routing.names(client))
+    assert routing.size == 2
+
+
+def test_a_target_is_not_listed_under_a_name_that_another_route_serves() -> None:
+    opus = target(base_url="https://upstream.example.com", model="claude-opus-5-5")
+    routing = build(bundle([route("claude-*", targets=[opus]), route("claude-opus-*")], clients=(_ALL,))).routing
+    assert list(routing.names(_ALL)) == []
 
 
 def test_near_names_are_found_among_thousands_and_only_those_that_the_client_may_use() -> None:

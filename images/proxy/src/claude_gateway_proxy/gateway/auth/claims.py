@@ -13,6 +13,9 @@ SKEW_SECONDS: Final = 60.0
 """How far the issuer's clock may differ from ours."""
 
 _LONGEST_NAME: Final = 256
+_MOST_NAMED: Final = 3
+"""The most audiences that an answer names."""
+
 _WORDS: Final = frozenset(("scope", "scp"))
 """Claims that are a list of words in one string. Source: RFC 8693, 4.2."""
 
@@ -43,11 +46,9 @@ class Reading:
         self._values: dict[str, frozenset[str]] = {}
 
     def mismatch(self, rule: TokenRule) -> str | None:
-        """Return why a rule rejects the token; None if the rule accepts it."""
-        if rule.issuer is not None and self._claims.get("iss") != rule.issuer:
-            return "no client accepts tokens of its issuer"
+        """Return why a rule of the token's issuer rejects it; None if the rule accepts it."""
         if not _is_for(self._audiences, rule.audiences):
-            return "it is for another audience"
+            return another_audience(rule.audiences)
         for name, wanted in rule.claims.items():
             values = self._values.get(name)
             if values is None:
@@ -60,6 +61,13 @@ class Reading:
 def for_audience(claims: Claims, audiences: tuple[str, ...]) -> bool:
     """Return whether a token is for one of these audiences; without any, whether it names no audience."""
     return _is_for(_audiences(claims), audiences)
+
+
+def another_audience(wanted: tuple[str, ...]) -> str:
+    """Return why a token is refused that is for none of these audiences."""
+    if not wanted:
+        return "it is for another audience: its client lists none in `audiences`"
+    return f"it is for another audience than {' or '.join(f'`{each}`' for each in wanted[:_MOST_NAMED])}"
 
 
 def _audiences(claims: Claims) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ so that a rotated key works at once; tokens with made-up keys cannot cause frequ
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from claude_gateway_proxy.gateway.auth import key_sets
 from claude_gateway_proxy.gateway.auth.jws import VerificationKey
 from claude_gateway_proxy.gateway.auth.key_sets import KeySet
 from claude_gateway_proxy.gateway.errors import issuer_unavailable
+from claude_gateway_runtime.logs import emit
+
+_log: Final = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 300.0
 KEPT_SECONDS: Final = 24 * 3600.0
@@ -129,22 +133,26 @@ class Issuers:
         await asyncio.wait([task])
 
     async def _renew(self, source: Source, kept: _Kept, egress: Egress) -> None:
+        url = source.url or f"{source.issuer.rstrip('/')}{DISCOVERY}"
         try:
             async with asyncio.timeout(_FETCH_SECONDS):
-                url = source.url or await self._discovered(source.issuer, egress)
+                if source.url is None:
+                    url = await self._discovered(source.issuer, url, egress)
                 document = await self._fetch(url, egress)
             # RSA keys of a set take some milliseconds to read.
             found = await asyncio.to_thread(key_sets.read, document)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             kept.failed = self._clock()
+            why = str(error) or f"there was no answer within {_FETCH_SECONDS:g} s"
+            emit(_log, "issuer_keys_unavailable", level=logging.WARNING, issuer=source.issuer, url=url, error=why)
         else:
             kept.keys, kept.fetched, kept.failed = found, self._clock(), None
         finally:
             kept.fetching = None
 
-    async def _discovered(self, issuer: str, egress: Egress) -> str:
-        """Return where an issuer's keys are. Raises ValueError if its document is of another issuer."""
-        document = await self._fetch(f"{issuer.rstrip('/')}{DISCOVERY}", egress)
+    async def _discovered(self, issuer: str, url: str, egress: Egress) -> str:
+        """Return where an issuer's keys are, by its document. Raises ValueError if that is of another issuer."""
+        document = await self._fetch(url, egress)
         try:
             found = msgspec.json.decode(document, type=_Discovery)
         except (msgspec.DecodeError, RecursionError):

@@ -18,10 +18,13 @@ from claude_gateway_proxy.gateway.auth.issuers import FRESH_SECONDS, Issuers, So
 from claude_gateway_proxy.gateway.auth.jws import Token, VerificationKey
 from claude_gateway_proxy.gateway.auth.key_sets import KeySet
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
-from claude_gateway_proxy.gateway.errors import bad_token, issuer_unavailable
+from claude_gateway_proxy.gateway.errors import bad_token, issuer_unavailable, unknown_issuer
 
 MOST_KEPT: Final = 8192
 """The most verified tokens in the cache; the least recently used one is evicted first."""
+
+_ACCOUNTS: Final = "system:serviceaccount:"
+"""How the subject of a ServiceAccount's token begins; ``NAMESPACE:NAME`` follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +144,19 @@ class Tokens:
         if not claims.for_audience(found, (cluster.audience,)):
             if cluster.issuer in self.issued:
                 return None
-            raise bad_token(f"it is for another audience than `{cluster.audience}`")
+            raise bad_token(claims.another_audience((cluster.audience,)))
         _check_signature(token, keys.of(token.key_id))
         subject = found.get("sub")
         client = self.accounts.get(subject) if isinstance(subject, str) else None
         if client is None:
-            raise bad_token("no GatewayClient lists its ServiceAccount")
+            raise bad_token(f"no GatewayClient lists its ServiceAccount `{_account(str(subject))}`")
         return Principal(client, Proof.SERVICE_ACCOUNT, user=str(subject))
 
     async def _by_issuer(self, token: Token, issuers: Issuers) -> Principal:
         issuer = token.claims.get("iss")
         sources = self.issued.get(issuer) if isinstance(issuer, str) else None
         if sources is None:
-            raise bad_token("no client accepts tokens of its issuer")
+            raise unknown_issuer(issuer)
         *others, last = sources.items()
         for source, rules in others:
             keys = await issuers.keys(source, token.key_id, egress=self.egress)
@@ -192,5 +195,8 @@ def _check_signature(token: Token, keys: Sequence[VerificationKey]) -> None:
 
 
 def _subject(account: str) -> str:
-    namespace, _, name = account.partition("/")
-    return f"system:serviceaccount:{namespace}:{name}"
+    return f"{_ACCOUNTS}{account.replace('/', ':')}"
+
+
+def _account(subject: str) -> str:
+    return subject.removeprefix(_ACCOUNTS).replace(":", "/")

@@ -32,8 +32,15 @@ def key_expired() -> str:
 
 @row(401, "invalid_token", retry=False)
 def bad_token(reason: str) -> str:
-    """A signed token is not accepted; ``reason`` says why and repeats nothing of it."""
+    """A signed token is not accepted; ``reason`` says why, and repeats nothing of it but its issuer."""
     return f"the token of this request was refused: {reason}"
+
+
+def unknown_issuer(issuer: object) -> Failure:
+    """No client accepts tokens of this issuer, as the ``iss`` of a token says that nobody verified."""
+    if not isinstance(issuer, str):
+        return bad_token("it does not name its issuer: it has no `iss`")
+    return bad_token(f"no client accepts tokens of its issuer '{_short(_printable(issuer))}'")
 
 
 @row(401, "invalid_certificate", retry=False)
@@ -280,3 +287,8 @@ def _rate_limited(what: str, seconds: int) -> str:
 def _short(text: str) -> str:
     plain = text.encode("utf-8", "replace").decode()
     return plain if len(plain) <= _NAME_LIMIT else plain[:_NAME_LIMIT] + "…"
+
+
+def _printable(text: str) -> str:
+    """Return the beginning of a text without what could control a terminal."""
+    return "".join(char if char.isprintable() else "�" for char in text[: _NAME_LIMIT + 1])

@@ -52,7 +52,8 @@ class RouteRef:
     """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
 
     ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them,
-    ``admits`` the namespaces whose routes may take names under its own.
+    ``admits`` the namespaces whose routes may take names under its own. ``targeted`` are the models of its targets
+    that one of its patterns matches: names that a client may send, though the route does not list them.
 
     Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
     stream stops for 60 ms. So a route is decoded when a request first needs it.
@@ -67,6 +68,7 @@ class RouteRef:
     only: frozenset[str]
     admits: Namespaces
     limits: tuple[TargetLimits, ...]
+    targeted: tuple[str, ...]
     raw: bytes
 
     @classmethod
@@ -82,6 +84,7 @@ class RouteRef:
             only=frozenset(route.only_clients or ()),
             admits=tenancy.namespaces(route.routes_from),
             limits=of_targets(route.targets),
+            targeted=_targeted(route),
             raw=raw,
         )
 
@@ -99,17 +102,17 @@ class RouteRef:
 class Allowance:
     """The names that one client may use, and its viewer."""
 
-    __slots__ = ("_names", "_patterns", "everything", "viewer")
+    __slots__ = ("_patterns", "everything", "viewer", "written")
 
     def __init__(self, client: Client, *, listed: bool) -> None:
         """Prepare the client's names and patterns; ``listed``: a route lists it among the only ones that may use it."""
         self.viewer: Viewer = (tenancy.namespace_of(client.name), client.name if listed else "")
         self.everything = STAR in client.models
-        self._names = frozenset(name for name in client.models if STAR not in name)
+        self.written = frozenset(name for name in client.models if STAR not in name)
         self._patterns = tuple(Pattern.of(name) for name in client.models if STAR in name)
 
     def __contains__(self, model: str) -> bool:
-        return self.everything or model in self._names or any(pattern.matches(model) for pattern in self._patterns)
+        return self.everything or model in self.written or any(pattern.matches(model) for pattern in self._patterns)
 
     def lists(self, model: str) -> bool:
         """Return whether the client may name a model; an id of a cloud also by its plain names."""
@@ -142,6 +145,7 @@ class Routing:
         listed = frozenset(client for ref in refs for client in ref.only)
         self._allowances = {client.name: Allowance(client, listed=client.name in listed) for client in clients}
         self._names = tuple(sorted(self._exact))
+        self._targeted = [(name, ref) for ref in refs for name in ref.targeted]
         self._listed: dict[Viewer, Sequence[str]] = {}
         self._allowed: dict[str, Sequence[str]] = {}
         words: dict[str, list[str]] = defaultdict(list)
@@ -152,8 +156,8 @@ class Routing:
 
     @property
     def size(self) -> int:
-        """How many literal names and aliases there are."""
-        return len(self._names)
+        """How many names may be listed, but for those that only clients name."""
+        return len(self._names) + len(self._targeted)
 
     def route(self, model: str, *, namespace: str) -> Route | None:
         """Return the route that serves a model name to every client of a namespace; None if there is none."""
@@ -196,22 +200,34 @@ class Routing:
         return allowance is not None and allowance.lists(model)
 
     def names(self, client: Client) -> Sequence[str]:
-        """Return the literal names and aliases that the client may use, sorted; patterns match too many to list."""
+        """Return the names that the client may use, sorted: literal names, aliases, and some that patterns match.
+
+        Patterns match too many to list all. Those are listed that somebody wrote: as the model of the route's target,
+        or in the client's own list.
+        """
         allowance = self._allowances.get(client.name)
         if allowance is None:
             return ()
-        if allowance.viewer not in self._listed:
-            mine = [name for name in self._names if self._exact[name].serves(allowance.viewer)]
-            self._listed[allowance.viewer] = mine
-        visible = self._listed[allowance.viewer]
+        visible = self._visible(allowance.viewer)
         if allowance.everything:
             return visible
         found = self._allowed.get(client.name)
         if found is None:
-            found = [name for name in visible if self._aliases.get(name, name) in allowance]
+            mine = {name for name in visible if self._aliases.get(name, name) in allowance}
+            mine.update(name for name in allowance.written if self._uses(allowance, name))
+            found = sorted(mine)
             if len(self._allowed) >= _LISTS_LIMIT:
                 self._allowed.clear()
             self._allowed[client.name] = found
+        return found
+
+    def _visible(self, viewer: Viewer) -> Sequence[str]:
+        """Return the names that a viewer's routes list, and those of their targets."""
+        found = self._listed.get(viewer)
+        if found is None:
+            mine = {name for name in self._names if self._exact[name].serves(viewer)}
+            mine.update(name for name, ref in self._targeted if self._entry(name, viewer) is ref)
+            found = self._listed[viewer] = sorted(mine)
         return found
 
     def nearest(self, client: Client, model: str) -> list[str]:
@@ -236,6 +252,10 @@ class Routing:
     def _stands_for(self, model: str, ref: RouteRef) -> str:
         """Return the name that a model name stands for, if it is the alias of the route that serves it."""
         return self._aliases.get(model, model) if ref.alias == model else model
+
+    def _uses(self, allowance: Allowance, model: str) -> bool:
+        ref = self._entry(model, allowance.viewer)
+        return ref is not None and self._allows(allowance, model, ref)
 
     def _allows(self, allowance: Allowance, model: str, ref: RouteRef) -> bool:
         """Return whether a client may use a route under a name.
@@ -301,6 +321,15 @@ class Routing:
 def literal(models: Sequence[str]) -> str | None:
     """Return the first of a route's names that is not a pattern; its alias stands for it."""
     return next((name for name in models if STAR not in name), None)
+
+
+def _targeted(route: Route) -> tuple[str, ...]:
+    patterns = [Pattern.of(name) for name in route.models if STAR in name]
+    if not patterns:
+        return ()
+    targets = (*route.targets, *(target for rule in route.rules for target in rule.targets))
+    models = dict.fromkeys(target.model for target in targets if STAR not in target.model)
+    return tuple(model for model in models if any(pattern.matches(model) for pattern in patterns))
 
 
 def _lookups(model: str) -> Sequence[str]:

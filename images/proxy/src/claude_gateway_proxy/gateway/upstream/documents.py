@@ -8,10 +8,12 @@ from yarl import URL
 from claude_gateway.contract import issuers
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
-from claude_gateway_proxy.unreachable import Unreachable
+from claude_gateway_proxy.unreachable import PHRASES, Obstacle, Unreachable
 
 LIMIT: Final = 512 * 1024
 """The largest document in bytes; a key set has some KB."""
+
+_ALLOW: Final = "allow its host by `egress.allowHosts` of the chart or `--allow-host` of `claude-gateway serve`"
 
 
 async def fetch(url: str, egress: Egress) -> bytes:
@@ -21,7 +23,7 @@ async def fetch(url: str, egress: Egress) -> bytes:
     """
     refusal = issuers.refusal(url, egress)
     if refusal is not None:
-        raise ValueError(f"the address may not be used: {refusal}")
+        raise ValueError(f"its address is not allowed: {refusal}; {_ALLOW}")
     upstreams = Upstreams(issuers.public(egress))
     try:
         answer = await upstreams.send(
@@ -38,6 +40,7 @@ async def fetch(url: str, egress: Egress) -> bytes:
                 raise ValueError(f"the document has more than {LIMIT} bytes")
         return b"".join(parts)
     except Unreachable as error:
-        raise OSError(str(error)) from None
+        wanted = f"; {_ALLOW}" if error.obstacle is Obstacle.ADDRESS else ""
+        raise OSError(f"{PHRASES[error.obstacle]} ({error.detail}){wanted}") from None
     finally:
         await upstreams.close()
