@@ -198,7 +198,8 @@ def test_targets_on_this_machine_can_be_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["https://10.1.2.3", "http://idp.corp.example.com"])
 def test_an_issuer_in_a_private_network_can_be_allowed(tmp_path: Path, url: str) -> None:
-    write(tmp_path / "x.yaml", builders.client(jwt=[{"issuer": url, "audiences": ["claude-gateway"]}]))
+    spec = {"jwt": [{"issuer": url, "audiences": ["claude-gateway"]}]}
+    write(tmp_path / "x.yaml", builders.manifest("GatewayClient", "people", spec))
     outcome = call("lint", "-f", tmp_path)
     assert (outcome.code, "--allow-host" in outcome.stdout) == (1, True)
     assert call("lint", "-f", tmp_path, "--allow-host", url.partition("//")[2]).code == 0

@@ -14,6 +14,8 @@ from tests.support.builders.tokens import AUDIENCE, ISSUER, SECRET, Signer, key_
 
 from claude_gateway.contract.client import Client, ClusterIssuer, TokenRule
 from claude_gateway_proxy.gateway.auth import jws
+from claude_gateway_proxy.gateway.auth.callers import Callers
+from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.auth.tokens import MOST_KEPT
 from claude_gateway_proxy.gateway.errors import Failure
@@ -224,6 +226,14 @@ async def test_a_token_is_nobodys_login_at_an_upstream() -> None:
 def _account(**claims: object) -> dict[str, object]:
     names = {"sub": "system:serviceaccount:ci:runner", "iss": _CLUSTER, "aud": ["claude-gateway/ns/cg"]}
     return {**names, **claims}
+
+
+async def test_a_token_where_no_client_accepts_any_is_not_called_an_unknown_key() -> None:
+    callers = Callers(keys={"ab" * 32: DEV})
+    headers = {b"authorization": b"Bearer " + Signer.of("ES256").token().encode()}
+    with pytest.raises(Failure) as caught:
+        await callers.identify(headers, Issuers(Idp().fetch))
+    assert (caught.value.status, "lists `jwt` or `serviceAccounts`" in caught.value.message) == (401, True)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway.auth.presented import Presented
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.auth.spellings import holds_key
 from claude_gateway_proxy.gateway.auth.tokens import Tokens
-from claude_gateway_proxy.gateway.errors import bad_certificate, bad_key, no_keys
+from claude_gateway_proxy.gateway.errors import bad_certificate, bad_key, bad_token, no_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,11 @@ class Callers:
         known = self.tokens.known(digest)
         if known is not None:
             return known
-        if self.tokens and jws.looks_like_token(sent):
-            return await self.tokens.identify(sent, digest, issuers)
-        raise bad_key()
+        if not jws.looks_like_token(sent):
+            raise bad_key()
+        if not self.tokens:
+            raise bad_token("no GatewayClient of this gateway lists `jwt` or `serviceAccounts`")
+        return await self.tokens.identify(sent, digest, issuers)
 
     def __contains__(self, digest: object) -> bool:
         """Whether a SHA-256 (hex) is that of a key, or of a token that was verified a short time ago."""
