@@ -142,7 +142,7 @@ def test_keys_come_from_the_issuers_own_address_within_bounds(idp: IdentityProvi
 def test_keys_are_not_fetched_from_private_addresses(idp: IdentityProvider) -> None:
     with LoneGateway(served(accepting(idp), egress=Egress())) as gateway:
         assert listed(gateway, idp.token()).status == 503
-        (line,) = gateway.process.lines("issuer_keys_unavailable")
+        (line,) = until(lambda: gateway.process.lines("issuer_keys_unavailable"), what="the reason in the log")
     assert line["url"] == f"{idp.issuer}/.well-known/openid-configuration"
     assert (
         "its address is not allowed: it is a loopback address; allow its host by `egress.allowHosts`" in line["error"]
