@@ -7,8 +7,9 @@ from yarl import URL
 
 from claude_gateway.contract import issuers
 from claude_gateway.contract.policy import Egress
+from claude_gateway_proxy.gateway.upstream.http.resolver import AddressRefused
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
-from claude_gateway_proxy.unreachable import PHRASES, Obstacle, Unreachable
+from claude_gateway_proxy.unreachable import PHRASES, Unreachable
 
 LIMIT: Final = 512 * 1024
 """The largest document in bytes; a key set has some KB."""
@@ -39,8 +40,9 @@ async def fetch(url: str, egress: Egress) -> bytes:
             if size > LIMIT:
                 raise ValueError(f"the document has more than {LIMIT} bytes")
         return b"".join(parts)
+    except AddressRefused as error:
+        raise ValueError(f"its address is not allowed: {error}; {_ALLOW}") from None
     except Unreachable as error:
-        wanted = f"; {_ALLOW}" if error.obstacle is Obstacle.ADDRESS else ""
-        raise OSError(f"{PHRASES[error.obstacle]} ({error.detail}){wanted}") from None
+        raise OSError(f"{PHRASES[error.obstacle]} ({error.detail})") from None
     finally:
         await upstreams.close()
