@@ -15,6 +15,12 @@ from claude_gateway.contract.target import CLAUDE_WIRES, Wire
 _PLAIN: Final = re.compile(r"[!$&'()*+,\-./0-9:;=A-Z\[\]_a-z~%]+")
 _HOST: Final = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?")
 
+ALLOWED_BY: Final = (
+    "have the operators of the gateway allow this host: `egress.allowHosts` of the chart, `--allow-host` of the "
+    "commands."
+)
+"""The end of a fix: what allows a host that is refused by default."""
+
 
 def refusal(base_url: str, egress: Egress) -> str | None:
     """Return why requests must not be sent to an address; None if they may."""

@@ -138,7 +138,7 @@ def address_problem(base_url: str, world: World, *, owner: ObjectRef, at: str) -
     refusal = addresses.refusal(base_url, world.settings.egress)
     if refusal is None:
         return None
-    fix = "Use another address, or ask the operators of the gateway to allow this host."
+    fix = f"Use another address, or {addresses.ALLOWED_BY}"
     return Problem(owner, at, Reason.ADDRESS_NOT_ALLOWED, f"the address is not allowed: {refusal}", fix)
 
 

@@ -15,6 +15,7 @@ from claude_gateway.contract import issuers
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.client import TokenRule
 from claude_gateway.names import Reason
+from claude_gateway.plan import addresses
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
 from claude_gateway.plan.secret import find
 from claude_gateway.plan.world import Item, World
@@ -83,10 +84,7 @@ class _Reader:
         for name, url in (("jwksURL", jwt.jwks_url), ("issuer", jwt.issuer if jwt.jwks_url is None else None)):
             refusal = None if url is None else issuers.refusal(url, self._world.settings.egress)
             if refusal is not None:
-                fix = (
-                    "Use a public https address, or have the operators of the gateway allow this host: "
-                    "`egress.allowHosts` of the chart, `--allow-host` of the commands."
-                )
+                fix = f"Use a public https address, or {addresses.ALLOWED_BY}"
                 message = f"the keys of the issuer may not be fetched from this address: {refusal}"
                 yield Problem(ref, f"{at}.{name}", Reason.ADDRESS_NOT_ALLOWED, message, fix)
                 return
