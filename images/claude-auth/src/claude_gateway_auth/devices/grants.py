@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,6 +10,7 @@ from claude_gateway_auth.devices.codes import Answer, Devices
 from claude_gateway_auth.devices.tokens import Issuer, Session, new_session
 from claude_gateway_auth.oidc import Oidc, OidcError, RemovedError
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.recent import Recent
 
 _audit: Final = logging.getLogger("claude_gateway_auth.audit")
 _DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -34,7 +34,7 @@ class Grants:
         self._devices = devices
         self._issuer = issuer
         self._provider = provider
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: Recent[str, None] = Recent(_MOST_ENDED)
 
     async def token(self, form: Mapping[str, str]) -> Granted:
         """Answer a request for tokens."""
@@ -90,8 +90,6 @@ class Grants:
 
     def _end(self, session: Session) -> None:
         self._ended[session.id] = None
-        while len(self._ended) > _MOST_ENDED:
-            self._ended.popitem(last=False)
 
 
 def refusal(status: int, error: str, description: str = "") -> Granted:

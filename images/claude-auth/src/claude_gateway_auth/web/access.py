@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from claude_gateway_auth.credential import Credential
 from claude_gateway_auth.web.rate import Rate
+from claude_gateway_runtime.recent import Recent
 
 COOKIE: Final = "claude-gateway-auth"
 SESSION_SECONDS: Final = 12 * 3600
@@ -52,7 +52,7 @@ class Access:
         self._key = None if key is None else hashlib.sha256(key.encode()).digest()
         self._secret = secret
         self._serializer = URLSafeTimedSerializer(secret, salt="session")
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: Recent[str, None] = Recent(_ENDED)
         self._wrong = Rate(ATTEMPTS, seconds=60)
         self._actions = Rate(ACTIONS, seconds=60)
 
@@ -107,8 +107,6 @@ class Access:
     def end(self, session: Session) -> None:
         """End a session, also for other holders of its cookie."""
         self._ended[session.id] = None
-        while len(self._ended) > _ENDED:
-            self._ended.popitem(last=False)
 
     def token(self, session: Session) -> str:
         """Return the token that every form of a session carries."""

@@ -1,9 +1,11 @@
 """How often something may be done: a sliding window for each key, of a bounded number of keys."""
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+from claude_gateway_runtime.recent import Recent
 
 _KEYS: Final = 4096
 
@@ -15,7 +17,7 @@ class Rate:
         self._times = times
         self._seconds = seconds
         self._clock = clock
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+        self._seen: Recent[str, deque[float]] = Recent(_KEYS)
 
     def wait(self, key: str) -> float:
         """Return the seconds until the key may do it again; 0 if it may now."""
@@ -36,8 +38,6 @@ class Rate:
     def _recent(self, key: str) -> deque[float]:
         seen = self._seen.setdefault(key, deque(maxlen=self._times))
         self._seen.move_to_end(key)
-        while len(self._seen) > _KEYS:
-            self._seen.popitem(last=False)
         while seen and seen[0] + self._seconds <= self._clock():
             seen.popleft()
         return seen

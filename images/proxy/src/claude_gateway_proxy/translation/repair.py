@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from claude_gateway_proxy.translation.changes import Json
 from claude_gateway_proxy.translation.refusal import Refusal, Repair
 from claude_gateway_proxy.translation.refused_fields import repairs_of
+from claude_gateway_runtime.recent import Recent
 
 KEPT_SECONDS: Final = 3600.0
 """How long a repair is remembered. Then one request asks again, since models and servers change."""
@@ -41,7 +42,7 @@ class Repairs:
     def __init__(self, *, clock: Callable[[], float]) -> None:
         """Remember nothing yet; ``clock`` returns seconds."""
         self._clock = clock
-        self._learned: dict[Model, dict[str, _Learned]] = {}
+        self._learned: Recent[Model, dict[str, _Learned]] = Recent(_MODELS_MOST)
 
     def known(self, model: Model, fields: Json) -> tuple[Json, tuple[str, ...]]:
         """Return the fields as a model is known to take them, and the names of the repairs that changed them."""
@@ -73,10 +74,7 @@ class Repairs:
             return None
         kept = self._lasting(model)
         new = found.name not in kept
-        self._learned.pop(model, None)
         self._learned[model] = {**kept, found.name: _Learned(found.change, until=self._clock() + KEPT_SECONDS)}
-        if len(self._learned) > _MODELS_MOST:
-            del self._learned[next(iter(self._learned))]
         return found.name if new else None
 
     def _lasting(self, model: Model) -> "dict[str, _Learned]":

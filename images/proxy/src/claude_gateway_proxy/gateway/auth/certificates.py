@@ -5,7 +5,6 @@ of strangers would evict the clients, and reading a certificate once per connect
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +16,7 @@ from claude_gateway_proxy.gateway.auth.identity import Identity
 from claude_gateway_proxy.gateway.auth.presented import Presented
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_certificate
+from claude_gateway_runtime.recent import Recent
 
 MOST_KEPT: Final = 8192
 """The most certificates in the cache; the least recently used one is evicted first."""
@@ -39,7 +39,7 @@ class Certificates:
 
     clients: Mapping[tuple[NameKind, str], Client] = field(default_factory=dict)
     release: str = ""
-    kept: OrderedDict[bytes, Kept] = field(default_factory=OrderedDict, repr=False)
+    kept: Recent[bytes, Kept] = field(default_factory=lambda: Recent(MOST_KEPT), repr=False)
 
     @classmethod
     def of(cls, clients: Iterable[Client], *, release: str) -> "Certificates":
@@ -55,14 +55,9 @@ class Certificates:
     def identify(self, shown: Presented) -> Principal:
         """Return the holder of a verified certificate. Raises Failure (401) if it has expired or names no client."""
         digest = sha256(shown.form.encode() + b":" + shown.data).digest()
-        found = self.kept.get(digest) if not shown.wrong else None
+        found = self.kept.used(digest) if not shown.wrong else None
         if found is None:
-            found = self._found(shown)
-            self.kept[digest] = found
-            if len(self.kept) > MOST_KEPT:
-                self.kept.popitem(last=False)
-        else:
-            self.kept.move_to_end(digest)
+            found = self.kept[digest] = self._found(shown)
         if time.time() >= found.until:
             del self.kept[digest]
             raise bad_certificate("it has expired")

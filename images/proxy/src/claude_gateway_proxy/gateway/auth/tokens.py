@@ -6,7 +6,6 @@ ones, and one check of a signature is cheap.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +18,7 @@ from claude_gateway_proxy.gateway.auth.jws import Token, VerificationKey
 from claude_gateway_proxy.gateway.auth.key_sets import KeySet
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_token, issuer_unavailable, unknown_issuer
+from claude_gateway_runtime.recent import Recent
 
 MOST_KEPT: Final = 8192
 """The most verified tokens in the cache; the least recently used one is evicted first."""
@@ -60,7 +60,7 @@ class Tokens:
     cluster_keys: KeySet | None = field(default=None, repr=False)
     accounts: Mapping[str, Client] = field(default_factory=dict)
     egress: Egress = field(default_factory=Egress)
-    kept: OrderedDict[str, Kept] = field(default_factory=OrderedDict, repr=False)
+    kept: Recent[str, Kept] = field(default_factory=lambda: Recent(MOST_KEPT), repr=False)
 
     @classmethod
     def of(
@@ -105,13 +105,12 @@ class Tokens:
 
     def known(self, digest: str) -> Principal | None:
         """Return the holder of a token that was verified recently and is still valid."""
-        found = self.kept.get(digest)
+        found = self.kept.used(digest)
         if found is None:
             return None
         if time.time() >= found.until:
             del self.kept[digest]
             return None
-        self.kept.move_to_end(digest)
         return found.principal
 
     async def identify(self, text: bytes, digest: str, issuers: Issuers) -> Principal:
@@ -124,8 +123,6 @@ class Tokens:
         else:
             found = self._of_cluster(token) or await self._by_issuer(token, issuers)
         self.kept[digest] = Kept(found, min(ends, now + FRESH_SECONDS))
-        if len(self.kept) > MOST_KEPT:
-            self.kept.popitem(last=False)
         return found
 
     def _by_secret(self, token: Token) -> Principal:

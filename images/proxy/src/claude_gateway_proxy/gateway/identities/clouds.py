@@ -1,7 +1,6 @@
 """The gateway's identities at Anthropic and at the clouds, each kept for as long as the configuration names it."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +21,7 @@ from claude_gateway_proxy.gateway.identities.service_account import ServiceAccou
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_runtime.recent import Recent
 
 T = TypeVar("T")
 
@@ -87,11 +87,11 @@ class Identities:
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
         self._roles = Roles()
-        self._sessions: OrderedDict[tuple[str | None, Session], Renewed[aws.Keys]] = OrderedDict()
+        self._sessions: Recent[tuple[str | None, Session], Renewed[aws.Keys]] = Recent(_SESSIONS)
         self._accounts = ServiceAccountTokens(token_file)
         self._store = KeptTokens(folder)
-        self._federated: dict[tuple[Federation, str, Egress], Federated] = {}
-        self._used: dict[str, Renewed[aws.Keys] | Renewed[str] | Federated] = {}
+        self._federated: Recent[tuple[Federation, str, Egress], Federated] = Recent(_FEDERATED)
+        self._used: Recent[str, Renewed[aws.Keys] | Renewed[str] | Federated] = Recent(_USED)
 
     async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> HttpAnswer:
         """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.
@@ -198,7 +198,7 @@ class Identities:
 
     def _assumed(self, target: Target, session: Session, snapshot: Snapshot) -> Renewed[aws.Keys]:
         known = (target.secret, session)
-        found = self._sessions.pop(known, None)
+        found = self._sessions.used(known)
         if found is None:
             base = self._own.lease
             if target.secret is not None:
@@ -206,10 +206,8 @@ class Identities:
                 if secret.bearer_token:
                     raise IdentityError("an API key of Bedrock cannot assume a role")
                 base = partial(aws.static_keys, secret)
-            found = self._renewed(partial(self._roles.assume, session, base=lambda: base().value))
-        self._sessions[known] = found
-        if len(self._sessions) > _SESSIONS:
-            self._sessions.popitem(last=False)
+            assume = partial(self._roles.assume, session, base=lambda: base().value)
+            found = self._sessions[known] = self._renewed(assume)
         return found
 
     def _google(self, target: Target, snapshot: Snapshot) -> Renewed[str]:
@@ -224,7 +222,7 @@ class Identities:
         if target.federation is None or target.base_url is None:
             raise IdentityError("the target names no identity at Anthropic")
         key = (target.federation, target.base_url, snapshot.egress)
-        found = self._federated.get(key)
+        found = self._federated.used(key)
         if found is None:
             tokens = AccessTokens(
                 target.federation,
@@ -234,8 +232,6 @@ class Identities:
                 store=self._store,
             )
             found = self._federated[key] = Federated(tokens)
-            if len(self._federated) > _FEDERATED:
-                del self._federated[next(iter(self._federated))]
         return found
 
     def renewals(self) -> Mapping[str, CredentialReport]:
@@ -243,11 +239,8 @@ class Identities:
         return {name: _renewal(name, used) for name, used in list(self._used.items())}
 
     def _use(self, target: Target, held: Renewed[aws.Keys] | Renewed[str] | Federated) -> None:
-        if target.credential is None:
-            return
-        self._used[target.credential] = held
-        if len(self._used) > _USED:
-            del self._used[next(iter(self._used))]
+        if target.credential is not None:
+            self._used[target.credential] = held
 
     def _renewed(self, fetch: Callable[[], Lease[T]]) -> Renewed[T]:
         return Renewed(threaded(fetch, self._executor))

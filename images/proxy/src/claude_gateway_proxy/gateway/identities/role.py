@@ -5,7 +5,6 @@ of the IAM user guide, and the reference of ``AssumeRole``.
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any, Final
 from claude_gateway.contract.target import Role
 from claude_gateway_proxy.gateway.identities.aws import Keys, lack_of
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
+from claude_gateway_runtime.recent import Recent
 
 Tags = tuple[tuple[str, str], ...]
 """Session tags: names with values, in characters that AWS accepts."""
@@ -47,7 +47,7 @@ class Roles:
         """Import botocore and call AWS only in ``assume``."""
         self._lock = Lock()
         self._session: Any = None
-        self._clients: OrderedDict[tuple[str | None, str], Any] = OrderedDict()
+        self._clients: Recent[tuple[str | None, str], Any] = Recent(_CLIENTS)
 
     def assume(self, session: Session, *, base: Callable[[], Keys]) -> Lease[Keys]:
         """Return the keys of a new session; ``base`` returns the keys for the call. Raises IdentityError."""
@@ -79,10 +79,10 @@ class Roles:
         base = keys.credentials
         known = (base.access_key, region)
         with self._lock:
-            found = self._clients.pop(known, None)
+            found = self._clients.used(known)
             if found is None:
                 self._session = self._session or Botocore()
-                found = self._session.create_client(
+                found = self._clients[known] = self._session.create_client(
                     "sts",
                     region_name=region,
                     aws_access_key_id=base.access_key,
@@ -90,7 +90,4 @@ class Roles:
                     aws_session_token=base.token,
                     config=Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}),
                 )
-            self._clients[known] = found
-            if len(self._clients) > _CLIENTS:
-                self._clients.popitem(last=False)
         return found

@@ -1,13 +1,13 @@
 """The tokens of the pod's ServiceAccount, as Kubernetes writes them into files and renews them there."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack
+from claude_gateway_runtime.recent import Recent
 
 _LIMIT: Final = 16 * 1024
 _FILES: Final = 64
@@ -31,7 +31,7 @@ class ServiceAccountTokens:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._spent: OrderedDict[str, None] = OrderedDict()
+        self._spent: Recent[str, None] = Recent(_REMEMBERED)
 
     def read(self) -> Sequence[Assertion]:
         """Return the current tokens. Blocks. Raises IdentityError if there are none."""
@@ -56,9 +56,6 @@ class ServiceAccountTokens:
     def spend(self, digest: str) -> None:
         """Mark a token as exchanged or rejected."""
         self._spent[digest] = None
-        self._spent.move_to_end(digest)
-        if len(self._spent) > _REMEMBERED:
-            self._spent.popitem(last=False)
 
 
 def _files(folder: Path) -> Sequence[Path]:

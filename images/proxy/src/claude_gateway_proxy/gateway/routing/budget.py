@@ -3,10 +3,11 @@
 It works like Finagle's and Envoy's: a share of the requests plus a constant, over a sliding window.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+
+from claude_gateway_runtime.recent import Recent
 
 SHARE: Final = 0.2
 """Retries per request."""
@@ -51,7 +52,7 @@ class RetryBudget:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._windows: Recent[str, _Window] = Recent(_ROUTES)
 
     def requested(self, route: str) -> None:
         """Count a request that could be retried."""
@@ -66,11 +67,7 @@ class RetryBudget:
         return True
 
     def _of(self, route: str) -> _Window:
-        window = self._windows.get(route)
+        window = self._windows.used(route)
         if window is None:
             window = self._windows[route] = _Window()
-            if len(self._windows) > _ROUTES:
-                self._windows.popitem(last=False)
-        else:
-            self._windows.move_to_end(route)
         return window

@@ -5,10 +5,11 @@ Then one request tries it in its turn, and the others follow after that one was 
 failure about one model counts for this model alone.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from claude_gateway_runtime.recent import Recent
 
 FAILURES: Final = 3
 """Failures in a row after which a target is ejected."""
@@ -57,7 +58,7 @@ class Health:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._troubles: OrderedDict[str, OrderedDict[str, _Trouble]] = OrderedDict()
+        self._troubles: Recent[str, Recent[str, _Trouble]] = Recent(_TARGETS)
 
     def failed(
         self, target: str, model: str = EVERY_MODEL, *, retry_after: float | None = None, reason: str = ""
@@ -120,12 +121,8 @@ class Health:
                 yield troubles[name]
 
     def _trouble(self, target: str, model: str) -> _Trouble:
-        troubles = self._troubles.setdefault(target, OrderedDict())
+        troubles = self._troubles.setdefault(target, Recent(_MODELS))
         trouble = troubles.setdefault(model, _Trouble())
         self._troubles.move_to_end(target)
         troubles.move_to_end(model)
-        if len(self._troubles) > _TARGETS:
-            self._troubles.popitem(last=False)
-        if len(troubles) > _MODELS:
-            troubles.popitem(last=False)
         return trouble

@@ -3,11 +3,11 @@
 Other pods do not know this: there, the session returns to the target that hashing selects once that is healthy.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from claude_gateway_proxy.gateway.routing.affinity import Key
+from claude_gateway_runtime.recent import Recent
 
 KEPT_SECONDS: Final = 3600.0
 """How long after its last request a session is remembered; no prompt cache of Anthropic's lives longer."""
@@ -24,7 +24,7 @@ class Moves:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._moved: OrderedDict[Session, tuple[str, float]] = OrderedDict()
+        self._moved: Recent[Session, tuple[str, float]] = Recent(MOST)
 
     def target_of(self, session: Session) -> str | None:
         """Return the name of the target that a session moved to."""
@@ -39,6 +39,3 @@ class Moves:
         if not moved and self.target_of(session) != target:
             return
         self._moved[session] = (target, self._clock() + KEPT_SECONDS)
-        self._moved.move_to_end(session)
-        if len(self._moved) > MOST:
-            self._moved.popitem(last=False)

@@ -1,9 +1,9 @@
 """Detects broken prompt caches: a conversation continued, and its cached tokens were paid for again."""
 
-from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from claude_gateway_proxy.gateway.telemetry.record import Record
+from claude_gateway_runtime.recent import Recent
 
 _MOST: Final = 10_000
 """The most conversations that are remembered: the latest."""
@@ -22,7 +22,7 @@ class PromptCaches:
     """The memory of one process, by client, session, agent and model."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[str, str, str, str], _Cached] = OrderedDict()
+        self._last: Recent[tuple[str, str, str, str], _Cached] = Recent(_MOST)
 
     def broke(self, record: Record, *, now: float) -> bool:
         """Record a request at its end, and return whether less than half of its conversation's cache was read.
@@ -35,9 +35,6 @@ class PromptCaches:
         key = (record.client, record.session[:128], record.agent[:128], record.billed_model)
         before = self._last.get(key)
         self._last[key] = _Cached(cached, now)
-        self._last.move_to_end(key)
-        if len(self._last) > _MOST:
-            self._last.popitem(last=False)
         if before is None or before.tokens < _LEAST or now - before.at > _SECONDS:
             return False
         return record.cache_read_tokens * 2 < before.tokens <= cached + record.input_tokens

@@ -1,7 +1,6 @@
 """How upstreams answered to the gateway's own credentials: one memory per process, part of the agent's report."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.report import CredentialReport
 from claude_gateway.names import HEADER_LOGIN_STATE, LOGIN_REJECTED
+from claude_gateway_runtime.recent import Recent
 
 _MOST: Final = 256
 """The most credentials that are remembered; the least recently updated one is evicted first."""
@@ -98,7 +98,7 @@ class Credentials:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: OrderedDict[str, CredentialReport] = OrderedDict()
+        self._last: Recent[str, CredentialReport] = Recent(_MOST)
 
     def accepted(self, credential: str, *, asked: str) -> None:
         """Record that an upstream answered a request under a credential."""
@@ -118,6 +118,3 @@ class Credentials:
 
     def _keep(self, report: CredentialReport) -> None:
         self._last[report.credential] = report
-        self._last.move_to_end(report.credential)
-        if len(self._last) > _MOST:
-            self._last.popitem(last=False)

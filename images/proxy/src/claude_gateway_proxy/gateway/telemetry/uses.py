@@ -1,10 +1,10 @@
 """When each client was last used: one memory per process, part of the agent's report."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from claude_gateway.contract.report import ClientUse
+from claude_gateway_runtime.recent import Recent
 
 _MOST: Final = 256
 """The most clients that are reported: those that were used last."""
@@ -15,14 +15,11 @@ class Uses:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: OrderedDict[str, float] = OrderedDict()
+        self._last: Recent[str, float] = Recent(_MOST)
 
     def note(self, client: str) -> None:
         """Record that a client sent a request."""
         self._last[client] = self._clock()
-        self._last.move_to_end(client)
-        if len(self._last) > _MOST:
-            self._last.popitem(last=False)
 
     def report(self) -> tuple[ClientUse, ...]:
         """Return the last use of each client."""

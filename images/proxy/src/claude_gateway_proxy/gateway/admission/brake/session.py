@@ -1,12 +1,12 @@
 """What a session used, and its agents: bounded for each session, for each client and together."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from claude_gateway_proxy.gateway.admission.brake.line import Line
+from claude_gateway_runtime.recent import Recent
 
 _PAUSE: Final = 300.0
 """Seconds without a request after which a session counts as idle."""
@@ -16,9 +16,6 @@ _LINES: Final = 64
 
 _LONGEST: Final = 256
 """The most characters of an id that is stored unchanged; clients choose their ids."""
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +64,6 @@ class Used:
         self._at = now
 
 
-class Recent(Generic[K, V]):
-    """A mapping with a maximum size that evicts the least recently used entries."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._found: OrderedDict[K, V] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def get(self, key: K) -> V | None:
-        """Return an entry without marking it as used; None if there is none."""
-        return self._found.get(key)
-
-    def put(self, key: K, value: V) -> V:
-        """Add an entry, or mark it as used, and return it."""
-        self._found[key] = value
-        self._found.move_to_end(key)
-        if len(self._found) > self._most:
-            self._found.popitem(last=False)
-        return value
-
-    def values(self) -> list[V]:
-        """All entries."""
-        return list(self._found.values())
-
-
 class Session:
     """One session: what it used, what each agent used, and its lines of conversation.
 
@@ -114,12 +84,18 @@ class Session:
     def agent(self, ident: str) -> Used:
         """Return what an agent used."""
         key = _key(ident)
-        return self._agents.put(key, self._agents.get(key) or Used())
+        found = self._agents.used(key)
+        if found is None:
+            found = self._agents[key] = Used()
+        return found
 
     def line(self, agent: str, start: bytes) -> Line:
         """Return a line of conversation, by its agent and by how it begins."""
         key = _key(agent), start
-        return self._lines.put(key, self._lines.get(key) or Line())
+        found = self._lines.used(key)
+        if found is None:
+            found = self._lines[key] = Line()
+        return found
 
     def grown(self) -> int:
         """Return how many agents and lines were added since the last call."""

@@ -15,6 +15,7 @@ from aiohappyeyeballs import AddrInfoType
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import refused
+from claude_gateway_runtime.recent import Recent
 
 LOOKUP_SECONDS: Final = 10.0
 """The longest first lookup of a name; the system's own timeout is much longer."""
@@ -55,7 +56,7 @@ class Resolver:
         self._egress = egress
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="lookup")
-        self._known: dict[tuple[str, int], _Known] = {}
+        self._known: Recent[tuple[str, int], _Known] = Recent(_NAMES)
         self._running: dict[tuple[str, int], asyncio.Task[list[AddrInfoType]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddrInfoType]:
@@ -100,8 +101,6 @@ class Resolver:
         if found and not allowed:
             self._known.pop((host, port), None)
             raise AddressRefused(f"{host} resolves to addresses that may not be called")
-        while len(self._known) >= _NAMES:
-            del self._known[next(iter(self._known))]
         addresses = cast("list[AddrInfoType]", allowed)
         now = loop.time()
         self._known[host, port] = _Known(addresses, fresh=now + _SECONDS, last=now + _LAST_SECONDS)
