@@ -31,7 +31,7 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.brake.brake import Brake
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 
 
 async def test_a_batch_counts_as_its_requests() -> None:
@@ -108,10 +108,10 @@ async def test_a_batch_that_may_have_been_created_is_charged() -> None:
 
 async def test_a_budget_takes_a_batch_only_as_a_whole() -> None:
     alone = MemoryCounters()
-    till = Till(alone=alone)
+    tracker = SpendTracker(alone=alone)
     budget = Budget(name="ns/blue", amount=10 * NANODOLLARS, clients=("*",), action=Action.ROUTE, route_to="cheap")
     prices = OwnPrices(input=Decimal(0), output=Decimal(1000))
-    fields = {"admission": Admission((Budgets(till),), alone=alone), "budgets": [budget]}
+    fields = {"admission": Admission((Budgets(tracker),), alone=alone), "budgets": [budget]}
     async with serving(targets=lambda url: [native(url, prices=prices)], **fields) as (gw, up):
         # Neither is one that is too large let through alone, nor does another model serve it.
         for tokens, status in ((11_000, 429), (6_000, 200), (5_000, 429), (4_000, 200), (1, 429)):
@@ -126,7 +126,7 @@ async def test_a_budget_takes_a_batch_only_as_a_whole() -> None:
 async def test_the_answer_says_how_the_caller_stands_and_not_the_account() -> None:
     alone = MemoryCounters()
     fields = {
-        "admission": Admission((Budgets(Till(alone=alone)),), alone=alone),
+        "admission": Admission((Budgets(SpendTracker(alone=alone)),), alone=alone),
         "budgets": [Budget(name="ns/blue", amount=NANODOLLARS, clients=("*",))],
     }
     async with serving(**fields) as (gw, up):
@@ -139,10 +139,10 @@ async def test_the_answer_says_how_the_caller_stands_and_not_the_account() -> No
 
 async def test_what_is_asked_about_a_batch_needs_no_money() -> None:
     alone = MemoryCounters()
-    till = Till(alone=alone)
+    tracker = SpendTracker(alone=alone)
     prices = OwnPrices(input=Decimal(0), output=Decimal(1000))
     fields = {
-        "admission": Admission((Budgets(till),), alone=alone),
+        "admission": Admission((Budgets(tracker),), alone=alone),
         "budgets": [Budget(name="ns/blue", amount=NANODOLLARS, clients=("*",))],
     }
     async with serving(targets=lambda url: [native(url, prices=prices)], **fields) as (gw, _):

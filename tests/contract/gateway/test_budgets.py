@@ -23,7 +23,7 @@ from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.shares import Shares
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 
 _USAGE = {"input_tokens": 100_000, "output_tokens": 20_000}
 _ANSWER = json.dumps({"type": "message", "model": "claude-opus-4-5", "usage": _USAGE}).encode()
@@ -46,16 +46,16 @@ def _budget(dollars: float, **fields: Any) -> Budget:
 @asynccontextmanager
 async def _serving(
     *budgets: Budget, reply: Reply | None = None, more: Sequence[Any] = (), **fields: Any
-) -> AsyncIterator[tuple[Gateway, Till]]:
+) -> AsyncIterator[tuple[Gateway, SpendTracker]]:
     """A gateway with budgets, in front of an upstream whose answers cost a dollar."""
     alone = MemoryCounters()
-    till = Till(alone=alone, shares=fields.pop("shares", None), path=fields.pop("path", None))
-    admission = Admission((Budgets(till),), alone=alone)
+    tracker = SpendTracker(alone=alone, shares=fields.pop("shares", None), path=fields.pop("path", None))
+    admission = Admission((Budgets(tracker),), alone=alone)
     async with upstream(reply or whole(_ANSWER, headers=_HEAD)) as up:
         routes = [route("c", targets=[_priced(up.url)]), *(each(up.url) for each in more)]
         async with gateway(*routes, admission=admission, budgets=budgets, **fields) as gw:
-            work = asyncio.create_task(till.run())
-            yield gw, till
+            work = asyncio.create_task(tracker.run())
+            yield gw, tracker
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
@@ -65,8 +65,10 @@ async def _ask(gw: Gateway, path: str = "/v1/messages", **fields: Any) -> tuple[
         return response.status, {name.lower(): value for name, value in response.headers.items()}, await response.read()
 
 
-def _spent(till: Till, member: str = "") -> int:
-    return sum(use.spent for use in till.ledger.accounts.values() if use.member == member and use.budget == "ns/blue")
+def _spent(tracker: SpendTracker, member: str = "") -> int:
+    return sum(
+        use.spent for use in tracker.ledger.accounts.values() if use.member == member and use.budget == "ns/blue"
+    )
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -126,10 +128,10 @@ async def test_without_a_budget_the_upstreams_own_limits_pass() -> None:
 
 
 async def test_a_warning_budget_goes_on_and_warns() -> None:
-    async with _serving(_budget(0.5, action=Action.WARN)) as (gw, till):
+    async with _serving(_budget(0.5, action=Action.WARN)) as (gw, tracker):
         assert [(await _ask(gw))[0] for _ in range(3)] == [200, 200, 200]
         _, headers, _ = await _ask(gw)
-        assert _spent(till) == 4 * _COST
+        assert _spent(tracker) == 4 * _COST
     assert headers[_LIMITS + "overage-utilization"] == "0.99"
     assert headers[_LIMITS + "overage-surpassed-threshold"] == "0.95"
 
@@ -145,14 +147,14 @@ async def test_a_routing_budget_is_served_by_another_model_under_the_asked_name(
         asked.append(json.loads(seen.body)["model"])
         await whole(_ANSWER)(seen, writer)
 
-    async with _serving(budget, reply=reply, more=[cheap]) as (gw, till):
+    async with _serving(budget, reply=reply, more=[cheap]) as (gw, tracker):
         answers = [await _ask(gw) for _ in range(3)]
         records = await gw.records(3)
     assert [status for status, _, _ in answers] == [200, 200, 200]
     assert asked[1:] == ["claude-haiku-4-5"] * 2
     assert {json.loads(body)["model"] for _, _, body in answers} == {"c"}
     assert [record["route"] for record in records] == ["ns/c", "ns/cheap", "ns/cheap"]
-    assert _COST < _spent(till) < 3 * _COST, "the cheaper model's cost counts, too"
+    assert _COST < _spent(tracker) < 3 * _COST, "the cheaper model's cost counts, too"
 
 
 async def test_every_budget_of_the_line_pays_and_the_first_that_is_spent_blocks() -> None:
@@ -161,17 +163,17 @@ async def test_every_budget_of_the_line_pays_and_the_first_that_is_spent_blocks(
         _budget(2, name="ns/mid", clients=(), parent="ns/top"),
         _budget(5, parent="ns/mid"),
     )
-    async with _serving(*budgets) as (gw, till):
+    async with _serving(*budgets) as (gw, tracker):
         assert [(await _ask(gw))[0] for _ in range(3)] == [200, 200, 429]
-        sums = {use.budget: use.spent for use in till.report()}
+        sums = {use.budget: use.spent for use in tracker.report()}
     assert sums == {"ns/top": 2 * _COST, "ns/mid": 2 * _COST, "ns/blue": 2 * _COST}
 
 
 async def test_a_members_part_is_its_own() -> None:
-    async with _serving(_budget(10, per_member=_COST)) as (gw, till):
+    async with _serving(_budget(10, per_member=_COST)) as (gw, tracker):
         assert (await _ask(gw))[0] == 200
         status, headers, body = await _ask(gw)
-        assert _spent(till, "ns/dev") == _spent(till) == _COST
+        assert _spent(tracker, "ns/dev") == _spent(tracker) == _COST
     assert status == 429
     assert json.loads(body)["error"]["message"].startswith("your part of the budget 'blue' is spent ($1.00 per month)")
     assert _LIMITS + "overage-scope" not in headers
@@ -182,17 +184,17 @@ async def test_what_costs_nothing_is_answered_also_when_the_money_is_spent() -> 
         none = OwnPrices(input=Decimal(0), output=Decimal(0))
         return route("free", targets=[_priced(url, id="ns/free/0.0", prices=none)])
 
-    async with _serving(_budget(1), more=[free]) as (gw, till):
+    async with _serving(_budget(1), more=[free]) as (gw, tracker):
         assert [(await _ask(gw))[0] for _ in range(2)] == [200, 429]
         assert (await _ask(gw, model="free"))[0] == 200
-        assert _spent(till) == _COST
+        assert _spent(tracker) == _COST
 
 
 async def test_counting_tokens_costs_nothing_and_works_on() -> None:
-    async with _serving(_budget(1)) as (gw, till):
+    async with _serving(_budget(1)) as (gw, tracker):
         await _ask(gw)
         assert (await _ask(gw, "/v1/messages/count_tokens"))[0] == 200
-        assert _spent(till) == _COST
+        assert _spent(tracker) == _COST
 
 
 async def test_clients_of_openai_get_their_own_error_and_no_headers_of_claudes() -> None:
@@ -205,21 +207,21 @@ async def test_clients_of_openai_get_their_own_error_and_no_headers_of_claudes()
 
 
 async def test_a_stream_that_the_client_leaves_is_paid_for() -> None:
-    async with _serving(_budget(10), reply=stream(*events("message_start"), end=False)) as (gw, till):
+    async with _serving(_budget(10), reply=stream(*events("message_start"), end=False)) as (gw, tracker):
         response = await gw.post("/v1/messages", {**_ASKED, "stream": True})
         await response.content.readany()
         response.close()
-        await _until(lambda: _spent(till) > 0)
-        assert all(account.reserved == 0 for account in till.ledger.accounts.values())
+        await _until(lambda: _spent(tracker) > 0)
+        assert all(account.reserved == 0 for account in tracker.ledger.accounts.values())
 
 
 async def test_requests_at_one_time_do_not_overspend_together() -> None:
-    async with _serving(_budget(3)) as (gw, till):
+    async with _serving(_budget(3)) as (gw, tracker):
         answers = await asyncio.gather(*(_ask(gw, max_tokens=32_000) for _ in range(40)))
-        assert _spent(till) <= 4 * _COST
-        assert all(account.reserved == 0 for account in till.ledger.accounts.values())
+        assert _spent(tracker) <= 4 * _COST
+        assert all(account.reserved == 0 for account in tracker.ledger.accounts.values())
     served = sum(status == 200 for status, _, _ in answers)
-    assert served * _COST == _spent(till)
+    assert served * _COST == _spent(tracker)
     retry = {headers.get("x-should-retry") for status, headers, _ in answers if status == 429}
     assert retry <= {"true", "false"}
 
@@ -228,8 +230,8 @@ async def test_what_was_spent_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "spend.json"
     async with _serving(_budget(1.5), path=path) as (gw, _):
         assert (await _ask(gw))[0] == 200
-    async with _serving(_budget(1.5), path=path) as (gw, till):
-        assert _spent(till) == _COST
+    async with _serving(_budget(1.5), path=path) as (gw, tracker):
+        assert _spent(tracker) == _COST
         assert [(await _ask(gw))[0] for _ in range(2)] == [200, 429]
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -243,16 +245,16 @@ async def test_a_pod_spends_its_lease_and_no_more(tmp_path: Path) -> None:
         (tmp_path / f"new-{lease}-{spent}").write_bytes(found.model_dump_json(by_alias=True).encode())
         (tmp_path / f"new-{lease}-{spent}").rename(tmp_path / ALLOTMENT_JSON)
 
-    async with _serving(_budget(10), shares=shares) as (gw, till):
+    async with _serving(_budget(10), shares=shares) as (gw, tracker):
         status, headers, _ = await _ask(gw)
         assert (status, headers["x-should-retry"], headers["retry-after"]) == (429, "true", "2")
-        assert till.report()[0].short > 0
+        assert tracker.report()[0].short > 0
         allot(_COST, 0)
         await _until(lambda: shares.current().pods == 3)
         assert [(await _ask(gw))[0] for _ in range(2)] == [200, 429]
         allot(2 * _COST, 5 * _COST)
-        await _until(lambda: till.report()[0].lease == 2 * _COST)
-        assert till.report()[0].short == 0
+        await _until(lambda: tracker.report()[0].lease == 2 * _COST)
+        assert tracker.report()[0].short == 0
         status, headers, _ = await _ask(gw)
         assert (status, headers[_LIMITS + "overage-utilization"]) == (200, "0.50")
         allot(2 * _COST, 10 * _COST)
@@ -264,24 +266,24 @@ async def test_a_pod_spends_its_lease_and_no_more(tmp_path: Path) -> None:
 async def test_the_copy_for_a_mirror_is_paid_for_by_the_same_budget() -> None:
     async with upstream(whole(_ANSWER)) as up:
         alone = MemoryCounters()
-        till = Till(alone=alone)
+        tracker = SpendTracker(alone=alone)
         mirror = Mirror(target=_priced(up.url, id="ns/c/mirror.0"), percent=100)
         mirrored = route("c", targets=[_priced(up.url)], mirror=mirror)
-        admission = Admission((Budgets(till),), alone=alone)
+        admission = Admission((Budgets(tracker),), alone=alone)
         async with gateway(mirrored, admission=admission, budgets=[_budget(10)]) as gw:
             await _ask(gw)
-            await _until(lambda: _spent(till) == 2 * _COST)
+            await _until(lambda: _spent(tracker) == 2 * _COST)
 
 
 async def test_the_litellm_lane_is_paid_for(tmp_path: Path) -> None:
     alone = MemoryCounters()
-    till = Till(alone=alone)
+    tracker = SpendTracker(alone=alone)
     translated = Target(id="ns/c/0.0", provider="gemini", model="gemini-2.5-pro")
-    admission = Admission((Budgets(till),), alone=alone)
+    admission = Admission((Budgets(tracker),), alone=alone)
     async with (
         gateway(route("c", targets=[translated]), admission=admission, budgets=[_budget(10)]) as gw,
         upstream(whole(_ANSWER), path=gw.run_dir / LITELLM_SOCKET),
     ):
         status, headers, _ = await _ask(gw)
         assert (status, headers[_LIMITS + "status"]) == (200, "allowed")
-        assert _spent(till) > 0
+        assert _spent(tracker) > 0

@@ -24,7 +24,7 @@ from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounter
 from claude_gateway_proxy.gateway.admission.counters.server import Server
 from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
 from claude_gateway_proxy.gateway.admission.shares import Shares
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 
 _AHEAD = 40 * 86_400
 """Seconds that take a clock into another month, however the calendar stands."""
@@ -33,7 +33,7 @@ _AHEAD = 40 * 86_400
 @dataclass(slots=True)
 class _Pod:
     gateway: Gateway
-    till: Till
+    tracker: SpendTracker
     folder: Path
     work: list[asyncio.Task[None]]
 
@@ -64,7 +64,7 @@ class _Office:
     async def divide(self) -> None:
         """Hear every pod, divide, and wait until each pod has its part."""
         for name, pod in self.pods.items():
-            self.last[name] = pod_use(name, ProcessReport(budgets=pod.till.report()))
+            self.last[name] = pod_use(name, ProcessReport(budgets=pod.tracker.report()))
         gone = [PodUse(name, use.uses, there=False) for name, use in self.last.items() if name not in self.pods]
         uses = [self.last[name] for name in self.pods] + gone
         found = divide([self.budget], uses, self.written, now=time.time() + self.ahead, known={})
@@ -75,7 +75,7 @@ class _Office:
             scratch.write_bytes(self.written.of(name).model_dump_json(by_alias=True).encode())
             scratch.rename(pod.folder / ALLOTMENT_JSON)
             # Beside its other work, which the gateway does four times in a second.
-            pod.till._follow()
+            pod.tracker._follow()
 
     async def kill(self, name: str) -> None:
         """End a pod without a word."""
@@ -96,15 +96,15 @@ async def _office(folder: Path, *, dollars: int, server: ValkeyServer | None = N
             if server is not None:
                 store = ValkeyCounters(Server(server.address), prefix="ns/cg", changed=lambda _: None)
             (folder / name).mkdir()
-            till = Till(alone=alone, store=store, shares=Shares(folder / name))
-            admission = Admission([Budgets(till)], counters=store, alone=alone)
+            tracker = SpendTracker(alone=alone, store=store, shares=Shares(folder / name))
+            admission = Admission([Budgets(tracker)], counters=store, alone=alone)
             routes = [route("c", targets=[target(base_url=up.url, model="claude-opus-4-5")])]
             running = await stack.enter_async_context(gateway(*routes, admission=admission, budgets=[office.budget]))
-            work = [asyncio.create_task(till.run())]
+            work = [asyncio.create_task(tracker.run())]
             if store is not None:
                 work.append(asyncio.create_task(store.run()))
                 stack.push_async_callback(store.close)
-            office.pods[name] = _Pod(running, till, folder / name, work)
+            office.pods[name] = _Pod(running, tracker, folder / name, work)
         try:
             yield office
         finally:
@@ -120,7 +120,7 @@ async def test_a_pod_that_is_killed_while_valkey_is_away_costs_its_lease_and_no_
             assert [await first.ask(), await second.ask()] == [200, 200]
 
             async def counted() -> bool:
-                return all(pod.till.report()[0].total == 2 * _COST for pod in (first, second))
+                return all(pod.tracker.report()[0].total == 2 * _COST for pod in (first, second))
 
             await until_async(counted, what="the totals")
             await office.divide()
@@ -137,7 +137,7 @@ async def test_a_pod_that_is_killed_while_valkey_is_away_costs_its_lease_and_no_
             served = 2 + alone
 
             async def back() -> bool:
-                return isinstance(second.till.store, ValkeyCounters) and second.till.store.available
+                return isinstance(second.tracker.store, ValkeyCounters) and second.tracker.store.available
 
             await until_async(back, what="Valkey")
             served += await second.spend()

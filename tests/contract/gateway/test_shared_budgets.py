@@ -20,7 +20,7 @@ from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
 from claude_gateway_proxy.gateway.admission.counters.server import Server
 from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounters
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def there() -> Iterator[ValkeyServer]:
 @dataclass(frozen=True, slots=True)
 class _Pod:
     gateway: Gateway
-    till: Till
+    tracker: SpendTracker
     work: tuple[asyncio.Task[None], ...]
 
     async def ask(self, **fields: object) -> int:
@@ -61,12 +61,12 @@ async def _pods(
         for _ in range(count):
             alone = MemoryCounters()
             store = ValkeyCounters(Server(server.address), prefix="ns/cg", changed=lambda _: None)
-            till = Till(alone=alone, store=store)
-            admission = Admission([Budgets(till)], counters=store, alone=alone)
+            tracker = SpendTracker(alone=alone, store=store)
+            admission = Admission([Budgets(tracker)], counters=store, alone=alone)
             routes = [route("c", targets=[target(base_url=up.url, model="claude-opus-4-5")])]
             running = await stack.enter_async_context(gateway(*routes, admission=admission, budgets=[budget]))
-            work = (asyncio.create_task(store.run()), asyncio.create_task(till.run()))
-            pods.append(_Pod(running, till, work))
+            work = (asyncio.create_task(store.run()), asyncio.create_task(tracker.run()))
+            pods.append(_Pod(running, tracker, work))
             stack.push_async_callback(store.close)
         try:
             yield pods
@@ -116,7 +116,9 @@ async def test_what_all_pods_spent_is_what_each_reports(there: ValkeyServer) -> 
             assert await pod.ask() == 200
 
         async def ask() -> bool:
-            return all(use.total == 4 * _COST and use.spent == 2 * _COST for pod in pods for use in pod.till.report())
+            return all(
+                use.total == 4 * _COST and use.spent == 2 * _COST for pod in pods for use in pod.tracker.report()
+            )
 
         await until_async(ask, what="the totals")
 
@@ -136,7 +138,7 @@ async def test_a_valkey_that_lost_its_memory_learns_again_what_was_spent(there: 
         assert [await pods[number % 2].ask() for number in range(3)] == [200, 200, 429]
 
         async def known() -> bool:
-            return all(use.total == 2 * _COST for pod in pods for use in pod.till.report())
+            return all(use.total == 2 * _COST for pod in pods for use in pod.tracker.report())
 
         await until_async(known, what="the totals")
         there.stop()
@@ -154,7 +156,7 @@ async def test_a_valkey_that_lost_its_memory_counts_what_was_known_and_all_that_
         assert [await pods[number % 2].ask() for number in range(2)] == [200] * 2
 
         async def known() -> bool:
-            return all(use.total == 2 * _COST for pod in pods for use in pod.till.report())
+            return all(use.total == 2 * _COST for pod in pods for use in pod.tracker.report())
 
         await until_async(known, what="the totals")
         there.stop()

@@ -7,7 +7,7 @@ from tests.support.builders import bundles, calls
 from claude_gateway.contract.budget import MOST_OF_CALLER, Budget
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.snapshot import build
@@ -23,11 +23,11 @@ def _call(groups: int) -> Call:
 
 
 def test_a_request_asks_a_bounded_number_of_budgets() -> None:
-    part = Budgets(Till(alone=MemoryCounters()))
+    part = Budgets(SpendTracker(alone=MemoryCounters()))
     most, more = _call(MOST_OF_CALLER // 16), _call(MOST_OF_CALLER // 16 + 1)
     assert len(part.charges(most)) == MOST_OF_CALLER
     with pytest.raises(
         Failure, match=f"more than {MOST_OF_CALLER} Budgets pay for your requests, and your token has 17"
     ):
         part.charges(more)
-    assert len(part.standings(more.snapshot.payers, more.principal)) == MOST_OF_CALLER
+    assert len(part.usage_of(more.snapshot.payers, more.principal)) == MOST_OF_CALLER

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.target import Format, Wire
 from claude_gateway_proxy.gateway.auth.principal import Principal
-from claude_gateway_proxy.gateway.costs.usage import HOUR, KEPT, Found, Standing, Used, no_standings
+from claude_gateway_proxy.gateway.costs.usage import HOUR, KEPT, BudgetUsage, Found, Used, no_budgets
 from claude_gateway_proxy.gateway.discovery.usage import oauth_usage, usage, window_starts
 from claude_gateway_proxy.gateway.telemetry.record import Record
 
@@ -50,7 +50,7 @@ DAYS = tuple((START - days * 86400, _record()) for days in (20, 14, 4, 3, 1, 0))
 
 
 def test_the_windows_are_those_of_the_calendar_in_utc() -> None:
-    document = usage(_asked(), used=_found(*DAYS), standings=(), now=NOW)
+    document = usage(_asked(), used=_found(*DAYS), budgets=(), now=NOW)
     windows = document["windows"]
     assert {name: each["cost_usd"] for name, each in windows.items()} == {
         "hour": "1",
@@ -81,16 +81,16 @@ def test_a_person_sees_only_what_is_theirs_and_a_client_all_of_its_own() -> None
         (at, _record("ns/other")),
         since=at,
     )
-    alice, dev = (usage(_asked(user), used=_of(used, user), standings=(), now=NOW) for user in ("alice", ""))
+    alice, dev = (usage(_asked(user), used=_of(used, user), budgets=(), now=NOW) for user in ("alice", ""))
     assert (alice["user"], alice["total"]["cost_usd"]) == ("alice", "1")
     assert (dev["user"], dev["total"]["cost_usd"]) == (None, "1.000000005")
     assert [each["model"] for each in dev["models"]] == ["opus", "haiku"]
-    assert usage(_asked("carol"), used=_of(used, "carol"), standings=(), now=NOW)["models"] == []
+    assert usage(_asked("carol"), used=_of(used, "carol"), budgets=(), now=NOW)["models"] == []
 
 
 def test_estimates_are_shown_as_such_and_what_reached_no_target_is_not_counted() -> None:
     used = _used((START, _record(cost_certain=False)), (START, _record()), (START, _record(model="")))
-    total = usage(_asked(), used=_of(used), standings=(), now=NOW)["total"]
+    total = usage(_asked(), used=_of(used), budgets=(), now=NOW)["total"]
     assert (total["requests"], total["cost_usd"], total["estimated_usd"]) == (2, "2", "1")
 
 
@@ -121,12 +121,12 @@ def test_sums_match(requests: list[tuple[str, int, int]]) -> None:
         assert sum(found.cost for _, _, found in used.of("ns/dev", person)) == own
 
 
-def _standing(period: str = "Month", amount: int = 500, spent: int = 271, ends: int = 1_793_491_200) -> Standing:
-    return Standing(f"ns/{period}", period, amount * 10**9, spent * 10**9 + 400_000_000, ends)
+def _budget(period: str = "Month", amount: int = 500, spent: int = 271, ends: int = 1_793_491_200) -> BudgetUsage:
+    return BudgetUsage(f"ns/{period}", period, amount * 10**9, spent * 10**9 + 400_000_000, ends)
 
 
 def test_budgets_are_shown_with_their_standing() -> None:
-    shown = usage(_asked(), used=_found(), standings=[_standing()], now=NOW)["budgets"]
+    shown = usage(_asked(), used=_found(), budgets=[_budget()], now=NOW)["budgets"]
     assert shown == [
         {
             "budget": "ns/Month",
@@ -136,12 +136,12 @@ def test_budgets_are_shown_with_their_standing() -> None:
             "resets_at": "2026-11-01T00:00:00Z",
         }
     ]
-    assert no_standings(_asked()) == ()
+    assert no_budgets(_asked()) == ()
 
 
 def test_claude_code_reads_the_fullest_budget_in_cents() -> None:
-    standings = [_standing("Week", amount=1000), _standing()]
-    assert oauth_usage(_found(), standings=standings, now=NOW) == {
+    budgets = [_budget("Week", amount=1000), _budget()]
+    assert oauth_usage(_found(), budgets=budgets, now=NOW) == {
         "extra_usage": {
             "is_enabled": True,
             "monthly_limit": 50000,
@@ -171,21 +171,21 @@ def test_claude_code_reads_the_fullest_budget_in_cents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "percent", "severity"),
+    ("budget", "percent", "severity"),
     [
-        (_standing(spent=380), 76, "warning"),
-        (_standing(spent=500), 100, "critical"),
-        (_standing(spent=600), 120, "critical"),
-        (_standing(amount=0, spent=0), 100, "critical"),
+        (_budget(spent=380), 76, "warning"),
+        (_budget(spent=500), 100, "critical"),
+        (_budget(spent=600), 120, "critical"),
+        (_budget(amount=0, spent=0), 100, "critical"),
     ],
 )
-def test_a_budget_may_be_used_up(standing: Standing, percent: int, severity: str) -> None:
-    limit = oauth_usage(_found(), standings=[standing], now=NOW)["limits"][0]
+def test_a_budget_may_be_used_up(budget: BudgetUsage, percent: int, severity: str) -> None:
+    limit = oauth_usage(_found(), budgets=[budget], now=NOW)["limits"][0]
     assert (limit["percent"], limit["severity"]) == (percent, severity)
 
 
 def test_without_a_budget_claude_code_reads_the_spend_of_day_week_and_month() -> None:
-    found = oauth_usage(_found(*DAYS), standings=(), now=NOW)
+    found = oauth_usage(_found(*DAYS), budgets=(), now=NOW)
     assert found["limits"] == []
     extra = found["extra_usage"]
     assert (extra["used_credits"], extra["monthly_limit"], extra["utilization"]) == (500, None, None)

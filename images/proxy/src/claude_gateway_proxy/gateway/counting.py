@@ -16,7 +16,7 @@ from claude_gateway_proxy.gateway.admission.counters.valkey import ValkeyCounter
 from claude_gateway_proxy.gateway.admission.limits import RateLimits
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.admission.shares import Shares
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 from claude_gateway_proxy.gateway.costs.usage import Find, Used
 from claude_gateway_proxy.gateway.settings import Settings
 from claude_gateway_proxy.gateway.telemetry.record import Record
@@ -41,9 +41,9 @@ class Counting:
         )
         self._shares = Shares(settings.run_dir / BUNDLE_DIR if settings.leases else None)
         path = settings.spend_file or settings.run_dir / SPEND_JSON
-        self.till: Final = Till(alone=alone, store=self.valkey, shares=self._shares, path=path)
+        self.tracker: Final = SpendTracker(alone=alone, store=self.valkey, shares=self._shares, path=path)
         self.brake: Final = Brake(time.monotonic)
-        self.budgets: Final = Budgets(self.till)
+        self.budgets: Final = Budgets(self.tracker)
         limits = RateLimits(pods=self._processes, required=settings.when_valkey_unavailable == "reject")
         self.admission: Final = Admission(
             [self.brake, limits, self.budgets],

@@ -16,7 +16,7 @@ from claude_gateway_proxy.gateway.app import App
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.batches.batches import Batches
-from claude_gateway_proxy.gateway.costs.usage import Standing
+from claude_gateway_proxy.gateway.costs.usage import BudgetUsage
 from claude_gateway_proxy.gateway.counting import Counting
 from claude_gateway_proxy.gateway.discovery.discovery import Discovery
 from claude_gateway_proxy.gateway.discovery.sign_in import SignIn
@@ -119,7 +119,7 @@ class Process:
             await listener.start()
             emit(_log, "listening", address=listener.address, tls=listener.tls)
         async with asyncio.TaskGroup() as group:
-            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._counting.till.run())]
+            work = [group.create_task(each) for each in (self._live.run(), self._tick(), self._counting.tracker.run())]
             if (valkey := self._counting.valkey) is not None:
                 work.append(group.create_task(valkey.run()))
             if (shared := self._counting.shared) is not None:
@@ -154,7 +154,7 @@ class Process:
             verify_signatures=self._settings.sigv4 == "verify",
             sign_in=self._sign_in,
             release=self._counting.brake.release,
-            standings=self._standings,
+            budgets=self._budgets,
         )
 
     def _watch(self) -> None:
@@ -229,10 +229,10 @@ class Process:
             unix=time.time(),
         )
 
-    def _standings(self, principal: Principal) -> Sequence[Standing]:
-        """Return a caller's standing with its budgets."""
+    def _budgets(self, principal: Principal) -> Sequence[BudgetUsage]:
+        """Return the usage of a caller's budgets."""
         snapshot = self._live.current
-        return () if snapshot is None else self._counting.budgets.standings(snapshot.payers, principal)
+        return () if snapshot is None else self._counting.budgets.usage_of(snapshot.payers, principal)
 
     def _spent(self) -> Iterable[tuple[str, int, int]]:
         """Return what was spent of each budget, and its amount."""
@@ -245,7 +245,7 @@ class Process:
             "credentials": self._credentials(),
             "clients": self._app.uses.report(),
             "ejected": self._exchange.ledger.ejected_for_long(),
-            "budgets": self._counting.till.report(),
+            "budgets": self._counting.tracker.report(),
             "drained": self._app.draining and not self._app.in_flight,
         }
         return report.model_copy(update=more)

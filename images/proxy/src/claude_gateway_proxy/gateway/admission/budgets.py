@@ -7,13 +7,13 @@ from typing import Final
 from claude_gateway.contract.budget import MOST_OF_CALLER, Action, Budget, Window, window
 from claude_gateway.contract.payers import Payers, member
 from claude_gateway.contract.target import Wire
-from claude_gateway_proxy.gateway.admission import standing
+from claude_gateway_proxy.gateway.admission import budget_state
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
+from claude_gateway_proxy.gateway.admission.budget_state import BudgetState
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
 from claude_gateway_proxy.gateway.admission.demand import Instead, Purse
 from claude_gateway_proxy.gateway.admission.ledger import Account
-from claude_gateway_proxy.gateway.admission.standing import Standing
-from claude_gateway_proxy.gateway.admission.till import Till
+from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 from claude_gateway_proxy.gateway.auth.principal import Principal
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs import usage
@@ -28,9 +28,9 @@ _BUSY_SECONDS: Final = 2
 class Budgets:
     """Demands the money for each request; created once at start."""
 
-    def __init__(self, till: Till) -> None:
-        """``till`` is the money of this process."""
-        self._till = till
+    def __init__(self, tracker: SpendTracker) -> None:
+        """``tracker`` is the money of this process."""
+        self._tracker = tracker
 
     def charges(self, call: Call) -> Sequence[Charge]:
         """Return the purses of a request, children before their parents; empty if no budget pays for it.
@@ -46,18 +46,18 @@ class Budgets:
             return ()
         if len(found) > MOST_OF_CALLER:
             raise too_many_budgets(MOST_OF_CALLER, groups=len(principal.groups))
-        order = _Order(self._till, call, reservation(call))
+        order = _Order(self._tracker, call, reservation(call))
         return [charge for budget in found for charge in order.of(budget)]
 
-    def standings(self, payers: Payers, principal: Principal) -> tuple[usage.Standing, ...]:
-        """Return a caller's standing with each budget that pays for it, and with its own part of each, for its reports.
+    def usage_of(self, payers: Payers, principal: Principal) -> tuple[usage.BudgetUsage, ...]:
+        """Return the usage of each budget that pays for a caller, and of its own part of each, for its reports.
 
         If there are too many, only the first are returned.
         """
         found = _payers(principal, payers)[:MOST_OF_CALLER]
-        now, name = self._till.unix(), member(principal.client.name, principal.user)
+        now, name = self._tracker.unix(), member(principal.client.name, principal.user)
         all_of = (
-            self._standing(budget, window(budget.period, now), who)
+            self._state(budget, window(budget.period, now), who)
             for budget in found
             for who in (*([name] if budget.per_member is not None else []), "")
         )
@@ -65,14 +65,14 @@ class Budgets:
 
     def spent(self, budgets: Mapping[str, Budget]) -> Iterator[tuple[str, int, int]]:
         """Yield each budget with what was spent in its window, as far as this process knows, and its amount."""
-        now = self._till.unix()
+        now = self._tracker.unix()
         for name, budget in budgets.items():
-            yield name, self._standing(budget, window(budget.period, now), "").spent, budget.amount
+            yield name, self._state(budget, window(budget.period, now), "").spent, budget.amount
 
-    def _standing(self, budget: Budget, within: Window, who: str) -> Standing:
+    def _state(self, budget: Budget, within: Window, who: str) -> BudgetState:
         limit = budget.amount if not who or budget.per_member is None else budget.per_member
-        known = self._till.known(self._till.ledger.account(budget.name, within, who))
-        return Standing(budget, within, known, limit, personal=bool(who))
+        known = self._tracker.known(self._tracker.ledger.account(budget.name, within, who))
+        return BudgetState(budget, within, known, limit, personal=bool(who))
 
 
 def _payers(principal: Principal, payers: Payers) -> Sequence[Budget]:
@@ -82,12 +82,12 @@ def _payers(principal: Principal, payers: Payers) -> Sequence[Budget]:
 class _Order:
     """The money that one request demands."""
 
-    def __init__(self, till: Till, call: Call, reserve: int) -> None:
-        self.till = till
+    def __init__(self, tracker: SpendTracker, call: Call, reserve: int) -> None:
+        self.tracker = tracker
         self.reserve = reserve
-        self.now = till.unix()
+        self.now = tracker.unix()
         self.unified = call.wire in (Wire.ANTHROPIC, Wire.VERTEX)
-        self.standings: list[Standing] = []
+        self.states: list[BudgetState] = []
         self.claims = 0
         # The gateway's own requests that complete a response are charged, but can no longer be rejected.
         self._counted = call.origin is not None and call.record.mirrors is None
@@ -103,18 +103,18 @@ class _Order:
         yield self._charge(budget, within, "", budget.amount)
 
     def _charge(self, budget: Budget, within: Window, who: str, limit: int) -> Charge:
-        till = self.till
-        account = till.ledger.account(budget.name, within, who)
+        tracker = self.tracker
+        account = tracker.ledger.account(budget.name, within, who)
         claim = _Claim(self, budget, account, limit)
         self.claims += 1
         key, ends_at = account.key, within.ends_at
         # A request that costs nothing at every target of its route needs no money.
         free = self._counted or budget.action is Action.WARN or not self.reserve
-        own = None if free else till.own(account, limit)
+        own = None if free else tracker.own(account, limit)
         demand = alone = Purse(key, own, self.reserve, ends_at, whole=self.whole)
-        if till.store is not None:
-            shared = None if free else limit - till.unstored(account)
-            demand = Purse(key, shared, self.reserve, ends_at, known=till.stored(account), whole=self.whole)
+        if tracker.store is not None:
+            shared = None if free else limit - tracker.unstored(account)
+            demand = Purse(key, shared, self.reserve, ends_at, known=tracker.stored(account), whole=self.whole)
         instead = None
         if not free and not self.whole and budget.route_to is not None:
             instead = Instead(budget.route_to, budget.name.partition("/")[0])
@@ -141,31 +141,31 @@ class _Claim:
         """Record the reservation; return the response headers with the last purse of the request."""
         order, account = self._order, self._account
         account.reserved += order.reserve
-        order.till.ledger.changed.set()
-        known = max(before, order.till.known(account))
-        order.standings.append(self._standing(known))
-        if len(order.standings) < order.claims or not order.unified:
+        order.tracker.ledger.changed.set()
+        known = max(before, order.tracker.known(account))
+        order.states.append(self._state(known))
+        if len(order.states) < order.claims or not order.unified:
             return ()
-        return standing.headers(order.standings)
+        return budget_state.headers(order.states)
 
     def settle(self, usage: Usage) -> int:
         """Replace the reservation by what the request cost."""
         account = self._account
         account.reserved -= self._order.reserve
         account.spent += usage.cost
-        self._order.till.ledger.changed.set()
+        self._order.tracker.ledger.changed.set()
         return usage.cost
 
     def refuse(self, refused: Refused) -> Failure:  # noqa: ARG002 - the counters' signature
         """Return the failure: the money is spent, or only reserved until running requests end."""
         order, account = self._order, self._account
-        found = self._standing(order.till.known(account))
+        found = self._state(order.tracker.known(account))
         if found.spent >= self._limit:
-            return standing.spent(found, unified=order.unified, now=order.now)
+            return budget_state.spent(found, unified=order.unified, now=order.now)
         if order.whole and found.spent + order.reserve > self._limit:
-            return standing.too_large(found, order.reserve)
+            return budget_state.too_large(found, order.reserve)
         account.short = max(account.short, order.reserve)
-        return standing.busy(found, seconds=_BUSY_SECONDS)
+        return budget_state.busy(found, seconds=_BUSY_SECONDS)
 
-    def _standing(self, spent: int) -> Standing:
-        return Standing(self._budget, self._account.window, spent, self._limit, personal=bool(self._account.member))
+    def _state(self, spent: int) -> BudgetState:
+        return BudgetState(self._budget, self._account.window, spent, self._limit, personal=bool(self._account.member))

@@ -20,8 +20,8 @@ MODELS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A caller's standing with one budget; amounts in nanodollars, ``ends_at`` in Unix seconds."""
+class BudgetUsage:
+    """What is used of one budget of a caller; amounts in nanodollars, ``ends_at`` in Unix seconds."""
 
     budget: str
     period: str
@@ -30,12 +30,12 @@ class Standing:
     ends_at: int
 
 
-Standings = Callable[[Principal], Sequence[Standing]]
-"""Returns a caller's standing with every budget that covers it."""
+BudgetsOf = Callable[[Principal], Sequence[BudgetUsage]]
+"""Returns the usage of every budget that covers a caller."""
 
 
-def no_standings(_: Principal) -> Sequence[Standing]:
-    """Return no standing, because this gateway has no budgets."""
+def no_budgets(_: Principal) -> Sequence[BudgetUsage]:
+    """Return nothing, because this gateway has no budgets."""
     return ()
 
 

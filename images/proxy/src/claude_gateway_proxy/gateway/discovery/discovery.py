@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
-from claude_gateway_proxy.gateway.costs.usage import Find, Standings, no_standings
+from claude_gateway_proxy.gateway.costs.usage import BudgetsOf, Find, no_budgets
 from claude_gateway_proxy.gateway.discovery.info import answer_get
 from claude_gateway_proxy.gateway.discovery.managed import PATH as MANAGED_PATH
 from claude_gateway_proxy.gateway.discovery.managed import answer_settings
@@ -31,13 +31,13 @@ class Discovery:
         verify_signatures: bool = True,
         sign_in: SignIn | None = None,
         release: Release = lambda _principal, _session: False,
-        standings: Standings = no_standings,
+        budgets: BudgetsOf = no_budgets,
     ) -> None:
         """Authenticate callers with ``issuers``.
 
         ``worker_started`` is called for readiness if a target needs the LiteLLM worker. ``sign_in``: people sign in
-        here, too. ``release`` releases a stopped session. ``find`` returns what callers used, and ``standings`` their
-        standing with their budgets.
+        here, too. ``release`` releases a stopped session. ``find`` returns what callers used, and ``budgets`` the usage
+        of their budgets.
         """
         self._issuers = issuers
         self._worker_started = worker_started
@@ -45,7 +45,7 @@ class Discovery:
         self._verify_signatures = verify_signatures
         self._sign_in = sign_in
         self._release = release
-        self._standings = standings
+        self._budgets = budgets
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, *, snapshot: Snapshot | None, draining: bool
@@ -74,7 +74,7 @@ class Discovery:
                     snapshot=snapshot,
                     issuers=issuers,
                     find=self._find,
-                    standings=self._standings,
+                    budgets=self._budgets,
                     now=datetime.now(UTC),
                 )
             case path if path == MANAGED_PATH:

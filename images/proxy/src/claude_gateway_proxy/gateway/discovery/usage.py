@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.auth.issuers import Issuers
 from claude_gateway_proxy.gateway.auth.presented import presented
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
-from claude_gateway_proxy.gateway.costs.usage import HOUR, Find, Found, Standing, Standings
+from claude_gateway_proxy.gateway.costs.usage import HOUR, BudgetsOf, BudgetUsage, Find, Found
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.telemetry.record import new_request_id
 from claude_gateway_runtime.asgi import JSON, Scope, Send, send_document, send_whole
@@ -42,7 +42,7 @@ async def answer_usage(
     snapshot: Snapshot | None,
     issuers: Issuers,
     find: Find,
-    standings: Standings,
+    budgets: BudgetsOf,
     now: datetime,
 ) -> None:
     """Answer a usage request with the caller's own usage; ``now`` is in UTC."""
@@ -63,16 +63,16 @@ async def answer_usage(
         await send_whole(send, status=status, headers=shown, body=body)
         return
     used = await find(principal.client.name, principal.user)
-    stands = standings(principal)
+    found = budgets(principal)
     if oauth:
-        document = oauth_usage(used, standings=stands, now=now)
+        document = oauth_usage(used, budgets=found, now=now)
     else:
-        document = usage(principal, used=used, standings=stands, now=now)
+        document = usage(principal, used=used, budgets=found, now=now)
     private = [(b"cache-control", b"no-store")]
     await send_document(send, status=200, kind=JSON, body=msgspec.json.encode(document), headers=private)
 
 
-def usage(principal: Principal, *, used: Found, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
+def usage(principal: Principal, *, used: Found, budgets: Sequence[BudgetUsage], now: datetime) -> dict[str, Any]:
     """Return the document of ``GET /v1/usage``: by window and by model, with the time that it covers."""
     sums, models, total = {name: Sum() for name in _WINDOWS}, dict[str, Sum](), Sum()
     starts = window_starts(now)
@@ -107,15 +107,15 @@ def usage(principal: Principal, *, used: Found, standings: Sequence[Standing], n
                 "spent_usd": money.exact(each.spent),
                 "resets_at": _iso(each.ends_at),
             }
-            for each in standings
+            for each in budgets
         ],
     }
 
 
-def oauth_usage(used: Found, *, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
+def oauth_usage(used: Found, *, budgets: Sequence[BudgetUsage], now: datetime) -> dict[str, Any]:
     """Return the document that Claude Code reads: the caller's fullest budget, or the spend if there is none."""
-    if standings:
-        fullest = max(standings, key=lambda each: (_percent(each), each.ends_at))
+    if budgets:
+        fullest = max(budgets, key=lambda each: (_percent(each), each.ends_at))
         extra = {
             "is_enabled": True,
             "monthly_limit": fullest.amount // _CENT,
@@ -123,7 +123,7 @@ def oauth_usage(used: Found, *, standings: Sequence[Standing], now: datetime) ->
             "utilization": _percent(fullest),
             "currency": "USD",
         }
-        return {"extra_usage": extra, "limits": [_limit(each, active=each is fullest) for each in standings]}
+        return {"extra_usage": extra, "limits": [_limit(each, active=each is fullest) for each in budgets]}
     starts = window_starts(now)
     spent = dict.fromkeys(starts, 0)
     for begin, _model, found in used.rows:
@@ -155,7 +155,7 @@ def window_starts(now: datetime) -> dict[str, int]:
     }
 
 
-def _limit(each: Standing, *, active: bool) -> dict[str, Any]:
+def _limit(each: BudgetUsage, *, active: bool) -> dict[str, Any]:
     percent = _percent(each)
     return {
         "kind": "spend",
@@ -167,7 +167,7 @@ def _limit(each: Standing, *, active: bool) -> dict[str, Any]:
     }
 
 
-def _percent(each: Standing) -> int:
+def _percent(each: BudgetUsage) -> int:
     return each.spent * 100 // each.amount if each.amount else 100
 
 

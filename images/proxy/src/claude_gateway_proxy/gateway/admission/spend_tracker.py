@@ -37,7 +37,7 @@ _MEMBERS: Final = 2000
 _log: Final = logging.getLogger(__name__)
 
 
-class Till:
+class SpendTracker:
     """Has the accounts; ``run`` keeps them up to date. Created once at start."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A caller's standing with a budget, in the words and headers that clients know.
+"""The state of a caller's budget, in the words and headers that clients know.
 
 The ``anthropic-ratelimit-unified-*`` headers are those of Anthropic's protocol for gateways: Claude Code warns above
 75 and 95 percent, and shows the message of a rejection as it is, but only without ``representative-claim`` and
@@ -27,7 +27,7 @@ _MOST: Final = 99
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetState:
     """What was spent of a budget in a window, or of one person's part of it (``personal``); in nanodollars."""
 
     budget: Budget
@@ -41,15 +41,15 @@ class Standing:
         """The part of the limit that is spent, in whole percent, rounded down."""
         return self.spent * 100 // self.limit
 
-    def reported(self) -> usage.Standing:
-        """Return the standing as a report of a caller's usage shows it."""
+    def reported(self) -> usage.BudgetUsage:
+        """Return the state as a report of a caller's usage shows it."""
         name = f"{self.budget.name} (your part)" if self.personal else self.budget.name
-        return usage.Standing(name, str(self.budget.period), self.limit, self.spent, self.window.ends_at)
+        return usage.BudgetUsage(name, str(self.budget.period), self.limit, self.spent, self.window.ends_at)
 
 
-def headers(standings: Iterable[Standing]) -> Headers:
+def headers(states: Iterable[BudgetState]) -> Headers:
     """Return the response headers: those of the budget that is closest to its limit."""
-    fullest = max(standings, key=lambda each: (each.percent, each.window.ends_at), default=None)
+    fullest = max(states, key=lambda each: (each.percent, each.window.ends_at), default=None)
     if fullest is None:
         return ()
     percent, reset = min(fullest.percent, _MOST), b"%d" % fullest.window.ends_at
@@ -68,34 +68,34 @@ def headers(standings: Iterable[Standing]) -> Headers:
     return found
 
 
-def spent(standing: Standing, *, unified: bool, now: float) -> Failure:
+def spent(state: BudgetState, *, unified: bool, now: float) -> Failure:
     """Return the failure of a request whose budget is spent; ``unified``: with the headers for Claude Code."""
-    budget, window = standing.budget, standing.window
+    budget, window = state.budget, state.window
     name = budget.name.rpartition("/")[2]
-    whose = f"your part of the budget '{name}'" if standing.personal else f"the budget '{name}'"
-    amount = f"{dollars(standing.limit)} per {budget.period.lower()}"
+    whose = f"your part of the budget '{name}'" if state.personal else f"the budget '{name}'"
+    amount = f"{dollars(state.limit)} per {budget.period.lower()}"
     contact = f" · {budget.contact}" if budget.contact else ""
     message = f"{whose} is spent ({amount}) · resets {_day(window.ends_at)}{contact}"
     left = int(window.ends_at - now) + 1
-    return errors.budget_spent(message, retry_after=left, more=_rejected(standing) if unified else ())
+    return errors.budget_spent(message, retry_after=left, more=_rejected(state) if unified else ())
 
 
-def too_large(standing: Standing, cost: int) -> Failure:
+def too_large(state: BudgetState, cost: int) -> Failure:
     """Return the failure of a batch that may cost more, in nanodollars, than a budget has left."""
-    name = standing.budget.name.rpartition("/")[2]
-    left = dollars(standing.limit - standing.spent)
+    name = state.budget.name.rpartition("/")[2]
+    left = dollars(state.limit - state.spent)
     message = f"this batch may cost {dollars(cost)}, and the budget '{name}' has {left} left: create a smaller one"
     return errors.batch_too_expensive(message)
 
 
-def busy(standing: Standing, *, seconds: int) -> Failure:
+def busy(state: BudgetState, *, seconds: int) -> Failure:
     """Return the failure of a request that finds the rest of a budget reserved by requests here or on other pods."""
-    name = standing.budget.name.rpartition("/")[2]
+    name = state.budget.name.rpartition("/")[2]
     return errors.rate_limited(f"the rest of the budget '{name}' is reserved by requests that are running", seconds)
 
 
-def _rejected(standing: Standing) -> Headers:
-    reset = b"%d" % standing.window.ends_at
+def _rejected(state: BudgetState) -> Headers:
+    reset = b"%d" % state.window.ends_at
     found = [
         (_UNIFIED + b"status", b"rejected"),
         (_UNIFIED + b"reset", reset),
@@ -104,10 +104,10 @@ def _rejected(standing: Standing) -> Headers:
         (_UNIFIED + b"overage-surpassed-threshold", b"1"),
         (_UNIFIED + b"overage-disabled-reason", b"org_spend_cap_reached"),
     ]
-    period = _PERIODS.get(standing.budget.period)
+    period = _PERIODS.get(state.budget.period)
     if period is not None:
         found.append((_UNIFIED + b"overage-period", period))
-    if not standing.personal:
+    if not state.personal:
         found.append((_UNIFIED + b"overage-scope", b"group_pool"))
     return found
 
