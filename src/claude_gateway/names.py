@@ -151,7 +151,7 @@ class Reason(StrEnum):
     """No usable Budget of this name exists in the namespace; the Budget counts without its parent."""
     PARENTS_INVALID = "ParentsInvalid"
     """The Budget is its own ancestor, or has too many; it counts without its parent."""
-    NOBODY_COVERED = "NobodyCovered"
+    NO_MATCHING_REQUESTS = "NoMatchingRequests"
     """A warning: the Budget, or one of the names in it, pays for no requests."""
     SPENT = "Spent"
     """The amount of the Budget is spent until the period ends."""

@@ -82,7 +82,7 @@ async def test_a_token_of_another_account_is_refused(api: ApiServer, home: str, 
     assert await asked(token, vendor(api, home, "another"), tmp_path) == (502, [401])
 
 
-def heard(cluster: Cluster, outcome: Outcome, answer: str, *, at: float = _AT) -> PodReport:
+def answered(cluster: Cluster, outcome: Outcome, answer: str, *, at: float = _AT) -> PodReport:
     """The pod serves the bundle, and this is what the upstream said of its only credential."""
     name = cluster.policy().routes[0].targets[0].credential or ""
     said = CredentialReport(credential=name, outcome=outcome, asked="Messages", answer=answer, at=at)
@@ -109,15 +109,15 @@ def test_what_the_upstream_says_is_in_the_status(api: ApiServer, cluster: Cluste
         cluster.pods(agent)
         until(lambda: cluster.condition(CREDENTIAL, "anthropic", "Valid") == ("Unknown", Reason.NOT_USED))
         until(lambda: cluster.condition(CREDENTIAL, "anthropic", "Ready") == ("True", Reason.READY))
-        agent.report(heard(cluster, Outcome.OK, "200"))
+        agent.report(answered(cluster, Outcome.OK, "200"))
         until(lambda: cluster.condition(CREDENTIAL, "anthropic", "Valid") == ("True", Reason.VALID))
-        agent.report(heard(cluster, Outcome.REJECTED, "401 invalid x-api-key", at=_AT + 1))
+        agent.report(answered(cluster, Outcome.REJECTED, "401 invalid x-api-key", at=_AT + 1))
         until(lambda: cluster.condition(CREDENTIAL, "anthropic", "Valid") == ("False", Reason.REJECTED))
         assert cluster.condition(CREDENTIAL, "anthropic", "Ready") == ("False", Reason.REJECTED)
         assert last(cluster)["answer"] == "401 invalid x-api-key"
         assert cluster.condition(Kind.MODEL_ROUTE.value, "sonnet", "Ready") == ("True", Reason.READY)
         until(lambda: Reason.REJECTED in events(cluster), what="an Event")
-        agent.report(heard(cluster, Outcome.OK, "200", at=_AT + 2))
+        agent.report(answered(cluster, Outcome.OK, "200", at=_AT + 2))
         until(lambda: cluster.condition(CREDENTIAL, "anthropic", "Valid") == ("True", Reason.VALID))
         until(lambda: Reason.VALID in events(cluster), what="an Event")
         assert events(cluster).count(Reason.REJECTED) == 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_gateway import metric_names
-from claude_gateway.cli.spending.prometheus import grown
+from claude_gateway.cli.spending.prometheus import increase
 
 PATH: Final = "charts/claude-gateway/files/dashboard.json"
 
@@ -79,7 +79,7 @@ def _sum(metric: str, by: str = "", *, of: str, over: str, how: str = "increase"
     grouped = f" by ({by})" if by else ""
     series = f"{metric}_total{{{of}}}"
     if over == _RANGE:
-        return f"sum{grouped} ({grown(series, over=over)})"
+        return f"sum{grouped} ({increase(series, over=over)})"
     return f"sum{grouped} ({how}({series}[{over}]))"
 
 

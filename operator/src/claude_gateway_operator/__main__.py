@@ -66,7 +66,7 @@ class Operator:
             wrote=self._metrics.wrote,
         )
         self._allotter = Allotter(connection, settings, owner, reports=self._reports, ring=self.bell.ring)
-        self._reports.spent = self._allotter.heard
+        self._reports.spent = self._allotter.notify
         reconciler = Reconciler(
             connection=connection,
             settings=settings,

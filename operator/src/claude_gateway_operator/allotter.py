@@ -86,7 +86,7 @@ class Allotter:
         self._began = True
         self._news.set()
 
-    def heard(self) -> None:
+    def notify(self) -> None:
         """Divide again, because a pod reports something new about budgets."""
         self._news.set()
 

@@ -63,7 +63,7 @@ class _Poll:
         self.wake = asyncio.Event()
         self.report: PodReport | None = None
         self.asked = asyncio.Event()
-        self.heard = time.monotonic()
+        self.answered_at = time.monotonic()
         self.task: asyncio.Task[None] | None = None
 
 
@@ -138,11 +138,11 @@ class Reports:
             report: PodReport | None
             try:
                 report = await self._ask(poll)
-                failures, poll.heard = 0, time.monotonic()
+                failures, poll.answered_at = 0, time.monotonic()
             except (TimeoutError, aiohttp.ClientError, OSError, ValidationError) as error:
                 if failures == 0:
                     emit(_log, "agent_silent", pod=name, error=type(error).__name__)
-                report = poll.report if time.monotonic() - poll.heard < FORGET_SECONDS else None
+                report = poll.report if time.monotonic() - poll.answered_at < FORGET_SECONDS else None
                 failures += 1
             news, spent = _news(report) != _news(poll.report), _spent(report) != _spent(poll.report)
             poll.report = report

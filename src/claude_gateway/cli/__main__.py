@@ -13,8 +13,8 @@ from claude_gateway.cli.env import env
 from claude_gateway.cli.errors import Exit
 from claude_gateway.cli.explain import explain
 from claude_gateway.cli.import_ import import_
-from claude_gateway.cli.key import key
 from claude_gateway.cli.keyhelper.command import key_helper
+from claude_gateway.cli.keys.command import key
 from claude_gateway.cli.lint import lint
 from claude_gateway.cli.login import login
 from claude_gateway.cli.models import models

@@ -224,7 +224,7 @@ def _nobody(ref: ObjectRef, spec: BudgetSpec, known: _Known, *, parent: bool) ->
     """Yield a warning for each part of a budget that no request can match."""
     if not (spec.clients or spec.teams or spec.groups or parent):
         fix = "List `clients`, `teams` or `groups`, or name it as the `parent` of another Budget."
-        yield _warning(ref, "spec", Reason.NOBODY_COVERED, "the Budget pays for nobody's requests", fix)
+        yield _warning(ref, "spec", Reason.NO_MATCHING_REQUESTS, "the Budget pays for nobody's requests", fix)
     everywhere = ref.namespace == known.release
     if known.tokens if everywhere else ref.namespace in known.tokens:
         # The claims of tokens are known only when a request brings them.
@@ -234,11 +234,11 @@ def _nobody(ref: ObjectRef, spec: BudgetSpec, known: _Known, *, parent: bool) ->
         if team not in teams:
             message = f"no key of a client is one of the team `{team}`, and no client identifies itself with tokens"
             fix = "Correct the name, or set `team` on the keys of its members."
-            yield _warning(ref, f"spec.teams[{number}]", Reason.NOBODY_COVERED, message, fix)
+            yield _warning(ref, f"spec.teams[{number}]", Reason.NO_MATCHING_REQUESTS, message, fix)
     if spec.groups:
         message = "only signed tokens have groups, and no client identifies itself with them"
         fix = "Add `jwt` to a GatewayClient, or use `teams` or `clients`."
-        yield _warning(ref, "spec.groups", Reason.NOBODY_COVERED, message, fix)
+        yield _warning(ref, "spec.groups", Reason.NO_MATCHING_REQUESTS, message, fix)
 
 
 def _no_route(ref: ObjectRef, spec: BudgetSpec) -> Problem:

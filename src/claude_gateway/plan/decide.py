@@ -41,7 +41,7 @@ from claude_gateway.plan.problem import ObjectRef, Problem, ordered
 from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
 from claude_gateway.plan.slices import Slices
-from claude_gateway.plan.status import Event, ObjectStatus, Standing, report
+from claude_gateway.plan.status import Event, ObjectStatus, StatusInputs, report
 from claude_gateway.plan.stored_status import Entry, Release, StatusWrite
 from claude_gateway.plan.targets import Resolved
 from claude_gateway.plan.world import Item, World
@@ -236,7 +236,7 @@ def _report(
     for item in items:
         before = item.status.of(release)
         found = _known(item, world, keys) if rollout else None
-        standing = Standing(
+        inputs = StatusInputs(
             ref=item.ref,
             generation=item.metadata.generation,
             before=() if before is None else before.conditions,
@@ -249,7 +249,7 @@ def _report(
             if found is None
             else credential_status.details(found, None if before is None else before.credential),
         )
-        status, news = report(standing, now)
+        status, news = report(inputs, now)
         statuses.append(status)
         events.extend(news)
         if release is not None:

@@ -56,7 +56,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StatusInputs:
     """What an object's status is computed from: its Problems, and what the pods serve.
 
     ``before`` are the conditions that this release wrote last. ``acceptable`` says that part of the object can serve in
@@ -81,24 +81,24 @@ def about_references(problem: Problem) -> bool:
     return problem.reason in _ABOUT_REFERENCES
 
 
-def report(standing: Standing, now: datetime) -> tuple[ObjectStatus, list[Event]]:
+def report(inputs: StatusInputs, now: datetime) -> tuple[ObjectStatus, list[Event]]:
     """Return an object's conditions, and an Event for each transition that its owner should know of."""
-    before = {condition.type: condition for condition in standing.before}
+    before = {condition.type: condition for condition in inputs.before}
     conditions: list[Condition] = []
     events: list[Event] = []
-    for kind, (state, reason, message) in _states(standing).items():
+    for kind, (state, reason, message) in _states(inputs).items():
         old = before.get(kind)
         since = old.last_transition_time if old is not None and old.status == state else timestamp(now)
         if kind is ConditionType.VALID and old is not None and (old.status, old.reason) == (state, reason):
             # Each answer has other words; the details have the newest ones.
             message = old.message
-        new = Condition(kind, state, standing.generation, since, reason, message)
+        new = Condition(kind, state, inputs.generation, since, reason, message)
         # An equal condition is kept as it is: most are the same for thousands of objects and share their memory.
         conditions.append(old if old is not None and old == new else new)
         if old is None or (old.status, old.reason) != (state, reason):
             severity = _severity(kind, state, reason, before=None if old is None else old.status)
-            events.extend([Event(standing.ref, severity, reason, message)] if severity else [])
-    return ObjectStatus(standing.ref, standing.generation, tuple(conditions), standing.details), events
+            events.extend([Event(inputs.ref, severity, reason, message)] if severity else [])
+    return ObjectStatus(inputs.ref, inputs.generation, tuple(conditions), inputs.details), events
 
 
 def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | None) -> str | None:
@@ -125,24 +125,24 @@ def _severity(kind: ConditionType, state: str, reason: Reason, *, before: str | 
     return "Normal" if kind is ConditionType.PROGRAMMED else None
 
 
-def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
-    errors = [problem for problem in standing.problems if problem.severity is Severity.ERROR]
-    suspended = [problem for problem in standing.problems if problem.reason is Reason.SUSPENDED]
+def _states(inputs: StatusInputs) -> dict[ConditionType, ConditionState]:
+    errors = [problem for problem in inputs.problems if problem.severity is Severity.ERROR]
+    suspended = [problem for problem in inputs.problems if problem.reason is Reason.SUSPENDED]
     warnings = [
         problem
-        for problem in standing.problems
+        for problem in inputs.problems
         if problem.severity is Severity.WARNING and problem.reason is not Reason.SUSPENDED
     ]
     of_references = [problem for problem in errors if about_references(problem)]
     of_spec = [problem for problem in errors if not about_references(problem)]
     valid = " ".join(filter(None, ("The spec is valid.", _joined(warnings))))
     accepted: ConditionState = ("True", Reason.ACCEPTED, valid)
-    if of_spec and standing.acceptable:
+    if of_spec and inputs.acceptable:
         accepted = ("True", Reason.PARTIALLY_ACCEPTED, _joined(of_spec))
     elif of_spec:
         accepted = ("False", of_spec[0].reason, _joined(of_spec))
     resolved: ConditionState = ("True", Reason.RESOLVED, "Everything that the spec refers to exists and can be used.")
-    if not standing.readable:
+    if not inputs.readable:
         resolved = (
             "Unknown",
             Reason.INVALID,
@@ -152,20 +152,20 @@ def _states(standing: Standing) -> dict[ConditionType, ConditionState]:
         resolved = ("False", of_references[0].reason, _joined(of_references))
     states = {ConditionType.ACCEPTED: accepted, ConditionType.RESOLVED_REFS: resolved}
     out = tuple(("True", Reason.SUSPENDED, _joined([problem])) for problem in suspended)
-    if standing.programmed is not None:
-        states[ConditionType.PROGRAMMED] = standing.programmed
+    if inputs.programmed is not None:
+        states[ConditionType.PROGRAMMED] = inputs.programmed
         unready = tuple(("False", reason, message) for _, reason, message in out)
-        states[ConditionType.READY] = _ready((*unready, *states.values(), *_known_false(standing)))
-        states.update(standing.of_kind)
+        states[ConditionType.READY] = _ready((*unready, *states.values(), *_known_false(inputs)))
+        states.update(inputs.of_kind)
     states.update((ConditionType.SUSPENDED, state) for state in out)
     if warnings:
         states[ConditionType.WARNINGS] = ("True", warnings[0].reason, _joined(warnings))
     return states
 
 
-def _known_false(standing: Standing) -> tuple[ConditionState, ...]:
+def _known_false(inputs: StatusInputs) -> tuple[ConditionState, ...]:
     """Return the rejection of a credential; a credential that was not used yet counts as ready."""
-    valid = standing.of_kind.get(ConditionType.VALID)
+    valid = inputs.of_kind.get(ConditionType.VALID)
     return (valid,) if valid is not None and valid[0] == "False" else ()
 
 

@@ -5,7 +5,7 @@ import json
 import socket
 
 from tests.support.builders.bundles import bundle, route, target
-from tests.support.processes.lone_gateway import LoneGateway, heard, reply
+from tests.support.processes.lone_gateway import LoneGateway, read_answer, reply
 from tests.support.processes.waiting import until
 
 from claude_gateway_scripted.local import Scripted
@@ -47,7 +47,7 @@ def test_a_busy_connection_ends_after_an_answer_says_so_and_the_next_one_works(s
 def test_an_idle_connection_is_closed(scripted: Scripted) -> None:
     with _gateway(scripted, age=AGE) as gateway, gateway.dial() as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        answer = heard(idle)
+        answer = read_answer(idle)
         assert (answer.status, answer.headers.get("connection")) == (200, None)
         assert idle.recv(1) == b""
 
@@ -81,18 +81,18 @@ def test_an_answer_that_begins_late_says_so(scripted: Scripted) -> None:
 def test_a_request_that_arrives_in_pieces_is_not_cut(scripted: Scripted) -> None:
     with _gateway(scripted, age=0.3) as gateway, gateway.dial() as slow:
         slow.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert heard(slow).headers.get("connection") is None
+        assert read_answer(slow).headers.get("connection") is None
         slow.sendall(b"GET /healthz HTTP/1.1\r\n")
         _two_lifetimes(gateway)
         slow.sendall(b"host: x\r\n\r\n")
-        answer = heard(slow)
+        answer = read_answer(slow)
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
 def test_a_request_behind_another_is_answered_by_the_next_connection(scripted: Scripted) -> None:
     with _gateway(scripted, age=0.3) as gateway, gateway.dial() as pipelined:
         pipelined.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert heard(pipelined).status == 200
+        assert read_answer(pipelined).status == 200
         _two_lifetimes(gateway)
         pipelined.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" * 3)
         answers = _all(pipelined)

@@ -186,17 +186,17 @@ async def test_an_error_at_the_start_of_a_stream_is_an_error(path: str) -> None:
 
 
 async def test_an_error_in_the_middle_of_a_response_is_a_response_that_failed() -> None:
-    heard = asyncio.Event()
+    arrived = asyncio.Event()
 
     async def reply(_: Any, writer: Any) -> None:
         writer.write(head() + b"".join(map(chunk, _EVENTS[:3])))
-        await heard.wait()
+        await arrived.wait()
         writer.write(chunk(_event(_OVERLOADED)) + chunk(b""))
 
     async with served(reply) as (gw, _):
         answer = await gw.post("/v1/responses", {**_RESPONSES, "stream": True})
         first = await answer.content.readany()
-        heard.set()
+        arrived.set()
         events = _data(first + await answer.read())
         (record,) = await gw.records()
     last = events[-1]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from tests.support.builders.bundles import bundle, route, target
 from tests.support.processes.inprocess import gateway, hang, upstream
-from tests.support.processes.lone_gateway import LoneGateway, Reply, heard
+from tests.support.processes.lone_gateway import LoneGateway, Reply, read_answer
 from tests.support.processes.waiting import until, until_async
 
 from claude_gateway.contract.client import Client
@@ -67,13 +67,13 @@ def test_unfinished_bodies_of_one_client_leave_room_for_another(full: LoneGatewa
     until(lambda: full.status().in_flight == 0, what="all of them to be gone")
     with full.dial() as connection:
         connection.sendall(begun(8 * _MIB) + b" " * (8 * _MIB))
-        assert heard(connection).status == 400
+        assert read_answer(connection).status == 400
 
 
 def test_a_body_for_which_there_is_no_room_is_refused_before_it_is_sent(full: LoneGateway) -> None:
     with full.dial() as connection:
         connection.sendall(begun(17 * _MIB))
-        answer = heard(connection)
+        answer = read_answer(connection)
     assert (answer.status, answer.json["error"]["type"]) == (529, "overloaded_error")
     assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("5", "true")
 
@@ -118,7 +118,7 @@ def test_more_connections_than_there_may_be_push_out_the_idle_ones(full: LoneGat
         assert asked(full, DEV).status == 200
         assert idle[0].recv(1000).startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: ")
         idle[-1].sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert heard(idle[-1]).status == 200
+        assert read_answer(idle[-1]).status == 200
 
 
 def test_connections_of_one_address_leave_room_for_another(full: LoneGateway) -> None:
@@ -128,7 +128,7 @@ def test_connections_of_one_address_leave_room_for_another(full: LoneGateway) ->
         assert asked(full, DEV).status == 200
         assert crowd[0].recv(1000).startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: ")
         other.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert heard(other).status == 200
+        assert read_answer(other).status == 200
 
 
 def test_a_request_under_way_is_never_pushed_out(full: LoneGateway) -> None:
@@ -141,4 +141,4 @@ def test_a_request_under_way_is_never_pushed_out(full: LoneGateway) -> None:
             stack.enter_context(full.dial())
         assert full.call("GET", "/healthz").status == 200
         busy.sendall(b"x" * 100)
-        assert heard(busy).status == 400
+        assert read_answer(busy).status == 400

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.builders.bundles import bundle, route, target
-from tests.support.processes.lone_gateway import LoneGateway, heard
+from tests.support.processes.lone_gateway import LoneGateway, read_answer
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import Bundle
@@ -72,7 +72,7 @@ def test_who_asks_whether_it_lives_needs_no_key(gateway: LoneGateway, path: str)
 def test_a_key_is_asked_for_before_the_body_is_read(gateway: LoneGateway, path: str) -> None:
     with gateway.dial() as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n".encode())
-        answer = heard(connection)
+        answer = read_answer(connection)
     assert answer.status == 401
     assert answer.headers["x-should-retry"] == "false"
     error = answer.json
@@ -165,7 +165,7 @@ def test_a_declared_length_above_the_limit_is_refused_before_any_byte_of_it(gate
     with gateway.dial() as connection:
         head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: 99999999999\r\n"
         connection.sendall(f"{head}expect: 100-continue\r\n\r\n".encode())
-        answer = heard(connection)
+        answer = read_answer(connection)
         assert connection.recv(1) == b""
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
@@ -219,7 +219,7 @@ def test_an_offer_to_upgrade_is_ignored_and_the_body_is_not_lost(gateway: LoneGa
     with gateway.dial() as connection:
         for _ in range(2):
             connection.sendall(f"{head}{offer}".encode() + body)
-            assert heard(connection).status == 200
+            assert read_answer(connection).status == 200
     assert not [name for name, _ in upstream.last.headers if "pgrade" in name.lower()]
 
 

@@ -10,7 +10,7 @@ import brotli
 import pytest
 import zstandard
 from tests.support.builders.bundles import bundle, route, target
-from tests.support.processes.lone_gateway import LoneGateway, heard
+from tests.support.processes.lone_gateway import LoneGateway, read_answer
 
 from claude_gateway.contract.client import Client
 from claude_gateway_scripted.local import Scripted
@@ -58,11 +58,11 @@ def sent(connection: socket.socket, part: bytes, *, most: int) -> int:
 def test_a_trailer_is_no_header(gateway: LoneGateway, upstream: Scripted) -> None:
     with gateway.dial() as connection:
         connection.sendall(chunked("authorization: Bearer nobody", trailer=f"x-gateway-key: {KEY}\r\n".encode()))
-        assert heard(connection).status == 401
+        assert read_answer(connection).status == 401
     with gateway.dial() as connection:
         for _ in range(2):  # the connection goes on behind them
             connection.sendall(chunked(f"x-api-key: {KEY}", trailer=b"anthropic-beta: of-a-trailer\r\nx-more: 1\r\n"))
-            assert heard(connection).status == 200
+            assert read_answer(connection).status == 200
     assert not [value for name, value in upstream.last.headers if "trailer" in f"{name}{value}"]
 
 
@@ -99,7 +99,7 @@ def test_small_chunks_of_a_large_body_are_taken(gateway: LoneGateway) -> None:
             f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
         )
         connection.sendall(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
-        assert heard(connection).status == 200
+        assert read_answer(connection).status == 200
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_no_other_transfer_coding_is_taken(gateway: LoneGateway, upstream: Scrip
     head = "\r\n".join(("POST /v1/messages HTTP/1.1", "host: x", f"x-api-key: {KEY}", *lines, "", "")).encode()
     with gateway.dial() as connection:
         connection.sendall(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY))
-        answer = heard(connection)
+        answer = read_answer(connection)
         assert connection.recv(1) == b""
     assert answer.status in (400, 501)
     assert len(upstream.requests) == before
@@ -124,7 +124,7 @@ def test_no_other_transfer_coding_is_taken(gateway: LoneGateway, upstream: Scrip
 def test_the_coding_of_a_chunked_body_may_be_written_in_any_case(gateway: LoneGateway) -> None:
     with gateway.dial() as connection:
         connection.sendall(chunked(f"x-api-key: {KEY}").replace(b"encoding: chunked", b"encoding: Chunked"))
-        assert heard(connection).status == 200
+        assert read_answer(connection).status == 200
 
 
 def _raw_deflated(body: bytes) -> bytes:

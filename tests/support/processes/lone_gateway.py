@@ -106,7 +106,7 @@ class LoneGateway:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.folder / GATEWAY_SOCKET))
             connection.sendall(f"GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n".encode())
-            return heard(connection).body
+            return read_answer(connection).body
 
     @contextmanager
     def worker(self) -> Iterator[None]:
@@ -134,7 +134,7 @@ class LoneGateway:
         return until(lines, what=f"{count} request lines")
 
 
-def heard(connection: socket.socket) -> Reply:
+def read_answer(connection: socket.socket) -> Reply:
     """Read an answer from a bare connection."""
     response = http.client.HTTPResponse(connection)
     response.begin()

@@ -13,11 +13,11 @@ from claude_gateway_claude_code.egress import Egress
 
 
 @asynccontextmanager
-async def listening(said: bytes, heard: list[bytes]) -> AsyncIterator[int]:
+async def listening(said: bytes, received: list[bytes]) -> AsyncIterator[int]:
     """A server that notes the first bytes of each connection and answers with some."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(4096))
+        received.append(await reader.read(4096))
         writer.write(said)
         await writer.drain()
         if said and (rest := await reader.read(4096)):
@@ -56,11 +56,11 @@ async def exchange(running: Egress, head: bytes, *then: bytes) -> bytes:
 
 
 async def test_an_allowed_host_is_reached() -> None:
-    heard: list[bytes] = []
-    async with listening(b"hello", heard) as port, egress(f"127.0.0.1:{port}") as (running, refused):
+    received: list[bytes] = []
+    async with listening(b"hello", received) as port, egress(f"127.0.0.1:{port}") as (running, refused):
         head = f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         assert await exchange(running, head, b"hi") == b"HTTP/1.1 200 Connection Established\r\n\r\nhello"
-    assert heard == [b"hi"]
+    assert received == [b"hi"]
     assert refused == []
 
 
@@ -79,13 +79,13 @@ async def test_any_other_host_is_refused(line: bytes) -> None:
 
 
 async def test_a_company_proxy_is_asked_with_its_password() -> None:
-    heard: list[bytes] = []
-    async with listening(b"HTTP/1.1 200 OK\r\n\r\n", heard) as port:
+    received: list[bytes] = []
+    async with listening(b"HTTP/1.1 200 OK\r\n\r\n", received) as port:
         proxy = f"http://me:pass%40word@127.0.0.1:{port}"
         async with egress("api.anthropic.com", proxy=proxy) as (running, _):
             answer = await exchange(running, b"CONNECT API.anthropic.com:443 HTTP/1.1\r\n\r\n", b"hi")
     assert answer == b"HTTP/1.1 200 Connection Established\r\n\r\necho hi"
-    lines = heard[0].decode().split("\r\n")
+    lines = received[0].decode().split("\r\n")
     assert lines[0] == "CONNECT api.anthropic.com:443 HTTP/1.1"
     assert f"Proxy-Authorization: Basic {base64.b64encode(b'me:pass@word').decode()}" in lines
 

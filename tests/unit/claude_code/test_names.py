@@ -3,7 +3,7 @@
 import pytest
 
 from claude_gateway_claude_code.models import candidates
-from claude_gateway_claude_code.version import Standing, check
+from claude_gateway_claude_code.version import Release, check
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_a_name_is_one_that_claude_code_takes(name: str, asked: tuple[str, ...])
 @pytest.mark.parametrize(
     ("said", "tested"),
     [
-        ("2.1.328 (Claude Code)", Standing.YES),
-        ("2.1.197 (Claude Code)", Standing.OLDER),
-        ("1.99.999", Standing.OLDER),
-        ("2.2.0 (Claude Code)", Standing.NEWER),
-        ("10.0.0", Standing.NEWER),
-        ("Segmentation fault", Standing.UNKNOWN),
-        ("", Standing.UNKNOWN),
+        ("2.1.328 (Claude Code)", Release.TESTED),
+        ("2.1.197 (Claude Code)", Release.OLDER),
+        ("1.99.999", Release.OLDER),
+        ("2.2.0 (Claude Code)", Release.NEWER),
+        ("10.0.0", Release.NEWER),
+        ("Segmentation fault", Release.UNKNOWN),
+        ("", Release.UNKNOWN),
     ],
 )
-def test_a_release_stands_somewhere_to_the_tested_range(said: str, tested: Standing) -> None:
+def test_a_release_is_compared_with_the_tested_range(said: str, tested: Release) -> None:
     assert check(said) is tested

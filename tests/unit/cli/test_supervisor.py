@@ -31,7 +31,7 @@ def test_a_child_says_where_it_listens(text: str, address: str | None) -> None:
     assert listening(text) == address
 
 
-class Heard:
+class Recorder:
     """What a supervisor reported."""
 
     def __init__(self) -> None:
@@ -81,46 +81,46 @@ def child(path: str, *arguments: str, module: str = "a_child", grace: float = 5.
     )
 
 
-async def pids(heard: Heard, *, count: int) -> list[int]:
-    await asyncio.to_thread(until, lambda: len(heard.events("pid")) == count)
-    return [line["pid"] for line in heard.events("pid")]
+async def pids(recorder: Recorder, *, count: int) -> list[int]:
+    await asyncio.to_thread(until, lambda: len(recorder.events("pid")) == count)
+    return [line["pid"] for line in recorder.events("pid")]
 
 
 async def test_a_child_that_is_killed_comes_back_at_its_address(module: str) -> None:
-    heard = Heard()
-    supervisor = Supervisor([child(module)], heard)
+    recorder = Recorder()
+    supervisor = Supervisor([child(module)], recorder)
     address = (await supervisor.start())["child"]
-    (first,) = await pids(heard, count=1)
+    (first,) = await pids(recorder, count=1)
     os.kill(first, signal.SIGKILL)
-    _, second = await pids(heard, count=2)
-    assert heard.deaths == [("child", "was killed by SIGKILL", BACKOFF_SECONDS[0])]
-    assert heard.restarts == [("child", second)]
-    assert [line["address"] for line in heard.events("listening")] == [address, address]
-    assert {name for name, _ in heard.output} == {"child"}
+    _, second = await pids(recorder, count=2)
+    assert recorder.deaths == [("child", "was killed by SIGKILL", BACKOFF_SECONDS[0])]
+    assert recorder.restarts == [("child", second)]
+    assert [line["address"] for line in recorder.events("listening")] == [address, address]
+    assert {name for name, _ in recorder.output} == {"child"}
     await supervisor.stop()
     assert not psutil.pid_exists(second)
 
 
 async def test_a_child_that_does_not_stop_is_made_to(module: str) -> None:
-    heard = Heard()
-    supervisor = Supervisor([child(module, "stubborn", grace=0.2)], heard)
+    recorder = Recorder()
+    supervisor = Supervisor([child(module, "stubborn", grace=0.2)], recorder)
     await supervisor.start()
-    (pid,) = await pids(heard, count=1)
+    (pid,) = await pids(recorder, count=1)
     await supervisor.stop()
     assert not psutil.pid_exists(pid)
 
 
 async def test_a_child_is_out_of_the_terminals_reach(module: str) -> None:
-    heard = Heard()
-    supervisor = Supervisor([child(module)], heard)
+    recorder = Recorder()
+    supervisor = Supervisor([child(module)], recorder)
     await supervisor.start()
-    (pid,) = await pids(heard, count=1)
-    assert heard.events("pid")[0]["group"] == pid
+    (pid,) = await pids(recorder, count=1)
+    assert recorder.events("pid")[0]["group"] == pid
     await supervisor.stop()
 
 
 async def test_a_child_that_never_comes_up_ends_the_start(module: str) -> None:
-    supervisor = Supervisor([child(module, module="a_failure")], Heard())
+    supervisor = Supervisor([child(module, module="a_failure")], Recorder())
     with pytest.raises(ChildFailedError, match="child ended with exit code 3 before it was ready"):
         await supervisor.start()
     await supervisor.stop()

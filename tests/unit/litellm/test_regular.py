@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway_proxy.litellm.regular import Heard, Stream, heard, is_regular, whole
+from claude_gateway_proxy.litellm.regular import AnswerContext, Stream, answer_context, is_regular, whole
 from claude_gateway_proxy.translation.bad_answer import Broken, Reported
 from claude_gateway_proxy.translation.messages.events import Usage
 
@@ -88,14 +88,14 @@ def test_several_choices() -> None:
 
 def test_a_choice_that_nobody_asked_for_is_left_out() -> None:
     both = {"choices": [{"index": at, "delta": {"content": f"{at}"}, "finish_reason": None} for at in (0, 1)]}
-    heard.set(Heard())
+    answer_context.set(AnswerContext())
     assert deltas(both, delta({"content": "a"}, "stop")) == [{"content": "0"}, {"content": "a"}]
     answer = {"choices": [{"index": at, "message": {"content": f"{at}"}, "finish_reason": "stop"} for at in (0, 1)]}
     assert [each["index"] for each in json.loads(whole(json.dumps(answer).encode(), CHAT))["choices"]] == [0]
-    heard.set(Heard(choices=2))
+    answer_context.set(AnswerContext(choices=2))
     with pytest.raises(Broken):
         deltas(both, delta({"content": "a"}, "stop"))
-    heard.set(None)
+    answer_context.set(None)
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_responses() -> None:
 
 def test_counts_are_the_upstreams_own() -> None:
     for usage, expected in ({"prompt_tokens": 3, "completion_tokens": 2}, Usage(3, 2)), (None, None):
-        ear = Heard()
-        heard.set(ear)
+        context = AnswerContext()
+        answer_context.set(context)
         streamed(delta({"content": "x"}, "stop", usage=usage))
-        assert (ear.regular, ear.usage) == (True, expected)
-    heard.set(None)
+        assert (context.regular, context.usage) == (True, expected)
+    answer_context.set(None)
 
 
 def test_choices_by_number() -> None:

@@ -43,10 +43,10 @@ async def test_a_report_is_there_after_the_first_question_and_news_rings(agent: 
     before = rings.count
     agent.report(serving("r2"))
 
-    async def heard() -> bool:
+    async def arrived() -> bool:
         return next(reports.states([pod(agent)])).report == serving("r2")
 
-    await until_async(heard)
+    await until_async(arrived)
     assert rings.count == before + 1
     assert agent.tokens == {"Bearer token"}
     await reports.close()
@@ -69,10 +69,10 @@ async def test_an_ejected_target_rings_once_and_not_with_every_failure(agent: Fa
     for until in (2.0, 3.0):
         agent.report(ejected(until))
 
-        async def heard(until: float = until) -> bool:
+        async def arrived(until: float = until) -> bool:
             return next(reports.states([pod(agent)])).report == ejected(until)
 
-        await until_async(heard)
+        await until_async(arrived)
     assert rings.count == before + 1
     await reports.close()
 

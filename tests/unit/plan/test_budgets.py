@@ -130,7 +130,7 @@ def test_a_line_of_parents_ends_after_eight(backwards: bool) -> None:
 
 def test_a_budget_for_nobody_is_a_warning_unless_others_pay_into_it() -> None:
     alone = manifest(Kind.BUDGET, "everyone", {"amount": "5"})
-    assert problems(plan(alone)) == [("spec", Reason.NOBODY_COVERED, Severity.WARNING)]
+    assert problems(plan(alone)) == [("spec", Reason.NO_MATCHING_REQUESTS, Severity.WARNING)]
     assert problems(plan(alone, budget("team", parent="everyone"))) == []
 
 
@@ -143,8 +143,8 @@ def test_a_team_that_no_key_has_is_a_warning() -> None:
     listed = manifest(Kind.GATEWAY_CLIENT, "people", {"keys": [{"hashesFrom": {"name": "people"}}]})
     written = budget(teams=["blue", "green"], groups=["eng"])
     assert problems(plan(written, listed, people("blue"))) == [
-        ("spec.groups", Reason.NOBODY_COVERED, Severity.WARNING),
-        ("spec.teams[1]", Reason.NOBODY_COVERED, Severity.WARNING),
+        ("spec.groups", Reason.NO_MATCHING_REQUESTS, Severity.WARNING),
+        ("spec.teams[1]", Reason.NO_MATCHING_REQUESTS, Severity.WARNING),
     ]
     tokens = {"jwt": [{"issuer": "https://login.example.com", "audiences": ["gateway"]}]}
     assert problems(plan(written, manifest(Kind.GATEWAY_CLIENT, "tokens", tokens))) == []

@@ -132,8 +132,8 @@ def live(*manifests: dict[str, Any]) -> tuple[Plan, list[dict[str, Any]]]:
 
 def test_a_silent_pod_costs_no_write_of_what_nobody_edits() -> None:
     plan, manifests = live(*sound())
-    heard = pod(serving(revision_of(plan)))
-    for pods in ([heard, pod(None, "new")], [pod(None)], [pod(PodReport())], [heard, pod(PodReport(), "new")]):
+    reporting = pod(serving(revision_of(plan)))
+    for pods in ([reporting, pod(None, "new")], [pod(None)], [pod(PodReport())], [reporting, pod(PodReport(), "new")]):
         again = look(read(manifests, RELEASED), *pods, before=[plan])
         assert again.changed == ()
         assert answer(again) == ("True", Reason.PROGRAMMED)

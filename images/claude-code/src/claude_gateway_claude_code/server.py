@@ -115,9 +115,9 @@ class Process:
     async def _check_version(self) -> None:
         said = await self._command.version()
         tested, oldest, newest = version.check(said), version.text(version.OLDEST), version.text(version.NEWEST)
-        if tested in (version.Standing.OLDER, version.Standing.UNKNOWN):
+        if tested in (version.Release.OLDER, version.Release.UNKNOWN):
             raise Unusable(f"{self._cli} says it is {said[:64]!r}: this backend needs Claude Code {oldest} or newer")
-        level = logging.INFO if tested is version.Standing.YES else logging.WARNING
+        level = logging.INFO if tested is version.Release.TESTED else logging.WARNING
         emit(
             _log, "claude_code", level=level, version=said[:64], tested=f"{oldest} to {newest}", is_tested=tested.value
         )

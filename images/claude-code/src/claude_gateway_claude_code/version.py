@@ -17,24 +17,24 @@ NEWEST: Final = (2, 1, 330)
 _VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b")
 
 
-class Standing(Enum):
+class Release(Enum):
     """How a release relates to the tested range."""
 
-    YES = "tested"
+    TESTED = "tested"
     OLDER = "older"
     NEWER = "newer"
     UNKNOWN = "unknown"
 
 
-def check(said: str) -> Standing:
-    """Return how the release stands that calls itself so, such as ``2.1.329 (Claude Code)``."""
+def check(said: str) -> Release:
+    """Return how a release relates to the range; it prints a version such as ``2.1.329 (Claude Code)``."""
     found = _VERSION.match(said)
     if found is None:
-        return Standing.UNKNOWN
+        return Release.UNKNOWN
     version = tuple(int(part) for part in found.groups())
     if version < OLDEST:
-        return Standing.OLDER
-    return Standing.NEWER if version > NEWEST else Standing.YES
+        return Release.OLDER
+    return Release.NEWER if version > NEWEST else Release.TESTED
 
 
 def text(version: tuple[int, int, int]) -> str:

@@ -51,15 +51,15 @@ def expression(by: Sequence[str], *, seconds: int, matchers: str = "") -> str:
         fix = f"Choose from {choice}; for all others read the logs, which also know sessions and users."
         raise Trouble(f"Prometheus has no cost by {', '.join(by)}", fix=fix)
     over = f"{seconds}s"
-    spent = grown(f"{metric}_total{{{matchers}}}", over=over)
+    spent = increase(f"{metric}_total{{{matchers}}}", over=over)
     if metric == metric_names.COST:
         # What copies of a mirror cost is in a metric of its own, whose label ``side`` keeps the series apart.
         copies = ",".join(filter(None, (matchers, 'side="copy"')))
-        spent = f"({spent}) or ({grown(f'{metric_names.MIRROR_COST}_total{{{copies}}}', over=over)})"
+        spent = f"({spent}) or ({increase(f'{metric_names.MIRROR_COST}_total{{{copies}}}', over=over)})"
     return f"sum by ({', '.join(by)}) ({spent})"
 
 
-def grown(series: str, *, over: str) -> str:
+def increase(series: str, *, over: str) -> str:
     """Return an expression for how much counters grew over a time, each for itself.
 
     ``increase`` counts from the second sample on, and so would miss what was counted before a new series was first

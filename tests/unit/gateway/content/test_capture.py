@@ -49,11 +49,11 @@ async def answered(content: Content, *pieces: bytes, status: int = 200, headers:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    heard = content.heard(send)
-    await heard({"type": "http.response.start", "status": status, "headers": headers})
+    capturing = content.capturing(send)
+    await capturing({"type": "http.response.start", "status": status, "headers": headers})
     for piece in pieces:
-        await heard({"type": "http.response.body", "body": piece, "more_body": True})
-    await heard({"type": "http.response.body", "body": b"", "more_body": False})
+        await capturing({"type": "http.response.body", "body": piece, "more_body": True})
+    await capturing({"type": "http.response.body", "body": b"", "more_body": False})
     return sent
 
 
@@ -84,10 +84,10 @@ async def test_pieces_that_are_written_at_once_are_shown_too() -> None:
     async def send(_: Message) -> None:
         return
 
-    heard = content.heard(Outgoing(send, writable=lambda: True, write=written.append))
-    assert isinstance(heard, Outgoing)
-    await heard({"type": "http.response.start", "status": 200, "headers": []})
-    heard.write(ANSWER)
+    capturing = content.capturing(Outgoing(send, writable=lambda: True, write=written.append))
+    assert isinstance(capturing, Outgoing)
+    await capturing({"type": "http.response.start", "status": 200, "headers": []})
+    capturing.write(ANSWER)
     assert written == [ANSWER]
     assert "found" in str(finished(capture, content)["gen_ai.output.messages"])
 

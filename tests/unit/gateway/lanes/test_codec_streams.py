@@ -58,7 +58,7 @@ async def _received(pieces: Sequence[bytes], takes: Sequence[bool] | None) -> tu
     stream = Streamed(
         response, translator, read=response.read, headers=[], reported=lambda _: b"event: error\ndata: {}\n\n"
     )
-    assert stream.pour is not None
+    assert stream.pipe is not None
     taken = iter(takes or ())
     received: list[bytes] = []
 
@@ -74,7 +74,7 @@ async def _received(pieces: Sequence[bytes], takes: Sequence[bool] | None) -> tu
         while piece := await stream.read():
             received.append(piece)
             if takes is not None:
-                await stream.pour(sink)
+                await stream.pipe(sink)
     except (AnswerBroken, BadAnswer) as error:
         end = "error" if isinstance(error, Reported) else "broken"
     else:

@@ -6,7 +6,7 @@ import msgspec
 
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.lanes.lane import Response
-from claude_gateway_proxy.gateway.upstream.http.answer import Pour
+from claude_gateway_proxy.gateway.upstream.http.answer import Pipe
 from claude_gateway_proxy.masking import NOTHING, Mask
 from claude_gateway_runtime.asgi import Headers
 
@@ -20,7 +20,7 @@ class Answer(msgspec.Struct, frozen=True):
     ``headers`` are the upstream's and ``read`` returns the rest of the body; on a Claude wire both are as Messages
     have them, whatever frames they came in. ``streamed``: the client gets it piece by piece. ``events``: it consists of
     server-sent events. ``plain``: it is not compressed, so that the gateway can read it. ``mask`` knows the keys that
-    the request was sent with. ``pour`` is set if it passes the bytes of ``read`` on unchanged. ``grown`` is by how many
+    the request was sent with. ``pipe`` is set if it passes the bytes of ``read`` on unchanged. ``added`` is by how many
     bytes a whole answer is longer than the upstream's, None if that is known only at its end. ``hides_counts``: the
     client did not request the token counts that the stream ends with.
     """
@@ -35,6 +35,6 @@ class Answer(msgspec.Struct, frozen=True):
     events: bool
     plain: bool
     mask: Mask = NOTHING
-    pour: Pour | None = None
-    grown: int | None = 0
+    pipe: Pipe | None = None
+    added: int | None = 0
     hides_counts: bool = False

@@ -143,10 +143,10 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
     events = response.header(b"content-type").startswith("text/event-stream")
     headers: Headers = response.headers
     read: Read = response.read
-    pour = response.pour
+    pipe = response.pipe
     if wire is Wire.BEDROCK and plain and bedrock.is_stream(headers):
         headers, read, events = bedrock.stream_headers(headers), bedrock.events(read, call.frames), True
-        pour = None
+        pipe = None
     streamed = events or call.body.stream
     head = await read()
     if not head:
@@ -172,7 +172,7 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
         events=events,
         plain=plain,
         mask=sending.mask,
-        pour=pour,
+        pipe=pipe,
         hides_counts=sending.hides_counts and events and plain,
     )
 

@@ -17,16 +17,16 @@ def named(answer: Answer, call: Call) -> Answer:
     if not answer.events and not answer.complete and LateName.is_in(call.format, answer.head):
         late = LateName(call.named)
         read = _Renamed(answer.read, late).read
-        return msgspec.structs.replace(answer, head=late.feed(answer.head), read=read, pour=None, grown=None)
+        return msgspec.structs.replace(answer, head=late.feed(answer.head), read=read, pipe=None, added=None)
     if not answer.events:
         head = renamed(answer.head, call.named)
-        grown = len(head) - len(answer.head)
-        return answer if head is answer.head else msgspec.structs.replace(answer, head=head, grown=grown)
+        added = len(head) - len(answer.head)
+        return answer if head is answer.head else msgspec.structs.replace(answer, head=head, added=added)
     renaming = Renaming(call.format, call.named)
     head = renaming.feed(answer.head)
     if renaming.done:
         return answer if head == answer.head else msgspec.structs.replace(answer, head=head)
-    return msgspec.structs.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pour=None)
+    return msgspec.structs.replace(answer, head=head, read=_Renamed(answer.read, renaming).read, pipe=None)
 
 
 class _Renamed:

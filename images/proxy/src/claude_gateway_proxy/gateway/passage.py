@@ -106,8 +106,8 @@ class Passage:
             self._deadline.resume()
             # What is sent leaves when this turn of the loop ends, and nobody waits for the counts.
             self._loop.call_soon(self._count)
-            if answer.pour is not None and self._outgoing is not None:
-                await answer.pour(self._pass)
+            if answer.pipe is not None and self._outgoing is not None:
+                await answer.pipe(self._pass)
             chunk = await answer.read()
         self._ended = True
         self._deadline.pause()  # no more pings

@@ -63,7 +63,7 @@ class Records:
         if content is None:
             return send
         self._contents[id(call.record)] = content
-        return content.heard(send)
+        return content.capturing(send)
 
     def end(self, record: Record) -> None:
         """Write a request that has ended, and the gateway's own requests for it."""

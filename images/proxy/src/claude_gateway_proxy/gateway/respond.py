@@ -73,7 +73,7 @@ async def respond_answer(
         return
     length = None if answer.streamed else response.content_length
     if length is not None:
-        length = None if answer.grown is None else length + answer.grown
+        length = None if answer.added is None else length + answer.added
     await send_start(send, record, status=response.status, headers=answer.headers, length=length, more=more)
     boundary = Boundary()
     pings = Pings(send, record=record, boundary=boundary)

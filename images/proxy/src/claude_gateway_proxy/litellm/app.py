@@ -21,7 +21,7 @@ from claude_gateway_proxy.litellm.guard import dialled
 from claude_gateway_proxy.litellm.library import Library
 from claude_gateway_proxy.litellm.live import Live
 from claude_gateway_proxy.litellm.metrics import CONTENT_TYPE, Metrics
-from claude_gateway_proxy.litellm.regular import Heard, heard
+from claude_gateway_proxy.litellm.regular import AnswerContext, answer_context
 from claude_gateway_proxy.litellm.targets import ModelRefused, Target
 from claude_gateway_proxy.litellm.tools import check_tools
 from claude_gateway_proxy.litellm.tracing import trace_of, traced
@@ -129,7 +129,7 @@ class App:
         schemas.budget.set(Budget(len(body)))
         name = model.partition("/")[2]
         options = request_options(wanted, model=name) if fields.FIELDS[format].dialect else None
-        heard.set(Heard(choices=wanted.get("n"), options=options))
+        answer_context.set(AnswerContext(choices=wanted.get("n"), options=options))
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):

@@ -12,7 +12,7 @@ from claude_gateway_proxy.capabilities import capabilities
 from claude_gateway_proxy.litellm import quirks, schemas
 from claude_gateway_proxy.litellm.answer import plain
 from claude_gateway_proxy.litellm.exceptions import of_event
-from claude_gateway_proxy.litellm.regular import heard
+from claude_gateway_proxy.litellm.regular import answer_context
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.chat.answer import ChatReader
 from claude_gateway_proxy.translation.chat.request import chat_request
@@ -103,9 +103,9 @@ async def _chat(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> A
 
 def _count(writer: Writer) -> None:
     """Use the upstream's own counts if they were read: LiteLLM estimates those that it does not find."""
-    ear = heard.get()
-    if ear is not None and ear.regular:
-        writer.usage = ear.usage or Usage()
+    context = answer_context.get()
+    if context is not None and context.regular:
+        writer.usage = context.usage or Usage()
 
 
 async def _responses(chunks: AsyncIterator[Any], writer: Writer, target: Target) -> AsyncIterator[Event]:

@@ -34,7 +34,7 @@ _COHERE: Final = cohere.PATH
 _RESPONSES: Final = "/responses"
 
 
-class Heard:
+class AnswerContext:
     """The counts that an upstream itself reported; ``regular`` says whether its answer was read here."""
 
     def __init__(self, *, choices: object = None, options: "RequestOptions | None" = None) -> None:
@@ -45,7 +45,7 @@ class Heard:
         self.usage: Usage | None = None
 
 
-heard: Final[ContextVar[Heard | None]] = ContextVar("heard", default=None)
+answer_context: Final[ContextVar[AnswerContext | None]] = ContextVar("answer_context", default=None)
 """The counts of the current request's upstream; tasks and threads that serve the request inherit them."""
 
 
@@ -124,8 +124,8 @@ class _Choice:
     """One choice of an answer."""
 
     def __init__(self) -> None:
-        ear = heard.get()
-        self._chunks = Chunks(frozenset() if ear is None else ear.tools)
+        context = answer_context.get()
+        self._chunks = Chunks(frozenset() if context is None else context.tools)
         self._pieces: list[Piece] = []
         self._first: Mapping[str, Any] = {}
         self._is_ended = False
@@ -201,9 +201,9 @@ def _fields(pieces: list[Piece]) -> Document:
 
 def _asked_for(document: Document, known: Mapping[object, "_Choice"]) -> Iterator[Mapping[str, Any]]:
     """Return the choices of a document that were asked for: the first ones. Nobody waits for the end of others."""
-    ear = heard.get()
+    context = answer_context.get()
     for choice in choices_of(document):
-        if ear is None or choice.get("index") in known or len(known) < ear.choices:
+        if context is None or choice.get("index") in known or len(known) < context.choices:
             yield choice
 
 
@@ -218,7 +218,7 @@ def _completed(documents: list[Document]) -> Any:
 
 def _listen(document: Document) -> None:
     """Record the upstream's own counts."""
-    ear = heard.get()
-    if ear is not None:
-        ear.regular = True
-        ear.usage = counts_of(document) or ear.usage
+    context = answer_context.get()
+    if context is not None:
+        context.regular = True
+        context.usage = counts_of(document) or context.usage

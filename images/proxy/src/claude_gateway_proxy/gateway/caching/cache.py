@@ -54,9 +54,9 @@ class ResponseCache:
             await self._give(kept, call, send)
             return
         call.record.cache = "miss"
-        heard = _Heard(send, most=wanted.max_bytes)
-        await ask(call, receive, heard)
-        await self._keep(key, heard, call=call, wanted=wanted)
+        captured = _CapturedAnswer(send, most=wanted.max_bytes)
+        await ask(call, receive, captured)
+        await self._keep(key, captured, call=call, wanted=wanted)
 
     async def close(self) -> None:
         """Close the store."""
@@ -78,16 +78,16 @@ class ResponseCache:
         record.bytes_out = len(kept.body)
         await send_whole(send, status=kept.status, headers=headers, body=kept.body)
 
-    async def _keep(self, key: bytes, heard: "_Heard", *, call: Call, wanted: Cache) -> None:
+    async def _keep(self, key: bytes, captured: "_CapturedAnswer", *, call: Call, wanted: Cache) -> None:
         """Store an answer that is complete, successful and small enough."""
-        if heard.body is None or not heard.complete or heard.status != 200 or call.record.outcome != "ok":
+        if captured.body is None or not captured.complete or captured.status != 200 or call.record.outcome != "ok":
             return
-        if not _answers(heard.body):
+        if not _answers(captured.body):
             return
-        headers = [(name, value) for name, value in heard.headers if not _passing(name)]
+        headers = [(name, value) for name, value in captured.headers if not _passing(name)]
         if any(name == b"content-encoding" for name, _ in headers):
             return
-        kept = Kept(heard.status, tuple(headers), bytes(heard.body), self._clock())
+        kept = Kept(captured.status, tuple(headers), bytes(captured.body), self._clock())
         await self._store.put(key, kept, ttl=wanted.ttl)
 
     def _fingerprint(self, call: Call) -> bytes:
@@ -100,7 +100,7 @@ class ResponseCache:
         return found
 
 
-class _Heard:
+class _CapturedAnswer:
     """Passes an answer on, and keeps a copy up to a limit: ``body`` is None above it."""
 
     def __init__(self, send: Send, *, most: int) -> None:

@@ -112,7 +112,7 @@ class Content:
         self._readable = False
         self._cut = False
 
-    def heard(self, send: Send) -> Send:
+    def capturing(self, send: Send) -> Send:
         """Return the ``send`` function for the answer."""
 
         async def passed(message: Message) -> None:

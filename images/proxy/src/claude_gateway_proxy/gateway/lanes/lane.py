@@ -7,7 +7,7 @@ import msgspec
 
 from claude_gateway.contract.target import Target, Wire
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.upstream.http.answer import Pour
+from claude_gateway_proxy.gateway.upstream.http.answer import Pipe
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_runtime.asgi import Headers
@@ -26,7 +26,7 @@ class Response(Protocol):
     @property
     def content_length(self) -> int | None: ...
     @property
-    def pour(self) -> Pour | None:
+    def pipe(self) -> Pipe | None:
         """Passes on each piece, in place of ``read``; None if only ``read`` returns it."""
         ...
 

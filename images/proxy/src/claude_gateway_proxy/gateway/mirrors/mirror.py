@@ -17,7 +17,7 @@ from claude_gateway.contract.route import Mirror
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.mirrors.heard import Heard, TooLong
+from claude_gateway_proxy.gateway.mirrors.captured import CapturedAnswer, TooLong
 from claude_gateway_proxy.gateway.mirrors.sampling import can_be_copied, sampled
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
 from claude_gateway_proxy.gateway.telemetry.record import CLIENT_GONE, Compared, MirrorResult, Record
@@ -57,9 +57,9 @@ class Mirrors:
             await self._answer(call, receive, send)
             return
         done = asyncio.Event()
-        heard = Heard(call.format, send, begun=lambda: self._begin(call, mirror, heard, done))
+        captured = CapturedAnswer(call.format, send, begun=lambda: self._begin(call, mirror, captured, done))
         try:
-            await self._answer(call, receive, heard.send)
+            await self._answer(call, receive, captured.send)
         finally:
             done.set()
 
@@ -69,7 +69,7 @@ class Mirrors:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, call: Call, mirror: Mirror, original: Heard, done: asyncio.Event) -> None:
+    def _begin(self, call: Call, mirror: Mirror, original: CapturedAnswer, done: asyncio.Event) -> None:
         """Start sending a copy if there is room for it."""
         size = len(call.raw)
         if self._busy() or len(self._tasks) >= IN_FLIGHT or self._bytes + size > BYTES:
@@ -84,20 +84,20 @@ class Mirrors:
         self._tasks.discard(task)
         self._bytes -= size
 
-    async def _run(self, copy: Call, call: Call, original: Heard, done: asyncio.Event) -> None:
-        heard = Heard(copy.format)
+    async def _run(self, copy: Call, call: Call, original: CapturedAnswer, done: asyncio.Event) -> None:
+        captured = CapturedAnswer(copy.format)
         try:
-            await self._ask(copy, heard)
+            await self._ask(copy, captured)
             await done.wait()
         finally:
-            seconds = _seconds(call.record, original), _seconds(copy.record, heard)
-            self._compared(Compared(call.record, copy.record, _result(original, heard), seconds))
+            seconds = _seconds(call.record, original), _seconds(copy.record, captured)
+            self._compared(Compared(call.record, copy.record, _result(original, captured), seconds))
 
-    async def _ask(self, copy: Call, heard: Heard) -> None:
+    async def _ask(self, copy: Call, captured: CapturedAnswer) -> None:
         """Run a copy to its end, and write the outcome into its record."""
         record = copy.record
         try:
-            await self._answer(copy, _nobody_leaves, heard.send)
+            await self._answer(copy, _nobody_leaves, captured.send)
         except TooLong:
             record.outcome = outcome(By.CLIENT)
         except Failure as failure:
@@ -144,7 +144,7 @@ def _copy(call: Call, mirror: Mirror) -> Call:
     )
 
 
-def _result(original: Heard, copy: Heard) -> MirrorResult:
+def _result(original: CapturedAnswer, copy: CapturedAnswer) -> MirrorResult:
     if copy.failed:
         return "both_failed" if original.failed else "failed"
     if original.failed:
@@ -154,8 +154,8 @@ def _result(original: Heard, copy: Heard) -> MirrorResult:
     return "same_tools" if original.tools == copy.tools else "other_tools"
 
 
-def _seconds(record: Record, heard: Heard) -> float | None:
-    return None if heard.failed or heard.ended_at is None else heard.ended_at - record.started
+def _seconds(record: Record, captured: CapturedAnswer) -> float | None:
+    return None if captured.failed or captured.ended_at is None else captured.ended_at - record.started
 
 
 async def _nobody_leaves() -> Message:

@@ -39,7 +39,7 @@ async def guard(answer: Answer, *, call: Call, upstream_done: Callable[[], None]
 
     if answer.events:
         guarded = Guarded(answer.read, answer.head, member=_MEMBER, verdicts=verdicts)
-        return msgspec.structs.replace(answer, head=guarded.ready(), read=guarded.read, pour=None)
+        return msgspec.structs.replace(answer, head=guarded.ready(), read=guarded.read, pipe=None)
     if answer.complete:
         return msgspec.structs.replace(answer, head=await _message(answer.head, verdicts))
     return answer

@@ -43,7 +43,7 @@ ToolVerdicts = dict[int, prompt.ToolVerdict]
 
 
 @dataclass(slots=True)
-class _Heard:
+class _CapturedAnswer:
     """An answer as it is sent to us."""
 
     status: int = 0
@@ -74,18 +74,20 @@ async def ask_judge(
         return {}
     token = secrets.token_hex(12)
     model = call.route.safeguards_model or ""
-    heard = _Heard()
+    captured = _CapturedAnswer()
     inner = _call(prompt.request(model, text, token=token), call=call, route=route)
     # Half of the silence that the answer itself may have, so that a judge cannot make it fail.
     limit = min(SECONDS, call.route.timeouts.idle / 2)
-    failure = await _answered(inner, heard, ask=ask, limit=limit)
+    failure = await _answered(inner, captured, ask=ask, limit=limit)
     if failure is not None:
         return failure
-    if heard.status != 200:
-        return "error" if heard.status in _PASSING or heard.status >= 500 else {}
-    if not heard.complete:
+    if captured.status != 200:
+        return "error" if captured.status in _PASSING or captured.status >= 500 else {}
+    if not captured.complete:
         return "error"
-    return prompt.verdicts(b"".join(heard.parts), token=token, count=len(calls)) if heard.size <= ANSWER_LIMIT else {}
+    if captured.size > ANSWER_LIMIT:
+        return {}
+    return prompt.verdicts(b"".join(captured.parts), token=token, count=len(calls))
 
 
 def _call(raw: bytes, *, call: Call, route: Route) -> Call:
@@ -124,12 +126,12 @@ def _call(raw: bytes, *, call: Call, route: Route) -> Call:
     )
 
 
-async def _answered(inner: Call, heard: _Heard, *, ask: Ask, limit: float) -> Reason | None:
+async def _answered(inner: Call, captured: _CapturedAnswer, *, ask: Ask, limit: float) -> Reason | None:
     """Run the request to its end, and return why there is no answer."""
     record = inner.record
     try:
         async with asyncio.timeout(limit):
-            await ask(inner, _nobody_leaves, heard.send)
+            await ask(inner, _nobody_leaves, captured.send)
     except TimeoutError:
         record.status, record.outcome = record.status or 504, outcome(By.JUDGE, status=504)
         return "timeout"

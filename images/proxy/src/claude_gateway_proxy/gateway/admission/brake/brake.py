@@ -76,7 +76,7 @@ class Brake:
         span = facts.body.members.get("tools")
         tools = span is not None and span[1] - span[0] > _NO_TOOLS
         session.tools = session.tools or (tools and not agent)
-        stopped = _stopped(line, accounts=accounts, limits=limits, heard=not agent and tools == session.tools)
+        stopped = _stopped(line, accounts=accounts, limits=limits, visible=not agent and tools == session.tools)
         if stopped is not None:
             return stopped.of(ident)
         return Seat(accounts, now)
@@ -122,8 +122,8 @@ def _release_listed(session: Session, *, listed: bool) -> None:
     session.released = listed
 
 
-def _stopped(line: Line, *, accounts: tuple[Used, ...], limits: Limits, heard: bool) -> Stopped | None:
-    """What stops a request. ``heard``: the user would see the stop in the main conversation."""
+def _stopped(line: Line, *, accounts: tuple[Used, ...], limits: Limits, visible: bool) -> Stopped | None:
+    """What stops a request. ``visible``: the user would see the stop in the main conversation."""
     if line.stop is not None:
         return line.stop
     scopes = (("session", limits.session), ("agent", limits.agent))
@@ -140,7 +140,7 @@ def _stopped(line: Line, *, accounts: tuple[Used, ...], limits: Limits, heard: b
             found = Stopped(
                 scope, measure.unit, used=measure.used, limit=measure.soft, hard=measure.hard, tool=line.tool
             )
-            if own and (heard or scope == "agent" or measure.unit.pattern):
+            if own and (visible or scope == "agent" or measure.unit.pattern):
                 warned.add(measure.unit)
                 line.halt(found)
             return found

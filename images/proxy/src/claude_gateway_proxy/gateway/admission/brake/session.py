@@ -97,8 +97,8 @@ class Session:
             found = self._lines[key] = Line()
         return found
 
-    def grown(self) -> int:
-        """Return how many agents and lines were added since the last call."""
+    def count_new(self) -> int:
+        """Count the agents and lines, and return how many are new since the last call."""
         before, self.parts = self.parts, len(self._agents) + len(self._lines)
         return self.parts - before
 
@@ -147,11 +147,11 @@ class Sessions:
 
     def weigh(self, client: str, session: Session) -> None:
         """Count the new agents and lines of a client's session; old sessions are evicted to make room."""
-        grown = session.grown()
-        if not grown:
+        new = session.count_new()
+        if not new:
             return
-        self._parts += grown
-        self._clients[client].parts += grown
+        self._parts += new
+        self._clients[client].parts += new
         while self._parts > self._most_parts:
             self._drop(max(self._clients.values(), key=lambda each: each.parts))
 

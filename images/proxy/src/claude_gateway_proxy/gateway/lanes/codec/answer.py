@@ -7,7 +7,7 @@ from typing import Final
 from claude_gateway_proxy.bounds import STREAM_MOST
 from claude_gateway_proxy.gateway.lanes.codec.reading import Read
 from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
-from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, Pour, Sink, value_of
+from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer, Pipe, Sink, value_of
 from claude_gateway_proxy.translation.bad_answer import BadAnswer, Broken, Reported
 from claude_gateway_proxy.translation.documents import Documents
 from claude_gateway_proxy.unreachable import AnswerBroken
@@ -23,7 +23,7 @@ class Whole:
     """An answer that is complete, or an error."""
 
     __slots__ = ("_body", "content_length", "headers", "status")
-    pour: Final = None
+    pipe: Final = None
 
     def __init__(self, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
         """Answer with a JSON ``body``; ``headers`` are those besides its type."""
@@ -113,7 +113,7 @@ class Streamed:
             raise AnswerBroken(str(error)) from None
 
     @property
-    def pour(self) -> Pour | None:
+    def pipe(self) -> Pipe | None:
         """Passes on each piece, translated; None if the answer is compressed or in frames."""
         return self._hand_on if self._plain else None
 
@@ -132,7 +132,7 @@ class Streamed:
                 return b""
             return b"" if self._ended or self._failure is not None else None
 
-        await self._response.pour(translate)
+        await self._response.pipe(translate)
 
     def close(self) -> None:
         """End the upstream's answer."""

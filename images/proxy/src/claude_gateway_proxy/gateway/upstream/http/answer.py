@@ -7,7 +7,7 @@ from typing import Final
 from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
 
-Pour = Callable[["Sink"], Awaitable[None]]
+Pipe = Callable[["Sink"], Awaitable[None]]
 """Passes each piece to a sink at once, until the sink returns a rest or the answer ends."""
 
 Sink = Callable[[bytes], bytes | None]
@@ -91,7 +91,7 @@ class HttpAnswer:
         self._emptied()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def pour(self, sink: Sink) -> None:
+    async def pipe(self, sink: Sink) -> None:
         """Pass each piece to ``sink`` at once, without waking a task, until it stops that or the answer ends.
 
         The rest that the sink returns, and the end, are left for ``read``. Raises what the sink raises.

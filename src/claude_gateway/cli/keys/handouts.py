@@ -8,7 +8,7 @@ from typing import Final
 
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper import program
-from claude_gateway.cli.people import Person
+from claude_gateway.cli.keys.people import Person
 
 _SEALING_SECONDS: Final = 30.0
 

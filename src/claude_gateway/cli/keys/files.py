@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from claude_gateway.cli import config, keylist, manifests, yamledit
+from claude_gateway.cli import config, manifests, yamledit
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.keys import listing
 from claude_gateway.cli.manifests import Document, UnreadableFileError
 from claude_gateway.names import Kind
 
@@ -49,14 +50,14 @@ def revoke(sources: Sequence[Path], who: str, *, only_old: bool) -> list[str]:
         for index, entry in enumerate(_keys(client)):
             if str(entry.get("user", "")).lower() == who.lower():
                 place = client.place(f"spec.keys[{index}]")
-                raise Trouble(f"{place}: {who} has a key in the client itself", fix=keylist.BY_HAND)
+                raise Trouble(f"{place}: {who} has a key in the client itself", fix=listing.BY_HAND)
     for client in clients:
         owner = config.ref(client.manifest)
         if who in (owner.name, f"{owner.namespace}/{owner.name}") and not only_old:
             done += _remove(client, documents)
             continue
         for secret, field, text in lists(client, documents):
-            left, count = keylist.removed(text, who, only_old=only_old)
+            left, count = listing.removed(text, who, only_old=only_old)
             if count:
                 yamledit.replace_value(secret, field, text, left)
                 done.append(f"{owner.namespace}/{owner.name}: {count} of {who} removed from {secret.path}")

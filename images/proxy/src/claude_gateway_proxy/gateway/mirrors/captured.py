@@ -1,4 +1,4 @@
-"""An answer as it is sent: passed on or discarded, with the facts that a comparison needs."""
+"""An answer, captured as it is sent: passed on or discarded, with the facts that a comparison needs."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class TooLong(Exception):  # noqa: N818 - the answer's fault, not an error of ou
     """A candidate's answer is longer than the limit."""
 
 
-class Heard:
+class CapturedAnswer:
     """An ASGI ``send`` that records the tools that an answer calls, and when it was complete."""
 
     def __init__(self, format: Format, send: Send | None = None, *, begun: Callable[[], None] | None = None) -> None:

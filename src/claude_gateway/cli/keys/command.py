@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from claude_gateway.api.base import Metadata
 from claude_gateway.api.gateway_client import GatewayClientSpec
-from claude_gateway.cli import clientkey, config, keybulk, keycluster, keyfiles, keylist, manifests, options
+from claude_gateway.cli import clientkey, config, manifests, options
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
-from claude_gateway.cli.keycluster import Cluster
+from claude_gateway.cli.keys import bulk, in_files, listing
+from claude_gateway.cli.keys.in_cluster import Cluster
 from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
@@ -112,10 +113,10 @@ def new(
             raise click.UsageError("--from needs -o FILE and --handouts DIR, and has its owners in the CSV file")
         # Checks the names and patterns as for a single client.
         document(name, key="", models=models, namespace=namespace)
-        client, secret = keybulk.objects(name, models=models, namespace=namespace, secret_name=f"{name}-keys")
+        client, secret = bulk.objects(name, models=models, namespace=namespace, secret_name=f"{name}-keys")
         lifetime = None if days is None else timedelta(days=days)
-        order = keybulk.Order(people_file, output=output, folder=handouts, lifetime=lifetime, rotate=rotate)
-        click.echo(keybulk.create(order, client, secret))
+        order = bulk.Order(people_file, output=output, folder=handouts, lifetime=lifetime, rotate=rotate)
+        click.echo(bulk.create(order, client, secret))
         return
     if handouts is not None or rotate:
         raise click.UsageError("--handouts and --rotate need --from")
@@ -167,7 +168,7 @@ def list_(
     cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
     today = datetime.now(UTC).date()
     if cluster is not None:
-        for line in keycluster.listed(cluster, today=today):
+        for line in in_cluster.listed(cluster, today=today):
             click.echo(line)
         return
     decision = config.load(sources, options.variables(env_file))
@@ -183,8 +184,8 @@ def list_(
         client = f"{found.namespace}/{found.name}"
         keys = plural(working[client], "key")
         click.echo(f"{client}  {keys}  {', '.join(models.get(client, ())) or 'no models'}  {document.place('')}")
-        for _, _, text in keyfiles.lists(document, documents):
-            for entry in keylist.entries(text):
+        for _, _, text in in_files.lists(document, documents):
+            for entry in listing.entries(text):
                 click.echo(printable(f"  {entry.shown(today)}"))
 
 
@@ -217,9 +218,9 @@ def revoke(
     """
     cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
     if cluster is not None:
-        done = keycluster.revoke(cluster, name, only_old=only_old)
+        done = in_cluster.revoke(cluster, name, only_old=only_old)
     else:
-        done = keyfiles.revoke(sources, name, only_old=only_old)
+        done = in_files.revoke(sources, name, only_old=only_old)
     if not done:
         old = "older key" if only_old else "key"
         raise Trouble(f"nobody called {name} has a {old} there", fix="See who has one: claude-gateway key list.")

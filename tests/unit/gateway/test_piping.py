@@ -16,36 +16,36 @@ class Upstream:
         self.answer = HttpAnswer(200, [], content_length=None, set_reading=self.reading.append, abort=lambda: None)
 
 
-async def _pouring(upstream: Upstream, taken: list[bytes], *, most: int = 100) -> asyncio.Task[None]:
+async def _piping(upstream: Upstream, taken: list[bytes], *, most: int = 100) -> asyncio.Task[None]:
     def sink(data: bytes) -> bytes | None:
         if len(taken) >= most:
             return data
         taken.append(data)
         return None
 
-    task = asyncio.create_task(upstream.answer.pour(sink))
+    task = asyncio.create_task(upstream.answer.pipe(sink))
     await asyncio.sleep(0)
     return task
 
 
 async def test_what_comes_is_handed_on_at_once() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken)
+    piping = await _piping(upstream, taken)
     upstream.answer.feed(b"a")
     upstream.answer.feed(b"bc")
     assert taken == [b"a", b"bc"]
-    assert not pouring.done()
+    assert not piping.done()
     upstream.answer.end()
-    await pouring
+    await piping
     assert await upstream.answer.read() == b""
 
 
 async def test_what_is_not_taken_is_read_in_order() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken, most=1)
+    piping = await _piping(upstream, taken, most=1)
     for piece in (b"a", b"b", b"c"):
         upstream.answer.feed(piece)
-    await pouring
+    await piping
     assert taken == [b"a"]
     assert await upstream.answer.read() == b"bc"
 
@@ -57,10 +57,10 @@ async def test_a_sink_may_take_a_piece_and_no_more() -> None:
         taken.append(data)
         return b""
 
-    pouring = asyncio.create_task(upstream.answer.pour(sink))
+    piping = asyncio.create_task(upstream.answer.pipe(sink))
     await asyncio.sleep(0)
     upstream.answer.feed(b"a")
-    await pouring
+    await piping
     upstream.answer.feed(b"b")
     assert taken == [b"a"]
     assert await upstream.answer.read() == b"b"
@@ -69,16 +69,16 @@ async def test_a_sink_may_take_a_piece_and_no_more() -> None:
 async def test_what_came_before_is_read_first() -> None:
     upstream, taken = Upstream(), list[bytes]()
     upstream.answer.feed(b"a")
-    await (await _pouring(upstream, taken))
+    await (await _piping(upstream, taken))
     assert taken == []
     assert await upstream.answer.read() == b"a"
 
 
 async def test_the_last_piece_may_come_together_with_the_end() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken)
+    piping = await _piping(upstream, taken)
     upstream.answer.end(b"a")
-    await pouring
+    await piping
     assert taken == []
     assert await upstream.answer.read() == b"a"
     assert await upstream.answer.read() == b""
@@ -86,21 +86,21 @@ async def test_the_last_piece_may_come_together_with_the_end() -> None:
 
 async def test_only_what_is_kept_stops_the_upstream() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken, most=1)
+    piping = await _piping(upstream, taken, most=1)
     upstream.answer.feed(b"x" * 1_000_000)
     assert upstream.reading == []
     upstream.answer.feed(b"y" * 1_000_000)
     assert upstream.reading == [False]
-    await pouring
+    await piping
     assert await upstream.answer.read() == b"y" * 1_000_000
     assert upstream.reading == [False, True]
 
 
 async def test_an_answer_that_breaks_off_is_found_by_the_reader() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken)
+    piping = await _piping(upstream, taken)
     upstream.answer.end(error=AnswerBroken("gone"))
-    await pouring
+    await piping
     with pytest.raises(AnswerBroken):
         await upstream.answer.read()
 
@@ -111,18 +111,18 @@ async def test_a_failure_of_the_sink_is_raised_where_it_is_waited_for() -> None:
     def sink(_: bytes) -> None:
         raise ValueError("a bug")
 
-    pouring = asyncio.create_task(upstream.answer.pour(sink))
+    piping = asyncio.create_task(upstream.answer.pipe(sink))
     await asyncio.sleep(0)
     upstream.answer.feed(b"a")
     with pytest.raises(ValueError, match="a bug"):
-        await pouring
+        await piping
 
 
 async def test_a_reader_that_is_cancelled_no_longer_takes_anything() -> None:
     upstream, taken = Upstream(), list[bytes]()
-    pouring = await _pouring(upstream, taken)
-    pouring.cancel()
-    await asyncio.wait([pouring])
+    piping = await _piping(upstream, taken)
+    piping.cancel()
+    await asyncio.wait([piping])
     upstream.answer.feed(b"a")
     assert taken == []
     assert await upstream.answer.read() == b"a"

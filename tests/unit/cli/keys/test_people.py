@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_gateway.cli import people
 from claude_gateway.cli.errors import Trouble
-from claude_gateway.cli.people import Person
+from claude_gateway.cli.keys import people
+from claude_gateway.cli.keys.people import Person
 
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice@laptop"

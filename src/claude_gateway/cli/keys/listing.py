@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from claude_gateway.cli.people import Person
+from claude_gateway.cli.keys.people import Person
 
 BY_HAND: Final = "Nothing was changed. Remove this entry from spec.keys; then run this again for the lists."
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import yaml
 
-from claude_gateway.cli import clientkey, handouts, keylist, manifests, people, smallfiles
+from claude_gateway.cli import clientkey, manifests, smallfiles
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
-from claude_gateway.cli.handouts import Handout
+from claude_gateway.cli.keys import handouts, listing, people
+from claude_gateway.cli.keys.handouts import Handout
 from claude_gateway.cli.manifests import UnreadableFileError
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
@@ -42,7 +43,7 @@ def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
     """
     wanted = people.read(order.source)
     before = _existing(order.output, client, secret)
-    known = keylist.holders(before)
+    known = listing.holders(before)
     chosen = [person for person in wanted if order.rotate or person.name.lower() not in known]
     if not chosen:
         return f"{order.output}: everybody in the file has a key already; --rotate makes new ones"
@@ -50,7 +51,7 @@ def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
     keys = [(person, clientkey.make()) for person in chosen]
     written = handouts.write(handouts.prepared(order.folder), keys)
     expires = None if order.lifetime is None else now + order.lifetime
-    listed = keylist.added(before, keys, today=now.date(), expires=expires)
+    listed = listing.added(before, keys, today=now.date(), expires=expires)
     try:
         # The Secret first: `kubectl apply` keeps the order, and the client would be without keys for a moment.
         _save(order.output, {**secret, "stringData": {KEY: listed}}, client)

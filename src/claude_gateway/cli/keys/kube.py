@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from claude_gateway.cli import keylist
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper import program
+from claude_gateway.cli.keys import listing
 from claude_gateway.names import GROUP
 
 _SECONDS: Final = 60.0
@@ -134,7 +134,7 @@ def listed(cluster: Cluster, *, today: date) -> Iterator[str]:
             if secret is None:
                 yield printable(f"  Secret {name} does not exist")
                 continue
-            for entry in keylist.entries(text_of(secret, key)):
+            for entry in listing.entries(text_of(secret, key)):
                 yield printable(f"  {entry.shown(today)}")
 
 
@@ -152,7 +152,7 @@ def revoke(cluster: Cluster, who: str, *, only_old: bool) -> list[str]:
     clients = cluster.clients()
     for client in clients:
         if any(str(key.get("user", "")).lower() == who.lower() for key in client.keys):
-            raise Trouble(f"{who} has a key in the client {client.shown} itself", fix=keylist.BY_HAND)
+            raise Trouble(f"{who} has a key in the client {client.shown} itself", fix=listing.BY_HAND)
     for client in clients:
         if who in (client.name, client.shown) and not only_old:
             cluster.delete(client)
@@ -160,7 +160,7 @@ def revoke(cluster: Cluster, who: str, *, only_old: bool) -> list[str]:
             continue
         for name, key in client.lists:
             secret = cluster.secret(client.namespace, name)
-            text, count = keylist.removed(text_of(secret or {}, key), who, only_old=only_old)
+            text, count = listing.removed(text_of(secret or {}, key), who, only_old=only_old)
             if count and secret is not None:
                 cluster.write(client.namespace, secret, key, text)
                 done.append(f"{client.shown}: {count} of {who} removed from Secret {name}")
