@@ -17,7 +17,7 @@ from tests.support.processes.waiting import until_async
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION
-from claude_gateway.plan.stored_status import Release
+from claude_gateway.plan.status.stored_status import Release
 from claude_gateway_operator import handlers
 
 NAMESPACE = "gateway"

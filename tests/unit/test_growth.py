@@ -19,7 +19,7 @@ import claude_gateway_claude_code
 import claude_gateway_proxy
 import claude_gateway_runtime
 from claude_gateway.contract.target import Format, Wire
-from claude_gateway.plan import judges
+from claude_gateway.plan.routes import judges
 from claude_gateway_proxy.gateway.batches.items import items
 from claude_gateway_proxy.gateway.body.document import parse, readable, splice
 from claude_gateway_proxy.gateway.body.estimate import tokens

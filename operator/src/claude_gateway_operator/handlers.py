@@ -12,7 +12,7 @@ import kopf
 
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import GROUP, VERSION
-from claude_gateway.plan.stored_status import Release, read_status
+from claude_gateway.plan.status.stored_status import Release, read_status
 from claude_gateway_runtime.kube import REQUEST_SECONDS
 from claude_gateway_runtime.logs import emit
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_gateway.names import API_VERSION, Reason, agent_name, bundle_name
-from claude_gateway.plan import budget_status
+from claude_gateway.plan.budgets import budget_status
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World

@@ -12,7 +12,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from claude_gateway.contract.report import PodReport
-from claude_gateway.plan.programmed import PodState
+from claude_gateway.plan.status.programmed import PodState
 from claude_gateway_runtime.logs import emit
 
 POLL_SECONDS: Final = 15.0

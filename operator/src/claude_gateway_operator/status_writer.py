@@ -10,8 +10,8 @@ from typing import Any, Final
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION, FIELD_MANAGER
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.status import Event
-from claude_gateway.plan.stored_status import Condition, StatusWrite
+from claude_gateway.plan.status.status import Event
+from claude_gateway.plan.status.stored_status import Condition, StatusWrite
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, KubeError, Manifest, NotFound, Retryable
 from claude_gateway_runtime.logs import emit

@@ -10,7 +10,7 @@ from claude_gateway.cli import config, findings, options
 from claude_gateway.cli.errors import Exit
 from claude_gateway.cli.findings import VARIABLE_NOT_SET
 from claude_gateway.names import Reason
-from claude_gateway.plan import targets
+from claude_gateway.plan.routes import targets
 
 
 @click.command(

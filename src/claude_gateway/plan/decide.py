@@ -11,39 +11,22 @@ from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy
 from claude_gateway.contract.route import Affinity, Cache, Mirror, Route, Timeouts
 from claude_gateway.names import ConditionType, Kind
-from claude_gateway.plan import (
-    backend_callers,
-    base_urls,
-    budget_status,
-    budgets,
-    capacity,
-    claims,
-    clients,
-    credential_status,
-    credentials,
-    ejections,
-    judges,
-    last_use,
-    pricing,
-    rates,
-    retirements,
-    route_rules,
-    service_accounts,
-    stored_status,
-    subscriptions,
-    suspension,
-    targets,
-)
-from claude_gateway.plan.backend_callers import BackendCallers
+from claude_gateway.plan import capacity, claims, ejections, rates, suspension
+from claude_gateway.plan.budgets import budget_status, budgets
 from claude_gateway.plan.capacity import Content
-from claude_gateway.plan.credentials import Key
+from claude_gateway.plan.clients import clients, last_use, service_accounts
+from claude_gateway.plan.credentials import backend_callers, credential_status, credentials, subscriptions
+from claude_gateway.plan.credentials.backend_callers import BackendCallers
+from claude_gateway.plan.credentials.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
-from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.rollout_state import RolloutState, compare
+from claude_gateway.plan.routes import base_urls, judges, pricing, retirements, route_rules, targets
+from claude_gateway.plan.routes.targets import Resolved
 from claude_gateway.plan.slices import Slices
-from claude_gateway.plan.status import Event, ObjectStatus, StatusInputs, report
-from claude_gateway.plan.stored_status import Entry, Release, StatusWrite
-from claude_gateway.plan.targets import Resolved
+from claude_gateway.plan.status import stored_status
+from claude_gateway.plan.status.programmed import ConditionState, Fleet
+from claude_gateway.plan.status.status import Event, ObjectStatus, StatusInputs, report
+from claude_gateway.plan.status.stored_status import Entry, Release, StatusWrite
 from claude_gateway.plan.world import Item, World
 
 

@@ -14,8 +14,8 @@ from typing import Final
 from claude_gateway.contract.report import EjectedTarget
 from claude_gateway.contract.route import Route
 from claude_gateway.names import ConditionType, Reason
-from claude_gateway.plan.programmed import ConditionState, PodState
-from claude_gateway.plan.stored_status import Condition, timestamp
+from claude_gateway.plan.status.programmed import ConditionState, PodState
+from claude_gateway.plan.status.stored_status import Condition, timestamp
 
 _FRESH: Final = timedelta(minutes=10)
 """How long a message may stay after its end."""

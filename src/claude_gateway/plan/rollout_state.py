@@ -6,12 +6,13 @@ from typing import Any
 
 from claude_gateway.contract.policy import Policy
 from claude_gateway.names import ConditionType, Kind
-from claude_gateway.plan import programmed, slices
+from claude_gateway.plan import slices
 from claude_gateway.plan.capacity import Fitted
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.programmed import ConditionState, Fleet
 from claude_gateway.plan.slices import Slices
-from claude_gateway.plan.stored_status import Condition, Release
+from claude_gateway.plan.status import programmed
+from claude_gateway.plan.status.programmed import ConditionState, Fleet
+from claude_gateway.plan.status.stored_status import Condition, Release
 from claude_gateway.plan.world import Item, World
 
 

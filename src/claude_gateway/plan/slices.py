@@ -33,8 +33,8 @@ from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.policy import Policy
 from claude_gateway.contract.target import Aws, Federation, Google, Target
 from claude_gateway.names import Kind
-from claude_gateway.plan import federation
-from claude_gateway.plan.credentials import entry_of, place_of
+from claude_gateway.plan.credentials import federation
+from claude_gateway.plan.credentials.credentials import entry_of, place_of
 from claude_gateway.plan.world import Item
 
 Slices = Mapping[str, str]

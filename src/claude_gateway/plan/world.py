@@ -19,9 +19,9 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.names import API_VERSION, FORWARD_HOST, GROUP, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan import schema
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity, ordered
-from claude_gateway.plan.programmed import PodState
 from claude_gateway.plan.secret import Secret, read_secret
-from claude_gateway.plan.stored_status import Release, StoredStatus, read_status
+from claude_gateway.plan.status.programmed import PodState
+from claude_gateway.plan.status.stored_status import Release, StoredStatus, read_status
 
 SpecT = TypeVar("SpecT", bound=Spec)
 

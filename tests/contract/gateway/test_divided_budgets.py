@@ -17,7 +17,7 @@ from tests.support.processes.waiting import until_async
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.budget import Budget, Spending
 from claude_gateway.contract.report import ProcessReport
-from claude_gateway.plan.division import PodUse, divide, pod_use
+from claude_gateway.plan.budgets.division import PodUse, divide, pod_use
 from claude_gateway_proxy.gateway.admission.admission import Admission
 from claude_gateway_proxy.gateway.admission.budgets import Budgets
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters

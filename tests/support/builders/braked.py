@@ -13,7 +13,7 @@ from claude_gateway.contract.brake import BrakeLimits
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.money import NANODOLLARS
 from claude_gateway.contract.target import Format
-from claude_gateway.plan import brakes
+from claude_gateway.plan.clients import brakes
 from claude_gateway_proxy.gateway.admission.brake.brake import Brake, Seat
 from claude_gateway_proxy.gateway.admission.brake.session import Sessions
 from claude_gateway_proxy.gateway.admission.brake.words import Stopped

@@ -9,9 +9,9 @@ from tests.support.builders.objects import NOW
 from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan.decide import Plan, decide
-from claude_gateway.plan.programmed import PodState
 from claude_gateway.plan.slices import slices_of
-from claude_gateway.plan.stored_status import Condition
+from claude_gateway.plan.status.programmed import PodState
+from claude_gateway.plan.status.stored_status import Condition
 from claude_gateway.plan.world import World
 
 

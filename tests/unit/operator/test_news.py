@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.operator.test_settings import settings
 
-from claude_gateway.plan.stored_status import Release
+from claude_gateway.plan.status.stored_status import Release
 from claude_gateway_operator.handlers import Forever, Sieve
 from claude_gateway_operator.object_watch import Known, subjects
 from claude_gateway_runtime import kube

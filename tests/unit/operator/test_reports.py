@@ -8,7 +8,7 @@ from tests.support.processes.fakeagent import FakeAgent, serving
 from tests.support.processes.waiting import until_async
 
 from claude_gateway.contract.report import EjectedTarget, PodReport
-from claude_gateway.plan.programmed import PodState
+from claude_gateway.plan.status.programmed import PodState
 from claude_gateway_operator.reports import Endpoint, Reports, endpoints
 
 

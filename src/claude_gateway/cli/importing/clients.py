@@ -6,7 +6,7 @@ from claude_gateway.cli import options
 from claude_gateway.cli.importing.draft import Draft
 from claude_gateway.cli.importing.secrets import Vault, reference
 from claude_gateway.cli.importing.section import Section
-from claude_gateway.plan.key_holders import SHORTEST_KEY
+from claude_gateway.plan.clients.key_holders import SHORTEST_KEY
 
 NEW_KEY: Final = options.KEY_VARIABLE
 """The variable of a key that the old configuration did not have; ``--secrets`` makes one."""

@@ -14,7 +14,7 @@ from tests.support.builders.examples import examples
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.route import Match, RequestClass, Route, RouteRule, Thinking
 from claude_gateway.contract.target import Format
-from claude_gateway.plan.covering import contradiction, covered, covers
+from claude_gateway.plan.routes.covering import contradiction, covered, covers
 from claude_gateway_proxy.gateway.body.document import parse
 from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure

@@ -1,0 +1,1 @@
+"""What Budgets mean, and how their money is divided between pods."""

@@ -1,0 +1,1 @@
+"""What GatewayClients mean: keys, tokens, certificates and limits."""

@@ -1,0 +1,1 @@
+"""What ClaudeCredentials mean: keys, identities and logins."""

@@ -1,0 +1,1 @@
+"""What ModelRoutes mean: rules, targets and their abilities."""
