@@ -18,8 +18,8 @@ from claude_gateway.cli import clientkey, config, manifests, options
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
-from claude_gateway.cli.keys import bulk, in_files, listing
-from claude_gateway.cli.keys.in_cluster import Cluster
+from claude_gateway.cli.keys import bulk, files, kube, listing
+from claude_gateway.cli.keys.kube import Cluster
 from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
@@ -168,7 +168,7 @@ def list_(
     cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
     today = datetime.now(UTC).date()
     if cluster is not None:
-        for line in in_cluster.listed(cluster, today=today):
+        for line in kube.listed(cluster, today=today):
             click.echo(line)
         return
     decision = config.load(sources, options.variables(env_file))
@@ -184,7 +184,7 @@ def list_(
         client = f"{found.namespace}/{found.name}"
         keys = plural(working[client], "key")
         click.echo(f"{client}  {keys}  {', '.join(models.get(client, ())) or 'no models'}  {document.place('')}")
-        for _, _, text in in_files.lists(document, documents):
+        for _, _, text in files.lists(document, documents):
             for entry in listing.entries(text):
                 click.echo(printable(f"  {entry.shown(today)}"))
 
@@ -218,9 +218,9 @@ def revoke(
     """
     cluster = _cluster(sources, in_cluster, context=context, namespace=namespace, everywhere=everywhere)
     if cluster is not None:
-        done = in_cluster.revoke(cluster, name, only_old=only_old)
+        done = kube.revoke(cluster, name, only_old=only_old)
     else:
-        done = in_files.revoke(sources, name, only_old=only_old)
+        done = files.revoke(sources, name, only_old=only_old)
     if not done:
         old = "older key" if only_old else "key"
         raise Trouble(f"nobody called {name} has a {old} there", fix="See who has one: claude-gateway key list.")
