@@ -11,8 +11,9 @@ from tests.support.builders.objects import NOW, Manifest, client, credential, ro
 
 from claude_gateway.garbage import collect_rarely
 from claude_gateway.plan.decide import decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 ROUTES = 5_000
 CREDENTIALS = 50

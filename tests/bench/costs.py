@@ -36,7 +36,8 @@ from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import pack
 from claude_gateway.names import GATEWAY_JSON
 from claude_gateway.plan.decide import decide
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings
 
 INPUTS: Final = Path(__file__).resolve().parents[2] / "docs" / "capacity.json"
 CREDENTIALS: Final = 50

@@ -22,7 +22,8 @@ from claude_gateway.contract.bundle import Bundle
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import API_VERSION, BUNDLE_DIR, LABEL_CREDENTIAL
 from claude_gateway.plan.decide import decide
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings
 
 KEY: Final = "cgw_bench_bench_bench_bench"
 ANTHROPIC: Final = "bench-anthropic"

@@ -12,7 +12,8 @@ from claude_gateway.api.gateway_client import GatewayClientSpec
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import Kind
-from claude_gateway.plan import world as plan
+from claude_gateway.plan import world as plan_world
+from claude_gateway.plan.manifests import read as read_manifests
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
 from claude_gateway_operator import scope
@@ -73,7 +74,7 @@ class Gatherer:
         self._audit = Audit()
         self._read: dict[ObjectRef, tuple[str, Manifest]] = {}
         self._issuer = ClusterIssuer(connection.document)
-        self._rules = plan.Settings(
+        self._rules = plan_world.Settings(
             namespace=settings.namespace,
             egress=Egress(loopback=settings.egress_loopback, hosts=settings.egress_hosts),
             forward_hosts=settings.forward_hosts,
@@ -93,13 +94,13 @@ class Gatherer:
         rules = replace(self._rules, claude_code_key=claude_code_key, scope=await self._scope())
         wanted = [each for kind in KINDS for each in scope.collections(self._settings, kind.plural)]
         found = await asyncio.gather(*map(self._kind, wanted))
-        world = await asyncio.to_thread(plan.read, _drained(found), rules)
+        world = await asyncio.to_thread(read_manifests, _drained(found), rules)
         listed, unreadable = await self._listed()
         needed = sorted(set(references(world)))
         if unreadable is None:
             unreadable = frozenset(ref.namespace for ref in needed)
         manifests, refused = await self._values(needed, listed, unreadable)
-        secrets = plan.read(manifests, rules).secrets
+        secrets = read_manifests(manifests, rules).secrets
         listed_accounts = any(item.spec is not None and item.spec.service_accounts for item in world.clients)
         cluster = await self._issuer.keys() if listed_accounts else None
         return replace(world, secrets=secrets, unreadable=unreadable | refused, cluster=cluster)

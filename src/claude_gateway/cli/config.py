@@ -13,8 +13,9 @@ from claude_gateway.cli.manifests import Document, Place, UnreadableFileError
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import FORWARD_HOST, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef, Problem, Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 _DEFAULT_NAMESPACE: Final = "default"
 _STAND_IN: Final = "variable-{}-is-not-set"

@@ -11,8 +11,9 @@ from claude_gateway.cli.config import Decision, Gathered
 from claude_gateway.cli.manifests import Document
 from claude_gateway.names import Kind
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import Any, Final
 from claude_gateway.contract.policy import Egress
 from claude_gateway.names import API_VERSION, FORWARD_HOST, LABEL_CREDENTIAL, Kind
 from claude_gateway.plan.decide import Plan, decide
-from claude_gateway.plan.world import Settings, World, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings, World
 
 NOW: Final = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 CLIENT_KEY: Final = "cgw_test-key-of-alice-0123456789"

@@ -5,8 +5,9 @@ from typing import Any
 from tests.support.builders.objects import NOW
 
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Problem
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 URL = "http://cg-claude-code.gateway.svc:4100"
 BACKEND_KEY = b"cgb_key-of-the-backend-0123456789"

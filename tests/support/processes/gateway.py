@@ -25,8 +25,9 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.report import PodReport
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 from claude_gateway.plan.decide import decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 if TYPE_CHECKING:
     from tests.support.processes.child import Process

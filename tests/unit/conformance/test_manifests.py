@@ -9,7 +9,8 @@ from claude_gateway.conformance.options import Models, Options
 from claude_gateway.contract.retiring import retirement
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import decide
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings
 
 
 def test_it_names_no_model_that_is_retired() -> None:

@@ -19,7 +19,8 @@ from tests.support.builders.objects import (
 
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import decide
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings
 
 
 def cloud_victim() -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ from tests.unit.plan.test_properties import WORLDS
 from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 from claude_gateway_operator.status_writer import document
 
 

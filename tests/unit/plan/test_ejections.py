@@ -11,8 +11,9 @@ from tests.support.builders.objects import NOW, credential, route, secret, targe
 from claude_gateway.contract.report import EjectedTarget, PodReport, ProcessReport
 from claude_gateway.names import ConditionType
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.status.programmed import PodState
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 from claude_gateway_operator.status_writer import document
 
 _RULES = Settings(release="cg", namespace="gateway", strict=False)

@@ -17,8 +17,9 @@ from claude_gateway.contract.route import Route
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.litellm_config import LiteLLMConfig
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.world import Settings, World, read
+from claude_gateway.plan.world import Settings, World
 
 MARK = "Zq7"
 """Every secret value in here holds it, and nothing else does."""

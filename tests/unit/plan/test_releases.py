@@ -8,8 +8,9 @@ from tests.support.builders.objects import NOW, client, credential, manifest, pl
 
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef
-from claude_gateway.plan.world import Settings, World, read
+from claude_gateway.plan.world import Settings, World
 
 MINE: dict[str, Any] = {"gatewayRef": {"name": "mine"}}
 OTHER: dict[str, Any] = {"gatewayRef": {"name": "other"}}

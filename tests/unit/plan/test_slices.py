@@ -27,8 +27,9 @@ from tests.unit.plan.test_properties import WORLDS
 from claude_gateway.contract.bundle import Bundle, pack, unpack
 from claude_gateway.names import Kind
 from claude_gateway.plan.decide import decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.slices import name, slices_of
-from claude_gateway.plan.world import ClusterKeys, Settings, read
+from claude_gateway.plan.world import ClusterKeys, Settings
 
 
 def bundle(*manifests: Any) -> Bundle:

@@ -12,9 +12,10 @@ from claude_gateway.contract.report import PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Kind
 from claude_gateway.plan.budgets.budget_status import known
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.status.budget_details import BudgetDetails, read_budget
 from claude_gateway.plan.status.programmed import PodState
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 from claude_gateway_operator.status_writer import document
 
 _RULES = Settings(release="cg", strict=False)

@@ -19,8 +19,9 @@ from tests.support.builders.objects import (
 from claude_gateway.contract.budget import MOST_OF_ONE, Action, Budget
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 TEAM = Settings(namespace="gateway", strict=False)
 

@@ -8,8 +8,9 @@ from tests.support.builders.objects import NOW, manifest, plan, sound
 from claude_gateway.contract.certificate_name import CertificateName, NameKind, namespace_of_pods, patterns
 from claude_gateway.names import ConditionType, Kind, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 _ID = "spiffe://example.org/ns/team-a/sa/ci"
 

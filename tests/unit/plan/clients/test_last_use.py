@@ -10,9 +10,10 @@ from tests.support.builders.objects import client, secret
 from claude_gateway.contract.report import ClientUse, PodReport, ProcessReport
 from claude_gateway.plan.clients.last_use import shown
 from claude_gateway.plan.decide import decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.status.programmed import PodState
 from claude_gateway.plan.status.stored_status import StatusWrite
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 _NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

@@ -12,8 +12,9 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.names import Kind, Reason
 from claude_gateway.plan.clients.token_rules import MOST_RULES, MOST_SOURCES
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import ClusterKeys, Settings, read
+from claude_gateway.plan.world import ClusterKeys, Settings
 
 ISSUER = "https://login.example.com"
 SECRET = "a-secret-of-more-than-32-characters!"

@@ -22,9 +22,10 @@ from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.report import CredentialReport, PodReport, ProcessReport
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.status.credential_details import CredentialDetails, LastAnswer, read_details
 from claude_gateway.plan.status.programmed import PodState
-from claude_gateway.plan.world import Settings, World, read
+from claude_gateway.plan.world import Settings, World
 from claude_gateway_operator.status_writer import document
 
 _RULES = Settings(

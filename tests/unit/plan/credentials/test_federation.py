@@ -9,7 +9,8 @@ from claude_gateway.contract.policy import Egress
 from claude_gateway.contract.target import Federation, Format, Wire
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan, decide
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.manifests import read
+from claude_gateway.plan.world import Settings
 
 _NEAR = Egress(loopback=True)
 

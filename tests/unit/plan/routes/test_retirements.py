@@ -7,8 +7,9 @@ from tests.support.builders.objects import credential, route, secret, target
 
 from claude_gateway.names import Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import Severity
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 BEFORE = datetime(2026, 11, 29, tzinfo=UTC)
 AFTER = datetime(2026, 11, 30, tzinfo=UTC)

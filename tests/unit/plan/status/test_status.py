@@ -7,8 +7,9 @@ from tests.support.builders.objects import NOW, credential, route, secret, targe
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.status.stored_status import Condition
-from claude_gateway.plan.world import Settings, World, read
+from claude_gateway.plan.world import Settings, World
 from claude_gateway_operator.status_writer import document
 
 LATER = NOW + timedelta(minutes=5)

@@ -8,6 +8,7 @@ from tests.support.builders.objects import NOW, credential, route, secret
 
 from claude_gateway.names import ConditionType, Reason
 from claude_gateway.plan.decide import Plan, decide
+from claude_gateway.plan.manifests import read
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status.stored_status import (
     Condition,
@@ -19,7 +20,7 @@ from claude_gateway.plan.status.stored_status import (
     read_status,
     serve,
 )
-from claude_gateway.plan.world import Settings, read
+from claude_gateway.plan.world import Settings
 
 LATER = NOW + timedelta(minutes=5)
 REF = ObjectRef("ModelRoute", "team", "claude")
