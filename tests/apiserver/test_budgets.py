@@ -13,7 +13,8 @@ from tests.support.processes.waiting import until
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.budget import Period, window
 from claude_gateway.contract.report import BudgetUse, PodReport
-from claude_gateway.names import ConditionType, Kind, Reason, allotment_name
+from claude_gateway.names import ConditionType, Kind, Reason
+from claude_gateway.release_names import allotment_name
 
 _BUDGET = Kind.BUDGET.value
 _DOLLAR = 1_000_000_000

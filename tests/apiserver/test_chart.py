@@ -15,7 +15,7 @@ from tests.support.kube.chart import CHART, Manifest, Refused, helm
 from tests.support.processes.operator import namespace
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import claude_auth_role
+from claude_gateway.release_names import claude_auth_role
 from claude_gateway_operator.rights import login_rules
 
 NAMED = {"fullnameOverride": "gate"}

@@ -21,7 +21,8 @@ from tests.support.processes.operator import Operator
 from tests.support.processes.waiting import until
 
 from claude_gateway.contract.bundle import load
-from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason, operator_name
+from claude_gateway.names import LABEL_CREDENTIAL, Kind, Reason
+from claude_gateway.release_names import operator_name
 
 ROUTE, CREDENTIAL, CLIENT = Kind.MODEL_ROUTE.value, Kind.CLAUDE_CREDENTIAL.value, Kind.GATEWAY_CLIENT.value
 ROTATED = "sk-test-rotated-upstream-key-0123456789"

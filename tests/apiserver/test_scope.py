@@ -16,7 +16,8 @@ from tests.support.kube.cluster import Cluster, url
 from tests.support.processes.operator import RBAC, Operator, deployment, grant, grant_everywhere, namespace
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import Kind, Reason, proxy_name
+from claude_gateway.names import Kind, Reason
+from claude_gateway.release_names import proxy_name
 from claude_gateway_operator.rights import watched_rules
 from claude_gateway_operator.rollout import ANNOTATION
 

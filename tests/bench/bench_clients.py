@@ -34,7 +34,8 @@ from tests.support.processes.operator import ACCOUNT, Operator
 from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import Kind, bundle_name
+from claude_gateway.names import Kind
+from claude_gateway.release_names import bundle_name
 
 CLIENTS: Final = 10_000
 _EDITS: Final = 20

@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.support.kube.chart import Rendered, render
 
-from claude_gateway import names
+from claude_gateway import release_names
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -25,10 +25,10 @@ def identities(rendered: Rendered) -> set[Identity]:
 def test_objects_are_called_as_the_code_calls_them(default: Rendered) -> None:
     full = "cg-claude-gateway"
     assert {found["metadata"]["name"] for found in default.all("Deployment")} == {
-        names.operator_name(full),
-        names.proxy_name(full),
+        release_names.operator_name(full),
+        release_names.proxy_name(full),
     }
-    assert {found["metadata"]["name"] for found in default.all("Service")} == {full, names.agent_name(full)}
+    assert {found["metadata"]["name"] for found in default.all("Service")} == {full, release_names.agent_name(full)}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_every_name_and_label_is_short_enough(release: str) -> None:
             assert LABEL_VALUE.fullmatch(value), value
     operator = next(pod for name, pod in rendered.pods() if name.endswith("-operator"))
     full = next(e["value"] for e in operator["containers"][0]["env"] if e["name"] == "CLAUDE_GATEWAY_OPERATOR_RELEASE")
-    for name in (names.bootstrap_name(full), names.bundle_name(full)):
+    for name in (release_names.bootstrap_name(full), release_names.bundle_name(full)):
         assert DNS_LABEL.fullmatch(name)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.support.kube.chart import NAMESPACE, Manifest, Rendered, containers, render
 
-from claude_gateway import names
+from claude_gateway import release_names
 from claude_gateway_operator.rights import (
     caller_rules,
     claude_code_rules,
@@ -76,7 +76,7 @@ def test_the_sign_in_service_may_list_credentials_and_do_what_the_operator_grant
         (NAMESPACE, "team-a", "team-b"), listing
     )
     for namespace in (NAMESPACE, "team-a", "team-b"):
-        name = names.claude_auth_role("cg-claude-gateway", home=NAMESPACE, namespace=namespace)
+        name = release_names.claude_auth_role("cg-claude-gateway", home=NAMESPACE, namespace=namespace)
         assert "rules" not in everything.one("Role", name)
     assert granted(everything, "cg-claude-gateway-claude-code") == {}
 

@@ -22,7 +22,8 @@ from tests.support.processes.gateway import documents, secret
 from tests.support.processes.ports import free_port
 from tests.support.processes.waiting import until
 
-from claude_gateway.names import API_VERSION, REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
+from claude_gateway.names import API_VERSION
+from claude_gateway.release_names import REPORT_TOKEN, bootstrap_name, bundle_name, operator_name, proxy_name
 from claude_gateway_scripted import digest
 
 CHART: Final = "charts/claude-gateway"

@@ -5,7 +5,7 @@ import json
 from tests.e2e.release import Gateway, Release
 from tests.support.kube import pods as kubepods
 
-from claude_gateway.names import bootstrap_name
+from claude_gateway.release_names import bootstrap_name
 
 ASK = """
 import json, os, urllib.request

@@ -15,7 +15,7 @@ from tests.support.processes.waiting import until
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.budget import Period, window
 from claude_gateway.contract.money import exact
-from claude_gateway.names import allotment_name
+from claude_gateway.release_names import allotment_name
 
 _STREAMS = 4
 

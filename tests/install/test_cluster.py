@@ -16,7 +16,7 @@ from tests.support.kube import kindcluster as kubecluster
 from tests.support.kube.kubectl import ARTIFACTS, Kube, call
 from tools.release import place, trial
 
-from claude_gateway.names import bootstrap_name, proxy_name
+from claude_gateway.release_names import bootstrap_name, proxy_name
 
 NAMESPACE: Final = "ai"
 FULLNAME: Final = "cg-claude-gateway"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import kopf
 
 from claude_gateway.garbage import collect_rarely
-from claude_gateway.names import status_manager
 from claude_gateway.plan.status.stored_status import Release
+from claude_gateway.release_names import status_manager
 from claude_gateway_operator import handlers, kubeconfig, metrics, object_watch
 from claude_gateway_operator.allotter import Allotter
 from claude_gateway_operator.bootstrap import Bootstrap

@@ -12,8 +12,8 @@ from claude_gateway.contract import allotment
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.budget import Budget, Spending, read_window
 from claude_gateway.contract.bundle import COMPRESS_ABOVE
-from claude_gateway.names import allotment_name
 from claude_gateway.plan.budgets.division import PodUse, divide, pod_use, written
+from claude_gateway.release_names import allotment_name
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.reports import Endpoint, Reports
 from claude_gateway_operator.settings import Settings

@@ -8,7 +8,8 @@ import logging
 import secrets
 from typing import Final
 
-from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind, bootstrap_name
+from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
+from claude_gateway.release_names import bootstrap_name
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Final
 
-from claude_gateway.names import LABEL_CREDENTIAL, callers_name, claude_auth_name, claude_auth_role, claude_code_name
+from claude_gateway.names import LABEL_CREDENTIAL
 from claude_gateway.plan.credentials.backend_callers import KEY
 from claude_gateway.plan.decide import Plan
 from claude_gateway.plan.problem import ObjectRef
+from claude_gateway.release_names import callers_name, claude_auth_name, claude_auth_role, claude_code_name
 from claude_gateway_operator.bootstrap import new_key
 from claude_gateway_operator.owner import Owner
 from claude_gateway_operator.rights import login_rules

@@ -20,9 +20,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from claude_gateway.api.kinds import KINDS
-from claude_gateway.names import GROUP, bundle_name, operator_name, status_manager
+from claude_gateway.names import GROUP
 from claude_gateway.plan.manifests import reference
 from claude_gateway.plan.status.stored_status import Release, StatusWrite, leave, read_status
+from claude_gateway.release_names import bundle_name, operator_name, status_manager
 from claude_gateway_operator import kubeconfig, status_writer
 from claude_gateway_operator.owner import DEPLOYMENTS_API
 from claude_gateway_operator.settings import Settings

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_gateway.names import LABEL_CREDENTIAL, agent_name, bundle_name
+from claude_gateway.names import LABEL_CREDENTIAL
+from claude_gateway.release_names import agent_name, bundle_name
 from claude_gateway_operator import scope
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube

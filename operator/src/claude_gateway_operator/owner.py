@@ -6,7 +6,8 @@ The first client has no owner. Its key must survive a Deployment that is replace
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.names import FIELD_MANAGER, GROUP, operator_name
+from claude_gateway.names import FIELD_MANAGER, GROUP
+from claude_gateway.release_names import operator_name
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, Manifest

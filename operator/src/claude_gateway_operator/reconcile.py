@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from claude_gateway.names import API_VERSION, Reason, agent_name, bundle_name
+from claude_gateway.names import API_VERSION, Reason
 from claude_gateway.plan.budgets import budget_status
 from claude_gateway.plan.decide import Plan, decide
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.world import Item, World
+from claude_gateway.release_names import agent_name, bundle_name
 from claude_gateway_operator import rollout, status_writer
 from claude_gateway_operator.allotter import Allotter
 from claude_gateway_operator.bootstrap import Bootstrap

@@ -8,8 +8,8 @@ to.
 from collections.abc import Sequence
 from typing import Any
 
-from claude_gateway.names import (
-    GROUP,
+from claude_gateway.names import GROUP
+from claude_gateway.release_names import (
     allotment_name,
     bootstrap_name,
     bundle_name,

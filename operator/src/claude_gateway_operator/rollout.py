@@ -5,8 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claude_gateway.names import GROUP, proxy_name
+from claude_gateway.names import GROUP
 from claude_gateway.plan.litellm_config import SETTINGS, LiteLLMSettings
+from claude_gateway.release_names import proxy_name
 from claude_gateway_operator.owner import DEPLOYMENTS_API
 from claude_gateway_operator.settings import Settings
 from claude_gateway_runtime import kube

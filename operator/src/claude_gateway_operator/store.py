@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from claude_gateway.contract.bundle import BundleError, Packed, load, unpack
-from claude_gateway.names import REPORT_TOKEN, bundle_name
 from claude_gateway.plan.slices import Slices, slices_of
+from claude_gateway.release_names import REPORT_TOKEN, bundle_name
 from claude_gateway_operator.leaving import noted
 from claude_gateway_operator.object_watch import Known
 from claude_gateway_operator.owner import Owner

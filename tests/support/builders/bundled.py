@@ -14,7 +14,7 @@ from tests.support.processes.agent import Agent, running
 from claude_gateway.contract import folder
 from claude_gateway.contract.allotment import ALLOTMENT_JSON, Allotments
 from claude_gateway.contract.bundle import Bundle, pack
-from claude_gateway.names import REPORT_TOKEN
+from claude_gateway.release_names import REPORT_TOKEN
 from claude_gateway_proxy.agent import rights
 from claude_gateway_runtime.kube import Cluster
 

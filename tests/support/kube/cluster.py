@@ -10,7 +10,8 @@ from tests.support.kube.apiserver import ApiServer, Manifest
 from claude_gateway.api.kinds import KINDS
 from claude_gateway.contract.bundle import Bundle, BundleError, Packed, unpack
 from claude_gateway.contract.policy import Policy
-from claude_gateway.names import API_VERSION, REPORT_TOKEN, agent_name, bundle_name
+from claude_gateway.names import API_VERSION
+from claude_gateway.release_names import REPORT_TOKEN, agent_name, bundle_name
 
 _PLURALS = {str(kind.kind): kind.plural for kind in KINDS}
 DISCOVERY = "discovery.k8s.io/v1"

@@ -12,7 +12,7 @@ from typing import Any, Self
 from tests.support.kube.apiserver import ApiServer
 from tests.support.processes.ports import free_port
 
-from claude_gateway.names import claude_auth_role, operator_name
+from claude_gateway.release_names import claude_auth_role, operator_name
 from claude_gateway_operator.rights import (
     PolicyRule,
     caller_rules,

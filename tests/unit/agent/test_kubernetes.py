@@ -7,7 +7,8 @@ import pytest
 from tests.support.processes.agent import bundle
 
 from claude_gateway.contract.bundle import Packed, pack, secret_entry, unpack
-from claude_gateway.names import META_JSON, REPORT_TOKEN
+from claude_gateway.names import META_JSON
+from claude_gateway.release_names import REPORT_TOKEN
 from claude_gateway_proxy.agent.following import State
 from claude_gateway_proxy.agent.kubernetes import ReportToken, combined, torn
 from claude_gateway_proxy.agent.source import Offer

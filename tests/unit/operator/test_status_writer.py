@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from claude_gateway.names import status_manager
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status.status import Event
 from claude_gateway.plan.status.stored_status import Condition, Entry, Release, StatusWrite, Summary
+from claude_gateway.release_names import status_manager
 from claude_gateway_operator import status_writer
 
 

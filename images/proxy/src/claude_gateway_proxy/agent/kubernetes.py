@@ -9,7 +9,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from claude_gateway.contract.bundle import Meta, Packed
-from claude_gateway.names import META_JSON, REPORT_TOKEN
+from claude_gateway.names import META_JSON
+from claude_gateway.release_names import REPORT_TOKEN
 from claude_gateway_proxy.agent.following import Follower, Named, State
 from claude_gateway_proxy.agent.source import Offer
 from claude_gateway_runtime.kube import WATCH_SECONDS, Access
