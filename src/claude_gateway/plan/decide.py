@@ -1,6 +1,6 @@
 """Decides from a World what the data plane should serve and which status each object gets."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,23 +10,20 @@ from claude_gateway.api.model_route import ModelRouteSpec
 from claude_gateway.contract.bundle import Bundle, Packed
 from claude_gateway.contract.policy import Policy
 from claude_gateway.contract.route import Affinity, Cache, Mirror, Route, Timeouts
-from claude_gateway.names import ConditionType, Kind
-from claude_gateway.plan import capacity, claims, ejections, rates, suspension
+from claude_gateway.plan import capacity, claims, rates, reporting, suspension
 from claude_gateway.plan.budgets import budget_status, budgets
 from claude_gateway.plan.capacity import Content
-from claude_gateway.plan.clients import clients, last_use, service_accounts
-from claude_gateway.plan.credentials import backend_callers, credential_status, credentials, subscriptions
+from claude_gateway.plan.clients import clients, service_accounts
+from claude_gateway.plan.credentials import backend_callers, credentials, subscriptions
 from claude_gateway.plan.credentials.backend_callers import BackendCallers
-from claude_gateway.plan.credentials.credentials import Key
 from claude_gateway.plan.problem import ObjectRef, Problem, ordered
-from claude_gateway.plan.rollout_state import RolloutState, compare
+from claude_gateway.plan.rollout_state import compare
 from claude_gateway.plan.routes import base_urls, judges, pricing, retirements, route_rules, targets
 from claude_gateway.plan.routes.targets import Resolved
 from claude_gateway.plan.slices import Slices
-from claude_gateway.plan.status import stored_status
-from claude_gateway.plan.status.programmed import ConditionState, Fleet
-from claude_gateway.plan.status.status import Event, ObjectStatus, StatusInputs, report
-from claude_gateway.plan.status.stored_status import Entry, Release, StatusWrite
+from claude_gateway.plan.status.programmed import Fleet
+from claude_gateway.plan.status.status import Event, ObjectStatus
+from claude_gateway.plan.status.stored_status import StatusWrite
 from claude_gateway.plan.world import Item, World
 
 
@@ -68,15 +65,6 @@ class _Routes:
     served: judges.Served
 
 
-@dataclass(frozen=True, slots=True)
-class _Statuses:
-    """The statuses of all objects, those to write, and the Events to write."""
-
-    every: tuple[ObjectStatus, ...]
-    changed: tuple[StatusWrite, ...]
-    events: tuple[Event, ...]
-
-
 def decide(world: World, now: datetime) -> Plan:
     """Decide what the data plane does and which status each object gets; pure, deterministic, never raises.
 
@@ -109,7 +97,7 @@ def decide(world: World, now: datetime) -> Plan:
     problems = ordered(found)
     acceptable = (spent.acceptable | callers.acceptable | routing.acceptable | paying.acceptable) - fitted.rejected
     rollout = compare(world, fitted, spendable=frozenset(spent.keys) | spent.suspended)
-    statuses = _report(
+    statuses = reporting.report(
         world, problems, acceptable=acceptable, rollout=rollout, keys=spent.keys, routes=fitted.policy.routes, now=now
     )
     return Plan(
@@ -137,7 +125,7 @@ def _routes(world: World, spent: credentials.Credentials, now: datetime) -> _Rou
     for item in sorted(world.routes, key=lambda item: item.age):
         names = claimed.won[item.ref]
         if item.spec is None:
-            routes.extend([Route(name=_name(item.ref), models=names, targets=())] if names else [])
+            routes.extend([Route(name=item.ref.full_name, models=names, targets=())] if names else [])
             continue
         resolved = targets.resolve(item, item.spec, world, spent)
         problems.extend(resolved.problems)
@@ -170,7 +158,7 @@ def _cache(spec: ModelRouteSpec) -> Cache | None:
 def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolved: Resolved) -> Route:
     timeouts, listed = spec.timeouts, spec.allowed_clients.clients
     return Route(
-        name=_name(ref),
+        name=ref.full_name,
         models=names,
         display_name=spec.display_name,
         targets=() if spec.suspend else resolved.targets.get(None, ()),
@@ -189,104 +177,3 @@ def _route(ref: ObjectRef, spec: ModelRouteSpec, names: tuple[str, ...], resolve
         suspended=bool(spec.suspend),
         limits=rates.of(spec.limits),
     )
-
-
-def _report(
-    world: World,
-    problems: Iterable[Problem],
-    *,
-    acceptable: frozenset[ObjectRef],
-    rollout: RolloutState | None,
-    keys: Mapping[ObjectRef, Key],
-    routes: Sequence[Route],
-    now: datetime,
-) -> _Statuses:
-    """Compute the status of every object.
-
-    A Problem with a document number is about another manifest of the same name, and is not part of the status.
-    """
-    by_object: dict[ObjectRef, list[Problem]] = {}
-    for problem in problems:
-        if problem.document is None:
-            by_object.setdefault(problem.object, []).append(problem)
-    ejected = ejections.summarize(routes, world.pods or ())
-    statuses: list[ObjectStatus] = []
-    release = world.settings.identity
-    changed = [] if release is None else list(_left(world, release, now))
-    events: list[Event] = []
-    uses = last_use.reported(world, now)
-    items: list[Item[Any]] = [*world.credentials, *world.clients, *world.budgets, *world.routes]
-    for item in items:
-        before = item.status.of(release)
-        found = _known(item, world, keys) if rollout else None
-        inputs = StatusInputs(
-            ref=item.ref,
-            generation=item.metadata.generation,
-            before=() if before is None else before.conditions,
-            problems=tuple(by_object.get(item.ref, ())),
-            readable=item.spec is not None,
-            acceptable=item.ref in acceptable,
-            programmed=rollout.condition(item) if rollout else None,
-            of_kind=_of_kind(item, found, ejected=ejected, before=before, world=world, now=now) if rollout else {},
-            details=None
-            if found is None
-            else credential_status.details(found, None if before is None else before.credential),
-        )
-        status, news = report(inputs, now)
-        statuses.append(status)
-        events.extend(news)
-        if release is not None:
-            used = None
-            if item.ref.kind == Kind.GATEWAY_CLIENT:
-                used = last_use.shown(uses.get(_name(item.ref)), None if before is None else before.last_used)
-            budget = budget_status.details(item, world.spending, None if before is None else before.budget, now)
-            entry = Entry(release, status.generation, status.conditions, status.credential, used, budget)
-            write = stored_status.serve(item.ref, item.status, entry, now)
-            changed.extend([write] if write else [])
-    return _Statuses(every=tuple(statuses), changed=tuple(changed), events=tuple(events))
-
-
-def _of_kind(
-    item: Item[Any],
-    found: credential_status.Known | None,
-    *,
-    ejected: ejections.Ejections,
-    before: Entry | None,
-    world: World,
-    now: datetime,
-) -> dict[ConditionType, ConditionState]:
-    """Return the conditions that only objects of this kind have."""
-    if found is not None:
-        return credential_status.states(found, now)
-    if item.ref.kind == Kind.BUDGET:
-        return budget_status.states(item, world.spending, now)
-    if item.ref.kind != Kind.MODEL_ROUTE:
-        return {}
-    written = () if before is None else before.conditions
-    return ejections.states(ejected, _name(item.ref), before=written, now=now)
-
-
-def _known(item: Item[Any], world: World, keys: Mapping[ObjectRef, Key]) -> credential_status.Known | None:
-    """Return what is known about a ClaudeCredential beyond its spec; None for the other kinds."""
-    if item.ref.kind != Kind.CLAUDE_CREDENTIAL:
-        return None
-    key = keys.get(item.ref)
-    return credential_status.known(item, None if key is None else key.name(item.ref), world)
-
-
-def _left(world: World, release: Release, now: datetime) -> Iterator[StatusWrite]:
-    """Yield the statuses to write of objects that this release does not serve."""
-    for ref, other in world.foreign.items():
-        why = f"No release serves this object: {release} does not serve the namespace any more."
-        if other.release is not None:
-            why = (
-                f"spec.gatewayRef.name: no release `{other.release}` serves this object. Name a release that watches "
-                "the namespace, or remove `gatewayRef`."
-            )
-        write = stored_status.leave(ref, other.status, release, generation=other.generation, why=why, now=now)
-        if write is not None:
-            yield write
-
-
-def _name(ref: ObjectRef) -> str:
-    return f"{ref.namespace}/{ref.name}"

@@ -116,7 +116,7 @@ def usable(
 def value_of(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> bytes | Problem:
     """Return the value of a key; empty if it cannot be decoded."""
     if key not in secret.values:
-        message = f"Secret {secret.ref.namespace}/{secret.ref.name} has no key {key}; {_keys(secret)}"
+        message = f"Secret {secret.ref.full_name} has no key {key}; {_keys(secret)}"
         fix = "Add the key to the Secret, or refer to the key that holds the value."
         return Problem(owner, at, Reason.SECRET_KEY_NOT_FOUND, message, fix)
     return secret.values[key] or b""
@@ -138,7 +138,7 @@ def word(secret: Secret, key: str, *, owner: ObjectRef, at: str) -> str | Proble
     if text is not None and not is_reference(text):
         return text
     wrong, fix = _UNUSABLE if text is None else _REFERENCE
-    message = f"key {key} of Secret {secret.ref.namespace}/{secret.ref.name} {wrong}"
+    message = f"key {key} of Secret {secret.ref.full_name} {wrong}"
     return Problem(owner, at, Reason.SECRET_VALUE_INVALID, message, fix)
 
 

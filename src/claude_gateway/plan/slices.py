@@ -106,7 +106,7 @@ def name(item: Item[Any]) -> str | None:
     if isinstance(item.spec, ClaudeCredentialSpec):
         entry = entry_of(ref.namespace, item.spec)
         return f"key:{entry}" if entry is not None else _place(*place_of(item.spec), _federation(item.spec))
-    return f"{_PREFIXES[ref.kind]}:{ref.namespace}/{ref.name}"
+    return f"{_PREFIXES[ref.kind]}:{ref.full_name}"
 
 
 def _federation(spec: ClaudeCredentialSpec) -> Federation | None:

@@ -25,7 +25,7 @@ def details(
 
     ``before`` is what it says. A newer spend replaces it after ``EVERY``, or if it passed a threshold.
     """
-    found = spending.get(f"{item.ref.namespace}/{item.ref.name}")
+    found = spending.get(item.ref.full_name)
     if not isinstance(item.spec, BudgetSpec) or found is None:
         return before
     amount = money.parse(item.spec.amount)
@@ -53,15 +53,13 @@ def known(world: World) -> dict[str, Spending]:
             begins, ends = (datetime.fromisoformat(text) for text in (written.started_at, written.resets_at))
         except ValueError:
             continue
-        found[f"{item.ref.namespace}/{item.ref.name}"] = Spending(
-            Window(int(begins.timestamp()), int(ends.timestamp())), spent
-        )
+        found[item.ref.full_name] = Spending(Window(int(begins.timestamp()), int(ends.timestamp())), spent)
     return found
 
 
 def states(item: Item[Any], spending: Mapping[str, Spending], now: datetime) -> dict[ConditionType, ConditionState]:
     """Return the condition of a Budget that is spent; no condition for any other Budget."""
-    found = spending.get(f"{item.ref.namespace}/{item.ref.name}")
+    found = spending.get(item.ref.full_name)
     if not isinstance(item.spec, BudgetSpec) or found is None or found.window.ends_at <= now.timestamp():
         return {}
     amount = money.parse(item.spec.amount)

@@ -79,7 +79,7 @@ def _known(
         teams.setdefault(tenancy.namespace_of(holder.client), set()).add(holder.team)
     return _Known(
         budgets=specs,
-        clients=frozenset(_name(item.ref) for item in world.clients),
+        clients=frozenset(item.ref.full_name for item in world.clients),
         tokens=frozenset(tenancy.namespace_of(client.name) for client in clients if client.tokens),
         teams={namespace: frozenset(named) for namespace, named in teams.items()},
         release=world.settings.namespace,
@@ -96,10 +96,10 @@ def _budget(
     known: _Known,
 ) -> Budget:
     return Budget(
-        name=_name(ref),
+        name=ref.full_name,
         amount=money.parse(spec.amount),
         period=Period(spec.period),
-        parent=None if parent is None else _name(parent),
+        parent=None if parent is None else parent.full_name,
         clients=callers["clients"],
         teams=callers["teams"],
         groups=callers["groups"],
@@ -253,7 +253,3 @@ def _error(ref: ObjectRef, at: str, reason: Reason, message: str, fix: str) -> P
 
 def _warning(ref: ObjectRef, at: str, reason: Reason, message: str, fix: str) -> Problem:
     return Problem(ref, at, reason, message, fix, severity=Severity.WARNING)
-
-
-def _name(ref: ObjectRef) -> str:
-    return f"{ref.namespace}/{ref.name}"

@@ -56,7 +56,7 @@ def resolve(world: World, now: datetime) -> Clients:
             warnings.extend([problem] if problem else [])
             clients.append(
                 Client(
-                    name=f"{item.ref.namespace}/{item.ref.name}",
+                    name=item.ref.full_name,
                     models=item.spec.models,
                     settings=settings,
                     tokens=rules,

@@ -127,7 +127,7 @@ def _claims(ref: ObjectRef, key: ClientKey, world: World, lists: _Lists, *, at: 
     if key.hashes_from is not None:
         yield from lists.claims(ref, key.hashes_from, at=f"{at}.hashesFrom")
         return
-    holder = Holder(_name(ref), key.user or "", key.team or "", _seconds(key.expires_at))
+    holder = Holder(ref.full_name, key.user or "", key.team or "", _seconds(key.expires_at))
     if key.hash is not None:
         yield _Claim(ref, f"{at}.hash", key.hash.removeprefix(_PREFIX), holder, proven=False)
     if key.secret_ref is not None:
@@ -191,7 +191,7 @@ def _line(ref: ObjectRef, words: list[str], at: str) -> _Claim | None:
         or ("expires" in options and ends is None)
     ):
         return None
-    holder = Holder(_name(ref), person, options.get("team", ""), ends)
+    holder = Holder(ref.full_name, person, options.get("team", ""), ends)
     return _Claim(ref, at, digest.removeprefix(_PREFIX), holder, proven=False)
 
 
@@ -225,7 +225,3 @@ def _ending(claim: _Claim, now: datetime) -> Iterator[Problem]:
     message = f"{whose} {'ended' if ends <= now else 'ends'} at {timestamp(ends)}"
     fix = "Add a new key, hand it out, and remove this one."
     yield Problem(claim.ref, claim.at, Reason.KEY_EXPIRING, message, fix, severity=Severity.WARNING)
-
-
-def _name(ref: ObjectRef) -> str:
-    return f"{ref.namespace}/{ref.name}"

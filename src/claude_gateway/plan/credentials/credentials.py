@@ -59,7 +59,7 @@ class Key:
         The values are not part of it, but their hashes are, in their entries' names.
         """
         digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
-        return f"{credential.namespace}/{credential.name}.{digest}"
+        return f"{credential.full_name}.{digest}"
 
     @property
     def secrets(self) -> Mapping[str, bytes]:

@@ -58,7 +58,7 @@ def resolve(route: Item[ModelRouteSpec], spec: ModelRouteSpec, world: World, cre
         if not placed.mirrors:
             acceptable = acceptable or all(about_references(problem) for problem in found)
         if not found:
-            name = f"{route.ref.namespace}/{route.ref.name}/{placed.label}"
+            name = f"{route.ref.full_name}/{placed.label}"
             spent = None if key is None or target.credential is None else _credential(route.ref, target.credential)
             rendered = _target(name, target, key, credential=spent)
             if placed.mirrors:
