@@ -1,6 +1,6 @@
 """A ``config.yaml`` of LiteLLM's proxy as our objects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -168,23 +168,30 @@ def _fallbacks(sections: Iterable[Section], groups: Mapping[str, list[Deployment
     """Return the targets that follow those of each group, one priority lower per group."""
     wanted: dict[str, list[tuple[Section, str, str]]] = {}
     for section in sections:
-        for key in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
-            for index, entry in enumerate(section.items(key)):
-                at = f"{key}[{index}]"
-                if not isinstance(entry, dict):
-                    section.lose(at, "the value is not a mapping", "Write `model: [models that follow]`.")
-                    continue
-                for group, others in entry.items():
-                    every = list(groups) if group == "*" and group not in groups else [str(group)]
-                    for each in every:
-                        wanted.setdefault(each, []).extend((section, at, other) for other in _listed(others))
-                if key == "context_window_fallbacks":
-                    section.lose(at, "the models follow also where the first one fails", routes.CONTEXT_FIX)
-        for index, other in enumerate(section.items("default_fallbacks")):
-            for group in groups:
-                if group != other:
-                    wanted.setdefault(group, []).append((section, f"default_fallbacks[{index}]", str(other)))
+        for group, at, other in (*_followers(section, groups), *_default_followers(section, groups)):
+            wanted.setdefault(group, []).append((section, at, other))
     return {group: _after(groups, group, others) for group, others in wanted.items()}
+
+
+def _followers(section: Section, groups: Mapping[str, list[Deployment]]) -> Iterator[tuple[str, str, str]]:
+    """Yield each group that a section has fallbacks for, with their place and the name of one of them."""
+    for key in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        for index, entry in enumerate(section.items(key)):
+            at = f"{key}[{index}]"
+            if not isinstance(entry, dict):
+                section.lose(at, "the value is not a mapping", "Write `model: [models that follow]`.")
+                continue
+            for group, others in entry.items():
+                every = list(groups) if group == "*" and group not in groups else [str(group)]
+                yield from ((each, at, other) for each in every for other in _listed(others))
+            if key == "context_window_fallbacks":
+                section.lose(at, "the models follow also where the first one fails", routes.CONTEXT_FIX)
+
+
+def _default_followers(section: Section, groups: Mapping[str, list[Deployment]]) -> Iterator[tuple[str, str, str]]:
+    """Yield every group with the fallbacks of all groups, except itself."""
+    for index, other in enumerate(section.items("default_fallbacks")):
+        yield from ((group, f"default_fallbacks[{index}]", str(other)) for group in groups if group != other)
 
 
 def _listed(value: object) -> list[str]:

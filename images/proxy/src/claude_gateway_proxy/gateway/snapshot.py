@@ -9,6 +9,7 @@ from claude_gateway.contract.client import Client
 from claude_gateway.contract.client_keys import Holder
 from claude_gateway.contract.payers import Payers
 from claude_gateway.contract.policy import Egress, Policy
+from claude_gateway.contract.target import Target
 from claude_gateway_proxy import policy_document
 from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.certificates import Certificates
@@ -53,9 +54,7 @@ def build(bundle: Bundle) -> Snapshot:
         for target in route.all_targets:
             providers[target.provider] = target.telemetry_provider or target.provider
             needs_worker = needs_worker or not target.forward_client_token
-            for entry in target.entries:
-                if entry not in secrets:
-                    raise BundleError(f"entry {entry} of the secret part is needed by {target.id} and missing")
+            _check_entries(target, secrets)
     # Removed from the snapshot's secrets, because only the lookup needs the hashes.
     table = None if policy.client_keys is None else secrets.pop(policy.client_keys, None)
     keys = {} if policy.client_keys is None else _keys(policy, table)
@@ -74,6 +73,12 @@ def build(bundle: Bundle) -> Snapshot:
         needs_worker=needs_worker,
         payers=Payers(policy.budgets),
     )
+
+
+def _check_entries(target: Target, secrets: Mapping[str, str]) -> None:
+    for entry in target.entries:
+        if entry not in secrets:
+            raise BundleError(f"entry {entry} of the secret part is needed by {target.id} and missing")
 
 
 def _text(name: str, value: bytes) -> str:

@@ -3,7 +3,7 @@
 A caller would not notice the omission, so such content is rejected by name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from claude_gateway.contract.target import Format
@@ -48,14 +48,19 @@ def _check_items(fields: Mapping[str, Any]) -> None:
 
 def _parts(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The parts of all messages or items, with their places."""
-    for name in ("messages", "input"):
-        turns = fields.get(name)
-        for number, turn in enumerate(turns if isinstance(turns, list) else ()):
-            for inner in ("content", "output"):
-                parts = turn.get(inner) if isinstance(turn, dict) else None
-                for at, part in enumerate(parts if isinstance(parts, list) else ()):
-                    if isinstance(part, dict):
-                        yield f"{name}.{number}.{inner}.{at}", part
+    for at, turn in _objects(fields, ("messages", "input")):
+        yield from _objects(turn, ("content", "output"), at=f"{at}.")
+
+
+def _objects(
+    holder: Mapping[str, Any], names: Sequence[str], *, at: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects in the lists of these fields, with their places below ``at``."""
+    for name in names:
+        found = holder.get(name)
+        for number, each in enumerate(found if isinstance(found, list) else ()):
+            if isinstance(each, dict):
+                yield f"{at}{name}.{number}", each
 
 
 def _check_part(part: Mapping[str, Any], *, at: str) -> None:
