@@ -12,7 +12,7 @@ import msgspec
 
 from claude_gateway.contract.target import Format
 from claude_gateway.names import HEADER_MODEL, HEADER_TARGET, HEADER_TOKEN
-from claude_gateway_proxy.litellm import errors, fields, messages, schemas, stream
+from claude_gateway_proxy.litellm import errors, fields, messages, openai_fields, schemas, stream
 from claude_gateway_proxy.litellm.answer import document, upstream_id
 from claude_gateway_proxy.litellm.call import call, translated
 from claude_gateway_proxy.litellm.content import check_content
@@ -120,6 +120,7 @@ class App:
         try:
             wanted = fields.read(body, format=format)
             target, model = await self._target(headers)
+            wanted = openai_fields.plain(wanted, format=format, provider=target.provider)
             check_tools(wanted, format=format, provider=target.provider)
             check_content(wanted, format=format, provider=target.provider)
         except Failure as failure:

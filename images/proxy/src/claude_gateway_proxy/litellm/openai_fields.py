@@ -15,6 +15,7 @@ from claude_gateway_proxy.litellm.content import CLAUDES, OPENAI
 from claude_gateway_proxy.litellm.targets import Target
 from claude_gateway_proxy.translation.changes import without
 from claude_gateway_proxy.translation.documents import Document
+from claude_gateway_proxy.translation.responses.history import plain_request
 from claude_gateway_proxy.translation.schema.values import Schema
 from claude_gateway_proxy.translation.stand_ins import with_described_json
 
@@ -39,6 +40,11 @@ def fitted(fields: Document, *, format: Format, target: Target) -> Document:
         schema = capabilities(accepted, schemas.current()).schema
         found["tools"] = [_tool(tool, format=format, schema=schema) for tool in found["tools"]]
     return found
+
+
+def plain(fields: Document, *, format: Format, provider: str) -> Document:
+    """Return a request of Responses without items that only OpenAI's own models have, for any other provider."""
+    return plain_request(fields) if format is Format.RESPONSES and provider not in OPENAI else fields
 
 
 def _cooled(fields: Document) -> Document:

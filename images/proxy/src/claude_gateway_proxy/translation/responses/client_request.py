@@ -13,6 +13,7 @@ from claude_gateway_proxy.translation.claude.thinking import Wanted, effort_of, 
 from claude_gateway_proxy.translation.claude.tools import Choice, ClientTool
 from claude_gateway_proxy.translation.claude.turns import Block, Turns
 from claude_gateway_proxy.translation.names import upstream_id
+from claude_gateway_proxy.translation.responses import history
 from claude_gateway_proxy.translation.responses.client_tools import call_of, choice_of, offered_of
 from claude_gateway_proxy.translation.responses.summaries import opened_summary
 
@@ -128,8 +129,9 @@ class _Conversation:
             raise Rejected("instructions: must be a string")
         self.system = parts.text(instructions)
         given = request.get("input")
-        items = [{"role": "user", "content": given}] if isinstance(given, str) else parts.objects(given, at="input")
-        self._offered, self._search = offered_of(request, target)
+        found = [{"role": "user", "content": given}] if isinstance(given, str) else parts.objects(given, at="input")
+        items = [history.plain_item(item) for item in found]
+        self._offered, self._search = offered_of(request, items, target)
         calls = [tool for item in items if (tool := call_of(item)) is not None]
         self.box = tools.toolbox((*calls, *(each.tool for each in self._offered)))
         for number, item in enumerate(items):
@@ -210,8 +212,8 @@ class _Conversation:
             f"{at}: an item_reference is not supported for this model, send the items themselves (store: false)"
         )
 
-    def searched(self, item: Mapping[str, Any], at: str) -> None:
-        """Skip a finished search: its results are in the answer that followed it."""
+    def skipped(self, item: Mapping[str, Any], at: str) -> None:
+        """Skip what is not part of the conversation; the answer that followed a search has its results."""
 
     def _parts(self, content: object, *, at: str, name: str = "content") -> Iterator[Block]:
         """The blocks of a content or an output; parts without content are left out."""
@@ -255,5 +257,5 @@ _READERS: Final[Mapping[str, Callable[[_Conversation, Mapping[str, Any], str], N
     "compaction": _Conversation.compaction,
     "compaction_summary": _Conversation.compaction,
     "item_reference": _Conversation.reference,
-    "web_search_call": _Conversation.searched,
+    **dict.fromkeys(("web_search_call", *history.DONE), _Conversation.skipped),
 }

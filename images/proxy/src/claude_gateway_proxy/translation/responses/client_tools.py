@@ -1,6 +1,7 @@
 """Tools of a client's request of Responses: functions, custom tools, groups of them, and the web search."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from claude_gateway_proxy.translation.claude import parts, tools
@@ -8,17 +9,23 @@ from claude_gateway_proxy.translation.claude.options import Target
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.tools import SEARCH, Choice, ClientTool, Offered
 from claude_gateway_proxy.translation.claude.turns import Block
+from claude_gateway_proxy.translation.responses.history import loaded_tools
 
 _SEARCHES: Final = ("web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11")
 _LEFT_OUT: Final = ("image_generation", "tool_search")
 """Tools that Codex offers with every request; a model without them is a model that never calls them."""
 
 
-def offered_of(request: Mapping[str, Any], target: Target) -> tuple[list[Offered], list[Block]]:
-    """Return the tools that the client runs, and the search of Claude's servers. Raises Rejected for any other."""
+def offered_of(
+    request: Mapping[str, Any], items: Iterable[Mapping[str, Any]], target: Target
+) -> tuple[list[Offered], list[Block]]:
+    """Return the tools that the client runs, and the search of Claude's servers. Raises Rejected for any other.
+
+    ``items`` are those of the request's input, which may have tools, too.
+    """
     own: list[Offered] = []
     searches: list[Block] = []
-    for number, tool in enumerate(parts.objects(request.get("tools"), at="tools")):
+    for number, tool in enumerate(chain(parts.objects(request.get("tools"), at="tools"), loaded_tools(items))):
         at, kind = f"tools.{number}", tool.get("type")
         if kind in _SEARCHES:
             # Without access to the web there is nothing that Claude's search could do.
