@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from claude_gateway.contract.target import Format
+from claude_gateway_proxy.litellm import items
 from claude_gateway_proxy.litellm.exceptions import is_header_value
 from claude_gateway_proxy.translation.documents import Document
 from claude_gateway_proxy.translation.embeddings import encoded
@@ -44,7 +45,7 @@ def document(answer: Any, *, format: Format, wanted: Document) -> Document:
         case Format.COMPLETIONS:
             return completion(plain(answer))
         case Format.RESPONSES:
-            return response(plain(answer), ident=new_id("resp_"))
+            return response(plain(answer), ident=new_id("resp_"), groups=items.groups_of(wanted))
         case Format.EMBEDDINGS:
             return encoded(embeddings(plain(answer)), form=wanted.get("encoding_format"))
         case _:
@@ -110,21 +111,20 @@ def embeddings(answer: Document) -> Document:
     }
 
 
-def response(answer: Document, *, ident: str) -> Document:
+def response(answer: Document, *, ident: str, groups: Mapping[str, str]) -> Document:
     """A response of the Responses format, under an id of ours: LiteLLM's holds names of its own."""
     document = _without(answer, _OWN)
     document["id"] = ident
-    document["output"] = [output_item(item) for item in answer.get("output") or ()]
+    document["output"] = [output_item(item, groups) for item in answer.get("output") or ()]
     document["usage"] = _usage(answer.get("usage"), _RESPONSES_USAGE, _RESPONSES_DETAILS)
     document["metadata"] = {}
     document["text"] = document.get("text") or {"format": {"type": "text"}}
     return document
 
 
-def output_item(item: Any) -> Document:
-    """One item of a response's output."""
-    found: Document = _pruned(plain(item))
-    return found
+def output_item(item: Any, groups: Mapping[str, str]) -> Document:
+    """One item of a response's output; ``groups`` are those of the request's custom tools."""
+    return items.regular(_pruned(plain(item)), groups)
 
 
 def chat_usage(usage: Any) -> Document | None:

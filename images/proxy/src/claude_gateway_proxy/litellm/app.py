@@ -134,8 +134,7 @@ class App:
         try:
             answer = await self._call(target, model=model, format=format, wanted=wanted, options=options)
             if wanted.get("stream"):
-                usage = bool(wanted.get("stream_options", {}).get("include_usage"))
-                written = _written(answer, options=options, format=format, usage=usage, target=target)
+                written = _written(answer, options=options, format=format, wanted=wanted, target=target)
                 await _send_stream(send, answer, written, format=format, target=target)
                 return
             if options is not None and format is Format.MESSAGES:
@@ -202,12 +201,12 @@ def _written(
     *,
     options: RequestOptions | None,
     format: Format,
-    usage: bool,
+    wanted: Document,
     target: Target,
 ) -> AsyncIterator[bytes]:
     if options is not None:
         return messages.events(aiter(answer), options=options, target=target)
-    return stream.events(aiter(answer), format=format, usage=usage, target=target)
+    return stream.events(aiter(answer), format=format, wanted=wanted, target=target)
 
 
 async def _send_stream(

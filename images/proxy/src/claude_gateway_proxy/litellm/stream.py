@@ -1,11 +1,12 @@
 """LiteLLM's streams as server-sent events in the caller's format. Each event is a whole ``bytes`` object."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from claude_gateway.contract.target import Format
+from claude_gateway_proxy.litellm import items
 from claude_gateway_proxy.litellm.answer import chat, completion, new_id, output_item, plain, response
 from claude_gateway_proxy.litellm.exceptions import of_event
 from claude_gateway_proxy.litellm.targets import Target
@@ -26,18 +27,22 @@ def is_prelude(event: bytes) -> bool:
     return event.startswith(_PRELUDE)
 
 
-def events(chunks: AsyncIterator[Any], *, format: Format, usage: bool, target: Target) -> AsyncIterator[bytes]:
-    """Write what LiteLLM streams in OpenAI's formats; ``usage`` says whether the client asked for it.
+def events(
+    chunks: AsyncIterator[Any], *, format: Format, wanted: Mapping[str, Any], target: Target
+) -> AsyncIterator[bytes]:
+    """Write what LiteLLM streams in OpenAI's formats; ``wanted`` are the fields of the request.
 
     Raises Failure where the stream reports an error, and whatever LiteLLM raises.
     """
     if format is Format.RESPONSES:
-        return _responses(chunks, target)
+        return _responses(chunks, items.groups_of(wanted), target)
+    usage = bool((wanted.get("stream_options") or {}).get("include_usage"))
     return _chunks(chunks, usage=usage, whole=format is Format.COMPLETIONS, target=target)
 
 
-async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterator[bytes]:
+async def _responses(chunks: AsyncIterator[Any], groups: Mapping[str, str], target: Target) -> AsyncIterator[bytes]:
     ident = new_id("resp_")
+    summaries = items.Summaries()
     number = 0
     async for chunk in chunks:
         data = plain(chunk)
@@ -45,11 +50,14 @@ async def _responses(chunks: AsyncIterator[Any], target: Target) -> AsyncIterato
         if kind == "error":
             raise of_event(data, target=target)
         data = {key: value for key, value in data.items() if value is not None and not key.startswith("_")}
+        if (before := summaries.beginning(kind, data)) is not None:
+            yield _event(before["type"], {**before, "sequence_number": number})
+            number += 1
         data |= {"type": kind, "sequence_number": number}
         if "response" in data:
-            data["response"] = response(plain(data["response"]), ident=ident)
+            data["response"] = response(plain(data["response"]), ident=ident, groups=groups)
         if "item" in data:
-            data["item"] = output_item(data["item"])
+            data["item"] = output_item(data["item"], groups)
         number += 1
         yield _event(kind, data)
 

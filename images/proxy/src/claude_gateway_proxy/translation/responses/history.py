@@ -1,7 +1,7 @@
 """Items of the input of a client of Responses that no other format has: what they mean without them.
 
-Codex writes the tools of its newer models, and those that a search found, into the input. Its agents write to each other
-in items of their own. And a conversation that began with a model of OpenAI has what OpenAI's servers ran.
+Codex writes the tools of its newer models, and those that a search found, into the input. Its agents write to each
+other in items of their own. And a conversation that began with a model of OpenAI has what OpenAI's servers ran.
 """
 
 import json
