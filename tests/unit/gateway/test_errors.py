@@ -91,6 +91,7 @@ _TABLE: dict[str, tuple[int, str, bool | None]] = {
     "upstream_refused_key": (502, "api_error", False),
     "identity_missing": (502, "api_error", False),
     "identity_unanswered": (503, "api_error", None),
+    "upstream_page": (502, "api_error", False),
     "upstream_redirected": (502, "api_error", False),
     "address_refused": (502, "api_error", False),
     "first_token_timeout": (504, "timeout_error", None),

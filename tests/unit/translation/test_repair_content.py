@@ -69,6 +69,19 @@ def test_reasoning_that_a_server_wants_back(words: str) -> None:
     assert known(repairs, fields) == expected
 
 
+def test_calls_of_responses_get_reasoning_before_them() -> None:
+    words = refusal("The reasoning_content in the thinking mode must be passed back to the API.")
+    unknown = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "(unknown)"}]}
+    sealed: dict[str, Any] = {"type": "reasoning", "summary": [], "encrypted_content": "x"}
+    known_of = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}
+    one, other = {"type": "function_call", "call_id": "a"}, {"type": "custom_tool_call", "call_id": "b"}
+    result, said = {"type": "function_call_output"}, {"role": "assistant", "content": "so"}
+    given = ["x", sealed, one, other, result, known_of, said, one, result, one]
+    expected = ["x", sealed, unknown, one, other, result, known_of, said, one, result, unknown, one]
+    assert memory().after(MODEL, words, {"input": given}) == ({"input": expected}, "placeholders")
+    assert memory().after(MODEL, words, {"input": expected}) is None
+
+
 def test_reasoning_in_the_history_of_all_formats() -> None:
     words = refusal("property 'reasoning_content' is unsupported")
     for asked, expected in (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.target import Format, Target, Wire
-from claude_gateway_proxy.gateway import errors
+from claude_gateway_proxy.gateway import errors, false_success
 from claude_gateway_proxy.gateway.answer import Answer, Read
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, Relayed
@@ -152,8 +152,17 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
     if not head:
         raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
     complete = False
-    if not streamed:
+    if plain and not events:
+        if false_success.is_page(head):
+            raise AttemptFailed(errors.upstream_page(call.route.name), kind=UpstreamError.BROKEN, retry=True)
+        if false_success.may_be_error(head):
+            head, complete = await _gather(read, head, limit=ERROR_LIMIT)
+            refusal = false_success.restated(response, head) if complete else None
+            if refusal is not None:
+                raise await _refusal(refusal, call, target, sending.mask)
+    if not streamed and not complete:
         head, complete = await _gather(read, head, limit=WHOLE_LIMIT)
+    if not streamed:
         if wire is Wire.BEDROCK and call.frames is None and call.format is Format.COUNT_TOKENS:
             head = bedrock.count(head)
     elif events and plain:

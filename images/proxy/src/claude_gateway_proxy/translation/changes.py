@@ -1,6 +1,6 @@
 """Changes to a request in any of the three formats; each returns the same object if there is nothing to change."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -12,6 +12,10 @@ _DEFAULT: Final = "medium"
 PLACEHOLDER: Final = " "
 """The placeholder for unknown reasoning, for servers that require some: they only check whether it exists."""
 
+_UNKNOWN: Final = "(unknown)"
+"""The same for Responses, where LiteLLM leaves out reasoning that is blank."""
+
+_CALLS: Final = ("function_call", "custom_tool_call")
 _NO_SIGNATURE: Final = "skip_thought_signature_validator"
 """What Google documents for calls that no Gemini made (ai.google.dev/gemini-api/docs/thought-signatures)."""
 
@@ -40,6 +44,10 @@ def without_thoughts(fields: Json) -> Json:
 
 def with_thoughts(fields: Json) -> Json:
     """The fields with something in place of reasoning that is not known, next to every call of the history."""
+    items = fields.get("input")
+    if isinstance(items, list):
+        found = list(_thoughtful(items))
+        return fields if len(found) == len(items) else {**fields, "input": found}
     return _with_history(fields, _with_thought)
 
 
@@ -212,3 +220,18 @@ def _with_thought(message: Json) -> Json:
     if message.get("role") != "assistant" or not message.get("tool_calls") or message.get("reasoning_content"):
         return message
     return {**message, "reasoning_content": PLACEHOLDER}
+
+
+def _thoughtful(items: list[Any]) -> Iterator[Any]:
+    """Return the items of Responses with reasoning that has words before the calls of each turn."""
+    has_words = False
+    for item in items:
+        kind = item.get("type") if isinstance(item, dict) else None
+        if kind == "reasoning":
+            has_words = bool(item.get("summary") or item.get("content"))
+        elif kind in _CALLS and not has_words:
+            yield {"type": "reasoning", "summary": [{"type": "summary_text", "text": _UNKNOWN}]}
+            has_words = True
+        elif kind not in _CALLS:
+            has_words = has_words and isinstance(item, dict) and item.get("role") == "assistant"
+        yield item

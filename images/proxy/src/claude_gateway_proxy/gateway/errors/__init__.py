@@ -63,6 +63,7 @@ from claude_gateway_proxy.gateway.errors.upstream import (
     stream_stalled,
     upstream_down,
     upstream_error,
+    upstream_page,
     upstream_redirected,
     upstream_refused_key,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "unknown_session",
     "upstream_down",
     "upstream_error",
+    "upstream_page",
     "upstream_redirected",
     "upstream_refused_key",
     "words",

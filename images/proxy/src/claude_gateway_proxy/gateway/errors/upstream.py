@@ -63,6 +63,12 @@ def stream_broken(route: str) -> str:
     return f"the upstream of the route '{route}' closed the connection before its answer was complete"
 
 
+@row(502, "upstream_page", retry=False)
+def upstream_page(route: str) -> str:
+    """The upstream answered with a web page and a status of success, as login pages and wrong addresses do."""
+    return f"the upstream of the route '{route}' answered with a web page; its owner must check the base URL"
+
+
 @row(502, "upstream_credential_refused", retry=False)
 def upstream_refused_key(route: str, status: int) -> str:
     """The upstream rejected the gateway's own credential: not the caller's fault, so neither 401 nor 403."""
