@@ -1,12 +1,14 @@
 """Answers with a status of success that are no answers."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from claude_gateway_proxy.gateway.false_success import is_page, may_be_error, restated
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
-from claude_gateway_proxy.gateway.lanes.lane import Response
+
+if TYPE_CHECKING:
+    from claude_gateway_proxy.gateway.lanes.lane import Response
 
 
 @pytest.mark.parametrize(
