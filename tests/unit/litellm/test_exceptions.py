@@ -51,6 +51,17 @@ def caused(outer: Exception, inner: BaseException) -> Exception:
     return outer
 
 
+def test_an_answer_that_litellm_cannot_read_is_a_broken_one() -> None:
+    found = failure(
+        caused(UpstreamError("litellm.APIConnectionError: BedrockException - 'output'", 500), KeyError("output"))
+    )
+    assert (found.status, found.code) == (502, "upstream_broken")
+    assert found.message == "the upstream's answer is not in the format of its provider"
+    words = 'litellm.InternalServerError: XException - {"error":{"message":"oh no"}}'
+    assert failure(caused(UpstreamError(words, 500), KeyError("output"))).message == "oh no"
+    assert failure(caused(UpstreamError("'output' is wrong", 400), KeyError("output"))).status == 400
+
+
 def test_the_innermost_status_counts() -> None:
     found = failure(caused(UpstreamError("litellm.InternalServerError: x", 500), UpstreamError("Overloaded", 529)))
     assert (found.status, found.type) == (529, "overloaded_error")

@@ -35,6 +35,7 @@ _MESSAGE_MOST: Final = 4_000
 _TEXT_MOST: Final = 20 * 1024
 """Characters of other texts that are searched for keys; no key is so long that it reaches into a message from here."""
 
+_UNREADABLE: Final = "the upstream's answer is not in the format of its provider"
 _PAGE: Final = "the upstream answered with a web page"
 
 _CHAIN_LIMIT: Final = 16
@@ -91,6 +92,8 @@ def of_exception(error: Exception, *, target: Target, format: Format) -> Failure
         return errors.unreachable(explain(error)) if _no_connection(chain) else errors.internal()
     if 300 <= status < 400:
         return errors.redirected()
+    if status == 500 and _is_unreadable(chain):
+        return errors.broken(_UNREADABLE)
     text = _clean(_text(error), target)
     if text.startswith("Unmapped LLM provider"):
         return errors.bad_request("this endpoint is not supported for this model")
@@ -183,6 +186,16 @@ def _status(chain: list[BaseException]) -> int | None:
 
 def _named(chain: list[BaseException], name: str) -> bool:
     return any(type(each).__name__ == name for each in chain)
+
+
+def _is_unreadable(chain: list[BaseException]) -> bool:
+    """Return whether LiteLLM failed to read an answer: its message is then that of Python's error, for nobody to read.
+
+    The error of an upstream has words of its own, whatever failed while LiteLLM read it.
+    """
+    text = _text(chain[0])[:_MESSAGE_MOST]
+    own = (str(each) for each in chain if isinstance(each, LookupError | TypeError | AttributeError))
+    return any(words and words[:_MESSAGE_MOST] in text for words in own)
 
 
 def _no_connection(chain: list[BaseException]) -> bool:
