@@ -1,5 +1,6 @@
 """Every format at targets of other formats, judged by the vendors' own SDKs and by the events on the wire."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -197,6 +198,34 @@ def test_responses_streamed(worker: Worker, upstream: Scripted, provider: str) -
 def test_responses_at_a_compatible_server_need_its_chat_only(worker: Worker, upstream: Scripted) -> None:
     worker.post("/v1/responses", "vllm", {"input": "hello"}).raise_for_status()
     assert upstream.last.path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_responses_of_codex_keep_reasoning_and_the_tools_in_their_input(
+    worker: Worker, upstream: Scripted, stream: bool
+) -> None:
+    group = {"type": "namespace", "name": "functions", "tools": [{"type": "custom", "name": "exec"}]}
+    items = [{"type": "additional_tools", "role": "developer", "tools": [group]}, {"role": "user", "content": "hello"}]
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "exec", "arguments": '{"content":"1"}'}}
+    said = {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [call]}
+    choice = {"index": 0, "message": said, "finish_reason": "tool_calls"}
+    if stream:
+        head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        chunk = {**head, "choices": [{"index": 0, "delta": said, "finish_reason": "tool_calls"}]}
+        pieces = [f"data: {json.dumps(chunk)}\n\n", "data: [DONE]\n\n"]
+        upstream.script({"raw": pieces, "headers": {"content-type": "text/event-stream"}})
+    else:
+        document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        upstream.script({"raw": [json.dumps(document)], "headers": {"content-type": "application/json"}})
+    answer = worker.post("/v1/responses", "vllm", {"input": items, "stream": stream}).raise_for_status()
+    found = events(answer.text) if stream else []
+    output = found[-1][1]["response"]["output"] if stream else answer.json()["output"]
+    assert [tool["function"]["name"] for tool in upstream.last.json["tools"]] == ["exec"]
+    reasoning, made = output
+    assert reasoning["summary"] == [{"type": "summary_text", "text": "hm"}]
+    assert (made["type"], made["namespace"], made["name"]) == ("custom_tool_call", "functions", "exec")
+    names = [name for name, _ in found if "summary" in name]
+    assert not stream or names[:2] == ["response.reasoning_summary_part.added", "response.reasoning_summary_text.delta"]
 
 
 @pytest.mark.parametrize("field", ["previous_response_id", "conversation", "prompt"])
