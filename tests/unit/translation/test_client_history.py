@@ -8,6 +8,7 @@ from tests.support.builders.client_requests import CLAUDES, SCHEMA, TOOL, USER, 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.litellm.openai_fields import plain
 from claude_gateway_proxy.translation.responses.history import plain_request
+from claude_gateway_proxy.translation.responses.summaries import sealed_summary
 
 EXEC = {"type": "custom", "name": "exec", "description": "runs"}
 FUNCTIONS = {"type": "namespace", "name": "functions", "description": "", "tools": [EXEC, TOOL]}
@@ -66,6 +67,22 @@ def test_a_call_of_openais_shell_is_a_call(output: str) -> None:
     )
     assert kinds(body) == [("user", ["text"]), ("assistant", ["tool_use"]), ("user", ["tool_result"])]
     assert body["messages"][1]["content"][0]["input"] == action
+
+
+def test_encrypted_results_are_left_out_of_a_call() -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"}
+    output = [{"type": "input_text", "text": "a"}, {"type": "encrypted_content", "encrypted_content": "gAAAAAx"}]
+    body = responses(USER, call, {"type": "function_call_output", "call_id": "c1", "output": output}, tools=[TOOL])
+    (result,) = body["messages"][2]["content"]
+    assert [part["text"] for part in result["content"]] == ["a", "(A text that only the models of OpenAI can read.)"]
+
+
+def test_a_summary_of_this_gateway_reaches_every_model() -> None:
+    summary = {"type": "compaction", "encrypted_content": sealed_summary("they talked")}
+    foreign = {"type": "compaction", "encrypted_content": "gAAAAAx"}
+    found = plain_request({"input": [summary, foreign]})["input"]
+    content = "Summary of the conversation so far:\nthey talked"
+    assert found == [{"type": "message", "role": "user", "content": content}, foreign]
 
 
 def test_other_providers_of_litellm_get_a_plain_request() -> None:

@@ -4,18 +4,14 @@ A signature is opaque to clients. Ours begins with a mark that no signature of A
 model's own provider wants back: the reasoning text, or the encrypted items of OpenAI's Responses.
 """
 
-import base64
-import binascii
-import zlib
 from typing import Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.translation.packing import packed, unpacked
+
 MARK: Final = "cgw1."
 """The beginning of a signature that this gateway wrote."""
-
-_MOST: Final = 4 * 1024 * 1024
-"""Bytes that a signature may unpack to: clients could send anything."""
 
 
 class Thought(msgspec.Struct, omit_defaults=True):
@@ -30,7 +26,7 @@ _DECODER: Final = msgspec.json.Decoder(Thought)
 
 def sign(thought: Thought) -> str:
     """The signature that holds a thought."""
-    return MARK + base64.b64encode(zlib.compress(msgspec.json.encode(thought), 6)).decode()
+    return MARK + packed(msgspec.json.encode(thought))
 
 
 def is_ours(signature: object) -> bool:
@@ -42,10 +38,8 @@ def read(signature: object) -> Thought | None:
     """Return the thinking in one of our signatures; None if it is not ours, or damaged."""
     if not isinstance(signature, str) or not is_ours(signature):
         return None
+    raw = unpacked(signature[len(MARK) :])
     try:
-        packed = base64.b64decode(signature[len(MARK) :], validate=True)
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(packed, _MOST)
-        return None if unpacker.unconsumed_tail else _DECODER.decode(raw)
-    except (binascii.Error, ValueError, zlib.error, msgspec.DecodeError, RecursionError):
+        return None if raw is None else _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

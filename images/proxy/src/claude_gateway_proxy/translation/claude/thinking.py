@@ -1,8 +1,5 @@
 """Reasoning efforts as Claude's thinking, and Claude's signed thinking in the encrypted content of reasoning items."""
 
-import base64
-import binascii
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,12 +8,10 @@ import msgspec
 from claude_gateway_proxy.translation.claude.models import Claude, Thinks
 from claude_gateway_proxy.translation.claude.rejected import Rejected
 from claude_gateway_proxy.translation.claude.turns import Block
+from claude_gateway_proxy.translation.packing import packed, unpacked
 
 _MARK: Final = "cgwt1."
 """The beginning of encrypted content that this gateway wrote. Conversations hold it, so it must not change."""
-
-_MOST: Final = 4 * 1024 * 1024
-"""Bytes that encrypted content may unpack to: clients could send anything."""
 
 _ORDER: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 31999, "max": 31999}
@@ -40,18 +35,17 @@ _DECODER: Final = msgspec.json.Decoder(_Thought)
 def sealed(block: Block) -> str:
     """Return a block of thinking as encrypted content."""
     thought = _Thought(t=block.get("thinking", ""), s=block.get("signature", ""), r=block.get("data", ""))
-    return _MARK + base64.b64encode(zlib.compress(msgspec.json.encode(thought), 6)).decode()
+    return _MARK + packed(msgspec.json.encode(thought))
 
 
 def opened(content: object) -> Block | None:
     """Return the block of thinking in encrypted content; None if it is not ours, or damaged."""
     if not isinstance(content, str) or not content.startswith(_MARK):
         return None
+    raw = unpacked(content[len(_MARK) :])
     try:
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(base64.b64decode(content[len(_MARK) :], validate=True), _MOST)
-        thought = None if unpacker.unconsumed_tail else _DECODER.decode(raw)
-    except (binascii.Error, ValueError, zlib.error, msgspec.DecodeError, RecursionError):
+        thought = None if raw is None else _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if thought is None:
         return None

@@ -22,7 +22,6 @@ _LOGPROBS: Final = "message.output_text.logprobs"
 _STATEFUL: Final = ("previous_response_id", "conversation", "prompt")
 """Fields that refer to what a server keeps; nothing is kept here."""
 
-_SUMMARY: Final = "Summary of the conversation so far:"
 _SYSTEM: Final = ("system", "developer")
 _SUMMARIES: Final = ("auto", "concise", "detailed")
 _ECHOED: Final = (
@@ -204,7 +203,7 @@ class _Conversation:
         summary = opened_summary(item.get("encrypted_content"))
         if summary is None:
             raise Rejected(f"{at}.encrypted_content: was not written for this model")
-        self.turns.say("user", parts.text(f"{_SUMMARY}\n{summary}"))
+        self.turns.say("user", parts.text(f"{history.SUMMARY}\n{summary}"))
 
     def reference(self, _: Mapping[str, Any], at: str) -> None:
         """Refuse a reference to what a server keeps."""

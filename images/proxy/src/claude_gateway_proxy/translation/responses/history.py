@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from claude_gateway_proxy.translation.responses.summaries import opened_summary
+
 _LOADING: Final = ("additional_tools", "tool_search_output")
 """Types of items that contain tools."""
 
@@ -20,11 +22,14 @@ DONE: Final = (
 )
 """Types of items that are left out: the tools are read from them, and the rest was followed by an answer."""
 
+_RESULTS: Final = ("function_call_output", "custom_tool_call_output")
+_SUMMARIES: Final = ("compaction", "compaction_summary")
+SUMMARY: Final = "Summary of the conversation so far:"
 _SHELL: Final = "local_shell"
 _ENCRYPTED: Final = "gAAAA"
 """The beginning of what OpenAI encrypted; agents whose model does not encrypt write text into the same field."""
 
-_UNREADABLE: Final = "(A message of another agent, which only the models of OpenAI can read.)"
+_UNREADABLE: Final = "(A text that only the models of OpenAI can read.)"
 
 
 def loaded_tools(items: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -43,13 +48,15 @@ def plain_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an item as the message, the call or the result that it is; other items as they are."""
     kind = item.get("type")
     if kind == "agent_message":
-        return {"type": "message", "role": "user", "content": _heard(item.get("content"))}
+        return {"type": "message", "role": "user", "content": _readable(item.get("content"))}
     if kind == "local_shell_call":
         call = {"type": "function_call", "call_id": item.get("call_id") or item.get("id"), "name": _SHELL}
         return {**call, "arguments": json.dumps(item.get("action"))}
     if kind == "local_shell_call_output":
         ident = item.get("call_id") or item.get("id")
         return {"type": "function_call_output", "call_id": ident, "output": item.get("output")}
+    if kind in _RESULTS and isinstance(item.get("output"), list):
+        return {**item, "output": _readable(item["output"])}
     return item
 
 
@@ -58,13 +65,20 @@ def plain_request(request: dict[str, Any]) -> dict[str, Any]:
     items = request.get("input")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return request
-    found = {**request, "input": [plain_item(item) for item in items if item.get("type") not in DONE]}
+    found = {**request, "input": [_summed_up(plain_item(item)) for item in items if item.get("type") not in DONE]}
     tools = list(loaded_tools(items))
     return {**found, "tools": [*(request.get("tools") or ()), *tools]} if tools else found
 
 
-def _heard(content: object) -> object:
-    """Return the content of a message between agents as that of a user's."""
+def _summed_up(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a summary that this gateway wrote as a message."""
+    if item.get("type") not in _SUMMARIES or (summary := opened_summary(item.get("encrypted_content"))) is None:
+        return item
+    return {"type": "message", "role": "user", "content": f"{SUMMARY}\n{summary}"}
+
+
+def _readable(content: object) -> object:
+    """Return a content whose parts a model of another vendor can read."""
     if not isinstance(content, list):
         return content or ""
     return [_part(part) if isinstance(part, dict) else part for part in content]
