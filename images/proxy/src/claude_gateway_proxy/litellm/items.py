@@ -12,6 +12,7 @@ from claude_gateway_proxy.translation.documents import Document
 _BEGINS: Final = "response.reasoning_summary_part.added"
 _CONTINUES: Final = "response.reasoning_summary_text.delta"
 _TEXT: Final = "output_text"
+_PLACE: Final[tuple[str, ...]] = ("item_id", "output_index", "summary_index")
 
 
 def groups_of(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -61,5 +62,5 @@ class Summaries:
         self._begun.add(key)
         if kind == _BEGINS:
             return None
-        place = {name: data[name] for name in ("item_id", "output_index", "summary_index") if name in data}
+        place: Document = {name: data[name] for name in _PLACE if name in data}
         return {"type": _BEGINS, **place, "part": {"type": "summary_text", "text": ""}}
