@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 MOMENTS: Final = (0.0, 0.01, 0.05, 0.3, 0.002, 0.02, 0.005, 0.03, 0.08, 0.13)
 """Seconds from the rotation to the kill: before the answer, while the CLI or the store writes, and after."""
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 300.0
+"""Longer than a refresh that fails and the next one: the CLI has 120 s, and the wait after it is 15 s."""
 
 
 def service() -> int | None:

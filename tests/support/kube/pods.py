@@ -102,7 +102,8 @@ def _scripted(
         "volumeMounts": [
             {"name": f"v{number}", "mountPath": mount.path, "readOnly": True} for number, mount in enumerate(mounts)
         ],
-        "readinessProbe": {"httpGet": {"path": "/__state", "port": 4001}, "periodSeconds": 1},
+        # Not a readiness probe: on a busy machine it would take the only pod out of its Service.
+        "startupProbe": {"tcpSocket": {"port": 4001}, "periodSeconds": 1, "failureThreshold": 120},
     }
     volumes = [{"name": f"v{number}", **mount.volume} for number, mount in enumerate(mounts)]
     pod = {"metadata": {"labels": labels}, "spec": {**restricted(container), "volumes": volumes}}

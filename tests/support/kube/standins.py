@@ -67,7 +67,8 @@ def _stand_in(
             {"name": "programs", "mountPath": "/programs", "readOnly": True},
             {"name": "certificates", "mountPath": "/certificates", "readOnly": True},
         ],
-        "readinessProbe": {"httpGet": {"path": "/state", "port": ports["control"]}, "periodSeconds": 1},
+        # Not a readiness probe: on a busy machine it would take the only pod out of its Service.
+        "startupProbe": {"tcpSocket": {"port": ports["control"]}, "periodSeconds": 1, "failureThreshold": 120},
     }
     files = [program, Path("tests/e2e/pods/control.py"), *sources]
     volumes = [
