@@ -87,8 +87,9 @@ async def test_tokens_revoked_again_and_again_are_not_exchanged_without_end(clus
 
 
 async def test_a_rejected_token_with_no_other_to_be_had_is_an_error_of_the_gateway(
-    cluster: Cluster, tokens: Path
+    cluster: Cluster, tokens: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The client gets Anthropic's answer, and the gateway's log says why there is no newer token."""
     async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, tokens) as gw:
         await ask(gw)
         issued = next(iter(vendor.issued))
@@ -97,6 +98,9 @@ async def test_a_rejected_token_with_no_other_to_be_had_is_an_error_of_the_gatew
     assert (status, vendor.exchanges) == (502, [200, 401])
     assert "refused the gateway's credential" in body["error"]["message"]
     assert issued not in json.dumps(body)
+    (logged,) = _missing(caplog)
+    assert "this ServiceAccount token was exchanged before" in logged
+    assert issued not in logged
 
 
 async def test_a_new_token_of_kubernetes_is_exchanged_before_the_old_access_token_ends(
@@ -162,9 +166,9 @@ async def test_what_the_vendor_refuses_is_reported_without_the_token(
         assert (status, vendor.exchanges) == (502, [401])
     assert body["error"]["type"] == "api_error"
     assert "no usable identity" in body["error"]["message"]
-    (logged,) = [record for record in caplog.records if "identity_missing" in str(record.__dict__)]
-    assert "401 Authentication failed" in str(logged.__dict__)
-    assert token not in str(logged.__dict__)
+    (logged,) = _missing(caplog)
+    assert "401 Authentication failed" in logged
+    assert token not in logged
 
 
 async def test_a_token_of_another_cluster_is_refused(cluster: Cluster, tokens: Path) -> None:
@@ -199,7 +203,9 @@ async def test_without_a_token_file_the_error_names_the_value(
     async with anthropic(Anthropic(cluster.jwks())) as vendor, federated(vendor, None) as gw:
         assert (await ask(gw))[0] == 502
         assert vendor.exchanges == []
-    assert "proxy.workloadIdentity.enabled" in str([record.__dict__ for record in caplog.records])
+    (logged,) = _missing(caplog)
+    assert "proxy.workloadIdentity.enabled" in logged
+    assert "CLAUDE_GATEWAY_IDENTITY_TOKEN_FILE" in logged
 
 
 @pytest.mark.parametrize("content", ["", "x" * 20_000, "\u00e9"])
@@ -224,3 +230,8 @@ async def test_openais_clients_use_the_same_access_token(cluster: Cluster, token
         assert (await ask(gw))[0] == 502, "both ServiceAccount tokens are spent"
         assert vendor.exchanges[:2] == [200, 200]
         assert {record["lane"] for record in (await gw.records(3))[:2]} == {"codec"}
+
+
+def _missing(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The log's lines about a credential that is not there."""
+    return [str(record.__dict__) for record in caplog.records if "identity_missing" in str(record.__dict__)]

@@ -134,9 +134,10 @@ def end_api_server() -> None:
 
 def logs() -> bytes:
     """Return every container's log since the cluster was made, as a tar archive."""
-    done = subprocess.run(
-        ["docker", "exec", NODE, "tar", "-C", LOGS, "-c", "."], capture_output=True, timeout=120, check=True
-    )
+    done = subprocess.run(["docker", "exec", NODE, "tar", "-C", LOGS, "-c", "."], capture_output=True, timeout=120)
+    # 1: a log grew while it was read, and its beginning is in the archive.
+    if done.returncode not in (0, 1):
+        done.check_returncode()
     return done.stdout
 
 

@@ -1,5 +1,6 @@
 """The gateway's identities at Anthropic and at the clouds, each kept for as long as the configuration names it."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,12 @@ from claude_gateway_proxy.gateway.identities.service_account import ServiceAccou
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_runtime.logs import emit
 from claude_gateway_runtime.recent import Recent
 
 T = TypeVar("T")
+
+_log: Final = logging.getLogger(__name__)
 
 _SIGNED: Final = re.compile(r"(?:Credential|Signature)=([^/, ]+)")
 
@@ -68,6 +72,11 @@ class Federated:
         self.newest.reject(token)
 
 
+def _note_missing(target: Target, error: IdentityError) -> None:
+    """Log why a rejected credential could not be replaced."""
+    emit(_log, "identity_missing", level=logging.WARNING, target=target.id, error=str(error))
+
+
 def _who(headers: Mapping[str, str]) -> str:
     """The part of an identity's headers that is the same in each of its requests."""
     sent = {name.lower(): value for name, value in headers.items()}
@@ -108,8 +117,9 @@ class Identities:
         held.reject(token)
         try:
             newer = await held.newest.get()
-        except IdentityError:
-            # The upstream's own message says more than the failed exchange.
+        except IdentityError as error:
+            # The client gets the upstream's answer; why there is no newer token is for the gateway's owner.
+            _note_missing(target, error)
             return response
         except BaseException:
             response.close()
@@ -175,7 +185,8 @@ class Identities:
             return None
         try:
             newer = await self.headers(target, url=url, body=body, snapshot=snapshot, session=session)
-        except IdentityError:
+        except IdentityError as error:
+            _note_missing(target, error)
             return None
         return None if _who(newer) == _who(rejected) else newer
 

@@ -37,7 +37,9 @@ class ServiceAccountTokens:
         """Return the current tokens. Blocks. Raises IdentityError if there are none."""
         if self._path is None:
             raise IdentityError(
-                "this gateway has no ServiceAccount token: `proxy.workloadIdentity.enabled` is not set", Lack.REFUSED
+                "this gateway has no ServiceAccount token: set `proxy.workloadIdentity.enabled` in the chart's values; "
+                "with `serve`, name a file with a token in CLAUDE_GATEWAY_IDENTITY_TOKEN_FILE",
+                Lack.REFUSED,
             )
         try:
             files = _files(self._path) if self._path.is_dir() else (self._path,)
