@@ -69,11 +69,26 @@ def test_changed_files_are_read_again(callers: Callers, tmp_path: Path) -> None:
     assert refused(callers, x_api_key=OTHER) == 401
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"x": {"name": "n", "login": ""}}', '{"x": {"name": "n"}}'])
-def test_a_file_that_cannot_be_read_changes_nothing(callers: Callers, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "truncated"),
+        ("[]", "Expected `object`"),
+        ('{"x": {"name": "n", "login": ""}}', "the `login` of 'n' is not a token"),
+        ('{"x": {"name": "n", "login": "secret with space"}}', "write what `claude setup-token` prints"),
+        ('{"x": {"name": "n"}}', "missing required field `login`"),
+        ('{"x": {"name": "n", "login": secret}}', "malformed"),
+    ],
+)
+def test_a_file_that_cannot_be_read_changes_nothing_and_the_log_says_why(
+    callers: Callers, tmp_path: Path, text: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert identify(callers, x_api_key=OTHER).login == OTHERS
     (tmp_path / "callers.json").write_text(text)
     assert identify(callers, x_api_key=OTHER).login == OTHERS
+    (record,) = [str(record.__dict__) for record in caplog.records]
+    assert says in record
+    assert "secret" not in record
 
 
 def test_a_short_key_opens_nothing(tmp_path: Path) -> None:

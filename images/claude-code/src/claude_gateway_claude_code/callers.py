@@ -98,19 +98,21 @@ class _Watched(Generic[T]):
             self._value = self._read(self._path.read_bytes()[:_LARGEST])
         except (OSError, ValueError) as error:
             # A message of msgspec names the place in the document, and quotes nothing of it.
-            emit(_log, "keys_refused", level=logging.ERROR, file=str(self._path), error=type(error).__name__)
+            emit(_log, "keys_refused", level=logging.ERROR, file=str(self._path), error=str(error))
         return self._value
 
 
 def _read_key(data: bytes) -> str:
     key = data.strip()
     if len(key) < _LEAST_KEY:
-        raise ValueError("the key is too short")
+        raise ValueError(f"the key has less than {_LEAST_KEY} characters")
     return hashlib.sha256(key).hexdigest()
 
 
 def _read_callers(data: bytes) -> Mapping[str, _Entry]:
     entries = msgspec.json.decode(data, type=dict[str, _Entry])
-    if not all(_LOGIN.fullmatch(entry.login) for entry in entries.values()):
-        raise ValueError("a login is not a token")
+    for entry in entries.values():
+        if not _LOGIN.fullmatch(entry.login):
+            said = f"the `login` of {entry.name[:64]!r} is not a token: write what `claude setup-token` prints"
+            raise ValueError(said)
     return {digest.lower(): entry for digest, entry in entries.items()}
