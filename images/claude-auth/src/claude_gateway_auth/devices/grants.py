@@ -9,8 +9,8 @@ from typing import Any, Final
 from claude_gateway_auth.devices.codes import Answer, Devices
 from claude_gateway_auth.devices.tokens import Issuer, Session, new_session
 from claude_gateway_auth.oidc import Oidc, OidcError, RemovedError
+from claude_gateway_runtime.bounded_dict import BoundedDict
 from claude_gateway_runtime.logs import emit
-from claude_gateway_runtime.recent import Recent
 
 _audit: Final = logging.getLogger("claude_gateway_auth.audit")
 _DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -34,7 +34,7 @@ class Grants:
         self._devices = devices
         self._issuer = issuer
         self._provider = provider
-        self._ended: Recent[str, None] = Recent(_MOST_ENDED)
+        self._ended: BoundedDict[str, None] = BoundedDict(_MOST_ENDED)
 
     async def token(self, form: Mapping[str, str]) -> Granted:
         """Answer a request for tokens."""

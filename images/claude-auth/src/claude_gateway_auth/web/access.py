@@ -10,7 +10,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from claude_gateway_auth.credential import Credential
 from claude_gateway_auth.web.rate import Rate
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 COOKIE: Final = "claude-gateway-auth"
 SESSION_SECONDS: Final = 12 * 3600
@@ -52,7 +52,7 @@ class Access:
         self._key = None if key is None else hashlib.sha256(key.encode()).digest()
         self._secret = secret
         self._serializer = URLSafeTimedSerializer(secret, salt="session")
-        self._ended: Recent[str, None] = Recent(_ENDED)
+        self._ended: BoundedDict[str, None] = BoundedDict(_ENDED)
         self._wrong = Rate(ATTEMPTS, seconds=60)
         self._actions = Rate(ACTIONS, seconds=60)
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _KEYS: Final = 4096
 
@@ -17,7 +17,7 @@ class Rate:
         self._times = times
         self._seconds = seconds
         self._clock = clock
-        self._seen: Recent[str, deque[float]] = Recent(_KEYS)
+        self._seen: BoundedDict[str, deque[float]] = BoundedDict(_KEYS)
 
     def wait(self, key: str) -> float:
         """Return the seconds until the key may do it again; 0 if it may now."""

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from claude_gateway_proxy.gateway.lanes.lane import Response
-from claude_gateway_proxy.gateway.upstream.http.answer import Pour, value_of
+from claude_gateway_proxy.gateway.upstream.http.answer import Pipe, value_of
 from claude_gateway_proxy.translation.decoding import decode
 from claude_gateway_proxy.translation.reports import reported
 
@@ -39,7 +39,7 @@ class _Restated:
     """An answer that is complete, with another status."""
 
     __slots__ = ("_body", "content_length", "headers", "status")
-    pour: Final[Pour | None] = None
+    pipe: Final[Pipe | None] = None
 
     def __init__(self, response: Response, status: int, body: bytes) -> None:
         self.status = status

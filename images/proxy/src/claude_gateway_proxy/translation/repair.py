@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from claude_gateway_proxy.translation.changes import Json
 from claude_gateway_proxy.translation.refusal import Refusal, Repair
 from claude_gateway_proxy.translation.refused_fields import repairs_of
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 KEPT_SECONDS: Final = 3600.0
 """How long a repair is remembered. Then one request asks again, since models and servers change."""
@@ -42,7 +42,7 @@ class Repairs:
     def __init__(self, *, clock: Callable[[], float]) -> None:
         """Remember nothing yet; ``clock`` returns seconds."""
         self._clock = clock
-        self._learned: Recent[Model, dict[str, _Learned]] = Recent(_MODELS_MOST)
+        self._learned: BoundedDict[Model, dict[str, _Learned]] = BoundedDict(_MODELS_MOST)
 
     def known(self, model: Model, fields: Json) -> tuple[Json, tuple[str, ...]]:
         """Return the fields as a model is known to take them, and the names of the repairs that changed them."""

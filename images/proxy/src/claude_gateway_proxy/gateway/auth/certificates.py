@@ -16,7 +16,7 @@ from claude_gateway_proxy.gateway.auth.identity import Identity
 from claude_gateway_proxy.gateway.auth.presented import Presented
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_certificate
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 MOST_KEPT: Final = 8192
 """The most certificates in the cache; the least recently used one is evicted first."""
@@ -39,7 +39,7 @@ class Certificates:
 
     clients: Mapping[tuple[NameKind, str], Client] = field(default_factory=dict)
     release: str = ""
-    kept: Recent[bytes, Kept] = field(default_factory=lambda: Recent(MOST_KEPT), repr=False)
+    kept: BoundedDict[bytes, Kept] = field(default_factory=lambda: BoundedDict(MOST_KEPT), repr=False)
 
     @classmethod
     def of(cls, clients: Iterable[Client], *, release: str) -> "Certificates":

@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway.auth.jws import Token, VerificationKey
 from claude_gateway_proxy.gateway.auth.key_sets import KeySet
 from claude_gateway_proxy.gateway.auth.principal import Principal, Proof
 from claude_gateway_proxy.gateway.errors import bad_token, issuer_unavailable, unknown_issuer
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 MOST_KEPT: Final = 8192
 """The most verified tokens in the cache; the least recently used one is evicted first."""
@@ -60,7 +60,7 @@ class Tokens:
     cluster_keys: KeySet | None = field(default=None, repr=False)
     accounts: Mapping[str, Client] = field(default_factory=dict)
     egress: Egress = field(default_factory=Egress)
-    kept: Recent[str, Kept] = field(default_factory=lambda: Recent(MOST_KEPT), repr=False)
+    kept: BoundedDict[str, Kept] = field(default_factory=lambda: BoundedDict(MOST_KEPT), repr=False)
 
     @classmethod
     def of(

@@ -22,8 +22,8 @@ from claude_gateway_proxy.gateway.identities.service_account import ServiceAccou
 from claude_gateway_proxy.gateway.snapshot import Snapshot
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.masking import Mask
+from claude_gateway_runtime.bounded_dict import BoundedDict
 from claude_gateway_runtime.logs import emit
-from claude_gateway_runtime.recent import Recent
 
 T = TypeVar("T")
 
@@ -96,11 +96,11 @@ class Identities:
         self._keys: dict[str, Renewed[aws.Keys]] = {}
         self._tokens: dict[str, Renewed[str]] = {}
         self._roles = Roles()
-        self._sessions: Recent[tuple[str | None, Session], Renewed[aws.Keys]] = Recent(_SESSIONS)
+        self._sessions: BoundedDict[tuple[str | None, Session], Renewed[aws.Keys]] = BoundedDict(_SESSIONS)
         self._accounts = ServiceAccountTokens(token_file)
         self._store = KeptTokens(folder)
-        self._federated: Recent[tuple[Federation, str, Egress], Federated] = Recent(_FEDERATED)
-        self._used: Recent[str, Renewed[aws.Keys] | Renewed[str] | Federated] = Recent(_USED)
+        self._federated: BoundedDict[tuple[Federation, str, Egress], Federated] = BoundedDict(_FEDERATED)
+        self._used: BoundedDict[str, Renewed[aws.Keys] | Renewed[str] | Federated] = BoundedDict(_USED)
 
     async def authorized(self, target: Target, *, snapshot: Snapshot, mask: Mask, post: Post) -> HttpAnswer:
         """Send a request under the identity at Anthropic; once more with a new token if the first was rejected.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from claude_gateway.contract.target import Role
 from claude_gateway_proxy.gateway.identities.aws import Keys, lack_of
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lease
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 Tags = tuple[tuple[str, str], ...]
 """Session tags: names with values, in characters that AWS accepts."""
@@ -47,7 +47,7 @@ class Roles:
         """Import botocore and call AWS only in ``assume``."""
         self._lock = Lock()
         self._session: Any = None
-        self._clients: Recent[tuple[str | None, str], Any] = Recent(_CLIENTS)
+        self._clients: BoundedDict[tuple[str | None, str], Any] = BoundedDict(_CLIENTS)
 
     def assume(self, session: Session, *, base: Callable[[], Keys]) -> Lease[Keys]:
         """Return the keys of a new session; ``base`` returns the keys for the call. Raises IdentityError."""

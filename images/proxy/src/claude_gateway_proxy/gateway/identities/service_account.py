@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from claude_gateway_proxy.gateway.identities.renewed import IdentityError, Lack
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _LIMIT: Final = 16 * 1024
 _FILES: Final = 64
@@ -31,7 +31,7 @@ class ServiceAccountTokens:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._spent: Recent[str, None] = Recent(_REMEMBERED)
+        self._spent: BoundedDict[str, None] = BoundedDict(_REMEMBERED)
 
     def read(self) -> Sequence[Assertion]:
         """Return the current tokens. Blocks. Raises IdentityError if there are none."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 SHARE: Final = 0.2
 """Retries per request."""
@@ -52,7 +52,7 @@ class RetryBudget:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._windows: Recent[str, _Window] = Recent(_ROUTES)
+        self._windows: BoundedDict[str, _Window] = BoundedDict(_ROUTES)
 
     def requested(self, route: str) -> None:
         """Count a request that could be retried."""

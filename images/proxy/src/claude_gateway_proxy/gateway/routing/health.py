@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 FAILURES: Final = 3
 """Failures in a row after which a target is ejected."""
@@ -58,7 +58,7 @@ class Health:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._troubles: Recent[str, Recent[str, _Trouble]] = Recent(_TARGETS)
+        self._troubles: BoundedDict[str, BoundedDict[str, _Trouble]] = BoundedDict(_TARGETS)
 
     def failed(
         self, target: str, model: str = EVERY_MODEL, *, retry_after: float | None = None, reason: str = ""
@@ -121,7 +121,7 @@ class Health:
                 yield troubles[name]
 
     def _trouble(self, target: str, model: str) -> _Trouble:
-        troubles = self._troubles.setdefault(target, Recent(_MODELS))
+        troubles = self._troubles.setdefault(target, BoundedDict(_MODELS))
         trouble = troubles.setdefault(model, _Trouble())
         self._troubles.move_to_end(target)
         troubles.move_to_end(model)

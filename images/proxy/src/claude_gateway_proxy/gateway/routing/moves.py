@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from claude_gateway_proxy.gateway.routing.affinity import Key
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 KEPT_SECONDS: Final = 3600.0
 """How long after its last request a session is remembered; no prompt cache of Anthropic's lives longer."""
@@ -24,7 +24,7 @@ class Moves:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._moved: Recent[Session, tuple[str, float]] = Recent(MOST)
+        self._moved: BoundedDict[Session, tuple[str, float]] = BoundedDict(MOST)
 
     def target_of(self, session: Session) -> str | None:
         """Return the name of the target that a session moved to."""

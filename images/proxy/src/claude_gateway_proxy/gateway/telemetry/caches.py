@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from claude_gateway_proxy.gateway.telemetry.record import Record
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _MOST: Final = 10_000
 """The most conversations that are remembered: the latest."""
@@ -22,7 +22,7 @@ class PromptCaches:
     """The memory of one process, by client, session, agent and model."""
 
     def __init__(self) -> None:
-        self._last: Recent[tuple[str, str, str, str], _Cached] = Recent(_MOST)
+        self._last: BoundedDict[tuple[str, str, str, str], _Cached] = BoundedDict(_MOST)
 
     def broke(self, record: Record, *, now: float) -> bool:
         """Record a request at its end, and return whether less than half of its conversation's cache was read.

@@ -9,7 +9,7 @@ import msgspec
 from claude_gateway.contract.login import Outcome
 from claude_gateway.contract.report import CredentialReport
 from claude_gateway.names import HEADER_LOGIN_STATE, LOGIN_REJECTED
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _MOST: Final = 256
 """The most credentials that are remembered; the least recently updated one is evicted first."""
@@ -98,7 +98,7 @@ class Credentials:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: Recent[str, CredentialReport] = Recent(_MOST)
+        self._last: BoundedDict[str, CredentialReport] = BoundedDict(_MOST)
 
     def accepted(self, credential: str, *, asked: str) -> None:
         """Record that an upstream answered a request under a credential."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from claude_gateway.contract.report import TargetFailure, TargetFailures
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _MOST: Final = 256
 """The most targets that are remembered; the oldest failure is evicted first."""
@@ -15,7 +15,7 @@ class Failures:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: Recent[str, TargetFailure] = Recent(_MOST)
+        self._last: BoundedDict[str, TargetFailure] = BoundedDict(_MOST)
 
     def note(self, target: str, *, kind: str, reason: str, said: str) -> None:
         """Remember a failed attempt. ``said`` is the message of the upstream or the system, without any secret."""

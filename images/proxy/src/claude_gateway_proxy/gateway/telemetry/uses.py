@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from claude_gateway.contract.report import ClientUse
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _MOST: Final = 256
 """The most clients that are reported: those that were used last."""
@@ -15,7 +15,7 @@ class Uses:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: Recent[str, float] = Recent(_MOST)
+        self._last: BoundedDict[str, float] = BoundedDict(_MOST)
 
     def note(self, client: str) -> None:
         """Record that a client sent a request."""

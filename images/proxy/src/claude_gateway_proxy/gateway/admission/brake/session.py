@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from claude_gateway_proxy.gateway.admission.brake.line import Line
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _PAUSE: Final = 300.0
 """Seconds without a request after which a session counts as idle."""
@@ -75,8 +75,8 @@ class Session:
 
     def __init__(self) -> None:
         self.used = Used()
-        self._agents: Recent[str, Used] = Recent(_AGENTS)
-        self._lines: Recent[tuple[str, bytes], Line] = Recent(_LINES)
+        self._agents: BoundedDict[str, Used] = BoundedDict(_AGENTS)
+        self._lines: BoundedDict[tuple[str, bytes], Line] = BoundedDict(_LINES)
         self.parts = 0
         self.tools = False
         self.released = False

@@ -18,7 +18,7 @@ from claude_gateway_proxy.gateway.wire.reframe import Changes
 from claude_gateway_proxy.gateway.wire.stream_counts import FIELD, with_counts
 from claude_gateway_proxy.translation.refused_fields import STATUSES
 from claude_gateway_proxy.translation.repair import KEPT_SECONDS
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 _FORMATS: Final = frozenset({Format.CHAT, Format.COMPLETIONS})
 _REFUSED: Final = re.compile(rb"stream_options|include_usage")
@@ -31,7 +31,7 @@ class Counts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Know of no target that refuses."""
         self._clock = clock
-        self._until: Recent[str, float] = Recent(_TARGETS_MOST)
+        self._until: BoundedDict[str, float] = BoundedDict(_TARGETS_MOST)
 
     def changes(self, call: Call, target: Target, *, wire: Wire) -> Changes:
         """Return the field that requests the counts of a stream; empty if there is none, or if the client sets it."""

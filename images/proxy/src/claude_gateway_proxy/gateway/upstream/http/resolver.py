@@ -15,7 +15,7 @@ from aiohappyeyeballs import AddrInfoType
 
 from claude_gateway.contract.policy import Egress
 from claude_gateway_proxy.egress import refused
-from claude_gateway_runtime.recent import Recent
+from claude_gateway_runtime.bounded_dict import BoundedDict
 
 LOOKUP_SECONDS: Final = 10.0
 """The longest first lookup of a name; the system's own timeout is much longer."""
@@ -56,7 +56,7 @@ class Resolver:
         self._egress = egress
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="lookup")
-        self._known: Recent[tuple[str, int], _Known] = Recent(_NAMES)
+        self._known: BoundedDict[tuple[str, int], _Known] = BoundedDict(_NAMES)
         self._running: dict[tuple[str, int], asyncio.Task[list[AddrInfoType]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddrInfoType]:

@@ -8,7 +8,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(OrderedDict[K, V]):
+class BoundedDict(OrderedDict[K, V]):
     """At most ``most`` entries: the one that was set or used least recently is evicted first.
 
     Setting an entry counts as its use, reading it does not: see ``used``.
