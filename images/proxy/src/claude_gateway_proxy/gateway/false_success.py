@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _HEAD: Final = 256
 """Bytes in which an answer shows what it is."""
 
-_ERROR: Final = re.compile(rb'\s*+\{\s*+(?:"error"\s*+:\s*+[{"]|"type"\s*+:\s*+"error")')
+_ERROR: Final = re.compile(rb'\{\s*+(?:"error"\s*+:\s*+[{"]|"type"\s*+:\s*+"error")')
 """How an error of a vendor begins; no answer begins like this."""
 
 
@@ -25,7 +25,7 @@ def is_page(head: bytes) -> bool:
 
 def may_be_error(head: bytes) -> bool:
     """Return whether an answer begins like an error."""
-    return _ERROR.match(head[:_HEAD]) is not None
+    return _ERROR.match(head[:_HEAD].lstrip()) is not None
 
 
 def restated(response: Response, body: bytes) -> Response | None:
