@@ -13,7 +13,7 @@ from tests.support.processes.signin import LOGIN
 
 from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.home import Homes
-from claude_gateway_auth.keeper import Keeper
+from claude_gateway_auth.login_writer import LoginWriter
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.store.folder import FolderStore
@@ -30,8 +30,8 @@ def refresher(folder: Path, environment: Mapping[str, str]) -> BaseProcess:
 
 
 def _run(folder: Path, environment: Mapping[str, str]) -> None:
-    keeper = Keeper(FolderStore(folder / "state", folder / "credentials.json"))
+    writer = LoginWriter(FolderStore(folder / "state", folder / "credentials.json"))
     homes = Homes(folder / "run")
     cli = Cli.find(None, environment)
-    refresher = Refresher(keeper, homes, cli, early=timedelta(hours=1), metrics=Metrics())
+    refresher = Refresher(writer, homes, cli, early=timedelta(hours=1), metrics=Metrics())
     asyncio.run(refresher.run())

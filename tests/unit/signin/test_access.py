@@ -15,7 +15,7 @@ def access() -> Access:
 
 
 def test_sessions_outlive_a_restart_and_cannot_be_forged() -> None:
-    entered = access().entered("alice@example.com", everything=False)
+    entered = access().new_session("alice@example.com", everything=False)
     cookie = access().cookie(entered)
     assert access().session(cookie) == entered
     changed = f"{cookie[:-5]}{'B' if cookie[-5] == 'A' else 'A'}{cookie[-4:]}"
@@ -25,7 +25,7 @@ def test_sessions_outlive_a_restart_and_cannot_be_forged() -> None:
 
 def test_an_ended_session_stays_ended_for_a_copy_of_its_cookie() -> None:
     doors = access()
-    entered = doors.entered("key", everything=True)
+    entered = doors.new_session("key", everything=True)
     cookie = doors.cookie(entered)
     doors.end(entered)
     assert doors.session(cookie).person is None
@@ -34,21 +34,21 @@ def test_an_ended_session_stays_ended_for_a_copy_of_its_cookie() -> None:
 def test_a_form_s_token_is_of_its_session() -> None:
     doors = access()
     one, other = doors.session(None), doors.session(None)
-    assert doors.genuine(one, doors.token(one))
-    assert not doors.genuine(other, doors.token(one))
-    assert not doors.genuine(one, "")
-    assert not doors.genuine(one, "\u2603")
+    assert doors.is_genuine(one, doors.token(one))
+    assert not doors.is_genuine(other, doors.token(one))
+    assert not doors.is_genuine(one, "")
+    assert not doors.is_genuine(one, "\u2603")
 
 
 def test_wrong_keys_block_their_address_alone() -> None:
     doors = access()
     for _ in range(ATTEMPTS):
         assert not doors.blocked("198.51.100.7")
-        assert not doors.opens("wrong", address="198.51.100.7")
+        assert not doors.accepts("wrong", address="198.51.100.7")
     assert doors.blocked("198.51.100.7") > 0
     assert not doors.blocked("198.51.100.8")
-    assert doors.opens(KEY, address="198.51.100.8")
-    assert not Access(key=None, secret=b"s").opens("", address="x")
+    assert doors.accepts(KEY, address="198.51.100.8")
+    assert not Access(key=None, secret=b"s").accepts("", address="x")
 
 
 @pytest.mark.parametrize(

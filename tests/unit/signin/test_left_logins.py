@@ -13,7 +13,7 @@ import pytest
 from claude_gateway_auth.credential import Credential, Method
 from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.home import Homes, Purpose, Record, digest
-from claude_gateway_auth.keeper import Keeper
+from claude_gateway_auth.login_writer import LoginWriter
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.store.folder import FolderStore
@@ -40,10 +40,10 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "credentials.json"
         self.name([ADA])
-        self.keeper = Keeper(FolderStore(folder / "state", self._file))
+        self.writer = LoginWriter(FolderStore(folder / "state", self._file))
         self.homes = Homes(folder / "run")
         cli = Cli(folder / "none", {})
-        self.refresher = Refresher(self.keeper, self.homes, cli, early=timedelta(hours=1), metrics=Metrics())
+        self.refresher = Refresher(self.writer, self.homes, cli, early=timedelta(hours=1), metrics=Metrics())
 
     def name(self, credentials: Sequence[Credential]) -> None:
         """Say which credentials there are."""
@@ -58,7 +58,7 @@ class Room:
 
     async def stored(self, credential: Credential = ADA) -> bytes | None:
         """Return the login of a credential."""
-        return (await self.keeper.store.read(credential)).entries.get(credential.method.key)
+        return (await self.writer.store.read(credential)).entries.get(credential.method.key)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_a_credential_that_goes_during_a_refresh_is_said_once_and_its_logi
 ) -> None:
     caplog.set_level(logging.INFO)
     old, new = login("a"), login("b")
-    await room.keeper.sign_in(ADA, old, by="ada")
+    await room.writer.sign_in(ADA, old, by="ada")
     home = room.leave(Record(Purpose.REFRESH, "ai", "own", before=digest(old)), new)
     room.name([])
     for _ in range(3):

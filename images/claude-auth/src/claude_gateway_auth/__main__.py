@@ -13,19 +13,19 @@ from typing import Final
 from aiohttp import web
 
 from claude_gateway.names import AUTH_MANAGER
-from claude_gateway_auth.desk import Desk
 from claude_gateway_auth.devices.codes import Devices
 from claude_gateway_auth.devices.grants import Grants
 from claude_gateway_auth.devices.tokens import Issuer, SigningKeyError
 from claude_gateway_auth.driver.cli import Cli, CliMissingError
 from claude_gateway_auth.home import Homes
-from claude_gateway_auth.keeper import Keeper
+from claude_gateway_auth.login_writer import LoginWriter
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.oidc import Oidc
 from claude_gateway_auth.parent import guarded
 from claude_gateway_auth.refresh import Refresher
 from claude_gateway_auth.service import Service
 from claude_gateway_auth.settings import Settings
+from claude_gateway_auth.sign_in_runner import SignInRunner
 from claude_gateway_auth.store.cluster import ClusterStore
 from claude_gateway_auth.store.folder import FolderStore
 from claude_gateway_auth.store.store import Store, StoreError
@@ -47,13 +47,13 @@ async def run(settings: Settings) -> None:
     """Serve until a signal. Raises OSError, StoreError, CliMissingError and SigningKeyError if it cannot start."""
     cli = Cli.find(settings.cli, os.environ)
     async with AsyncExitStack() as stack:
-        keeper = Keeper(await _store(settings, stack))
+        writer = LoginWriter(await _store(settings, stack))
         homes = Homes(settings.run_dir)
         metrics = Metrics()
         early = timedelta(seconds=settings.refresh_before_seconds)
-        refresher = Refresher(keeper, homes, cli, early=early, metrics=metrics)
-        desk = Desk(keeper, homes, cli)
-        service = Service(keeper=keeper, desk=desk, refresher=refresher, homes=homes, cli=cli)
+        refresher = Refresher(writer, homes, cli, early=early, metrics=metrics)
+        sign_ins = SignInRunner(writer, homes, cli)
+        service = Service(writer=writer, sign_ins=sign_ins, refresher=refresher, homes=homes, cli=cli)
         key, client_secret = _secret(settings.auth_key_file), _secret(settings.oidc_client_secret_file)
         secret = session_secret(key, client_secret)
         oidc = _oidc(settings, client_secret, authorities(cli.inherited))
@@ -73,7 +73,7 @@ async def run(settings: Settings) -> None:
 
         async def work() -> None:
             async with asyncio.TaskGroup() as group:
-                for part in (refresher.run(), desk.run(), probing):
+                for part in (refresher.run(), sign_ins.run(), probing):
                     group.create_task(part)
 
         await serve(app, bound, shutdown_seconds=settings.shutdown_seconds, work=work())

@@ -19,7 +19,7 @@ from claude_gateway.contract.login import LongLivedToken, OAuth, Outcome, Probe,
 from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.driver.login import run
 from claude_gateway_auth.home import Homes, Purpose, Record
-from claude_gateway_auth.keeper import clock
+from claude_gateway_auth.login_writer import clock
 from claude_gateway_auth.trust import authorities
 from claude_gateway_runtime.logs import unexpected
 

@@ -20,7 +20,7 @@ from claude_gateway_auth.credential import Credential, Method, Ref
 from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.driver.login import logout, run
 from claude_gateway_auth.home import Home, Homes, Purpose, Record, digest
-from claude_gateway_auth.keeper import Keeper, clock, of, other_writer
+from claude_gateway_auth.login_writer import LoginWriter, clock, login_digest, other_writer
 from claude_gateway_auth.metrics import Metrics
 from claude_gateway_auth.store.store import StoreError
 from claude_gateway_runtime.logs import emit, unexpected
@@ -75,9 +75,9 @@ def due(login: OAuth, state_says_rejected: bool, attempts: Attempts, *, early: t
 class Refresher:
     """Looks at every login every few seconds."""
 
-    def __init__(self, keeper: Keeper, homes: Homes, cli: Cli, *, early: timedelta, metrics: Metrics) -> None:
+    def __init__(self, writer: LoginWriter, homes: Homes, cli: Cli, *, early: timedelta, metrics: Metrics) -> None:
         """``early`` is how long before its end an access token is replaced."""
-        self._keeper = keeper
+        self._writer = writer
         self._homes = homes
         self._cli = cli
         self._early = early
@@ -99,7 +99,7 @@ class Refresher:
         """Look at every login once."""
         await self.recover(seconds=0)
         try:
-            credentials = await self._keeper.store.credentials()
+            credentials = await self._writer.store.credentials()
         except StoreError as error:
             emit(_log, "credentials_not_listed", level=logging.WARNING, error=str(error))
             return
@@ -137,15 +137,15 @@ class Refresher:
         """Whether to read a login again: it was written, a refresh is to be repeated, or it was read a while ago."""
         now = clock()
         repeat = self._attempts.get(ref, Attempts()).not_before
-        if ref in self._keeper.changed or (repeat is not None and repeat <= now):
-            self._keeper.changed.discard(ref)
+        if ref in self._writer.changed or (repeat is not None and repeat <= now):
+            self._writer.changed.discard(ref)
         elif now < self._looks.get(ref, now) <= now + _LOOK_EVERY:
             return False
         self._looks[ref] = now + _LOOK_EVERY
         return True
 
     async def _look(self, credential: Credential) -> None:
-        stored = await self._keeper.store.read(credential)
+        stored = await self._writer.store.read(credential)
         state = stored.state()
         login = stored.entries.get(credential.method.key)
         self._metrics.expiry(credential.ref, state.expires_at if login else None)
@@ -164,7 +164,7 @@ class Refresher:
         Raises StoreError if its outcome cannot be stored, and OSError.
         """
         async with self._locks[credential.ref]:
-            stored = await self._keeper.store.read(credential)
+            stored = await self._writer.store.read(credential)
             if stored.entries.get(credential.method.key) != login:
                 return Outcome.OK
             if stored.foreign:
@@ -196,7 +196,7 @@ class Refresher:
     async def _settle(self, home: Home, record: Record) -> Outcome:
         """Store what is in a home, then remove it. Raises StoreError, and then the home is as it was."""
         ref = Ref(record.namespace, record.name)
-        credentials = {found.ref: found for found in await self._keeper.store.credentials()}
+        credentials = {found.ref: found for found in await self._writer.store.credentials()}
         credential = credentials.get(ref)
         if credential is None:
             raise StoreError(f"the credential {ref} does not exist; the login is kept in memory until it does")
@@ -207,9 +207,9 @@ class Refresher:
             outcome = await self._take(credential, home, record, login)
         elif login is not None and states.blank(login) and record.purpose is Purpose.REFRESH:
             outcome = Outcome.REJECTED
-            await self._keeper.not_refreshed(credential, outcome, REJECTED, before=record.before)
+            await self._writer.not_refreshed(credential, outcome, REJECTED, before=record.before)
         if outcome is Outcome.UNAVAILABLE and record.purpose is Purpose.REFRESH:
-            await self._keeper.not_refreshed(credential, outcome, UNAVAILABLE, before=record.before)
+            await self._writer.not_refreshed(credential, outcome, UNAVAILABLE, before=record.before)
         home.remove()
         self._kept.pop(home.folder.name, None)
         if record.purpose is Purpose.REFRESH:
@@ -222,16 +222,16 @@ class Refresher:
             await self._revoke(home, credential.ref)
             return Outcome.OK
         if record.purpose is Purpose.SIGN_IN:
-            await self._keeper.sign_in(credential, login, by=record.by, before=record.before)
+            await self._writer.sign_in(credential, login, by=record.by, before=record.before)
             return Outcome.OK
-        stored = await self._keeper.store.read(credential)
+        stored = await self._writer.store.read(credential)
         current = stored.entries.get(credential.method.key, b"")
         if tokens(current) == tokens(login):
             # The copy as it was given to the CLI, or what was stored just before a kill.
             return Outcome.OK if digest(current) != record.before else Outcome.UNAVAILABLE
-        if await self._keeper.refreshed(credential, login, before=record.before):
+        if await self._writer.refreshed(credential, login, before=record.before):
             return Outcome.OK
-        if not of(credential, await self._keeper.store.read(credential)):
+        if not login_digest(credential, await self._writer.store.read(credential)):
             # Somebody signed out meanwhile: the token that was revoked then is the one before this.
             await self._revoke(home, credential.ref)
         return Outcome.OK

@@ -12,13 +12,13 @@ from claude_gateway.contract.login import LongLivedToken, OAuth, Outcome, Probe
 from claude_gateway_auth import probe as probes
 from claude_gateway_auth import state as states
 from claude_gateway_auth.credential import Credential, Method, Ref
-from claude_gateway_auth.desk import BusyError, Desk
 from claude_gateway_auth.driver.cli import Cli
 from claude_gateway_auth.driver.login import logout
 from claude_gateway_auth.flow import SignIn
 from claude_gateway_auth.home import Homes, Purpose, Record
-from claude_gateway_auth.keeper import Keeper, clock, of
+from claude_gateway_auth.login_writer import LoginWriter, clock, login_digest
 from claude_gateway_auth.refresh import Refresher
+from claude_gateway_auth.sign_in_runner import BusyError, SignInRunner
 from claude_gateway_auth.store.store import Stored, StoreError
 from claude_gateway_auth.web.access import Person
 from claude_gateway_auth.web.rate import Rate
@@ -41,9 +41,11 @@ class RefusedError(Exception):
 class Service:
     """The actions."""
 
-    def __init__(self, *, keeper: Keeper, desk: Desk, refresher: Refresher, homes: Homes, cli: Cli) -> None:
-        self.keeper = keeper
-        self.desk = desk
+    def __init__(
+        self, *, writer: LoginWriter, sign_ins: SignInRunner, refresher: Refresher, homes: Homes, cli: Cli
+    ) -> None:
+        self.writer = writer
+        self.sign_ins = sign_ins
         self._refresher = refresher
         self._homes = homes
         self._cli = cli
@@ -52,7 +54,7 @@ class Service:
 
     async def credentials(self, person: Person) -> list[Credential]:
         """Return the credentials of a person. Raises StoreError."""
-        return [credential for credential in await self.keeper.store.credentials() if person.may(credential)]
+        return [credential for credential in await self.writer.store.credentials() if person.may(credential)]
 
     async def views(self, person: Person) -> list[View]:
         """Return what a person sees. Raises StoreError."""
@@ -60,9 +62,9 @@ class Service:
 
     async def view(self, credential: Credential, person: Person) -> View:
         """Return what a person sees of one credential; one whose Secret cannot be read says so."""
-        sign_in = self.desk.current(credential)
+        sign_in = self.sign_ins.current(credential)
         try:
-            stored = await self.keeper.store.read(credential)
+            stored = await self.writer.store.read(credential)
         except StoreError as error:
             return out_of_reach(credential, str(error), sign_in, session=person.session)
         return view(credential, stored, sign_in, session=person.session, now=clock())
@@ -77,16 +79,16 @@ class Service:
     async def start(self, credential: Credential, person: Person, *, take_over: bool) -> SignIn:
         """Begin a sign-in. Raises BusyError, TooManyError, StoreError, RefusedError."""
         with audited("sign_in_started", credential, person):
-            stored = await self.keeper.store.read(credential)
+            stored = await self.writer.store.read(credential)
             if stored.foreign:
                 raise RefusedError(f"The login cannot be stored: {_other(credential, stored.foreign)}.")
-            return await self.desk.start(credential, by=person.name, session=person.session, take_over=take_over)
+            return await self.sign_ins.start(credential, by=person.name, session=person.session, take_over=take_over)
 
     async def submit(self, credential: Credential, person: Person, *, identifier: str, code: str) -> SignIn | None:
         """Take a pasted code."""
         if not self._own(credential, person, identifier):
             return None
-        found = await self.desk.submit(credential.ref, identifier, code)
+        found = await self.sign_ins.submit(credential.ref, identifier, code)
         outcome = "gone" if found is None else (found.trouble or found.phase).value
         record("code_entered", credential, person, outcome)
         return found
@@ -96,7 +98,7 @@ class Service:
         if not self._own(credential, person, identifier):
             return None
         with audited("sign_in_cancelled", credential, person):
-            return await self.desk.cancel(credential.ref, identifier)
+            return await self.sign_ins.cancel(credential.ref, identifier)
 
     async def sign_out(self, credential: Credential, person: Person) -> bool:
         """Remove the login, and revoke it at Anthropic where the CLI can; return whether there was one.
@@ -104,7 +106,7 @@ class Service:
         Raises StoreError.
         """
         with audited("signed_out", credential, person):
-            removed = await self.keeper.sign_out(credential)
+            removed = await self.writer.sign_out(credential)
         login = removed.get(credential.method.key)
         if login and credential.method is Method.LOGIN:
             try:
@@ -123,7 +125,7 @@ class Service:
             parsed = states.parse(login, credential.method)
             if isinstance(parsed, str):
                 raise RefusedError(f"This is not a login of the method {credential.method.value}: {parsed}.")
-            await self.keeper.sign_in(credential, login, by=person.name)
+            await self.writer.sign_in(credential, login, by=person.name)
 
     async def check(self, credential: Credential, person: Person) -> Probe:
         """Ask Anthropic whether the login is valid; after a refresh, if its access token has ended.
@@ -138,7 +140,7 @@ class Service:
 
     async def probe(self, credential: Credential) -> Probe:
         """Probe a login and note the answer. Raises RefusedError and StoreError."""
-        stored = await self.keeper.store.read(credential)
+        stored = await self.writer.store.read(credential)
         parsed = _login(credential, stored)
         if _refreshes(parsed) and _has_ended(parsed):
             stored, parsed = await self._renewed(credential, stored)
@@ -150,7 +152,7 @@ class Service:
             stored, parsed = await self._renewed(credential, stored)
             found, windows = await self._ask(credential, parsed)
         if not stored.foreign:
-            await self.keeper.probed(credential, found, windows, before=of(credential, stored))
+            await self.writer.probed(credential, found, windows, before=login_digest(credential, stored))
         return found
 
     async def _renewed(self, credential: Credential, stored: Stored) -> tuple[Stored, OAuth | LongLivedToken]:
@@ -159,7 +161,7 @@ class Service:
             # Its next token could not be stored, and the one in the Secret would be worth nothing.
             raise RefusedError(f"The login cannot be refreshed: {_other(credential, stored.foreign)}.")
         await self._refresher.refresh(credential, stored.entries[credential.method.key])
-        stored = await self.keeper.store.read(credential)
+        stored = await self.writer.store.read(credential)
         return stored, _login(credential, stored)
 
     async def _ask(self, credential: Credential, login: OAuth | LongLivedToken) -> probes.Probed:
@@ -170,12 +172,12 @@ class Service:
         while True:
             await asyncio.sleep(every)
             try:
-                credentials = await self.keeper.store.credentials()
+                credentials = await self.writer.store.credentials()
             except StoreError:
                 continue
             for credential in credentials:
                 try:
-                    state = (await self.keeper.store.read(credential)).state()
+                    state = (await self.writer.store.read(credential)).state()
                     if state.probe is None or clock() - state.probe.at >= timedelta(seconds=every / 2):
                         await self.probe(credential)
                 except (RefusedError, StoreError, OSError):
@@ -183,7 +185,7 @@ class Service:
 
     def _own(self, credential: Credential, person: Person, identifier: str) -> bool:
         """Whether a sign-in is the newest one and this session's: a code cannot be entered into another's."""
-        current = self.desk.current(credential)
+        current = self.sign_ins.current(credential)
         return current is not None and current.id == identifier and current.session == person.session
 
     async def _revoke(self, credential: Credential, login: bytes) -> None:

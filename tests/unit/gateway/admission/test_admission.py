@@ -8,7 +8,7 @@ from tests.support.builders.calls import call
 from claude_gateway_proxy.gateway.admission.admission import Admission, Charge, Usage, Watch
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Instead, Purse, Slots
+from claude_gateway_proxy.gateway.admission.demand import Bucket, Demand, Purse, Slots, Substitute
 from claude_gateway_proxy.gateway.admission.queue import Patience
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import Failure, rate_limited
@@ -63,7 +63,7 @@ async def test_a_request_of_which_nothing_is_demanded_costs_nothing() -> None:
     admission = Admission([_Demands()])
     first, second = await admission.admit(call()), await admission.admit(call())
     assert first is second
-    assert (first.headers, first.instead) == ((), None)
+    assert (first.headers, first.substitute) == ((), None)
     first.settle(Usage())
 
 
@@ -111,9 +111,9 @@ async def test_another_model_serves_where_a_purse_is_empty_and_its_cost_still_co
     counters = MemoryCounters()
     purse = Purse("p", amount=0, reserve=10, ends_at=_ENDS)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
-    charge = _charge(purse, actual=_used(7), instead=Instead("cheap", "ns"), overdrawn=overdrawn)
+    charge = _charge(purse, actual=_used(7), substitute=Substitute("cheap", "ns"), overdrawn=overdrawn)
     grant = await Admission([_Demands(charge, _charge(_SLOT))], counters=counters).admit(call())
-    assert grant.instead == Instead("cheap", "ns")
+    assert grant.substitute == Substitute("cheap", "ns")
     grant.settle(Usage())
     assert await counters.read(["p"]) == {"p": 7}
 
@@ -122,7 +122,7 @@ async def test_what_refuses_beside_an_empty_purse_still_refuses() -> None:
     purse = Purse("p", amount=0, reserve=10, ends_at=_ENDS)
     other = Purse("q", amount=0, reserve=10, ends_at=_ENDS - 1)
     overdrawn = Purse("p", amount=None, reserve=10, ends_at=_ENDS)
-    charges = _Demands(_charge(purse, instead="cheap", overdrawn=overdrawn), _charge(other))
+    charges = _Demands(_charge(purse, substitute="cheap", overdrawn=overdrawn), _charge(other))
     with pytest.raises(Failure, match="q is full"):
         await Admission([charges]).admit(call())
 

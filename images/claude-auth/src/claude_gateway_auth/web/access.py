@@ -61,7 +61,7 @@ class Access:
         """Whether there is a key at all."""
         return self._key is not None
 
-    def opens(self, key: str, *, address: str) -> bool:
+    def accepts(self, key: str, *, address: str) -> bool:
         """Whether this is the key; a wrong one counts against its address."""
         given = hashlib.sha256(key.encode()).digest()
         if self._key is not None and hmac.compare_digest(given, self._key):
@@ -99,7 +99,7 @@ class Access:
         }
         return str(self._serializer.dumps(found))
 
-    def entered(self, name: str, *, everything: bool) -> Session:
+    def new_session(self, name: str, *, everything: bool) -> Session:
         """Return the session of a person who just signed in: a new one, so that its id cannot be known to others."""
         identifier = secrets.token_hex(16)
         return Session(identifier, Person(name, identifier, everything))
@@ -112,7 +112,7 @@ class Access:
         """Return the token that every form of a session carries."""
         return hmac.new(self._secret, f"form {session.id}".encode(), "sha256").hexdigest()
 
-    def genuine(self, session: Session, token: str) -> bool:
+    def is_genuine(self, session: Session, token: str) -> bool:
         """Whether a form is of the session's own page."""
         return hmac.compare_digest(self.token(session).encode(), token.encode())
 

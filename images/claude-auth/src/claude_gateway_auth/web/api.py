@@ -10,8 +10,8 @@ from claude_gateway_auth.credential import Credential, Ref
 from claude_gateway_auth.flow import SENTENCES, SignIn, Trouble
 from claude_gateway_auth.service import Service
 from claude_gateway_auth.web.access import Person
-from claude_gateway_auth.web.pages import service
-from claude_gateway_auth.web.requests import ForgedError, access, caller, person
+from claude_gateway_auth.web.pages import get_service
+from claude_gateway_auth.web.requests import ForgedError, get_access, get_caller, get_person
 from claude_gateway_auth.web.view import sign_in_document
 
 router: Final = APIRouter(prefix="/auth/api")
@@ -48,20 +48,22 @@ class GoneError(Exception):
     """The sign-in is gone."""
 
 
-async def changing(request: Request, who: Annotated[Person, Depends(person)]) -> Person:
+async def changing(request: Request, who: Annotated[Person, Depends(get_person)]) -> Person:
     """Return the person of a request that changes something: with the key, or with the token of a page's session."""
-    doors = access(request)
-    if not who.by_key and not doors.genuine(caller(request, doors).session, request.headers.get("x-csrf-token", "")):
+    access = get_access(request)
+    if not who.by_key and not access.is_genuine(
+        get_caller(request, access).session, request.headers.get("x-csrf-token", "")
+    ):
         raise ForgedError
     return who
 
 
-Reader = Annotated[Person, Depends(person)]
+Reader = Annotated[Person, Depends(get_person)]
 Writer = Annotated[Person, Depends(changing)]
-Actions = Annotated[Service, Depends(service)]
+Actions = Annotated[Service, Depends(get_service)]
 
 
-async def found(namespace: str, name: str, who: Annotated[Person, Depends(person)], actions: Actions) -> Credential:
+async def found(namespace: str, name: str, who: Annotated[Person, Depends(get_person)], actions: Actions) -> Credential:
     """Return the credential of a path. Raises UnknownError."""
     return await actions.find(Ref(namespace, name), who)
 

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from claude_gateway_auth.desk import MOST, BusyError, TooManyError
 from claude_gateway_auth.oidc import Oidc, OidcError
 from claude_gateway_auth.service import RefusedError, Service, UnknownError
+from claude_gateway_auth.sign_in_runner import MOST, BusyError, TooManyError
 from claude_gateway_auth.store.store import StoreError
-from claude_gateway_auth.web import api, device, entry, pages
+from claude_gateway_auth.web import api, device, oidc_pages, pages
 from claude_gateway_auth.web.access import Access
 from claude_gateway_auth.web.requests import HEADERS, BlockedError, ForgedError, NotSignedInError
 from claude_gateway_runtime.asgi import BodyTooLarge, Message, Receive, Scope, Send, send_document
@@ -26,8 +26,8 @@ _STATIC: Final = {"style.css": "text/css; charset=utf-8", "live.js": "text/javas
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a failure says: its status, a title and a sentence with the next step."""
+class Failure:
+    """What a person reads about a failure: its status, a title and a sentence with the next step."""
 
     status: int
     title: str
@@ -35,31 +35,31 @@ class Said:
     retry_after: int | None = None
 
 
-def said(error: Exception) -> Said:
-    """Return what a person reads about a failure."""
+def failure_of(error: Exception) -> Failure:
+    """Return the failure that an error is."""
     if isinstance(error, ForgedError):
         text = "The form was not sent by this page, or the page was open for too long. Load the page and try again."
-        return Said(403, "Not accepted", text)
+        return Failure(403, "Not accepted", text)
     if isinstance(error, BlockedError):
         seconds = max(1, math.ceil(error.seconds))
-        return Said(429, "Too many attempts", f"Wait {seconds} seconds, then try again.", retry_after=seconds)
+        return Failure(429, "Too many attempts", f"Wait {seconds} seconds, then try again.", retry_after=seconds)
     if isinstance(error, UnknownError):
         text = "There is no such credential with a subscription, or it belongs to somebody else. Go back to the list."
-        return Said(404, "No such credential", text)
+        return Failure(404, "No such credential", text)
     if isinstance(error, RefusedError):
-        return Said(409, "Not done", str(error))
+        return Failure(409, "Not done", str(error))
     if isinstance(error, BusyError):
         text = f"{error.running.by} is signing in to this credential. Wait for them, or take the sign-in over."
-        return Said(409, "Somebody else is signing in", text)
+        return Failure(409, "Somebody else is signing in", text)
     if isinstance(error, TooManyError):
-        return Said(503, "Busy", f"{MOST} sign-ins are open already. Try again in a few minutes.", retry_after=60)
+        return Failure(503, "Busy", f"{MOST} sign-ins are open already. Try again in a few minutes.", retry_after=60)
     if isinstance(error, StoreError):
-        return Said(503, "The logins cannot be reached", f"Nothing was changed: {error}.", retry_after=10)
+        return Failure(503, "The logins cannot be reached", f"Nothing was changed: {error}.", retry_after=10)
     if isinstance(error, OidcError):
-        return Said(403, "Not signed in", str(error))
+        return Failure(403, "Not signed in", str(error))
     if isinstance(error, api.GoneError):
-        return Said(410, "Gone", str(error))
-    return Said(400, "Not understood", "Fields are missing or have an unexpected form. Load the page and try again.")
+        return Failure(410, "Gone", str(error))
+    return Failure(400, "Not understood", "Fields are missing or have an unexpected form. Load the page and try again.")
 
 
 def create(
@@ -84,12 +84,12 @@ def create(
     app.state.secure = bool(public_url and public_url.startswith("https://"))
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.include_router(entry.router)
+    app.include_router(oidc_pages.router)
     app.include_router(device.router)
     app.add_api_route("/auth/static/{name}", _static, methods=["GET"])
     app.add_api_route("/", _home, methods=["GET"])
     app.add_api_route("/healthz", _health, methods=["GET"])
-    app.add_exception_handler(NotSignedInError, _door)
+    app.add_exception_handler(NotSignedInError, _not_signed_in)
     for kind in (
         *(ForgedError, BlockedError, UnknownError, RefusedError, BusyError, TooManyError, StoreError, OidcError),
         *(api.GoneError, RequestValidationError),
@@ -118,7 +118,7 @@ class _Bounded:
                 raise BodyTooLarge
             return message
 
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
@@ -127,10 +127,12 @@ class _Bounded:
             await send(message)
 
         try:
-            await self._app(scope, bounded, dressed)
+            await self._app(scope, bounded, send_with_headers)
         except BodyTooLarge:
             if not started:
-                await send_document(dressed, status=413, kind=b"text/plain", body=b"The request is too large.\n")
+                await send_document(
+                    send_with_headers, status=413, kind=b"text/plain", body=b"The request is too large.\n"
+                )
 
 
 async def _health() -> Response:
@@ -148,7 +150,7 @@ async def _static(name: str) -> Response:
     return Response(content, media_type=_STATIC[name])
 
 
-async def _door(request: Request, _: Exception) -> Response:
+async def _not_signed_in(request: Request, _: Exception) -> Response:
     if request.url.path.startswith("/auth/api/"):
         text = "The key is wrong or missing: send it as `Authorization: Bearer KEY`."
         return JSONResponse({"error": {"title": "Not signed in", "message": text}}, status_code=401)
@@ -156,17 +158,17 @@ async def _door(request: Request, _: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return _shown(request, said(error))
+    return _shown(request, failure_of(error))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     known = {404: ("Not found", "There is no such page. Go to /auth/."), 405: ("Not allowed", "Go to /auth/.")}
     title, text = known.get(status, ("Not done", "Go back and try again."))
-    return _shown(request, Said(status, title, text))
+    return _shown(request, Failure(status, title, text))
 
 
-def _shown(request: Request, what: Said) -> Response:
+def _shown(request: Request, what: Failure) -> Response:
     headers = {"retry-after": str(what.retry_after)} if what.retry_after else None
     if request.url.path.startswith("/auth/api/"):
         body = {"error": {"title": what.title, "message": what.text}}

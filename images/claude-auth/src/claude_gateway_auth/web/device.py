@@ -17,8 +17,8 @@ from claude_gateway_auth.devices.codes import INTERVAL_SECONDS, LIFETIME_SECONDS
 from claude_gateway_auth.devices.grants import GRANTS, Granted, Grants, refusal
 from claude_gateway_auth.devices.tokens import Issuer
 from claude_gateway_auth.oidc import Identity
-from claude_gateway_auth.web import way
-from claude_gateway_auth.web.pages import Called, Doors, Token, message, page
+from claude_gateway_auth.web import oidc_redirect
+from claude_gateway_auth.web.pages import CurrentAccess, CurrentCaller, Token, message, page
 from claude_gateway_auth.web.rate import Rate
 from claude_gateway_auth.web.requests import BlockedError, Caller, ForgedError, remember, same_site
 
@@ -80,17 +80,17 @@ async def keys(request: Request) -> Response:
 
 
 @router.post("/oauth/device_authorization")
-async def begin(request: Request, called: Called) -> Response:
+async def begin(request: Request, caller: CurrentCaller) -> Response:
     """Begin the sign-in of a device; its form's fields are ignored, as RFC 8628, 3.1 requires."""
     sign_ins = _sign_ins(request)
-    wait = sign_ins.begun.take(called.address)
+    wait = sign_ins.begun.take(caller.address)
     if wait:
         return _answer(refusal(429, "slow_down", f"wait {wait:.0f} seconds"))
     try:
         begun = sign_ins.devices.begin()
     except FullError:
         return _answer(refusal(503, "temporarily_unavailable", "too many devices wait for their sign-in"))
-    uri = f"{_base(request)}{way.DEVICE}"
+    uri = f"{_base(request)}{oidc_redirect.DEVICE}"
     return _answer(
         Granted(
             200,
@@ -119,93 +119,95 @@ async def revoke(request: Request) -> Response:
     return _answer(Granted(200, {}))
 
 
-@router.get(way.DEVICE)
-async def ask(request: Request, called: Called, user_code: str = "") -> Response:
+@router.get(oidc_redirect.DEVICE)
+async def ask(request: Request, caller: CurrentCaller, user_code: str = "") -> Response:
     """Ask for the code of a device; one that is in the address is shown and not sent."""
     _sign_ins(request)
-    response = page(request, "device.html", called.session, code=user_code[:16], wrong=False)
-    remember(response, called.session, request)
+    response = page(request, "device.html", caller.session, code=user_code[:16], wrong=False)
+    remember(response, caller.session, request)
     return response
 
 
-@router.post(way.DEVICE)
-async def enter(request: Request, called: Called, doors: Doors, user_code: Code = "", csrf: Token = "") -> Response:
+@router.post(oidc_redirect.DEVICE)
+async def enter(
+    request: Request, caller: CurrentCaller, access: CurrentAccess, user_code: Code = "", csrf: Token = ""
+) -> Response:
     """Take the code of a device.
 
     The answer is a page with a link and no redirect: browsers refuse to follow one from a form to another site, as the
     page's policy wants it.
     """
-    _check(request, called, doors, csrf)
-    waiting = _tried(request, called, user_code)
+    _check(request, caller, access, csrf)
+    waiting = _tried(request, caller, user_code)
     if waiting is None:
-        return page(request, "device.html", called.session, status=404, code=user_code[:16], wrong=True)
-    return page(request, "device_continue.html", called.session, code=waiting.user_code)
+        return page(request, "device.html", caller.session, status=404, code=user_code[:16], wrong=True)
+    return page(request, "device_continue.html", caller.session, code=waiting.user_code)
 
 
-@router.get(f"{way.DEVICE}/sign-in")
-async def sign_in(request: Request, called: Called, user_code: str = "") -> Response:
+@router.get(f"{oidc_redirect.DEVICE}/sign-in")
+async def sign_in(request: Request, caller: CurrentCaller, user_code: str = "") -> Response:
     """Lead to the identity provider; nothing is approved yet when the browser comes back."""
-    waiting = _tried(request, called, user_code)
+    waiting = _tried(request, caller, user_code)
     if waiting is None:
         return _gone(request)
-    return await way.there(request, scope=_sign_ins(request).scope, device=waiting.user_code)
+    return await oidc_redirect.redirect_to_provider(request, scope=_sign_ins(request).scope, device=waiting.user_code)
 
 
-def came_back(request: Request, called: Caller, *, user_code: str, identity: Identity) -> Response:
+def came_back(request: Request, caller: Caller, *, user_code: str, identity: Identity) -> Response:
     """Note who signed in for a device, and lead to their decision."""
     waiting = _sign_ins(request).devices.find(user_code)
     if waiting is None:
         return _gone(request)
-    waiting.identity, waiting.session = identity, called.session.id
-    response = RedirectResponse(f"{way.DEVICE}/confirm?user_code={quote(waiting.user_code)}", status_code=303)
-    remember(response, called.session, request)
+    waiting.identity, waiting.session = identity, caller.session.id
+    response = RedirectResponse(f"{oidc_redirect.DEVICE}/confirm?user_code={quote(waiting.user_code)}", status_code=303)
+    remember(response, caller.session, request)
     return response
 
 
-@router.get(f"{way.DEVICE}/confirm")
-async def confirm(request: Request, called: Called, user_code: str = "") -> Response:
+@router.get(f"{oidc_redirect.DEVICE}/confirm")
+async def confirm(request: Request, caller: CurrentCaller, user_code: str = "") -> Response:
     """Show who would be signed in, and on which code."""
-    waiting = _own(request, called, user_code)
+    waiting = _own(request, caller, user_code)
     if waiting is None or waiting.identity is None:
         return _gone(request)
-    return page(request, "device_confirm.html", called.session, code=waiting.user_code, email=waiting.identity.email)
+    return page(request, "device_confirm.html", caller.session, code=waiting.user_code, email=waiting.identity.email)
 
 
-@router.post(f"{way.DEVICE}/confirm")
+@router.post(f"{oidc_redirect.DEVICE}/confirm")
 async def decide(
     request: Request,
-    called: Called,
-    doors: Doors,
+    caller: CurrentCaller,
+    access: CurrentAccess,
     user_code: Code = "",
     decision: Annotated[str, Form(max_length=16)] = "",
     csrf: Token = "",
 ) -> Response:
     """Approve or deny a device."""
-    _check(request, called, doors, csrf)
-    waiting = _own(request, called, user_code)
+    _check(request, caller, access, csrf)
+    waiting = _own(request, caller, user_code)
     if waiting is None or waiting.identity is None:
         return _gone(request)
     waiting.approved = decision == "approve"
-    return page(request, "device_done.html", called.session, approved=waiting.approved, email=waiting.identity.email)
+    return page(request, "device_done.html", caller.session, approved=waiting.approved, email=waiting.identity.email)
 
 
-def _tried(request: Request, called: Caller, user_code: str) -> Waiting | None:
+def _tried(request: Request, caller: Caller, user_code: str) -> Waiting | None:
     """Return the device with a code. Raises BlockedError for an address that tries too many."""
     sign_ins = _sign_ins(request)
-    wait = sign_ins.tried.take(called.address)
+    wait = sign_ins.tried.take(caller.address)
     if wait:
         raise BlockedError(wait)
     return sign_ins.devices.find(user_code)
 
 
-def _own(request: Request, called: Caller, user_code: str) -> Waiting | None:
+def _own(request: Request, caller: Caller, user_code: str) -> Waiting | None:
     """Return the device that somebody signed in for with this browser."""
     waiting = _sign_ins(request).devices.find(user_code)
-    return waiting if waiting is not None and waiting.session == called.session.id else None
+    return waiting if waiting is not None and waiting.session == caller.session.id else None
 
 
-def _check(request: Request, called: Caller, doors: Any, csrf: str) -> None:
-    if not same_site(request) or not doors.genuine(called.session, csrf):
+def _check(request: Request, caller: Caller, access: Any, csrf: str) -> None:
+    if not same_site(request) or not access.is_genuine(caller.session, csrf):
         raise ForgedError
 
 

@@ -10,18 +10,18 @@ from starlette.responses import Response
 
 from claude_gateway.contract.login import LONGEST
 from claude_gateway_auth.credential import Ref
-from claude_gateway_auth.desk import BusyError
 from claude_gateway_auth.flow import SENTENCES, Phase, Trouble
 from claude_gateway_auth.service import Service
-from claude_gateway_auth.web import way
+from claude_gateway_auth.sign_in_runner import BusyError
+from claude_gateway_auth.web import oidc_redirect
 from claude_gateway_auth.web.access import Access, Person, Session
 from claude_gateway_auth.web.requests import (
     BlockedError,
     Caller,
     ForgedError,
-    access,
-    caller,
-    person,
+    get_access,
+    get_caller,
+    get_person,
     remember,
     same_site,
 )
@@ -41,39 +41,39 @@ DONE: Final = {
 }
 """The page's message after an action, by the word in its address."""
 
-Who = Annotated[Person, Depends(person)]
-Called = Annotated[Caller, Depends(caller)]
-Doors = Annotated[Access, Depends(access)]
+CurrentPerson = Annotated[Person, Depends(get_person)]
+CurrentCaller = Annotated[Caller, Depends(get_caller)]
+CurrentAccess = Annotated[Access, Depends(get_access)]
 Token = Annotated[str, Form(max_length=256)]
 Identifier = Annotated[str, Form(max_length=64)]
 
 
-def service(request: Request) -> Service:
+def get_service(request: Request) -> Service:
     """Return the actions of the app."""
     found: Service = request.app.state.service
     return found
 
 
-Actions = Annotated[Service, Depends(service)]
+Actions = Annotated[Service, Depends(get_service)]
 
 
-async def form(who: Who, called: Called, doors: Doors, csrf: Token = "") -> Person:
+async def form_sender(who: CurrentPerson, caller: CurrentCaller, access: CurrentAccess, csrf: Token = "") -> Person:
     """Return the person of a form that the session's own page sent. Raises ForgedError."""
-    if not doors.genuine(called.session, csrf):
+    if not access.is_genuine(caller.session, csrf):
         raise ForgedError
     return who
 
 
-Sender = Annotated[Person, Depends(form)]
+FormSender = Annotated[Person, Depends(form_sender)]
 
 
 def page(request: Request, name: str, session: Session, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a page."""
-    doors = access(request)
+    access = get_access(request)
     text = _templates.get_template(name).render(
-        csrf=doors.token(session),
+        csrf=access.token(session),
         person=session.person,
-        takes_key=doors.takes_key,
+        takes_key=access.takes_key,
         oidc=request.app.state.oidc is not None,
         **values,
     )
@@ -82,9 +82,9 @@ def page(request: Request, name: str, session: Session, *, status: int = 200, **
 
 def message(request: Request, *, status: int, title: str, text: str, session: Session | None = None) -> HTMLResponse:
     """Render a page that says one thing."""
-    who = session or caller(request, access(request)).session
+    who = session or get_caller(request, get_access(request)).session
     # Whoever signs a device in may not see the list.
-    device = request.url.path.startswith(way.DEVICE) or way.is_for_a_device(request)
+    device = request.url.path.startswith(oidc_redirect.DEVICE) or oidc_redirect.is_for_a_device(request)
     return page(request, "message.html", who, status=status, title=title, text=text, device=device)
 
 
@@ -95,58 +95,68 @@ def short() -> RedirectResponse:
 
 
 @router.get("/")
-async def overview(request: Request, who: Who, called: Called, actions: Actions) -> HTMLResponse:
+async def overview(request: Request, who: CurrentPerson, caller: CurrentCaller, actions: Actions) -> HTMLResponse:
     """List the credentials."""
-    return page(request, "overview.html", called.session, views=await actions.views(who))
+    return page(request, "overview.html", caller.session, views=await actions.views(who))
 
 
 @router.get("/enter")
-def door(request: Request, called: Called) -> Response:
+def enter_page(request: Request, caller: CurrentCaller) -> Response:
     """Ask for the key."""
-    if called.session.person is not None:
+    if caller.session.person is not None:
         return RedirectResponse("/auth/", status_code=303)
-    response = page(request, "enter.html", called.session, wrong=False)
-    remember(response, called.session, request)
+    response = page(request, "enter.html", caller.session, wrong=False)
+    remember(response, caller.session, request)
     return response
 
 
 @router.post("/enter")
 async def enter(
-    request: Request, called: Called, doors: Doors, key: Annotated[str, Form(max_length=1024)] = "", csrf: Token = ""
+    request: Request,
+    caller: CurrentCaller,
+    access: CurrentAccess,
+    key: Annotated[str, Form(max_length=1024)] = "",
+    csrf: Token = "",
 ) -> Response:
     """Begin a session with the key."""
-    if not same_site(request) or not doors.genuine(called.session, csrf):
+    if not same_site(request) or not access.is_genuine(caller.session, csrf):
         raise ForgedError
-    wait = doors.blocked(called.address)
+    wait = access.blocked(caller.address)
     if wait:
         raise BlockedError(wait)
-    if not doors.opens(key.strip(), address=called.address):
+    if not access.accepts(key.strip(), address=caller.address):
         # As slow as a person types: a wrong key costs its sender more than this process.
         await asyncio.sleep(0.5)
-        return page(request, "enter.html", called.session, status=403, wrong=True)
+        return page(request, "enter.html", caller.session, status=403, wrong=True)
     response = RedirectResponse("/auth/", status_code=303)
-    remember(response, doors.entered("key", everything=True), request)
+    remember(response, access.new_session("key", everything=True), request)
     return response
 
 
 @router.post("/leave")
-async def leave(request: Request, called: Called, doors: Doors, _: Sender) -> Response:
+async def leave(request: Request, caller: CurrentCaller, access: CurrentAccess, _: FormSender) -> Response:
     """End the session."""
-    doors.end(called.session)
+    access.end(caller.session)
     response = RedirectResponse("/auth/enter", status_code=303)
-    remember(response, doors.session(None), request)
+    remember(response, access.session(None), request)
     return response
 
 
 @router.get("/credentials/{namespace}/{name}")
 async def credential_page(
-    request: Request, namespace: str, name: str, who: Who, called: Called, actions: Actions, done: str = ""
+    request: Request,
+    namespace: str,
+    name: str,
+    who: CurrentPerson,
+    caller: CurrentCaller,
+    actions: Actions,
+    done: str = "",
 ) -> HTMLResponse:
     """Show one credential, and the sign-in to it."""
     found = await actions.find(Ref(namespace, name), who)
     view = await actions.view(found, who)
     waiting = view.sign_in is not None and view.sign_in.phase in (Phase.STARTING, Phase.CHECKING)
-    return page(request, "credential.html", called.session, view=view, done=DONE.get(done, ""), waiting=waiting)
+    return page(request, "credential.html", caller.session, view=view, done=DONE.get(done, ""), waiting=waiting)
 
 
 @router.post("/credentials/{namespace}/{name}/sign-in")
@@ -154,8 +164,8 @@ async def start(
     request: Request,
     namespace: str,
     name: str,
-    who: Sender,
-    called: Called,
+    who: FormSender,
+    caller: CurrentCaller,
     actions: Actions,
     take_over: Annotated[str, Form(max_length=8)] = "",
 ) -> Response:
@@ -165,7 +175,7 @@ async def start(
         await actions.start(found, who, take_over=take_over == "yes")
     except BusyError as error:
         view = await actions.view(found, who)
-        return page(request, "busy.html", called.session, status=409, view=view, running=error.running)
+        return page(request, "busy.html", caller.session, status=409, view=view, running=error.running)
     return _back(found.ref)
 
 
@@ -173,7 +183,7 @@ async def start(
 async def code(
     namespace: str,
     name: str,
-    who: Sender,
+    who: FormSender,
     actions: Actions,
     code: Annotated[str, Form(max_length=4096)] = "",
     sign_in: Identifier = "",
@@ -185,7 +195,7 @@ async def code(
 
 
 @router.post("/credentials/{namespace}/{name}/cancel")
-async def cancel(namespace: str, name: str, who: Sender, actions: Actions, sign_in: Identifier = "") -> Response:
+async def cancel(namespace: str, name: str, who: FormSender, actions: Actions, sign_in: Identifier = "") -> Response:
     """Cancel a sign-in."""
     found = await actions.find(Ref(namespace, name), who)
     state = await actions.cancel(found, who, identifier=sign_in)
@@ -193,21 +203,21 @@ async def cancel(namespace: str, name: str, who: Sender, actions: Actions, sign_
 
 
 @router.post("/credentials/{namespace}/{name}/sign-out")
-async def sign_out(namespace: str, name: str, who: Sender, actions: Actions) -> Response:
+async def sign_out(namespace: str, name: str, who: FormSender, actions: Actions) -> Response:
     """Remove the login."""
     found = await actions.find(Ref(namespace, name), who)
     return _back(found.ref, "signed-out" if await actions.sign_out(found, who) else "nothing")
 
 
 @router.post("/credentials/{namespace}/{name}/check")
-async def check(namespace: str, name: str, who: Sender, actions: Actions) -> Response:
+async def check(namespace: str, name: str, who: FormSender, actions: Actions) -> Response:
     """Check the login now."""
     found = await actions.find(Ref(namespace, name), who)
     return _back(found.ref, (await actions.check(found, who)).outcome.value)
 
 
 @router.post("/credentials/{namespace}/{name}/import")
-async def load(namespace: str, name: str, who: Sender, actions: Actions, file: UploadFile) -> Response:
+async def load(namespace: str, name: str, who: FormSender, actions: Actions, file: UploadFile) -> Response:
     """Store an existing login."""
     found = await actions.find(Ref(namespace, name), who)
     await actions.load(found, who, await file.read(LONGEST + 1))

@@ -49,20 +49,20 @@ class Caller:
     address: str
 
 
-def access(request: Request) -> Access:
+def get_access(request: Request) -> Access:
     """Return the access of the app."""
     found: Access = request.app.state.access
     return found
 
 
-def caller(request: Request, doors: Annotated[Access, Depends(access)]) -> Caller:
+def get_caller(request: Request, access: Annotated[Access, Depends(get_access)]) -> Caller:
     """Return who calls, without asking for more."""
     address = request.client.host if request.client else ""
-    return Caller(doors.session(request.cookies.get(COOKIE)), address)
+    return Caller(access.session(request.cookies.get(COOKIE)), address)
 
 
-def person(
-    request: Request, doors: Annotated[Access, Depends(access)], who: Annotated[Caller, Depends(caller)]
+def get_person(
+    request: Request, access: Annotated[Access, Depends(get_access)], who: Annotated[Caller, Depends(get_caller)]
 ) -> Person:
     """Return the person of a request. Raises NotSignedInError, ForgedError and BlockedError.
 
@@ -71,10 +71,10 @@ def person(
     """
     kind, _, key = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
-        wait = doors.blocked(who.address)
+        wait = access.blocked(who.address)
         if wait:
             raise BlockedError(wait)
-        if not doors.opens(key.strip(), address=who.address):
+        if not access.accepts(key.strip(), address=who.address):
             raise NotSignedInError
         return Person("key", "key", everything=True, by_key=True)
     found = who.session.person
@@ -83,7 +83,7 @@ def person(
     if request.method not in _SAFE:
         if not same_site(request):
             raise ForgedError
-        wait = doors.busy(found.session)
+        wait = access.busy(found.session)
         if wait:
             raise BlockedError(wait)
     return found
@@ -100,10 +100,10 @@ def same_site(request: Request) -> bool:
 
 def remember(response: Response, session: Session, request: Request) -> None:
     """Set the session's cookie."""
-    doors = access(request)
+    access = get_access(request)
     response.set_cookie(
         COOKIE,
-        doors.cookie(session),
+        access.cookie(session),
         max_age=SESSION_SECONDS,
         path="/auth",
         httponly=True,

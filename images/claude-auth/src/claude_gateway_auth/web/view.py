@@ -10,7 +10,7 @@ from claude_gateway.contract.login import LoginState, OAuth, Outcome, Refresh
 from claude_gateway_auth import state as states
 from claude_gateway_auth.credential import Credential, Method
 from claude_gateway_auth.flow import SignIn
-from claude_gateway_auth.keeper import other_writer
+from claude_gateway_auth.login_writer import other_writer
 from claude_gateway_auth.store.store import Stored
 
 _SOON: Final = timedelta(days=7)

@@ -45,7 +45,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     are the headers with the client's own login at the upstream. ``raw`` is the body as it was sent; ``facts.body`` is
     the same body, as Messages on every Claude wire. ``frames`` writes the frames of a Bedrock client. ``snapshot`` is
     the one that the request began with. ``origin`` is the client's request that a request of the gateway's own (a
-    judge's) helps to answer; None for a client's request. ``instead`` is the name of a model that serves in place of
+    judge's) helps to answer; None for a client's request. ``substitute`` is the name of a model that serves in place of
     the one that the body names. ``batch`` is set where the request is about a batch.
 
     No field is ever replaced. Three of the values change while the request runs: ``record`` collects what happened,
@@ -66,7 +66,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     record: Record
     origin: "Call | None" = None
-    instead: str | None = None
+    substitute: str | None = None
     batch: Batch | None = None
 
     def __repr__(self) -> str:
@@ -90,7 +90,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         An alias of the route is replaced by the name that it stands for, and a provider in front is left out where
         the route has the name only without it.
         """
-        model = self.instead or self.facts.body.model
+        model = self.substitute or self.facts.body.model
         bare = without_context(model)
         if self.route.alias in (model, bare):
             return literal(self.route.models) or bare
@@ -101,7 +101,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def asked_of(self, target: Target) -> str:
         """Return the client's model name for a target; a verbatim target gets it as it was sent."""
-        model = self.instead or self.facts.body.model
+        model = self.substitute or self.facts.body.model
         return model if target.verbatim and model != self.route.alias else self.asked
 
     @property

@@ -19,7 +19,6 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended
 from claude_gateway_proxy.gateway.errors import Failure
-from claude_gateway_proxy.gateway.instead import served_by
 from claude_gateway_proxy.gateway.lanes.lane import Lane
 from claude_gateway_proxy.gateway.naming import named
 from claude_gateway_proxy.gateway.respond import respond_answer, respond_error, respond_estimate
@@ -27,6 +26,7 @@ from claude_gateway_proxy.gateway.routing.choice import Candidate, Choice
 from claude_gateway_proxy.gateway.routing.health import EVERY_MODEL
 from claude_gateway_proxy.gateway.routing.ledger import Ledger, model_of
 from claude_gateway_proxy.gateway.safeguards.guard import guard
+from claude_gateway_proxy.gateway.substitute import served_by
 from claude_gateway_proxy.gateway.telemetry.credentials import Credentials
 from claude_gateway_proxy.gateway.telemetry.failures import Failures
 from claude_gateway_proxy.gateway.telemetry.outcome import By, outcome
@@ -93,7 +93,7 @@ class Exchange:
             # A client that disconnects while it waits for its turn leaves the queue.
             with deadline:
                 grant = await self._admission.admit(call)
-            call = call if grant.instead is None else served_by(call, grant.instead)
+            call = call if grant.substitute is None else served_by(call, grant.substitute)
             await self._answer(call, deadline, send, more=grant.headers)
         except Ended as ended:
             _end_waiting(ended.cause, call.record)

@@ -13,7 +13,7 @@ from claude_gateway.contract.client import Priority
 from claude_gateway.contract.target import Target
 from claude_gateway_proxy.gateway.admission.counters.counters import Counters, Refused, Taken, UnavailableError
 from claude_gateway_proxy.gateway.admission.counters.memory import MemoryCounters
-from claude_gateway_proxy.gateway.admission.demand import Demand, Instead
+from claude_gateway_proxy.gateway.admission.demand import Demand, Substitute
 from claude_gateway_proxy.gateway.admission.queue import Patience, Queue
 from claude_gateway_proxy.gateway.body.models import further_models
 from claude_gateway_proxy.gateway.call import Call
@@ -68,10 +68,11 @@ class Charge:
     """One demand of a request, with the callbacks of whoever makes it.
 
     ``refusal`` words the error for a client that is refused, ``actual`` returns what the request used in the demand's
-    units, and ``headers`` what the answer says, given what counted before the request (``Taken.before``). ``instead``
-    is the model that serves a request for which there is no room: then ``overdrawn`` is taken in place of the demand.
-    ``alone`` is demanded of this process's own counters while the shared ones cannot be reached, None: nothing;
-    ``required``: the request is rejected then. ``label`` names the kind of limit in metrics, from a fixed list.
+    units, and ``headers`` what the answer says, given what counted before the request (``Taken.before``).
+    ``substitute`` is the model that serves a request for which there is no room: then ``overdrawn`` is taken in place
+    of the demand. ``alone`` is demanded of this process's own counters while the shared ones cannot be reached, None:
+    nothing; ``required``: the request is rejected then. ``label`` names the kind of limit in metrics, from a fixed
+    list.
     """
 
     demand: Demand
@@ -79,7 +80,7 @@ class Charge:
     actual: Callable[[Usage], int]
     label: str = ""
     headers: Callable[[int], Headers] = _nothing
-    instead: Instead | None = None
+    substitute: Substitute | None = None
     overdrawn: Demand | None = None
     alone: Demand | None = None
     required: bool = False
@@ -113,12 +114,12 @@ class Targets(Protocol):
 class Grant:
     """The permission to send one request. Its holder must settle it, however the request ends.
 
-    ``headers`` are sent with the answer. ``instead`` is the name of a model that serves instead of the one asked for.
+    ``headers`` are sent with the answer. ``substitute`` is the name of a model that serves in its place.
     """
 
     __slots__ = ()
     headers: Headers = ()
-    instead: Instead | None = None
+    substitute: Substitute | None = None
 
     def settle(self, usage: Usage) -> None:
         """Take what the request used; only the first call counts."""
@@ -130,11 +131,11 @@ Settle = Callable[[Sequence[Demand], Sequence[int], str], None]
 class _Charged(Grant):
     """The grant of a request that took something, or whose usage is watched."""
 
-    __slots__ = ("_charges", "_holder", "_settle", "_watches", "headers", "instead")
+    __slots__ = ("_charges", "_holder", "_settle", "_watches", "headers", "substitute")
 
     def __init__(self, taken: "_Result", watches: Sequence[Watch], *, holder: str, settle: Settle) -> None:
         self.headers = taken.headers
-        self.instead = taken.instead
+        self.substitute = taken.substitute
         self._charges, self._watches = taken.charges, watches
         self._holder = holder
         self._settle = settle
@@ -156,7 +157,7 @@ class _Result:
 
     charges: Sequence[Charge] = ()
     headers: Headers = ()
-    instead: Instead | None = None
+    substitute: Substitute | None = None
 
 
 _FREE: Final = Grant()
@@ -241,7 +242,7 @@ class Admission:
 
     async def _take(self, call: Call, charges: tuple[Charge, ...], *, holder: str) -> _Result:
         """Take all demands. Raises Failure without room, UnavailableError if the counters cannot be reached."""
-        instead: Instead | None = None
+        substitute: Substitute | None = None
         while charges:
             result = await self._queue.take(
                 [charge.demand for charge in charges],
@@ -251,8 +252,8 @@ class Admission:
                 waited=partial(_note_wait, call.record),
             )
             if isinstance(result, Taken):
-                return _result(charges, result, instead=instead)
-            charges, instead = _overdrawn(call, charges, result)
+                return _result(charges, result, substitute=substitute)
+            charges, substitute = _overdrawn(call, charges, result)
         return _Result()
 
     async def _take_alone(self, call: Call, charges: Sequence[Charge], *, holder: str) -> _Result:
@@ -260,12 +261,12 @@ class Admission:
         if any(charge.required for charge in charges):
             raise counters_unavailable()
         left = tuple(replace(charge, demand=charge.alone) for charge in charges if charge.alone is not None)
-        instead: Instead | None = None
+        substitute: Substitute | None = None
         while left:
             result = await self._alone.take([charge.demand for charge in left], holder=holder)
             if isinstance(result, Taken):
-                return _result(left, result, instead=instead)
-            left, instead = _overdrawn(call, left, result)
+                return _result(left, result, substitute=substitute)
+            left, substitute = _overdrawn(call, left, result)
         return _Result()
 
     def _settle(self, demands: Sequence[Demand], actual: Sequence[int], holder: str) -> None:
@@ -275,20 +276,20 @@ class Admission:
         self._alone.settle(demands, actual, holder=holder)
 
 
-def _result(charges: Sequence[Charge], taken: Taken, *, instead: Instead | None) -> _Result:
+def _result(charges: Sequence[Charge], taken: Taken, *, substitute: Substitute | None) -> _Result:
     pairs = zip(charges, taken.before, strict=True)
     headers = tuple(header for charge, before in pairs for header in charge.headers(before))
-    return _Result(charges, headers, instead)
+    return _Result(charges, headers, substitute)
 
 
-def _overdrawn(call: Call, charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Instead]:
+def _overdrawn(call: Call, charges: Sequence[Charge], refused: Refused) -> tuple[tuple[Charge, ...], Substitute]:
     """Return the charges of a request that another model serves. Raises Failure if no model does."""
     charge = charges[refused.index]
-    if charge.instead is None or charge.overdrawn is None:
+    if charge.substitute is None or charge.overdrawn is None:
         call.record.limited = charge.label
         raise charge.refusal(refused)
-    other = replace(charge, demand=charge.overdrawn, instead=None)
-    return (*charges[: refused.index], other, *charges[refused.index + 1 :]), charge.instead
+    other = replace(charge, demand=charge.overdrawn, substitute=None)
+    return (*charges[: refused.index], other, *charges[refused.index + 1 :]), charge.substitute
 
 
 def _note_wait(record: Record, seconds: float) -> None:

@@ -11,7 +11,7 @@ from claude_gateway_proxy.gateway.admission import budget_state
 from claude_gateway_proxy.gateway.admission.admission import Charge, Usage
 from claude_gateway_proxy.gateway.admission.budget_state import BudgetState
 from claude_gateway_proxy.gateway.admission.counters.counters import Refused
-from claude_gateway_proxy.gateway.admission.demand import Instead, Purse
+from claude_gateway_proxy.gateway.admission.demand import Purse, Substitute
 from claude_gateway_proxy.gateway.admission.ledger import Account
 from claude_gateway_proxy.gateway.admission.spend_tracker import SpendTracker
 from claude_gateway_proxy.gateway.auth.principal import Principal
@@ -115,16 +115,16 @@ class _Order:
         if tracker.store is not None:
             shared = None if free else limit - tracker.unstored(account)
             demand = Purse(key, shared, self.reserve, ends_at, known=tracker.stored(account), whole=self.whole)
-        instead = None
+        substitute = None
         if not free and not self.whole and budget.route_to is not None:
-            instead = Instead(budget.route_to, budget.name.partition("/")[0])
+            substitute = Substitute(budget.route_to, budget.name.partition("/")[0])
         return Charge(
             demand=demand,
             refusal=claim.refuse,
             actual=claim.settle,
             headers=claim.taken,
-            instead=instead,
-            overdrawn=None if instead is None else replace(demand, amount=None),
+            substitute=substitute,
+            overdrawn=None if substitute is None else replace(demand, amount=None),
             alone=alone,
         )
 

@@ -68,7 +68,7 @@ class Purse:
 
 
 @dataclass(frozen=True, slots=True)
-class Instead:
+class Substitute:
     """A model that serves instead of the requested one, by the name that a namespace has for it."""
 
     model: str

@@ -25,7 +25,7 @@ ERROR_TYPES: Final = {
 _STREAM: Final = CONTENT_TYPE.encode()
 _OF_FRAMES: Final = frozenset({b"content-type", b"x-amzn-bedrock-content-type", b"content-length"})
 
-_UNTOLD_LIMIT: Final = 1024 * 1024
+_PENDING_LIMIT: Final = 1024 * 1024
 """The most bytes of frames without an event that are stored with the next event."""
 
 
@@ -64,7 +64,7 @@ def events(read: Read, memory: Memory | None) -> Read:
     The result raises AnswerBroken if the stream does not consist of frames or ends within one.
     """
     frames = Frames()
-    untold = bytearray()
+    pending = bytearray()
 
     async def read_events() -> bytes:
         while chunk := await read():
@@ -72,20 +72,20 @@ def events(read: Read, memory: Memory | None) -> Read:
             for frame in _fed(frames, chunk):
                 event = _event(frame)
                 if memory is not None:
-                    untold.extend(frame.raw)
+                    pending.extend(frame.raw)
                 if event:
                     parts.append(event)
                     if memory is not None:
-                        memory.remember(event, bytes(untold))
-                    untold.clear()
-                elif len(untold) > _UNTOLD_LIMIT:
+                        memory.remember(event, bytes(pending))
+                    pending.clear()
+                elif len(pending) > _PENDING_LIMIT:
                     raise AnswerBroken("the stream has too many frames without an event")
             if parts:
                 return b"".join(parts)
         if not frames.complete:
             raise AnswerBroken("the stream ended within a frame")
-        if memory is not None and untold:
-            memory.remember(b"", bytes(untold))
+        if memory is not None and pending:
+            memory.remember(b"", bytes(pending))
         return b""
 
     return read_events

@@ -22,7 +22,7 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper:
+class LoginWriter:
     """Changes of logins, one after the other for each credential."""
 
     def __init__(self, store: Store) -> None:
@@ -44,7 +44,7 @@ class Keeper:
         entries = {credential.method.key: kept, **states.written(states.signed_in(parsed, by=by, now=clock()))}
 
         def change(stored: Stored) -> Mapping[str, bytes] | None:
-            return entries if before is None or before == of(credential, stored) else None
+            return entries if before is None or before == login_digest(credential, stored) else None
 
         return await self.change(credential, change)
 
@@ -58,7 +58,7 @@ class Keeper:
             raise StoreError(parsed if isinstance(parsed, str) else "a long-lived token does not refresh")
 
         def change(stored: Stored) -> Mapping[str, bytes] | None:
-            if of(credential, stored) != before:
+            if login_digest(credential, stored) != before:
                 return None
             state = states.refreshed(stored.state(), parsed, clock())
             return {**stored.entries, credential.method.key: login, **states.written(state)}
@@ -71,7 +71,7 @@ class Keeper:
         """Change only the state; do nothing if there is no login or it is not ``before``. Raises StoreError."""
 
         def change(stored: Stored) -> Mapping[str, bytes] | None:
-            found = of(credential, stored)
+            found = login_digest(credential, stored)
             if not found or (before is not None and before != found):
                 return None
             return {**stored.entries, **states.written(say(stored.state()))}
@@ -120,7 +120,7 @@ class Keeper:
         return False
 
 
-def of(credential: Credential, stored: Stored) -> str:
+def login_digest(credential: Credential, stored: Stored) -> str:
     """Return the digest of the login in a Secret; empty if there is none."""
     login = stored.entries.get(credential.method.key)
     return digest(login) if login else ""

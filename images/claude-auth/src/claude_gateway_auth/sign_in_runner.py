@@ -16,11 +16,11 @@ from claude_gateway_auth.driver.login import AuthLogin
 from claude_gateway_auth.driver.setup_token import SetupToken
 from claude_gateway_auth.flow import Phase, SignIn, Trouble
 from claude_gateway_auth.home import Home, Homes, Purpose, Record
-from claude_gateway_auth.keeper import Keeper, clock, of
+from claude_gateway_auth.login_writer import LoginWriter, clock, login_digest
 from claude_gateway_auth.store.store import StoreError
 from claude_gateway_runtime.logs import emit, unexpected
 
-_log: Final = logging.getLogger("claude_gateway_auth.desk")
+_log: Final = logging.getLogger("claude_gateway_auth.sign_in_runner")
 _LINK_SECONDS: Final = 30.0
 _CODE_SECONDS: Final = 90.0
 _SWEEP_SECONDS: Final = 15.0
@@ -63,11 +63,11 @@ class _Running:
     task: asyncio.Task[None] | None = None
 
 
-class Desk:
+class SignInRunner:
     """All sign-ins. What it shows of an ended one is kept until the next one begins."""
 
-    def __init__(self, keeper: Keeper, homes: Homes, cli: Cli) -> None:
-        self._keeper = keeper
+    def __init__(self, writer: LoginWriter, homes: Homes, cli: Cli) -> None:
+        self._writer = writer
         self._homes = homes
         self._cli = cli
         self._running: dict[Ref, _Running] = {}
@@ -96,7 +96,7 @@ class Desk:
             if earlier.state.session != session and not take_over:
                 raise BusyError(earlier.state)
             await self._end(earlier, lambda state: flow.failed(state, Trouble.REPLACED, clock()))
-        before = of(credential, await self._keeper.store.read(credential))
+        before = login_digest(credential, await self._writer.store.read(credential))
         if sum(not running.state.phase.is_over for running in self._running.values()) >= MOST:
             raise TooManyError
         state = flow.begin(credential, identifier=secrets.token_hex(8), by=by, session=session, now=clock())
@@ -172,7 +172,7 @@ class Desk:
             if running.home is not None:
                 # A token of `setup-token` is nowhere but here until it is stored.
                 running.home.give(login)
-            await self._keeper.sign_in(running.credential, login, by=running.state.by)
+            await self._writer.sign_in(running.credential, login, by=running.state.by)
         except (StoreError, OSError) as error:
             emit(
                 _log, "login_not_stored", level=logging.ERROR, credential=str(running.credential.ref), error=str(error)

@@ -1,4 +1,4 @@
-"""The browser's way to an OpenID Connect provider, and what its session keeps until it comes back."""
+"""The redirect of a browser to an OpenID Connect provider, and the cookie that it brings back."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ _SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """Who came back; ``device`` is the code of the device for which they signed in, empty for the page itself."""
+class SignedIn:
+    """Who signed in at the provider; ``device`` is the code of the device for which they did, empty for the page."""
 
     identity: Identity = field(repr=False)
     device: str
 
 
-async def there(request: Request, *, scope: str, device: str = "") -> Response:
+async def redirect_to_provider(request: Request, *, scope: str, device: str = "") -> Response:
     """Send the browser to the provider."""
     provider: Oidc = request.app.state.oidc
     begun = await provider.begin(_redirect(request), scope=scope)
@@ -43,8 +43,8 @@ async def there(request: Request, *, scope: str, device: str = "") -> Response:
     return response
 
 
-async def back(request: Request, *, code: str, state: str) -> Back:
-    """Return who came back. Raises OidcError."""
+async def finish(request: Request, *, code: str, state: str) -> SignedIn:
+    """Return who signed in at the provider. Raises OidcError."""
     provider: Oidc | None = request.app.state.oidc
     try:
         kept = _serializer(request).loads(request.cookies.get(COOKIE, ""), max_age=_SECONDS)
@@ -52,7 +52,7 @@ async def back(request: Request, *, code: str, state: str) -> Back:
             raise OidcError("The identity provider confirmed nobody, or this is an old address. Start again.")
         redirect, nonce, verifier = _redirect(request), kept["nonce"], kept["verifier"]
         identity = await provider.finish(code, redirect=redirect, nonce=nonce, verifier=verifier)
-        return Back(identity, str(kept["device"]))
+        return SignedIn(identity, str(kept["device"]))
     except (BadData, KeyError, TypeError, json.JSONDecodeError):
         raise OidcError("This sign-in took too long or was begun in another browser. Start again.") from None
 
