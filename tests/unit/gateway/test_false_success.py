@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from claude_gateway_proxy.gateway.false_success import is_page, may_be_error, restated
+from claude_gateway_proxy.gateway.attempts.false_success import is_page, may_be_error, restated
 from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 
 if TYPE_CHECKING:

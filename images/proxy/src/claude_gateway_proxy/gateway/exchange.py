@@ -14,7 +14,8 @@ from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.answer import Answer
-from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
+from claude_gateway_proxy.gateway.attempts.attempt import begin
+from claude_gateway_proxy.gateway.attempts.failed import AttemptFailed
 from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.costs.cost import Passed, charge, describe
 from claude_gateway_proxy.gateway.deadline import Cause, Deadline, Ended

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from claude_gateway.contract.target import Target
-from claude_gateway_proxy.gateway.attempt import AttemptFailed
+from claude_gateway_proxy.gateway.attempts.failed import AttemptFailed
 from claude_gateway_proxy.gateway.routing.choice import Candidate
 from claude_gateway_proxy.gateway.routing.fit import Asked, roomier
 

@@ -10,7 +10,8 @@ from claude_gateway.contract.billing import price_of
 from claude_gateway_proxy.gateway import errors
 from claude_gateway_proxy.gateway.admission.admission import Admission, Grant, Usage
 from claude_gateway_proxy.gateway.answer import Answer
-from claude_gateway_proxy.gateway.attempt import AttemptFailed, begin
+from claude_gateway_proxy.gateway.attempts.attempt import begin
+from claude_gateway_proxy.gateway.attempts.failed import AttemptFailed
 from claude_gateway_proxy.gateway.batches import answers, seal
 from claude_gateway_proxy.gateway.batches.asking import Asking
 from claude_gateway_proxy.gateway.batches.draft import draft
