@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from claude_gateway_proxy.gateway.usage import sinks, spool
 from claude_gateway_proxy.gateway.usage.sinks import FileSink
-from claude_gateway_proxy.gateway.usage.spool import Reader, Spool, orphans
+from claude_gateway_proxy.gateway.usage.spool import Spool
+from claude_gateway_proxy.gateway.usage.spool_folder import orphans
+from claude_gateway_proxy.gateway.usage.spool_reader import Reader
 
 ROOMY = 10_000_000
 

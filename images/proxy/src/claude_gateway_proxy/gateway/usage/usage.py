@@ -13,7 +13,9 @@ from claude_gateway_proxy.gateway.telemetry.record import UNKNOWN, Record
 from claude_gateway_proxy.gateway.telemetry.states import UsageState
 from claude_gateway_proxy.gateway.usage.events import begun, ended
 from claude_gateway_proxy.gateway.usage.sinks import Sink, SinkError
-from claude_gateway_proxy.gateway.usage.spool import Reader, Spool, orphans
+from claude_gateway_proxy.gateway.usage.spool import Spool
+from claude_gateway_proxy.gateway.usage.spool_folder import orphans
+from claude_gateway_proxy.gateway.usage.spool_reader import Reader
 from claude_gateway_runtime.logs import emit, unexpected
 
 _GATHER: Final = 0.2
