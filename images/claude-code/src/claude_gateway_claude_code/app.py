@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,13 +11,15 @@ from typing import Final
 import msgspec
 
 from claude_gateway_claude_code import failures, models
-from claude_gateway_claude_code.answer import PING, Usage, Whole, frame
+from claude_gateway_claude_code.answer import Usage, Whole, frame
 from claude_gateway_claude_code.callers import Caller, Callers
 from claude_gateway_claude_code.gate import Gate
 from claude_gateway_claude_code.metrics import Metrics
 from claude_gateway_claude_code.pool import Pool
 from claude_gateway_claude_code.request import Turn, read
+from claude_gateway_claude_code.response import Response, send_failure
 from claude_gateway_claude_code.session import Event, Session
+from claude_gateway_claude_code.waiting import unless_gone, with_silences
 from claude_gateway_runtime.asgi import (
     JSON,
     TEXT,
@@ -28,11 +30,9 @@ from claude_gateway_runtime.asgi import (
     Receive,
     Scope,
     Send,
-    gone,
     read_body,
     send_document,
 )
-from claude_gateway_runtime.envelope import Envelope
 from claude_gateway_runtime.failure import Failure
 from claude_gateway_runtime.logs import emit, unexpected
 
@@ -43,8 +43,6 @@ _MODELS: Final = "/v1/models"
 _CLIENT_GONE: Final = 499
 _ELSEWHERE: Final = frozenset({403, 404, 429, 500, 503, 529})
 """Statuses of one model that another may not have."""
-_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-_LISTED_SINCE: Final = "2025-01-01T00:00:00Z"
 
 
 @dataclass(slots=True)
@@ -104,14 +102,14 @@ class App:
                 raise failures.unknown_path(path)
             if scope["method"] != "GET":
                 raise failures.wrong_method("GET")
-            await send_document(send, status=200, kind=JSON, body=_listed(path.removeprefix(_MODELS).lstrip("/")))
+            await send_document(send, status=200, kind=JSON, body=models.listed(path.removeprefix(_MODELS).lstrip("/")))
         except Failure as failure:
-            await _fail(send, failure)
+            await send_failure(send, failure)
 
     async def _ask(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         record = _Record(began=time.monotonic())
         self.in_flight += 1
-        answer = _Answer(send)
+        answer = Response(send)
         try:
             await self._serve(path, scope, receive, answer, record)
             record.status = 200
@@ -128,7 +126,7 @@ class App:
             self.in_flight -= 1
             self._note(path, record)
 
-    async def _serve(self, path: str, scope: Scope, receive: Receive, answer: "_Answer", record: _Record) -> None:
+    async def _serve(self, path: str, scope: Scope, receive: Receive, answer: Response, record: _Record) -> None:
         """Answer a request that needs a process. Raises Failure, ClientGone."""
         caller = self._callers.identify(scope["headers"])
         record.caller = caller.name
@@ -137,7 +135,7 @@ class App:
             turn = read(data, betas=_betas(scope["headers"]), counts=path == _COUNT)
             record.model = turn.model
             work = self._count(caller, turn, answer) if path == _COUNT else self._answer(caller, turn, answer, record)
-            await _unless_gone(asyncio.ensure_future(work), receive)
+            await unless_gone(asyncio.ensure_future(work), receive)
 
     async def _read(self, receive: Receive) -> bytes:
         limit, seconds = self._body
@@ -148,7 +146,7 @@ class App:
         except BodyTooSlow:
             raise failures.body_too_slow() from None
 
-    async def _answer(self, caller: Caller, turn: Turn, answer: "_Answer", record: _Record) -> None:
+    async def _answer(self, caller: Caller, turn: Turn, answer: Response, record: _Record) -> None:
         whole = None if turn.stream else Whole()
         async with self._gate.turn():
             began = time.monotonic()
@@ -176,7 +174,7 @@ class App:
             session = await self._pool.take(caller.login)
             begun = False
             try:
-                async for event in _with_silences(session.ask(turn, model), self._ping_seconds):
+                async for event in with_silences(session.ask(turn, model), self._ping_seconds):
                     begun = begun or event is not None
                     yield event, list(session.facts.items())
             except Failure as failure:
@@ -188,7 +186,7 @@ class App:
             finally:
                 self._pool.end(session)
 
-    async def _count(self, caller: Caller, turn: Turn, answer: "_Answer") -> None:
+    async def _count(self, caller: Caller, turn: Turn, answer: Response) -> None:
         async with self._gate.turn():
             session: Session = await self._pool.take(caller.login)
             try:
@@ -222,101 +220,5 @@ class App:
         )
 
 
-class _Answer:
-    """The response to one request, begun when there is something to say, so that a failure can have its status."""
-
-    def __init__(self, send: Send) -> None:
-        self.facts: Headers = []
-        self._send = send
-        self._streaming = False
-        self._over = False
-
-    async def stream(self, data: bytes) -> None:
-        """Send the next bytes of a stream."""
-        if not self._streaming:
-            self._streaming = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *self.facts]})
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-    async def ping(self) -> None:
-        """Fill a silence in the middle of a stream."""
-        if self._streaming:
-            await self.stream(PING)
-
-    async def finish(self) -> None:
-        """End a stream."""
-        self._over = True
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def whole(self, body: bytes) -> None:
-        """Send a whole answer."""
-        self._over = True
-        await send_document(self._send, status=200, kind=JSON, body=body, headers=self.facts)
-
-    async def fail(self, failure: Failure) -> None:
-        """Send a failure: with its status, or at the end of the stream that has begun."""
-        if self._streaming and not self._over:
-            await self.stream(frame(("error", failure.body(Envelope.ANTHROPIC))))
-            await self.finish()
-        elif not self._over:
-            await _fail(self._send, failure)
-
-
-async def _fail(send: Send, failure: Failure) -> None:
-    body = failure.body(Envelope.ANTHROPIC)
-    await send_document(send, status=failure.status, kind=JSON, body=body, headers=failure.headers())
-
-
-async def _unless_gone(work: "asyncio.Future[None]", receive: Receive) -> None:
-    """Wait for ``work``; cancel it when the client leaves, and raise ClientGone."""
-    leaving = asyncio.ensure_future(gone(receive))
-    try:
-        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise ClientGone
-        work.result()
-    finally:
-        leaving.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-
-
-async def _with_silences(events: AsyncIterator[Event], seconds: float) -> AsyncIterator[Event | None]:
-    """Yield the events, and None whenever there was none for so long."""
-    pending: asyncio.Future[Event] | None = None
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait((pending,), timeout=seconds)
-            if not done:
-                yield None
-                continue
-            found, pending = pending, None
-            try:
-                yield found.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
-
-
 def _betas(headers: Headers) -> str:
     return ",".join(value.decode("latin-1") for name, value in headers if name == b"anthropic-beta")
-
-
-def _listed(name: str) -> bytes:
-    """The list of models, or one of it. Raises Failure (404)."""
-    known = [
-        {"type": "model", "id": short, "display_name": f"Claude Code: {short}", "created_at": _LISTED_SINCE}
-        for short in models.SHORT
-    ]
-    if not name:
-        page = {"data": known, "has_more": False, "first_id": models.SHORT[0], "last_id": models.SHORT[-1]}
-        return msgspec.json.encode(page)
-    for model in known:
-        if model["id"] == name:
-            return msgspec.json.encode(model)
-    raise failures.unknown_model(name)

@@ -3,9 +3,14 @@
 import re
 from typing import Final
 
+import msgspec
+
+from claude_gateway_claude_code import failures
+
 SHORT: Final = ("default", "opus", "sonnet", "haiku")
 """What ``/v1/models`` lists; Claude Code resolves each to its newest model."""
 
+_LISTED_SINCE: Final = "2025-01-01T00:00:00Z"
 _DEFAULT: Final = ("opus", "sonnet")
 _PREFIX: Final = re.compile(r"(?:claude-code-sdk|claude-code|anthropic)/")
 _RETIRED: Final = re.compile(r"claude-(?:3|2|instant)\b.*")
@@ -31,3 +36,18 @@ def candidates(name: str) -> tuple[str, ...]:
         family = _FAMILY.search(lower)
         return ("sonnet" if family is None else family[0],)
     return (plain,)
+
+
+def listed(name: str) -> bytes:
+    """Return the document of all models, or of one if ``name`` is not empty. Raises Failure (404)."""
+    known = [
+        {"type": "model", "id": short, "display_name": f"Claude Code: {short}", "created_at": _LISTED_SINCE}
+        for short in SHORT
+    ]
+    if not name:
+        page = {"data": known, "has_more": False, "first_id": SHORT[0], "last_id": SHORT[-1]}
+        return msgspec.json.encode(page)
+    for model in known:
+        if model["id"] == name:
+            return msgspec.json.encode(model)
+    raise failures.unknown_model(name)
