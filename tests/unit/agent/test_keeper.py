@@ -38,7 +38,7 @@ def _offer(bundle: Bundle) -> Offer:
 
 
 @dataclass
-class Hand:
+class ManualSource:
     """A source under the test's control."""
 
     offer: Callable[[Offer], None] = field(init=False)
@@ -51,42 +51,42 @@ class Hand:
 
 
 @dataclass
-class Desk:
-    """A keeper at work, the source in the test's hand, and its news."""
+class RunningKeeper:
+    """A keeper that runs, its source, and a queue of its changes."""
 
     keeper: Keeper
-    hand: Hand
+    source: ManualSource
     news: asyncio.Queue[None]
 
     async def take(self, offer: Offer) -> None:
         """Offer something and wait for what the keeper says of it."""
-        self.hand.offer(offer)
+        self.source.offer(offer)
         await asyncio.wait_for(self.news.get(), 10)
 
 
 @asynccontextmanager
-async def _desk(path: Path) -> AsyncIterator[Desk]:
+async def _running(path: Path) -> AsyncIterator[RunningKeeper]:
     news: asyncio.Queue[None] = asyncio.Queue()
     keeper = Keeper(path, changed=lambda: news.put_nowait(None))
-    hand = Hand()
-    task = asyncio.create_task(keeper.run(hand))
-    await hand.running.wait()
+    source = ManualSource()
+    task = asyncio.create_task(keeper.run(source))
+    await source.running.wait()
     try:
-        yield Desk(keeper, hand, news)
+        yield RunningKeeper(keeper, source, news)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_good_bundle_is_written_whole(tmp_path: Path) -> None:
-    async with _desk(tmp_path) as desk:
-        await desk.take(_offer(_bundle("a")))
+    async with _running(tmp_path) as running:
+        await running.take(_offer(_bundle("a")))
 
-        kept = desk.keeper.kept
+        kept = running.keeper.kept
         assert kept.revision == kept.wanted == folder.current(tmp_path) == _bundle("a").meta.revision
         assert kept.error is None
         assert unpack(folder.read(tmp_path, kept.revision)) == _bundle("a")
-        assert (desk.keeper.swaps, desk.keeper.refusals) == (1, 0)
+        assert (running.keeper.swaps, running.keeper.refusals) == (1, 0)
 
 
 def _torn(bundle: Bundle) -> Packed:
@@ -131,21 +131,21 @@ async def test_a_bad_bundle_leaves_the_last_good_one_and_says_why(
 ) -> None:
     caplog.set_level(logging.INFO)
     good = _bundle("a").meta.revision
-    async with _desk(tmp_path) as desk:
-        await desk.take(_offer(_bundle("a")))
-        await desk.take(Offer(revision="feed", packed=spoil(_bundle("b"))))
+    async with _running(tmp_path) as running:
+        await running.take(_offer(_bundle("a")))
+        await running.take(Offer(revision="feed", packed=spoil(_bundle("b"))))
 
-        kept = desk.keeper.kept
+        kept = running.keeper.kept
         assert (kept.revision, kept.wanted) == (good, "feed")
         assert kept.error is not None
         with pytest.raises(BundleError, match=reason):
             raise BundleError(kept.error)
         assert folder.current(tmp_path) == good
-        assert desk.keeper.refusals == 1
+        assert running.keeper.refusals == 1
 
-        await desk.take(_offer(_bundle("b")))
-        assert desk.keeper.kept.revision == _bundle("b").meta.revision
-        assert desk.keeper.kept.error is None
+        await running.take(_offer(_bundle("b")))
+        assert running.keeper.kept.revision == _bundle("b").meta.revision
+        assert running.keeper.kept.error is None
     said = json.dumps([{**vars(record)} for record in caplog.records], default=str)
     assert "bundle_refused" in said
     assert KEY.decode() not in said
@@ -153,60 +153,60 @@ async def test_a_bad_bundle_leaves_the_last_good_one_and_says_why(
 
 
 async def test_the_same_bad_bundle_again_is_no_news(tmp_path: Path) -> None:
-    async with _desk(tmp_path) as desk:
+    async with _running(tmp_path) as running:
         bad = Offer(revision="feed", packed=_torn(_bundle("b")))
-        await desk.take(bad)
-        desk.hand.offer(bad)
-        await desk.take(_offer(_bundle("a")))
+        await running.take(bad)
+        running.source.offer(bad)
+        await running.take(_offer(_bundle("a")))
 
-        assert desk.keeper.refusals == 1
-        assert desk.news.empty()
+        assert running.keeper.refusals == 1
+        assert running.news.empty()
 
 
 async def test_the_last_good_one_outlives_the_agent(tmp_path: Path) -> None:
-    async with _desk(tmp_path) as desk:
-        await desk.take(_offer(_bundle("a")))
+    async with _running(tmp_path) as running:
+        await running.take(_offer(_bundle("a")))
 
-    async with _desk(tmp_path) as desk:
-        assert desk.keeper.kept.revision == _bundle("a").meta.revision
-        await desk.take(Offer(error="the source cannot be read: it is gone"))
-        assert desk.keeper.kept.revision == folder.current(tmp_path) == _bundle("a").meta.revision
-        assert desk.keeper.kept.error == "the source cannot be read: it is gone"
-        assert desk.keeper.refusals == 0
+    async with _running(tmp_path) as running:
+        assert running.keeper.kept.revision == _bundle("a").meta.revision
+        await running.take(Offer(error="the source cannot be read: it is gone"))
+        assert running.keeper.kept.revision == folder.current(tmp_path) == _bundle("a").meta.revision
+        assert running.keeper.kept.error == "the source cannot be read: it is gone"
+        assert running.keeper.refusals == 0
 
 
 async def test_a_damaged_bundle_of_an_earlier_run_is_written_again(tmp_path: Path) -> None:
     revision = folder.write(tmp_path, _bundle("a"))
     (tmp_path / "revisions" / revision / "config" / "gateway.json").write_bytes(b"{")
 
-    async with _desk(tmp_path) as desk:
-        assert desk.keeper.kept.revision is None
-        await desk.take(_offer(_bundle("a")))
+    async with _running(tmp_path) as running:
+        assert running.keeper.kept.revision is None
+        await running.take(_offer(_bundle("a")))
         assert unpack(folder.read(tmp_path, revision)) == _bundle("a")
 
 
 async def test_what_the_file_system_refuses_is_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "bundle"
-    async with _desk(path) as desk:
+    async with _running(path) as running:
         blocked = path / "revisions"
         blocked.write_text("a file where a folder must be")
-        await desk.take(_offer(_bundle("a")))
-        assert desk.keeper.kept.error is not None
-        assert "the bundle cannot be written" in desk.keeper.kept.error
+        await running.take(_offer(_bundle("a")))
+        assert running.keeper.kept.error is not None
+        assert "the bundle cannot be written" in running.keeper.kept.error
 
         blocked.unlink()
-        await asyncio.wait_for(desk.news.get(), 10)
-        assert desk.keeper.kept.revision == folder.current(path) == _bundle("a").meta.revision
+        await asyncio.wait_for(running.news.get(), 10)
+        assert running.keeper.kept.revision == folder.current(path) == _bundle("a").meta.revision
 
 
 async def test_only_the_newest_of_many_offers_is_kept(tmp_path: Path) -> None:
-    async with _desk(tmp_path) as desk:
+    async with _running(tmp_path) as running:
         for number in range(50):
-            desk.hand.offer(_offer(_bundle(f"r{number}")))
-        await asyncio.wait_for(desk.news.get(), 10)
+            running.source.offer(_offer(_bundle(f"r{number}")))
+        await asyncio.wait_for(running.news.get(), 10)
 
-        assert desk.keeper.kept.revision == _bundle("r49").meta.revision
-        assert desk.keeper.swaps == 1
+        assert running.keeper.kept.revision == _bundle("r49").meta.revision
+        assert running.keeper.swaps == 1
 
 
 def test_verify_gives_only_what_the_bundle_needs() -> None:
