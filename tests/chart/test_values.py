@@ -128,10 +128,6 @@ CONTRADICTIONS: list[tuple[Manifest, str]] = [
     ({"service": {"trafficDistribution": "PreferClose"}}, "service.trafficDistribution: needs Kubernetes 1.30"),
     ({"autoscaling": {"enabled": True, "minReplicas": 11}}, "autoscaling.minReplicas: not above maxReplicas"),
     (
-        {"claudeAuth": {"enabled": True, "signingKey": {"name": "signing"}}},
-        "claudeAuth.signingKey: needs claudeAuth.oidc.issuer",
-    ),
-    (
         {"claudeAuth": {"enabled": True, "oidc": {"issuer": "https://login.example.com", "clientID": "x"}}},
         "claudeAuth.oidc: an issuer needs clientID, and allowed .* or signingKey.name",
     ),

@@ -496,9 +496,6 @@ manifest can be without has its default again. Each template begins with this; i
 {{- if and .enabled .oidc.issuer (not (and .oidc.clientID (or .oidc.allowed .signingKey.name))) -}}
 {{- fail "claudeAuth.oidc: an issuer needs clientID, and allowed (who may use the page) or signingKey.name (people sign in at the gateway)" -}}
 {{- end -}}
-{{- if and .enabled .signingKey.name (not .oidc.issuer) -}}
-{{- fail "claudeAuth.signingKey: needs claudeAuth.oidc.issuer, where people sign in" -}}
-{{- end -}}
 {{- if and .enabled .oidc.issuer .signingKey.name (not (include "claude-gateway.pageURL" $)) -}}
 {{- fail "claudeAuth.signingKey: needs publicURL or the Ingress" -}}
 {{- end -}}
