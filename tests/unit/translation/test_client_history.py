@@ -50,7 +50,7 @@ def test_what_servers_ran_is_left_out() -> None:
     ],
 )
 def test_a_message_of_an_agent_is_the_users(content: object, said: str) -> None:
-    (turn,) = responses({"type": "agent_message", "author": "/root", "recipient": "/root/a", "content": content})[
+    (turn,) = responses({"type": "agent_message", "author": "planner", "recipient": "planner/a", "content": content})[
         "messages"
     ]
     assert turn["role"] == "user"

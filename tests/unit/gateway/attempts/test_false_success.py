@@ -1,11 +1,11 @@
-"""Answers with a status of success that are no answers."""
+"""Web pages and errors that come with a status of success."""
 
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from claude_gateway_proxy.gateway.attempts.false_success import is_page, may_be_error, restated
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
+from claude_gateway_proxy.gateway.lanes.whole import json_answer
 
 if TYPE_CHECKING:
     from claude_gateway_proxy.gateway.lanes.lane import Response
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     ],
 )
 async def test_an_error_has_the_status_that_it_stands_for(body: bytes, status: int | None) -> None:
-    answer = cast("Response", Whole(b"", headers=[(b"retry-after", b"3")]))
+    answer = cast("Response", json_answer(b"", headers=[(b"retry-after", b"3")]))
     found = restated(answer, body) if may_be_error(body) else None
     assert (None if found is None else found.status) == status
     if found is not None:

@@ -1,15 +1,12 @@
-"""Answers with a status of success that are no answers: a web page, and an error in place of an answer."""
+"""Web pages and errors that come with a status of success."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from claude_gateway_proxy.gateway.lanes.lane import Response
-from claude_gateway_proxy.gateway.upstream.http.answer import Pipe, value_of
+from claude_gateway_proxy.gateway.lanes.whole import Whole
 from claude_gateway_proxy.translation.decoding import decode
 from claude_gateway_proxy.translation.reports import reported
-
-if TYPE_CHECKING:
-    from claude_gateway_runtime.asgi import Headers
 
 _HEAD: Final = 256
 """Bytes in which an answer shows what it is."""
@@ -32,29 +29,4 @@ def restated(response: Response, body: bytes) -> Response | None:
     """Return an error as an answer with the status that the error stands for; None if ``body`` is none."""
     document = decode(body)
     error = reported(document) if isinstance(document, dict) else None
-    return None if error is None else _Restated(response, error.status, body)
-
-
-class _Restated:
-    """An answer that is complete, with another status."""
-
-    __slots__ = ("_body", "content_length", "headers", "status")
-    pipe: Final[Pipe | None] = None
-
-    def __init__(self, response: Response, status: int, body: bytes) -> None:
-        self.status = status
-        self.headers: Headers = response.headers
-        self.content_length: int | None = len(body)
-        self._body = body
-
-    def header(self, name: bytes) -> str:
-        """Return the value of a header, whose name is in lower case; empty if it is absent."""
-        return value_of(self.headers, name)
-
-    async def read(self) -> bytes:
-        """Return the body, then nothing."""
-        body, self._body = self._body, b""
-        return body
-
-    def close(self) -> None:
-        """Do nothing: the body was read."""
+    return None if error is None else Whole(body, status=error.status, headers=response.headers)

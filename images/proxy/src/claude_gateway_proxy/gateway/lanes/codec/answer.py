@@ -14,35 +14,8 @@ from claude_gateway_proxy.unreachable import AnswerBroken
 from claude_gateway_runtime.asgi import Headers
 
 _EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
-_JSON: Final = (b"content-type", b"application/json")
 _LINGER_SECONDS: Final = 1.0
 """How long an upstream may take to end its body after its answer was complete; then its connection is closed."""
-
-
-class Whole:
-    """An answer that is complete, or an error."""
-
-    __slots__ = ("_body", "content_length", "headers", "status")
-    pipe: Final = None
-
-    def __init__(self, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
-        """Answer with a JSON ``body``; ``headers`` are those besides its type."""
-        self.status = status
-        self.content_length: int | None = len(body)
-        self.headers: Headers = [_JSON, *headers]
-        self._body = body
-
-    def header(self, name: bytes) -> str:
-        """Return the value of a header, whose name is in lower case; empty if it is absent."""
-        return value_of(self.headers, name)
-
-    async def read(self) -> bytes:
-        """Return the body, then nothing."""
-        body, self._body = self._body, b""
-        return body
-
-    def close(self) -> None:
-        """Do nothing: the upstream's answer was read to its end."""
 
 
 class Streamed:

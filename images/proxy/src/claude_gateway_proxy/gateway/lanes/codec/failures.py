@@ -4,7 +4,7 @@ from typing import Final
 
 from claude_gateway.contract.target import Format
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
+from claude_gateway_proxy.gateway.lanes.whole import Whole, json_answer
 from claude_gateway_proxy.masking import Mask
 from claude_gateway_proxy.operations import OPERATIONS
 from claude_gateway_proxy.translation import limits
@@ -51,4 +51,4 @@ def too_long(words: str, call: Call) -> Failure | None:
 def written(failure: Failure, call: Call) -> Whole:
     """Return a failure as an answer in the caller's format, for the exchange to judge like any upstream's."""
     body = OPERATIONS[call.format].error_body(failure, request_id=call.record.request_id)
-    return Whole(body, status=failure.status, headers=failure.headers())
+    return json_answer(body, status=failure.status, headers=failure.headers())

@@ -13,7 +13,7 @@ from claude_gateway_proxy.gateway.call import Call
 from claude_gateway_proxy.gateway.errors import bad_request
 from claude_gateway_proxy.gateway.lanes.body import body_of
 from claude_gateway_proxy.gateway.lanes.codec import messages, openai
-from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed, Whole
+from claude_gateway_proxy.gateway.lanes.codec.answer import Streamed
 from claude_gateway_proxy.gateway.lanes.codec.failures import failure_of, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json, ModelNames, Pair, Prepared
 from claude_gateway_proxy.gateway.lanes.codec.reading import documents_of, reader_of
@@ -22,6 +22,7 @@ from claude_gateway_proxy.gateway.lanes.codec.translator import Translator
 from claude_gateway_proxy.gateway.lanes.dispatch import Dispatch, Request
 from claude_gateway_proxy.gateway.lanes.endpoint import Endpoint
 from claude_gateway_proxy.gateway.lanes.lane import Response, Sending
+from claude_gateway_proxy.gateway.lanes.whole import json_answer
 from claude_gateway_proxy.gateway.routing.choice import LaneName
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.gateway.upstream.session import Upstreams
@@ -148,7 +149,7 @@ async def _read(response: HttpAnswer, translator: Translator, *, call: Call, to:
     """Read an answer until the model has produced output, or to its end. Raises BadAnswer if it cannot be used."""
     read, headers = reader_of(response, to.wire), _headers(response)
     if not call.body.stream:
-        return Whole(translator.whole(await documents_of(read)), headers=headers)
+        return json_answer(translator.whole(await documents_of(read)), headers=headers)
 
     def reported(error: Reported) -> bytes:
         failure = failure_of(error, call=call, mask=mask)

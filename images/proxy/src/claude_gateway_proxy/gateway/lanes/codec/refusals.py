@@ -8,10 +8,10 @@ from typing import Final
 from claude_gateway.contract.target import Format, Target
 from claude_gateway_proxy.bounds import ERROR_MOST
 from claude_gateway_proxy.gateway.call import Call
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.codec.failures import too_long, written
 from claude_gateway_proxy.gateway.lanes.codec.pair import Json
 from claude_gateway_proxy.gateway.lanes.codec.reading import reader_of
+from claude_gateway_proxy.gateway.lanes.whole import Whole, json_answer
 from claude_gateway_proxy.gateway.upstream.http.answer import HttpAnswer
 from claude_gateway_proxy.repair_log import learn
 from claude_gateway_proxy.translation.bad_answer import Broken
@@ -41,7 +41,7 @@ class Refused:
         failure = too_long(self.refusal.words, call) if self.refusal.status in _OF_THE_REQUEST else None
         if failure is not None:
             return written(failure, call)
-        return Whole(self.body, status=self.refusal.status, headers=self.headers)
+        return json_answer(self.body, status=self.refusal.status, headers=self.headers)
 
 
 class Repairing:

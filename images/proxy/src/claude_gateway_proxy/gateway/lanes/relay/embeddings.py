@@ -6,8 +6,8 @@ import msgspec
 
 from claude_gateway_proxy.bounds import WHOLE_MOST
 from claude_gateway_proxy.gateway.body.document import Body
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.lanes.whole import json_answer
 from claude_gateway_proxy.gateway.wire.headers import upstream_request_id
 from claude_gateway_proxy.translation.embeddings import BASE64, encoded
 from claude_gateway_proxy.unreachable import AnswerBroken
@@ -40,7 +40,7 @@ async def in_base64(response: Awaitable[Response]) -> Response:
         answer.close()
     ident = upstream_request_id(answer.headers)
     headers = [] if ident is None else [(b"request-id", ident.encode())]
-    return Whole(_converted(b"".join(parts)), headers=headers)
+    return json_answer(_converted(b"".join(parts)), headers=headers)
 
 
 def _converted(body: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """Refusals that the relay lane reads before it sends a request once more."""
 
 from claude_gateway_proxy.bounds import ERROR_MOST
-from claude_gateway_proxy.gateway.lanes.codec.answer import Whole
 from claude_gateway_proxy.gateway.lanes.lane import Response
+from claude_gateway_proxy.gateway.lanes.whole import Whole, json_answer
 
 
 async def refusal(response: Response) -> tuple[bytes, Whole]:
@@ -17,4 +17,4 @@ async def refusal(response: Response) -> tuple[bytes, Whole]:
     finally:
         response.close()
     read = bytes(body)
-    return read, Whole(read, status=response.status, headers=response.headers)
+    return read, json_answer(read, status=response.status, headers=response.headers)
