@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from claude_gateway.cli import children, config
+from claude_gateway.cli import children, config, private_file
 from claude_gateway.cli.addresses import Address
 from claude_gateway.cli.children import Child
 from claude_gateway.cli.errors import Trouble
@@ -154,9 +154,7 @@ def _write(path: Path, content: str) -> None:
     """Write a file that only this user can read."""
     with suppress(FileNotFoundError):
         path.unlink()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
+    private_file.create(path, content)
 
 
 def _free() -> int:

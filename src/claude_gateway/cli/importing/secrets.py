@@ -1,12 +1,11 @@
 """Secret values of a foreign configuration: each becomes the name of a variable, and none is ever printed."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.cli import envfile
+from claude_gateway.cli import envfile, private_file
 from claude_gateway.cli.errors import Trouble
 
 LITELLM_REFERENCE: Final = "os.environ/"
@@ -137,9 +136,7 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     """Write ``NAME=value`` lines to a new file that only its owner may read. Raises Trouble, also if it exists."""
     text = "".join(f"{name}={_quoted(name, value)}\n" for name, value in values.items())
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        private_file.create(path, text)
     except FileExistsError:
         raise Trouble(f"{path} already exists and was not changed", fix="Choose another file for --secrets.") from None
     except OSError as error:

@@ -1,6 +1,5 @@
 """``key``: creates clients and their keys, lists them, and revokes them."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from claude_gateway.api.base import Metadata
 from claude_gateway.api.gateway_client import GatewayClientSpec
-from claude_gateway.cli import clientkey, config, manifests, options
+from claude_gateway.cli import clientkey, config, manifests, options, private_file
 from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.findings import plural
@@ -290,9 +289,7 @@ def document(
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        private_file.create(path, text)
     except FileExistsError:
         raise Trouble(
             f"{path} already exists and was not changed", fix="Choose another file, or remove this one first."

@@ -1,11 +1,11 @@
 """Hand-outs: one file per person with their new key, readable for the person who hands it out unless it is sealed."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from claude_gateway.cli import private_file
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper import program
 from claude_gateway.cli.keys.people import Person
@@ -66,9 +66,7 @@ def _write(folder: Path, person: Person, key: str) -> Handout:
         content = sealed(content, person.public_key)
     path = folder / name
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(content)
+        private_file.create(path, content)
     except FileExistsError:
         raise Trouble(
             f"{path} already exists and was not changed", fix="Hand it out and remove it, or choose another --handouts."
