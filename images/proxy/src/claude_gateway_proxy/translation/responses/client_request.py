@@ -203,7 +203,7 @@ class _Conversation:
         summary = opened_summary(item.get("encrypted_content"))
         if summary is None:
             raise Rejected(f"{at}.encrypted_content: was not written for this model")
-        self.turns.say("user", parts.text(f"{history.SUMMARY}\n{summary}"))
+        self.turns.say("user", parts.text(summary))
 
     def reference(self, _: Mapping[str, Any], at: str) -> None:
         """Refuse a reference to what a server keeps."""

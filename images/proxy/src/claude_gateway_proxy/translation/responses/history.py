@@ -24,7 +24,6 @@ DONE: Final = (
 
 _RESULTS: Final = ("function_call_output", "custom_tool_call_output")
 _SUMMARIES: Final = ("compaction", "compaction_summary")
-SUMMARY: Final = "Summary of the conversation so far:"
 _SHELL: Final = "local_shell"
 _ENCRYPTED: Final = "gAAAA"
 """The beginning of what OpenAI encrypted; agents whose model does not encrypt write text into the same field."""
@@ -74,7 +73,7 @@ def _summed_up(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a summary that this gateway wrote as a message."""
     if item.get("type") not in _SUMMARIES or (summary := opened_summary(item.get("encrypted_content"))) is None:
         return item
-    return {"type": "message", "role": "user", "content": f"{SUMMARY}\n{summary}"}
+    return {"type": "message", "role": "user", "content": summary}
 
 
 def _readable(content: object) -> object:
