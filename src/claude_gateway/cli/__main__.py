@@ -6,6 +6,7 @@ from importlib.metadata import version
 import click
 
 from claude_gateway.cli import options
+from claude_gateway.cli.claudecode.command import setup
 from claude_gateway.cli.conformance import conformance
 from claude_gateway.cli.crds import crds
 from claude_gateway.cli.doctor import doctor
@@ -21,8 +22,7 @@ from claude_gateway.cli.models import models
 from claude_gateway.cli.release import release
 from claude_gateway.cli.render import render
 from claude_gateway.cli.run import run
-from claude_gateway.cli.serve import serve
-from claude_gateway.cli.setup import setup
+from claude_gateway.cli.serving.command import serve
 from claude_gateway.cli.spending.command import spend
 from claude_gateway.cli.status import status
 from claude_gateway.cli.top import top

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from claude_gateway.cli import clientkey, options
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.cli.keys import client_key
 from claude_gateway.conformance import manifests, report, suite
 from claude_gateway.conformance.check import Check, Outcome, Result
 from claude_gateway.conformance.checks import CHECKS
@@ -197,7 +198,7 @@ def _run(chosen: Sequence[Check], *, url: str, given: Options, upstream: str | N
 
 def _key(path: Path | None) -> str:
     try:
-        return clientkey.find(key_file=path)
+        return client_key.find(key_file=path)
     except Trouble as trouble:
         _cannot(trouble.message, fix=f"Pass --key-file FILE, or set ${options.KEY_VARIABLE}.")
 

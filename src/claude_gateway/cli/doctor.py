@@ -11,13 +11,17 @@ from typing import Final
 
 import click
 
-from claude_gateway.cli import addresses, clientkey, config, live, oldsettings, options, probes, rundir, samples, web
+from claude_gateway.cli import addresses, options, samples
 from claude_gateway.cli.checks import Check, CheckStatus, reported
-from claude_gateway.cli.config import Decision
-from claude_gateway.cli.console import printable
+from claude_gateway.cli.claudecode import old_settings
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.cli.findings import VARIABLE_NOT_SET, plural
-from claude_gateway.cli.probes import Result
+from claude_gateway.cli.files import config, run_folder
+from claude_gateway.cli.files.config import Decision
+from claude_gateway.cli.files.findings import VARIABLE_NOT_SET, plural
+from claude_gateway.cli.keys import client_key
+from claude_gateway.cli.remote import live, probes, web
+from claude_gateway.cli.remote.probes import Result
+from claude_gateway.cli.terminal import printable
 from claude_gateway.contract import client_keys
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.policy import Policy
@@ -83,7 +87,7 @@ def doctor(
     results += reported(_revision(url, decision))
     results += reported(_settings())
     try:
-        key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=variables)
+        key = client_key.find(sources=sources, client=client, key_file=key_file, variables=variables)
     except Trouble as trouble:
         results += reported([Check(CheckStatus.FAIL, "key", trouble.message, trouble.fix)])
         sys.exit(Exit.PROBLEMS)
@@ -137,7 +141,7 @@ def _gateway(url: str) -> Iterator[Check]:
 def _revision(url: str, decision: Decision) -> Iterator[Check]:
     """Check that the configuration in the files is live; works only for a ``serve`` of this user on this machine."""
     bundle = decision.plan.bundle
-    serving = rundir.find(url)
+    serving = run_folder.find(url)
     report = live.status(serving.agent) if serving else None
     if report is None:
         yield Check(
@@ -158,7 +162,7 @@ def _revision(url: str, decision: Decision) -> Iterator[Check]:
 
 def _settings() -> Iterator[Check]:
     """Explain variables of Claude Code in this shell. None of them fails the gateway."""
-    for check in oldsettings.checks(os.environ, helper=True):
+    for check in old_settings.checks(os.environ, helper=True):
         if check.status is not CheckStatus.PASS:
             yield replace(check, status=CheckStatus.WARN)
 
@@ -208,7 +212,7 @@ def _routes(url: str, key: str, policy: Policy, *, models: Sequence[str], client
 
 def _explained(result: Result, url: str, *, route: str, since: float) -> tuple[str, str]:
     """What was seen and how to fix it, with what each upstream said; known of a ``serve`` of this user only."""
-    serving = rundir.find(url)
+    serving = run_folder.find(url)
     failures = live.failures(serving.socket, since=since) if serving else ()
     found = [failure for failure in failures if failure.target.startswith(f"{route}/")]
     if not found:

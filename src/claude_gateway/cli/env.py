@@ -10,7 +10,8 @@ from typing import Literal
 
 import click
 
-from claude_gateway.cli import clientkey, options, tools, window
+from claude_gateway.cli import options, tools, window
+from claude_gateway.cli.keys import client_key
 from claude_gateway.cli.tools import Setting
 
 Format = Literal["sh", "dotenv", "json", "fish"]
@@ -68,7 +69,7 @@ def env(
 
     Where an HTTP proxy is set and the gateway is on this machine or in a private network, also NO_PROXY with its host.
     """
-    key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
+    key = client_key.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     # Only for people: in an unquoted `eval $(...)` a comment would hide the lines after it.
     explain = output == "dotenv" or sys.stdout.isatty()
     settings = (*tools.settings(tool, url=url, key=key), *tools.bypass(url, os.environ))

@@ -11,9 +11,12 @@ from typing import Any, Final, Literal
 
 import click
 
-from claude_gateway.cli import children, cluster, config, live, options, pricing, rundir
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options, pricing
 from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.cli.files import config, run_folder
+from claude_gateway.cli.remote import cluster, live
+from claude_gateway.cli.serving import child
+from claude_gateway.cli.terminal import printable
 from claude_gateway.contract.client import Client
 from claude_gateway.contract.policy import Policy
 
@@ -112,7 +115,7 @@ def explain(
     else:
         rules = config.settings(loopback=not no_loopback, allow_hosts=allow_hosts, forward_to=forward_to)
         policy = config.load(sources, options.variables(env_file), rules=rules).plan.bundle.gateway.decode()
-        serving = rundir.find(url)
+        serving = run_folder.find(url)
         ejected = live.ejected(serving.socket) if serving else frozenset()
     policy = _peopled(policy)
     question = {
@@ -135,7 +138,7 @@ def ask(question: Mapping[str, Any]) -> dict[str, Any]:
     done = subprocess.run(  # noqa: S603 - no shell, and our own module
         [sys.executable, "-m", MODULE],
         input=json.dumps(question).encode(),
-        env=children.environment(os.environ),
+        env=child.environment(os.environ),
         capture_output=True,
         timeout=_SECONDS,
         check=False,

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from claude_gateway.cli import envfile, options
+from claude_gateway.cli import options
+from claude_gateway.cli.files import envfile
 from claude_gateway.cli.importing import ccr as of_ccr
 from claude_gateway.cli.importing import envproxy, output, yamlfile
 from claude_gateway.cli.importing import litellm as of_litellm

@@ -6,9 +6,10 @@ from typing import Literal
 
 import click
 
-from claude_gateway.cli import config, findings, options
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Exit
-from claude_gateway.cli.findings import VARIABLE_NOT_SET
+from claude_gateway.cli.files import config, findings
+from claude_gateway.cli.files.findings import VARIABLE_NOT_SET
 from claude_gateway.names import Reason
 from claude_gateway.plan.routes import targets
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import click
 
-from claude_gateway.cli import options, signin
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Exit, Trouble
-from claude_gateway.cli.signin import Page
+from claude_gateway.cli.remote import signin
+from claude_gateway.cli.remote.signin import Page
+from claude_gateway.cli.terminal import printable
 
 _LARGEST: Final = 65_536
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
-from claude_gateway.cli import clientkey, options, probes, web
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.keys import client_key
+from claude_gateway.cli.remote import probes, web
+from claude_gateway.cli.terminal import printable
 
 
 @click.command(
@@ -25,7 +27,7 @@ def models(
 
     The gateway must be running: it is asked what it serves now. Names that only a pattern serves are not listed.
     """
-    key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
+    key = client_key.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     try:
         answer = web.fetch(f"{url}/v1/models?limit=1000", headers=probes.headers(key))
     except web.UnreachableError as error:

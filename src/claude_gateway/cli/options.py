@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from claude_gateway.cli import envfile
+from claude_gateway.cli.files import envfile
 from claude_gateway.names import FORWARD_HOST
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -6,9 +6,11 @@ from urllib.parse import quote
 
 import click
 
-from claude_gateway.cli import clientkey, options, probes, web
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.keys import client_key
+from claude_gateway.cli.remote import probes, web
+from claude_gateway.cli.terminal import printable
 
 _TRIES: Final = 8
 """Connections over which it is asked: with several pods behind one address, each connection may reach another one."""
@@ -41,7 +43,7 @@ def release(
     whose session it is. Each pod counts for itself: with several, list the session in `spec.brake.released` of the
     GatewayClient to release it on all of them.
     """
-    key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
+    key = client_key.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     address = f"{url}/v1/sessions/{quote(session, safe='')}/release"
     answers = [_ask(address, url=url, key=key) for _ in range(_TRIES)]
     if all(answer.status != 200 for answer in answers):

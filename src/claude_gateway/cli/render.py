@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from claude_gateway.cli import config, findings, options
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Exit, Trouble
+from claude_gateway.cli.files import config, findings
 from claude_gateway.contract import folder
 from claude_gateway.contract.bundle import Bundle
 from claude_gateway.names import META_JSON

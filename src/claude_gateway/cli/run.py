@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from claude_gateway.cli import clientkey, options, tools, web, window
+from claude_gateway.cli import options, tools, window
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.keys import client_key
+from claude_gateway.cli.remote import web
 
 
 @click.command(
@@ -40,7 +42,7 @@ def run(
     HTTP proxy is set, NO_PROXY gets the gateway's host: it was just reached without one. `claude` is
     searched on PATH, then in the claude-agent-sdk package. The exit code is that of the program.
     """
-    key = clientkey.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
+    key = client_key.find(sources=sources, client=client, key_file=key_file, variables=options.variables(env_file))
     path = find_program(command[0])
     require_ready(url)
     program = Path(command[0]).name

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from claude_gateway.cli import config, live, options, rundir, web
-from claude_gateway.cli.config import Decision
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Exit
+from claude_gateway.cli.files import config, run_folder
+from claude_gateway.cli.files.config import Decision
+from claude_gateway.cli.remote import live, web
+from claude_gateway.cli.terminal import printable
 from claude_gateway.names import ConditionType
 
 
@@ -53,7 +55,7 @@ def status(
     for finding in decision.findings:
         if not finding.is_error:
             click.echo(printable(f"warning  {finding.about}  {finding.message}"))
-    serving = rundir.find(url)
+    serving = run_folder.find(url)
     for failure in live.failures(serving.socket, since=0) if serving else ():
         click.echo(printable(f"last failure  {failure}"))
     sys.exit(Exit.OK if ready and not decision.errors else Exit.PROBLEMS)
@@ -68,7 +70,7 @@ def _gateway(url: str, decision: Decision) -> bool:
         return False
     said = answer.body.decode("utf-8", "replace").strip()
     click.echo(printable(f"gateway  {url}: {said if answer.status in (200, 503) else f'status {answer.status}'}"))
-    serving = rundir.find(url)
+    serving = run_folder.find(url)
     report = live.status(serving.agent) if serving else None
     bundle = decision.plan.bundle
     if report is not None and bundle is not None:

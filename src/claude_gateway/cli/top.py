@@ -9,10 +9,12 @@ from typing import Final, Literal
 
 import click
 
-from claude_gateway.cli import cluster, live, options, rundir
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Trouble
-from claude_gateway.cli.findings import plural
+from claude_gateway.cli.files import run_folder
+from claude_gateway.cli.files.findings import plural
+from claude_gateway.cli.remote import cluster, live
+from claude_gateway.cli.terminal import printable
 from claude_gateway.contract.report import LiveRequest, Overview, TargetState
 
 MODULE: Final = "claude_gateway_proxy.gateway.overview"
@@ -127,7 +129,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _own(url: str) -> Overview:
-    serving = rundir.find(url)
+    serving = run_folder.find(url)
     found = live.overview(serving.socket) if serving else None
     if found is None:
         fix = "Start one with `claude-gateway serve -f DIR`, set its address with --url, or use --context."

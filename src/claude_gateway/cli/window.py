@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from claude_gateway.cli import probes, web
+from claude_gateway.cli.remote import probes, web
 from claude_gateway.cli.tools import Setting
 from claude_gateway.contract import models
 from claude_gateway.contract.model_ids import without_context

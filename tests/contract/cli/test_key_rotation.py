@@ -13,9 +13,10 @@ from tests.support.processes.command import call
 from tests.support.processes.serve import LONG, Serve, Starter
 from tests.support.processes.waiting import until
 
-from claude_gateway.cli import clientkey, smallfiles
+from claude_gateway.cli.files import small_files
 from claude_gateway.cli.keyhelper import cache, fresh
 from claude_gateway.cli.keyhelper.cache import Rules
+from claude_gateway.cli.keys import client_key
 
 SESSIONS: Final = 6
 ROTATIONS: Final = 4
@@ -79,7 +80,7 @@ def test_no_request_fails_while_keys_rotate(start: Starter, folder: Path, tmp_pa
         return fresh.made(key_file.read_text(), now=0.0, source="the file")
 
     place = cache.place(tmp_path / "cache", "robot")
-    smallfiles.replace(key_file, rotated(), what="the key")
+    small_files.replace(key_file, rotated(), what="the key")
     serve = start()
     serve.wait_for("ready")
     live = 0
@@ -88,7 +89,7 @@ def test_no_request_fails_while_keys_rotate(start: Starter, folder: Path, tmp_pa
             new = rotated()
             live += 1
             serve.wait_for("config_live", count=live)
-            smallfiles.replace(key_file, new, what="the key")
+            small_files.replace(key_file, new, what="the key")
             # The grace: the old key goes once every session has used the new one.
             load.until_all_use(new)
             assert call("key", "revoke", "robot", "--old", "-f", folder).code == 0
@@ -102,7 +103,7 @@ def test_no_request_fails_while_keys_rotate(start: Starter, folder: Path, tmp_pa
 def test_parallel_processes_fetch_once(tmp_path: Path) -> None:
     """The sessions of a machine start together, such as in the morning."""
     tool = tmp_path / "tool"
-    tool.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho {clientkey.make()}\n")
+    tool.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho {client_key.make()}\n")
     tool.chmod(0o700)
     command = python("claude_gateway.cli", "key-helper", "exec", "--share", "10m", "--", str(tool))
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from tests.support.builders import objects as builders
 from tests.support.processes.command import call, write
 
-from claude_gateway.cli import cluster
 from claude_gateway.cli.__main__ import cli
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.remote import cluster
 
 BODY = {"model": "claude-sonnet-5-5", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
 

@@ -6,12 +6,13 @@ from typing import Final
 import click
 import yaml
 
-from claude_gateway.cli import clientkey, config, manifests
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import config, manifests
 from claude_gateway.cli.importing import clients, secrets
 from claude_gateway.cli.importing.draft import Draft
 from claude_gateway.cli.importing.report import Report
 from claude_gateway.cli.importing.secrets import Vault
+from claude_gateway.cli.keys import client_key
 from claude_gateway.names import Reason
 
 _STAND_IN: Final = "stand-in-of-an-import"
@@ -45,7 +46,7 @@ def _check(text: str, report: Report, vault: Vault) -> None:
 
 def _write_secrets(path: Path, vault: Vault) -> None:
     if clients.NEW_KEY in vault.unset:
-        vault.add(clients.NEW_KEY, clientkey.make())
+        vault.add(clients.NEW_KEY, client_key.make())
     secrets.write(path, vault.values)
     click.echo(f"wrote {path}, which only you can read: pass it with --env-file", err=True)
 

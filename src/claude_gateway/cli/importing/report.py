@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from claude_gateway.cli.console import printable
-from claude_gateway.cli.findings import plural
-from claude_gateway.cli.manifests import Document, Place
+from claude_gateway.cli.files.findings import plural
+from claude_gateway.cli.files.manifests import Document, Place
+from claude_gateway.cli.terminal import printable
 
 
 @dataclass(frozen=True, slots=True)

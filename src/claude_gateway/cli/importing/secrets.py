@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.cli import envfile, private_file
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import envfile, private_file
 
 LITELLM_REFERENCE: Final = "os.environ/"
 

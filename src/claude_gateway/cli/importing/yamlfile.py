@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.cli import manifests
 from claude_gateway.cli.errors import Trouble
-from claude_gateway.cli.manifests import Document, UnreadableFileError
+from claude_gateway.cli.files import manifests
+from claude_gateway.cli.files.manifests import Document, UnreadableFileError
 
 _MOST: Final = 4 << 20
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.cli import smallfiles
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import small_files
 from claude_gateway.cli.keyhelper.fresh import Key, PassingTrouble
 
 _FOLDER: Final = Path("claude-gateway") / "key-helper"
@@ -117,7 +117,7 @@ def _read(path: Path) -> Key | None:
 
 def _write(path: Path, key: Key) -> None:
     row = json.dumps({"key": key.value, "fetched": key.fetched, "expires": key.expires})
-    smallfiles.replace(path, row, what="the cache file")
+    small_files.replace(path, row, what="the cache file")
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from claude_gateway.cli import options as shared
-from claude_gateway.cli import smallfiles
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import small_files
 from claude_gateway.cli.keyhelper import cache, fresh, oidc, options, program, vault
 from claude_gateway.cli.keyhelper.cache import Rules
 from claude_gateway.cli.keyhelper.fresh import Key
@@ -219,7 +219,7 @@ def serviceaccount(
     rules = options.chosen(**durations)
     if name is None:
         fix = "Mount a projected ServiceAccount token there, name its file with --token-file, or use --name."
-        text = smallfiles.read(token_file or PROJECTED, what="the ServiceAccount token", fix=fix)
+        text = small_files.read(token_file or PROJECTED, what="the ServiceAccount token", fix=fix)
         # Kubernetes replaces the file in time; a cached copy would only be older.
         _say(cache.checked(fresh.made(text, now=time.time(), source="the ServiceAccount token"), rules))
         return

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote_plus, urlencode
 
-from claude_gateway.cli import smallfiles
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import small_files
 from claude_gateway.cli.keyhelper import fresh
 from claude_gateway.cli.keyhelper.fresh import Key
 from claude_gateway.cli.keyhelper.server import Answer, Server, words
@@ -47,7 +47,7 @@ def ask(server: Server, grant: Grant) -> Key:
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
     secret = None
     if grant.secret_file is not None:
-        secret = smallfiles.read(grant.secret_file, what="the client secret file", fix="Check --client-secret-file.")
+        secret = small_files.read(grant.secret_file, what="the client secret file", fix="Check --client-secret-file.")
     if secret is not None and grant.sent == "basic":
         # RFC 6749, section 2.3.1: both are form-encoded first.
         pair = f"{quote_plus(grant.client)}:{quote_plus(secret)}"
@@ -60,7 +60,7 @@ def ask(server: Server, grant: Grant) -> Key:
     renewed = answer.value.get("refresh_token")
     if grant.refresh_file is not None and isinstance(renewed, str) and renewed:
         # The old one is spent: many providers end the whole login if it is used again.
-        smallfiles.replace(grant.refresh_file, renewed, what="the refresh token file")
+        small_files.replace(grant.refresh_file, renewed, what="the refresh token file")
     token = answer.value.get(grant.use)
     if not isinstance(token, str):
         raise Trouble(
@@ -72,7 +72,7 @@ def ask(server: Server, grant: Grant) -> Key:
 
 
 def _refresh_token(path: Path) -> str:
-    return smallfiles.read(path, what="the refresh token file", fix="Sign in again and store the refresh token there.")
+    return small_files.read(path, what="the refresh token file", fix="Sign in again and store the refresh token there.")
 
 
 def _refused(answer: Answer, grant: Grant) -> Trouble:
@@ -111,7 +111,7 @@ def sign(key_file: Path, claims: Claims, *, algorithm: str, key_id: str | None) 
         # PyJWT alone has only algorithms with a shared secret.
         raise Trouble(f"cryptography, which {algorithm} needs, is not installed", fix=_INSTALL)
     now = time.time()
-    secret = smallfiles.read(key_file, what="the signing key", fix="Check --sign-with.")
+    secret = small_files.read(key_file, what="the signing key", fix="Check --sign-with.")
     payload = {
         **claims.more,
         "iss": claims.issuer,

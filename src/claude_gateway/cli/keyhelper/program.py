@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from claude_gateway.cli import mistakes
-from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import mistakes
 from claude_gateway.cli.keyhelper.fresh import PassingTrouble
+from claude_gateway.cli.terminal import printable
 
 _LARGEST: Final = 65_536
 _SHOWN: Final = 300

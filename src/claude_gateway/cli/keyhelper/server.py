@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
-from claude_gateway.cli import mistakes
-from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import mistakes
 from claude_gateway.cli.keyhelper.fresh import PassingTrouble
+from claude_gateway.cli.terminal import printable
 
 _LARGEST: Final = 1024 * 1024
 _SHOWN: Final = 200

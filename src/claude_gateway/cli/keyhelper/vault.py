@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from claude_gateway.cli import smallfiles
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import small_files
 from claude_gateway.cli.keyhelper import fresh
 from claude_gateway.cli.keyhelper.fresh import Key
 from claude_gateway.cli.keyhelper.server import Answer, Server, words
@@ -100,7 +100,7 @@ def _token(server: Server, login: Login, headers: Mapping[str, str]) -> str:
 def _stored(login: Login) -> str:
     path = login.token_file or Path.home() / ".vault-token"
     fix = "Run `vault login`, set VAULT_TOKEN, or pass --token-file, or another --auth."
-    return smallfiles.read(path, what="the Vault token file", fix=fix)
+    return small_files.read(path, what="the Vault token file", fix=fix)
 
 
 def _sendable(token: str) -> str:
@@ -120,10 +120,10 @@ def _credentials(login: Login) -> dict[str, str]:
                 "approle needs --role and --secret-file", fix="Pass the role id, and a file with the secret id."
             )
         fix = "Pass a file with the secret id of the AppRole in --secret-file."
-        secret = smallfiles.read(login.secret_file, what="the secret id file", fix=fix)
+        secret = small_files.read(login.secret_file, what="the secret id file", fix=fix)
         return {"role_id": login.role, "secret_id": secret}
     path = login.secret_file or POD_TOKEN
-    token = smallfiles.read(path, what="the JWT file", fix="Pass the file with the JWT in --secret-file.")
+    token = small_files.read(path, what="the JWT file", fix="Pass the file with the JWT in --secret-file.")
     if login.auth == "kubernetes" and login.role is None:
         raise Trouble("kubernetes needs --role", fix="Pass the name of the role in Vault's kubernetes auth method.")
     return {"jwt": token, **({"role": login.role} if login.role else {})}

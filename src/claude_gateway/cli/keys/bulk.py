@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import yaml
 
-from claude_gateway.cli import clientkey, manifests, smallfiles
 from claude_gateway.cli.errors import Trouble
-from claude_gateway.cli.findings import plural
-from claude_gateway.cli.keys import handouts, listing, people
+from claude_gateway.cli.files import manifests, small_files
+from claude_gateway.cli.files.findings import plural
+from claude_gateway.cli.files.manifests import UnreadableFileError
+from claude_gateway.cli.keys import client_key, handouts, listing, people
 from claude_gateway.cli.keys.handouts import Handout
-from claude_gateway.cli.manifests import UnreadableFileError
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
 KEY: Final = "key"
@@ -48,7 +48,7 @@ def create(order: Order, client: dict[str, Any], secret: dict[str, Any]) -> str:
     if not chosen:
         return f"{order.output}: everybody in the file has a key already; --rotate makes new ones"
     now = datetime.now(UTC)
-    keys = [(person, clientkey.make()) for person in chosen]
+    keys = [(person, client_key.make()) for person in chosen]
     written = handouts.write(handouts.prepared(order.folder), keys)
     expires = None if order.lifetime is None else now + order.lifetime
     listed = listing.added(before, keys, today=now.date(), expires=expires)
@@ -130,4 +130,4 @@ _Dumper.add_representer(str, _text)
 def _save(output: Path, *documents: dict[str, Any]) -> None:
     text = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=4096)
     # Hashes of 256 random bits reveal nothing, so the file is as readable as any other manifest.
-    smallfiles.replace(output, f"{_HEADER}\n{text}", what="the file", mode=0o644)
+    small_files.replace(output, f"{_HEADER}\n{text}", what="the file", mode=0o644)

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from claude_gateway.api.base import Metadata
 from claude_gateway.api.gateway_client import GatewayClientSpec
-from claude_gateway.cli import clientkey, config, manifests, options, private_file
-from claude_gateway.cli.console import printable
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Trouble
-from claude_gateway.cli.findings import plural
-from claude_gateway.cli.keys import bulk, files, kube, listing
+from claude_gateway.cli.files import config, manifests, private_file
+from claude_gateway.cli.files.findings import plural
+from claude_gateway.cli.keys import bulk, client_key, files, kube, listing
 from claude_gateway.cli.keys.kube import Cluster
+from claude_gateway.cli.terminal import printable
 from claude_gateway.contract import client_keys
 from claude_gateway.names import API_VERSION, LABEL_CREDENTIAL, Kind
 
@@ -120,7 +121,7 @@ def new(
     if handouts is not None or rotate:
         raise click.UsageError("--handouts and --rotate need --from")
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    text = document(name, key=clientkey.make(), models=models, owner=owner, namespace=namespace, expires=expires)
+    text = document(name, key=client_key.make(), models=models, owner=owner, namespace=namespace, expires=expires)
     if folder:
         output = folder / f"{name}.yaml"
     if output is None:

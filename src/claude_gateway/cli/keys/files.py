@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from claude_gateway.cli import config, manifests, yamledit
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import config, manifests, yaml_edit
+from claude_gateway.cli.files.manifests import Document, UnreadableFileError
 from claude_gateway.cli.keys import listing
-from claude_gateway.cli.manifests import Document, UnreadableFileError
 from claude_gateway.names import Kind
 
 
@@ -59,7 +59,7 @@ def revoke(sources: Sequence[Path], who: str, *, only_old: bool) -> list[str]:
         for secret, field, text in lists(client, documents):
             left, count = listing.removed(text, who, only_old=only_old)
             if count:
-                yamledit.replace_value(secret, field, text, left)
+                yaml_edit.replace_value(secret, field, text, left)
                 done.append(f"{owner.namespace}/{owner.name}: {count} of {who} removed from {secret.path}")
     return done
 
@@ -80,7 +80,7 @@ def _remove(client: Document, documents: Sequence[Document]) -> Iterator[str]:
         if found.kind == Kind.SECRET and (found.namespace, found.name) in own:
             gone.append(document)
     for path in dict.fromkeys(document.path for document in gone):
-        yamledit.remove_documents(path, [document for document in gone if document.path == path])
+        yaml_edit.remove_documents(path, [document for document in gone if document.path == path])
         yield f"{owner.namespace}/{owner.name}: removed from {path}"
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from claude_gateway.cli import private_file
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import private_file
 from claude_gateway.cli.keyhelper import program
 from claude_gateway.cli.keys.people import Person
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
 from claude_gateway.cli.keyhelper import program
 from claude_gateway.cli.keys import listing
+from claude_gateway.cli.terminal import printable
 from claude_gateway.names import GROUP
 
 _SECONDS: Final = 60.0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from claude_gateway.api.base import OWNER
-from claude_gateway.cli.console import printable
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.terminal import printable
 
 MOST: Final = 10_000
 _LARGEST: Final = 8 * 1024 * 1024

@@ -8,8 +8,9 @@ from typing import Final, Literal, TypeVar
 
 import click
 
-from claude_gateway.cli import options, ownlogins
+from claude_gateway.cli import options
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.files import state_folder
 from claude_gateway.cli.spending import dayfiles, lines, prometheus, table
 from claude_gateway.cli.spending.totals import PROPERTIES, Period, Totals, moment, properties
 
@@ -109,7 +110,7 @@ def spend(
 def _read(by: tuple[str, ...], period: Period, *, logs: tuple[Path, ...], state: Path | None) -> tuple[Totals, str]:
     """Read the logs, or the files of ``serve`` if there are none; returns the totals and their source."""
     totals = Totals(by)
-    folder = (state or ownlogins.default_folder()) / dayfiles.FOLDER
+    folder = (state or state_folder.default()) / dayfiles.FOLDER
     for path in logs or dayfiles.within(folder, period):
         try:
             if path == _STDIN:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from claude_gateway import metric_names
-from claude_gateway.cli import web
 from claude_gateway.cli.errors import Trouble
+from claude_gateway.cli.remote import web
 from claude_gateway.cli.spending.totals import Period, Totals
 from claude_gateway.contract import money
 from claude_gateway.contract.spent import Sum

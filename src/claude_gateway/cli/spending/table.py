@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from claude_gateway.cli.console import printable
-from claude_gateway.cli.findings import plural
+from claude_gateway.cli.files.findings import plural
 from claude_gateway.cli.spending.totals import Period, Totals
+from claude_gateway.cli.terminal import printable
 from claude_gateway.contract import money
 from claude_gateway.contract.spent import Sum
 

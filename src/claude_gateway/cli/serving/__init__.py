@@ -1,0 +1,1 @@
+"""``serve``: the processes of one proxy on this machine, and their supervision."""
