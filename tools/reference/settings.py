@@ -1,7 +1,7 @@
 """``docs/reference/settings.md``: the environment variables of the processes, from their settings classes."""
 
 from collections.abc import Iterator
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
@@ -53,24 +53,32 @@ def _process(module: str, settings: type[BaseSettings], job: str) -> Iterator[st
     yield f"## {module.rpartition('.')[2].removeprefix('claude_gateway_')}"
     yield job
     yield block(f"python -m {module}", "sh")
-    rows = [_row(settings, field, info) for field, info in settings.model_fields.items()]
+    # Pydantic puts inherited fields first; the class's own are the important ones.
+    fields = sorted(settings.model_fields.items(), key=lambda item: item[0] not in settings.__annotations__)
+    rows = [_row(settings, field, info) for field, info in fields]
     yield table(("Variable", "Type", "Default", "Meaning"), rows)
 
 
 def _row(settings: type[BaseSettings], field: str, info: FieldInfo) -> tuple[str, ...]:
     own = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
     variable = info.validation_alias if isinstance(info.validation_alias, str) else own
-    value = f"{info.default:g}" if isinstance(info.default, float) else info.default
-    default = "required" if info.is_required() else "none" if value in (None, ()) else code(value)
+    default = "required" if info.is_required() else "none" if info.default in (None, ()) else code(_value(info.default))
     return code(variable), _type(info), default, info.description or ""
 
 
+def _value(default: object) -> object:
+    """Return a default as one would write it."""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return f"{default:g}" if isinstance(default, float) else default
+
+
 def _type(info: FieldInfo) -> str:
-    annotation: Any = info.annotation
-    options = [option for option in get_args(annotation) if option is not type(None)]
-    if options and all(isinstance(option, str) for option in options):
-        return " or ".join(code(option) for option in options)
-    kind = options[0] if options else annotation
+    kind = _plain(info.annotation)
+    if get_origin(kind) is Literal:
+        return " or ".join(code(option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "list"
     words = {"str": "text", "Path": "path", "int": "integer", "float": "number", "bool": "true or false"}
     bounds = [
         f"{word} {getattr(item, name)}"
@@ -79,3 +87,12 @@ def _type(info: FieldInfo) -> str:
         if isinstance(item, bound)
     ]
     return ", ".join([words.get(kind.__name__, kind.__name__), *bounds])
+
+
+def _plain(annotation: Any) -> Any:
+    """Return a type without its metadata and without ``None``."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if type(None) in get_args(annotation):
+        return _plain(next(option for option in get_args(annotation) if option is not type(None)))
+    return annotation

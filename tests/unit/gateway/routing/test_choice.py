@@ -17,7 +17,8 @@ from claude_gateway_proxy.gateway.body.facts import Facts
 from claude_gateway_proxy.gateway.errors import Failure
 from claude_gateway_proxy.gateway.lanes.endpoint import has_endpoint
 from claude_gateway_proxy.gateway.routing.choice import LaneName, Why, choose, eligible, find_route
-from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
+from claude_gateway_proxy.gateway.routing.names import Routing
+from claude_gateway_proxy.gateway.routing.route_ref import RouteRef
 
 _DEV = Client(name="ns/dev")
 _OPENAI = "https://api.openai.com/v1"

@@ -8,7 +8,8 @@ from claude_gateway.contract.client import Client
 from claude_gateway.contract.model_ids import plain_name, variants
 from claude_gateway.contract.route import Route
 from claude_gateway.contract.target import Wire
-from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
+from claude_gateway_proxy.gateway.routing.names import Routing
+from claude_gateway_proxy.gateway.routing.route_ref import RouteRef
 from claude_gateway_proxy.gateway.wire.model_ids import written_for
 
 _PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"

@@ -15,7 +15,8 @@ from claude_gateway_proxy.gateway.auth.callers import Callers
 from claude_gateway_proxy.gateway.auth.certificates import Certificates
 from claude_gateway_proxy.gateway.auth.keys import PersonalKey
 from claude_gateway_proxy.gateway.auth.tokens import Tokens
-from claude_gateway_proxy.gateway.routing.names import RouteRef, Routing
+from claude_gateway_proxy.gateway.routing.names import Routing
+from claude_gateway_proxy.gateway.routing.route_ref import RouteRef
 
 
 @dataclass(frozen=True, slots=True)

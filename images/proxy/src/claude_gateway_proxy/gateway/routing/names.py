@@ -11,18 +11,18 @@ that; to a client it is then another way to say the shorter name.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from claude_gateway.contract import tenancy
 from claude_gateway.contract.client import Client
-from claude_gateway.contract.model_ids import variants, without_provider
-from claude_gateway.contract.patterns import STAR, Pattern, Patterns, matches
+from claude_gateway.contract.model_ids import without_provider
+from claude_gateway.contract.patterns import STAR, Patterns
 from claude_gateway.contract.route import Route
-from claude_gateway.contract.tenancy import Namespaces
 from claude_gateway_proxy.gateway.body.document import MODEL_LIMIT
-from claude_gateway_proxy.gateway.routing.limits import Limits, TargetLimits, limits, of_targets
+from claude_gateway_proxy.gateway.routing.allowance import Allowance
+from claude_gateway_proxy.gateway.routing.limits import Limits, limits
+from claude_gateway_proxy.gateway.routing.route_ref import RouteRef, Viewer, lookups
 
 _MEMO_LIMIT: Final = 4096
 """The most names cached that match only a pattern."""
@@ -39,84 +39,6 @@ _WITHOUT_PROVIDER: Final = 4 * MODEL_LIMIT
 """Added to the ranks of claims on a name without its provider, so that they come last."""
 
 _Rank = tuple[int, int, str]
-
-Viewer = tuple[str, str]
-"""The viewer of routes: a namespace, and a client in it if a route lists this client; else no client.
-
-Clients that no route lists see the same routes, so they share cache entries.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRef:
-    """A route as the lookups hold it; ``raw`` is its JSON, which was validated.
-
-    ``users`` are the namespaces whose clients may all use it, ``only`` the clients that may where it lists them,
-    ``admits`` the namespaces whose routes may take names under its own. ``targeted`` are the models of its targets
-    that one of its patterns matches: names that a client may send, though the route does not list them.
-
-    Thousands of decoded routes are a hundred thousand objects, and each full garbage collection walks them all: every
-    stream stops for 60 ms. So a route is decoded when a request first needs it.
-    """
-
-    name: str
-    models: tuple[str, ...]
-    display_name: str | None
-    alias: str | None
-    namespace: str
-    users: Namespaces
-    only: frozenset[str]
-    admits: Namespaces
-    limits: tuple[TargetLimits, ...]
-    targeted: tuple[str, ...]
-    raw: bytes
-
-    @classmethod
-    def of(cls, route: Route, raw: bytes, *, release: str = "") -> "RouteRef":
-        """Return the reference to a route that was decoded from ``raw``; ``release`` is the release's namespace."""
-        return cls(
-            name=route.name,
-            models=route.models,
-            display_name=route.display_name,
-            alias=route.alias,
-            namespace=tenancy.namespace_of(route.name),
-            users=tenancy.users(route, release),
-            only=frozenset(route.only_clients or ()),
-            admits=tenancy.namespaces(route.routes_from),
-            limits=of_targets(route.targets),
-            targeted=_targeted(route),
-            raw=raw,
-        )
-
-    def serves(self, viewer: Viewer) -> bool:
-        """Return whether a viewer may use the route."""
-        namespace, client = viewer
-        return self.users is None or namespace in self.users or client in self.only
-
-    def names(self, model: str) -> bool:
-        """Return whether the route has a model's name itself, not only without the provider in front of it."""
-        names = _lookups(model)
-        return self.alias in names or any(matches(mine, name) for name in names for mine in self.models)
-
-
-class Allowance:
-    """The names that one client may use, and its viewer."""
-
-    __slots__ = ("_patterns", "everything", "viewer", "written")
-
-    def __init__(self, client: Client, *, listed: bool) -> None:
-        """Prepare the client's names and patterns; ``listed``: a route lists it among the only ones that may use it."""
-        self.viewer: Viewer = (tenancy.namespace_of(client.name), client.name if listed else "")
-        self.everything = STAR in client.models
-        self.written = frozenset(name for name in client.models if STAR not in name)
-        self._patterns = tuple(Pattern.of(name) for name in client.models if STAR in name)
-
-    def __contains__(self, model: str) -> bool:
-        return self.everything or model in self.written or any(pattern.matches(model) for pattern in self._patterns)
-
-    def lists(self, model: str) -> bool:
-        """Return whether the client may name a model; an id of a cloud also by its plain names."""
-        return model in self or any(name in self for name in _lookups(model)[1:])
 
 
 class Routing:
@@ -235,7 +157,7 @@ class Routing:
         allowance = self._allowances.get(client.name)
         if allowance is None or len(model) > MODEL_LIMIT:
             return []
-        plain = _lookups(model)[-1]
+        plain = lookups(model)[-1]
         likely = [
             name
             for name in self._likely(plain)
@@ -294,10 +216,10 @@ class Routing:
 
     def _all_claims(self, model: str, viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
         """Yield the claims that a viewer can see on a model, also those on its name without a provider."""
-        yield from self._claims(_lookups(model), viewer)
+        yield from self._claims(lookups(model), viewer)
         shorter = without_provider(model)
         if shorter is not None:
-            for (first, second, third), ref in self._claims(_lookups(shorter), viewer):
+            for (first, second, third), ref in self._claims(lookups(shorter), viewer):
                 yield (first + _WITHOUT_PROVIDER, second, third), ref
 
     def _claims(self, names: Sequence[str], viewer: Viewer) -> Iterator[tuple[_Rank, RouteRef]]:
@@ -321,20 +243,6 @@ class Routing:
 def literal(models: Sequence[str]) -> str | None:
     """Return the first of a route's names that is not a pattern; its alias stands for it."""
     return next((name for name in models if STAR not in name), None)
-
-
-def _targeted(route: Route) -> tuple[str, ...]:
-    patterns = [Pattern.of(name) for name in route.models if STAR in name]
-    if not patterns:
-        return ()
-    targets = (*route.targets, *(target for rule in route.rules for target in rule.targets))
-    models = dict.fromkeys(target.model for target in targets if STAR not in target.model)
-    return tuple(model for model in models if any(pattern.matches(model) for pattern in patterns))
-
-
-def _lookups(model: str) -> Sequence[str]:
-    """The names under which a model is looked up, the one that was sent first."""
-    return variants(model) if len(model) <= MODEL_LIMIT else (model,)
 
 
 def _words(name: str) -> list[str]:
