@@ -206,6 +206,24 @@ async def test_an_overload_within_a_stream_fails_over_before_the_model_said_anyt
     assert record["outcome"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (b'data: {"object":"error","message":"out of memory","code":503}\n\n', "overloaded"),
+        (b'data: {"choices":[{"delta":{},"finish_reason":"error"}], "error": {"code": 502}}\n\n', "status"),
+        (b'data: {"error": {"status": "RESOURCE_EXHAUSTED", "message": "slow down"}}\n\n', "rate_limited"),
+        (b"event: error\ndata: upstream connect error\n\n", "status"),
+        (b'event: error\ndata: {"type":"error","error":{"type":"authentication_error"}}\n\n', "credential"),
+    ],
+)
+async def test_an_error_in_any_vendors_shape_at_the_start_of_a_stream_fails_over(error: bytes, kind: str) -> None:
+    async with upstream(stream(error)) as bad, upstream(stream(*_EVENTS)) as good, gateway(_two(bad, good)) as gw:
+        answer = await gw.post("/v1/messages", {**_BODY, "stream": True})
+        assert (answer.status, await answer.read()) == (200, b"".join(_EVENTS))
+        (record,) = await gw.records()
+    assert record["upstream_errors"] == [f"ns/c/0.00000000: {kind}"]
+
+
 async def test_nothing_is_tried_again_once_the_client_has_a_byte() -> None:
     async def dropped(_: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(head() + chunk(_EVENTS[0]) + chunk(_EVENTS[1]))

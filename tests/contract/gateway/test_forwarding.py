@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientResponse
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.builders.bundles import route, target
-from tests.support.processes.inprocess import KEY, Gateway, Upstream, drop, gateway, upstream, whole
+from tests.support.processes.inprocess import KEY, Gateway, Upstream, drop, gateway, stream, upstream, whole
 
 from claude_gateway.contract.bundle import secret_entry
 from claude_gateway.contract.target import Target
@@ -121,6 +121,16 @@ async def test_a_client_without_a_login_is_served_by_the_other_targets() -> None
             (record,) = await gw.records()
     assert own.seen == []
     assert record["attempts"] == 1
+
+
+async def test_a_login_refused_within_a_stream_goes_back_to_its_owner() -> None:
+    refused = b"event: error\ndata: " + _REFUSED + b"\n\n"
+    async with upstream(stream(refused)) as up, upstream(whole(_ANSWER)) as other:
+        pair = route("c", targets=[_forwarding(up), _ours(other, 1)])
+        async with gateway(pair, secrets={_ENTRY: _SECRET}) as gw:
+            answer = await gw.post("/v1/messages", {**_BODY, "stream": True}, headers=_LOGIN)
+            assert (answer.status, await answer.read()) == (200, refused)
+    assert other.seen == []
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])

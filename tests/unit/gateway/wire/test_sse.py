@@ -84,7 +84,11 @@ def test_a_prelude_decides_nothing(data: bytes) -> None:
         b": x" * HOLD_LIMIT,
         b'event: error\ndata: {"type":"error","error":{"type":"invalid_request_error","message":"no"}}\n\n',
         b'data: {"error":{"message":"bad","type":"invalid_request_error","code":400}}\n\n',
-        b"event: error\ndata: not json\n\n",
+        b'data: {"error":{"message":"blocked by content policy","code":403}}\n\n',
+        b'data: {"object":"chat.completion.chunk","error":null,"choices":[{"delta":{"content":"x"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"error"}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"{\\"error\\":{\\"code\\":500}}"}}]}\n\n',
+        b'data: {"type":"content_block_delta","delta":{"text":"x"},"name":"error"}\n\n',
     ],
 )
 def test_content_and_faults_of_the_request_are_an_answer(data: bytes) -> None:
@@ -100,6 +104,15 @@ def test_content_and_faults_of_the_request_are_an_answer(data: bytes) -> None:
         (b'data: {"error":{"message":"x","type":"whatever","code":503}}\n\n', 503),
         (b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"x"}\n\n', 429),
         (b'data: {"error":"out of memory"}\n\n', 500),
+        (b'data: { "error": {"message":"x","type":"overloaded_error"}}\n\n', 529),
+        (b'data: {"object":"error","message":"out of memory","type":"InternalServerError","code":500}\n\n', 500),
+        (
+            b'data: {"id":"c","choices":[{"delta":{"content":""},"finish_reason":"error"}],"error":{"code":502}}\n\n',
+            502,
+        ),
+        (b'data: {"error":{"code":8,"message":"no capacity","status":"RESOURCE_EXHAUSTED"}}\n\n', 429),
+        (b'data: {"error":{"message":"something new","type":"new_error"}}\n\n', 500),
+        (b"event: error\ndata: upstream connect error\n\n", 500),
     ],
 )
 def test_an_error_that_another_target_may_not_have_has_a_status(data: bytes, status: int) -> None:

@@ -94,7 +94,7 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
             head = bedrock.count(head)
     elif events and plain:
         if hold:
-            head = await _hold(read, head, call, sending.mask)
+            head = await _hold(read, head, call, target, sending.mask)
         elif reports_error(head):
             _raise_unknown_words(head, call, sending.mask)
     return Answer(
@@ -113,15 +113,18 @@ async def _first_bytes(response: Response, *, call: Call, target: Target, sendin
     )
 
 
-async def _hold(read: Read, head: bytes, call: Call, mask: Mask) -> bytes:
-    """Read until the model has produced output: an overloaded upstream may report that only within its stream."""
+async def _hold(read: Read, head: bytes, call: Call, target: Target, mask: Mask) -> bytes:
+    """Read until the model has produced output: an overloaded upstream may report that only within its stream.
+
+    A caller whose own login is rejected gets the upstream's words: only they can sign in again.
+    """
     beginning, parts = sse.Beginning(), [head]
     while (opening := beginning.feed(parts[-1])) is sse.Opening.UNDECIDED:
         chunk = await read()
         if not chunk:
             raise AttemptFailed(errors.stream_broken(call.route.name), kind=UpstreamError.BROKEN, retry=True)
         parts.append(chunk)
-    if isinstance(opening, sse.Reported):
+    if isinstance(opening, sse.Reported) and not (opening.status in (401, 403) and target.forward_client_token):
         raise reported(opening, call, mask)
     return b"".join(parts)
 

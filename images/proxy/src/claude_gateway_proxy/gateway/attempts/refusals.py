@@ -58,6 +58,9 @@ def reported(opening: sse.Reported, call: Call, mask: Mask) -> AttemptFailed:
         words = mask.text(opening.words)[:_WORDS_MOST]
         reply = errors.refused_length(words, format=call.format, request_id=call.record.request_id)
         return AttemptFailed(reply, kind=None, retry=False, too_long=too_long(words) or TooLong())
+    if status in _CREDENTIAL:
+        failure = errors.upstream_refused_key(call.route.name, status)
+        return AttemptFailed(failure, kind=UpstreamError.CREDENTIAL, retry=True)
     seconds = retry_after(status, (), opening.words, now=datetime.now(UTC))
     failure = errors.upstream_error(call.route.name, status)
     failure.retry_after = None if seconds is None else str(math.ceil(seconds))

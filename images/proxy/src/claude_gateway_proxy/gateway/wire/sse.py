@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-import msgspec
-
+from claude_gateway_proxy.translation.decoding import decode, whole
 from claude_gateway_proxy.translation.limits import too_long
-from claude_gateway_proxy.translation.words import words_of
+from claude_gateway_proxy.translation.reports import reported
+from claude_gateway_proxy.translation.words import is_about_content
 
 HOLD_LIMIT: Final = 64 * 1024
 """The most bytes of a stream's beginning that are buffered."""
@@ -26,19 +26,9 @@ _PRELUDE: Final = frozenset(
     {b"message_start", b"ping", b"response.created", b"response.in_progress", b"response.queued"}
 )
 _FAILED: Final = frozenset({b"error", b"response.failed"})
-_ERRORS: Final = (b'{"error"', b'{"type":"error"', b'{"type":"response.failed"')
+_ERROR: Final = b'"error"'
+"""A member, a type or a value; in a text of the model its quotes are escaped."""
 _TOO_LONG: Final = "context_length_exceeded"
-_ERROR_STATUS: Final = {
-    "overloaded_error": 529,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "insufficient_quota": 429,
-    "timeout_error": 504,
-    "api_error": 500,
-    "server_error": 500,
-    "internal_server_error": 500,
-}
-"""Error types within a stream for which another target may be tried, with the status that they stand for."""
 
 
 class Opening(Enum):
@@ -52,7 +42,7 @@ class Opening(Enum):
 class Reported:
     """A stream that begins with an error for which another target may be tried; ``words`` is the upstream's message.
 
-    ``status`` is what the error stands for: 400, the prompt is too long, or 429 and 5xx.
+    ``status`` is what the error stands for: 400, the prompt is too long; 401 and 403, the key is rejected; 429 and 5xx.
     """
 
     status: int
@@ -122,32 +112,29 @@ def _event(text: bytes) -> Opening | Reported:
             data += value.strip()
     if not data or name in _PRELUDE:
         return Opening.UNDECIDED
-    if name in _FAILED or data.startswith(_ERRORS):
-        return _error(data)
+    if name in _FAILED or _ERROR in data:
+        return _error(data, named=name in _FAILED)
     return Opening.ANSWER
 
 
-def _error(data: bytes) -> Opening | Reported:
-    try:
-        event = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+def _error(data: bytes, *, named: bool) -> Opening | Reported:
+    """Judge an event that may report an error; ``named`` if its name says so."""
+    document = decode(data)
+    if not isinstance(document, dict):
+        return Reported(500, data.decode("utf-8", "replace")) if named else Opening.ANSWER
+    response = document.get("response")
+    error = reported(response if isinstance(response, dict) else document)
+    if error is None:
         return Opening.ANSWER
-    found = event.get("response", event) if isinstance(event, dict) else None
-    error = found.get("error", found) if isinstance(found, dict) else None
-    words = words_of(error) or ""
-    if not isinstance(error, dict):
-        return Reported(400 if too_long(words) is not None else 500, words)
-    status = _status_of(error)
-    if status is None and (error.get("code") == _TOO_LONG or too_long(words) is not None):
-        status = 400
-    return Opening.ANSWER if status is None else Reported(status, words)
+    words = whole(str(error))
+    if _code(error.document) == _TOO_LONG or too_long(words) is not None:
+        return Reported(400, words)
+    status = error.status
+    if status in (401, 403) and not is_about_content(words):
+        return Reported(status, words)
+    return Reported(status, words) if status == 429 or status >= 500 else Opening.ANSWER
 
 
-def _status_of(error: Mapping[str, Any]) -> int | None:
-    """Return the status of an error that is not the request's fault."""
-    for key in ("type", "code"):
-        status = _ERROR_STATUS.get(str(error.get(key)))
-        if status is not None:
-            return status
-    code = error.get("code")
-    return code if isinstance(code, int) and (code == 429 or 500 <= code <= 599) else None
+def _code(document: Mapping[str, Any]) -> object:
+    error = document.get("error")
+    return (error if isinstance(error, dict) else document).get("code")
