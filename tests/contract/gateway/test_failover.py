@@ -79,6 +79,7 @@ async def _nonsense(_: Seen, writer: asyncio.StreamWriter) -> None:
         (_failing("999 Odd"), "broken"),
         (_failing("200 OK", b"\n<!DOCTYPE html>", kind="text/html"), "broken"),
         (_failing("200 OK", b'{"error": {"code": 429, "message": "slow down"}}'), "rate_limited"),
+        (_failing("200 OK", b'[{ "error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}]'), "overloaded"),
         (_failing("200 OK", b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}'), "overloaded"),
         (drop, "connect (closed)"),
         (_cut, "broken"),

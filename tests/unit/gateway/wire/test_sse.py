@@ -112,6 +112,7 @@ def test_content_and_faults_of_the_request_are_an_answer(data: bytes) -> None:
         ),
         (b'data: {"error":{"code":8,"message":"no capacity","status":"RESOURCE_EXHAUSTED"}}\n\n', 429),
         (b'data: {"error":{"message":"something new","type":"new_error"}}\n\n', 500),
+        (b'data: [{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}]\n\n', 503),
         (b"event: error\ndata: upstream connect error\n\n", 500),
     ],
 )

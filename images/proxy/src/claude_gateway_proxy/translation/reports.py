@@ -68,6 +68,13 @@ _PARTS: Final = frozenset(
 _NO_WORDS: Final = "the upstream reported an error without words"
 
 
+def document_of(value: object) -> Mapping[str, Any] | None:
+    """Return the object that a value is or that is alone in a list, as in errors of Google; None if there is none."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None
+
+
 def reported(document: Mapping[str, Any]) -> Reported | None:
     """Return the error in a document of an answer; None if it is part of an answer, or empty."""
     error = _error(document)

@@ -6,12 +6,12 @@ from typing import Final
 from claude_gateway_proxy.gateway.lanes.lane import Response
 from claude_gateway_proxy.gateway.lanes.whole import Whole
 from claude_gateway_proxy.translation.decoding import decode
-from claude_gateway_proxy.translation.reports import reported
+from claude_gateway_proxy.translation.reports import document_of, reported
 
 _HEAD: Final = 256
 """Bytes in which an answer shows what it is."""
 
-_ERROR: Final = re.compile(rb'\{\s*+(?:"error"\s*+:\s*+[{"]|"type"\s*+:\s*+"error")')
+_ERROR: Final = re.compile(rb'(?:\[\s*+)?\{\s*+(?:"error"\s*+:\s*+[{"]|"type"\s*+:\s*+"error")')
 """How an error of a vendor begins; no answer begins like this."""
 
 
@@ -27,6 +27,6 @@ def may_be_error(head: bytes) -> bool:
 
 def restated(response: Response, body: bytes) -> Response | None:
     """Return an error as an answer with the status that the error stands for; None if ``body`` is none."""
-    document = decode(body)
-    error = reported(document) if isinstance(document, dict) else None
+    document = document_of(decode(body))
+    error = None if document is None else reported(document)
     return None if error is None else Whole(body, status=error.status, headers=response.headers)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from claude_gateway_proxy.translation.decoding import decode, whole
 from claude_gateway_proxy.translation.limits import too_long
-from claude_gateway_proxy.translation.reports import reported
+from claude_gateway_proxy.translation.reports import document_of, reported
 from claude_gateway_proxy.translation.words import is_about_content
 
 HOLD_LIMIT: Final = 64 * 1024
@@ -119,8 +119,8 @@ def _event(text: bytes) -> Opening | Reported:
 
 def _error(data: bytes, *, named: bool) -> Opening | Reported:
     """Judge an event that may report an error; ``named`` if its name says so."""
-    document = decode(data)
-    if not isinstance(document, dict):
+    document = document_of(decode(data))
+    if document is None:
         return Reported(500, data.decode("utf-8", "replace")) if named else Opening.ANSWER
     response = document.get("response")
     error = reported(response if isinstance(response, dict) else document)
