@@ -11,7 +11,7 @@ from claude_gateway.api.kinds import KINDS
 from claude_gateway.names import API_VERSION, FIELD_MANAGER
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status.status import Event
-from claude_gateway.plan.status.stored_status import Condition, StatusWrite
+from claude_gateway.plan.status.stored_status import Condition, Report, StatusWrite
 from claude_gateway_runtime import kube
 from claude_gateway_runtime.kube import Kube, KubeError, Manifest, NotFound, Retryable
 from claude_gateway_runtime.logs import emit
@@ -109,29 +109,10 @@ async def write(connection: Kube, status: StatusWrite, *, manager: str) -> None:
 
 def document(status: StatusWrite) -> Manifest:
     """Return the manifest that applies a status."""
-    fields: Manifest = {
-        "observedGeneration": status.summary.generation,
-        "conditions": _conditions(status.summary.conditions),
-    }
-    if status.summary.credential is not None:
-        fields["credential"] = status.summary.credential.document()
-    if status.summary.last_used is not None:
-        fields["lastUsed"] = status.summary.last_used
-    if status.summary.budget is not None:
-        fields["budget"] = status.summary.budget.document()
+    fields = _report(status.summary)
     if status.entry is not None:
-        entry = status.entry
-        fields["gateways"] = [
-            {
-                "namespace": entry.release.namespace,
-                "name": entry.release.name,
-                "observedGeneration": entry.generation,
-                "conditions": _conditions(entry.conditions),
-                **({} if entry.credential is None else {"credential": entry.credential.document()}),
-                **({} if entry.last_used is None else {"lastUsed": entry.last_used}),
-                **({} if entry.budget is None else {"budget": entry.budget.document()}),
-            }
-        ]
+        release = status.entry.release
+        fields["gateways"] = [{"namespace": release.namespace, "name": release.name, **_report(status.entry.report)}]
     manifest = _manifest(status.object, fields)
     if status.version is not None:
         manifest["metadata"]["resourceVersion"] = status.version
@@ -145,6 +126,17 @@ def _manifest(ref: ObjectRef, status: Manifest) -> Manifest:
         "metadata": {"name": ref.name, "namespace": ref.namespace},
         "status": status,
     }
+
+
+def _report(report: Report) -> Manifest:
+    fields: Manifest = {"observedGeneration": report.generation, "conditions": _conditions(report.conditions)}
+    if report.credential is not None:
+        fields["credential"] = report.credential.document()
+    if report.last_used is not None:
+        fields["lastUsed"] = report.last_used
+    if report.budget is not None:
+        fields["budget"] = report.budget.document()
+    return fields
 
 
 def _conditions(conditions: Iterable[Condition]) -> list[Manifest]:

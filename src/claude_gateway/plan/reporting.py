@@ -18,7 +18,7 @@ from claude_gateway.plan.status import stored_status
 from claude_gateway.plan.status.programmed import ConditionState
 from claude_gateway.plan.status.status import Event, ObjectStatus, StatusInputs
 from claude_gateway.plan.status.status import report as status_of
-from claude_gateway.plan.status.stored_status import Entry, Release, StatusWrite
+from claude_gateway.plan.status.stored_status import Entry, Release, Report, StatusWrite
 from claude_gateway.plan.world import Item, World
 
 
@@ -85,11 +85,11 @@ class _Known:
     ) -> StatusInputs:
         """Return what the status of an object is computed from; ``before`` is what this release wrote last."""
         credential = self._credential(item) if self.rollout else None
-        written = None if before is None else before.credential
+        written = None if before is None else before.report.credential
         return StatusInputs(
             ref=item.ref,
             generation=item.metadata.generation,
-            before=() if before is None else before.conditions,
+            before=() if before is None else before.report.conditions,
             problems=problems,
             readable=item.spec is not None,
             acceptable=acceptable,
@@ -102,10 +102,12 @@ class _Known:
         """Return the release's entry in the status of an object."""
         used = None
         if item.ref.kind == Kind.GATEWAY_CLIENT:
-            used = last_use.shown(self.uses.get(item.ref.full_name), None if before is None else before.last_used)
-        written = None if before is None else before.budget
+            used = last_use.shown(
+                self.uses.get(item.ref.full_name), None if before is None else before.report.last_used
+            )
+        written = None if before is None else before.report.budget
         budget = budget_status.details(item, self.world.spending, written, self.now)
-        return Entry(release, status.generation, status.conditions, status.credential, used, budget)
+        return Entry(release, Report(status.generation, status.conditions, status.credential, used, budget))
 
     def _of_kind(
         self, item: Item[Any], credential: credential_status.Known | None, before: Entry | None
@@ -117,7 +119,7 @@ class _Known:
             return budget_status.states(item, self.world.spending, self.now)
         if item.ref.kind != Kind.MODEL_ROUTE:
             return {}
-        written = () if before is None else before.conditions
+        written = () if before is None else before.report.conditions
         return ejections.states(self.ejected, item.ref.full_name, before=written, now=self.now)
 
     def _credential(self, item: Item[Any]) -> credential_status.Known | None:

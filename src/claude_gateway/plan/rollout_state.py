@@ -37,7 +37,9 @@ class RolloutState:
         """Return the ``Programmed`` condition of an object: whether every ready pod serves it as it is now."""
         name = slices.name(item) if item.ref in self.useful else None
         entry = item.status.of(self.release)
-        before = next((c for c in entry.conditions if c.type == ConditionType.PROGRAMMED), None) if entry else None
+        before = (
+            next((c for c in entry.report.conditions if c.type == ConditionType.PROGRAMMED), None) if entry else None
+        )
         return programmed.condition(
             self.fleet,
             name,

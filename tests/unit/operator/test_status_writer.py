@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from claude_gateway.plan.problem import ObjectRef
 from claude_gateway.plan.status.status import Event
-from claude_gateway.plan.status.stored_status import Condition, Entry, Release, StatusWrite, Summary
+from claude_gateway.plan.status.stored_status import Condition, Entry, Release, Report, StatusWrite
 from claude_gateway.release_names import status_manager
 from claude_gateway_operator import status_writer
 
@@ -17,14 +17,14 @@ def test_warnings_are_told_first() -> None:
 
 def status(entry: Entry | None = None) -> StatusWrite:
     ref = ObjectRef("ModelRoute", "a", "b")
-    return StatusWrite(object=ref, summary=Summary(2, (CONDITION,)), entry=entry, version=None if entry else "7")
+    return StatusWrite(object=ref, summary=Report(2, (CONDITION,)), entry=entry, version=None if entry else "7")
 
 
 CONDITION = Condition("Ready", "True", 2, "2026-01-01T00:00:00Z", "Ready", "It is.")
 
 
 def test_an_entry_is_written_with_the_summary() -> None:
-    written = status_writer.document(status(Entry(Release("ai", "cg"), 2, (CONDITION,))))
+    written = status_writer.document(status(Entry(Release("ai", "cg"), Report(2, (CONDITION,)))))
     condition = {
         "type": "Ready",
         "status": "True",

@@ -45,7 +45,7 @@ def known(world: World) -> dict[str, Spending]:
     found: dict[str, Spending] = {}
     for item in world.budgets:
         entry = item.status.of(world.settings.identity)
-        written = None if entry is None else entry.budget
+        written = None if entry is None else entry.report.budget
         spent = None if written is None else written.nanodollars
         if written is None or spent is None:
             continue

@@ -6,7 +6,7 @@ API's ``status.parents``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -55,8 +55,8 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """The conditions at the top of a status, and the generation that every release has seen.
+class Report:
+    """What is reported about an object of some generation, by one release or as the summary of all.
 
     ``last_used`` is when a client was last used, ``budget`` what was spent of a Budget.
     """
@@ -68,29 +68,25 @@ class Summary:
     budget: BudgetDetails | None = None
 
 
+NOTHING: Final = Report(0, ())
+"""The summary of an object that no release has reported about; generations start at 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one release reports about an object of some generation."""
+    """What one release reports."""
 
     release: Release
-    generation: int
-    conditions: tuple[Condition, ...]
-    credential: CredentialDetails | None = None
-    last_used: str | None = None
-    budget: BudgetDetails | None = None
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
     """The status in the cluster; ``version`` is the object's ``resourceVersion``."""
 
-    generation: int | None = None
-    conditions: tuple[Condition, ...] = ()
+    summary: Report = NOTHING
     entries: tuple[Entry, ...] = ()
     version: str = ""
-    credential: CredentialDetails | None = None
-    last_used: str | None = None
-    budget: BudgetDetails | None = None
 
     def of(self, release: Release | None) -> Entry | None:
         """Return a release's entry."""
@@ -110,16 +106,17 @@ class StatusWrite:
     """
 
     object: ObjectRef
-    summary: Summary
+    summary: Report
     entry: Entry | None = None
     version: str | None = None
 
 
 def serve(ref: ObjectRef, stored: StoredStatus, entry: Entry, now: datetime) -> StatusWrite | None:
     """Return how to write a release's entry; None if the stored status already says the same."""
-    if stored.entries == (entry,) and _repeats(stored, entry):
+    if stored.entries == (entry,) and stored.summary == entry.report:
+        # The usual case needs no summary: there is one release, and it has nothing new to say.
         return None
-    summary = _summary((*stored.others(entry.release), entry), stored.conditions, now)
+    summary = _summary((*stored.others(entry.release), entry), stored.summary.conditions, now)
     if stored.of(entry.release) == entry and _same(stored, summary):
         return None
     return StatusWrite(object=ref, summary=summary, entry=entry)
@@ -137,9 +134,9 @@ def leave(
     if absent and others:
         return None
     if others:
-        summary = _summary(others, stored.conditions, now)
+        summary = _summary(others, stored.summary.conditions, now)
     else:
-        summary = Summary(generation, tuple(_unserved(stored.conditions, generation, why=why, now=now)))
+        summary = Report(generation, tuple(_unserved(stored.summary.conditions, generation, why=why, now=now)))
     if absent and _same(stored, summary):
         return None
     return StatusWrite(object=ref, summary=summary, version=stored.version or None)
@@ -154,13 +151,9 @@ def read_status(manifest: Mapping[Any, Any]) -> StoredStatus:
         return StoredStatus(version=version)
     raw = status.get("gateways")
     return StoredStatus(
-        generation=_integer(status.get("observedGeneration")),
-        conditions=tuple(_conditions(status.get("conditions"))),
+        summary=_report(status),
         entries=tuple(_entries(raw if isinstance(raw, list) else ())),
         version=version,
-        credential=read_details(status.get("credential")),
-        last_used=_time(status.get("lastUsed")),
-        budget=read_budget(status.get("budget")),
     )
 
 
@@ -169,14 +162,14 @@ def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetime) -> Summary:
+def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetime) -> Report:
     """Summarize entries: for each type, the condition that is furthest from being true for the newest generation."""
     ordered = sorted(entries, key=lambda entry: entry.release)
     since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
     present = timestamp(now)
     conditions = []
     for kind in OURS:
-        found = [(entry, condition) for entry in ordered for condition in entry.conditions if condition.type == kind]
+        found = [(entry, each) for entry in ordered for each in entry.report.conditions if each.type == kind]
         if not found:
             continue
         entry, worst = min(found, key=lambda pair: _rank(pair[1]))
@@ -191,11 +184,15 @@ def _summary(entries: Iterable[Entry], before: Iterable[Condition], now: datetim
                 message=worst.message if plain else f"Release {entry.release}: {worst.message}",
             )
         )
-    details = next((entry.credential for entry in ordered if entry.credential is not None), None)
-    used = max((entry.last_used for entry in ordered if entry.last_used is not None), default=None)
-    budgets = [entry.budget for entry in ordered if entry.budget is not None]
-    spent = max(budgets, key=lambda budget: budget.rank, default=None)
-    return Summary(min(entry.generation for entry in ordered), tuple(conditions), details, used, spent)
+    reports = [entry.report for entry in ordered]
+    budgets = [report.budget for report in reports if report.budget is not None]
+    return Report(
+        generation=min(report.generation for report in reports),
+        conditions=tuple(conditions),
+        credential=next((report.credential for report in reports if report.credential is not None), None),
+        last_used=max((report.last_used for report in reports if report.last_used is not None), default=None),
+        budget=max(budgets, key=lambda budget: budget.rank, default=None),
+    )
 
 
 def _rank(condition: Condition) -> tuple[int, int, bool]:
@@ -213,17 +210,10 @@ def _unserved(before: Iterable[Condition], generation: int, *, why: str, now: da
         yield Condition(kind, state, generation, time, Reason.NOT_SERVED, why)
 
 
-def _repeats(stored: StoredStatus, entry: Entry) -> bool:
-    """Return whether a summary is that of its only entry as it is: the usual case, without computing a summary."""
-    above = (stored.generation, stored.conditions, stored.credential, stored.last_used, stored.budget)
-    return above == (entry.generation, entry.conditions, entry.credential, entry.last_used, entry.budget)
-
-
-def _same(stored: StoredStatus, summary: Summary) -> bool:
-    ours = {condition for condition in stored.conditions if condition.type in OURS}
-    same = stored.generation == summary.generation and stored.credential == summary.credential
-    same = same and stored.last_used == summary.last_used and stored.budget == summary.budget
-    return same and ours == set(summary.conditions)
+def _same(stored: StoredStatus, summary: Report) -> bool:
+    """Return whether a summary is stored already, whatever the conditions of other writers."""
+    ours = frozenset(condition for condition in stored.summary.conditions if condition.type in OURS)
+    return ours == set(summary.conditions) and replace(stored.summary, conditions=summary.conditions) == summary
 
 
 def _entries(raw: Iterable[object]) -> Iterator[Entry]:
@@ -232,11 +222,17 @@ def _entries(raw: Iterable[object]) -> Iterator[Entry]:
             continue
         namespace, name = entry.get("namespace"), entry.get("name")
         if isinstance(namespace, str) and isinstance(name, str):
-            generation = _integer(entry.get("observedGeneration")) or 0
-            conditions = tuple(_conditions(entry.get("conditions")))
-            details, used = read_details(entry.get("credential")), _time(entry.get("lastUsed"))
-            spent = read_budget(entry.get("budget"))
-            yield Entry(Release(namespace, name), generation, conditions, details, used, spent)
+            yield Entry(Release(namespace, name), _report(entry))
+
+
+def _report(raw: Mapping[Any, Any]) -> Report:
+    return Report(
+        generation=_integer(raw.get("observedGeneration")) or 0,
+        conditions=tuple(_conditions(raw.get("conditions"))),
+        credential=read_details(raw.get("credential")),
+        last_used=_time(raw.get("lastUsed")),
+        budget=read_budget(raw.get("budget")),
+    )
 
 
 def _conditions(raw: object) -> Iterator[Condition]:

@@ -35,7 +35,7 @@ def test_the_newest_report_counts() -> None:
     write = _written(_pod("a", ("default/alice", late)), _pod("b", ("default/alice", early), ("default/bob", _NOW)))
     assert write is not None
     assert write.entry is not None
-    assert (write.entry.last_used, write.summary.last_used) == ("2026-05-04T11:00:00Z", "2026-05-04T11:00:00Z")
+    assert (write.entry.report.last_used, write.summary.last_used) == ("2026-05-04T11:00:00Z", "2026-05-04T11:00:00Z")
 
 
 def test_a_use_in_the_future_is_not_believed() -> None:

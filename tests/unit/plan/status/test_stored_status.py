@@ -14,6 +14,7 @@ from claude_gateway.plan.status.stored_status import (
     Condition,
     Entry,
     Release,
+    Report,
     StatusWrite,
     StoredStatus,
     leave,
@@ -33,7 +34,7 @@ def condition(kind: str, status: str, *, generation: int = 1, reason: str = "Bec
 
 
 def entry(release: Release, status: str, *, generation: int = 1, **fields: str) -> Entry:
-    return Entry(release, generation, (condition(PROGRAMMED, status, generation=generation, **fields),))
+    return Entry(release, Report(generation, (condition(PROGRAMMED, status, generation=generation, **fields),)))
 
 
 def after(write: StatusWrite | None, before: StoredStatus) -> StoredStatus:
@@ -42,11 +43,11 @@ def after(write: StatusWrite | None, before: StoredStatus) -> StoredStatus:
         return before
     own = () if write.entry is None else (write.entry,)
     others = tuple(e for e in before.entries if not own or e.release != own[0].release)
-    return StoredStatus(write.summary.generation, write.summary.conditions, (*others, *own))
+    return StoredStatus(write.summary, (*others, *own))
 
 
 def summary(stored: StoredStatus) -> dict[str, tuple[str, str]]:
-    return {c.type: (c.status, c.message) for c in stored.conditions}
+    return {c.type: (c.status, c.message) for c in stored.summary.conditions}
 
 
 def test_two_releases_agree_whoever_writes_last_and_then_write_no_more() -> None:
@@ -65,7 +66,7 @@ def test_writes_that_crossed_are_put_right_by_the_next_one() -> None:
     first, second = serve(REF, empty, theirs, NOW), serve(REF, empty, mine, NOW)
     assert first is not None
     assert second is not None
-    crossed = StoredStatus(1, second.summary.conditions, (mine, theirs))
+    crossed = StoredStatus(second.summary, (mine, theirs))
     assert summary(crossed)[PROGRAMMED][0] == "True"
     for turn in (mine, theirs):
         found = after(serve(REF, crossed, turn, LATER), crossed)
@@ -75,25 +76,25 @@ def test_writes_that_crossed_are_put_right_by_the_next_one() -> None:
 def test_the_time_in_the_summary_is_that_of_its_own_change() -> None:
     stored = after(serve(REF, StoredStatus(), entry(ONE, "True"), NOW), StoredStatus())
     stored = after(serve(REF, stored, entry(TWO, "True"), LATER), stored)
-    assert [c.last_transition_time for c in stored.conditions] == ["2026-11-21T09:30:00Z"]
+    assert [c.last_transition_time for c in stored.summary.conditions] == ["2026-11-21T09:30:00Z"]
     stored = after(serve(REF, stored, entry(TWO, "False"), LATER), stored)
-    assert [c.last_transition_time for c in stored.conditions] == ["2026-11-21T09:35:00Z"]
+    assert [c.last_transition_time for c in stored.summary.conditions] == ["2026-11-21T09:35:00Z"]
 
 
 def test_the_summary_is_as_old_as_the_release_that_lags_behind() -> None:
     stored = after(serve(REF, StoredStatus(), entry(ONE, "True"), NOW), StoredStatus())
     stored = after(serve(REF, stored, entry(TWO, "True", generation=2), NOW), stored)
-    assert stored.generation == 1
-    assert [c.observed_generation for c in stored.conditions] == [1]
+    assert stored.summary.generation == 1
+    assert [c.observed_generation for c in stored.summary.conditions] == [1]
 
 
 def test_a_part_that_is_not_accepted_shows_through() -> None:
-    partly = Entry(TWO, 1, (condition("Accepted", "True", reason=Reason.PARTIALLY_ACCEPTED),))
-    whole = Entry(ONE, 1, (condition("Accepted", "True", reason=Reason.ACCEPTED),))
+    partly = Entry(TWO, Report(1, (condition("Accepted", "True", reason=Reason.PARTIALLY_ACCEPTED),)))
+    whole = Entry(ONE, Report(1, (condition("Accepted", "True", reason=Reason.ACCEPTED),)))
     for first, second in ((partly, whole), (whole, partly)):
         stored = after(serve(REF, StoredStatus(), first, NOW), StoredStatus())
         stored = after(serve(REF, stored, second, NOW), stored)
-        assert stored.conditions[0].reason == Reason.PARTIALLY_ACCEPTED
+        assert stored.summary.conditions[0].reason == Reason.PARTIALLY_ACCEPTED
 
 
 def test_the_last_release_that_leaves_says_that_nobody_serves() -> None:
@@ -104,16 +105,18 @@ def test_the_last_release_that_leaves_says_that_nobody_serves() -> None:
     found = {c.type: (c.status, c.reason, c.message) for c in write.summary.conditions}
     assert found[PROGRAMMED] == found[READY] == ("False", Reason.NOT_SERVED, "gone")
     assert found["Accepted"] == found["ResolvedRefs"] == ("Unknown", Reason.NOT_SERVED, "gone")
-    left = StoredStatus(3, write.summary.conditions)
+    left = StoredStatus(write.summary)
     assert leave(REF, left, ONE, generation=3, why="gone", now=LATER) is None
 
 
 def test_a_release_that_leaves_others_lets_them_stand() -> None:
-    stored = StoredStatus(1, (), (entry(ONE, "False"), entry(TWO, "True")))
+    stored = StoredStatus(Report(1, ()), (entry(ONE, "False"), entry(TWO, "True")))
     write = leave(REF, stored, ONE, generation=1, why="gone", now=NOW)
     assert write is not None
     assert [(c.type, c.status, c.message) for c in write.summary.conditions] == [(PROGRAMMED, "True", "m")]
-    assert leave(REF, StoredStatus(1, (), (entry(TWO, "True"),)), ONE, generation=1, why="gone", now=NOW) is None
+    assert (
+        leave(REF, StoredStatus(Report(1, ()), (entry(TWO, "True"),)), ONE, generation=1, why="gone", now=NOW) is None
+    )
 
 
 def test_a_claim_of_nobody_holds_only_while_nobody_else_writes() -> None:
@@ -171,7 +174,7 @@ def test_what_is_no_status_is_left_out(status: object) -> None:
 
 def test_an_entry_without_a_generation_has_seen_none() -> None:
     stored = read_status({"status": {"gateways": [{"namespace": "a", "name": "b"}]}})
-    assert stored.entries == (Entry(Release("a", "b"), 0, ()),)
+    assert stored.entries == (Entry(Release("a", "b"), Report(0, ())),)
 
 
 def test_an_object_in_a_namespace_that_is_served_no_more_loses_our_entry_and_nothing_else_is_written_there() -> None:
