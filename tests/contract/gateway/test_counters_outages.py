@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,18 @@ async def test_scripts_are_sent_again_to_a_valkey_that_lost_them(there: ValkeySe
             await client.script_flush()
         await pod.settled([slots], 0, holder="a")
         assert await pod.take(slots) == Taken((0,))
+        assert pod.changes == []
+
+
+async def test_a_pod_without_cpu_does_not_take_valkey_for_lost(there: ValkeyServer) -> None:
+    slots = Slots("busy", 10)
+    async with counting_pods(there) as (pod,):
+        for turns in range(6):
+            taking = asyncio.create_task(pod.take(slots, holder=str(turns)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(1.1)  # noqa: ASYNC251 - the event loop stands still, longer than an answer is waited for
+            assert isinstance(await taking, Taken)
         assert pod.changes == []
 
 

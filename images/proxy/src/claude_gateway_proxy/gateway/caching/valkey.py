@@ -11,8 +11,10 @@ import msgspec
 from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
+from claude_gateway_proxy.gateway.admission.counters.server import SECONDS
 from claude_gateway_proxy.gateway.caching.store import Kept
 from claude_gateway_runtime.logs import emit
+from claude_gateway_runtime.running_timeout import RunningTimeout
 
 _PAUSE_SECONDS: Final = 5.0
 """How long Valkey is not used after it did not answer, so that no request waits for it in the meantime."""
@@ -47,7 +49,8 @@ class ValkeyStore:
         if self._away:
             return None
         try:
-            value = await self._client.get(self._name(key))
+            async with RunningTimeout(SECONDS):
+                value = await self._client.get(self._name(key))
             self._answered()
             found = None if value is None else _decode(value)
         except msgspec.MsgspecError:
@@ -63,7 +66,8 @@ class ValkeyStore:
             return
         value = _encode(_Stored(answer.status, tuple(answer.headers), answer.body, answer.at))
         try:
-            await self._client.set(self._name(key), value, px=max(1, round(ttl * 1000)))
+            async with RunningTimeout(SECONDS):
+                await self._client.set(self._name(key), value, px=max(1, round(ttl * 1000)))
             self._answered()
         except (ValkeyError, OSError) as error:
             self._failed(error)

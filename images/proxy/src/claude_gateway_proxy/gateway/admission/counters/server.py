@@ -11,7 +11,10 @@ from valkey.credentials import CredentialProvider
 from claude_gateway_runtime.settings import host_and_port
 
 SECONDS: Final = 1.0
-"""How long to wait for a connection, for an answer, and for one of the connections to be free."""
+"""How long to wait for an answer, a new or free connection included; callers count it by ``RunningTimeout``."""
+
+_LOST_SECONDS: Final = 10.0
+"""When the client library gives up by itself, so that no connection is waited for without end."""
 
 _CONNECTIONS: Final = 8
 
@@ -44,12 +47,12 @@ class Server:
             more["credential_provider"] = _Password(self.username, self.password_file)
         pool = BlockingConnectionPool(
             max_connections=_CONNECTIONS,
-            timeout=SECONDS,  # type: ignore[arg-type]  # seconds, of which the library also takes parts
+            timeout=_LOST_SECONDS,  # type: ignore[arg-type]  # seconds, of which the library also takes parts
             connection_class=kind,
             host=host,
             port=port,
-            socket_timeout=SECONDS,
-            socket_connect_timeout=SECONDS,
+            socket_timeout=_LOST_SECONDS,
+            socket_connect_timeout=_LOST_SECONDS,
             socket_keepalive=True,
             client_name="claude-gateway",
             **more,

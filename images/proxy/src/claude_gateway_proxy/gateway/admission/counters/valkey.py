@@ -16,6 +16,7 @@ from claude_gateway_proxy.gateway.admission.counters.scripts import SLOT_SECONDS
 from claude_gateway_proxy.gateway.admission.counters.server import SECONDS, Server
 from claude_gateway_proxy.gateway.admission.counters.together import AT_ONCE, Together
 from claude_gateway_proxy.gateway.admission.demand import Demand, Purse
+from claude_gateway_runtime.running_timeout import RunningTimeout
 
 PROBE_SECONDS: Final = 1.0
 """How often Valkey is tried while it does not answer; other requests are answered without it."""
@@ -204,7 +205,8 @@ class ValkeyCounters:
     async def _answered(self, ask: Callable[[], Any], *, counts: bool = True) -> Any:
         """Return an answer of Valkey, and record whether there is one. Raises UnavailableError, NoScriptError."""
         try:
-            answer = await ask()
+            async with RunningTimeout(SECONDS):
+                answer = await ask()
         except NoScriptError:
             raise
         except (ValkeyError, OSError, TimeoutError) as error:
