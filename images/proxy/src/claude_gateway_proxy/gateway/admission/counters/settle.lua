@@ -1,6 +1,5 @@
 -- Replaces what a holder took by what it used; the second time, and for an unknown holder, nothing happens.
--- KEYS: the holder's mark, then one key per demand. ARGV: the holder, then three values per demand: its kind and two
--- numbers.
+-- KEYS: the holder's mark, then one key per demand. ARGV: the holder, then one text per demand: its kind and two numbers.
 if redis.call('GET', KEYS[1]) ~= '1' then
   -- It may be a take that was given up and comes after all: then it takes nothing.
   redis.call('SET', KEYS[1], 0, 'PX', 60000)
@@ -12,8 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(number) return string.format('%.0f', number) end
 
 for i = 2, #KEYS do
-  local at = 2 + (i - 2) * 3
-  local kind, a, b = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local kind, a, b = string.match(ARGV[i], '(%a+) (%S+) (%S+)')
   if kind == 'bucket' then -- a: units per minute, b: ticks to add, or to remove if it is below 0
     local found = redis.call('HMGET', KEYS[i], 'ticks', 'at')
     local ticks = 0

@@ -1,10 +1,10 @@
 -- Takes all demands of a request, or nothing.
 -- KEYS: the holder's mark, then one key per demand. ARGV: the holder, the mark's life in milliseconds, the life of a
--- slot and of a reservation, then five values per demand: its kind and four numbers. The reservations of a purse are
--- in a set beside it, so that those of a pod that died count as spent. A purse always says what is spent; one that does
--- not exist, which may have been lost, begins with what the caller knows.
--- Returns 1 and what counted before, per demand; or 0, the index of the demand without room, and the wait for it in
--- milliseconds. Every number is an integer below 2^53.
+-- slot and of a reservation, then one text per demand: its kind and four numbers. The reservations of a purse are in a
+-- set beside it, so that those of a pod that died count as spent. A purse always says what is spent; one that does not
+-- exist, which may have been lost, begins with what the caller knows.
+-- Returns a text of numbers: 1 and what counted before, per demand; or 0, the index of the demand without room, and the
+-- wait for it in milliseconds. Every number is an integer below 2^53.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(number) return string.format('%.0f', number) end
@@ -16,11 +16,12 @@ local function shorten(set)
   end
 end
 
-if redis.call('GET', KEYS[1]) == '0' then return {0, 0, 0} end -- its holder has given it up
-local before, left, refused, wait = {}, {}, nil, -1
+if redis.call('GET', KEYS[1]) == '0' then return '0 0 0' end -- its holder has given it up
+local before, left, demands, refused, wait = {}, {}, {}, nil, -1
 for i = 2, #KEYS do
-  local at = 4 + (i - 2) * 5
-  local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local demand = {string.match(ARGV[i + 2], '(%a+) (%S+) (%S+) (%S+) (%S+)')}
+  demands[i] = demand
+  local kind, a, b, c = demand[1], tonumber(demand[2]), tonumber(demand[3]), tonumber(demand[4])
   local over = nil
   if kind == 'bucket' then -- a: units per minute, b: ticks that may be in it, c: ticks to add
     local found = redis.call('HMGET', KEYS[i], 'ticks', 'at')
@@ -50,18 +51,17 @@ for i = 2, #KEYS do
       redis.call('HINCRBY', KEYS[i], 'spent', lost)
     end
     local found = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
-    local spent, reserved = tonumber(found[1] or ARGV[at + 4]), tonumber(found[2] or 0)
+    local spent, reserved = tonumber(found[1] or demand[5]), tonumber(found[2] or 0)
     before[i] = spent
     local alone = kind ~= 'whole' and reserved == 0 and spent < a -- the rest is spent one request at a time
     if a >= 0 and spent + reserved + b > a and not alone then over = math.max(0, c - now) end
   end
   if over and over > wait then refused, wait = i - 2, over end
 end
-if refused then return {0, refused, wait} end
+if refused then return '0 ' .. refused .. ' ' .. whole(wait) end
 
 for i = 2, #KEYS do
-  local at = 4 + (i - 2) * 5
-  local kind, a, b, c = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local kind, a, b, c, known = unpack(demands[i])
   if kind == 'bucket' then
     local ticks = left[i] + c
     redis.call('HSET', KEYS[i], 'ticks', whole(ticks), 'at', whole(now))
@@ -70,7 +70,7 @@ for i = 2, #KEYS do
     redis.call('ZADD', KEYS[i], ends, ARGV[1])
     redis.call('PEXPIRE', KEYS[i], whole(2 * ARGV[3]))
   else
-    redis.call('HSETNX', KEYS[i], 'spent', ARGV[at + 4])
+    redis.call('HSETNX', KEYS[i], 'spent', known)
     redis.call('HINCRBY', KEYS[i], 'reserved', b)
     redis.call('PEXPIREAT', KEYS[i], whole(c + 3600000))
     redis.call('ZADD', KEYS[i] .. ':held', ends, ARGV[1] .. ' ' .. b)
@@ -78,6 +78,6 @@ for i = 2, #KEYS do
   end
 end
 redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])
-local answer = {1}
-for i = 2, #KEYS do answer[i] = before[i] end
-return answer
+local answer = {'1'}
+for i = 2, #KEYS do answer[i] = whole(before[i]) end
+return table.concat(answer, ' ')

@@ -65,12 +65,13 @@ class ValkeyCounters:
         except UnavailableError:
             self._give_back(None, demands, holder)
             raise
-        if answer[0] == 0:
-            return Refused(int(answer[1]), int(answer[2]) / 1000)
+        taken, *numbers = map(int, answer.split())
+        if not taken:
+            return Refused(numbers[0], numbers[1] / 1000)
         for demand in demands:
             if (held := self._calls.held(demand, holder)) is not None:
                 self._held[held] = None
-        return Taken(tuple(answer[1:]))
+        return Taken(tuple(numbers))
 
     def settle(self, demands: Sequence[Demand], actual: Sequence[int], *, holder: str) -> None:
         """Replace what was taken by what was used, soon and in the background."""
