@@ -1,10 +1,13 @@
 """Thousands of people, each a client with a key of its own, of which the cluster has the hash."""
 
 import hashlib
+from typing import Final
 
 from tests.support.builders.objects import Manifest
 
 from claude_gateway.names import API_VERSION, Kind
+
+_GROUP: Final = 500
 
 
 def key(number: int, *, edit: int = 0) -> str:
@@ -17,13 +20,18 @@ def name(number: int) -> str:
     return f"dev-{_digest(str(number))[:10]}"
 
 
+def group(number: int) -> int:
+    """Return the group of a person: few enough people to delete in one request."""
+    return number // _GROUP
+
+
 def person(number: int, *, edit: int = 0) -> Manifest:
-    """Return the GatewayClient of a person, labelled ``many=yes``."""
+    """Return the GatewayClient of a person, whose label ``many`` is the group."""
     known = {"hash": f"sha256:{_digest(key(number, edit=edit))}", "user": f"{name(number)}@example.com"}
     return {
         "apiVersion": API_VERSION,
         "kind": Kind.GATEWAY_CLIENT.value,
-        "metadata": {"name": name(number), "labels": {"many": "yes"}},
+        "metadata": {"name": name(number), "labels": {"many": str(group(number))}},
         "spec": {"keys": [known], "models": ["claude-*"]},
     }
 

@@ -43,10 +43,14 @@ def dump(kube: Kube, folder: Path) -> None:
             except CommandError as error:
                 text = str(error)
             (folder / f"{name}-{file}").write_text(text)
-    for path, data in logs():
-        place = folder / "logs" / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+    try:
+        for path, data in logs():
+            place = folder / "logs" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+    except CommandError as error:
+        # The last test's fixtures ended with the cluster.
+        (folder / "error.txt").write_text(str(error))
 
 
 def leaks(kube: Kube, secrets: Iterable[str]) -> list[str]:

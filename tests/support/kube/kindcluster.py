@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, SUITE, Kube, call
+from tests.support.kube.kubectl import ARTIFACTS, CLUSTER, SUITE, CommandError, Kube, call
 
 from claude_gateway.names import GROUP
 
@@ -133,11 +133,11 @@ def end_api_server() -> None:
 
 
 def logs() -> bytes:
-    """Return every container's log since the cluster was made, as a tar archive."""
+    """Return every container's log since the cluster was made, as a tar archive. Raises CommandError if it is gone."""
     done = subprocess.run(["docker", "exec", NODE, "tar", "-C", LOGS, "-c", "."], capture_output=True, timeout=120)
     # 1: a log grew while it was read, and its beginning is in the archive.
-    if done.returncode not in (0, 1):
-        done.check_returncode()
+    if done.returncode not in (0, 1) or not done.stdout:
+        raise CommandError(f"the logs of {NODE} cannot be read: {done.stderr.decode('utf-8', 'replace')}")
     return done.stdout
 
 
