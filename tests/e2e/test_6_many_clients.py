@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from tests.e2e.release import Gateway
-from tests.support.builders.people import group, key, name, person
+from tests.support.builders.people import AT_ONCE, group, key, name, person
 from tests.support.kube import pods as kubepods
 from tests.support.kube.kubectl import Pod
 from tests.support.processes.waiting import until
@@ -21,7 +21,6 @@ CLIENTS: Final = int(os.environ.get("PEOPLE") or 50)
 
 pytestmark = pytest.mark.timeout(600 + CLIENTS / 5)
 
-_AT_ONCE: Final = 500
 _PATIENCE: Final = 120 + CLIENTS / 10
 _FILE: Final = "/home/client/many"
 
@@ -33,14 +32,14 @@ def everyone(gateway: Gateway) -> Iterator[None]:
     began = time.time()
     try:
         with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(partial(_join, gateway), range(0, CLIENTS, _AT_ONCE)))
+            list(pool.map(partial(_join, gateway), range(0, CLIENTS, AT_ONCE)))
         print(f"\n{CLIENTS} clients created in {time.time() - began:.1f} s")
         yield
         assert [(pod.uid, pod.restarts) for pod in _pods(gateway)] == [(pod.uid, pod.restarts) for pod in before]
     finally:
         # A group in one request: kubectl's own way takes one for each person, and the API server ends a request of all.
-        for number in range(group(CLIENTS - 1) + 1):
-            path = f"/apis/{API_VERSION}/namespaces/{place}/gatewayclients?labelSelector=many%3D{number}"
+        for first in range(0, CLIENTS, AT_ONCE):
+            path = f"/apis/{API_VERSION}/namespaces/{place}/gatewayclients?labelSelector=many%3D{group(first)}"
             gateway.kube.kubectl("delete", "--raw", path)
 
 
@@ -58,7 +57,7 @@ def test_many_clients_get_in_and_a_key_that_is_replaced_or_revoked_does_not(gate
 
 
 def _join(gateway: Gateway, first: int) -> None:
-    people = range(first, min(first + _AT_ONCE, CLIENTS))
+    people = range(first, min(first + AT_ONCE, CLIENTS))
     gateway.kube.create(*map(person, people), namespace=gateway.release.namespace)
 
 

@@ -7,7 +7,8 @@ from tests.support.builders.objects import Manifest
 
 from claude_gateway.names import API_VERSION, Kind
 
-_GROUP: Final = 500
+AT_ONCE: Final = 500
+"""How many people are created in one request, and deleted in one: a group."""
 
 
 def key(number: int, *, edit: int = 0) -> str:
@@ -21,8 +22,8 @@ def name(number: int) -> str:
 
 
 def group(number: int) -> int:
-    """Return the group of a person: few enough people to delete in one request."""
-    return number // _GROUP
+    """Return the group of a person."""
+    return number // AT_ONCE
 
 
 def person(number: int, *, edit: int = 0) -> Manifest:

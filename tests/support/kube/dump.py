@@ -50,7 +50,7 @@ def dump(kube: Kube, folder: Path) -> None:
             place.write_bytes(data)
     except CommandError as error:
         # The last test's fixtures ended with the cluster.
-        (folder / "error.txt").write_text(str(error))
+        (folder / "logs.txt").write_text(str(error))
 
 
 def leaks(kube: Kube, secrets: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
-_SLICES: Final = 20
+_PARTS: Final = 20
 """The parts in which time is counted. An answer is read within a few turns of the event loop, so within a few parts."""
 
 
@@ -16,30 +16,30 @@ class RunningTimeout:
     one part of the time at most, however long it took.
     """
 
-    __slots__ = ("_left", "_loop", "_part", "_ticking", "_timeout")
+    __slots__ = ("_left", "_loop", "_part", "_tick_handle", "_timeout")
 
     def __init__(self, seconds: float) -> None:
-        self._part = seconds / _SLICES
-        self._left = _SLICES
+        self._part = seconds / _PARTS
+        self._left = _PARTS
         self._timeout = asyncio.timeout(None)
         self._loop = asyncio.get_running_loop()
-        self._ticking: asyncio.TimerHandle | None = None
+        self._tick_handle: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
-        self._ticking = self._loop.call_later(self._part, self._tick)
+        self._tick_handle = self._loop.call_later(self._part, self._tick)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._ticking is not None:
-            self._ticking.cancel()
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
         await self._timeout.__aexit__(kind, error, traceback)
 
     def _tick(self) -> None:
         self._left -= 1
         if self._left:
-            self._ticking = self._loop.call_later(self._part, self._tick)
+            self._tick_handle = self._loop.call_later(self._part, self._tick)
         else:
             self._timeout.reschedule(self._loop.time())

@@ -34,9 +34,7 @@ RESTORE: Final = Script("restore")
 USE: Final = Script("use")
 
 Call = tuple[Script, Sequence[str], Sequence[str]]
-"""A script, its keys and its arguments. One argument for each demand, because writing each takes the client library
-longer than Lua takes to divide it.
-"""
+"""A script, its keys and its arguments."""
 
 
 class Calls:
@@ -50,7 +48,10 @@ class Calls:
         return self._prefix + name
 
     def take(self, demands: Sequence[Demand], holder: str) -> Call:
-        """Return the call that takes all demands or nothing."""
+        """Return the call that takes all demands or nothing.
+
+        Each demand is one argument: writing several takes the client library longer than dividing one takes Lua.
+        """
         keys, values = [self.key(f"holder:{holder}")], [holder, str(_MARK_SECONDS * 1000), _SLOT_MILLISECONDS]
         for each in demands:
             keys.append(self.key(each.key))

@@ -1,5 +1,6 @@
 -- Replaces what a holder took by what it used; the second time, and for an unknown holder, nothing happens.
--- KEYS: the holder's mark, then one key per demand. ARGV: the holder, then one text per demand: its kind and two numbers.
+-- KEYS: the holder's mark, then one key per demand. ARGV: the holder, then one text per demand: its kind and two
+-- numbers.
 if redis.call('GET', KEYS[1]) ~= '1' then
   -- It may be a take that was given up and comes after all: then it takes nothing.
   redis.call('SET', KEYS[1], 0, 'PX', 60000)
